@@ -1,0 +1,296 @@
+/* sab: recurrent networks with Sparse Attentive Backtracking (Ke et al., NeurIPS 2018, arXiv 1809.03702).
+ *
+ * The life of a model:
+ *
+ *     struct sab_config config;      every option, one plain struct
+ *     sab_config_init(&config);      defaults; sab_config_set(&config, "k-top", "5", &err) by name
+ *     sab_task_create(...)           what to learn: makes batches, says the shape of input and output
+ *     sab_model_create(...)          weights, initialised from config.seed
+ *     sab_trainer_create(...)        optimiser state
+ *     sab_trainer_update(...)        one update on one batch; again and again
+ *     sab_model_evaluate(...)        loss, accuracy, outputs, what was recalled
+ *     *_free(...)
+ *
+ * or sab_train(), which does all of it and leaves a run folder.
+ *
+ * Rules that hold everywhere:
+ *   - Dimensions: T steps, B sequences, I inputs, H hidden, A attention width, O outputs, N memories, K = k_top.
+ *     Arrays are dense, row-major, the first index slowest; [T,B,I] is time, then sequence, then input.
+ *   - A function that can fail returns an enum sab_status and, if err is not NULL, leaves one English sentence in
+ *     err->message. On failure `*out` is left alone and nothing else has changed unless the comment says so.
+ *   - Nothing here prints, exits, reads the environment or keeps global state. Objects are independent: different ones
+ *     may be used from different threads at once, one object from one thread at a time.
+ *   - Pointers passed in are borrowed for the call. Objects made by X_create are freed by X_free, which takes NULL.
+ *   - The same configuration and seed give the same bits on one instruction set, for any number of threads.
+ */
+#ifndef SAB_H
+#define SAB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define SAB_API __attribute__((visibility("default")))
+#else
+#define SAB_API
+#endif
+
+#define SAB_VERSION_MAJOR 0
+#define SAB_VERSION_MINOR 1
+#define SAB_VERSION_PATCH 0
+#define SAB_VERSION "0.1.0"
+
+/* The number type of weights and activations. Installed libraries use float; the double build exists for tests. */
+#ifdef SAB_DOUBLE
+typedef double sab_real;
+#else
+typedef float sab_real;
+#endif
+
+/* ---- errors ------------------------------------------------------------------------------------------------- */
+
+enum sab_status {
+    SAB_OK = 0,
+    SAB_INVALID,     /* the caller's argument, option or combination is not legal */
+    SAB_IO,          /* the system refused to open, read, write, sync or rename a file */
+    SAB_FORMAT,      /* a file is damaged or not of the kind expected */
+    SAB_NOMEM,       /* memory could not be had */
+    SAB_NUMERIC,     /* NaN, Inf or an explosion: the message names the step, layer and tensor */
+    SAB_INTERRUPTED  /* stopped on request; what was saved can be resumed */
+};
+
+struct sab_error {
+    enum sab_status status;
+    char message[512];
+};
+
+/* ---- configuration ------------------------------------------------------------------------------------------ */
+
+enum sab_cell { SAB_CELL_LSTM, SAB_CELL_GRU, SAB_CELL_RNN };
+enum sab_credit { SAB_CREDIT_SAB, SAB_CREDIT_BPTT, SAB_CREDIT_TBPTT, SAB_CREDIT_ATTENTION };
+enum sab_score { SAB_SCORE_MLP, SAB_SCORE_DOT, SAB_SCORE_RELEASE2019 };
+enum sab_sparsifier { SAB_SPARSIFIER_RELU, SAB_SPARSIFIER_SOFTMAX };
+enum sab_density { SAB_SPARSE, SAB_DENSE };
+enum sab_write { SAB_WRITE_STATE, SAB_WRITE_PROVISIONAL };
+enum sab_optimizer { SAB_OPTIMIZER_ADAM, SAB_OPTIMIZER_ADAMW, SAB_OPTIMIZER_SGD };
+enum sab_schedule { SAB_SCHEDULE_CONSTANT, SAB_SCHEDULE_COSINE, SAB_SCHEDULE_STEP };
+
+#define SAB_TEXT_CAP 256
+
+/* Every option of the program, under the same names (k_top is --k-top). Legal ranges, defaults and one line of help
+ * each are in the table behind sab_config_set; `sab train --help` prints it. */
+struct sab_config {
+    /* model */
+    int cell;             /* enum sab_cell */
+    int hidden;           /* H */
+    int layers;
+    int attention_width;  /* A; 0 means A = H */
+    int score;            /* enum sab_score */
+    int sparsifier;       /* enum sab_sparsifier */
+    double read_floor;    /* z in alpha = r / max(sum r, z) of the relu sparsifier; 0 is the paper's */
+    double read_gain;     /* G in h = hh + G s; 1 is the paper's */
+    int write;            /* enum sab_write: what enters the memory, h (the paper's) or hh */
+    double forget_bias;   /* added to the LSTM forget gate's bias_ih at initialisation */
+    double input_scale;   /* weight_ih of layer 0 starts uniform in +-input_scale/sqrt(H) */
+    double score_scale;   /* w3 (or w) starts uniform in +-score_scale/sqrt(A) */
+    /* credit */
+    int credit;           /* enum sab_credit */
+    int k_top;            /* K: memories recalled per step */
+    int k_att;            /* a memory is written every k_att steps */
+    int k_trunc;          /* steps per window */
+    int mental_updates;   /* 1: gradient enters the recalled states; 0: they are constants */
+    int forward;          /* enum sab_density */
+    int backward;         /* enum sab_density; dense needs forward dense */
+    int recompute;        /* 1: keep window starts only and replay each window in the backward pass; same bits */
+    /* training */
+    int batch;            /* B: sequences per update */
+    int64_t steps;        /* updates */
+    int optimizer;        /* enum sab_optimizer */
+    double lr;            /* peak learning rate */
+    double beta1, beta2, eps;
+    double momentum;      /* sgd */
+    double weight_decay;  /* adam and sgd: L2 in the gradient; adamw: decoupled */
+    double clip;          /* global gradient norm; 0 turns it off */
+    int schedule;         /* enum sab_schedule */
+    int64_t warmup;       /* updates of linear warm-up */
+    double lr_final;      /* cosine: the last rate as a fraction of lr */
+    int64_t lr_every;     /* step: the rate is multiplied by lr_decay every so many updates */
+    double lr_decay;
+    double average;       /* decay of the moving average of the weights that is evaluated and kept; 0 turns it off */
+    uint64_t seed;
+    int threads;          /* 0: one per processor this process may use */
+    int64_t eval_every;   /* updates between evaluations; 0: only at the end */
+    int eval_size;        /* sequences of fresh test data per evaluation */
+    char stop_at[SAB_TEXT_CAP]; /* "accuracy=0.99", "loss=0.01", ...; "" never stops early */
+    int64_t patience;     /* evaluations without a better result before stopping; 0: never */
+    int64_t save_every;   /* updates between checkpoints; 0: only at the end and when interrupted */
+    double explode;       /* a gradient norm above this stops the run as an explosion */
+    /* task */
+    char task[32];        /* copy, adding, cue */
+    int T;                /* the task's length; copying sequences are T+20 steps long */
+    int64_t fixed;        /* 0: fresh data each update; N: cycle through a fixed set of N sequences */
+    int classes;          /* cue: number of different events */
+    /* where to */
+    char out[SAB_TEXT_CAP];     /* run folder; "" picks runs/TASK-CREDIT-sSEED */
+};
+
+/* Sets every field to its default. */
+SAB_API void sab_config_init(struct sab_config *config);
+
+/* Sets the option `name` ("k-top" or "k_top") from text. SAB_INVALID, naming the value and the legal range or the
+ * nearest known name, leaves config as it was. Combinations are checked by sab_config_check. */
+SAB_API int sab_config_set(struct sab_config *config, const char *name, const char *value, struct sab_error *err);
+
+/* Writes the option's value as text that sab_config_set reads back to the same bits; buf holds cap bytes, 0 included.
+ * SAB_INVALID for an unknown name or a buffer too small (SAB_TEXT_CAP always suffices). */
+SAB_API int sab_config_get(const struct sab_config *config, const char *name, char *buf, size_t cap,
+                           struct sab_error *err);
+
+/* The i-th option's name, or NULL past the last: enumerates the table. */
+SAB_API const char *sab_config_name(int i);
+
+/* Checks ranges and combinations of the whole configuration. */
+SAB_API int sab_config_check(const struct sab_config *config, struct sab_error *err);
+
+/* ---- data ---------------------------------------------------------------------------------------------------- */
+
+enum sab_input { SAB_INPUT_IDS, SAB_INPUT_VALUES };
+enum sab_loss { SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE };
+
+/* What enters and leaves a model. */
+struct sab_shape {
+    int input;   /* enum sab_input */
+    int I;       /* number of symbols, or width of the value vectors */
+    int loss;    /* enum sab_loss */
+    int O;       /* classes, or width of the target vectors */
+};
+
+/* One batch. Exactly one of ids and values, and one of labels and targets (both may be NULL to run without a loss). */
+struct sab_batch {
+    int T, B;
+    const int32_t *ids;       /* [T,B], 0..I-1 */
+    const sab_real *values;   /* [T,B,I] */
+    const int32_t *labels;    /* [T,B], 0..O-1; read only where the weight is not 0 */
+    const sab_real *targets;  /* [T,B,O] */
+    const sab_real *weight;   /* [T,B] >= 0, each position's share in the loss; NULL: 1 everywhere */
+    const uint8_t *scored;    /* [T,B], 1 where accuracy and mse count; NULL: where the weight is not 0 */
+    const int32_t *lengths;   /* [B], 1..T; steps past the end have weight 0 and are not scored; NULL: T */
+};
+
+/* loss = sum(weight * l) / sum(weight); l is cross entropy in nats, or the mean over O of squared errors. */
+struct sab_metrics {
+    double loss;
+    double accuracy;   /* fraction of scored positions whose largest logit is the label; NaN for mse */
+    double mse;        /* mean squared error on the scored positions; NaN for cross entropy */
+    double weight;     /* sum of weights */
+    int64_t scored;    /* number of scored positions */
+    double grad_norm;  /* global norm before clipping; 0 where no gradient was computed */
+};
+
+/* ---- model --------------------------------------------------------------------------------------------------- */
+
+struct sab_model;
+
+/* A named tensor of the model. Names and layouts of the cells are PyTorch's (weight_ih_l0 [G*H,I] with gate order
+ * i f g o, or r z n; weight_hh_l0 [G*H,H]; bias_ih_l0, bias_hh_l0 [G*H]), then per layer with memory W1_l0 [H,A],
+ * W2_l0 [H,A], w3_l0 [A] (mlp), W1_l0, W2_l0 (dot) or w_l0 [2H] (release2019: hidden, then memory), and the readout
+ * V1 [H,O], V2 [H,O] (with memory), b [O]. */
+struct sab_tensor {
+    const char *name;
+    int ndim;
+    int shape[2];
+    size_t count;      /* product of shape */
+    sab_real *data;    /* may be written; the next call that computes sees the change */
+    sab_real *grad;    /* as the last sab_model_gradient left it */
+};
+
+/* A model for the given shape, weights drawn from config->seed. Uses the model and credit fields of config. */
+SAB_API int sab_model_create(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
+                             struct sab_error *err);
+SAB_API void sab_model_free(struct sab_model *model);
+
+SAB_API int sab_model_tensor_count(const struct sab_model *model);
+/* i in 0..count-1; the struct's pointers live as long as the model. */
+SAB_API struct sab_tensor sab_model_tensor(const struct sab_model *model, int i);
+SAB_API const struct sab_shape *sab_model_shape(const struct sab_model *model);
+SAB_API const struct sab_config *sab_model_config(const struct sab_model *model);
+
+/* Digest of the weights: XXH3-128 over all tensors in table order, as 32 hexadecimal digits. */
+SAB_API void sab_model_digest(const struct sab_model *model, char hex[33]);
+
+/* Sees each read as it is made, in order of t for each layer and sequence: n memories written at steps when[0..n-1]
+ * (1-based) were recalled at step t (1-based) with weights alpha[0..n-1]. */
+struct sab_recall {
+    void (*read)(void *user, int layer, int t, int b, int n, const int32_t *when, const sab_real *alpha,
+                 const sab_real *flow);
+    void *user;
+};
+
+/* Forward only. outputs [T,B,O] (logits or values), metrics and recall may each be NULL; with recall, one thread is
+ * used and flow is NULL. threads as in sab_config. */
+SAB_API int sab_model_evaluate(struct sab_model *model, const struct sab_batch *batch, int threads, sab_real *outputs,
+                               struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err);
+
+/* Forward and backward: overwrites every tensor's grad with d loss / d tensor, cut as config says. SAB_NUMERIC, naming
+ * the layer and tensor, when the loss or a gradient is not finite. With recall (may be NULL), reads are reported in
+ * reverse order of t and flow[i] is the norm of the gradient that recalled state i receives through this read's
+ * value. */
+SAB_API int sab_model_gradient(struct sab_model *model, const struct sab_batch *batch, int threads,
+                               struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err);
+
+/* ---- streaming ----------------------------------------------------------------------------------------------- */
+
+struct sab_stream;
+
+/* The running state of B sequences: hidden state, cell state and memories, starting from nothing. Borrows the model,
+ * whose weights must not change while the stream lives. Memories grow with the steps taken. */
+SAB_API int sab_stream_create(struct sab_stream **out, struct sab_model *model, int B, struct sab_error *err);
+SAB_API void sab_stream_free(struct sab_stream *stream);
+/* An independent copy of the state. */
+SAB_API int sab_stream_clone(struct sab_stream **out, const struct sab_stream *stream, struct sab_error *err);
+/* One step: ids [B] or values [B,I] (the other NULL) -> outputs [B,O], the same bits as a whole sequence gives. */
+SAB_API int sab_stream_step(struct sab_stream *stream, const int32_t *ids, const sab_real *values, sab_real *outputs,
+                            struct sab_error *err);
+
+/* ---- tasks --------------------------------------------------------------------------------------------------- */
+
+struct sab_task;
+
+/* The task named by config->task. */
+SAB_API int sab_task_create(struct sab_task **out, const struct sab_config *config, struct sab_error *err);
+SAB_API void sab_task_free(struct sab_task *task);
+SAB_API const struct sab_shape *sab_task_shape(const struct sab_task *task);
+
+enum sab_split { SAB_TRAIN, SAB_TEST };
+/* Batch number `index` of B sequences, a pure function of (config, split, index, B): nothing is remembered between
+ * calls. The arrays belong to the task and hold until its next call. */
+SAB_API int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
+                           struct sab_error *err);
+
+/* ---- training ------------------------------------------------------------------------------------------------ */
+
+struct sab_trainer;
+
+/* Optimiser state for the model; borrows it. Uses the training fields of config. */
+SAB_API int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const struct sab_config *config,
+                               struct sab_error *err);
+SAB_API void sab_trainer_free(struct sab_trainer *trainer);
+/* One update: gradient, clip, optimiser, schedule, average. On SAB_NUMERIC (NaN, Inf, explosion) the weights and the
+ * optimiser are as before the call. */
+SAB_API int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batch, struct sab_metrics *metrics,
+                               struct sab_error *err);
+/* Updates done so far. */
+SAB_API int64_t sab_trainer_step(const struct sab_trainer *trainer);
+
+/* Weights and configuration as safetensors (model.safetensors of a run), written atomically. */
+SAB_API int sab_model_save(const struct sab_model *model, const char *path, struct sab_error *err);
+SAB_API int sab_model_load(struct sab_model **out, const char *path, struct sab_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,15 @@
+/* Memory with checked sizes. All blocks are zeroed and aligned for the widest vectors (64 bytes). */
+#ifndef SAB_BASE_ALLOC_H
+#define SAB_BASE_ALLOC_H
+
+#include <stddef.h>
+
+/* count * size bytes, zeroed; NULL when there is no memory or the product overflows. A count of 0 gives a valid block.
+ * Free with sab_free. */
+void *sab_alloc(size_t count, size_t size);
+void sab_free(void *block);
+
+/* *out = a * b; returns 0, or 1 on overflow with *out untouched. */
+int sab_mul_overflows(size_t a, size_t b, size_t *out);
+
+#endif

@@ -1,0 +1,54 @@
+/* A run: a folder in which a model is trained, stopped, resumed and read back.
+ *
+ *     config.json          every option, resolved, and the version that wrote it
+ *     metrics.jsonl        one JSON object a line: what was measured at each evaluation
+ *     model.safetensors    the best weights so far by the run's metric (config and task shape in the metadata)
+ *     state.safetensors    all that resuming needs: weights, optimiser moments, average, counters, best, patience
+ *
+ * Each file is replaced atomically. Must not know: the terminal, argv. */
+#ifndef SAB_TRAIN_RUN_H
+#define SAB_TRAIN_RUN_H
+
+#include <signal.h>
+
+#include "sab.h"
+
+/* What a watcher sees, after each update (evaluated = 0) and each evaluation (evaluated = 1). */
+struct sab_progress {
+    int64_t step, steps;
+    struct sab_metrics metrics; /* of the update's batch, or of the evaluation */
+    int evaluated;
+    int is_best;                /* evaluation: the best so far */
+    double lr;
+    double seconds;             /* spent in this run, earlier sessions included */
+    double seconds_per_update;  /* recent, smoothed */
+};
+
+struct sab_run_hooks {
+    void (*progress)(void *user, const struct sab_progress *progress); /* may be NULL */
+    void *user;
+    const volatile sig_atomic_t *stop; /* may be NULL; not 0: finish the update, save, return SAB_INTERRUPTED */
+};
+
+struct sab_run_result {
+    int64_t steps;
+    double seconds, seconds_per_update; /* the latter a median over updates */
+    struct sab_metrics last;  /* the last evaluation */
+    struct sab_metrics best;  /* the evaluation of the weights in model.safetensors */
+    int64_t best_step;
+    int stopped_early;        /* stop_at or patience */
+    char weights_digest[33];  /* of the training weights after the last update */
+    char out[SAB_TEXT_CAP];
+};
+
+/* Trains config->task in the folder config->out (made if absent). A folder that already holds a run is refused unless
+ * resume is 1; then config must agree with its config.json except in steps, threads, stop_at, patience, eval_every,
+ * save_every and out. result may be partly filled on SAB_INTERRUPTED and SAB_NUMERIC, after which the run can be
+ * resumed. */
+int sab_run_train(const struct sab_config *config, int resume, const struct sab_run_hooks *hooks,
+                  struct sab_run_result *result, struct sab_error *err);
+
+/* The configuration of the run in folder `dir`. */
+int sab_run_config(const char *dir, struct sab_config *config, struct sab_error *err);
+
+#endif
