@@ -12,15 +12,16 @@
 static const struct sab_task_kind *const kinds[] = {&sab_task_copy, &sab_task_adding, &sab_task_cue};
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
+/* The arrays of a batch, as struct sab_batch describes them. */
+enum { IDS, VALUES, LABELS, TARGETS, WEIGHT, SCORED, ARRAYS };
+
 struct sab_task {
     const struct sab_task_kind *kind;
     struct sab_shape shape;
     struct sab_draw draw; /* stream and index are set for each sequence */
     int64_t fixed;
     int cap;              /* B the arrays have room for */
-    int32_t *ids, *labels;
-    sab_real *values, *targets, *weight;
-    uint8_t *scored;
+    void *array[ARRAYS];
 };
 
 const struct sab_task_kind *sab_task_kind_at(int i)
@@ -77,15 +78,10 @@ int sab_task_create(struct sab_task **out, const struct sab_config *config, stru
 
 static void free_arrays(struct sab_task *task)
 {
-    sab_free(task->ids);
-    sab_free(task->labels);
-    sab_free(task->values);
-    sab_free(task->targets);
-    sab_free(task->weight);
-    sab_free(task->scored);
-    task->ids = task->labels = NULL;
-    task->values = task->targets = task->weight = NULL;
-    task->scored = NULL;
+    for (int k = 0; k < ARRAYS; k++) {
+        sab_free(task->array[k]);
+        task->array[k] = NULL;
+    }
     task->cap = 0;
 }
 
@@ -102,56 +98,63 @@ const struct sab_shape *sab_task_shape(const struct sab_task *task)
     return &task->shape;
 }
 
+/* Bytes of array k for each step of each sequence; 0 where the task has no use for it. */
+static size_t position_nbytes(const struct sab_shape *shape, int k)
+{
+    int has_ids = shape->input == SAB_INPUT_IDS, has_labels = shape->loss == SAB_LOSS_CROSS_ENTROPY;
+    switch (k) {
+    case IDS:
+        return has_ids ? sizeof(int32_t) : 0;
+    case VALUES:
+        return has_ids ? 0 : (size_t)shape->I * sizeof(sab_real);
+    case LABELS:
+        return has_labels ? sizeof(int32_t) : 0;
+    case TARGETS:
+        return has_labels ? 0 : (size_t)shape->O * sizeof(sab_real);
+    case WEIGHT:
+        return sizeof(sab_real);
+    default:
+        return sizeof(uint8_t);
+    }
+}
+
 /* Room for B sequences, all zero; the old arrays serve again when they are large enough. */
 static int make_room(struct sab_task *task, int B, struct sab_error *err)
 {
-    const struct sab_shape *shape = &task->shape;
-    size_t positions, nvalues, ntargets, steps = (size_t)task->draw.steps;
-    int is_ids = shape->input == SAB_INPUT_IDS, is_labels = shape->loss == SAB_LOSS_CROSS_ENTROPY;
-    if (sab_mul_overflows(steps, (size_t)B, &positions) || sab_mul_overflows(positions, (size_t)shape->I, &nvalues) ||
-        sab_mul_overflows(positions, (size_t)shape->O, &ntargets))
+    size_t steps = (size_t)task->draw.steps, positions;
+    if (sab_mul_overflows(steps, (size_t)B, &positions))
         return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %zu steps is too large to address", B, steps);
-    if (B > task->cap) {
+    int is_new = B > task->cap;
+    if (is_new)
         free_arrays(task);
-        task->weight = sab_alloc(positions, sizeof *task->weight);
-        task->scored = sab_alloc(positions, sizeof *task->scored);
-        if (is_ids)
-            task->ids = sab_alloc(positions, sizeof *task->ids);
-        else
-            task->values = sab_alloc(nvalues, sizeof *task->values);
-        if (is_labels)
-            task->labels = sab_alloc(positions, sizeof *task->labels);
-        else
-            task->targets = sab_alloc(ntargets, sizeof *task->targets);
-        if (!task->weight || !task->scored || !(is_ids ? (void *)task->ids : (void *)task->values) ||
-            !(is_labels ? (void *)task->labels : (void *)task->targets)) {
+    for (int k = 0; k < ARRAYS; k++) {
+        size_t nbytes = position_nbytes(&task->shape, k);
+        if (nbytes == 0)
+            continue;
+        if (!is_new) {
+            memset(task->array[k], 0, positions * nbytes);
+        } else if (!(task->array[k] = sab_alloc(positions, nbytes))) {
             free_arrays(task);
             return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %zu steps", B, steps);
         }
-        task->cap = B;
-        return SAB_OK;
     }
-    memset(task->weight, 0, positions * sizeof *task->weight);
-    memset(task->scored, 0, positions * sizeof *task->scored);
-    if (is_ids)
-        memset(task->ids, 0, positions * sizeof *task->ids);
-    else
-        memset(task->values, 0, nvalues * sizeof *task->values);
-    if (is_labels)
-        memset(task->labels, 0, positions * sizeof *task->labels);
-    else
-        memset(task->targets, 0, ntargets * sizeof *task->targets);
+    if (is_new)
+        task->cap = B;
     return SAB_OK;
 }
 
-static void fill_column(struct sab_task *task, int B, int b)
+static void fill_column(const struct sab_task *task, int B, int b)
 {
-    struct sab_column column = {.B = B, .I = task->shape.I, .O = task->shape.O};
-    size_t at = (size_t)b;
-    column.ids = task->ids ? task->ids + at : NULL;
-    column.labels = task->labels ? task->labels + at : NULL;
-    column.values = task->values ? task->values + at * (size_t)task->shape.I : NULL;
-    column.targets = task->targets ? task->targets + at * (size_t)task->shape.O : NULL;
+    const struct sab_shape *shape = &task->shape;
+    struct sab_column column = {.B = B, .I = shape->I, .O = shape->O};
+    if (task->array[IDS])
+        column.ids = (int32_t *)task->array[IDS] + b;
+    else
+        column.values = (sab_real *)task->array[VALUES] + (size_t)b * (size_t)shape->I;
+    if (task->array[LABELS])
+        column.labels = (int32_t *)task->array[LABELS] + b;
+    else
+        column.targets = (sab_real *)task->array[TARGETS] + (size_t)b * (size_t)shape->O;
     task->kind->fill(&task->draw, &column);
 }
 
@@ -175,19 +178,21 @@ int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, i
         fill_column(task, B, b);
     }
     size_t columns = (size_t)B, steps = (size_t)task->draw.steps;
+    sab_real *weight = task->array[WEIGHT];
+    uint8_t *scored = task->array[SCORED];
     for (size_t p = (steps - (size_t)task->kind->scored_last) * columns; p < steps * columns; p++) {
-        task->scored[p] = 1;
-        task->weight[p] = 1;
+        scored[p] = 1;
+        weight[p] = 1;
     }
     *batch = (struct sab_batch){
         .T = task->draw.steps,
         .B = B,
-        .ids = task->ids,
-        .values = task->values,
-        .labels = task->labels,
-        .targets = task->targets,
-        .weight = task->kind->weighs_all ? NULL : task->weight,
-        .scored = task->scored,
+        .ids = task->array[IDS],
+        .values = task->array[VALUES],
+        .labels = task->array[LABELS],
+        .targets = task->array[TARGETS],
+        .weight = task->kind->weighs_all ? NULL : weight,
+        .scored = scored,
     };
     return SAB_OK;
 }
