@@ -88,7 +88,7 @@ static void test_gradients(void **unused)
         problem_make(&p, &c, shape, T, B, seed);
         if (sab_model_gradient(p.model, &p.batch, 1, NULL, NULL, &err))
             fail_msg("%s", err.message);
-            for (int i = 0; i < sab_model_tensor_count(p.model); i++, checks++)
+        for (int i = 0; i < sab_model_tensor_count(p.model); i++, checks++)
             silent += check_tensor(&p, i, seed, &state);
         problem_free(&p);
     }
