@@ -33,19 +33,10 @@ if(SAB_FUZZ)
     target_compile_options(sab_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# Kernels compiled once per instruction set: src/kernels/simd_SET.c gets that set's flags, and is left out of the list
-# where the processor family has no such set. The right one is chosen at run time.
-set(sab_flags_avx2 -mavx2 -mfma)
-set(sab_flags_avx512 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mfma -mprefer-vector-width=512)
-function(sab_set_kernel_flags list_name)
-    set(sources ${${list_name}})
-    foreach(set avx2 avx512)
-        set(file ${PROJECT_SOURCE_DIR}/src/kernels/simd_${set}.c)
-        if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
-            set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${sab_flags_${set}}")
-        else()
-            list(REMOVE_ITEM sources ${file})
-        endif()
-    endforeach()
-    set(${list_name} ${sources} PARENT_SCOPE)
-endfunction()
+# Kernels compiled once per instruction set: src/kernels/simd_SET.c gets that set's flags. The table that runs is chosen
+# when the program runs, so the flags may ask for more than this machine has.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+    set_source_files_properties(src/kernels/simd_avx2.c PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+    set_source_files_properties(src/kernels/simd_avx512.c PROPERTIES COMPILE_OPTIONS
+        "-mavx512f;-mavx512vl;-mavx512dq;-mavx512bw;-mfma;-mprefer-vector-width=512")
+endif()

@@ -139,7 +139,7 @@ static int set_value(struct sab_config *config, const struct sab_option *option,
     case SAB_OPTION_REAL:
         if (sab_text_to_real(value, &real) || real < option->min || real > option->max)
             return fail_value(option, value, err);
-        *(double *)field = real;
+        *(double *)field = real == 0 ? 0 : real; /* -0 is 0 */
         return SAB_OK;
     case SAB_OPTION_CHOICE:
         while (option->choices[whole] && strcmp(option->choices[whole], value) != 0)

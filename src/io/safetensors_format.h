@@ -1,0 +1,39 @@
+/* What reader and writer of safetensors files must agree on. Internal to the two. */
+#ifndef SAB_IO_SAFETENSORS_FORMAT_H
+#define SAB_IO_SAFETENSORS_FORMAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The header of every file written here begins with these bytes, then come the digits. The fixed place lets a damaged
+ * key be told from an absent one. */
+#define SAB_DIGEST_KEY "sab_digest"
+#define SAB_DIGEST_PREFIX "{\"__metadata__\":{\"" SAB_DIGEST_KEY "\":\""
+#define SAB_METADATA_KEY "__metadata__"
+
+enum {
+    SAB_LENGTH_NBYTES = 8,       /* of the number before the header */
+    SAB_PAYLOAD_ALIGN = 64,      /* our headers are padded with spaces to this */
+
+    /* These two bound what parsing a header can allocate by 64 MiB. Text: the parser holds a token at most four times
+     * (its buffer and that buffer's predecessor, the value, the copy of a key), 4 x 8 MiB. Structure: each { [ : , costs
+     * less than 128 bytes (an empty object in an array is the worst, 250 for its two), 262144 x 128 = 32 MiB. A test
+     * measures both. */
+    SAB_HEADER_CAP = 8 << 20,
+    SAB_STRUCTURE_CAP = 262144
+};
+
+/* Number of { [ : and , outside of strings. */
+size_t sab_safetensors_structure(const char *header, size_t nbytes);
+
+/* *nbytes = product of shape * bytes per element; returns 1 on overflow or a
+ * dimension above INT64_MAX, else 0. */
+int sab_safetensors_nbytes(int dtype, int ndim, const uint64_t *shape, size_t *nbytes);
+
+/* The digits the file ought to carry: `digits` is where in it they stand. Returns 0 where there is no memory. */
+int sab_safetensors_digest(const char *file, size_t nbytes, size_t digits, char hex[33]);
+
+/* A copy of text for a message: at most cap-1 bytes, whatever is not printable ASCII as '?'. Returns buf. */
+const char *sab_safetensors_shown(char *buf, size_t cap, const char *text);
+
+#endif

@@ -1,0 +1,349 @@
+/* The reading half of safetensors.h. The file is read whole; its header is parsed strictly by jansson; then each tensor
+ * is checked alone (types, ranges, shape against bytes), all together (no hole, no overlap, nothing left over), and the
+ * digest last, so that the message is the most specific one. */
+#include "io/safetensors.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "io/digest.h"
+#include "io/file.h"
+#include "io/safetensors_format.h"
+
+enum { SHOWN_CAP = 96 }; /* of a name or token in a message */
+
+struct sab_safetensors {
+    json_t *root;     /* owns names and metadata */
+    char *bytes;      /* the file; NULL once the tensors were copied */
+    size_t nbytes;
+    size_t header;    /* its length */
+    char *aligned;    /* copies of the tensors, where they do not lie aligned in the file */
+    struct sab_safetensors_view *views;
+    int count;
+    int has_digest;
+};
+
+/* ---- the header ------------------------------------------------------------------------------------------------- */
+
+static int parse_header(struct sab_safetensors *f, const char *path, struct sab_error *err)
+{
+    if (f->nbytes < SAB_LENGTH_NBYTES)
+        return sab_fail(err, SAB_FORMAT, "'%s' has %zu bytes: no safetensors file, which begins with 8 bytes that say "
+                        "how long its header is", path, f->nbytes);
+    uint64_t length = 0;
+    for (int i = SAB_LENGTH_NBYTES - 1; i >= 0; i--)
+        length = length << 8 | (unsigned char)f->bytes[i];
+    size_t rest = f->nbytes - SAB_LENGTH_NBYTES;
+    if (length > rest)
+        return sab_fail(err, SAB_FORMAT, "'%s' is cut short or no safetensors file: it announces a header of %" PRIu64
+                        " bytes, but only %zu follow", path, length, rest);
+    if (length > SAB_HEADER_CAP)
+        return sab_fail(err, SAB_FORMAT, "'%s' has a header of %" PRIu64 " bytes; at most %d are read", path, length,
+                        SAB_HEADER_CAP);
+    f->header = (size_t)length;
+
+    const char *text = f->bytes + SAB_LENGTH_NBYTES;
+    if (length == 0 || text[0] != '{')
+        return sab_fail(err, SAB_FORMAT, "'%s' is damaged or no safetensors file: its header, from byte 8, does not "
+                        "begin with '{'", path);
+    size_t structure = sab_safetensors_structure(text, f->header);
+    if (structure > SAB_STRUCTURE_CAP)
+        return sab_fail(err, SAB_FORMAT, "'%s' has a header of %zu JSON delimiters; at most %d are read", path,
+                        structure, SAB_STRUCTURE_CAP);
+
+    json_error_t problem;
+    f->root = json_loadb(text, f->header, JSON_REJECT_DUPLICATES, &problem);
+    if (f->root)
+        return SAB_OK;
+    if (json_error_code(&problem) == json_error_out_of_memory)
+        return sab_fail(err, SAB_NOMEM, "no memory to parse the header of '%s'", path);
+    char shown[SHOWN_CAP];
+    return sab_fail(err, SAB_FORMAT, "'%s' has a damaged header: byte %d of the file: %s", path,
+                    SAB_LENGTH_NBYTES + problem.position, sab_safetensors_shown(shown, sizeof shown, problem.text));
+}
+
+static int check_metadata(const json_t *metadata, const char *path, struct sab_error *err)
+{
+    if (!json_is_object(metadata))
+        return sab_fail(err, SAB_FORMAT, "'%s': " SAB_METADATA_KEY " is not a JSON object", path);
+    const char *key;
+    json_t *value;
+    char shown[SHOWN_CAP];
+    json_object_foreach((json_t *)metadata, key, value)
+        if (!json_is_string(value))
+            return sab_fail(err, SAB_FORMAT, "'%s': the metadata under '%s' is not a text", path,
+                            sab_safetensors_shown(shown, sizeof shown, key));
+    return SAB_OK;
+}
+
+/* ---- one tensor ------------------------------------------------------------------------------------------------- */
+
+static int find_dtype(const char *name)
+{
+    for (int dtype = SAB_DTYPE_U8; dtype <= SAB_DTYPE_F64; dtype++)
+        if (name && strcmp(name, sab_dtype_name(dtype)) == 0)
+            return dtype;
+    return -1;
+}
+
+/* *out = a whole number >= 0; returns 0 where value is something else. */
+static int get_size(const json_t *value, uint64_t *out)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return 0;
+    *out = (uint64_t)json_integer_value(value);
+    return 1;
+}
+
+static int parse_type(struct sab_safetensors_view *view, const json_t *entry, const char *path, const char *shown,
+                      struct sab_error *err)
+{
+    const json_t *dtype = json_object_get(entry, "dtype"), *shape = json_object_get(entry, "shape");
+    char shown_dtype[SHOWN_CAP];
+    if (!json_is_string(dtype))
+        return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has no dtype", path, shown);
+    view->dtype = find_dtype(json_string_value(dtype));
+    if (view->dtype < 0)
+        return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has dtype '%s'; U8, I32, I64, F32 and F64 are read", path,
+                        shown, sab_safetensors_shown(shown_dtype, sizeof shown_dtype, json_string_value(dtype)));
+    if (!json_is_array(shape))
+        return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has no shape", path, shown);
+    size_t ndim = json_array_size(shape);
+    if (ndim > SAB_SAFETENSORS_NDIM_CAP)
+        return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has %zu dimensions; at most %d are read", path, shown, ndim,
+                        SAB_SAFETENSORS_NDIM_CAP);
+    view->ndim = (int)ndim;
+    for (size_t d = 0; d < ndim; d++)
+        if (!get_size(json_array_get(shape, d), &view->shape[d]))
+            return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s': dimension %zu of its shape is not a whole number >= 0",
+                            path, shown, d);
+    if (sab_safetensors_nbytes(view->dtype, view->ndim, view->shape, &view->nbytes))
+        return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has a shape too large for any memory", path, shown);
+    return SAB_OK;
+}
+
+static int parse_view(struct sab_safetensors *f, const char *name, const json_t *entry, const char *path,
+                      struct sab_error *err)
+{
+    struct sab_safetensors_view *view = &f->views[f->count];
+    char shown[SHOWN_CAP];
+    sab_safetensors_shown(shown, sizeof shown, name);
+    view->name = name;
+    if (!json_is_object(entry) || json_object_size(entry) != 3)
+        return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' is not described by dtype, shape and data_offsets alone",
+                        path, shown);
+    int status = parse_type(view, entry, path, shown, err);
+    if (status != SAB_OK)
+        return status;
+
+    const json_t *offsets = json_object_get(entry, "data_offsets");
+    uint64_t begin, end;
+    if (!json_is_array(offsets) || json_array_size(offsets) != 2 || !get_size(json_array_get(offsets, 0), &begin) ||
+        !get_size(json_array_get(offsets, 1), &end))
+        return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s': data_offsets are not two whole numbers >= 0", path, shown);
+    size_t payload = f->nbytes - SAB_LENGTH_NBYTES - f->header;
+    if (begin > end)
+        return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' ends at byte %" PRIu64 " of the payload, before its "
+                        "beginning at %" PRIu64, path, shown, end, begin);
+    if (end > payload)
+        return sab_fail(err, SAB_FORMAT, "'%s' is cut short or damaged: tensor '%s' ends at byte %" PRIu64
+                        " of the payload, which has %zu", path, shown, end, payload);
+    if (end - begin != view->nbytes)
+        return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has %" PRIu64 " bytes where its shape and %s make %zu",
+                        path, shown, end - begin, sab_dtype_name(view->dtype), view->nbytes);
+    view->data = f->bytes + SAB_LENGTH_NBYTES + f->header + begin;
+    f->count++;
+    return SAB_OK;
+}
+
+static int parse_views(struct sab_safetensors *f, const char *path, struct sab_error *err)
+{
+    f->views = sab_alloc(json_object_size(f->root), sizeof *f->views);
+    if (!f->views)
+        return sab_fail(err, SAB_NOMEM, "no memory for the %zu tensors of '%s'", json_object_size(f->root), path);
+    const char *name;
+    json_t *entry;
+    json_object_foreach(f->root, name, entry) {
+        int status = strcmp(name, SAB_METADATA_KEY) == 0 ? check_metadata(entry, path, err)
+                                                         : parse_view(f, name, entry, path, err);
+        if (status != SAB_OK)
+            return status;
+    }
+    return SAB_OK;
+}
+
+/* ---- all tensors together --------------------------------------------------------------------------------------- */
+
+/* By place in the payload; an empty tensor before the one that begins where it stands; names make the order total. */
+static int compare_views(const void *left, const void *right)
+{
+    const struct sab_safetensors_view *a = left, *b = right;
+    if (a->data != b->data)
+        return (const char *)a->data < (const char *)b->data ? -1 : 1;
+    if ((a->nbytes == 0) != (b->nbytes == 0))
+        return a->nbytes == 0 ? -1 : 1;
+    return strcmp(a->name, b->name);
+}
+
+/* Sorts the views and walks the payload: each must begin where the one before it ended. */
+static int check_cover(struct sab_safetensors *f, const char *path, struct sab_error *err)
+{
+    const char *payload = f->bytes + SAB_LENGTH_NBYTES + f->header, *at = payload;
+    char shown[SHOWN_CAP];
+    qsort(f->views, (size_t)f->count, sizeof *f->views, compare_views);
+    for (int i = 0; i < f->count; i++) {
+        const struct sab_safetensors_view *view = &f->views[i];
+        const char *data = view->data;
+        sab_safetensors_shown(shown, sizeof shown, view->name);
+        if (data < at)
+            return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' begins at byte %zu of the payload, inside the one that "
+                            "ends at %zu", path, shown, (size_t)(data - payload), (size_t)(at - payload));
+        if (data > at)
+            return sab_fail(err, SAB_FORMAT, "'%s': bytes %zu to %zu of the payload, before tensor '%s', belong to no "
+                            "tensor", path, (size_t)(at - payload), (size_t)(data - payload), shown);
+        at += view->nbytes;
+    }
+    size_t left = (size_t)(f->bytes + f->nbytes - at);
+    if (left > 0)
+        return sab_fail(err, SAB_FORMAT, "'%s': the last %zu bytes, from byte %zu of the file, belong to no tensor",
+                        path, left, f->nbytes - left);
+    return SAB_OK;
+}
+
+/* ---- digest and alignment --------------------------------------------------------------------------------------- */
+
+/* A header that agrees with our prefix in all but a few bytes is ours, damaged there; a foreign one, even if it holds
+ * metadata first, agrees in far fewer. */
+static int check_digest(struct sab_safetensors *f, const char *path, struct sab_error *err)
+{
+    enum { PREFIX = sizeof SAB_DIGEST_PREFIX - 1, DAMAGE_CAP = 8 };
+    const char *text = f->bytes + SAB_LENGTH_NBYTES;
+    int wrong = 0, first_wrong = 0;
+    if (f->header < PREFIX + SAB_DIGEST_DIGITS)
+        wrong = PREFIX;
+    for (int i = PREFIX - 1; i >= 0 && wrong < PREFIX; i--)
+        if (text[i] != SAB_DIGEST_PREFIX[i]) {
+            wrong++;
+            first_wrong = i;
+        }
+    if (wrong > DAMAGE_CAP) {
+        if (sab_safetensors_metadata(f, SAB_DIGEST_KEY))
+            return sab_fail(err, SAB_FORMAT, "'%s' was rewritten by a program that copied the metadata "
+                            SAB_DIGEST_KEY ": the digest holds no more; write it without that key", path);
+        return SAB_OK;
+    }
+    if (wrong > 0)
+        return sab_fail(err, SAB_FORMAT, "'%s' is damaged: byte %d of the file is not as it was written", path,
+                        SAB_LENGTH_NBYTES + first_wrong);
+    char hex[SAB_DIGEST_DIGITS + 1];
+    if (!sab_safetensors_digest(f->bytes, f->nbytes, SAB_LENGTH_NBYTES + PREFIX, hex))
+        return sab_fail(err, SAB_NOMEM, "no memory to verify '%s'", path);
+    char shown[SAB_DIGEST_DIGITS + 1];
+    memcpy(shown, text + PREFIX, SAB_DIGEST_DIGITS);
+    shown[SAB_DIGEST_DIGITS] = '\0';
+    if (strcmp(shown, hex) != 0)
+        return sab_fail(err, SAB_FORMAT, "'%s' is damaged, or was rewritten without dropping the metadata "
+                        SAB_DIGEST_KEY ": its digest is %s where it records %s", path, hex,
+                        sab_safetensors_shown(shown, sizeof shown, shown));
+    f->has_digest = 1;
+    return SAB_OK;
+}
+
+/* Files written here lie aligned. Others may not: theirs are copied, each tensor to a multiple of 8 bytes. */
+static int align_views(struct sab_safetensors *f, const char *path, struct sab_error *err)
+{
+    size_t total = 0;
+    int crooked = 0;
+    for (int i = 0; i < f->count; i++) {
+        const struct sab_safetensors_view *view = &f->views[i];
+        crooked |= (uintptr_t)view->data % sab_dtype_nbytes(view->dtype) != 0;
+        total += (view->nbytes + 7) / 8 * 8; /* cannot overflow: the tensors lie side by side in a file */
+    }
+    if (!crooked)
+        return SAB_OK;
+    f->aligned = sab_alloc(total, 1);
+    if (!f->aligned)
+        return sab_fail(err, SAB_NOMEM, "no memory for the %zu bytes of '%s'", total, path);
+    char *to = f->aligned;
+    for (int i = 0; i < f->count; i++) {
+        struct sab_safetensors_view *view = &f->views[i];
+        memcpy(to, view->data, view->nbytes);
+        view->data = to;
+        to += (view->nbytes + 7) / 8 * 8;
+    }
+    sab_free(f->bytes);
+    f->bytes = NULL;
+    return SAB_OK;
+}
+
+/* ---- public ----------------------------------------------------------------------------------------------------- */
+
+int sab_safetensors_open(struct sab_safetensors **out, const char *path, struct sab_error *err)
+{
+    struct sab_safetensors *f = sab_alloc(1, sizeof *f);
+    if (!f)
+        return sab_fail(err, SAB_NOMEM, "no memory to open '%s'", path);
+    void *bytes = NULL;
+    int status = sab_file_read(path, SIZE_MAX / 4, &bytes, &f->nbytes, err);
+    f->bytes = bytes;
+    if (status == SAB_OK)
+        status = parse_header(f, path, err);
+    if (status == SAB_OK)
+        status = parse_views(f, path, err);
+    if (status == SAB_OK)
+        status = check_cover(f, path, err);
+    if (status == SAB_OK)
+        status = check_digest(f, path, err);
+    if (status == SAB_OK)
+        status = align_views(f, path, err);
+    if (status == SAB_OK)
+        *out = f;
+    else
+        sab_safetensors_close(f);
+    return status;
+}
+
+void sab_safetensors_close(struct sab_safetensors *file)
+{
+    if (!file)
+        return;
+    json_decref(file->root);
+    sab_free(file->views);
+    sab_free(file->aligned);
+    sab_free(file->bytes);
+    sab_free(file);
+}
+
+int sab_safetensors_count(const struct sab_safetensors *file)
+{
+    return file->count;
+}
+
+const struct sab_safetensors_view *sab_safetensors_at(const struct sab_safetensors *file, int i)
+{
+    assert(i >= 0 && i < file->count);
+    return &file->views[i];
+}
+
+const struct sab_safetensors_view *sab_safetensors_find(const struct sab_safetensors *file, const char *name)
+{
+    for (int i = 0; i < file->count; i++)
+        if (strcmp(file->views[i].name, name) == 0)
+            return &file->views[i];
+    return NULL;
+}
+
+const char *sab_safetensors_metadata(const struct sab_safetensors *file, const char *key)
+{
+    return json_string_value(json_object_get(json_object_get(file->root, SAB_METADATA_KEY), key));
+}
+
+int sab_safetensors_has_digest(const struct sab_safetensors *file)
+{
+    return file->has_digest;
+}
