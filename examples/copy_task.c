@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { UPDATES = 600, REPORT_EVERY = 100, TEST_SEQUENCES = 200, SYMBOLS = 10 };
+enum { MOST_UPDATES = 2000, REPORT_EVERY = 100, TEST_SEQUENCES = 200, SYMBOLS = 10 };
+static const double chance = 1.0 / 8, learned = 0.99;
 
 /* Every call that can fail says why in one sentence. */
 static void must(int status, const struct sab_error *err)
@@ -52,26 +53,27 @@ int main(void)
     /* What to learn, by which network, with how much memory of the past. Options are fields, or names and text. */
     sab_config_init(&config);
     must(sab_config_set(&config, "task", "copy", &err), &err);
-    must(sab_config_set(&config, "lr", "2e-3", &err), &err);
-    config.T = 10;
-    config.hidden = 48;
+    must(sab_config_set(&config, "lr", "8e-3", &err), &err);
+    config.T = 5;
+    config.hidden = 64;
     config.batch = 32;
     config.k_top = 5;   /* each step may recall this many past states */
     config.k_trunc = 5; /* and gradient runs back this many steps at once */
-    config.steps = UPDATES;
-    config.seed = 1;
+    config.seed = 3;
     must(sab_config_check(&config, &err), &err);
 
     must(sab_task_create(&task, &config, &err), &err);
     must(sab_model_create(&model, &config, sab_task_shape(task), &err), &err);
     must(sab_trainer_create(&trainer, model, &config, &err), &err);
 
-    /* Training: batch after batch, each made from the seed and its number alone. */
-    for (int step = 0; step < UPDATES; step++) {
+    /* Training: batch after batch, each made from the seed and its number alone, until it is nearly always right. */
+    for (int step = 0; step < MOST_UPDATES; step++) {
         must(sab_task_batch(task, SAB_TRAIN, step, config.batch, &batch, &err), &err);
         must(sab_trainer_update(trainer, &batch, &metrics, &err), &err);
-        if ((step + 1) % REPORT_EVERY == 0)
+        if (step % REPORT_EVERY == 0 || metrics.accuracy >= learned)
             printf("update %4d  loss %.4f  accuracy %.3f\n", step + 1, metrics.loss, metrics.accuracy);
+        if (metrics.accuracy >= learned)
+            break;
     }
 
     /* Weights to a file and back: the digest proves that they are the same to the bit. */
@@ -87,7 +89,7 @@ int main(void)
     struct recall_count count = {.first_answer = batch.T - SYMBOLS + 1};
     struct sab_recall recall = {count_read, &count};
     must(sab_model_evaluate(loaded, &batch, 0, NULL, &metrics, &recall, &err), &err);
-    printf("test accuracy %.3f (chance 0.125), %.0f %% of the recall on the symbols\n", metrics.accuracy,
+    printf("test accuracy %.3f (chance %.3f), %.0f %% of the recall on the symbols\n", metrics.accuracy, chance,
            count.total > 0 ? 100 * count.on_symbols / count.total : 0.0);
 
     sab_trainer_free(trainer);
@@ -95,5 +97,5 @@ int main(void)
     sab_model_free(model);
     sab_task_free(task);
     remove(path);
-    return metrics.accuracy > 0.125 ? 0 : 1;
+    return metrics.accuracy > 4 * chance ? 0 : 1;
 }

@@ -84,7 +84,13 @@ struct sab_kernels {
                                real *dw);
 };
 
-#define SAB_EXPONENT_MAX 43.0 /* exp(43)^2 < FLT_MAX; exact for |u|, |v| <= 21.5, beyond which tanh is +-1 in float */
+/* Largest |2u| of exp2x: its exponential squared is finite. Scores are exact while |u| and |v| stay below half of it
+ * (21.5 in float). Beyond, tanh(u + v) is still right unless u and v nearly cancel; states that large have exploded. */
+#ifdef SAB_DOUBLE
+#define SAB_EXPONENT_MAX 350.0
+#else
+#define SAB_EXPONENT_MAX 43.0
+#endif
 
 extern const struct sab_kernels sab_kernels_ref;
 

@@ -79,7 +79,7 @@ def make(name, index):
         answers = problem.solve()
         near = answers["diagnostics"]
         rounding, _ = sab_oracle.condition(problem, answers, np.dtype(np.float32))
-        single = sab_oracle.relative_errors(problem.solve(torch.float32), answers, np.dtype(np.float32))
+        single = sab_oracle.relative_errors(problem.solve(torch.float32), answers)
         if min(near.margin, near.floor_margin) > 1e-4 and near.min_Z > 1e-2 and rounding < 1e-6 and \
                 max(single.values()) < 4e-6:
             return problem, answers

@@ -9,9 +9,10 @@ tolerance. Every fourth configuration is also run with the other --recompute, wh
 
 A configuration is counted as skipped, never as passed, when
   switch     two neighbouring scores on which the selection depends, or sum r and the floor, are within 1e-6;
-  rounding   it is over the tolerance, but so would be anybody: moving each weight by one unit roundoff moves the
-             answers by more than an eighth of the tolerance, and the error is at most 32 times that; or the scores
-             move by more than a thirty-second of the distance to a switch, so rounding alone may cross it.
+  rounding   it is over the tolerance, but so would be anybody: moving each weight and score by one unit roundoff
+             moves the answers by more than an eighth of the tolerance, and the error is at most 32 times that; or the
+             scores move by more than a thirty-second of 1, or of the distance to a switch, so rounding alone may turn
+             any softmax round, or cross the switch.
 More than a tenth skipped for rounding is a failure. Exit status: 0 all passed, 1 not, 77 PyTorch is missing.
 """
 
@@ -114,16 +115,17 @@ def judge(problem, answers):
     truth = problem.solve()
     near = truth["diagnostics"]
     distance = min(near.margin, near.floor_margin)
-    errors = sab_oracle.relative_errors(answers, truth, dtype)
+    errors = sab_oracle.relative_errors(answers, truth)
     worst = max(errors, key=errors.get)
-    note = f"{errors[worst]:.1e} in {worst}, to a switch {distance:.1e}, least Z {near.min_Z:.1e}"
+    note = f"{errors[worst]:.1e} in {worst}, to a switch {distance:.1e}, least Z {near.min_Z:.1e}, " \
+           f"largest memory {near.largest:.1e}"
     if distance < SWITCH:
         return "switch", worst, errors, note
     if errors[worst] <= tolerance:
         return "passed", worst, errors, note
     rounding, moved = sab_oracle.condition(problem, truth, dtype)
-    note += f", one roundoff of the weights moves the answers by {rounding:.1e}, the scores by {moved:.1e}"
-    if (rounding > tolerance / 8 and errors[worst] <= 32 * rounding) or distance < 32 * moved:
+    note += f", one roundoff of weights and scores moves the answers by {rounding:.1e}, the scores by {moved:.1e}"
+    if (rounding > tolerance / 8 and errors[worst] <= 32 * rounding) or min(distance, 1) < 32 * moved:
         return "rounding", worst, errors, note
     return "failed", worst, errors, note
 

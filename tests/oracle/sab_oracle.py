@@ -95,6 +95,15 @@ def scores(config, parameters, layer, hh, memory):
     return torch.tanh(keys + query) @ parameters[f"w3_l{layer}"]
 
 
+def score_size(config, parameters, layer, hh, memory):
+    """[B,N]: the sum of the sizes that the terms of each score can have, to which its rounding is relative."""
+    if config["score"] == "dot":
+        keys, query = memory @ parameters[f"W1_l{layer}"], hh @ parameters[f"W2_l{layer}"]
+        return (keys * query.unsqueeze(1)).abs().sum(2) / math.sqrt(keys.shape[2])
+    weights = parameters[f"w3_l{layer}" if config["score"] == "mlp" else f"w_l{layer}"]
+    return weights.abs().sum().expand(memory.shape[:2])
+
+
 class Diagnostics:
     """How near the reads came to a place where the gradient jumps or blows up."""
 
@@ -102,6 +111,7 @@ class Diagnostics:
         self.margin = math.inf        # smallest distance of neighbours in the order of scores that selection depends on
         self.floor_margin = math.inf  # relu, z > 0: smallest |sum r - z|
         self.min_Z = math.inf         # relu: smallest sum r where the floor does not hold
+        self.largest = 0.0            # largest number in a memory
         self.reads = []               # (layer, t, a [B,N], alpha [B,N]) of every read, t from 1
 
     def order(self, ranked, first, last):
@@ -144,9 +154,9 @@ def attend(config, a, memory, cut, diagnostics):
 
 # ---- the whole sequence -------------------------------------------------------------------------------------------
 
-def forward(config, shape, parameters, x, cut=torch.Tensor.detach):
+def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None):
     """outputs [T,B,O] and Diagnostics. The graph is cut with `cut`: window starts, and constants of switched-off paths.
-    """
+    error(size), if given, is added to each score, size as score_size has it."""
     T, B, H = x.shape[0], x.shape[1], config["hidden"]
     config = resolve(config, T)
     K, L, G, cell = config["k_top"], config["layers"], config["read_gain"], config["cell"]
@@ -174,6 +184,9 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach):
                 if not config["mental_updates"]:
                     memory = cut(memory)
                 a = scores(config, parameters, layer, hh, memory)
+                if error is not None:
+                    a = a + error(score_size(config, parameters, layer, hh, memory).detach())
+                diagnostics.largest = max(diagnostics.largest, float(memory.detach().abs().max()))
                 alpha, s = attend(config, a, memory, cut, diagnostics)
                 diagnostics.reads.append((layer, t, a.detach(), alpha.detach()))
             h[layer] = below = hh + G * s
@@ -209,7 +222,7 @@ class Problem:
         self.config, self.shape, self.parameters = config, shape, parameters
         self.x, self.y, self.weight, self.lengths = x, y, weight, lengths
 
-    def solve(self, dtype=torch.float64, cut=torch.Tensor.detach):
+    def solve(self, dtype=torch.float64, cut=torch.Tensor.detach, error=None):
         """{"loss", "outputs", "grad": by name, "inside", "diagnostics"} computed in dtype, as double arrays; inside
         [T,B] is true up to each sequence's length."""
         def real(array):
@@ -218,7 +231,7 @@ class Problem:
         parameters = {name: real(value).requires_grad_() for name, value in self.parameters.items()}
         x = torch.from_numpy(self.x.astype(np.int64)) if self.shape["input"] == "ids" else real(self.x)
         y = torch.from_numpy(self.y.astype(np.int64)) if self.shape["loss"] == "cross_entropy" else real(self.y)
-        outputs, diagnostics = forward(self.config, self.shape, parameters, x, cut)
+        outputs, diagnostics = forward(self.config, self.shape, parameters, x, cut, error)
         loss = loss_of(self.shape, outputs, y, real(self.weight), torch.from_numpy(self.lengths.astype(np.int64)))
         loss.backward()
         grad = {name: (torch.zeros_like(p) if p.grad is None else p.grad).double().numpy()
@@ -290,21 +303,23 @@ def problem_random(config, shape, T, B, seed, scale=1.0, ragged=False, mask=Fals
 
 UNIT = {np.dtype(np.float32): 2.0 ** -24, np.dtype(np.float64): 2.0 ** -53}  # unit roundoff of a build's numbers
 TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-10}
+TINY = 3e-3
 
 
-def relative_errors(answers, truth, dtype):
-    """Compares a build's answers (its numbers are dtype) with the truth that solve returned: {"loss", "outputs",
+def relative_errors(answers, truth):
+    """Compares answers with the truth that solve returned: {"loss", "outputs",
     "grad.NAME": error}, error = max|a-b| / max(max|b|, tiny) over the tensor, b the truth.
 
-    tiny = unit / tolerance * scale: at the tolerance, no element is asked to be nearer than one unit roundoff of
-    `scale`. For gradients scale is the largest |gradient| of all tensors: a tensor whose gradients are much smaller than
-    those it shares the sums ds, dh with is a difference of larger numbers, and knows itself to their rounding only.
+    tiny = TINY * scale. For gradients scale is the largest |gradient| of all tensors: a tensor whose gradients are much
+    smaller than those it shares the sums ds, dh with is a difference of larger numbers (with K = 1 and relu, of equal
+    ones) and knows itself to their rounding only. TINY is float's unit roundoff over its tolerance, so no element is
+    asked to be nearer than one roundoff of the largest gradient; in double it asks for 3e-13 of that.
     For loss and outputs scale is 1, the size of the terms they are sums of. Outputs are compared up to each sequence's
     length. A value that is not finite is an infinite error; where the truth is zero everywhere only zeros pass."""
     def error(a, b, scale):
         if not (np.isfinite(a).all() and np.isfinite(b).all()):
             return math.inf
-        size = max(np.abs(b).max(), UNIT[dtype] / TOLERANCE[dtype] * scale)
+        size = max(np.abs(b).max(), TINY * scale)
         difference = np.abs(a - b).max()
         return float(difference / size) if size > 0 else (0.0 if difference == 0 else math.inf)
 
@@ -318,15 +333,19 @@ def relative_errors(answers, truth, dtype):
 
 
 def condition(problem, truth, dtype):
-    """(worst relative error, largest change of a score) when each weight moves by one unit roundoff of dtype, up or down
-    at random: what rounding does to this problem whoever computes it. Measured with a smaller move, which crosses no
-    selection switch, and scaled."""
+    """(worst relative error, largest change of a score) when each weight, and each score by as much as its terms are
+    large, moves by one unit roundoff of dtype, up or down at random: what rounding does to this problem whoever computes
+    it. Measured with a smaller move, which crosses no selection switch, and scaled."""
     move = 2.0 ** -40
     rng = np.random.default_rng(0)
+
+    def error(size):
+        return size * move * torch.from_numpy(rng.choice([-1.0, 1.0], tuple(size.shape)))
+
     moved = Problem(problem.config, problem.shape, problem.x, problem.y, problem.weight, problem.lengths,
                     {name: value.astype(np.float64) * (1 + move * rng.choice([-1.0, 1.0], value.shape))
-                     for name, value in problem.parameters.items()}).solve()
+                     for name, value in problem.parameters.items()}).solve(error=error)
     scale = UNIT[dtype] / move
     change = max([float((a - b).abs().max()) for (_, _, a, _), (_, _, b, _)
                   in zip(moved["diagnostics"].reads, truth["diagnostics"].reads)], default=0.0)
-    return max(relative_errors(moved, truth, dtype).values()) * scale, change * scale
+    return max(relative_errors(moved, truth).values()) * scale, change * scale

@@ -127,7 +127,7 @@ class AgainstPyTorch(unittest.TestCase):
         one = problem({}, IDS)
         values = problem({}, {**IDS, "input": "values"})
         values.x, values.y, values.parameters = np.eye(5)[one.x], one.y, one.parameters
-        errors = sab_oracle.relative_errors(values.solve(), one.solve(), np.dtype(np.float64))
+        errors = sab_oracle.relative_errors(values.solve(), one.solve())
         self.assertLess(max(errors.values()), 1e-13)
 
     def test_cross_entropy_is_torch_nn(self):
@@ -173,7 +173,7 @@ class ByHand(unittest.TestCase):
 
 class Equalities(unittest.TestCase):
     def same(self, one, other, tolerance=0.0):
-        errors = sab_oracle.relative_errors(one.solve(), other.solve(), np.dtype(np.float64))
+        errors = sab_oracle.relative_errors(one.solve(), other.solve())
         self.assertLessEqual(max(errors.values()), tolerance, errors)
 
     def test_presets_are_shorthand(self):
