@@ -39,9 +39,12 @@ static void watch(void *user, const struct sab_progress *progress)
 
 static int train(const struct sab_config *config, int resume, struct brake *brake, struct sab_run_result *result)
 {
-    struct sab_run_hooks hooks = {.progress = watch, .user = brake, .stop = &brake->stop};
+    struct brake none = {.at = -1};
+    struct sab_run_hooks hooks = {.progress = watch, .user = brake ? brake : &none};
     struct sab_error err = {0};
-    int status = sab_run_train(config, resume, brake ? &hooks : NULL, result, &err);
+    if (brake)
+        hooks.stop = &brake->stop;
+    int status = sab_run_train(config, resume, &hooks, result, &err);
     if (status != SAB_OK && status != SAB_INTERRUPTED)
         fail_msg("%s", err.message);
     return status;

@@ -56,11 +56,12 @@ static int parse_header(struct sab_safetensors *f, const char *path, struct sab_
         return sab_fail(err, SAB_FORMAT, "'%s' has a header of %zu JSON delimiters; at most %d are read", path,
                         structure, SAB_STRUCTURE_CAP);
 
-    json_error_t problem;
+    json_error_t problem = {0};
     f->root = json_loadb(text, f->header, JSON_REJECT_DUPLICATES, &problem);
     if (f->root)
         return SAB_OK;
-    if (json_error_code(&problem) == json_error_out_of_memory)
+    /* Where an allocation fails, jansson says nothing, or calls it a syntax error, which cannot be told from one. */
+    if (problem.text[0] == '\0' || json_error_code(&problem) == json_error_out_of_memory)
         return sab_fail(err, SAB_NOMEM, "no memory to parse the header of '%s'", path);
     char shown[SHOWN_CAP];
     return sab_fail(err, SAB_FORMAT, "'%s' has a damaged header: byte %d of the file: %s", path,
