@@ -127,13 +127,14 @@ static int replacement_open(struct replacement *r, struct sab_error *err)
         struct stat ours, named;
         r->fd = open_retry(r->folder_fd, r->tmp, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK);
         if (r->fd < 0)
-            return sab_fail(err, SAB_IO, "cannot write '%s': opening '%s' in its folder failed: %s", r->path, r->tmp,
+            return sab_fail(err, SAB_IO, "cannot write '%s': opening the .tmp beside it failed: %s", r->path,
                             strerror(errno));
         if (lock_wait(r->fd) != 0 || fstat(r->fd, &ours) != 0)
-            return sab_fail(err, SAB_IO, "cannot write '%s': locking '%s' failed: %s", r->path, r->tmp,
+            return sab_fail(err, SAB_IO, "cannot write '%s': locking the .tmp beside it failed: %s", r->path,
                             strerror(errno));
         if (!S_ISREG(ours.st_mode) || ours.st_nlink > 1)
-            return sab_fail(err, SAB_IO, "cannot write '%s': '%s' is in the way and not a plain file", r->path, r->tmp);
+            return sab_fail(err, SAB_IO, "cannot write '%s': the .tmp beside it is in the way and not a plain file",
+                            r->path);
         if (fstatat(r->folder_fd, r->tmp, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == ours.st_ino &&
             named.st_dev == ours.st_dev)
             return SAB_OK;
@@ -145,7 +146,8 @@ static int replacement_open(struct replacement *r, struct sab_error *err)
 static int replacement_fill(struct replacement *r, const void *data, size_t nbytes, struct sab_error *err)
 {
     if (truncate_retry(r->fd, 0) != 0)
-        return sab_fail(err, SAB_IO, "cannot write '%s': emptying '%s' failed: %s", r->path, r->tmp, strerror(errno));
+        return sab_fail(err, SAB_IO, "cannot write '%s': emptying the .tmp beside it failed: %s", r->path,
+                        strerror(errno));
     size_t done = write_all(r->fd, data, nbytes);
     if (done < nbytes)
         return sab_fail(err, SAB_IO, "cannot write '%s': writing failed at byte %zu of %zu: %s", r->path, done, nbytes,
@@ -154,7 +156,7 @@ static int replacement_fill(struct replacement *r, const void *data, size_t nbyt
         return sab_fail(err, SAB_IO, "cannot write '%s': syncing %zu bytes failed: %s", r->path, nbytes,
                         strerror(errno));
     if (renameat(r->folder_fd, r->tmp, r->folder_fd, r->name) != 0)
-        return sab_fail(err, SAB_IO, "cannot write '%s': renaming '%s' to it failed: %s", r->path, r->tmp,
+        return sab_fail(err, SAB_IO, "cannot write '%s': renaming the .tmp beside it failed: %s", r->path,
                         strerror(errno));
     return SAB_OK;
 }

@@ -51,26 +51,30 @@ void sab_safetensors_writer_free(struct sab_safetensors_writer *writer)
 
 /* ---- collecting ------------------------------------------------------------------------------------------------- */
 
-/* Whether jansson takes it as UTF-8; sets *memory to 0 where it could not tell for want of memory. */
-static int is_utf8(const char *text, int *memory)
+/* Well-formed as Unicode's table 3-7 has it: nothing overlong, no surrogates, nothing above U+10FFFF. */
+static int is_utf8(const char *text)
 {
-    json_t *probe = json_string(text);
-    json_t *control = probe ? NULL : json_string("");
-    *memory = probe || control;
-    int good = probe != NULL;
-    json_decref(probe);
-    json_decref(control);
-    return good;
+    const unsigned char *c = (const unsigned char *)text;
+    while (*c) {
+        unsigned lead = *c++;
+        unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+        unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+        int more = lead < 0x80 ? 0 : lead < 0xC2 ? -1 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : lead < 0xF5 ? 3 : -1;
+        if (more < 0)
+            return 0;
+        for (; more > 0; more--, c++, low = 0x80, high = 0xBF)
+            if (*c < low || *c > high)
+                return 0;
+    }
+    return 1;
 }
 
 static int check_name(const struct sab_safetensors_writer *w, const char *name, struct sab_error *err)
 {
-    int memory;
     char shown[96];
     sab_safetensors_shown(shown, sizeof shown, name);
-    if (!is_utf8(name, &memory))
-        return memory ? sab_fail(err, SAB_INVALID, "the tensor name '%s' is not UTF-8", shown)
-                      : sab_fail(err, SAB_NOMEM, "no memory for the tensor '%s'", shown);
+    if (!is_utf8(name))
+        return sab_fail(err, SAB_INVALID, "the tensor name '%s' is not UTF-8", shown);
     if (strcmp(name, SAB_METADATA_KEY) == 0)
         return sab_fail(err, SAB_INVALID, "a tensor cannot be named '%s'", shown);
     for (size_t i = 0; i < w->count; i++)
@@ -128,18 +132,15 @@ int sab_safetensors_writer_add(struct sab_safetensors_writer *writer, const char
 int sab_safetensors_writer_metadata(struct sab_safetensors_writer *writer, const char *key, const char *value,
                                     struct sab_error *err)
 {
-    int memory;
     char shown[96];
     sab_safetensors_shown(shown, sizeof shown, key);
     if (strcmp(key, SAB_DIGEST_KEY) == 0 || json_object_get(writer->metadata, key))
         return sab_fail(err, SAB_INVALID, "the metadata key '%s' is taken", shown);
-    if (!is_utf8(key, &memory) || !is_utf8(value, &memory)) {
-        if (memory)
-            return sab_fail(err, SAB_INVALID, "the metadata '%s' is not UTF-8", shown);
-    } else if (json_object_set_new(writer->metadata, key, json_string(value)) == 0) {
-        return SAB_OK;
-    }
-    return sab_fail(err, SAB_NOMEM, "no memory for the metadata '%s'", shown);
+    if (!is_utf8(key) || !is_utf8(value))
+        return sab_fail(err, SAB_INVALID, "the metadata '%s' is not UTF-8", shown);
+    if (json_object_set_new(writer->metadata, key, json_string(value)) != 0)
+        return sab_fail(err, SAB_NOMEM, "no memory for the metadata '%s'", shown);
+    return SAB_OK;
 }
 
 /* ---- saving ----------------------------------------------------------------------------------------------------- */
@@ -232,7 +233,7 @@ static int save_described(const struct sab_safetensors_writer *w, const json_t *
     int status;
     char hex[SAB_DIGEST_DIGITS + 1];
     int laid_out = lay_out(w, root, file, length, header);
-    size_t structure = sab_safetensors_structure(file + SAB_LENGTH_NBYTES, header);
+    size_t structure = sab_safetensors_measure(file + SAB_LENGTH_NBYTES, header).structure;
     if (structure > SAB_STRUCTURE_CAP) {
         status = sab_fail(err, SAB_INVALID, "cannot write '%s': its header would have %zu JSON delimiters; at most %d "
                           "are legal", path, structure, SAB_STRUCTURE_CAP);

@@ -1,0 +1,350 @@
+/* Files as the system really treats them: replaced, refused, too large, written by two at once, killed half way. The
+ * faults that have to be forced are in io_faults.c. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "io/file.h"
+#include "io_support.h"
+
+/* Expects status and a message that names what. */
+static void assert_refused(int got, int status, const struct sab_error *err, const char *what)
+{
+    if (got != status || !strstr(err->message, what))
+        fail_msg("expected status %d and '%s' in the message, got %d '%s'", status, what, got, err->message);
+    assert_int_equal(err->status, status);
+}
+
+static void write_then_read_any_size(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 4095, 4096, 4097, (1 << 20) + 3};
+    const char *path = io_path("any-size");
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char *data = malloc(sizes[i] + 1);
+        memset(data, 'a' + (int)i, sizes[i] + 1);
+        struct sab_error err = {0};
+        assert_int_equal(sab_file_write_atomic(path, data, sizes[i], &err), SAB_OK);
+        assert_true(io_holds(path, data, sizes[i]));
+        void *back;
+        size_t nbytes = 77;
+        assert_int_equal(sab_file_read(path, sizes[i], &back, &nbytes, &err), SAB_OK);
+        assert_int_equal(nbytes, sizes[i]);
+        assert_memory_equal(back, data, sizes[i]);
+        assert_int_equal(((char *)back)[nbytes], 0);
+        sab_free(back);
+        if (sizes[i] > 0) {
+            assert_refused(sab_file_read(path, sizes[i] - 1, &back, &nbytes, &err), SAB_INVALID, &err, path);
+            assert_int_equal(nbytes, sizes[i]);
+        }
+        free(data);
+    }
+    assert_false(io_exists(io_path("any-size.tmp")));
+}
+
+static void new_files_follow_the_umask(void **state)
+{
+    (void)state;
+    const char *path = io_path("mode");
+    mode_t before = umask(027);
+    assert_int_equal(sab_file_write_atomic(path, "x", 1, NULL), SAB_OK);
+    umask(before);
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0640);
+}
+
+static void a_bare_name_goes_to_the_current_folder(void **state)
+{
+    (void)state;
+    char before[4096];
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(io_path("")), 0);
+    int status = sab_file_write_atomic("bare", "here", 4, NULL);
+    assert_int_equal(chdir(before), 0);
+    assert_int_equal(status, SAB_OK);
+    assert_true(io_holds(io_path("bare"), "here", 4));
+}
+
+static void bad_places_are_refused_by_name(void **state)
+{
+    (void)state;
+    struct sab_error err = {0};
+    char long_path[512];
+    snprintf(long_path, sizeof long_path, "%s", io_path(""));
+    size_t n = strlen(long_path);
+    memset(long_path + n, 'n', 255);
+    long_path[n + 255] = '\0';
+    mkdir(io_path("folder"), 0777);
+    io_put(io_path("plain"), "p", 1);
+    const struct {
+        const char *path;
+        int status;
+        const char *what;
+    } cases[] = {
+        {"", SAB_INVALID, "file name"},
+        {".", SAB_INVALID, "'.'"},
+        {"..", SAB_INVALID, "'..'"},
+        {"/", SAB_INVALID, "'/'"},
+        {io_path("folder/"), SAB_INVALID, "file name"},
+        {io_path("folder/."), SAB_INVALID, "file name"},
+        {io_path("folder"), SAB_IO, "it is a folder"},
+        {io_path("absent/file"), SAB_IO, "absent/file"},
+        {io_path("plain/file"), SAB_IO, "plain/file"},
+        {long_path, SAB_IO, "File name too long"},
+        {"/proc/version-of-nothing", SAB_IO, "/proc/version-of-nothing"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_refused(sab_file_write_atomic(cases[i].path, "x", 1, &err), cases[i].status, &err, cases[i].what);
+    assert_false(io_exists(io_path("folder.tmp")));
+    assert_true(io_holds(io_path("plain"), "p", 1));
+}
+
+static void an_unwritable_folder_is_refused(void **state)
+{
+    (void)state;
+    struct sab_error err = {0};
+    mkdir(io_path("closed"), 0755);
+    const char *path = io_path("closed/file");
+    io_put(path, "old", 3);
+    chmod(io_path("closed"), 0555);
+    chmod(io_path(""), 0755);
+    int is_root = geteuid() == 0;
+    if (is_root)
+        assert_int_equal(seteuid(65534), 0); /* permissions do not bind root */
+    int written = sab_file_write_atomic(path, "new", 3, &err);
+    struct sab_error appended_err = {0}, made_err = {0};
+    int appended = sab_file_append(io_path("closed/other"), "x", 1, &appended_err);
+    int made = sab_file_make_directory(io_path("closed/sub"), &made_err);
+    if (is_root)
+        assert_int_equal(seteuid(0), 0);
+    chmod(io_path("closed"), 0755);
+    assert_refused(written, SAB_IO, &err, path);
+    assert_refused(written, SAB_IO, &err, "Permission denied");
+    assert_refused(appended, SAB_IO, &appended_err, "closed/other");
+    assert_refused(made, SAB_IO, &made_err, "closed/sub");
+    assert_true(io_holds(path, "old", 3));
+}
+
+static void links_are_replaced_and_never_followed(void **state)
+{
+    (void)state;
+    struct sab_error err = {0};
+    io_put(io_path("target"), "precious", 8);
+    assert_int_equal(symlink(io_path("target"), io_path("link")), 0);
+    assert_int_equal(sab_file_write_atomic(io_path("link"), "new", 3, &err), SAB_OK);
+    assert_true(io_holds(io_path("target"), "precious", 8));
+    assert_true(io_holds(io_path("link"), "new", 3));
+
+    const char *path = io_path("in-the-way"), *tmp = io_path("in-the-way.tmp");
+    assert_int_equal(symlink(io_path("target"), tmp), 0);
+    assert_refused(sab_file_write_atomic(path, "new", 3, &err), SAB_IO, &err, path);
+    unlink(tmp);
+    assert_int_equal(link(io_path("target"), tmp), 0);
+    assert_refused(sab_file_write_atomic(path, "new", 3, &err), SAB_IO, &err, "in the way");
+    unlink(tmp);
+    assert_int_equal(mkfifo(tmp, 0600), 0);
+    assert_refused(sab_file_write_atomic(path, "new", 3, &err), SAB_IO, &err, path);
+    unlink(tmp);
+    assert_int_equal(mkdir(tmp, 0700), 0);
+    assert_refused(sab_file_write_atomic(path, "new", 3, &err), SAB_IO, &err, path);
+    rmdir(tmp);
+    assert_true(io_holds(io_path("target"), "precious", 8));
+    assert_false(io_exists(path));
+
+    io_put(tmp, "left behind by a killed writer", 30);
+    assert_int_equal(sab_file_write_atomic(path, "new", 3, &err), SAB_OK);
+    assert_true(io_holds(path, "new", 3));
+    assert_false(io_exists(tmp));
+}
+
+/* The system itself writes the first 4096 bytes and refuses the rest. */
+static void a_full_disk_leaves_the_old_content(void **state)
+{
+    (void)state;
+    struct sab_error err = {0}, append_err = {0};
+    static char big[10000];
+    const char *path = io_path("full"), *log = io_path("full.log");
+    io_put(path, "old", 3);
+    io_put(log, "line\n", 5);
+    struct rlimit before, small = {4096, RLIM_INFINITY};
+    getrlimit(RLIMIT_FSIZE, &before);
+    small.rlim_max = before.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    int written = sab_file_write_atomic(path, big, sizeof big, &err);
+    int appended = sab_file_append(log, big, sizeof big, &append_err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_refused(written, SAB_IO, &err, "byte 4096 of 10000");
+    assert_refused(written, SAB_IO, &err, path);
+    assert_true(io_holds(path, "old", 3));
+    assert_false(io_exists(io_path("full.tmp")));
+    assert_refused(appended, SAB_IO, &append_err, log);
+    assert_true(io_holds(log, "line\n", 5));
+}
+
+static void reading_refuses_what_is_no_file(void **state)
+{
+    (void)state;
+    struct sab_error err = {0};
+    void *data = &err;
+    size_t nbytes = 5;
+    mkdir(io_path("read-folder"), 0777);
+    mkfifo(io_path("read-pipe"), 0600);
+    assert_refused(sab_file_read(io_path("nothing"), 100, &data, &nbytes, &err), SAB_IO, &err, "nothing");
+    assert_refused(sab_file_read("", 100, &data, &nbytes, &err), SAB_IO, &err, "''");
+    assert_refused(sab_file_read(io_path("read-folder"), 100, &data, &nbytes, &err), SAB_IO, &err, "a folder");
+    assert_refused(sab_file_read(io_path("read-pipe"), 100, &data, &nbytes, &err), SAB_IO, &err, "a pipe or device");
+    assert_refused(sab_file_read("/dev/zero", 100, &data, &nbytes, &err), SAB_IO, &err, "/dev/zero");
+    assert_ptr_equal(data, &err);
+    assert_int_equal(nbytes, 5);
+    assert_int_equal(sab_file_read(io_path("nothing"), 100, &data, &nbytes, NULL), SAB_IO);
+}
+
+static void appending_adds_at_the_end(void **state)
+{
+    (void)state;
+    struct sab_error err = {0};
+    const char *path = io_path("log");
+    assert_int_equal(sab_file_append(path, "one\n", 4, &err), SAB_OK);
+    assert_int_equal(sab_file_append(path, "", 0, &err), SAB_OK);
+    assert_int_equal(sab_file_append(path, "two\n", 4, &err), SAB_OK);
+    assert_true(io_holds(path, "one\ntwo\n", 8));
+    assert_refused(sab_file_append(io_path(""), "x", 1, &err), SAB_IO, &err, io_path(""));
+    assert_refused(sab_file_append(io_path("absent/log"), "x", 1, &err), SAB_IO, &err, "absent/log");
+    mkfifo(io_path("log-pipe"), 0600);
+    assert_refused(sab_file_append(io_path("log-pipe"), "x", 1, &err), SAB_IO, &err, "log-pipe");
+}
+
+static void folders_are_made_with_their_parents(void **state)
+{
+    (void)state;
+    struct sab_error err = {0};
+    struct stat info;
+    static const char *const good[] = {"a/b/c", "a/b/c", "a/b/d/", "a//e//f///", "a/./g/../h"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        const char *path = io_path(good[i]);
+        assert_int_equal(sab_file_make_directory(path, &err), SAB_OK);
+        assert_int_equal(stat(path, &info), 0);
+        assert_true(S_ISDIR(info.st_mode));
+    }
+    assert_int_equal(sab_file_make_directory("/", &err), SAB_OK);
+    assert_int_equal(sab_file_make_directory(".", &err), SAB_OK);
+    io_put(io_path("a/file"), "x", 1);
+    assert_refused(sab_file_make_directory("", &err), SAB_INVALID, &err, "empty");
+    assert_refused(sab_file_make_directory(io_path("a/file"), &err), SAB_IO, &err, "a/file");
+    assert_refused(sab_file_make_directory(io_path("a/file/b"), &err), SAB_IO, &err, "is a file");
+    assert_true(io_holds(io_path("a/file"), "x", 1));
+    assert_refused(sab_file_make_directory("/proc/absent", &err), SAB_IO, &err, "/proc/absent");
+}
+
+/* 1 if the file is `nbytes` times one letter. */
+static int is_uniform(const char *path, size_t nbytes)
+{
+    size_t have;
+    char *data = io_get(path, &have);
+    int good = have == nbytes;
+    for (size_t i = 1; i < have && good; i++)
+        good = data[i] == data[0];
+    free(data);
+    return good;
+}
+
+enum { RACE_NBYTES = 200000 };
+
+/* Writes the letter over and over until killed, or `times` times; exits 0 unless a write failed. */
+static pid_t fork_writer(const char *path, char letter, int times)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    char *data = malloc(RACE_NBYTES);
+    memset(data, letter, RACE_NBYTES);
+    int good = 1;
+    for (int i = 0; i != times && good; i++)
+        good = sab_file_write_atomic(path, data, RACE_NBYTES, NULL) == SAB_OK;
+    _exit(good ? 0 : 1);
+}
+
+static void writers_of_one_path_take_turns(void **state)
+{
+    (void)state;
+    const char *path = io_path("race");
+    char *first = malloc(RACE_NBYTES);
+    memset(first, 'z', RACE_NBYTES);
+    io_put(path, first, RACE_NBYTES);
+    free(first);
+    pid_t pids[4];
+    for (int w = 0; w < 4; w++)
+        pids[w] = fork_writer(path, (char)('a' + w), 50);
+    int running = 4, looks = 0, exits_bad = 0;
+    while (running > 0) {
+        int how;
+        assert_true(is_uniform(path, RACE_NBYTES));
+        looks++;
+        while (running > 0 && waitpid(-1, &how, WNOHANG) > 0) {
+            running--;
+            exits_bad += how != 0;
+        }
+    }
+    (void)pids;
+    assert_int_equal(exits_bad, 0);
+    assert_true(looks > 1);
+    assert_false(io_exists(io_path("race.tmp")));
+}
+
+static void killed_writers_leave_a_whole_file(void **state)
+{
+    (void)state;
+    const char *path = io_path("killed");
+    char *first = malloc(RACE_NBYTES);
+    memset(first, 'z', RACE_NBYTES);
+    io_put(path, first, RACE_NBYTES);
+    free(first);
+    unsigned seed = 1;
+    for (int i = 0; i < 200; i++) {
+        pid_t pid = fork_writer(path, (char)('a' + i % 26), -1);
+        usleep((useconds_t)(rand_r(&seed) % 5000));
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        if (!is_uniform(path, RACE_NBYTES))
+            fail_msg("kill %d left a torn file", i);
+    }
+    assert_int_equal(sab_file_write_atomic(path, "last", 4, NULL), SAB_OK);
+    assert_true(io_holds(path, "last", 4));
+    assert_false(io_exists(io_path("killed.tmp")));
+}
+
+int main(void)
+{
+    io_path(""); /* the folder belongs to this process, not to a forked one */
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(write_then_read_any_size),
+        cmocka_unit_test(new_files_follow_the_umask),
+        cmocka_unit_test(a_bare_name_goes_to_the_current_folder),
+        cmocka_unit_test(bad_places_are_refused_by_name),
+        cmocka_unit_test(an_unwritable_folder_is_refused),
+        cmocka_unit_test(links_are_replaced_and_never_followed),
+        cmocka_unit_test(a_full_disk_leaves_the_old_content),
+        cmocka_unit_test(reading_refuses_what_is_no_file),
+        cmocka_unit_test(appending_adds_at_the_end),
+        cmocka_unit_test(folders_are_made_with_their_parents),
+        cmocka_unit_test(writers_of_one_path_take_turns),
+        cmocka_unit_test(killed_writers_leave_a_whole_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
