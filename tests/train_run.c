@@ -154,6 +154,26 @@ static void test_best_is_kept(void **unused)
     }
 }
 
+/* The state holds the best weights too, so that a later or lost model.safetensors does not matter. */
+static void test_best_comes_back_with_the_state(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    begin(&f);
+    train_ok(&f, 0);
+    size_t n_before, n_after;
+    char *before = read_all(f.dir, "model.safetensors", &n_before);
+    write_all(f.dir, "model.safetensors", "from another time", 17);
+    train_ok(&f, 1);
+    char *after = read_all(f.dir, "model.safetensors", &n_after);
+    assert_int_equal(n_before, n_after);
+    assert_memory_equal(before, after, n_before);
+    check_best(&f);
+    free(before);
+    free(after);
+    remove_folder(f.dir);
+}
+
 static void test_average_is_what_is_measured(void **unused)
 {
     (void)unused;
@@ -478,6 +498,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files_of_a_run),
         cmocka_unit_test(test_best_is_kept),
+        cmocka_unit_test(test_best_comes_back_with_the_state),
         cmocka_unit_test(test_average_is_what_is_measured),
         cmocka_unit_test(test_mse_task),
         cmocka_unit_test(test_stop_at),
