@@ -180,7 +180,7 @@ int sab_config_get(const struct sab_config *config, const char *name, char *buf,
     if (!option)
         return fail_unknown(name, err);
     const void *field = (const char *)config + option->offset;
-    char number[SAB_REAL_TEXT_CAP];
+    char number[SAB_REAL_TEXT_CAP] = "";
     const char *text = number;
     switch ((enum sab_option_kind)option->kind) {
     case SAB_OPTION_INT:
