@@ -23,8 +23,13 @@ enum {
     SAB_STRUCTURE_CAP = 262144
 };
 
-/* Number of { [ : and , outside of strings. */
-size_t sab_safetensors_structure(const char *header, size_t nbytes);
+/* What a header holds, seen without parsing: its delimiters { [ : , outside of strings, and the bytes that all its
+ * strings, keys included, make once decoded. Right for well-formed JSON; of anything else, some number. */
+struct sab_header_extent {
+    size_t structure;
+    size_t text_nbytes;
+};
+struct sab_header_extent sab_safetensors_measure(const char *header, size_t nbytes);
 
 /* *nbytes = product of shape * bytes per element; returns 1 on overflow or a
  * dimension above INT64_MAX, else 0. */

@@ -233,7 +233,7 @@ static int save_described(const struct sab_safetensors_writer *w, const json_t *
     int status;
     char hex[SAB_DIGEST_DIGITS + 1];
     int laid_out = lay_out(w, root, file, length, header);
-    size_t structure = sab_safetensors_structure(file + SAB_LENGTH_NBYTES, header);
+    size_t structure = sab_safetensors_measure(file + SAB_LENGTH_NBYTES, header).structure;
     if (structure > SAB_STRUCTURE_CAP) {
         status = sab_fail(err, SAB_INVALID, "cannot write '%s': its header would have %zu JSON delimiters; at most %d "
                           "are legal", path, structure, SAB_STRUCTURE_CAP);
