@@ -239,7 +239,7 @@ class Problem:
         loss.backward()
         grad = {name: (torch.zeros_like(p) if p.grad is None else p.grad).double().numpy()
                 for name, p in parameters.items()}
-        return {"loss": float(loss), "outputs": outputs.detach().double().numpy(), "grad": grad,
+        return {"loss": float(loss.detach()), "outputs": outputs.detach().double().numpy(), "grad": grad,
                 "inside": np.arange(1, self.x.shape[0] + 1)[:, None] <= self.lengths[None, :],
                 "diagnostics": diagnostics}
 
