@@ -90,6 +90,8 @@ const struct sab_option sab_options[] = {
 
     TEXT("task", task, "copy", "task", "what to learn"),
     INT("T", T, 1, 1e8, "100", "task", "length of the task; copying sequences have T+20 steps"),
+    INT64("curriculum", curriculum, 0, MOST, "0", "task",
+          "updates over which training sequences grow from T/10 to T; 0: always T"),
     INT64("fixed", fixed, 0, MOST, "0", "task", "train on this many sequences again and again; 0: always fresh ones"),
     INT("classes", classes, 2, 1024, "8", "task", "cue: number of different events"),
 

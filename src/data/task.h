@@ -13,7 +13,7 @@ struct sab_draw {
     uint64_t seed;
     enum sab_random_stream stream;
     uint64_t index;
-    int T;       /* config->T */
+    int T;       /* config->T, or less while a curriculum lasts */
     int steps;   /* T + extra_steps */
     int classes; /* config->classes */
 };
