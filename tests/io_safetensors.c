@@ -97,8 +97,12 @@ static void what_is_written_comes_back(void **state)
         assert_memory_equal(view->data, samples[i].nbytes ? samples[i].data : "", view->nbytes);
         assert_int_equal((uintptr_t)view->data % sab_dtype_nbytes(view->dtype), 0);
     }
-    for (int i = 1; i < SAMPLES; i++)
-        assert_true((const char *)sab_safetensors_at(file, i)->data >= (const char *)sab_safetensors_at(file, i - 1)->data);
+    const char *before = sab_safetensors_at(file, 0)->data;
+    for (int i = 1; i < SAMPLES; i++) {
+        const char *data = sab_safetensors_at(file, i)->data;
+        assert_true(data >= before);
+        before = data;
+    }
     assert_string_equal(sab_safetensors_metadata(file, "config"), config);
     assert_string_equal(sab_safetensors_metadata(file, ""), "nothing");
     assert_null(sab_safetensors_metadata(file, "shape"));
