@@ -1,0 +1,355 @@
+/* See arguments.h.
+ *
+ *     defaults of the table < defaults of the command < --config FILE < --set, --name, in their order */
+#include "cli/arguments.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "io/file.h"
+#include "train/config_json.h"
+
+enum { CONFIG_CAP = 1 << 20, NAMES_CAP = 128 };
+
+#define COMMON(name, field, help) \
+    {name, SAB_CLI_FLAG, offsetof(struct sab_cli, field), 0, 0, 1, NULL, "off", "output", help}
+
+const struct sab_option sab_cli_common[] = {
+    COMMON("json", json, "print the result as one JSON object"),
+    COMMON("quiet", quiet, "say nothing but errors and the result"),
+    COMMON("help", help, "this text"),
+};
+const int sab_cli_common_count = sizeof sab_cli_common / sizeof sab_cli_common[0];
+
+int sab_cli_lists(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = list; *at;) {
+        size_t n = strcspn(at, " ");
+        if (n == length && memcmp(at, word, n) == 0)
+            return 1;
+        at += n;
+        at += strspn(at, " ");
+    }
+    return 0;
+}
+
+int sab_cli_takes(const struct sab_command *command, const struct sab_option *option)
+{
+    return sab_cli_lists(command->groups, option->group) || sab_cli_lists(command->names, option->name);
+}
+
+int sab_cli_takes_config(const struct sab_command *command)
+{
+    return command->groups[0] != 0;
+}
+
+int sab_cli_given(const struct sab_cli *cli, const char *name)
+{
+    const struct sab_option *option = sab_option_find(name);
+    return option && cli->given[option - sab_options];
+}
+
+void sab_cli_apply(const struct sab_cli *cli, struct sab_config *config)
+{
+    for (int i = 0; i < sab_option_count; i++) {
+        char value[SAB_TEXT_CAP];
+        if (!cli->given[i])
+            continue;
+        sab_config_get(&cli->config, sab_options[i].name, value, sizeof value, NULL);
+        sab_config_set(config, sab_options[i].name, value, NULL);
+    }
+}
+
+/* ---- options of one command ---- */
+
+static const struct sab_option *find_in(const struct sab_option *table, int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(table[i].name, name) == 0)
+            return &table[i];
+    return NULL;
+}
+
+const char *sab_cli_nearest(const char *word, const char *const *names, int n)
+{
+    const char *nearest = NULL;
+    int least = INT_MAX;
+    for (int i = 0; i < n; i++) {
+        int distance = sab_text_distance(word, names[i]);
+        if (distance < least) {
+            least = distance;
+            nearest = names[i];
+        }
+    }
+    if (nearest && sab_text_is_near(word, least))
+        return nearest;
+    /* A name begun ("exp") or carried on ("json-lines"). */
+    for (int i = 0; i < n; i++) {
+        size_t a = strlen(names[i]), b = strlen(word), shorter = a < b ? a : b;
+        if (shorter >= 3 && strncmp(names[i], word, shorter) == 0)
+            return names[i];
+    }
+    return NULL;
+}
+
+static int fail_unknown(const struct sab_command *command, const char *name, struct sab_error *err)
+{
+    const char *names[NAMES_CAP];
+    int n = 0;
+    for (int i = 0; i < sab_cli_common_count; i++)
+        names[n++] = sab_cli_common[i].name;
+    for (int i = 0; i < command->own_count; i++)
+        names[n++] = command->own[i].name;
+    if (sab_cli_takes_config(command)) {
+        names[n++] = "config";
+        names[n++] = "set";
+    }
+    for (int i = 0; i < sab_option_count && n < NAMES_CAP; i++)
+        if (sab_cli_takes(command, &sab_options[i]))
+            names[n++] = sab_options[i].name;
+    if (sab_option_find(name) || strcmp(name, "config") == 0 || strcmp(name, "set") == 0)
+        return sab_fail(err, SAB_INVALID, "sab %s does not take --%s; sab %s --help lists what it takes",
+                        command->name, name, command->name);
+    const char *nearest = sab_cli_nearest(name, names, n);
+    if (nearest)
+        return sab_fail(err, SAB_INVALID, "unknown option --%.60s; did you mean --%s?", name, nearest);
+    return sab_fail(err, SAB_INVALID, "unknown option --%.60s; sab %s --help lists them all", name, command->name);
+}
+
+static int fail_value(const struct sab_option *option, const char *value, struct sab_error *err)
+{
+    char range[128];
+    sab_option_range(option, range, sizeof range);
+    return sab_fail(err, SAB_INVALID, "--%s: \"%.60s\" is not in %s", option->name, value, range);
+}
+
+/* Sets a field of the command's own block. */
+static int set_own(const struct sab_option *option, void *block, const char *value, struct sab_error *err)
+{
+    void *field = (char *)block + option->offset;
+    int64_t whole = 0;
+    double real;
+    switch (option->kind) {
+    case SAB_CLI_FLAG:
+        *(int *)field = strcmp(value, "off") != 0;
+        return SAB_OK;
+    case SAB_OPTION_INT:
+        if (sab_text_to_int(value, &whole) || (double)whole < option->min || (double)whole > option->max)
+            return fail_value(option, value, err);
+        *(int *)field = (int)whole;
+        return SAB_OK;
+    case SAB_OPTION_REAL:
+        if (sab_text_to_real(value, &real) || real < option->min || real > option->max)
+            return fail_value(option, value, err);
+        *(double *)field = real;
+        return SAB_OK;
+    case SAB_OPTION_CHOICE:
+        while (option->choices[whole] && strcmp(option->choices[whole], value) != 0)
+            whole++;
+        if (!option->choices[whole])
+            return fail_value(option, value, err);
+        *(int *)field = (int)whole;
+        return SAB_OK;
+    case SAB_OPTION_SWITCH:
+        if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+            return fail_value(option, value, err);
+        *(int *)field = strcmp(value, "on") == 0;
+        return SAB_OK;
+    default: /* SAB_OPTION_TEXT */
+        if (strlen(value) >= option->cap)
+            return sab_fail(err, SAB_INVALID, "--%s: \"%.60s...\" has %zu bytes; at most %zu are legal", option->name,
+                            value, strlen(value), option->cap - 1);
+        memcpy(field, value, strlen(value) + 1);
+        return SAB_OK;
+    }
+}
+
+/* Sets an option of the table; name is known to be the command's. */
+static int set_config(struct sab_cli *cli, const char *name, const char *value, struct sab_error *err)
+{
+    const struct sab_option *option = sab_option_find(name);
+    if (!option || !sab_cli_takes(cli->command, option))
+        return fail_unknown(cli->command, name, err);
+    int status = sab_config_set(&cli->config, name, value, err);
+    if (status == SAB_OK)
+        cli->given[option - sab_options] = 1;
+    return status;
+}
+
+static int set_pair(struct sab_cli *cli, const char *pair, struct sab_error *err)
+{
+    char name[64];
+    const char *equals = strchr(pair, '=');
+    if (!equals || equals == pair || (size_t)(equals - pair) >= sizeof name)
+        return sab_fail(err, SAB_INVALID, "--set: \"%.60s\" is not key=value, such as k-top=5", pair);
+    memcpy(name, pair, (size_t)(equals - pair));
+    name[equals - pair] = 0;
+    return set_config(cli, name, equals + 1, err);
+}
+
+static int set_option(struct sab_cli *cli, const char *name, const char *value, struct sab_error *err)
+{
+    const struct sab_option *own = find_in(cli->command->own, cli->command->own_count, name);
+    if (own)
+        return set_own(own, cli->own, value, err);
+    if (sab_cli_takes_config(cli->command) && strcmp(name, "set") == 0)
+        return set_pair(cli, value, err);
+    if (sab_cli_takes_config(cli->command) && strcmp(name, "config") == 0)
+        return SAB_OK; /* read before all others */
+    return set_config(cli, name, value, err);
+}
+
+/* ---- the line ---- */
+
+/* Takes one argument, and the next if it is its value. */
+struct item {
+    char name[64];      /* "" for a word */
+    const char *value;  /* NULL for a flag */
+};
+
+static int is_flag(const struct sab_command *command, const char *name)
+{
+    const struct sab_option *option = find_in(sab_cli_common, sab_cli_common_count, name);
+    if (!option)
+        option = find_in(command->own, command->own_count, name);
+    return option && option->kind == SAB_CLI_FLAG;
+}
+
+static int is_known(const struct sab_command *command, const char *name)
+{
+    const struct sab_option *option = sab_option_find(name);
+    return (option && sab_cli_takes(command, option)) || find_in(command->own, command->own_count, name) ||
+           find_in(sab_cli_common, sab_cli_common_count, name) ||
+           (sab_cli_takes_config(command) && (strcmp(name, "config") == 0 || strcmp(name, "set") == 0));
+}
+
+static int next_item(const struct sab_command *command, int n, char **arguments, int *at, struct item *item,
+                     struct sab_error *err)
+{
+    const char *text = arguments[(*at)++];
+    *item = (struct item){"", text};
+    if (strcmp(text, "-h") == 0)
+        text = "--help";
+    if (text[0] != '-' || text[1] == 0)
+        return SAB_OK;
+    if (text[1] != '-')
+        return sab_fail(err, SAB_INVALID, "unknown option %.60s; options begin with two dashes", text);
+    const char *equals = strchr(text, '=');
+    size_t length = equals ? (size_t)(equals - text) - 2 : strlen(text) - 2;
+    snprintf(item->name, sizeof item->name, "%.*s", (int)(length < sizeof item->name ? length : sizeof item->name - 1),
+             text + 2);
+    if (length == 0)
+        return sab_fail(err, SAB_INVALID, "\"%.60s\" is not an option", text);
+    if (!is_known(command, item->name))
+        return fail_unknown(command, item->name, err);
+    item->value = equals ? equals + 1 : NULL;
+    if (is_flag(command, item->name))
+        return equals ? sab_fail(err, SAB_INVALID, "--%s takes no value", item->name) : SAB_OK;
+    if (!equals) {
+        if (*at >= n || strncmp(arguments[*at], "--", 2) == 0) {
+            char range[128] = "text";
+            const struct sab_option *option = find_in(command->own, command->own_count, item->name);
+            if (!option)
+                option = sab_option_find(item->name);
+            if (option)
+                sab_option_range(option, range, sizeof range);
+            return sab_fail(err, SAB_INVALID, "--%s needs a value: %s", item->name, range);
+        }
+        item->value = arguments[(*at)++];
+    }
+    return SAB_OK;
+}
+
+static int read_config(struct sab_cli *cli, const char *path, struct sab_error *err)
+{
+    void *data;
+    size_t nbytes;
+    struct sab_error why;
+    int status = sab_file_read(path, CONFIG_CAP, &data, &nbytes, err);
+    if (status != SAB_OK)
+        return status;
+    status = sab_config_from_json(&cli->config, data, nbytes, &why);
+    sab_free(data);
+    cli->has_config_file = 1;
+    return status == SAB_OK ? SAB_OK : sab_fail(err, status, "%.180s: %.300s", path, why.message);
+}
+
+static int take_item(struct sab_cli *cli, const struct item *item, struct sab_error *err)
+{
+    const struct sab_command *command = cli->command;
+    if (item->name[0]) {
+        const struct sab_option *common = find_in(sab_cli_common, sab_cli_common_count, item->name);
+        if (common)
+            return set_own(common, cli, "on", err);
+        return set_option(cli, item->name, item->value ? item->value : "on", err);
+    }
+    if (cli->n_words >= command->words_most) {
+        if (command->words_most == 0)
+            return sab_fail(err, SAB_INVALID, "sab %s takes no word, and \"%.60s\" is one", command->name, item->value);
+        return sab_fail(err, SAB_INVALID, "\"%.60s\" is one word too many: sab %s %s", item->value, command->name,
+                        command->words);
+    }
+    cli->words[cli->n_words++] = item->value;
+    return SAB_OK;
+}
+
+static int set_defaults(struct sab_cli *cli, struct sab_error *err)
+{
+    const struct sab_command *command = cli->command;
+    sab_config_init(&cli->config);
+    cli->given = sab_alloc((size_t)sab_option_count, 1);
+    cli->own = sab_alloc(1, command->own_nbytes + 1);
+    if (!cli->given || !cli->own)
+        return sab_fail(err, SAB_NOMEM, "no memory for the command line");
+    for (int i = 0; i < command->own_count; i++)
+        set_own(&command->own[i], cli->own, command->own[i].fallback, NULL);
+    for (const char *at = command->defaults; *at;) {
+        char pair[64], *equals;
+        size_t n = strcspn(at, " ");
+        snprintf(pair, sizeof pair, "%.*s", (int)n, at);
+        equals = strchr(pair, '=');
+        *equals = 0;
+        sab_config_set(&cli->config, pair, equals + 1, NULL);
+        at += n;
+        at += strspn(at, " ");
+    }
+    return SAB_OK;
+}
+
+int sab_cli_parse(struct sab_cli *cli, const struct sab_command *command, int n, char **arguments,
+                  struct sab_error *err)
+{
+    *cli = (struct sab_cli){.command = command};
+    struct item item;
+    int status = set_defaults(cli, err);
+    for (int at = 0; status == SAB_OK && at < n && !cli->help;) {
+        status = next_item(command, n, arguments, &at, &item, err);
+        cli->help = strcmp(item.name, "help") == 0;
+        if (status == SAB_OK && strcmp(item.name, "config") == 0)
+            status = read_config(cli, item.value, err);
+    }
+    for (int at = 0; status == SAB_OK && at < n && !cli->help;) {
+        status = next_item(command, n, arguments, &at, &item, err);
+        if (status == SAB_OK)
+            status = take_item(cli, &item, err);
+    }
+    if (status != SAB_OK || cli->help)
+        return status;
+    if (cli->n_words < command->words_least)
+        return sab_fail(err, SAB_INVALID, "sab %s needs %s; sab %s --help shows examples", command->name,
+                        command->words, command->name);
+    return SAB_OK;
+}
+
+void sab_cli_clear(struct sab_cli *cli)
+{
+    sab_free(cli->given);
+    sab_free(cli->own);
+    cli->given = NULL;
+    cli->own = NULL;
+}

@@ -1,0 +1,49 @@
+/* The command line, read: options checked against the option table and the command's own, words kept. Must not know
+ * what any command does. */
+#ifndef SAB_CLI_ARGUMENTS_H
+#define SAB_CLI_ARGUMENTS_H
+
+#include "cli/command.h"
+
+enum { SAB_CLI_WORDS_CAP = 8 };
+
+struct sab_cli {
+    const struct sab_command *command;
+    const char *words[SAB_CLI_WORDS_CAP];
+    int n_words;
+    struct sab_config config; /* defaults, then --config, then the options in their order */
+    unsigned char *given;     /* [sab_option_count] 1: named on the command line or by --set */
+    int has_config_file;
+    void *own;                /* the command's options */
+    /* options that every command takes */
+    int json, quiet, help;
+};
+
+/* Reads the arguments after the command's name. SAB_INVALID for a mistake of the user, which the message teaches to
+ * mend; SAB_IO, SAB_FORMAT from --config. Clear with sab_cli_clear in every case. With --help nothing after it is
+ * checked. */
+int sab_cli_parse(struct sab_cli *cli, const struct sab_command *command, int n, char **arguments,
+                  struct sab_error *err);
+void sab_cli_clear(struct sab_cli *cli);
+
+/* Sets in config what was given on the command line, for a configuration that came from a run. */
+void sab_cli_apply(const struct sab_cli *cli, struct sab_config *config);
+
+/* 1 if the option of the table was given. */
+int sab_cli_given(const struct sab_cli *cli, const char *name);
+
+/* 1 if the command takes this row of sab_options. */
+int sab_cli_takes(const struct sab_command *command, const struct sab_option *option);
+
+/* Options that every command takes, and those of commands that take a configuration. */
+extern const struct sab_option sab_cli_common[];
+extern const int sab_cli_common_count;
+int sab_cli_takes_config(const struct sab_command *command);
+
+/* 1 if the space-separated list holds the word. */
+int sab_cli_lists(const char *list, const char *word);
+
+/* The name in names[0..n-1] most like the word, or NULL if none is near. */
+const char *sab_cli_nearest(const char *word, const char *const *names, int n);
+
+#endif

@@ -1,0 +1,207 @@
+/* See check_difference.h. */
+#include "cli/check_difference.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/random.h"
+
+double sab_check_step(void)
+{
+    return sizeof(sab_real) == 8 ? 0x1p-10 : 0x1p-6;
+}
+
+double sab_check_tolerance(void)
+{
+    return sizeof(sab_real) == 8 ? 1e-6 : 2e-2;
+}
+
+void sab_check_uncut(struct sab_config *config, char *changed, size_t cap)
+{
+    size_t used = 0;
+    changed[0] = 0;
+    int has_windows = config->credit == SAB_CREDIT_SAB || config->credit == SAB_CREDIT_TBPTT;
+    if (has_windows && config->k_trunc < config->T) {
+        used += (size_t)snprintf(changed, cap, "k-trunc %d -> %d", config->k_trunc, config->T);
+        config->k_trunc = config->T;
+    }
+    if (config->credit == SAB_CREDIT_SAB && !config->mental_updates && used < cap) {
+        used += (size_t)snprintf(changed + used, cap - used, "%smental-updates off -> on", used ? ", " : "");
+        config->mental_updates = 1;
+    }
+    if (config->credit == SAB_CREDIT_SAB && config->forward == SAB_DENSE && config->backward == SAB_SPARSE && used < cap) {
+        snprintf(changed + used, cap - used, "%sbackward sparse -> dense", used ? ", " : "");
+        config->backward = SAB_DENSE;
+    }
+}
+
+/* ---- the loss ---- */
+
+static double row_loss(const struct sab_shape *shape, const struct sab_batch *batch, size_t at, const sab_real *y)
+{
+    double sum = 0;
+    if (shape->loss == SAB_LOSS_MSE) {
+        for (int o = 0; o < shape->O; o++) {
+            double d = (double)y[o] - (double)batch->targets[at * (size_t)shape->O + (size_t)o];
+            sum += d * d;
+        }
+        return sum / shape->O;
+    }
+    double most = (double)y[0];
+    for (int o = 1; o < shape->O; o++)
+        most = fmax(most, (double)y[o]);
+    for (int o = 0; o < shape->O; o++)
+        sum += exp((double)y[o] - most);
+    return most + log(sum) - (double)y[batch->labels[at]];
+}
+
+double sab_check_loss(const struct sab_check_problem *problem, const sab_real *outputs)
+{
+    const struct sab_batch *batch = &problem->batch;
+    const struct sab_shape *shape = sab_model_shape(problem->model);
+    double sum = 0, weights = 0;
+    for (int t = 0; t < batch->T; t++)
+        for (int b = 0; b < batch->B; b++) {
+            size_t at = (size_t)t * (size_t)batch->B + (size_t)b;
+            double weight = t < batch->lengths[b] ? (double)batch->weight[at] : 0;
+            weights += weight;
+            if (weight > 0)
+                sum += weight * row_loss(shape, batch, at, outputs + at * (size_t)shape->O);
+        }
+    return sum / weights;
+}
+
+/* ---- selections ---- */
+
+/* A hash of which moments were recalled, and whether the weights were held down by the floor (they sum to less than
+ * one): the two things that may switch. FNV-1a over whole numbers. */
+static void hash_number(uint64_t *hash, int64_t number)
+{
+    *hash = (*hash ^ (uint64_t)number) * 0x100000001b3u;
+}
+
+static void hash_read(void *user, int layer, int t, int b, int n, const int32_t *when, const sab_real *alpha,
+                      const sab_real *flow)
+{
+    uint64_t *hash = user;
+    double sum = 0;
+    (void)flow;
+    hash_number(hash, layer);
+    hash_number(hash, t);
+    hash_number(hash, b);
+    for (int i = 0; i < n; i++) {
+        hash_number(hash, when[i]);
+        sum += (double)alpha[i];
+    }
+    hash_number(hash, sum < 1 - 1e-5);
+}
+
+/* Loss and selections with the weights as they are. */
+static int probe(struct sab_check_problem *problem, sab_real *outputs, int threads, double *loss, uint64_t *hash,
+                 struct sab_error *err)
+{
+    struct sab_recall recall = {hash_read, hash};
+    *hash = 0xcbf29ce484222325u;
+    int status = sab_model_evaluate(problem->model, &problem->batch, threads, outputs, NULL, &recall, err);
+    if (status == SAB_OK)
+        *loss = sab_check_loss(problem, outputs);
+    return status;
+}
+
+/* ---- differences ---- */
+
+struct check {
+    struct sab_check_problem *problem;
+    sab_real *outputs;
+    int threads;
+    double step;
+    uint64_t selection; /* at the centre */
+};
+
+/* The derivative by *x; *is_clear is 0 where a selection switched on the way. */
+static int differentiate(struct check *check, sab_real *x, double *derivative, int *is_clear, struct sab_error *err)
+{
+    static const int places[4] = {1, -1, 2, -2};
+    double loss[4];
+    sab_real centre = *x;
+    int status = SAB_OK;
+    *is_clear = 1;
+    for (int i = 0; i < 4 && status == SAB_OK && *is_clear; i++) {
+        uint64_t selection;
+        *x = (sab_real)((double)centre + places[i] * check->step);
+        status = probe(check->problem, check->outputs, check->threads, &loss[i], &selection, err);
+        *is_clear = status == SAB_OK && selection == check->selection;
+    }
+    *x = centre;
+    if (*is_clear)
+        *derivative = (8 * (loss[0] - loss[1]) - (loss[2] - loss[3])) / (12 * check->step);
+    return status;
+}
+
+static double largest_gradient(const struct sab_tensor *tensor)
+{
+    double most = 0;
+    for (size_t j = 0; j < tensor->count; j++)
+        most = fmax(most, fabs((double)tensor->grad[j]));
+    return most;
+}
+
+static int check_tensor(struct check *check, int i, int samples, double least_scale,
+                        struct sab_check_finding *finding, struct sab_error *err)
+{
+    struct sab_tensor tensor = sab_model_tensor(check->problem->model, i);
+    uint64_t seed = sab_model_config(check->problem->model)->seed;
+    double scale = fmax(largest_gradient(&tensor), least_scale);
+    size_t n = samples > 0 && (size_t)samples < tensor.count ? (size_t)samples : tensor.count;
+    *finding = (struct sab_check_finding){0};
+    for (size_t k = 0; k < n; k++) {
+        /* One of each of n equal parts of the tensor. */
+        size_t from = k * tensor.count / n, to = (k + 1) * tensor.count / n;
+        size_t j = from + (size_t)(sab_random_uniform(seed, SAB_STREAM_CHECK, 1u << 15 | (unsigned)i, (uint32_t)k) *
+                                   (double)(to - from));
+        double derivative = 0;
+        int is_clear, status = differentiate(check, &tensor.data[j], &derivative, &is_clear, err);
+        if (status != SAB_OK)
+            return status;
+        if (!is_clear) {
+            finding->skipped++;
+            continue;
+        }
+        double error = scale > 0 ? fabs(derivative - (double)tensor.grad[j]) / scale : fabs(derivative);
+        if (finding->checked++ == 0 || !(error <= finding->worst)) {
+            finding->worst = error;
+            finding->worst_at = j;
+            finding->worst_gradient = (double)tensor.grad[j];
+            finding->worst_difference = derivative;
+        }
+    }
+    return SAB_OK;
+}
+
+int sab_check_differences(struct sab_check_problem *problem, const struct sab_check_options *options, int threads,
+                          struct sab_check_finding *findings, struct sab_error *err)
+{
+    const struct sab_batch *batch = &problem->batch;
+    size_t count = (size_t)batch->T * (size_t)batch->B;
+    struct check check = {.problem = problem, .threads = threads};
+    double loss, most = 0;
+    check.step = options->step > 0 ? options->step : sab_check_step();
+    check.outputs = sab_alloc(count, (size_t)sab_model_shape(problem->model)->O * sizeof(sab_real));
+    if (!check.outputs)
+        return sab_fail(err, SAB_NOMEM, "no memory for the outputs of %zu steps", count);
+    int n = sab_model_tensor_count(problem->model);
+    int status = sab_model_gradient(problem->model, batch, threads, NULL, NULL, err);
+    if (status == SAB_OK)
+        status = probe(problem, check.outputs, threads, &loss, &check.selection, err);
+    for (int i = 0; i < n && status == SAB_OK; i++) {
+        struct sab_tensor tensor = sab_model_tensor(problem->model, i);
+        most = fmax(most, largest_gradient(&tensor));
+    }
+    for (int i = 0; i < n && status == SAB_OK; i++)
+        status = check_tensor(&check, i, options->samples, 1e-3 * most, &findings[i], err);
+    sab_free(check.outputs);
+    return status;
+}

@@ -1,0 +1,33 @@
+/* A random problem for checking gradients: a batch and weights, both functions of the configuration and its seed. */
+#ifndef SAB_CLI_CHECK_PROBLEM_H
+#define SAB_CLI_CHECK_PROBLEM_H
+
+#include "sab.h"
+
+struct sab_check_spec {
+    struct sab_shape shape;
+    int ragged;          /* lengths 1..T instead of T */
+    int mask;            /* weights 0, 1 and between instead of 1 */
+    double param_scale;  /* every weight is uniform in +-param_scale/sqrt(H) */
+};
+
+struct sab_check_problem {
+    struct sab_model *model;
+    struct sab_batch batch; /* its arrays belong to the problem */
+};
+
+/* T and B are config->T and config->batch. Clear in every case. */
+int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_config *config,
+                           const struct sab_check_spec *spec, struct sab_error *err);
+void sab_check_problem_clear(struct sab_check_problem *problem);
+
+/* Writes the problem and the answers that are in the model's gradient as one safetensors file:
+ *     x         I32 [T,B] or real [T,B,I]         y        labels I32 [T,B] or targets real [T,B,O]
+ *     weight    real [T,B]                        lengths  I32 [B]; steps past the end count for nothing
+ *     outputs   real [T,B,O]                      loss     real [1]
+ *     param.NAME, grad.NAME                       for each tensor of the model
+ * with config, shape and version as metadata. */
+int sab_check_problem_export(const struct sab_check_problem *problem, const sab_real *outputs, sab_real loss,
+                             const char *path, struct sab_error *err);
+
+#endif

@@ -1,0 +1,43 @@
+/* A command of the program: what it is called, what it accepts, what it does. Adding one means one file with a
+ * `const struct sab_command`, and its line in commands.c. */
+#ifndef SAB_CLI_COMMAND_H
+#define SAB_CLI_COMMAND_H
+
+#include "base/config.h"
+
+struct sab_cli;
+
+struct sab_command {
+    const char *name;
+    const char *words;        /* "TASK", "RUN", "" ; what follows the name on the usage line */
+    int words_least, words_most;
+    const char *summary;      /* one line, no full stop */
+    const char *purpose;      /* a paragraph or two, lines up to 79 columns, ends with a newline */
+    const char *examples;     /* lines up to 79 columns, ends with a newline */
+    const char *groups;       /* groups of sab_options it takes, "model credit"; "" for none */
+    const char *names;        /* further rows of sab_options it takes, "T seed"; "" for none */
+    const char *defaults;     /* defaults of its own, "hidden=12 T=20"; "" for none */
+    const struct sab_option *own; /* options of its own; offsets are in a block of own_nbytes, sab_cli.own */
+    int own_count;
+    size_t own_nbytes;
+    void (*more_help)(void);         /* prints what comes after the examples, or NULL */
+    int (*run)(struct sab_cli *cli); /* returns the exit code */
+};
+
+enum {
+    SAB_CLI_FLAG = 100 /* kind of an option that takes no value: its int becomes 1 */
+};
+
+enum sab_exit { SAB_EXIT_DONE = 0, SAB_EXIT_FAILED = 1, SAB_EXIT_USAGE = 2, SAB_EXIT_INTERRUPTED = 75 };
+
+/* The i-th command, or NULL past the last. */
+const struct sab_command *sab_command_at(int i);
+
+extern const struct sab_command sab_command_train;
+extern const struct sab_command sab_command_eval;
+extern const struct sab_command sab_command_recall;
+extern const struct sab_command sab_command_inspect;
+extern const struct sab_command sab_command_check_grad;
+extern const struct sab_command sab_command_doctor;
+
+#endif

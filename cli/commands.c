@@ -1,0 +1,12 @@
+/* The table of commands, in the order of the help. */
+#include "cli/command.h"
+
+static const struct sab_command *const commands[] = {
+    &sab_command_train,   &sab_command_eval,       &sab_command_recall,
+    &sab_command_inspect, &sab_command_check_grad, &sab_command_doctor,
+};
+
+const struct sab_command *sab_command_at(int i)
+{
+    return i >= 0 && i < (int)(sizeof commands / sizeof commands[0]) ? commands[i] : NULL;
+}

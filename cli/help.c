@@ -1,0 +1,126 @@
+/* See help.h. Each option is on a line of its own that begins with two spaces, its name and its legal values. */
+#include "cli/help.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/arguments.h"
+
+enum { WIDTH = 79, HELP_COLUMN = 30 };
+
+/* Prints text from `column` on, wrapped, after `used` columns of the first line. */
+static void print_wrapped(const char *text, int used, int column)
+{
+    int at = used;
+    if (at >= column) {
+        putchar('\n');
+        at = 0;
+    }
+    printf("%*s", column - at, "");
+    at = column;
+    while (*text) {
+        int n = (int)strcspn(text, " ");
+        if (at > column && at + 1 + n > WIDTH) {
+            printf("\n%*s", column, "");
+            at = column;
+        } else if (at > column) {
+            putchar(' ');
+            at++;
+        }
+        printf("%.*s", n, text);
+        at += n;
+        text += n;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
+
+static void print_option(const struct sab_option *option, const char *fallback)
+{
+    char range[128] = "", text[512];
+    if (option->kind == SAB_OPTION_TEXT)
+        snprintf(range, sizeof range, " TEXT");
+    else if (option->kind != SAB_CLI_FLAG) {
+        range[0] = ' ';
+        sab_option_range(option, range + 1, sizeof range - 1);
+    }
+    int used = printf("  --%s%s", option->name, range);
+    if (option->kind == SAB_CLI_FLAG || *fallback == 0)
+        snprintf(text, sizeof text, "%s", option->help);
+    else
+        snprintf(text, sizeof text, "%s (default %s)", option->help, fallback);
+    print_wrapped(text, used, HELP_COLUMN);
+}
+
+/* The command's own default of an option of the table, or the table's. */
+static const char *fallback_of(const struct sab_command *command, const struct sab_option *option, char buf[64])
+{
+    char key[64];
+    snprintf(key, sizeof key, " %s=", option->name);
+    snprintf(buf, 64, " %s", command->defaults);
+    const char *at = strstr(buf, key);
+    if (!at)
+        return option->fallback;
+    at += strlen(key);
+    size_t n = strcspn(at, " ");
+    memmove(buf, at, n);
+    buf[n] = 0;
+    return buf;
+}
+
+static void print_group(const struct sab_command *command, const char *group)
+{
+    int any = 0;
+    char buf[64];
+    for (int i = 0; i < sab_option_count; i++) {
+        const struct sab_option *option = &sab_options[i];
+        if (strcmp(option->group, group) != 0 || !sab_cli_takes(command, option))
+            continue;
+        if (!any)
+            printf("\n%c%s:\n", group[0] - 'a' + 'A', group + 1);
+        any = 1;
+        print_option(option, fallback_of(command, option, buf));
+    }
+}
+
+void sab_help_command(const struct sab_command *command)
+{
+    static const char *const groups[] = {"task", "model", "credit", "training", "run"};
+    printf("sab %s: %s\n\nUsage: sab %s%s%s [options]\n\n%s\nExamples:\n%s", command->name, command->summary,
+           command->name, *command->words ? " " : "", command->words, command->purpose, command->examples);
+    if (command->more_help)
+        command->more_help();
+    if (command->own_count > 0)
+        printf("\nOptions:\n");
+    for (int i = 0; i < command->own_count; i++)
+        print_option(&command->own[i], command->own[i].fallback);
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+        print_group(command, groups[i]);
+    if (sab_cli_takes_config(command)) {
+        printf("\nConfiguration:\n");
+        print_wrapped("read options from a JSON object such as a run's config.json; options of the command line come "
+                      "on top", printf("  --config FILE"), HELP_COLUMN);
+        print_wrapped("the same as --key value", printf("  --set key=value"), HELP_COLUMN);
+    }
+    printf("\nOutput:\n");
+    for (int i = 0; i < sab_cli_common_count; i++)
+        print_option(&sab_cli_common[i], "");
+}
+
+void sab_help_program(void)
+{
+    printf("sab: recurrent networks trained with Sparse Attentive Backtracking\n\n"
+           "Usage: sab COMMAND [options]\n\n"
+           "Learn a task in which the answer depends on what happened long ago, see which\n"
+           "past moments the network recalls, and compare with (truncated) back-propagation\n"
+           "through time.\n\n"
+           "Begin with:\n"
+           "  sab train copy --T 30 --hidden 64 --stop-at accuracy=0.99 --out runs/first\n"
+           "  sab recall runs/first\n"
+           "  sab eval runs/first --T 30,60,90\n\n"
+           "Commands:\n");
+    for (int i = 0; sab_command_at(i); i++)
+        print_wrapped(sab_command_at(i)->summary, printf("  %s", sab_command_at(i)->name), 15);
+    printf("\nsab COMMAND --help teaches each. sab --version tells the version.\n"
+           "Exit codes: 0 done, 1 failed, 2 wrong usage, 75 interrupted and resumable.\n");
+}

@@ -1,0 +1,243 @@
+/* sab inspect: what a safetensors file or a run holds. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/json_out.h"
+#include "cli/run_folder.h"
+#include "cli/say.h"
+#include "io/digest.h"
+#include "io/file.h"
+#include "io/safetensors.h"
+#include "train/config_json.h"
+
+enum { METRICS_CAP = 1 << 28 };
+
+/* All that is shown; what a file lacks is NULL or has its flag at 0. */
+struct findings {
+    const char *path;
+    struct sab_safetensors *file;
+    struct sab_config config;
+    int has_config;
+    json_t *last;            /* last line of metrics.jsonl */
+    const char *version, *task, *shape;
+    int64_t parameters;      /* numbers in all tensors */
+    char digest[SAB_DIGEST_DIGITS + 1]; /* of the weights, in the file's order */
+};
+
+/* ---- finding ---- */
+
+static void count_numbers(struct findings *f)
+{
+    for (int i = 0; i < sab_safetensors_count(f->file); i++) {
+        const struct sab_safetensors_view *view = sab_safetensors_at(f->file, i);
+        f->parameters += (int64_t)(view->nbytes / sab_dtype_nbytes(view->dtype));
+    }
+}
+
+/* The digest that training and eval print: only a file that is a model has one. */
+static void find_digest(struct findings *f)
+{
+    struct sab_model *model = NULL;
+    if (sab_model_load(&model, f->path, NULL) == SAB_OK)
+        sab_model_digest(model, f->digest);
+    sab_model_free(model);
+}
+
+/* The last whole line of the run's metrics; a run that was just begun has none. */
+static int find_metrics(struct findings *f, const char *where, struct sab_error *err)
+{
+    char path[SAB_CLI_PATH_CAP];
+    void *data;
+    size_t nbytes;
+    if (!sab_cli_is_folder(where) || sab_cli_run_file(where, "metrics.jsonl", path, NULL) != SAB_OK)
+        return SAB_OK;
+    int status = sab_file_read(path, METRICS_CAP, &data, &nbytes, err);
+    if (status != SAB_OK)
+        return status;
+    const char *text = data;
+    while (nbytes > 0 && text[nbytes - 1] == '\n')
+        nbytes--;
+    size_t start = nbytes;
+    while (start > 0 && text[start - 1] != '\n')
+        start--;
+    if (nbytes > start)
+        f->last = json_loadb(text + start, nbytes - start, JSON_REJECT_DUPLICATES, NULL);
+    sab_free(data);
+    if (nbytes > start && !json_is_object(f->last))
+        return sab_fail(err, SAB_FORMAT, "%.300s: the last line is no JSON object", path);
+    return SAB_OK;
+}
+
+static int find(struct findings *f, const char *where, struct sab_error *err)
+{
+    int status = sab_safetensors_open(&f->file, f->path, err);
+    if (status != SAB_OK)
+        return status;
+    count_numbers(f);
+    f->version = sab_safetensors_metadata(f->file, "version");
+    f->task = sab_safetensors_metadata(f->file, "task");
+    f->shape = sab_safetensors_metadata(f->file, "shape");
+    const char *json = sab_safetensors_metadata(f->file, "config");
+    sab_config_init(&f->config);
+    if (json) {
+        struct sab_error why;
+        status = sab_config_from_json(&f->config, json, strlen(json), &why);
+        if (status != SAB_OK)
+            return sab_fail(err, status, "%.180s: %.300s", f->path, why.message);
+        f->has_config = 1;
+    }
+    find_digest(f);
+    return find_metrics(f, where, err);
+}
+
+/* ---- showing ---- */
+
+/* The i-th option's value as text where it is not the default, else NULL. */
+static const char *differing(const struct findings *f, int i, char value[SAB_TEXT_CAP])
+{
+    const struct sab_option *option = &sab_options[i];
+    sab_config_get(&f->config, option->name, value, SAB_TEXT_CAP, NULL);
+    return strcmp(value, option->fallback) != 0 ? value : NULL;
+}
+
+static void write_shape(const struct sab_safetensors_view *view, char *buf, size_t cap)
+{
+    size_t used = (size_t)snprintf(buf, cap, "[");
+    for (int d = 0; d < view->ndim && used < cap; d++)
+        used += (size_t)snprintf(buf + used, cap - used, "%s%llu", d ? ", " : "", (unsigned long long)view->shape[d]);
+    if (used < cap)
+        snprintf(buf + used, cap - used, "]");
+}
+
+static void print_lines(const struct findings *f)
+{
+    char text[SAB_SAY_CAP], value[SAB_TEXT_CAP], shape[256];
+    printf("file         %s\n", f->path);
+    if (f->version)
+        printf("written by   sab %s\n", f->version);
+    printf("integrity    %s\n", sab_safetensors_has_digest(f->file) ? "every byte agrees with the file's digest"
+                                                                     : "the file carries no digest of sab");
+    if (f->digest[0])
+        printf("weights      %s (digest)\n", f->digest);
+    if (f->task)
+        printf("task         %s %s\n", f->task, f->shape ? f->shape : "");
+    sab_say_count(f->parameters, text);
+    printf("numbers      %s in %d tensors\n\n", text, sab_safetensors_count(f->file));
+    for (int i = 0; i < sab_safetensors_count(f->file); i++) {
+        const struct sab_safetensors_view *view = sab_safetensors_at(f->file, i);
+        write_shape(view, shape, sizeof shape);
+        printf("  %-24s %-4s %s\n", view->name, sab_dtype_name(view->dtype), shape);
+    }
+    if (f->has_config) {
+        int any = 0;
+        printf("\nconfiguration, where it is not the default:\n");
+        for (int i = 0; i < sab_option_count; i++)
+            if (differing(f, i, value))
+                any = printf("  --%s %s (default %s)\n", sab_options[i].name, value,
+                             sab_options[i].fallback[0] ? sab_options[i].fallback : "none");
+        if (!any)
+            printf("  everything is the default\n");
+    }
+    if (f->last) {
+        const char *key;
+        json_t *number;
+        printf("\nlast evaluation:\n");
+        json_object_foreach(f->last, key, number)
+            if (json_is_number(number))
+                printf("  %-12s %.6g\n", key, json_number_value(number));
+    }
+}
+
+static void print_tensors_json(struct sab_json *json, const struct findings *f)
+{
+    sab_json_open(json, "tensors", '[');
+    for (int i = 0; i < sab_safetensors_count(f->file); i++) {
+        const struct sab_safetensors_view *view = sab_safetensors_at(f->file, i);
+        sab_json_open(json, NULL, '{');
+        sab_json_text(json, "name", view->name);
+        sab_json_text(json, "dtype", sab_dtype_name(view->dtype));
+        sab_json_open(json, "shape", '[');
+        for (int d = 0; d < view->ndim; d++)
+            sab_json_int(json, NULL, (int64_t)view->shape[d]);
+        sab_json_close(json, ']');
+        sab_json_close(json, '}');
+    }
+    sab_json_close(json, ']');
+}
+
+static void print_json(const struct findings *f)
+{
+    struct sab_json json = {.to = stdout};
+    char value[SAB_TEXT_CAP];
+    sab_json_open(&json, NULL, '{');
+    sab_json_text(&json, "file", f->path);
+    if (f->task)
+        sab_json_text(&json, "task", f->task);
+    if (f->version)
+        sab_json_text(&json, "version", f->version);
+    sab_json_bool(&json, "has_digest", sab_safetensors_has_digest(f->file));
+    if (f->digest[0])
+        sab_json_text(&json, "weights_digest", f->digest);
+    sab_json_int(&json, "parameters", f->parameters);
+    print_tensors_json(&json, f);
+    if (f->has_config) {
+        sab_json_open(&json, "config_changed", '{');
+        for (int i = 0; i < sab_option_count; i++)
+            if (differing(f, i, value))
+                sab_json_text(&json, sab_options[i].name, value);
+        sab_json_close(&json, '}');
+    }
+    if (f->last) {
+        const char *key;
+        json_t *number;
+        sab_json_open(&json, "last", '{');
+        json_object_foreach(f->last, key, number)
+            if (json_is_number(number))
+                sab_json_real(&json, key, json_number_value(number));
+        sab_json_close(&json, '}');
+    }
+    sab_json_close(&json, '}');
+}
+
+static int run(struct sab_cli *cli)
+{
+    char path[SAB_CLI_PATH_CAP];
+    struct findings f = {.path = path};
+    struct sab_error err = {0};
+    int status = sab_cli_run_file(cli->words[0], "model.safetensors", path, &err);
+    if (status == SAB_OK)
+        status = find(&f, cli->words[0], &err);
+    if (status == SAB_OK && cli->json)
+        print_json(&f);
+    else if (status == SAB_OK)
+        print_lines(&f);
+    json_decref(f.last);
+    sab_safetensors_close(f.file);
+    return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("inspect", status, &err);
+}
+
+const struct sab_command sab_command_inspect = {
+    .name = "inspect",
+    .words = "FILE|RUN",
+    .words_least = 1,
+    .words_most = 1,
+    .summary = "list tensors, configuration and origin of a file or run",
+    .purpose =
+        "Shows what a safetensors file holds: its tensors with type and shape, how many\n"
+        "numbers there are, the configuration where it differs from the defaults, the\n"
+        "version that wrote it, and whether its digest agrees with every byte. Of a run\n"
+        "folder it shows the model and the last evaluation. Nothing in a file is trusted\n"
+        "and no code from it runs.\n",
+    .examples =
+        "  sab inspect runs/copy-sab-s1\n"
+        "  sab inspect runs/copy-sab-s1/state.safetensors\n"
+        "  sab inspect model.safetensors --json\n",
+    .groups = "",
+    .names = "",
+    .defaults = "",
+    .run = run,
+};

@@ -1,0 +1,78 @@
+/* The program: finds the command, reads its arguments, runs it. */
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/arguments.h"
+#include "cli/help.h"
+#include "cli/say.h"
+
+static int fail_unknown(const char *word)
+{
+    const char *names[32];
+    int n = 0;
+    for (; sab_command_at(n); n++)
+        names[n] = sab_command_at(n)->name;
+    names[n++] = "help";
+    names[n++] = "version";
+    if (*word == '-')
+        fprintf(stderr, "sab: %.60s is not an option here; write the command first: sab COMMAND [options]\n", word);
+    else if (sab_cli_nearest(word, names, n))
+        fprintf(stderr, "sab: unknown command \"%.60s\"; did you mean \"%s\"?\n", word,
+                sab_cli_nearest(word, names, n));
+    else
+        fprintf(stderr, "sab: unknown command \"%.60s\"; sab help lists them\n", word);
+    return SAB_EXIT_USAGE;
+}
+
+static const struct sab_command *find(const char *name)
+{
+    for (int i = 0; sab_command_at(i); i++)
+        if (strcmp(sab_command_at(i)->name, name) == 0)
+            return sab_command_at(i);
+    return NULL;
+}
+
+static int help(const char *name)
+{
+    if (name && !find(name))
+        return fail_unknown(name);
+    if (name)
+        sab_help_command(find(name));
+    else
+        sab_help_program();
+    return sab_say_flush("help", SAB_EXIT_DONE);
+}
+
+static int run(const struct sab_command *command, int n, char **arguments)
+{
+    struct sab_cli cli;
+    struct sab_error err = {0};
+    int code = SAB_EXIT_DONE, status = sab_cli_parse(&cli, command, n, arguments, &err);
+    if (status != SAB_OK)
+        code = sab_say_error(command->name, status, &err);
+    else if (cli.help)
+        sab_help_command(command);
+    else
+        code = command->run(&cli);
+    sab_cli_clear(&cli);
+    return sab_say_flush(command->name, code);
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, ""); /* can the terminal show shades? numbers stay as in C */
+    const char *word = argc > 1 ? argv[1] : "";
+    if (argc < 2) {
+        fprintf(stderr, "sab: which command? sab help lists them\n");
+        return SAB_EXIT_USAGE;
+    }
+    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return help(argc > 2 ? argv[2] : NULL);
+    if (strcmp(word, "version") == 0 || strcmp(word, "--version") == 0) {
+        printf("sab %s\n", SAB_VERSION);
+        return sab_say_flush("version", SAB_EXIT_DONE);
+    }
+    const struct sab_command *command = find(word);
+    return command ? run(command, argc - 2, argv + 2) : fail_unknown(word);
+}

@@ -1,0 +1,25 @@
+/* What a training would do and need, without doing it. */
+#ifndef SAB_CLI_PLAN_H
+#define SAB_CLI_PLAN_H
+
+#include "sab.h"
+
+struct sab_plan {
+    int64_t parameters;
+    int sequence_steps;          /* T of the task's batches */
+    int threads, shards;
+    struct sab_shape shape;
+    double weights_nbytes;       /* in every layout, optimiser and checkpoint copies included */
+    double gradients_nbytes;     /* one per shard */
+    double activations_nbytes;   /* of all threads */
+};
+
+/* SAB_INVALID, SAB_NOMEM as making the task and the model do. */
+int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct sab_error *err);
+/* To stdout: lines, or one JSON object. */
+void sab_plan_print(const struct sab_config *config, const struct sab_plan *plan, int as_json);
+
+/* Threads that --threads N comes to. */
+int sab_plan_threads(int threads);
+
+#endif

@@ -1,0 +1,270 @@
+/* sab recall: which past moments a trained network is reminded of. */
+#include <langinfo.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/json_out.h"
+#include "cli/run_folder.h"
+#include "cli/say.h"
+#include "report/heat_png.h"
+#include "report/heat_text.h"
+
+struct own {
+    int sequences, layer, rows, value;
+    char csv[SAB_TEXT_CAP], png[SAB_TEXT_CAP], out[SAB_TEXT_CAP];
+};
+
+static const char *const row_choices[] = {"scored", "all", NULL};
+static const char *const values[] = {"weight", "flow", NULL};
+
+#define AT(field) offsetof(struct own, field)
+
+static const struct sab_option own[] = {
+    {"sequences", SAB_OPTION_INT, AT(sequences), 0, 1, 1e6, NULL, "16", "", "test sequences that are averaged over"},
+    {"layer", SAB_OPTION_INT, AT(layer), 0, 0, 16, NULL, "0", "", "which layer's memory, from 1; 0 is the top one"},
+    {"rows", SAB_OPTION_CHOICE, AT(rows), 0, 0, 0, row_choices, "scored", "",
+     "steps shown as rows: those whose answer counts, or all"},
+    {"value", SAB_OPTION_CHOICE, AT(value), 0, 0, 0, values, "weight", "",
+     "the weight of a recalled state, or the norm of the gradient that flows to it through the read"},
+    {"png", SAB_OPTION_TEXT, AT(png), SAB_TEXT_CAP, 0, 0, NULL, "", "", "draw the map into this file"},
+    {"csv", SAB_OPTION_TEXT, AT(csv), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+     "write every weight to this file: sequence,layer,t,when,alpha,flow"},
+    {"out", SAB_OPTION_TEXT, AT(out), SAB_TEXT_CAP, 0, 0, NULL, "", "", "FILE.png or FILE.csv: one of the two above"},
+};
+
+/* What one call works with. */
+struct work {
+    struct sab_config config;
+    struct sab_model *model;
+    struct sab_task *task;
+    struct sab_batch batch;
+    uint8_t *is_row;
+    struct sab_recall_log log;
+    struct sab_recall_view view;
+    struct sab_recall_reading reading;
+    const char *row_name, *value_name;
+};
+
+static int take_out(struct own *o, struct sab_error *err)
+{
+    size_t n = strlen(o->out);
+    if (n == 0)
+        return SAB_OK;
+    if (n > 4 && strcmp(o->out + n - 4, ".png") == 0 && !o->png[0])
+        memcpy(o->png, o->out, n + 1);
+    else if (n > 4 && strcmp(o->out + n - 4, ".csv") == 0 && !o->csv[0])
+        memcpy(o->csv, o->out, n + 1);
+    else
+        return sab_fail(err, SAB_INVALID, "--out: \"%.200s\" must end in .png or .csv (and --png and --csv name one file each)",
+                        o->out);
+    return SAB_OK;
+}
+
+/* ---- collecting ---- */
+
+static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
+{
+    const struct own *o = cli->own;
+    int status = sab_cli_run_model(cli->words[0], &w->model, &w->config, err);
+    if (status != SAB_OK)
+        return status;
+    w->config.seed += 1; /* data that the choice of weights has not seen, the same as sab eval's */
+    sab_cli_apply(cli, &w->config);
+    const struct sab_config *c = &w->config;
+    if (c->credit == SAB_CREDIT_BPTT || c->credit == SAB_CREDIT_TBPTT || (c->credit == SAB_CREDIT_SAB && c->k_top == 0))
+        return sab_fail(err, SAB_FORMAT, "%.200s was trained without memory (--credit %s): it recalls nothing",
+                        cli->words[0], c->credit == SAB_CREDIT_BPTT ? "bptt" : c->k_top == 0 ? "sab --k-top 0" : "tbptt");
+    if (o->layer > c->layers)
+        return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", o->layer, c->layers,
+                        cli->words[0]);
+    status = sab_task_create(&w->task, c, err);
+    if (status == SAB_OK)
+        status = sab_task_batch(w->task, SAB_TEST, 0, o->sequences, &w->batch, err);
+    return status;
+}
+
+static int find_rows(const struct own *o, struct work *w, struct sab_error *err)
+{
+    const struct sab_batch *batch = &w->batch;
+    w->row_name = o->rows == 0 ? "answer step" : "step";
+    w->value_name = values[o->value];
+    if (o->rows == 1)
+        return SAB_OK;
+    w->is_row = sab_alloc((size_t)batch->T, 1);
+    if (!w->is_row)
+        return sab_fail(err, SAB_NOMEM, "no memory for %d steps", batch->T);
+    for (int t = 0; t < batch->T; t++)
+        for (int b = 0; b < batch->B && batch->scored; b++)
+            w->is_row[t] |= batch->scored[(size_t)t * (size_t)batch->B + (size_t)b];
+    return SAB_OK;
+}
+
+static int collect(const struct own *o, struct work *w, struct sab_error *err)
+{
+    struct sab_recall recall = sab_recall_log_collect(&w->log);
+    int status = sab_model_evaluate(w->model, &w->batch, 1, NULL, NULL, &recall, err);
+    if (status == SAB_OK)
+        status = sab_recall_log_sort(&w->log, err);
+    if (status == SAB_OK && (o->csv[0] || o->value == SAB_RECALL_FLOW)) {
+        recall = sab_recall_log_flow(&w->log);
+        status = sab_model_gradient(w->model, &w->batch, 1, NULL, &recall, err);
+    }
+    if (status == SAB_OK)
+        status = find_rows(o, w, err);
+    w->view = (struct sab_recall_view){
+        .T = w->batch.T,
+        .sequences = w->batch.B,
+        .layer = (o->layer > 0 ? o->layer : w->config.layers) - 1,
+        .value = o->value,
+        .is_row = w->is_row,
+    };
+    return status == SAB_OK ? sab_recall_read(&w->reading, &w->log, &w->view, err) : status;
+}
+
+/* ---- showing ---- */
+
+static int draw_png(const struct work *w, const char *path, struct sab_error *err)
+{
+    struct sab_recall_view view = w->view;
+    struct sab_recall_map map;
+    char title[128];
+    view.rows_cap = SAB_HEAT_PNG_ROWS;
+    view.columns_cap = SAB_HEAT_PNG_COLUMNS;
+    snprintf(title, sizeof title, "task %s, T = %d, layer %d, mean over %d sequences", w->config.task, w->config.T,
+             view.layer + 1, view.sequences);
+    int status = sab_recall_map_make(&map, &w->log, &view, err);
+    if (status == SAB_OK)
+        status = sab_heat_png(&map, title, w->row_name, w->value_name, path, err);
+    sab_recall_map_clear(&map);
+    return status;
+}
+
+static int print_map(const struct work *w, struct sab_error *err)
+{
+    struct sab_recall_view view = w->view;
+    struct sab_recall_map map;
+    view.rows_cap = SAB_HEAT_TEXT_ROWS;
+    view.columns_cap = SAB_HEAT_TEXT_COLUMNS;
+    int status = sab_recall_map_make(&map, &w->log, &view, err);
+    if (status != SAB_OK)
+        return status;
+    int unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    char *text = sab_heat_text(&map, w->row_name, w->value_name, unicode, err);
+    if (text)
+        fputs(text, stdout);
+    sab_free(text);
+    sab_recall_map_clear(&map);
+    return text ? SAB_OK : SAB_NOMEM;
+}
+
+static void print_reading(const struct work *w)
+{
+    const struct sab_recall_reading *r = &w->reading;
+    if (r->t == 0)
+        printf("nothing was recalled\n");
+    else if (w->view.value == SAB_RECALL_FLOW)
+        printf("most gradient flows from %s %d to step %d: %.3g, the mean over %d sequences\n", w->row_name, r->t, r->when,
+               r->weight, w->view.sequences);
+    else
+        printf("%s %d looks at step %d with weight %.2f, the mean over %d sequences;\n"
+               "the strongest memory of a read has weight %.2f on average\n",
+               w->row_name, r->t, r->when, r->weight, w->view.sequences, r->mean_largest);
+}
+
+static void print_json(const struct own *o, const struct work *w, const char *where)
+{
+    const struct sab_recall_reading *r = &w->reading;
+    struct sab_json json = {.to = stdout};
+    char digest[33];
+    sab_model_digest(w->model, digest);
+    sab_json_open(&json, NULL, '{');
+    sab_json_text(&json, "task", w->config.task);
+    sab_json_int(&json, "T", w->config.T);
+    sab_json_int(&json, "sequences", w->view.sequences);
+    sab_json_int(&json, "layer", w->view.layer + 1);
+    sab_json_text(&json, "value", w->value_name);
+    sab_json_text(&json, "rows", row_choices[o->rows]);
+    sab_json_int(&json, "recalled", (int64_t)w->log.count);
+    if (r->t > 0) {
+        sab_json_int(&json, "strongest_t", r->t);
+        sab_json_int(&json, "strongest_when", r->when);
+        sab_json_real(&json, "strongest_mean", r->weight);
+        sab_json_real(&json, "mean_largest", r->mean_largest);
+    }
+    if (o->png[0])
+        sab_json_text(&json, "png", o->png);
+    if (o->csv[0])
+        sab_json_text(&json, "csv", o->csv);
+    sab_json_text(&json, "weights_digest", digest);
+    sab_json_text(&json, "out", where);
+    sab_json_process(&json);
+    sab_json_close(&json, '}');
+}
+
+static int show(const struct sab_cli *cli, const struct work *w, struct sab_error *err)
+{
+    const struct own *o = cli->own;
+    int status = SAB_OK;
+    if (o->csv[0])
+        status = sab_recall_log_csv(&w->log, o->csv, err);
+    if (status == SAB_OK && o->png[0])
+        status = draw_png(w, o->png, err);
+    if (status != SAB_OK)
+        return status;
+    if (cli->json) {
+        print_json(o, w, cli->words[0]);
+    } else if (!cli->quiet || (!o->csv[0] && !o->png[0])) {
+        status = print_map(w, err);
+        if (status == SAB_OK)
+            print_reading(w);
+    }
+    if (!cli->quiet && (o->csv[0] || o->png[0]))
+        fprintf(stderr, "wrote %s%s%s\n", o->png, o->png[0] && o->csv[0] ? " and " : "", o->csv);
+    return status;
+}
+
+static int run(struct sab_cli *cli)
+{
+    struct own *o = cli->own;
+    struct work w = {0};
+    struct sab_error err = {0};
+    int status = take_out(o, &err);
+    if (status == SAB_OK)
+        status = load(cli, &w, &err);
+    if (status == SAB_OK)
+        status = collect(o, &w, &err);
+    if (status == SAB_OK)
+        status = show(cli, &w, &err);
+    sab_recall_log_clear(&w.log);
+    sab_free(w.is_row);
+    sab_task_free(w.task);
+    sab_model_free(w.model);
+    return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("recall", status, &err);
+}
+
+const struct sab_command sab_command_recall = {
+    .name = "recall",
+    .words = "RUN",
+    .words_least = 1,
+    .words_most = 1,
+    .summary = "show which past moments the network recalls",
+    .purpose =
+        "Runs a trained network (a run's folder, or a model.safetensors) on fresh test\n"
+        "sequences and shows what each step was reminded of: rows are steps, columns are\n"
+        "the past steps they recalled, darker means a larger weight. By default only the\n"
+        "steps whose answer counts are rows.\n",
+    .examples =
+        "  sab recall runs/copy-sab-s1\n"
+        "  sab recall runs/copy-sab-s1 --rows all --png recall.png\n"
+        "  sab recall runs/copy-sab-s1 --T 200 --sequences 1 --csv recall.csv\n",
+    .groups = "",
+    .names = "T seed",
+    .defaults = "",
+    .own = own,
+    .own_count = sizeof own / sizeof own[0],
+    .own_nbytes = sizeof(struct own),
+    .run = run,
+};

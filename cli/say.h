@@ -1,0 +1,30 @@
+/* Words and numbers for people, and the exit codes. */
+#ifndef SAB_CLI_SAY_H
+#define SAB_CLI_SAY_H
+
+#include "cli/command.h"
+
+/* Prints "sab COMMAND: message" to stderr and returns the exit code that the status stands for. */
+int sab_say_error(const char *command, int status, const struct sab_error *err);
+
+/* stdout is data: SAB_EXIT_FAILED, with a line on stderr, if any of it could not be written; else the code given. */
+int sab_say_flush(const char *command, int code);
+
+enum { SAB_SAY_CAP = 48 };
+
+/* "45 s", "3 min 12 s", "2 h 5 min"; "?" for what is not finite. */
+void sab_say_duration(double seconds, char buf[SAB_SAY_CAP]);
+
+/* "4,500" */
+void sab_say_count(int64_t n, char buf[SAB_SAY_CAP]);
+
+/* "512 B", "3.2 MiB" */
+void sab_say_bytes(double nbytes, char buf[SAB_SAY_CAP]);
+
+/* "accuracy 99.8 %" or "mse 0.0012", whichever the metrics have; "loss 0.1" if neither. */
+void sab_say_score(const struct sab_metrics *metrics, char buf[SAB_SAY_CAP]);
+
+/* A loss: at least four significant digits without exponent where that is short. */
+void sab_say_loss(double loss, char buf[SAB_SAY_CAP]);
+
+#endif

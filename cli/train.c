@@ -1,0 +1,192 @@
+/* sab train: one run, from the first update to the last, or the rest of one. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/json_out.h"
+#include "cli/plan.h"
+#include "cli/progress.h"
+#include "cli/say.h"
+#include "cli/stop.h"
+#include "data/task.h"
+
+struct own {
+    int dry_run;
+    char resume[SAB_TEXT_CAP];
+};
+
+static const struct sab_option own[] = {
+    {"dry-run", SAB_CLI_FLAG, offsetof(struct own, dry_run), 0, 0, 1, NULL, "off", "",
+     "say what would be done, how large it is, and do nothing"},
+    {"resume", SAB_OPTION_TEXT, offsetof(struct own, resume), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+     "go on with the run in this folder, to the same bits as if it had never stopped"},
+};
+
+/* ---- what is to be done ---- */
+
+static int take_resume(struct sab_cli *cli, const char *dir, struct sab_error *err)
+{
+    struct sab_config config;
+    if (cli->has_config_file)
+        return sab_fail(err, SAB_INVALID, "--resume takes the configuration of the run; --config cannot be given too");
+    if (sab_cli_given(cli, "out") && strcmp(cli->config.out, dir) != 0)
+        return sab_fail(err, SAB_INVALID, "--resume %.100s goes on in that folder; --out %.100s is another", dir,
+                        cli->config.out);
+    int status = sab_run_config(dir, &config, err);
+    if (status != SAB_OK)
+        return status;
+    sab_cli_apply(cli, &config);
+    snprintf(config.out, sizeof config.out, "%s", dir);
+    cli->config = config;
+    return SAB_OK;
+}
+
+static int take_task(struct sab_cli *cli, struct sab_error *err)
+{
+    struct sab_config *config = &cli->config;
+    const struct own *o = cli->own;
+    if (cli->n_words == 1) {
+        const char *word = cli->words[0];
+        if (strcmp(config->task, word) != 0 && (o->resume[0] || sab_cli_given(cli, "task")))
+            return sab_fail(err, SAB_INVALID, "the task cannot be both %.32s and %.32s", config->task, word);
+        return sab_config_set(config, "task", word, err);
+    }
+    if (o->resume[0] || cli->has_config_file || sab_cli_given(cli, "task"))
+        return SAB_OK;
+    char names[128];
+    size_t used = 0;
+    for (int i = 0; sab_task_kind_at(i) && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", sab_task_kind_at(i)->name);
+    return sab_fail(err, SAB_INVALID, "which task? sab train TASK, with one of %s", names);
+}
+
+/* ---- what was done ---- */
+
+static void print_json(const struct sab_config *config, const struct sab_run_result *result, int status)
+{
+    struct sab_json json = {.to = stdout};
+    sab_json_open(&json, NULL, '{');
+    sab_json_text(&json, "task", config->task);
+    sab_json_int(&json, "steps", result->steps);
+    if (result->best_step >= 0) {
+        sab_json_metrics(&json, &result->best);
+        sab_json_int(&json, "best_step", result->best_step);
+    }
+    sab_json_real(&json, "seconds", result->seconds);
+    sab_json_real(&json, "seconds_per_update", result->seconds_per_update);
+    sab_json_text(&json, "weights_digest", result->weights_digest);
+    sab_json_text(&json, "out", result->out);
+    sab_json_bool(&json, "stopped_early", result->stopped_early);
+    sab_json_bool(&json, "interrupted", status == SAB_INTERRUPTED);
+    sab_json_process(&json);
+    sab_json_close(&json, '}');
+}
+
+static void print_summary(const struct sab_config *config, const struct sab_run_result *result)
+{
+    char score[SAB_SAY_CAP], steps[SAB_SAY_CAP], time[SAB_SAY_CAP], best[SAB_SAY_CAP];
+    sab_say_score(&result->best, score);
+    sab_say_count(result->steps, steps);
+    sab_say_count(result->best_step, best);
+    sab_say_duration(result->seconds, time);
+    fprintf(stderr, "\n%s after %s updates in %s", score, steps, time);
+    if (result->best_step != result->steps)
+        fprintf(stderr, " (reached at update %s)", best);
+    if (result->stopped_early)
+        fprintf(stderr, "; stopped early: %s", config->stop_at[0] ? config->stop_at : "no better result for long");
+    fprintf(stderr, "\nweights  %s (digest)\nfolder   %s\n", result->weights_digest, result->out);
+    const char *lead = "next     ";
+    if (config->credit != SAB_CREDIT_BPTT && config->credit != SAB_CREDIT_TBPTT && config->k_top > 0) {
+        fprintf(stderr, "%ssab recall %s\n", lead, result->out);
+        lead = "         ";
+    }
+    fprintf(stderr, "%ssab eval %s --T %d,%lld\n", lead, result->out, config->T, 2LL * config->T);
+}
+
+static int finish(const struct sab_cli *cli, int status, struct sab_run_result *result, struct sab_error *err)
+{
+    if (status == SAB_INTERRUPTED) {
+        sab_fail(err, status, "interrupted after update %lld; go on with: sab train --resume %.250s",
+                 (long long)result->steps, result->out);
+        if (cli->json)
+            print_json(&cli->config, result, status);
+    } else if (status == SAB_OK && cli->json) {
+        print_json(&cli->config, result, status);
+    } else if (status == SAB_OK && !cli->quiet) {
+        print_summary(&cli->config, result);
+    }
+    return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("train", status, err);
+}
+
+static int run(struct sab_cli *cli)
+{
+    const struct own *o = cli->own;
+    struct sab_error err = {0};
+    int status = o->resume[0] ? take_resume(cli, o->resume, &err) : SAB_OK;
+    if (status == SAB_OK)
+        status = take_task(cli, &err);
+    if (status == SAB_OK)
+        status = sab_config_check(&cli->config, &err);
+    if (status == SAB_OK && o->dry_run) {
+        struct sab_plan plan;
+        status = sab_plan_make(&cli->config, &plan, &err);
+        if (status == SAB_OK)
+            sab_plan_print(&cli->config, &plan, cli->json);
+        return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("train", status, &err);
+    }
+    if (status != SAB_OK)
+        return sab_say_error("train", status, &err);
+
+    struct sab_progress_line line;
+    sab_progress_init(&line);
+    struct sab_run_hooks hooks = {
+        .progress = cli->quiet ? NULL : sab_progress_show,
+        .user = &line,
+        .stop = sab_stop_listen(cli->quiet),
+    };
+    struct sab_run_result result = {.best_step = -1};
+    status = sab_run_train(&cli->config, o->resume[0] != 0, &hooks, &result, &err);
+    sab_progress_end(&line);
+    return finish(cli, status, &result, &err);
+}
+
+static void print_tasks(void)
+{
+    printf("\nTasks:\n");
+    for (int i = 0; sab_task_kind_at(i); i++)
+        printf("  %-8s %s\n", sab_task_kind_at(i)->name, sab_task_kind_at(i)->help);
+}
+
+const struct sab_command sab_command_train = {
+    .name = "train",
+    .words = "TASK",
+    .words_least = 0,
+    .words_most = 1,
+    .summary = "train a network and leave a run folder",
+    .purpose =
+        "Trains a recurrent network on a task, evaluates it on fresh data as it goes, and\n"
+        "keeps the best weights. --credit says how blame for an error travels back in\n"
+        "time: sab recalls k-top past states at each step and sends gradient straight\n"
+        "back to them; tbptt forgets everything older than k-trunc steps; bptt replays\n"
+        "every step; attention reads all past states.\n"
+        "\n"
+        "The run folder holds config.json, metrics.jsonl, model.safetensors (the best\n"
+        "weights) and state.safetensors. Ctrl-C finishes the update and saves; --resume\n"
+        "goes on. The same seed gives the same bits, on any number of threads.\n",
+    .examples =
+        "  sab train copy --T 100 --k-trunc 5 --k-top 5 --stop-at accuracy=0.99\n"
+        "  sab train copy --credit tbptt --k-trunc 5 --out runs/tbptt\n"
+        "  sab train cue --T 200 --hidden 64 --dry-run\n"
+        "  sab train --resume runs/copy-sab-s1 --steps 40000\n"
+        "  sab train --config runs/copy-sab-s1/config.json --seed 2 --out runs/second\n",
+    .groups = "model credit training task run",
+    .names = "",
+    .defaults = "",
+    .own = own,
+    .own_count = sizeof own / sizeof own[0],
+    .own_nbytes = sizeof(struct own),
+    .more_help = print_tasks,
+    .run = run,
+};

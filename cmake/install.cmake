@@ -1,0 +1,32 @@
+# What `cmake --install` puts where: header, libraries, program, pkg-config file, CMake package.
+include(CMakePackageConfigHelpers)
+
+install(FILES include/sab.h TYPE INCLUDE)
+if(TARGET sab_program)
+    install(TARGETS sab_program)
+endif()
+
+# Two export sets, because only the static library needs the libraries beneath it to be found again.
+install(TARGETS sab_shared EXPORT sabTargets)
+install(TARGETS sab_static EXPORT sabStaticTargets)
+set(sab_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/sab)
+install(EXPORT sabTargets NAMESPACE sab:: DESTINATION ${sab_cmake_dir})
+install(EXPORT sabStaticTargets NAMESPACE sab:: DESTINATION ${sab_cmake_dir})
+configure_package_config_file(cmake/sabConfig.cmake.in sabConfig.cmake INSTALL_DESTINATION ${sab_cmake_dir})
+write_basic_package_version_file(sabConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sabConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/sabConfigVersion.cmake
+              cmake/sabDependencies.cmake DESTINATION ${sab_cmake_dir})
+
+# pkg-config. The prefix is taken from where the file lies, so that the installed tree can be moved.
+file(RELATIVE_PATH sab_pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" sab_pc_prefix "${sab_pc_prefix}")
+set(sab_pc_cflags "")
+if(SAB_DOUBLE)
+    set(sab_pc_cflags " -DSAB_DOUBLE")
+endif()
+set(sab_pc_libs_private -lm)
+if(SAB_OPENMP)
+    string(APPEND sab_pc_libs_private " ${OpenMP_C_FLAGS}")
+endif()
+configure_file(cmake/sab.pc.in sab.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sab.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -1,0 +1,115 @@
+/* See recall_log.h. */
+#include "report/recall_log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "io/file.h"
+
+enum { FIRST_CAP = 4096, LINE_CAP = 160 };
+
+void sab_recall_log_clear(struct sab_recall_log *log)
+{
+    sab_free(log->entries);
+    *log = (struct sab_recall_log){0};
+}
+
+static int make_room(struct sab_recall_log *log)
+{
+    size_t cap = log->cap ? 2 * log->cap : FIRST_CAP;
+    struct sab_recall_entry *entries = sab_alloc(cap, sizeof *entries);
+    if (!entries)
+        return 1;
+    if (log->count)
+        memcpy(entries, log->entries, log->count * sizeof *entries);
+    sab_free(log->entries);
+    log->entries = entries;
+    log->cap = cap;
+    return 0;
+}
+
+static void on_read(void *user, int layer, int t, int b, int n, const int32_t *when, const sab_real *alpha,
+                    const sab_real *flow)
+{
+    struct sab_recall_log *log = user;
+    (void)flow;
+    for (int i = 0; i < n && !log->is_full; i++) {
+        if (alpha[i] == 0)
+            continue;
+        log->is_full = log->count == log->cap && make_room(log);
+        if (!log->is_full)
+            log->entries[log->count++] = (struct sab_recall_entry){layer, b, t, when[i], alpha[i], 0};
+    }
+}
+
+struct sab_recall sab_recall_log_collect(struct sab_recall_log *log)
+{
+    log->is_sorted = 0;
+    return (struct sab_recall){on_read, log};
+}
+
+static int compare_entries(const void *left, const void *right)
+{
+    const struct sab_recall_entry *a = left, *b = right;
+    if (a->layer != b->layer)
+        return a->layer < b->layer ? -1 : 1;
+    if (a->sequence != b->sequence)
+        return a->sequence < b->sequence ? -1 : 1;
+    if (a->t != b->t)
+        return a->t < b->t ? -1 : 1;
+    return (a->when > b->when) - (a->when < b->when);
+}
+
+int sab_recall_log_sort(struct sab_recall_log *log, struct sab_error *err)
+{
+    if (log->is_full)
+        return sab_fail(err, SAB_NOMEM, "no memory for more than %zu recalled weights; take fewer sequences or a smaller T",
+                        log->count);
+    if (log->count)
+        qsort(log->entries, log->count, sizeof *log->entries, compare_entries);
+    log->is_sorted = 1;
+    return SAB_OK;
+}
+
+static void on_flow(void *user, int layer, int t, int b, int n, const int32_t *when, const sab_real *alpha,
+                    const sab_real *flow)
+{
+    struct sab_recall_log *log = user;
+    (void)alpha;
+    for (int i = 0; i < n && flow && log->count; i++) {
+        struct sab_recall_entry key = {layer, b, t, when[i], 0, 0};
+        struct sab_recall_entry *entry = bsearch(&key, log->entries, log->count, sizeof key, compare_entries);
+        if (entry)
+            entry->flow = flow[i];
+    }
+}
+
+struct sab_recall sab_recall_log_flow(struct sab_recall_log *log)
+{
+    log->has_flow = 1;
+    return (struct sab_recall){on_flow, log};
+}
+
+int sab_recall_log_csv(const struct sab_recall_log *log, const char *path, struct sab_error *err)
+{
+    char *text = sab_alloc(log->count + 1, LINE_CAP);
+    if (!text)
+        return sab_fail(err, SAB_NOMEM, "no memory for %zu lines of %.200s", log->count, path);
+    size_t used = (size_t)sprintf(text, "sequence,layer,t,when,alpha,flow\n");
+    for (size_t i = 0; i < log->count; i++) {
+        const struct sab_recall_entry *e = &log->entries[i];
+        char alpha[SAB_REAL_TEXT_CAP], flow[SAB_REAL_TEXT_CAP] = "";
+        sab_text_from_real((double)e->alpha, alpha);
+        if (log->has_flow)
+            sab_text_from_real((double)e->flow, flow);
+        used += (size_t)sprintf(text + used, "%d,%d,%d,%d,%s,%s\n", e->sequence + 1, e->layer + 1, e->t, e->when, alpha,
+                                flow);
+    }
+    int status = sab_file_write_atomic(path, text, used, err);
+    sab_free(text);
+    return status;
+}

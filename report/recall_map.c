@@ -1,0 +1,152 @@
+/* See recall_map.h. */
+#include "report/recall_map.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+static int is_row(const struct sab_recall_view *view, int t)
+{
+    return !view->is_row || view->is_row[t - 1];
+}
+
+static double value_of(const struct sab_recall_view *view, const struct sab_recall_entry *entry)
+{
+    return (double)(view->value == SAB_RECALL_FLOW ? entry->flow : entry->alpha);
+}
+
+void sab_recall_map_clear(struct sab_recall_map *map)
+{
+    sab_free(map->first);
+    sab_free(map->last);
+    sab_free(map->cell);
+    *map = (struct sab_recall_map){0};
+}
+
+/* row_of [T]: the row of each step, -1 for none. */
+static void lay_out_rows(struct sab_recall_map *map, const struct sab_recall_view *view, int *row_of)
+{
+    int n = 0;
+    for (int t = 1; t <= view->T; t++)
+        n += is_row(view, t);
+    int per_row = (n + view->rows_cap - 1) / view->rows_cap, k = 0;
+    for (int t = 1; t <= view->T; t++) {
+        row_of[t - 1] = is_row(view, t) ? k++ / per_row : -1;
+        if (row_of[t - 1] < 0)
+            continue;
+        if (row_of[t - 1] == map->rows)
+            map->first[map->rows++] = t;
+        map->last[map->rows - 1] = t;
+    }
+}
+
+static void fill(struct sab_recall_map *map, const struct sab_recall_log *log, const struct sab_recall_view *view,
+                 const int *row_of)
+{
+    for (size_t i = 0; i < log->count; i++) {
+        const struct sab_recall_entry *e = &log->entries[i];
+        if (e->layer != view->layer || e->t > view->T || row_of[e->t - 1] < 0)
+            continue;
+        map->cell[(size_t)row_of[e->t - 1] * (size_t)map->columns + (size_t)((e->when - 1) / map->steps_per_column)] +=
+            value_of(view, e);
+    }
+    for (int r = 0; r < map->rows; r++) {
+        int steps = 0;
+        for (int t = map->first[r]; t <= map->last[r]; t++)
+            steps += row_of[t - 1] == r;
+        for (int c = 0; c < map->columns; c++) {
+            double *cell = &map->cell[(size_t)r * (size_t)map->columns + (size_t)c];
+            *cell /= (double)steps * view->sequences;
+            if (*cell > map->most)
+                map->most = *cell;
+        }
+    }
+}
+
+int sab_recall_map_make(struct sab_recall_map *map, const struct sab_recall_log *log, const struct sab_recall_view *view,
+                        struct sab_error *err)
+{
+    size_t rows_cap = (size_t)(view->T < view->rows_cap ? view->T : view->rows_cap);
+    int *row_of = sab_alloc((size_t)view->T, sizeof *row_of);
+    *map = (struct sab_recall_map){0};
+    map->steps_per_column = (view->T + view->columns_cap - 1) / view->columns_cap;
+    map->columns = (view->T + map->steps_per_column - 1) / map->steps_per_column;
+    map->first = sab_alloc(rows_cap, sizeof *map->first);
+    map->last = sab_alloc(rows_cap, sizeof *map->last);
+    map->cell = sab_alloc(rows_cap, (size_t)map->columns * sizeof *map->cell);
+    int status = SAB_OK;
+    if (!row_of || !map->first || !map->last || !map->cell)
+        status = sab_fail(err, SAB_NOMEM, "no memory for a map of %zu x %d", rows_cap, map->columns);
+    if (status == SAB_OK) {
+        lay_out_rows(map, view, row_of);
+        fill(map, log, view, row_of);
+        if (map->rows == 0)
+            status = sab_fail(err, SAB_INVALID, "none of the %d steps is to be shown", view->T);
+    }
+    sab_free(row_of);
+    if (status != SAB_OK)
+        sab_recall_map_clear(map);
+    return status;
+}
+
+/* ---- the reading ---- */
+
+static int is_seen(const struct sab_recall_view *view, const struct sab_recall_entry *entry)
+{
+    return entry->layer == view->layer && entry->t <= view->T && is_row(view, entry->t);
+}
+
+/* Mean over reads of the largest weight. Entries of one read stand together, since the log is sorted. */
+static double mean_largest(const struct sab_recall_log *log, const struct sab_recall_view *view)
+{
+    double largest = 0, sum = 0;
+    int64_t reads = 0;
+    for (size_t i = 0; i < log->count; i++) {
+        const struct sab_recall_entry *e = &log->entries[i], *next = e + 1;
+        if (!is_seen(view, e))
+            continue;
+        if (value_of(view, e) > largest)
+            largest = value_of(view, e);
+        if (i + 1 == log->count || next->layer != e->layer || next->sequence != e->sequence || next->t != e->t) {
+            sum += largest;
+            largest = 0;
+            reads++;
+        }
+    }
+    return reads ? sum / (double)reads : 0;
+}
+
+static int compare_pairs(const void *left, const void *right)
+{
+    const struct sab_recall_entry *a = left, *b = right;
+    if (a->t != b->t)
+        return a->t < b->t ? -1 : 1;
+    if (a->when != b->when)
+        return a->when < b->when ? -1 : 1;
+    return (a->sequence > b->sequence) - (a->sequence < b->sequence);
+}
+
+int sab_recall_read(struct sab_recall_reading *reading, const struct sab_recall_log *log,
+                    const struct sab_recall_view *view, struct sab_error *err)
+{
+    struct sab_recall_entry *seen = sab_alloc(log->count, sizeof *seen);
+    size_t n = 0;
+    if (!seen)
+        return sab_fail(err, SAB_NOMEM, "no memory for %zu recalled weights", log->count);
+    *reading = (struct sab_recall_reading){.mean_largest = mean_largest(log, view)};
+    for (size_t i = 0; i < log->count; i++)
+        if (is_seen(view, &log->entries[i]))
+            seen[n++] = log->entries[i];
+    qsort(seen, n, sizeof *seen, compare_pairs);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        int is_new = i == 0 || seen[i].t != seen[i - 1].t || seen[i].when != seen[i - 1].when;
+        sum = (is_new ? 0 : sum) + value_of(view, &seen[i]);
+        if (sum / view->sequences > reading->weight)
+            *reading = (struct sab_recall_reading){seen[i].t, seen[i].when, sum / view->sequences,
+                                                   reading->mean_largest};
+    }
+    sab_free(seen);
+    return SAB_OK;
+}

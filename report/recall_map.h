@@ -1,0 +1,45 @@
+/* The recall map: how much each step (row) recalls of each past step (column), averaged over sequences.
+ *
+ *     cell(row, column) = mean over sequences and over the row's steps of  sum over the column's steps of the weight
+ *
+ * so a row of weights adds up to about 1 whatever the number of columns. */
+#ifndef SAB_REPORT_RECALL_MAP_H
+#define SAB_REPORT_RECALL_MAP_H
+
+#include "report/recall_log.h"
+
+enum sab_recall_value { SAB_RECALL_WEIGHT, SAB_RECALL_FLOW };
+
+struct sab_recall_view {
+    int T, sequences;
+    int layer;                /* from 0 */
+    int value;                /* enum sab_recall_value */
+    const uint8_t *is_row;    /* [T], step t is a row if is_row[t-1]; NULL: every step is */
+    int rows_cap, columns_cap;/* larger maps have several steps per row or column */
+};
+
+struct sab_recall_map {
+    int rows, columns;
+    int steps_per_column;     /* column c holds steps c * steps_per_column + 1 and on */
+    int *first, *last;        /* [rows] steps of each row */
+    double *cell;             /* [rows,columns] */
+    double most;              /* largest cell */
+};
+
+/* SAB_INVALID when no step is a row, SAB_NOMEM. The log must be sorted. */
+int sab_recall_map_make(struct sab_recall_map *map, const struct sab_recall_log *log, const struct sab_recall_view *view,
+                        struct sab_error *err);
+void sab_recall_map_clear(struct sab_recall_map *map);
+
+/* The one sentence of a map. */
+struct sab_recall_reading {
+    int t, when;          /* the pair of steps with the largest mean weight; 0 where nothing was recalled */
+    double weight;        /* that mean over sequences */
+    double mean_largest;  /* mean over reads of the largest weight: 1 is always one memory, 1/k_top a blur */
+};
+
+/* Over the steps that are rows of the view. SAB_NOMEM. */
+int sab_recall_read(struct sab_recall_reading *reading, const struct sab_recall_log *log,
+                    const struct sab_recall_view *view, struct sab_error *err);
+
+#endif

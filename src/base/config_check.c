@@ -1,0 +1,88 @@
+/* What a whole configuration must satisfy: each field its range, and the fields together. See config.h. */
+#include "base/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+int sab_stop_parse(const char *text, struct sab_stop *stop, struct sab_error *err)
+{
+    struct sab_stop read = {"", 0, 0};
+    if (*text == 0) {
+        *stop = read;
+        return SAB_OK;
+    }
+    static const struct {
+        const char *metric;
+        int better;
+        double most;
+    } metrics[] = {{"accuracy", 1, 1}, {"loss", -1, 1e300}, {"mse", -1, 1e300}};
+    const char *equals = strchr(text, '=');
+    for (size_t i = 0; equals && i < sizeof metrics / sizeof metrics[0]; i++) {
+        size_t length = strlen(metrics[i].metric);
+        if ((size_t)(equals - text) != length || memcmp(text, metrics[i].metric, length) != 0)
+            continue;
+        memcpy(read.metric, metrics[i].metric, length);
+        read.better = metrics[i].better;
+        if (sab_text_to_real(equals + 1, &read.value) || read.value < 0 || read.value > metrics[i].most) {
+            char most[SAB_REAL_TEXT_CAP];
+            sab_text_from_real(metrics[i].most, most);
+            return sab_fail(err, SAB_INVALID, "--stop-at: \"%.60s\" is not %s=X with X in 0..%s", text, read.metric,
+                            most);
+        }
+        *stop = read;
+        return SAB_OK;
+    }
+    return sab_fail(err, SAB_INVALID,
+                    "--stop-at: \"%.60s\" is not accuracy=X, loss=X or mse=X, such as accuracy=0.99", text);
+}
+
+/* A field is legal when its text, read back, is: one set of rules, for text and for structs filled by hand. */
+static int check_ranges(const struct sab_config *config, struct sab_error *err)
+{
+    for (int i = 0; i < sab_option_count; i++) {
+        const struct sab_option *option = &sab_options[i];
+        const char *field = (const char *)config + option->offset;
+        if (option->kind == SAB_OPTION_TEXT && !memchr(field, 0, option->cap))
+            return sab_fail(err, SAB_INVALID, "--%s: the text does not end within its %zu bytes", option->name,
+                            option->cap);
+        if (option->kind == SAB_OPTION_SWITCH && *(const int *)field != 0 && *(const int *)field != 1)
+            return sab_fail(err, SAB_INVALID, "--%s: %d is neither 0 (off) nor 1 (on)", option->name,
+                            *(const int *)field);
+        char text[SAB_TEXT_CAP];
+        struct sab_config scratch;
+        int status = sab_config_get(config, option->name, text, sizeof text, err);
+        if (status == SAB_OK)
+            status = sab_config_set(&scratch, option->name, text, err);
+        if (status != SAB_OK)
+            return status;
+    }
+    return SAB_OK;
+}
+
+int sab_config_check(const struct sab_config *config, struct sab_error *err)
+{
+    struct sab_stop stop;
+    int status = check_ranges(config, err);
+    if (status == SAB_OK)
+        status = sab_stop_parse(config->stop_at, &stop, err);
+    if (status != SAB_OK)
+        return status;
+    if (config->credit == SAB_CREDIT_SAB && config->backward == SAB_DENSE && config->forward != SAB_DENSE)
+        return sab_fail(err, SAB_INVALID, "--backward dense needs --forward dense: gradient cannot reach memories that "
+                                          "were not read");
+    if (config->optimizer != SAB_OPTIMIZER_SGD && config->momentum != 0)
+        return sab_fail(err, SAB_INVALID, "--momentum %g needs --optimizer sgd", config->momentum);
+    if (config->schedule == SAB_SCHEDULE_COSINE && config->steps > 0 && config->warmup >= config->steps)
+        return sab_fail(err, SAB_INVALID, "--schedule cosine: --warmup %lld must be below --steps %lld",
+                        (long long)config->warmup, (long long)config->steps);
+    if (config->eval_every == 0 && config->stop_at[0])
+        return sab_fail(err, SAB_INVALID, "--stop-at %.60s needs evaluations on the way: --eval-every is 0",
+                        config->stop_at);
+    if (config->eval_every == 0 && config->patience > 0)
+        return sab_fail(err, SAB_INVALID, "--patience %lld needs evaluations on the way: --eval-every is 0",
+                        (long long)config->patience);
+    return SAB_OK;
+}

@@ -1,0 +1,99 @@
+/* The rows of the option table, in the order of the fields of struct sab_config. See config.h. */
+#include "base/config.h"
+
+static const char *const cells[] = {"lstm", "gru", "rnn", NULL};
+static const char *const credits[] = {"sab", "bptt", "tbptt", "attention", NULL};
+static const char *const scores[] = {"mlp", "dot", "release2019", NULL};
+static const char *const sparsifiers[] = {"relu", "softmax", NULL};
+static const char *const densities[] = {"sparse", "dense", NULL};
+static const char *const writes[] = {"state", "provisional", NULL};
+static const char *const optimizers[] = {"adam", "adamw", "sgd", NULL};
+static const char *const schedules[] = {"constant", "cosine", "step", NULL};
+
+/* Whole numbers end at 2^53 - 1, so that every JSON reader keeps them exact. */
+#define MOST 9007199254740991.0
+
+#define AT(field) offsetof(struct sab_config, field)
+#define SIZE(field) sizeof(((struct sab_config *)0)->field)
+#define INT(name, field, low, high, fallback, group, help) \
+    {name, SAB_OPTION_INT, AT(field), 0, low, high, NULL, fallback, group, help}
+#define INT64(name, field, low, high, fallback, group, help) \
+    {name, SAB_OPTION_INT64, AT(field), 0, low, high, NULL, fallback, group, help}
+#define UINT64(name, field, low, high, fallback, group, help) \
+    {name, SAB_OPTION_UINT64, AT(field), 0, low, high, NULL, fallback, group, help}
+#define REAL(name, field, low, high, fallback, group, help) \
+    {name, SAB_OPTION_REAL, AT(field), 0, low, high, NULL, fallback, group, help}
+#define CHOICE(name, field, choices, fallback, group, help) \
+    {name, SAB_OPTION_CHOICE, AT(field), 0, 0, 0, choices, fallback, group, help}
+#define SWITCH(name, field, fallback, group, help) \
+    {name, SAB_OPTION_SWITCH, AT(field), 0, 0, 1, NULL, fallback, group, help}
+#define TEXT(name, field, fallback, group, help) \
+    {name, SAB_OPTION_TEXT, AT(field), SIZE(field), 0, 0, NULL, fallback, group, help}
+
+const struct sab_option sab_options[] = {
+    CHOICE("cell", cell, cells, "lstm", "model", "recurrent cell"),
+    INT("hidden", hidden, 1, 16384, "128", "model", "H: width of the hidden state"),
+    INT("layers", layers, 1, 16, "1", "model", "recurrent layers, one above the other"),
+    INT("attention-width", attention_width, 0, 16384, "0", "model", "A: width of the score's hidden layer; 0 is H"),
+    CHOICE("score", score, scores, "mlp", "model", "how a memory is compared with the present; mlp is the paper's"),
+    CHOICE("sparsifier", sparsifier, sparsifiers, "softmax", "model",
+           "how scores become k_top weights; relu is the paper's"),
+    REAL("read-floor", read_floor, 0, 1e6, "1", "model",
+         "relu: least divisor of the weights, bounds the gradient; 0 is the paper's"),
+    REAL("read-gain", read_gain, 0, 1e6, "1", "model", "G in h = hh + G s; 1 is the paper's"),
+    CHOICE("write", write, writes, "provisional", "model",
+           "what enters the memory: the state h (the paper's) or hh, before the read is added"),
+    REAL("forget-bias", forget_bias, -100, 100, "0", "model", "added to the LSTM forget gate's bias at the start"),
+    REAL("input-scale", input_scale, 0, 1e6, "1", "model",
+         "the first input weights start uniform in +-input_scale/sqrt(H)"),
+    REAL("score-scale", score_scale, 0, 1e6, "1", "model",
+         "the score's last weights start uniform in +-score_scale/sqrt(A)"),
+
+    CHOICE("credit", credit, credits, "sab", "credit", "how blame travels back in time"),
+    INT("k-top", k_top, 0, 4096, "5", "credit", "K: memories recalled at each step"),
+    INT("k-att", k_att, 1, 1e9, "1", "credit", "a memory is written every so many steps"),
+    INT("k-trunc", k_trunc, 1, 1e9, "5", "credit", "steps per window of truncated back-propagation"),
+    SWITCH("mental-updates", mental_updates, "on", "credit", "gradient enters the recalled states"),
+    CHOICE("forward", forward, densities, "sparse", "credit", "read the k_top memories or all of them"),
+    CHOICE("backward", backward, densities, "sparse", "credit", "send gradient to the k_top memories or to all of them"),
+    SWITCH("recompute", recompute, "off", "credit",
+           "keep little and replay each window on the way back: less memory, same bits"),
+
+    INT("batch", batch, 1, 1e6, "64", "training", "B: sequences per update"),
+    INT64("steps", steps, 0, MOST, "20000", "training", "updates"),
+    CHOICE("optimizer", optimizer, optimizers, "adam", "training", "update rule"),
+    REAL("lr", lr, 0, 1e6, "0.001", "training", "peak learning rate"),
+    REAL("beta1", beta1, 0, 0.999999999, "0.9", "training", "adam: decay of the mean of gradients"),
+    REAL("beta2", beta2, 0, 0.999999999, "0.999", "training", "adam: decay of the mean of squared gradients"),
+    REAL("eps", eps, 1e-30, 1, "1e-08", "training", "adam: added to the root of the mean of squared gradients"),
+    REAL("momentum", momentum, 0, 0.999999999, "0", "training", "sgd: momentum"),
+    REAL("weight-decay", weight_decay, 0, 1e6, "0", "training",
+         "adam, sgd: L2 term in the gradient; adamw: decoupled decay"),
+    REAL("clip", clip, 0, 1e300, "1", "training", "largest global gradient norm; 0 turns clipping off"),
+    CHOICE("schedule", schedule, schedules, "constant", "training", "how the learning rate changes over time"),
+    INT64("warmup", warmup, 0, MOST, "0", "training", "updates in which the rate rises from 0 to its peak"),
+    REAL("lr-final", lr_final, 0, 1, "0", "training", "cosine: the last rate as a fraction of lr"),
+    INT64("lr-every", lr_every, 1, MOST, "1000", "training", "step: the rate is multiplied by lr_decay this often"),
+    REAL("lr-decay", lr_decay, 0, 1, "0.5", "training", "step: the factor"),
+    REAL("average", average, 0, 0.999999999, "0", "training",
+         "decay of the moving average of the weights that is evaluated and kept; 0 turns it off"),
+    UINT64("seed", seed, 0, MOST, "1", "training", "decides the first weights and the data"),
+    INT("threads", threads, 0, 4096, "0", "training", "threads; 0 is one per processor; the result is the same for any"),
+    INT64("eval-every", eval_every, 0, MOST, "250", "training", "updates between evaluations; 0: only at the end"),
+    INT("eval-size", eval_size, 1, 1e7, "512", "training", "sequences of fresh test data per evaluation"),
+    TEXT("stop-at", stop_at, "", "training", "stop when an evaluation reaches this, such as accuracy=0.99"),
+    INT64("patience", patience, 0, MOST, "0", "training",
+          "evaluations without a better result before stopping; 0: never"),
+    INT64("save-every", save_every, 0, MOST, "1000", "training",
+          "updates between checkpoints; 0: only at the end and when interrupted"),
+    REAL("explode", explode, 1e-6, 1e300, "1e+12", "training", "a gradient norm above this stops the run"),
+
+    TEXT("task", task, "copy", "task", "what to learn"),
+    INT("T", T, 1, 1e8, "100", "task", "length of the task; copying sequences have T+20 steps"),
+    INT64("fixed", fixed, 0, MOST, "0", "task", "train on this many sequences again and again; 0: always fresh ones"),
+    INT("classes", classes, 2, 1024, "8", "task", "cue: number of different events"),
+
+    TEXT("out", out, "", "run", "run folder; by default runs/TASK-CREDIT-sSEED"),
+};
+
+const int sab_option_count = (int)(sizeof sab_options / sizeof sab_options[0]);

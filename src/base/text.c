@@ -1,0 +1,135 @@
+/* See text.h. */
+#define _GNU_SOURCE
+#include "base/text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Another program's locale may write 0,5 for 0.5. The C locale is switched to for this thread only, for the length of
+ * one conversion; where it cannot be had, the locale stays as it is. */
+static locale_t enter_c_locale(locale_t *c)
+{
+    *c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    return *c ? uselocale(*c) : (locale_t)0;
+}
+
+static void leave_c_locale(locale_t before, locale_t c)
+{
+    if (!c)
+        return;
+    uselocale(before);
+    freelocale(c);
+}
+
+void sab_text_from_real(double value, char buf[SAB_REAL_TEXT_CAP])
+{
+    if (isnan(value)) {
+        strcpy(buf, "nan");
+        return;
+    }
+    if (isinf(value)) {
+        strcpy(buf, value > 0 ? "inf" : "-inf");
+        return;
+    }
+    locale_t c, before = enter_c_locale(&c);
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(buf, SAB_REAL_TEXT_CAP, "%.*g", digits, value);
+        if (strtod(buf, NULL) == value)
+            break;
+    }
+    leave_c_locale(before, c);
+}
+
+int sab_text_to_real(const char *text, double *value)
+{
+    /* Leaves out what strtod reads beyond decimal numbers: leading space, hexadecimal, infinity, nan. */
+    if (*text == 0 || strspn(text, "0123456789.eE+-") != strlen(text))
+        return 1;
+    locale_t c, before = enter_c_locale(&c);
+    char *end;
+    double read = strtod(text, &end);
+    leave_c_locale(before, c);
+    if (*end != 0 || end == text || !isfinite(read))
+        return 1;
+    *value = read;
+    return 0;
+}
+
+int sab_text_to_int(const char *text, int64_t *value)
+{
+    if (*text == 0 || strspn(text, "0123456789+-") != strlen(text))
+        return 1;
+    char *end;
+    errno = 0;
+    long long read = strtoll(text, &end, 10);
+    if (errno != 0 || *end != 0 || end == text)
+        return 1;
+    *value = read;
+    return 0;
+}
+
+int sab_text_is_utf8(const char *text, size_t nbytes)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    for (size_t i = 0; i < nbytes;) {
+        unsigned first = s[i++];
+        if (first < 0x80)
+            continue;
+        int more = first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2
+                 : first >= 0xf0 && first <= 0xf4 ? 3 : 0;
+        if (more == 0 || nbytes - i < (size_t)more)
+            return 0;
+        /* The second byte's range is narrower after e0, ed, f0, f4: overlong forms, surrogates, beyond U+10FFFF. */
+        unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+        unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+        for (int k = 0; k < more; k++, low = 0x80, high = 0xbf) {
+            if (s[i] < low || s[i] > high)
+                return 0;
+            i++;
+        }
+    }
+    return 1;
+}
+
+static int same_letter(char a, char b)
+{
+    return a == b || ((a == '-' || a == '_') && (b == '-' || b == '_'));
+}
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+int sab_text_distance(const char *a, const char *b)
+{
+    enum { CAP = 64 };
+    size_t na = strlen(a), nb = strlen(b);
+    if (na >= CAP || nb >= CAP)
+        return INT_MAX;
+    /* rows[i % 3][j]: edits between the first i letters of a and the first j of b. */
+    int rows[3][CAP];
+    for (size_t j = 0; j <= nb; j++)
+        rows[0][j] = (int)j;
+    for (size_t i = 1; i <= na; i++) {
+        int *now = rows[i % 3], *last = rows[(i - 1) % 3], *before = rows[(i + 1) % 3];
+        now[0] = (int)i;
+        for (size_t j = 1; j <= nb; j++) {
+            now[j] = last[j - 1] + !same_letter(a[i - 1], b[j - 1]);
+            now[j] = smaller(now[j], smaller(last[j], now[j - 1]) + 1);
+            if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]))
+                now[j] = smaller(now[j], before[j - 2] + 1);
+        }
+    }
+    return rows[na % 3][nb];
+}
+
+int sab_text_is_near(const char *text, int distance)
+{
+    return distance <= 1 + (int)(strlen(text) / 4) && distance < (int)strlen(text);
+}

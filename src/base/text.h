@@ -1,0 +1,30 @@
+/* Numbers as text, the same in every locale, and the small helpers that teaching error messages need. */
+#ifndef SAB_BASE_TEXT_H
+#define SAB_BASE_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Room for any number of sab_text_from_real, 0 included. */
+enum { SAB_REAL_TEXT_CAP = 32 };
+
+/* The shortest decimal text that reads back to the same bits; "nan", "inf", "-inf" for what is no number. */
+void sab_text_from_real(double value, char buf[SAB_REAL_TEXT_CAP]);
+
+/* Reads a finite decimal number, the whole text and nothing else. 0 when done, 1 (with *value untouched) if not. */
+int sab_text_to_real(const char *text, double *value);
+
+/* Reads a whole number that fits int64_t, the whole text and nothing else. 0 when done, 1 if not. */
+int sab_text_to_int(const char *text, int64_t *value);
+
+/* 1 if the nbytes are well-formed UTF-8 (no surrogates, no overlong forms). */
+int sab_text_is_utf8(const char *text, size_t nbytes);
+
+/* Edits (insert, delete, replace, swap neighbours; each place once) that turn a into b; texts above 63 bytes count as
+ * far apart (INT_MAX). '-' and '_' are the same letter. */
+int sab_text_distance(const char *a, const char *b);
+
+/* 1 if a misspelt `text` at this distance from a known name is near enough to suggest it. */
+int sab_text_is_near(const char *text, int distance);
+
+#endif

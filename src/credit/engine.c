@@ -1,0 +1,281 @@
+/* A batch: cut into shards, each taken alone by one thread, their gradients summed in a fixed tree.
+ *
+ * The number of shards and the tree depend on B alone, so threads change nothing but time. */
+#include <math.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "credit/shard.h"
+
+/* What is kept between calls: a full and a last (smaller) shard per worker, and a gradient per shard. */
+struct sab_engine {
+    int T, B, backward, flow, workers;
+    int n_shards;
+    struct sab_shard **full, **last; /* [workers] */
+    real *grads;                     /* [n_shards, n_padded] */
+    struct sab_loss_sums *sums;      /* [n_shards] */
+};
+
+static void engine_free(void *engine)
+{
+    struct sab_engine *e = engine;
+    if (!e)
+        return;
+    for (int i = 0; i < e->workers; i++) {
+        if (e->full)
+            sab_shard_free(e->full[i]);
+        if (e->last)
+            sab_shard_free(e->last[i]);
+    }
+    sab_free(e->full);
+    sab_free(e->last);
+    sab_free(e->grads);
+    sab_free(e->sums);
+    sab_free(e);
+}
+
+static int worker_count(int threads, int n_shards)
+{
+#ifdef _OPENMP
+    int n = threads > 0 ? threads : omp_get_num_procs();
+#else
+    int n = 1;
+    (void)threads;
+#endif
+    return n < n_shards ? n : n_shards;
+}
+
+static int worker_id(void)
+{
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
+static int engine_fill(struct sab_engine *e, const struct sab_model *m, struct sab_error *err)
+{
+    int rest = e->B % SAB_SHARD, status = SAB_OK;
+    e->full = sab_alloc((size_t)e->workers, sizeof *e->full);
+    e->last = sab_alloc((size_t)e->workers, sizeof *e->last);
+    e->sums = sab_alloc((size_t)e->n_shards, sizeof *e->sums);
+    if (e->backward)
+        e->grads = sab_alloc((size_t)e->n_shards * m->n_padded, sizeof(real));
+    if (!e->full || !e->last || !e->sums || (e->backward && !e->grads))
+        return sab_fail(err, SAB_NOMEM, "no memory for the gradients of %d shards", e->n_shards);
+    for (int i = 0; i < e->workers && !status; i++) {
+        if (e->B >= SAB_SHARD)
+            status = sab_shard_create(&e->full[i], m, SAB_SHARD, e->T, e->backward, e->flow, NULL, err);
+        if (rest && !status)
+            status = sab_shard_create(&e->last[i], m, rest, e->T, e->backward, e->flow, NULL, err);
+    }
+    return status;
+}
+
+/* The engine for this kind of call: the one kept, or a new one in its place. */
+static int engine_for(struct sab_engine **out, struct sab_model *m, const struct sab_batch *batch, int backward, int flow,
+                      int threads, struct sab_error *err)
+{
+    int n_shards = (batch->B + SAB_SHARD - 1) / SAB_SHARD, workers = worker_count(threads, n_shards);
+    struct sab_engine *e = m->engine;
+    if (e && e->T == batch->T && e->B == batch->B && e->backward == backward && e->flow == flow && e->workers == workers) {
+        *out = e;
+        return SAB_OK;
+    }
+    engine_free(e);
+    m->engine = NULL;
+    e = sab_alloc(1, sizeof *e);
+    if (!e)
+        return sab_fail(err, SAB_NOMEM, "no memory for a batch");
+    e->T = batch->T;
+    e->B = batch->B;
+    e->backward = backward;
+    e->flow = flow;
+    e->workers = workers;
+    e->n_shards = n_shards;
+    int status = engine_fill(e, m, err);
+    if (status) {
+        engine_free(e);
+        return status;
+    }
+    m->engine = e;
+    m->engine_free = engine_free;
+    *out = e;
+    return SAB_OK;
+}
+
+static int check_ids(const struct sab_model *m, const struct sab_batch *batch, struct sab_error *err)
+{
+    for (int t = 0; t < batch->T; t++)
+        for (int b = 0; b < batch->B; b++) {
+            size_t at = (size_t)t * batch->B + b;
+            if (batch->ids && (batch->ids[at] < 0 || batch->ids[at] >= m->shape.I))
+                return sab_fail(err, SAB_INVALID, "input symbol %d at step %d of sequence %d is not in 0..%d",
+                                batch->ids[at], t + 1, b, m->shape.I - 1);
+            if (batch->labels && sab_batch_weight(batch, t, b) > 0 &&
+                (batch->labels[at] < 0 || batch->labels[at] >= m->O))
+                return sab_fail(err, SAB_INVALID, "label %d at step %d of sequence %d is not in 0..%d", batch->labels[at],
+                                t + 1, b, m->O - 1);
+            if (!(sab_batch_weight(batch, t, b) >= 0))
+                return sab_fail(err, SAB_INVALID, "weight %g at step %d of sequence %d is negative or not a number",
+                                (double)sab_batch_weight(batch, t, b), t + 1, b);
+        }
+    return SAB_OK;
+}
+
+static int check_batch(const struct sab_model *m, const struct sab_batch *batch, int needs_loss, struct sab_error *err)
+{
+    if (batch->T < 1 || batch->B < 1)
+        return sab_fail(err, SAB_INVALID, "a batch of T = %d steps and B = %d sequences; both must be at least 1", batch->T,
+                        batch->B);
+    if ((m->shape.input == SAB_INPUT_IDS) != (batch->ids != NULL) || (batch->ids != NULL) == (batch->values != NULL))
+        return sab_fail(err, SAB_INVALID, "the model takes %s as input and the batch brings %s",
+                        m->shape.input == SAB_INPUT_IDS ? "ids" : "values", batch->ids ? "ids" : "values");
+    int has = m->shape.loss == SAB_LOSS_CROSS_ENTROPY ? batch->labels != NULL : batch->targets != NULL;
+    if ((needs_loss && !has) || (batch->labels && batch->targets) || (!has && (batch->labels || batch->targets)))
+        return sab_fail(err, SAB_INVALID, "the model's loss needs %s and no other",
+                        m->shape.loss == SAB_LOSS_CROSS_ENTROPY ? "labels" : "targets");
+    for (int b = 0; batch->lengths && b < batch->B; b++)
+        if (batch->lengths[b] < 1 || batch->lengths[b] > batch->T)
+            return sab_fail(err, SAB_INVALID, "length %d of sequence %d is not in 1..%d", batch->lengths[b], b, batch->T);
+    return check_ids(m, batch, err);
+}
+
+static double total_weight(const struct sab_batch *batch)
+{
+    double sum = 0;
+    for (int t = 0; t < batch->T; t++)
+        for (int b = 0; b < batch->B; b++)
+            sum += sab_batch_weight(batch, t, b);
+    return sum;
+}
+
+static void run_shards(struct sab_engine *e, const struct sab_model *m, const struct sab_batch *batch, double scale,
+                       sab_real *outputs, const struct sab_recall *recall)
+{
+#ifdef _OPENMP
+#pragma omp parallel for schedule(dynamic, 1) num_threads(e->workers)
+#endif
+    for (int i = 0; i < e->n_shards; i++) {
+        int b0 = i * SAB_SHARD;
+        struct sab_shard *s = batch->B - b0 >= SAB_SHARD ? e->full[worker_id()] : e->last[worker_id()];
+        sab_shard_load(s, batch, b0, scale, outputs, recall);
+        sab_shard_forward(s);
+        if (e->backward) {
+            real *grads = e->grads + (size_t)i * m->n_padded;
+            memset(grads, 0, m->n_padded * sizeof *grads);
+            sab_shard_backward(s, grads);
+        }
+        e->sums[i] = s->sums;
+    }
+}
+
+/* grads[0] = sum of all in a binary tree over shard numbers; each thread takes a range of numbers. */
+static void sum_gradients(struct sab_engine *e, size_t n)
+{
+    enum { RANGE = 4096 };
+    int ranges = (int)((n + RANGE - 1) / RANGE);
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static) num_threads(e->workers)
+#endif
+    for (int range = 0; range < ranges; range++) {
+        size_t from = (size_t)range * RANGE, to = from + RANGE < n ? from + RANGE : n;
+        for (int stride = 1; stride < e->n_shards; stride *= 2)
+            for (int i = 0; i + stride < e->n_shards; i += 2 * stride) {
+                real *x = e->grads + (size_t)i * n;
+                const real *y = e->grads + (size_t)(i + stride) * n;
+                for (size_t j = from; j < to; j++)
+                    x[j] += y[j];
+            }
+    }
+}
+
+static struct sab_metrics summarise(const struct sab_engine *e, const struct sab_model *m)
+{
+    struct sab_loss_sums all = {0};
+    for (int i = 0; i < e->n_shards; i++) {
+        all.loss += e->sums[i].loss;
+        all.weight += e->sums[i].weight;
+        all.squares += e->sums[i].squares;
+        all.scored += e->sums[i].scored;
+        all.correct += e->sums[i].correct;
+        all.values += e->sums[i].values;
+    }
+    int classes = m->shape.loss == SAB_LOSS_CROSS_ENTROPY;
+    return (struct sab_metrics){
+        .loss = all.weight > 0 ? all.loss / all.weight : NAN,
+        .accuracy = classes && all.scored > 0 ? (double)all.correct / (double)all.scored : NAN,
+        .mse = !classes && all.values > 0 ? all.squares / (double)all.values : NAN,
+        .weight = all.weight,
+        .scored = all.scored,
+    };
+}
+
+/* Names the first tensor whose gradient is not finite. */
+static int check_finite(const struct sab_model *m, double loss, struct sab_error *err)
+{
+    for (int i = 0; i < m->n_tensors; i++) {
+        const struct sab_tensor_spec *spec = &m->tensors[i];
+        for (size_t j = 0; j < spec->count; j++)
+            if (!isfinite(m->grad[spec->offset + j]))
+                return sab_fail(err, SAB_NUMERIC, "the gradient of %s (layer %d) is not finite at element %zu", spec->name,
+                                spec->layer, j);
+    }
+    if (!isfinite(loss))
+        return sab_fail(err, SAB_NUMERIC, "the loss is %g in layer %d's readout (tensor V1)", loss, m->L - 1);
+    return SAB_OK;
+}
+
+static double gradient_norm(const struct sab_model *m)
+{
+    double sum = 0;
+    for (size_t j = 0; j < m->n_theta; j++)
+        sum += (double)m->grad[j] * m->grad[j];
+    return sqrt(sum);
+}
+
+int sab_model_evaluate(struct sab_model *m, const struct sab_batch *batch, int threads, sab_real *outputs,
+                       struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err)
+{
+    struct sab_engine *e;
+    int status = check_batch(m, batch, 0, err);
+    if (!status)
+        status = engine_for(&e, m, batch, 0, 0, recall ? 1 : threads, err);
+    if (status)
+        return status;
+    sab_model_prepare(m);
+    run_shards(e, m, batch, 0, outputs, recall);
+    if (metrics)
+        *metrics = summarise(e, m);
+    return SAB_OK;
+}
+
+int sab_model_gradient(struct sab_model *m, const struct sab_batch *batch, int threads, struct sab_metrics *metrics,
+                       const struct sab_recall *recall, struct sab_error *err)
+{
+    struct sab_engine *e;
+    int status = check_batch(m, batch, 1, err);
+    double weight = status ? 0 : total_weight(batch);
+    if (!status && !(weight > 0))
+        status = sab_fail(err, SAB_INVALID, "every position of the batch has weight 0, so there is no loss");
+    if (!status)
+        status = engine_for(&e, m, batch, 1, recall != NULL, recall ? 1 : threads, err);
+    if (status)
+        return status;
+    sab_model_prepare(m);
+    run_shards(e, m, batch, 1 / weight, NULL, recall);
+    sum_gradients(e, m->n_padded);
+    sab_tensors_unpad(m, e->grads, m->grad);
+    struct sab_metrics result = summarise(e, m);
+    result.grad_norm = gradient_norm(m);
+    if (metrics)
+        *metrics = result;
+    if (!isfinite(result.loss) || !isfinite(result.grad_norm))
+        return check_finite(m, result.loss, err);
+    return SAB_OK;
+}

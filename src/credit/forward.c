@@ -1,0 +1,171 @@
+/* A shard forward: input gathered, window after window through the layers, outputs and losses. */
+#include "credit/shard.h"
+
+#include <string.h>
+
+real sab_batch_weight(const struct sab_batch *batch, int t, int b)
+{
+    if (batch->lengths && t >= batch->lengths[b])
+        return 0;
+    return batch->weight ? batch->weight[(size_t)t * batch->B + b] : 1;
+}
+
+int sab_batch_scored(const struct sab_batch *batch, int t, int b)
+{
+    if (batch->lengths && t >= batch->lengths[b])
+        return 0;
+    if (batch->scored)
+        return batch->scored[(size_t)t * batch->B + b];
+    return sab_batch_weight(batch, t, b) > 0;
+}
+
+static void zero(real *x, size_t n)
+{
+    memset(x, 0, n * sizeof *x);
+}
+
+void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, int b0, double scale, sab_real *outputs,
+                    const struct sab_recall *recall)
+{
+    const struct sab_model *m = s->model;
+    int S = s->S, I = m->shape.I;
+    s->batch = batch;
+    s->b0 = b0;
+    s->scale = scale;
+    s->outputs = outputs;
+    s->recall = recall;
+    memset(&s->sums, 0, sizeof s->sums);
+    for (int t = 0; t < s->T; t++) {
+        size_t from = (size_t)t * batch->B + b0, to = (size_t)t * S;
+        if (s->ids)
+            memcpy(s->ids + to, batch->ids + from, (size_t)S * sizeof *s->ids);
+        else
+            memcpy(s->values + to * I, batch->values + from * I, (size_t)S * I * sizeof *s->values);
+    }
+    for (int l = 0; l < m->L; l++) {
+        struct sab_layer_run *run = &s->layers[l];
+        zero(run->h_start, (size_t)S * m->Hp);
+        if (run->c_start)
+            zero(run->c_start, (size_t)S * m->Hp);
+        memset(run->touched, 0, (size_t)s->n_windows);
+        run->memory.n = 0;
+        run->records.t0 = 0;
+        if (s->backward && m->K > 0) {
+            zero(run->memory.dM, (size_t)S * run->memory.cap * m->Hp);
+            zero(run->memory.dkey, (size_t)S * run->memory.cap * m->Ap);
+        }
+    }
+}
+
+int sab_shard_window_len(const struct sab_shard *s, int window)
+{
+    int t0 = window * s->window_len;
+    return s->T - t0 < s->window_len ? s->T - t0 : s->window_len;
+}
+
+static struct sab_window *point_window(struct sab_shard *s, int layer, int window)
+{
+    const struct sab_model *m = s->model;
+    struct sab_layer_run *run = &s->layers[layer];
+    int slot = s->n_slots > 1 ? window : 0;
+    struct sab_window *w = &run->slots[slot];
+    size_t start = (s->backward ? (size_t)window : 0) * s->S * m->Hp;
+    w->t0 = window * s->window_len;
+    w->len = sab_shard_window_len(s, window);
+    w->h0 = run->h_start + start;
+    w->c0 = run->c_start ? run->c_start + start : NULL;
+    w->ids = NULL;
+    if (layer > 0) {
+        w->x = s->layers[layer - 1].slots[slot].h;
+        w->x_stride = m->Hp;
+    } else if (s->ids) {
+        w->ids = s->ids + (size_t)w->t0 * s->S;
+    } else {
+        w->x = s->values + (size_t)w->t0 * s->S * m->shape.I;
+        w->x_stride = m->shape.I;
+    }
+    return w;
+}
+
+/* The state leaving a window enters the next one. */
+static void pass_state(struct sab_shard *s, int layer, int window, const struct sab_window *w)
+{
+    struct sab_layer_run *run = &s->layers[layer];
+    size_t n = (size_t)s->S * s->model->Hp, last = (size_t)(w->len - 1) * n;
+    size_t start = (s->backward ? (size_t)window + 1 : 0) * n;
+    if (window + 1 == s->n_windows)
+        return;
+    memcpy(run->h_start + start, w->h + last, n * sizeof(real));
+    if (w->c)
+        memcpy(run->c_start + start, w->c + last, n * sizeof(real));
+}
+
+/* Readout and losses of a window; y ends as the gradient where one is wanted. Sums count once, not in a replay. */
+static void window_outputs(struct sab_shard *s, int window, int replay)
+{
+    const struct sab_model *m = s->model;
+    const struct sab_batch *batch = s->batch;
+    int slot = s->n_slots > 1 ? window : 0;
+    const struct sab_window *w = &s->layers[m->L - 1].slots[slot];
+    real *y = s->y + (size_t)slot * s->window_len * s->S * m->Op;
+    struct sab_loss_sums spare = {0};
+    sab_readout_forward(m, w->len * s->S, w->h, w->s, y);
+    for (int i = 0; i < w->len; i++)
+        for (int b = 0; b < s->S; b++, y += m->Op) {
+            int t = w->t0 + i;
+            size_t at = (size_t)t * batch->B + s->b0 + b;
+            if (s->outputs)
+                memcpy(s->outputs + at * m->O, y, (size_t)m->O * sizeof *y);
+            if (batch->labels || batch->targets)
+                sab_loss_row(m, y, batch->labels ? batch->labels[at] : 0,
+                             batch->targets ? batch->targets + at * m->O : NULL,
+                             sab_batch_weight(batch, t, s->b0 + b), sab_batch_scored(batch, t, s->b0 + b), s->scale,
+                             s->backward ? y : NULL, replay ? &spare : &s->sums);
+        }
+}
+
+void sab_shard_report(struct sab_shard *s, int layer, int window, int reverse)
+{
+    const struct sab_layer_run *run = &s->layers[layer];
+    const struct sab_remind *r = &s->model->layers[layer].remind;
+    int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
+    if (!s->recall || s->model->K == 0)
+        return;
+    for (int i = 0; i < len; i++)
+        for (int b = 0; b < s->S; b++) {
+            int t = reverse ? t0 + len - 1 - i : t0 + i;
+            const struct sab_read *read = sab_records_read(&run->records, t, b);
+            size_t at = sab_records_at(r, &run->records, t, b);
+            int32_t when[4096];
+            for (int first = 0; first < read->n; first += 4096) {
+                int n = read->n - first < 4096 ? read->n - first : 4096;
+                for (int k = 0; k < n; k++)
+                    when[k] = sab_memory_when(r, sab_read_entry(run->records.index[at + first + k])) + 1;
+                s->recall->read(s->recall->user, layer, t + 1, s->b0 + b, n, when, run->records.alpha + at + first,
+                                run->records.flow ? run->records.flow + at + first : NULL);
+            }
+        }
+}
+
+void sab_shard_window(struct sab_shard *s, int window, int replay)
+{
+    const struct sab_model *m = s->model;
+    for (int l = 0; l < m->L; l++) {
+        struct sab_layer_run *run = &s->layers[l];
+        struct sab_window *w = point_window(s, l, window);
+        if (!s->backward)
+            run->records.t0 = w->t0;
+        sab_layer_forward(m, l, w, &run->memory, &run->records, replay, &s->scratch);
+        if (!replay)
+            pass_state(s, l, window, w);
+        if (!s->backward)
+            sab_shard_report(s, l, window, 0);
+    }
+    window_outputs(s, window, replay);
+}
+
+void sab_shard_forward(struct sab_shard *s)
+{
+    for (int window = 0; window < s->n_windows; window++)
+        sab_shard_window(s, window, 0);
+}

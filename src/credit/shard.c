@@ -1,0 +1,174 @@
+/* A shard's memory: one block, laid out in one place, counted before it is taken. */
+#include "credit/shard.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+/* Hands out pieces of a block; with base NULL it only counts. Saturates instead of overflowing. */
+struct layout {
+    char *base;
+    size_t used;
+};
+
+static void *take(struct layout *layout, size_t count, size_t size)
+{
+    size_t nbytes;
+    if (sab_mul_overflows(count, size, &nbytes) || nbytes > SIZE_MAX / 2 - layout->used) {
+        layout->used = SIZE_MAX / 2;
+        return NULL;
+    }
+    char *at = layout->base ? layout->base + layout->used : NULL;
+    layout->used += (nbytes + 63) / 64 * 64;
+    return at;
+}
+
+static real *take_reals(struct layout *layout, size_t count)
+{
+    return take(layout, count, sizeof(real));
+}
+
+/* Most entries that the records of one sequence hold at once. */
+static size_t record_entries(const struct sab_shard *s, const struct sab_remind *r)
+{
+    size_t all = sab_records_count(r, s->T);
+    if (s->backward)
+        return all;
+    return all - sab_records_count(r, s->T > s->window_len ? s->T - s->window_len : 0);
+}
+
+static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
+{
+    const struct sab_model *m = s->model;
+    struct sab_layer_run *run = &s->layers[l];
+    const struct sab_remind *r = &m->layers[l].remind;
+    size_t S = (size_t)s->S, row = S * m->Hp, starts = s->backward ? (size_t)s->n_windows : 1;
+    run->h_start = take_reals(layout, starts * row);
+    run->c_start = m->cell->has_c ? take_reals(layout, starts * row) : NULL;
+    run->touched = take(layout, (size_t)s->n_windows, 1);
+    if (m->K > 0) {
+        size_t cap = (size_t)s->T / m->k_att, entries = record_entries(s, r);
+        size_t steps = s->backward ? (size_t)s->T : (size_t)s->window_len;
+        run->memory.S = s->S;
+        run->memory.cap = (int)cap;
+        run->memory.M = take_reals(layout, S * cap * m->Hp);
+        run->memory.key = take_reals(layout, S * cap * m->Ap);
+        run->memory.dM = s->backward ? take_reals(layout, S * cap * m->Hp) : NULL;
+        run->memory.dkey = s->backward ? take_reals(layout, S * cap * m->Ap) : NULL;
+        run->records.S = s->S;
+        run->records.reads = take(layout, steps * S, sizeof *run->records.reads);
+        run->records.index = take(layout, entries * S, sizeof *run->records.index);
+        run->records.alpha = take_reals(layout, entries * S);
+        run->records.flow = s->flow ? take_reals(layout, entries * S) : NULL;
+    }
+    for (int i = 0; i < s->n_slots; i++) {
+        struct sab_window *w = &run->slots[i];
+        size_t n = (size_t)s->window_len * row;
+        w->S = s->S;
+        w->pre = take_reals(layout, n * m->cell->G);
+        w->extra = m->cell->n_extra ? take_reals(layout, n * m->cell->n_extra) : NULL;
+        w->c = m->cell->has_c ? take_reals(layout, n) : NULL;
+        w->hh = take_reals(layout, n);
+        w->h = m->K > 0 ? take_reals(layout, n) : w->hh;
+        w->s = m->K > 0 ? take_reals(layout, n) : NULL;
+        w->query = m->K > 0 ? take_reals(layout, (size_t)s->window_len * S * m->Ap) : NULL;
+    }
+}
+
+static void lay_out_scratch(struct layout *layout, struct sab_shard *s)
+{
+    const struct sab_model *m = s->model;
+    struct sab_scratch *scratch = &s->scratch;
+    size_t S = (size_t)s->S, row = S * m->Hp, len = (size_t)s->window_len;
+    scratch->pre_h = take_reals(layout, S * m->GHp);
+    scratch->key = take_reals(layout, S * m->Ap);
+    scratch->scores = take_reals(layout, 2 * ((size_t)s->T / m->k_att) + 2 * (size_t)m->K + 4);
+    if (!s->backward)
+        return;
+    real **rows[] = {&scratch->dh, &scratch->ds, &scratch->dm, &scratch->dc, &scratch->dcarry, &scratch->dhh};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        *rows[i] = take_reals(layout, row);
+    scratch->dpre = take_reals(layout, len * S * m->GHp);
+    scratch->dpre_h = m->cell->fused ? scratch->dpre : take_reals(layout, len * S * m->GHp);
+    scratch->dquery = m->K > 0 ? take_reals(layout, len * S * m->Ap) : NULL;
+    for (int i = 0; i < 2; i++)
+        s->dh[i] = take_reals(layout, len * row);
+    s->ds = m->K > 0 ? take_reals(layout, len * row) : NULL;
+}
+
+static void lay_out(struct layout *layout, struct sab_shard *s)
+{
+    const struct sab_model *m = s->model;
+    size_t steps = (size_t)s->T * s->S;
+    s->ids = m->shape.input == SAB_INPUT_IDS ? take(layout, steps, sizeof *s->ids) : NULL;
+    s->values = m->shape.input == SAB_INPUT_VALUES ? take_reals(layout, steps * m->shape.I) : NULL;
+    s->y = take_reals(layout, (size_t)s->n_slots * s->window_len * s->S * m->Op);
+    lay_out_scratch(layout, s);
+    for (int l = 0; l < m->L; l++)
+        lay_out_layer(layout, s, l);
+}
+
+static void sizes(struct sab_shard *s)
+{
+    const struct sab_model *m = s->model;
+    int len = m->k_trunc > 0 && m->k_trunc < s->T ? m->k_trunc : s->T;
+    if (!s->backward)
+        len = s->T < SAB_EVALUATE_WINDOW ? s->T : SAB_EVALUATE_WINDOW;
+    s->window_len = len;
+    s->n_windows = (s->T + len - 1) / len;
+    s->n_slots = s->backward && !m->config.recompute ? s->n_windows : 1;
+}
+
+int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int S, int T, int backward, int flow,
+                     size_t *nbytes, struct sab_error *err)
+{
+    struct sab_shard *s = sab_alloc(1, sizeof *s);
+    if (!s)
+        return sab_fail(err, SAB_NOMEM, "no memory for a shard");
+    s->model = model;
+    s->S = S;
+    s->T = T;
+    s->backward = backward;
+    s->flow = flow;
+    sizes(s);
+    s->layers = sab_alloc((size_t)model->L, sizeof *s->layers);
+    int failed = !s->layers;
+    for (int l = 0; !failed && l < model->L; l++) {
+        s->layers[l].slots = sab_alloc((size_t)s->n_slots, sizeof *s->layers[l].slots);
+        failed = !s->layers[l].slots;
+    }
+    if (!failed) {
+        struct layout count = {0};
+        lay_out(&count, s);
+        s->nbytes = count.used;
+        if (nbytes)
+            *nbytes = count.used;
+        if (out) {
+            s->block = sab_alloc(count.used, 1);
+            failed = !s->block;
+        }
+    }
+    if (failed || !out) {
+        size_t wanted = s->nbytes;
+        sab_shard_free(s);
+        return failed ? sab_fail(err, SAB_NOMEM, "no memory for the activations of %d sequences of %d steps (%zu MiB)", S,
+                                 T, wanted >> 20)
+                      : SAB_OK;
+    }
+    lay_out(&(struct layout){.base = s->block}, s);
+    *out = s;
+    return SAB_OK;
+}
+
+void sab_shard_free(struct sab_shard *s)
+{
+    if (!s)
+        return;
+    for (int l = 0; s->layers && l < s->model->L; l++)
+        sab_free(s->layers[l].slots);
+    sab_free(s->layers);
+    sab_free(s->block);
+    sab_free(s);
+}

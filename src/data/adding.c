@@ -1,0 +1,41 @@
+/* Adding: the sum of two marked numbers among T.
+ *
+ * Channel 0 holds T numbers uniform in [0,1), channel 1 is 1 at two steps, one in each half, else 0. At the last step the
+ * target is the sum of the two marked numbers; only this step is in the loss. Always answering 1 has a mean squared
+ * error of 1/6, because the sum has variance 2/12. */
+#include "data/task.h"
+
+/* Lanes 0 and 1 draw the marks, lane 2 + t the number of step t. */
+enum { NUMBERS = 2 };
+
+static struct sab_shape adding_shape(const struct sab_config *config)
+{
+    (void)config;
+    return (struct sab_shape){SAB_INPUT_VALUES, 2, SAB_LOSS_MSE, 1};
+}
+
+static void adding_fill(const struct sab_draw *draw, const struct sab_column *column)
+{
+    size_t step = (size_t)column->B * 2;
+    uint32_t T = (uint32_t)draw->T, half = T / 2;
+    for (uint32_t t = 0; t < T; t++)
+        column->values[t * step] =
+            (sab_real)sab_random_uniform(draw->seed, draw->stream, draw->index, NUMBERS + t);
+    size_t first = sab_random_below(draw->seed, draw->stream, draw->index, 0, half);
+    size_t second = half + sab_random_below(draw->seed, draw->stream, draw->index, 1, T - half);
+    column->values[first * step + 1] = 1;
+    column->values[second * step + 1] = 1;
+    column->targets[(size_t)(T - 1) * (size_t)column->B] =
+        column->values[first * step] + column->values[second * step];
+}
+
+const struct sab_task_kind sab_task_adding = {
+    .name = "adding",
+    .help = "add the two marked ones of T numbers",
+    .least_T = 2,
+    .extra_steps = 0,
+    .scored_last = 1,
+    .weighs_all = 0,
+    .shape = adding_shape,
+    .fill = adding_fill,
+};

@@ -1,0 +1,39 @@
+/* Copying: remember ten symbols over a gap of T steps.
+ *
+ *     step     1..10        T-1 steps   1 step   10 steps
+ *     input    symbols 1..8    0          9         0
+ *     target        0          0          0      the ten symbols
+ *
+ * The input has I = 10 symbols. The answers are 0 and 1..8, so O = 9: the marker is asked for nowhere. The loss is over
+ * all T+20 steps, accuracy over the last ten. Without memory the best loss is 10 ln 8 / (T+20), accuracy 1/8. */
+#include "data/task.h"
+
+enum { SYMBOLS = 8, LENGTH = 10, MARKER = 9 };
+
+static struct sab_shape copy_shape(const struct sab_config *config)
+{
+    (void)config;
+    return (struct sab_shape){SAB_INPUT_IDS, MARKER + 1, SAB_LOSS_CROSS_ENTROPY, SYMBOLS + 1};
+}
+
+static void copy_fill(const struct sab_draw *draw, const struct sab_column *column)
+{
+    size_t B = (size_t)column->B, answer = (size_t)draw->T + LENGTH;
+    for (uint32_t t = 0; t < LENGTH; t++) {
+        int32_t symbol = 1 + (int32_t)sab_random_below(draw->seed, draw->stream, draw->index, t, SYMBOLS);
+        column->ids[t * B] = symbol;
+        column->labels[(answer + t) * B] = symbol;
+    }
+    column->ids[(answer - 1) * B] = MARKER;
+}
+
+const struct sab_task_kind sab_task_copy = {
+    .name = "copy",
+    .help = "repeat ten symbols after a gap of T steps",
+    .least_T = 1,
+    .extra_steps = 2 * LENGTH,
+    .scored_last = LENGTH,
+    .weighs_all = 1,
+    .shape = copy_shape,
+    .fill = copy_fill,
+};

@@ -1,0 +1,40 @@
+/* Which table of kernels runs here. Fastest last. */
+#include "kernels/tables.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct sab_kernels *sab_kernels_at(int i)
+{
+    const struct sab_kernels *have[4] = {&sab_kernels_ref};
+    int n = 1;
+#ifdef SAB_HAS_X86
+    have[n++] = &sab_kernels_sse2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        have[n++] = &sab_kernels_avx2;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+        have[n++] = &sab_kernels_avx512;
+#endif
+#ifdef SAB_HAS_NEON
+    have[n++] = &sab_kernels_neon;
+#endif
+    return i >= 0 && i < n ? have[i] : NULL;
+}
+
+const struct sab_kernels *sab_kernels_choose(const char *wanted)
+{
+    const struct sab_kernels *best = &sab_kernels_ref;
+    for (int i = 0; sab_kernels_at(i); i++) {
+        if (!wanted || !*wanted)
+            best = sab_kernels_at(i);
+        else if (!strcmp(wanted, sab_kernels_at(i)->name))
+            return sab_kernels_at(i);
+    }
+    return best;
+}
+
+const char *sab_kernels_name(void)
+{
+    return sab_kernels_choose(getenv("SAB_CPU"))->name;
+}

@@ -1,0 +1,32 @@
+/* Kernels for AVX2 with FMA: 8 floats, 16 registers. */
+#include "kernels/tables.h"
+
+#ifdef SAB_HAS_X86
+#include <immintrin.h>
+
+#define VL 8
+#define MR 4
+typedef float vf __attribute__((vector_size(32)));
+typedef int vi __attribute__((vector_size(32)));
+
+static inline vf vf_load(const float *p) { return (vf)_mm256_loadu_ps(p); }
+static inline void vf_store(float *p, vf v) { _mm256_storeu_ps(p, (__m256)v); }
+static inline vf vf_set(float x) { return (vf)_mm256_set1_ps(x); }
+static inline vf vf_fma(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+static inline vf vf_min(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
+static inline vf vf_max(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
+
+/* Estimate (relative error 1.5 * 2^-12) and one Newton step. */
+static inline vf vf_rcp(vf x)
+{
+    vf r = (vf)_mm256_rcp_ps((__m256)x);
+    vf e = (vf)_mm256_fnmadd_ps((__m256)x, (__m256)r, _mm256_set1_ps(1.0f));
+    return vf_fma(r, e, r);
+}
+
+#define TABLE sab_kernels_avx2
+#define TABLE_NAME "avx2"
+#include "kernels/simd.inc"
+#else
+typedef int sab_not_built_here;
+#endif

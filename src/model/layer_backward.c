@@ -1,0 +1,129 @@
+/* One layer backward over a window, last step first. With dh_t all that reaches h_t,
+ *
+ *     write state:        dh_t += dm_t                    ds_t = G dh_t + ds_out_t
+ *     write provisional:  dhh_t += dm_t                   dv_t from the read backward
+ *     dhh_t += dh_t + query_backward(dv_t)                dpre_t, dc_{t-1} = cell backward(dhh_t, dc_t)
+ *     dh_{t-1} = dpre_t W_hh^T
+ *
+ * and dm_t complete because every read of memory t is later than t. Weight gradients are products over the window. */
+#include "model/model.h"
+
+#include <string.h>
+
+static real *grad_of(const struct sab_model *m, int role, int layer, real *grads)
+{
+    const struct sab_tensor_spec *spec = sab_tensors_find(m, role, layer);
+    return spec ? grads + spec->padded_offset : NULL;
+}
+
+struct sab_remind_grads sab_layer_remind_grads(const struct sab_model *m, int layer, real *grads)
+{
+    int release = m->config.score == SAB_SCORE_RELEASE2019;
+    return (struct sab_remind_grads){
+        .W1 = grad_of(m, SAB_ROLE_W1, layer, grads),
+        .W2 = grad_of(m, SAB_ROLE_W2, layer, grads),
+        .w = grad_of(m, release ? SAB_ROLE_W : SAB_ROLE_W3, layer, grads),
+    };
+}
+
+static void add_rows(int n, const real *x, real *y)
+{
+    for (int j = 0; j < n; j++)
+        y[j] += x[j];
+}
+
+/* The gradient of what step t wrote, into scratch->dm; 0 where nothing was written. */
+static int written(const struct sab_model *m, const struct sab_remind *r, const struct sab_memory *memory, int t,
+                   const struct sab_scratch *scratch)
+{
+    if (m->K == 0 || !r->mental_updates || (t + 1) % m->k_att != 0)
+        return 0;
+    sab_memory_backward(r, memory, (t + 1) / m->k_att - 1, scratch->dm, scratch->key);
+    return 1;
+}
+
+/* scratch->dhh of step i from scratch->dh, through the write and the read. */
+static void remind_backward(const struct sab_model *m, int layer, const struct sab_window *w, int i,
+                            const struct sab_memory *memory, const struct sab_records *records, const real *ds_out,
+                            const struct sab_remind_grads *grads, const struct sab_scratch *scratch)
+{
+    const struct sab_remind *r = &m->layers[layer].remind;
+    int n = w->S * m->Hp, t = w->t0 + i;
+    size_t at = (size_t)i * n;
+    real *dquery = scratch->dquery + (size_t)i * w->S * m->Ap;
+    int wrote = written(m, r, memory, t, scratch);
+    if (wrote && m->write == SAB_WRITE_STATE)
+        add_rows(n, scratch->dm, scratch->dh);
+    memcpy(scratch->dhh, scratch->dh, (size_t)n * sizeof(real));
+    if (wrote && m->write == SAB_WRITE_PROVISIONAL)
+        add_rows(n, scratch->dm, scratch->dhh);
+    if (sab_memory_count(r, t) == 0) {
+        memset(dquery, 0, (size_t)w->S * m->Ap * sizeof *dquery);
+        return;
+    }
+    for (int j = 0; j < n; j++)
+        scratch->ds[j] = m->gain * scratch->dh[j] + (ds_out ? ds_out[at + j] : 0);
+    sab_read_backward(r, memory, t, w->query + (size_t)i * w->S * m->Ap, records, w->s + at, scratch->ds, dquery, grads,
+                      scratch->scores);
+    r->score->map_backward(r, 1, w->S, w->hh + at, dquery, scratch->dhh);
+}
+
+/* Products over the window: dW_hh += h_prev^T dpre_h, dW_ih += x^T dpre, biases, dW2, and dx = dpre W_ih^T. */
+static void window_products(const struct sab_model *m, int layer, const struct sab_window *w, real *grads, real *dx,
+                            const struct sab_remind_grads *rg, const struct sab_scratch *s)
+{
+    const struct sab_layer_weights *lw = &m->layers[layer];
+    int S = w->S, R = w->len * S, Hp = m->Hp, GHp = m->GHp;
+    real *dhh = grad_of(m, SAB_ROLE_WEIGHT_HH, layer, grads), *dih = grad_of(m, SAB_ROLE_WEIGHT_IH, layer, grads);
+    real *db_ih = grad_of(m, SAB_ROLE_BIAS_IH, layer, grads), *db_hh = grad_of(m, SAB_ROLE_BIAS_HH, layer, grads);
+    m->kernels->gemm(m->H, GHp, S, w->h0, 1, Hp, sab_matrix_rows(s->dpre_h, GHp), dhh, GHp, 1);
+    m->kernels->gemm(m->H, GHp, R - S, w->h, 1, Hp, sab_matrix_rows(s->dpre_h + (size_t)S * GHp, GHp), dhh, GHp, 1);
+    for (int r = 0; r < R; r++) {
+        add_rows(GHp, s->dpre + (size_t)r * GHp, db_ih);
+        add_rows(GHp, s->dpre_h + (size_t)r * GHp, db_hh);
+        if (w->ids)
+            add_rows(GHp, s->dpre + (size_t)r * GHp, dih + (size_t)w->ids[r] * GHp);
+    }
+    if (!w->ids)
+        m->kernels->gemm(lw->I, GHp, R, w->x, 1, w->x_stride, sab_matrix_rows(s->dpre, GHp), dih, GHp, 1);
+    if (m->K > 0)
+        lw->remind.score->map_weights(&lw->remind, 1, R, w->hh, s->dquery, rg);
+    if (dx)
+        m->kernels->gemm(R, sab_pad(lw->I), GHp, s->dpre, GHp, 1, lw->ih_t, dx, sab_pad(lw->I), 0);
+}
+
+void sab_layer_backward(const struct sab_model *m, int layer, const struct sab_window *w,
+                        const struct sab_memory *memory, const struct sab_records *records, const real *dh_out,
+                        const real *ds_out, real *grads, real *dx, const struct sab_scratch *s)
+{
+    int S = w->S, Hp = m->Hp, GHp = m->GHp, n = S * Hp;
+    struct sab_remind_grads rg = sab_layer_remind_grads(m, layer, grads);
+    memset(s->dcarry, 0, (size_t)n * sizeof(real));
+    memset(s->dc, 0, (size_t)n * sizeof(real));
+    for (int i = w->len - 1; i >= 0; i--) {
+        size_t at = (size_t)i * n;
+        for (int j = 0; j < n; j++)
+            s->dh[j] = dh_out[at + j] + s->dcarry[j];
+        if (m->K > 0)
+            remind_backward(m, layer, w, i, memory, records, ds_out, &rg, s);
+        struct sab_cell_step step = {
+            .pre = w->pre + (size_t)i * S * GHp,
+            .extra = m->cell->n_extra ? w->extra + at * m->cell->n_extra : NULL,
+            .h_prev = i == 0 ? w->h0 : w->h + at - n,
+            .c_prev = !m->cell->has_c ? NULL : i == 0 ? w->c0 : w->c + at - n,
+            .c = m->cell->has_c ? w->c + at : NULL,
+            .hh = w->hh + at,
+        };
+        struct sab_cell_back back = {
+            .dhh = m->K > 0 ? s->dhh : s->dh,
+            .dc = s->dc,
+            .dpre = s->dpre + (size_t)i * S * GHp,
+            .dpre_h = s->dpre_h + (size_t)i * S * GHp,
+            .dh_prev = s->dcarry,
+        };
+        m->cell->backward(m->kernels, S, Hp, &step, &back);
+        if (i > 0)
+            m->kernels->gemm(S, Hp, GHp, back.dpre_h, GHp, 1, m->layers[layer].hh_t, s->dcarry, Hp, !m->cell->fused);
+    }
+    window_products(m, layer, w, grads, dx, &rg, s);
+}

@@ -1,0 +1,145 @@
+/* Making a model, and what the public header says of its tensors. */
+#include "model/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+/* Sizes that could overflow an int product below are refused here. */
+enum { MOST_UNITS = 16384, MOST_SYMBOLS = 1 << 24 };
+
+static int check(const struct sab_config *c, const struct sab_shape *shape, struct sab_error *err)
+{
+    if (shape->I < 1 || shape->I > MOST_SYMBOLS)
+        return sab_fail(err, SAB_INVALID, "input size I = %d is not in 1..%d", shape->I, MOST_SYMBOLS);
+    if (shape->O < 1 || shape->O > MOST_SYMBOLS)
+        return sab_fail(err, SAB_INVALID, "output size O = %d is not in 1..%d", shape->O, MOST_SYMBOLS);
+    if (c->hidden < 1 || c->hidden > MOST_UNITS)
+        return sab_fail(err, SAB_INVALID, "hidden = %d is not in 1..%d", c->hidden, MOST_UNITS);
+    if (c->attention_width < 0 || c->attention_width > MOST_UNITS)
+        return sab_fail(err, SAB_INVALID, "attention_width = %d is not in 0..%d", c->attention_width, MOST_UNITS);
+    if (c->layers < 1 || c->k_top < 0 || c->k_att < 1 || c->k_trunc < 1)
+        return sab_fail(err, SAB_INVALID, "layers, k_att and k_trunc must be at least 1 and k_top at least 0");
+    return SAB_OK;
+}
+
+/* What a credit preset makes of K and the window; 0 is one window over the whole sequence. */
+static void resolve(struct sab_model *m)
+{
+    const struct sab_config *c = &m->config;
+    int none = c->credit == SAB_CREDIT_TBPTT || c->credit == SAB_CREDIT_BPTT;
+    int whole = c->credit == SAB_CREDIT_BPTT || c->credit == SAB_CREDIT_ATTENTION;
+    m->L = c->layers;
+    m->H = c->hidden;
+    m->Hp = sab_pad(m->H);
+    m->cell = sab_cell_find(c->cell);
+    m->GHp = m->cell->G * m->Hp;
+    m->A = c->attention_width > 0 ? c->attention_width : m->H;
+    m->Ap = sab_pad(sab_score_find(c->score)->width(m->A));
+    m->O = m->shape.O;
+    m->Op = sab_pad(m->O);
+    m->K = none ? 0 : c->credit == SAB_CREDIT_ATTENTION && c->k_top == 0 ? 1 : c->k_top;
+    m->k_att = c->k_att;
+    m->k_trunc = whole ? 0 : c->k_trunc;
+    m->write = c->write;
+    m->gain = (real)c->read_gain;
+}
+
+int sab_model_create(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
+                     struct sab_error *err)
+{
+    int status = check(config, shape, err);
+    if (status)
+        return status;
+    struct sab_model *m = sab_alloc(1, sizeof *m);
+    if (!m)
+        return sab_fail(err, SAB_NOMEM, "no memory for a model");
+    m->config = *config;
+    m->shape = *shape;
+    m->kernels = sab_kernels_choose(getenv("SAB_CPU"));
+    resolve(m);
+    status = sab_tensors_build(m, err);
+    if (!status) {
+        m->theta = sab_alloc(m->n_theta, sizeof(real));
+        m->grad = sab_alloc(m->n_theta, sizeof(real));
+        if (!m->theta || !m->grad)
+            status = sab_fail(err, SAB_NOMEM, "no memory for %zu weights", m->n_theta);
+    }
+    if (!status)
+        status = sab_pack_create(m, err);
+    if (status) {
+        sab_model_free(m);
+        return status;
+    }
+    sab_tensors_init(m);
+    *out = m;
+    return SAB_OK;
+}
+
+void sab_model_free(struct sab_model *m)
+{
+    if (!m)
+        return;
+    if (m->engine)
+        m->engine_free(m->engine);
+    sab_free(m->tensors);
+    sab_free(m->theta);
+    sab_free(m->grad);
+    sab_free(m->padded);
+    sab_free(m->packed);
+    sab_free(m->bias_sums);
+    sab_free(m->layers);
+    sab_free(m);
+}
+
+int sab_model_tensor_count(const struct sab_model *m)
+{
+    return m->n_tensors;
+}
+
+struct sab_tensor sab_model_tensor(const struct sab_model *m, int i)
+{
+    const struct sab_tensor_spec *spec = &m->tensors[i];
+    return (struct sab_tensor){
+        .name = spec->name,
+        .ndim = spec->ndim,
+        .shape = {spec->shape[0], spec->shape[1]},
+        .count = spec->count,
+        .data = m->theta + spec->offset,
+        .grad = m->grad + spec->offset,
+    };
+}
+
+const struct sab_shape *sab_model_shape(const struct sab_model *m)
+{
+    return &m->shape;
+}
+
+const struct sab_config *sab_model_config(const struct sab_model *m)
+{
+    return &m->config;
+}
+
+struct sab_flat sab_model_flat(struct sab_model *m)
+{
+    return (struct sab_flat){m->theta, m->grad, m->n_theta};
+}
+
+void sab_model_digest(const struct sab_model *m, char hex[33])
+{
+    XXH3_state_t *state = XXH3_createState();
+    if (!state) {
+        hex[0] = 0;
+        return;
+    }
+    XXH3_128bits_reset(state);
+    for (int i = 0; i < m->n_tensors; i++)
+        XXH3_128bits_update(state, m->theta + m->tensors[i].offset, m->tensors[i].count * sizeof(real));
+    XXH128_hash_t hash = XXH3_128bits_digest(state);
+    XXH3_freeState(state);
+    snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+}

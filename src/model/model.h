@@ -1,0 +1,154 @@
+/* A model: its ONE table of tensors, the weights, and one layer over a window of steps.
+ *
+ * Weights exist three times: `theta`, as the user and files see them (PyTorch's layouts); `padded`, in the layout of
+ * the mathematics, rows are inputs and columns are padded outputs, y = x W; and `packed`, panels for the products of
+ * the forward pass and, transposed, of the backward pass. sab_model_prepare makes the latter two from the first. */
+#ifndef SAB_MODEL_MODEL_H
+#define SAB_MODEL_MODEL_H
+
+#include "cells/cell.h"
+#include "remind/remind.h"
+
+enum sab_role {
+    SAB_ROLE_WEIGHT_IH, SAB_ROLE_WEIGHT_HH, SAB_ROLE_BIAS_IH, SAB_ROLE_BIAS_HH,
+    SAB_ROLE_W1, SAB_ROLE_W2, SAB_ROLE_W3, SAB_ROLE_W,
+    SAB_ROLE_V1, SAB_ROLE_V2, SAB_ROLE_B,
+    SAB_ROLE_COUNT
+};
+
+/* A row of the table. Padded: [rows, G * sab_pad(cols)]. In theta: [G*cols, rows] if transposed, else [rows, cols]. */
+struct sab_tensor_spec {
+    char name[32];
+    int role, layer;
+    int rows, G, cols;
+    int transposed;
+    int ndim, shape[2];
+    size_t count;         /* numbers in theta */
+    size_t offset;        /* in theta */
+    size_t padded_offset; /* in padded */
+};
+
+/* One layer's weights as the products want them. */
+struct sab_layer_weights {
+    int I;                          /* width of its input */
+    const real *bias;               /* [GHp] bias_ih, + bias_hh where the cell is fused */
+    const real *bias_h;             /* [GHp] bias_hh where it is not */
+    const real *rows_ih;            /* [I,GHp] weight_ih, one row per symbol */
+    struct sab_matrix ih, hh;       /* [I,GHp], [H,GHp] */
+    struct sab_matrix ih_t, hh_t;   /* [GHp,Ip], [GHp,Hp] */
+    struct sab_remind remind;
+};
+
+struct sab_model {
+    struct sab_config config;
+    struct sab_shape shape;
+    const struct sab_kernels *kernels;
+    const struct sab_cell_ops *cell;
+
+    int L, H, Hp, GHp, A, Ap, O, Op, K, k_att;
+    int k_trunc;            /* steps per window; 0: one window */
+    int write;              /* enum sab_write */
+    real gain;
+
+    int n_tensors;
+    struct sab_tensor_spec *tensors;
+    size_t n_theta, n_padded;
+    real *theta, *grad, *padded, *packed, *bias_sums;
+    struct sab_layer_weights *layers;
+    struct sab_matrix V1, V2, V1t, V2t; /* [H,Op], transposed [O,Hp] */
+    const real *b;                      /* [Op] */
+
+    void *engine;                     /* what the credit layer keeps between calls */
+    void (*engine_free)(void *engine);
+};
+
+/* All tensors in one array: gaps are 0 and their gradients too. */
+struct sab_flat {
+    sab_real *theta, *grad;
+    size_t count;
+};
+struct sab_flat sab_model_flat(struct sab_model *model);
+
+/* ---- tensors.c --------------------------------------------------------------------------------------------------- */
+
+/* Fills model->tensors and its sizes; SAB_NOMEM. */
+int sab_tensors_build(struct sab_model *model, struct sab_error *err);
+/* The tensor of that role and layer (0 for the readout), or NULL where the model has none. */
+const struct sab_tensor_spec *sab_tensors_find(const struct sab_model *model, int role, int layer);
+/* padded = theta in the layout of the mathematics. */
+void sab_tensors_pad(const struct sab_model *model, const real *theta, real *padded);
+/* And back, for gradients. */
+void sab_tensors_unpad(const struct sab_model *model, const real *padded, real *theta);
+/* Draws theta from config.seed. */
+void sab_tensors_init(struct sab_model *model);
+
+/* ---- pack.c ------------------------------------------------------------------------------------------------------ */
+
+/* Allocates padded and packed and points model->layers and the readout into them; SAB_NOMEM. */
+int sab_pack_create(struct sab_model *model, struct sab_error *err);
+/* Brings padded and packed up to date with theta. To be called before computing. */
+void sab_model_prepare(struct sab_model *model);
+
+/* ---- layer.c, layer_backward.c ------------------------------------------------------------------------------------ */
+
+/* One layer over a window: steps t0 .. t0+len-1 (0-based) of S sequences. [len,S,..] arrays are time-major. */
+struct sab_window {
+    int S, t0, len;
+    const int32_t *ids;   /* [len,S] layer 0 with symbols */
+    const real *x;        /* [len*S rows] of width I, stride x_stride, otherwise */
+    ptrdiff_t x_stride;
+    const real *h0, *c0;  /* [S,Hp] entering */
+    real *pre;            /* [len,S,GHp] becomes the gates */
+    real *extra;          /* [len,S,n_extra*Hp] */
+    real *c, *hh;         /* [len,S,Hp]; c where the cell has one */
+    real *h;              /* [len,S,Hp]; the same array as hh where there is no memory */
+    real *s;              /* [len,S,Hp] with memory */
+    real *query;          /* [len,S,Ap] with memory */
+};
+
+/* Room that a layer's passes need, S rows. */
+struct sab_scratch {
+    real *pre_h;     /* [S,GHp] */
+    real *key;       /* [S,Ap] */
+    real *scores;    /* 2 * most memories + 2 */
+    real *dh, *ds, *dm, *dc, *dcarry, *dhh; /* [S,Hp] each */
+    real *dpre;      /* [len,S,GHp] */
+    real *dpre_h;    /* [len,S,GHp] where the cell is not fused, else the same as dpre */
+    real *dquery;    /* [len,S,Ap] */
+};
+
+/* Fills the window's arrays from its inputs; appends to memory (unless replay: then reads what records hold and
+ * writes nothing). */
+void sab_layer_forward(const struct sab_model *model, int layer, const struct sab_window *window,
+                       struct sab_memory *memory, struct sab_records *records, int replay,
+                       const struct sab_scratch *scratch);
+
+/* Gradient of a filled window. dh_out [len,S,Hp]: from above, to h. ds_out [len,S,Hp] or NULL: from the readout, to s.
+ * grads: padded layout of the whole model, ADD. dx [len,S,pad(I)] or NULL: to the input, overwritten. Nothing enters
+ * from the window after; memory->dM and dkey of older memories ADD. */
+void sab_layer_backward(const struct sab_model *model, int layer, const struct sab_window *window,
+                        const struct sab_memory *memory, const struct sab_records *records, const real *dh_out,
+                        const real *ds_out, real *grads, real *dx, const struct sab_scratch *scratch);
+
+/* Pointers to one layer's attention weights in an array of the padded layout. */
+struct sab_remind_grads sab_layer_remind_grads(const struct sab_model *model, int layer, real *grads);
+
+/* ---- readout.c --------------------------------------------------------------------------------------------------- */
+
+/* y [R,Op] = h V1 + s V2 + b; s NULL where there is no memory. */
+void sab_readout_forward(const struct sab_model *model, int R, const real *h, const real *s, real *y);
+/* Turns dy [R,Op] into dh, ds [R,Hp] (overwritten; ds NULL where there is no memory), grads ADD. */
+void sab_readout_backward(const struct sab_model *model, int R, const real *h, const real *s, const real *dy, real *dh,
+                          real *ds, real *grads);
+
+/* Sums over scored or weighted rows, in the order of rows. */
+struct sab_loss_sums {
+    double loss, weight, squares;
+    int64_t scored, correct, values; /* values: numbers under squares */
+};
+/* One row: y [O] against label or target [O]; adds to sums, and if dy is not NULL overwrites dy [Op] with the gradient
+ * of scale * weight * loss. y may be dy. */
+void sab_loss_row(const struct sab_model *model, const real *y, int32_t label, const real *target, real weight,
+                  int scored, double scale, real *dy, struct sab_loss_sums *sums);
+
+#endif

@@ -1,0 +1,90 @@
+/* The readout y = h V1 + s V2 + b and the losses.
+ *
+ *     cross entropy   l = log sum_o exp(y_o) - y_label      dl/dy_o = softmax(y)_o - [o = label]
+ *     mse             l = mean_o (y_o - target_o)^2         dl/dy_o = 2 (y_o - target_o) / O
+ */
+#include "model/model.h"
+
+#include <math.h>
+#include <string.h>
+
+void sab_readout_forward(const struct sab_model *m, int R, const real *h, const real *s, real *y)
+{
+    for (int r = 0; r < R; r++)
+        memcpy(y + (size_t)r * m->Op, m->b, (size_t)m->Op * sizeof *y);
+    m->kernels->gemm(R, m->Op, m->H, h, m->Hp, 1, m->V1, y, m->Op, 1);
+    if (s)
+        m->kernels->gemm(R, m->Op, m->H, s, m->Hp, 1, m->V2, y, m->Op, 1);
+}
+
+void sab_readout_backward(const struct sab_model *m, int R, const real *h, const real *s, const real *dy, real *dh,
+                          real *ds, real *grads)
+{
+    struct sab_matrix dY = sab_matrix_rows(dy, m->Op);
+    m->kernels->gemm(R, m->Hp, m->O, dy, m->Op, 1, m->V1t, dh, m->Hp, 0);
+    m->kernels->gemm(m->H, m->Op, R, h, 1, m->Hp, dY, grads + sab_tensors_find(m, SAB_ROLE_V1, 0)->padded_offset, m->Op,
+                     1);
+    if (s) {
+        m->kernels->gemm(R, m->Hp, m->O, dy, m->Op, 1, m->V2t, ds, m->Hp, 0);
+        m->kernels->gemm(m->H, m->Op, R, s, 1, m->Hp, dY, grads + sab_tensors_find(m, SAB_ROLE_V2, 0)->padded_offset,
+                         m->Op, 1);
+    }
+    real *db = grads + sab_tensors_find(m, SAB_ROLE_B, 0)->padded_offset;
+    for (int r = 0; r < R; r++)
+        for (int o = 0; o < m->O; o++)
+            db[o] += dy[(size_t)r * m->Op + o];
+}
+
+static void cross_entropy(int O, const real *y, int32_t label, double weight, int scored, double scale, real *dy,
+                          struct sab_loss_sums *sums)
+{
+    int best = 0;
+    for (int o = 1; o < O; o++)
+        best = y[o] > y[best] ? o : best;
+    double top = y[best], sum = 0;
+    for (int o = 0; o < O; o++)
+        sum += exp(y[o] - top);
+    if (weight > 0)
+        sums->loss += weight * (log(sum) + top - y[label]);
+    if (scored) {
+        sums->scored++;
+        sums->correct += best == label;
+    }
+    for (int o = 0; dy && o < O; o++)
+        dy[o] = (real)(scale * weight * (exp(y[o] - top) / sum - (o == label)));
+}
+
+static void squared_error(int O, const real *y, const real *target, double weight, int scored, double scale, real *dy,
+                          struct sab_loss_sums *sums)
+{
+    double squares = 0;
+    for (int o = 0; o < O; o++) {
+        double e = (double)y[o] - target[o];
+        squares += e * e;
+        if (dy)
+            dy[o] = (real)(scale * weight * 2 * e / O);
+    }
+    if (weight > 0)
+        sums->loss += weight * squares / O;
+    if (scored) {
+        sums->scored++;
+        sums->squares += squares;
+        sums->values += O;
+    }
+}
+
+void sab_loss_row(const struct sab_model *m, const real *y, int32_t label, const real *target, real weight, int scored,
+                  double scale, real *dy, struct sab_loss_sums *sums)
+{
+    sums->weight += weight;
+    if (weight > 0 || scored) {
+        if (m->shape.loss == SAB_LOSS_CROSS_ENTROPY)
+            cross_entropy(m->O, y, label, weight, scored, scale, dy, sums);
+        else
+            squared_error(m->O, y, target, weight, scored, scale, dy, sums);
+    } else if (dy) {
+        memset(dy, 0, (size_t)m->O * sizeof *dy);
+    }
+    if (dy)
+        memset(dy + m->O, 0, (size_t)(m->Op - m->O) * sizeof *dy);
+}

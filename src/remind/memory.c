@@ -1,0 +1,39 @@
+/* Writing to the memory, and the gradient of what was written. */
+#include "remind/remind.h"
+
+#include <string.h>
+
+void sab_memory_write(const struct sab_remind *r, struct sab_memory *memory, const real *m, real *scratch)
+{
+    int Hp = r->Hp, Ap = r->Ap;
+    r->score->map(r, 0, memory->S, m, scratch);
+    for (int b = 0; b < memory->S; b++) {
+        size_t row = (size_t)b * memory->cap + memory->n;
+        memcpy(memory->M + row * Hp, m + (size_t)b * Hp, (size_t)Hp * sizeof *m);
+        memcpy(memory->key + row * Ap, scratch + (size_t)b * Ap, (size_t)Ap * sizeof *m);
+    }
+    memory->n++;
+}
+
+void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *memory, int i, real *dm, real *scratch)
+{
+    int Hp = r->Hp, Ap = r->Ap;
+    for (int b = 0; b < memory->S; b++) {
+        size_t row = (size_t)b * memory->cap + i;
+        memcpy(dm + (size_t)b * Hp, memory->dM + row * Hp, (size_t)Hp * sizeof *dm);
+        memcpy(scratch + (size_t)b * Ap, memory->dkey + row * Ap, (size_t)Ap * sizeof *dm);
+    }
+    for (int b = 0; b < memory->S; b++) {
+        size_t row = (size_t)b * memory->cap + i;
+        r->score->map_backward(r, 0, 1, memory->M + row * Hp, scratch + (size_t)b * Ap, dm + (size_t)b * Hp);
+    }
+}
+
+void sab_memory_weights(const struct sab_remind *r, const struct sab_memory *memory,
+                        const struct sab_remind_grads *grads)
+{
+    for (int b = 0; b < memory->S; b++) {
+        size_t row = (size_t)b * memory->cap;
+        r->score->map_weights(r, 0, memory->n, memory->M + row * r->Hp, memory->dkey + row * r->Ap, grads);
+    }
+}

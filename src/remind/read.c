@@ -1,0 +1,83 @@
+/* The read: scores, sparsifier and the weighted sum, one step of S sequences; and back. */
+#include "remind/remind.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Dense reads of steps 0..t-1 take sum of floor(t' / k_att) entries. */
+size_t sab_records_count(const struct sab_remind *r, int T)
+{
+    if (r->K == 0)
+        return 0;
+    if (!r->dense_forward)
+        return (size_t)T * (r->K + 1);
+    size_t q = (size_t)T / r->k_att, rest = (size_t)T % r->k_att;
+    return r->k_att * (q * (q - 1) / 2) + rest * q;
+}
+
+size_t sab_records_at(const struct sab_remind *r, const struct sab_records *records, int t, int b)
+{
+    size_t stride = r->dense_forward ? (size_t)sab_memory_count(r, t) : (size_t)r->K + 1;
+    return (sab_records_count(r, t) - sab_records_count(r, records->t0)) * records->S + b * stride;
+}
+
+struct sab_read *sab_records_read(const struct sab_records *records, int t, int b)
+{
+    return &records->reads[(size_t)(t - records->t0) * records->S + b];
+}
+
+void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *query,
+                      struct sab_records *records, int replay, real *s, real *scratch)
+{
+    int N = sab_memory_count(r, t), Hp = r->Hp, Ap = r->Ap;
+    for (int b = 0; b < memory->S; b++, query += Ap, s += Hp) {
+        struct sab_read *read = sab_records_read(records, t, b);
+        size_t at = sab_records_at(r, records, t, b);
+        int32_t *index = records->index + at;
+        real *alpha = records->alpha + at;
+        const real *M = memory->M + (size_t)b * memory->cap * Hp;
+        if (!replay && N > 0) {
+            r->score->scores(r, N, memory->key + (size_t)b * memory->cap * Ap, query, scratch);
+            sab_sparsify_forward(r, N, scratch, read, index, alpha);
+        } else if (N == 0) {
+            read->n = 0;
+        }
+        memset(s, 0, (size_t)Hp * sizeof *s);
+        for (int i = 0; i < read->n; i++)
+            if (alpha[i] != 0)
+                r->kernels->axpy(Hp, alpha[i], M + (size_t)sab_read_entry(index[i]) * Hp, s);
+    }
+}
+
+void sab_read_backward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *query,
+                       const struct sab_records *records, const real *s, const real *ds, real *dquery,
+                       const struct sab_remind_grads *grads, real *scratch)
+{
+    int Hp = r->Hp, Ap = r->Ap;
+    memset(dquery, 0, (size_t)memory->S * Ap * sizeof *dquery);
+    for (int b = 0; b < memory->S; b++, query += Ap, dquery += Ap, s += Hp, ds += Hp) {
+        const struct sab_read *read = sab_records_read(records, t, b);
+        size_t at = sab_records_at(r, records, t, b);
+        const int32_t *index = records->index + at;
+        const real *alpha = records->alpha + at;
+        size_t row = (size_t)b * memory->cap;
+        real *g = scratch, *da = scratch + read->n;
+        if (records->flow) {
+            real norm = (real)sqrt((double)r->kernels->dot(Hp, ds, ds));
+            for (int i = 0; i < read->n; i++)
+                records->flow[at + i] = index[i] < 0 || !r->mental_updates ? 0 : alpha[i] * norm;
+        }
+        for (int i = 0; i < read->n; i++)
+            g[i] = index[i] < 0 ? 0 : r->kernels->dot(Hp, memory->M + (row + index[i]) * Hp, ds);
+        sab_sparsify_backward(read, alpha, g, r->kernels->dot(Hp, s, ds), da);
+        for (int i = 0; i < read->n; i++) {
+            if (index[i] < 0)
+                continue;
+            size_t m = row + index[i];
+            if (r->mental_updates && alpha[i] != 0)
+                r->kernels->axpy(Hp, alpha[i], ds, memory->dM + m * Hp);
+            if (da[i] != 0)
+                r->score->backward(r, memory->key + m * Ap, query, da[i], memory->dkey + m * Ap, dquery, grads);
+        }
+    }
+}

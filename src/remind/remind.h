@@ -1,0 +1,150 @@
+/* The memory of past states, and reading from it.
+ *
+ *     key     u_i from m_i when it is written          query   v from hh_t
+ *     score   a_i = score(u_i, v)                      i = 0..N-1, oldest first
+ *     sparsify a -> alpha                              most are 0
+ *     read    s = sum_i alpha_i m_i                    oldest first
+ *
+ * Rows of a layer: S sequences, each with its own memories. Steps t are 0-based here; the memory with index i was
+ * written at the end of step (i+1) k_att - 1. Knows no cell, no window and no loss. */
+#ifndef SAB_REMIND_REMIND_H
+#define SAB_REMIND_REMIND_H
+
+#include "kernels/kernels.h"
+
+struct sab_score_ops;
+
+/* What scoring needs: the shape, the choice of score, and one layer's weights. */
+struct sab_remind {
+    const struct sab_kernels *kernels;
+    const struct sab_score_ops *score;
+    int H, Hp, A, Ap;        /* Ap: width of a key or query row */
+    int K;                   /* k_top */
+    int k_att;
+    int sparsifier;          /* enum sab_sparsifier */
+    real floor;              /* z of the relu sparsifier */
+    int dense_forward, dense_backward;
+    int mental_updates;
+    struct sab_matrix W1, W2;   /* [H,Ap] */
+    struct sab_matrix W1t, W2t; /* [Ap,Hp] transposed, rows 0..A-1 */
+    const real *w;           /* w3 [Ap], or w_l [2,Hp] of release2019 */
+    real wsum;               /* sum of w3 */
+};
+
+/* Gradients of one layer's attention weights, in the shapes above; each may be NULL where the score has none. ADD. */
+struct sab_remind_grads {
+    real *W1, *W2, *w;
+};
+
+/* ---- scores ---------------------------------------------------------------------------------------------------- */
+
+/* A score is a pair of maps, m -> key and hh -> query, and a function of both. */
+struct sab_score_ops {
+    const char *name;
+    int (*width)(int A); /* of a key row, before padding */
+    /* x [R,Hp] -> y [R,Ap]: as key (is_query 0) or query (1). */
+    void (*map)(const struct sab_remind *r, int is_query, int R, const real *x, real *y);
+    /* dx [R,Hp] += gradient through the map. */
+    void (*map_backward)(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy, real *dx);
+    /* Weights of the map += from R rows of x and dy; to be called once for each row. */
+    void (*map_weights)(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy,
+                        const struct sab_remind_grads *grads);
+    /* a[0..N-1] for N key rows. */
+    void (*scores)(const struct sab_remind *r, int N, const real *keys, const real *query, real *a);
+    /* One score's gradient da to its key and the query, both before the map's elementwise function: dkey, dquery ADD. */
+    void (*backward)(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey, real *dquery,
+                     const struct sab_remind_grads *grads);
+};
+
+const struct sab_score_ops *sab_score_find(int score);
+
+/* ---- the memory ------------------------------------------------------------------------------------------------ */
+
+struct sab_memory {
+    int S, cap;    /* sequences; memories each has room for */
+    int n;         /* memories written */
+    real *M;       /* [S,cap,Hp] */
+    real *key;     /* [S,cap,Ap] */
+    real *dM;      /* [S,cap,Hp]; NULL where no gradient is wanted */
+    real *dkey;    /* [S,cap,Ap] */
+};
+
+/* Number of memories that step t (0-based) can read. */
+static inline int sab_memory_count(const struct sab_remind *r, int t)
+{
+    return r->K > 0 ? t / r->k_att : 0;
+}
+
+/* The step (0-based) that wrote memory i. */
+static inline int sab_memory_when(const struct sab_remind *r, int i)
+{
+    return (i + 1) * r->k_att - 1;
+}
+
+/* Appends m [S,Hp] with its keys; scratch [S,Ap]. There must be room. */
+void sab_memory_write(const struct sab_remind *r, struct sab_memory *memory, const real *m, real *scratch);
+
+/* dm [S,Hp] = gradient of memory i as state: its value's and, through its key, its scores'. scratch [S,Ap]. */
+void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *memory, int i, real *dm, real *scratch);
+
+/* Weight gradients of all keys, once the gradients of all memories are complete. */
+void sab_memory_weights(const struct sab_remind *r, const struct sab_memory *memory,
+                        const struct sab_remind_grads *grads);
+
+/* ---- the read -------------------------------------------------------------------------------------------------- */
+
+enum sab_read_kind {
+    SAB_READ_SOFTMAX,  /* alpha = softmax over the n entries */
+    SAB_READ_PART,     /* alpha = softmax over all memories; entries with a complemented index get no gradient */
+    SAB_READ_RELU,     /* alpha = r / Z, Z = sum r; the last entry is the threshold, alpha 0 */
+    SAB_READ_FLOOR     /* alpha = r / z, as Z < z; the last entry is the threshold */
+};
+
+/* What one read selected: entries by rising index, but for the threshold. */
+struct sab_read {
+    int32_t n;
+    int32_t kind;
+    real Z;
+};
+
+/* The memory that an entry names. */
+static inline int32_t sab_read_entry(int32_t index)
+{
+    return index < 0 ? ~index : index;
+}
+
+/* The reads of S sequences from step t0 on. */
+struct sab_records {
+    int S, t0;
+    struct sab_read *reads; /* [T,S] */
+    int32_t *index;
+    real *alpha;
+    real *flow;             /* NULL, or room for what sab_read_backward reports: alpha_i |ds| */
+};
+
+/* Entries that steps 0..T-1 of one sequence need. */
+size_t sab_records_count(const struct sab_remind *r, int T);
+/* The read of sequence b at step t, and where its entries begin in index, alpha and flow. */
+struct sab_read *sab_records_read(const struct sab_records *records, int t, int b);
+size_t sab_records_at(const struct sab_remind *r, const struct sab_records *records, int t, int b);
+
+/* Fills read, index and alpha from the scores a[0..N-1], N >= 1. index and alpha have room for
+ * sab_sparsify_cap(r, N) entries. */
+int sab_sparsify_cap(const struct sab_remind *r, int N);
+void sab_sparsify_forward(const struct sab_remind *r, int N, const real *a, struct sab_read *read, int32_t *index,
+                          real *alpha);
+/* da[0..n-1] from g_i = m_i . ds and sds = s . ds. */
+void sab_sparsify_backward(const struct sab_read *read, const real *alpha, const real *g, real sds, real *da);
+
+/* s [S,Hp] of step t: scores, sparsifies and records, or with replay takes what the records say.
+ * query [S,Ap]; scratch: room for N reals. */
+void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *query,
+                      struct sab_records *records, int replay, real *s, real *scratch);
+
+/* From ds [S,Hp] and s [S,Hp]: dquery [S,Ap] (before its map's elementwise function), overwritten; memory->dM, dkey
+ * and grads ADD. scratch: room for 2 sab_sparsify_cap(r, N). */
+void sab_read_backward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *query,
+                       const struct sab_records *records, const real *s, const real *ds, real *dquery,
+                       const struct sab_remind_grads *grads, real *scratch);
+
+#endif

@@ -1,0 +1,143 @@
+/* The scores, each a line in the table at the end:
+ *
+ *     mlp          a_i = w3 . tanh(m_i W1 + hh W2)       key exp(2 m W1), query exp(2 hh W2)
+ *     dot          a_i = (m_i W1) . (hh W2) / sqrt(A)    key m W1, query hh W2
+ *     release2019  a_i = w . tanh([hh ; m_i])            key and query are numbers, and a_i their sum: which memories
+ *                                                        win does not depend on hh
+ */
+#include "remind/remind.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- mlp and dot: the map is a product --------------------------------------------------------------------------- */
+
+static int width_product(int A)
+{
+    return A;
+}
+
+static void map_product(const struct sab_remind *r, int is_query, int R, const real *x, real *y)
+{
+    r->kernels->gemm(R, r->Ap, r->H, x, r->Hp, 1, is_query ? r->W2 : r->W1, y, r->Ap, 0);
+}
+
+static void map_mlp(const struct sab_remind *r, int is_query, int R, const real *x, real *y)
+{
+    map_product(r, is_query, R, x, y);
+    r->kernels->exp2x(R * r->Ap, y, y);
+}
+
+static void map_product_backward(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy,
+                                 real *dx)
+{
+    (void)x;
+    r->kernels->gemm(R, r->Hp, r->A, dy, r->Ap, 1, is_query ? r->W2t : r->W1t, dx, r->Hp, 1);
+}
+
+static void map_product_weights(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy,
+                                const struct sab_remind_grads *grads)
+{
+    r->kernels->gemm(r->H, r->Ap, R, x, 1, r->Hp, sab_matrix_rows(dy, r->Ap), is_query ? grads->W2 : grads->W1, r->Ap,
+                     1);
+}
+
+static void mlp_scores(const struct sab_remind *r, int N, const real *keys, const real *query, real *a)
+{
+    r->kernels->score_mlp(N, r->Ap, keys, query, r->w, r->wsum, a);
+}
+
+static void mlp_backward(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey,
+                         real *dquery, const struct sab_remind_grads *grads)
+{
+    r->kernels->score_mlp_backward(r->Ap, key, query, r->w, da, dkey, dquery, grads->w);
+}
+
+static real dot_scale(const struct sab_remind *r)
+{
+    return (real)(1 / sqrt((double)r->A));
+}
+
+static void dot_scores(const struct sab_remind *r, int N, const real *keys, const real *query, real *a)
+{
+    for (int i = 0; i < N; i++)
+        a[i] = dot_scale(r) * r->kernels->dot(r->Ap, keys + (size_t)i * r->Ap, query);
+}
+
+static void dot_backward(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey,
+                         real *dquery, const struct sab_remind_grads *grads)
+{
+    (void)grads;
+    r->kernels->axpy(r->Ap, da * dot_scale(r), query, dkey);
+    r->kernels->axpy(r->Ap, da * dot_scale(r), key, dquery);
+}
+
+/* ---- release2019: the map is a number ---------------------------------------------------------------------------- */
+
+static int width_number(int A)
+{
+    (void)A;
+    return 1;
+}
+
+/* w [2,Hp]: the hidden state's half, then the memory's. */
+static const real *half(const struct sab_remind *r, const real *w, int is_query)
+{
+    return w + (is_query ? 0 : r->Hp);
+}
+
+static void release_map(const struct sab_remind *r, int is_query, int R, const real *x, real *y)
+{
+    const real *w = half(r, r->w, is_query);
+    memset(y, 0, (size_t)R * r->Ap * sizeof *y);
+    for (int row = 0; row < R; row++)
+        for (int k = 0; k < r->H; k++)
+            y[row * r->Ap] += w[k] * (real)tanh(x[row * r->Hp + k]);
+}
+
+static void release_map_backward(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy,
+                                 real *dx)
+{
+    const real *w = half(r, r->w, is_query);
+    for (int row = 0; row < R; row++)
+        for (int k = 0; k < r->H; k++) {
+            real y = (real)tanh(x[row * r->Hp + k]);
+            dx[row * r->Hp + k] += dy[row * r->Ap] * w[k] * (1 - y * y);
+        }
+}
+
+static void release_map_weights(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy,
+                                const struct sab_remind_grads *grads)
+{
+    real *dw = grads->w + (is_query ? 0 : r->Hp);
+    for (int row = 0; row < R; row++)
+        for (int k = 0; k < r->H; k++)
+            dw[k] += dy[row * r->Ap] * (real)tanh(x[row * r->Hp + k]);
+}
+
+static void release_scores(const struct sab_remind *r, int N, const real *keys, const real *query, real *a)
+{
+    for (int i = 0; i < N; i++)
+        a[i] = keys[(size_t)i * r->Ap] + query[0];
+}
+
+static void release_backward(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey,
+                             real *dquery, const struct sab_remind_grads *grads)
+{
+    (void)r, (void)key, (void)query, (void)grads;
+    dkey[0] += da;
+    dquery[0] += da;
+}
+
+const struct sab_score_ops *sab_score_find(int score)
+{
+    static const struct sab_score_ops ops[] = {
+        [SAB_SCORE_MLP] = {"mlp", width_product, map_mlp, map_product_backward, map_product_weights, mlp_scores,
+                           mlp_backward},
+        [SAB_SCORE_DOT] = {"dot", width_product, map_product, map_product_backward, map_product_weights, dot_scores,
+                           dot_backward},
+        [SAB_SCORE_RELEASE2019] = {"release2019", width_number, release_map, release_map_backward, release_map_weights,
+                                   release_scores, release_backward},
+    };
+    return &ops[score];
+}

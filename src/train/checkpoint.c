@@ -1,0 +1,203 @@
+/* See checkpoint.h. One list of arrays and one of scalars drive both saving and loading. */
+#include "train/checkpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "io/safetensors.h"
+#include "train/metadata.h"
+#include "train/trainer.h"
+
+enum { NAME_CAP = 64, PARTS = 5, BEST = 4, METRICS = 6 };
+
+struct part {
+    const char *name;
+    sab_real *array; /* parallel to the model's flat weights; NULL: not in this run */
+};
+
+static void list_parts(const struct sab_trainer *trainer, const sab_real *best, struct part parts[PARTS])
+{
+    parts[0] = (struct part){"weights", trainer->theta};
+    parts[1] = (struct part){"moment1", trainer->m};
+    parts[2] = (struct part){"moment2", trainer->v};
+    parts[3] = (struct part){"average", trainer->average};
+    parts[BEST] = (struct part){"best", (sab_real *)best};
+}
+
+/* The scalars in the form the file has them. */
+struct record {
+    int64_t step, evaluated, best_step, since_best, metrics_nbytes;
+    double seconds, grad_norm, last[METRICS], best[METRICS];
+};
+
+struct scalar {
+    const char *name;
+    int dtype;
+    uint64_t count;
+    size_t offset; /* in struct record */
+};
+
+#define AT(field) offsetof(struct record, field)
+static const struct scalar scalars[] = {
+    {"step", SAB_DTYPE_I64, 1, AT(step)},
+    {"evaluated", SAB_DTYPE_I64, 1, AT(evaluated)},
+    {"best_step", SAB_DTYPE_I64, 1, AT(best_step)},
+    {"since_best", SAB_DTYPE_I64, 1, AT(since_best)},
+    {"metrics_nbytes", SAB_DTYPE_I64, 1, AT(metrics_nbytes)},
+    {"seconds", SAB_DTYPE_F64, 1, AT(seconds)},
+    {"grad_norm", SAB_DTYPE_F64, 1, AT(grad_norm)},
+    {"last_metrics", SAB_DTYPE_F64, METRICS, AT(last)},
+    {"best_metrics", SAB_DTYPE_F64, METRICS, AT(best)},
+};
+enum { SCALARS = sizeof scalars / sizeof scalars[0] };
+
+static void pack_metrics(double to[METRICS], const struct sab_metrics *from)
+{
+    const double values[METRICS] = {from->loss,   from->accuracy,       from->mse,
+                                    from->weight, (double)from->scored, from->grad_norm};
+    memcpy(to, values, sizeof values);
+}
+
+static void unpack_metrics(struct sab_metrics *to, const double from[METRICS])
+{
+    *to = (struct sab_metrics){from[0], from[1], from[2], from[3], (int64_t)from[4], from[5]};
+}
+
+/* ---- saving ---- */
+
+static int add_tensors(struct sab_safetensors_writer *writer, const struct sab_trainer *trainer,
+                       const struct part *part, struct sab_error *err)
+{
+    for (int i = 0; i < sab_model_tensor_count(trainer->model); i++) {
+        struct sab_tensor tensor = sab_model_tensor(trainer->model, i);
+        const uint64_t shape[2] = {(uint64_t)tensor.shape[0], (uint64_t)tensor.shape[1]};
+        char name[NAME_CAP];
+        snprintf(name, sizeof name, "%s.%s", part->name, tensor.name);
+        int status = sab_safetensors_writer_add(writer, name, SAB_DTYPE_REAL, tensor.ndim, shape,
+                                                part->array + (tensor.data - trainer->theta), err);
+        if (status != SAB_OK)
+            return status;
+    }
+    return SAB_OK;
+}
+
+int sab_state_save(const char *path, const struct sab_trainer *trainer, const struct sab_run_state *state,
+                   const sab_real *best, struct sab_error *err)
+{
+    struct record record = {.step = trainer->step,
+                            .evaluated = state->evaluated,
+                            .best_step = state->best_step,
+                            .since_best = state->since_best,
+                            .metrics_nbytes = state->metrics_nbytes,
+                            .seconds = state->seconds,
+                            .grad_norm = state->grad_norm};
+    pack_metrics(record.last, &state->last);
+    pack_metrics(record.best, &state->best);
+    struct part parts[PARTS];
+    list_parts(trainer, state->best_step >= 0 ? best : NULL, parts);
+    struct sab_safetensors_writer *writer;
+    int status = sab_safetensors_writer_create(&writer, err);
+    if (status != SAB_OK)
+        return status;
+    status = sab_metadata_add(writer, &trainer->config, sab_model_shape(trainer->model), err);
+    for (int i = 0; i < PARTS && status == SAB_OK; i++)
+        if (parts[i].array)
+            status = add_tensors(writer, trainer, &parts[i], err);
+    for (int i = 0; i < SCALARS && status == SAB_OK; i++)
+        status = sab_safetensors_writer_add(writer, scalars[i].name, scalars[i].dtype, 1, &scalars[i].count,
+                                            (const char *)&record + scalars[i].offset, err);
+    if (status == SAB_OK)
+        status = sab_safetensors_writer_save(writer, path, err);
+    sab_safetensors_writer_free(writer);
+    return status;
+}
+
+/* ---- loading ---- */
+
+/* The file's tensor of that name with that type and shape, or NULL and an error. */
+static const struct sab_safetensors_view *find(struct sab_safetensors *file, const char *path, const char *name,
+                                               int dtype, int ndim, const uint64_t *shape, struct sab_error *err)
+{
+    const struct sab_safetensors_view *view = sab_safetensors_find(file, name);
+    if (!view)
+        sab_fail(err, SAB_FORMAT, "%s has no tensor \"%s\"; it is not the state of this run", path, name);
+    else if (view->dtype != dtype || view->ndim != ndim || memcmp(view->shape, shape, (size_t)ndim * sizeof *shape))
+        sab_fail(err, SAB_FORMAT, "%s: the tensor \"%s\" has not the type and shape that this run needs", path, name);
+    else
+        return view;
+    return NULL;
+}
+
+/* Checks the tensors of a part and, if copy, brings them in. */
+static int read_tensors(struct sab_safetensors *file, const char *path, const struct sab_trainer *trainer,
+                        const struct part *part, int copy, struct sab_error *err)
+{
+    for (int i = 0; i < sab_model_tensor_count(trainer->model); i++) {
+        struct sab_tensor tensor = sab_model_tensor(trainer->model, i);
+        const uint64_t shape[2] = {(uint64_t)tensor.shape[0], (uint64_t)tensor.shape[1]};
+        char name[NAME_CAP];
+        snprintf(name, sizeof name, "%s.%s", part->name, tensor.name);
+        const struct sab_safetensors_view *view = find(file, path, name, SAB_DTYPE_REAL, tensor.ndim, shape, err);
+        if (!view)
+            return SAB_FORMAT;
+        if (copy)
+            memcpy(part->array + (tensor.data - trainer->theta), view->data, view->nbytes);
+    }
+    return SAB_OK;
+}
+
+static int read_scalars(struct sab_safetensors *file, const char *path, struct record *record, struct sab_error *err)
+{
+    for (int i = 0; i < SCALARS; i++) {
+        const struct scalar *scalar = &scalars[i];
+        const struct sab_safetensors_view *view =
+            find(file, path, scalar->name, scalar->dtype, 1, &scalar->count, err);
+        if (!view)
+            return SAB_FORMAT;
+        memcpy((char *)record + scalar->offset, view->data, view->nbytes);
+    }
+    if (record->step < 0 || record->evaluated < -1 || record->best_step < -1 || record->since_best < 0 ||
+        record->metrics_nbytes < 0 || !(record->seconds >= 0))
+        return sab_fail(err, SAB_FORMAT, "%s: a counter is negative", path);
+    return SAB_OK;
+}
+
+static int read_state(struct sab_safetensors *file, const char *path, struct sab_trainer *trainer,
+                      struct sab_run_state *state, sab_real *best, struct sab_error *err)
+{
+    if (!sab_safetensors_has_digest(file))
+        return sab_fail(err, SAB_FORMAT, "%s carries no digest, so it cannot be trusted to be whole", path);
+    struct record record;
+    int status = read_scalars(file, path, &record, err);
+    if (status != SAB_OK)
+        return status;
+    struct part parts[PARTS];
+    list_parts(trainer, record.best_step >= 0 ? best : NULL, parts);
+    for (int copy = 0; copy <= 1; copy++)
+        for (int i = 0; i < PARTS; i++)
+            if (parts[i].array && (status = read_tensors(file, path, trainer, &parts[i], copy, err)) != SAB_OK)
+                return status;
+    trainer->step = record.step;
+    *state = (struct sab_run_state){.evaluated = record.evaluated,
+                                    .best_step = record.best_step,
+                                    .since_best = record.since_best,
+                                    .metrics_nbytes = record.metrics_nbytes,
+                                    .seconds = record.seconds,
+                                    .grad_norm = record.grad_norm};
+    unpack_metrics(&state->last, record.last);
+    unpack_metrics(&state->best, record.best);
+    return SAB_OK;
+}
+
+int sab_state_load(const char *path, struct sab_trainer *trainer, struct sab_run_state *state, sab_real *best,
+                   struct sab_error *err)
+{
+    struct sab_safetensors *file;
+    int status = sab_safetensors_open(&file, path, err);
+    if (status != SAB_OK)
+        return status;
+    status = read_state(file, path, trainer, state, best, err);
+    sab_safetensors_close(file);
+    return status;
+}

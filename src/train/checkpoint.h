@@ -1,0 +1,40 @@
+/* state.safetensors: all that resuming a run to the bit needs. Must not know the loop that asks for it.
+ *
+ *     PART.TENSOR          real, the tensor's shape, for each tensor of the model; PART is
+ *         weights              as trained
+ *         moment1, moment2     of the optimiser (sgd: its momentum, and no moment2)
+ *         average              where config.average is above 0
+ *         best                 the weights in model.safetensors, once there was an evaluation
+ *     step, evaluated, best_step, since_best, metrics_nbytes    I64 [1]
+ *     seconds, grad_norm                                        F64 [1]
+ *     last_metrics, best_metrics    F64 [6]: loss, accuracy, mse, weight, scored, grad_norm
+ *
+ * Metadata: config, shape, version, and the digest over the file, which must be there and right. Random numbers, data
+ * position and schedule are functions of step and need no place. */
+#ifndef SAB_TRAIN_CHECKPOINT_H
+#define SAB_TRAIN_CHECKPOINT_H
+
+#include "sab.h"
+
+struct sab_trainer;
+
+/* What a run knows beside weights and optimiser. */
+struct sab_run_state {
+    int64_t evaluated;      /* step of the last evaluation; -1: none yet */
+    int64_t best_step;      /* -1: none yet */
+    int64_t since_best;     /* evaluations since then */
+    int64_t metrics_nbytes; /* length of metrics.jsonl */
+    double seconds;         /* spent training */
+    double grad_norm;       /* of the last update */
+    struct sab_metrics last, best;
+};
+
+/* Writes atomically. best: array parallel to the model's flat weights; read only when state->best_step >= 0. */
+int sab_state_save(const char *path, const struct sab_trainer *trainer, const struct sab_run_state *state,
+                   const sab_real *best, struct sab_error *err);
+
+/* Fills the trainer (its model's weights too), state and, if state->best_step >= 0, best. On failure nothing changed. */
+int sab_state_load(const char *path, struct sab_trainer *trainer, struct sab_run_state *state, sab_real *best,
+                   struct sab_error *err);
+
+#endif

@@ -1,0 +1,173 @@
+/* See folder.h. */
+#include "train/folder.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "io/file.h"
+#include "train/config_json.h"
+#include "train/run.h"
+
+/* The text of one configuration is below 64 KiB by far. */
+enum { CONFIG_CAP = 1 << 16 };
+
+int sab_folder_name(const struct sab_config *config, char dir[SAB_TEXT_CAP], struct sab_error *err)
+{
+    if (config->out[0]) {
+        memcpy(dir, config->out, SAB_TEXT_CAP);
+        return SAB_OK;
+    }
+    char credit[SAB_TEXT_CAP];
+    int status = sab_config_get(config, "credit", credit, sizeof credit, err);
+    if (status == SAB_OK)
+        snprintf(dir, SAB_TEXT_CAP, "runs/%.31s-%.32s-s%llu", config->task, credit, (unsigned long long)config->seed);
+    return status;
+}
+
+void sab_folder_path(const char *dir, const char *file, char path[SAB_PATH_CAP])
+{
+    size_t length = strlen(dir);
+    snprintf(path, SAB_PATH_CAP, "%.*s%s%.30s", SAB_TEXT_CAP, dir, length && dir[length - 1] == '/' ? "" : "/", file);
+}
+
+int sab_folder_has(const char *dir, const char *file)
+{
+    char path[SAB_PATH_CAP];
+    struct stat info;
+    sab_folder_path(dir, file, path);
+    return lstat(path, &info) == 0;
+}
+
+/* ---- config.json ---- */
+
+static int write_config(const char *dir, const struct sab_config *config, struct sab_error *err)
+{
+    char path[SAB_PATH_CAP];
+    struct sab_error why = {0};
+    sab_folder_path(dir, "config.json", path);
+    char *json = sab_config_to_json(config, &why);
+    if (!json)
+        return sab_fail(err, why.status, "%s", why.message);
+    int status = sab_file_write_atomic(path, json, strlen(json), err);
+    sab_free(json);
+    return status;
+}
+
+int sab_run_config(const char *dir, struct sab_config *config, struct sab_error *err)
+{
+    if (strlen(dir) >= SAB_TEXT_CAP)
+        return sab_fail(err, SAB_INVALID, "the folder's name \"%.60s...\" is longer than %d bytes", dir,
+                        SAB_TEXT_CAP - 1);
+    char path[SAB_PATH_CAP];
+    sab_folder_path(dir, "config.json", path);
+    if (!sab_folder_has(dir, "config.json"))
+        return sab_fail(err, SAB_IO, "%s is not a run: it has no config.json", dir);
+    void *json;
+    size_t nbytes;
+    int status = sab_file_read(path, CONFIG_CAP, &json, &nbytes, err);
+    if (status != SAB_OK)
+        return status;
+    struct sab_config read;
+    struct sab_error why = {0};
+    sab_config_init(&read);
+    status = sab_config_from_json(&read, json, nbytes, &why);
+    sab_free(json);
+    if (status == SAB_OK && sab_config_check(&read, &why) != SAB_OK)
+        status = SAB_FORMAT;
+    if (status != SAB_OK)
+        return sab_fail(err, status, "%s: %.400s", path, why.message);
+    *config = read;
+    return SAB_OK;
+}
+
+int sab_folder_begin(const char *dir, const struct sab_config *config, struct sab_error *err)
+{
+    static const char *const files[] = {"config.json", "state.safetensors", "model.safetensors", "metrics.jsonl"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (sab_folder_has(dir, files[i]))
+            return sab_fail(err, SAB_INVALID, "%s already holds a run (%s); resume it with --resume, or choose another "
+                                              "folder with --out",
+                            dir, files[i]);
+    int status = sab_file_make_directory(dir, err);
+    return status == SAB_OK ? write_config(dir, config, err) : status;
+}
+
+/* Options that may change when a run is resumed: how long, how fast and where, not what is computed in an update. */
+static int may_change(const char *name)
+{
+    static const char *const names[] = {"steps",    "threads",    "stop-at", "patience",
+                                        "eval-every", "save-every", "out"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return 1;
+    return 0;
+}
+
+int sab_folder_resume(const char *dir, const struct sab_config *config, struct sab_error *err)
+{
+    struct sab_config before;
+    int status = sab_run_config(dir, &before, err);
+    for (int i = 0; i < sab_option_count && status == SAB_OK; i++) {
+        const char *name = sab_options[i].name;
+        char was[SAB_TEXT_CAP], is[SAB_TEXT_CAP];
+        if (may_change(name))
+            continue;
+        status = sab_config_get(&before, name, was, sizeof was, err);
+        if (status == SAB_OK)
+            status = sab_config_get(config, name, is, sizeof is, err);
+        if (status == SAB_OK && strcmp(was, is) != 0)
+            status = sab_fail(err, SAB_INVALID, "--%s: the run in %s has %s, not %s; a resumed run keeps this option",
+                              name, dir, was, is);
+    }
+    return status == SAB_OK ? write_config(dir, config, err) : status;
+}
+
+/* ---- metrics.jsonl ---- */
+
+int sab_folder_cut_metrics(const char *dir, int64_t nbytes, struct sab_error *err)
+{
+    char path[SAB_PATH_CAP];
+    struct stat info;
+    sab_folder_path(dir, "metrics.jsonl", path);
+    if (stat(path, &info) != 0 || info.st_size <= nbytes)
+        return SAB_OK;
+    if (truncate(path, (off_t)nbytes) != 0)
+        return sab_fail(err, SAB_IO, "cannot shorten %s to %lld bytes: %s", path, (long long)nbytes, strerror(errno));
+    return SAB_OK;
+}
+
+static size_t add_number(char *line, size_t used, const char *key, double value)
+{
+    if (!isfinite(value))
+        return used;
+    char number[SAB_REAL_TEXT_CAP];
+    sab_text_from_real(value, number);
+    return used + (size_t)sprintf(line + used, ",\"%s\":%s", key, number);
+}
+
+int sab_folder_add_metrics(const char *dir, int64_t step, const struct sab_metrics *metrics, double grad_norm,
+                           double lr, double seconds, int64_t *nbytes, struct sab_error *err)
+{
+    char line[512], path[SAB_PATH_CAP];
+    size_t used = (size_t)sprintf(line, "{\"step\":%lld", (long long)step);
+    used = add_number(line, used, "loss", metrics->loss);
+    used = add_number(line, used, "accuracy", metrics->accuracy);
+    used = add_number(line, used, "mse", metrics->mse);
+    used = add_number(line, used, "grad_norm", grad_norm);
+    used = add_number(line, used, "lr", lr);
+    used = add_number(line, used, "seconds", round(seconds * 1000) / 1000);
+    used += (size_t)sprintf(line + used, "}\n");
+    sab_folder_path(dir, "metrics.jsonl", path);
+    int status = sab_file_append(path, line, used, err);
+    if (status == SAB_OK)
+        *nbytes += (int64_t)used;
+    return status;
+}

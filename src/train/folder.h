@@ -1,0 +1,34 @@
+/* The files of a run folder that are not weights: config.json and metrics.jsonl. Must not know models or the loop. */
+#ifndef SAB_TRAIN_FOLDER_H
+#define SAB_TRAIN_FOLDER_H
+
+#include <stddef.h>
+
+#include "sab.h"
+
+/* Room for the path of any file in a run folder. */
+enum { SAB_PATH_CAP = SAB_TEXT_CAP + 32 };
+
+/* The name of the run folder: config->out, or runs/TASK-CREDIT-sSEED. */
+int sab_folder_name(const struct sab_config *config, char dir[SAB_TEXT_CAP], struct sab_error *err);
+
+/* DIR/FILE. */
+void sab_folder_path(const char *dir, const char *file, char path[SAB_PATH_CAP]);
+
+/* Makes the folder, with parents, and writes config.json. SAB_INVALID if it already holds a run. */
+int sab_folder_begin(const char *dir, const struct sab_config *config, struct sab_error *err);
+
+/* Checks that config agrees with the run's config.json where it must, and rewrites config.json. */
+int sab_folder_resume(const char *dir, const struct sab_config *config, struct sab_error *err);
+
+/* 1 if the run has a file of that name. */
+int sab_folder_has(const char *dir, const char *file);
+
+/* Cuts metrics.jsonl down to nbytes, if it is longer: lines written after the state that is resumed from come again. */
+int sab_folder_cut_metrics(const char *dir, int64_t nbytes, struct sab_error *err);
+
+/* Appends one line for an evaluation and adds its length to *nbytes. Keys whose value is no number are left out. */
+int sab_folder_add_metrics(const char *dir, int64_t step, const struct sab_metrics *metrics, double grad_norm,
+                           double lr, double seconds, int64_t *nbytes, struct sab_error *err);
+
+#endif

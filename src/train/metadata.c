@@ -1,0 +1,56 @@
+/* See metadata.h. */
+#include "train/metadata.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "io/safetensors.h"
+#include "train/config_json.h"
+
+int sab_metadata_add(struct sab_safetensors_writer *writer, const struct sab_config *config,
+                     const struct sab_shape *shape, struct sab_error *err)
+{
+    struct sab_config kept = *config;
+    memset(kept.out, 0, sizeof kept.out);
+    kept.threads = 0;
+    struct sab_error why = {0};
+    char *config_json = sab_config_to_json(&kept, &why);
+    char *shape_json = config_json ? sab_shape_to_json(shape, &why) : NULL;
+    int status = shape_json ? SAB_OK : sab_fail(err, why.status, "%s", why.message);
+    if (status == SAB_OK)
+        status = sab_safetensors_writer_metadata(writer, "config", config_json, err);
+    if (status == SAB_OK)
+        status = sab_safetensors_writer_metadata(writer, "shape", shape_json, err);
+    if (status == SAB_OK)
+        status = sab_safetensors_writer_metadata(writer, "task", kept.task, err);
+    if (status == SAB_OK)
+        status = sab_safetensors_writer_metadata(writer, "version", SAB_VERSION, err);
+    sab_free(config_json);
+    sab_free(shape_json);
+    return status;
+}
+
+int sab_metadata_read(struct sab_safetensors *file, const char *path, struct sab_config *config,
+                      struct sab_shape *shape, struct sab_error *err)
+{
+    const char *config_json = sab_safetensors_metadata(file, "config");
+    const char *shape_json = sab_safetensors_metadata(file, "shape");
+    if (!config_json || !shape_json)
+        return sab_fail(err, SAB_FORMAT, "%s has no \"%s\" in its metadata, so it is not a model of sab", path,
+                        config_json ? "shape" : "config");
+    struct sab_config read_config;
+    struct sab_shape read_shape;
+    struct sab_error why = {0};
+    sab_config_init(&read_config);
+    int status = sab_config_from_json(&read_config, config_json, strlen(config_json), &why);
+    if (status == SAB_OK)
+        status = sab_config_check(&read_config, &why);
+    if (status == SAB_OK)
+        status = sab_shape_from_json(&read_shape, shape_json, strlen(shape_json), &why);
+    if (status != SAB_OK)
+        return sab_fail(err, status == SAB_NOMEM ? SAB_NOMEM : SAB_FORMAT, "%s: %.400s", path, why.message);
+    *config = read_config;
+    *shape = read_shape;
+    return SAB_OK;
+}

@@ -1,0 +1,19 @@
+/* The metadata that weights and states carry: config and shape (JSON), task, version. */
+#ifndef SAB_TRAIN_METADATA_H
+#define SAB_TRAIN_METADATA_H
+
+#include "sab.h"
+
+struct sab_safetensors;
+struct sab_safetensors_writer;
+
+/* Adds the metadata to a file being written. Where and on how many threads a run happened is left out: it changes no
+ * number, so it shall not change the file's bytes. */
+int sab_metadata_add(struct sab_safetensors_writer *writer, const struct sab_config *config,
+                     const struct sab_shape *shape, struct sab_error *err);
+
+/* Reads config (options the file does not name have their defaults) and shape; path is for messages. */
+int sab_metadata_read(struct sab_safetensors *file, const char *path, struct sab_config *config,
+                      struct sab_shape *shape, struct sab_error *err);
+
+#endif

@@ -1,0 +1,338 @@
+/* The training loop of a run. See run.h.
+ *
+ *     update -> (evaluate -> keep the best) -> (save) -> stopped? -> next
+ *
+ * All that decides the next update is in state.safetensors or a function of the step, so a run stopped anywhere and
+ * resumed writes the same weights as one that was left alone. */
+#include "train/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "optim/optim.h"
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/folder.h"
+#include "train/trainer.h"
+
+/* Durations of the latest updates, for the median. */
+enum { RECENT = 1024 };
+
+struct run {
+    struct sab_config config; /* out is the run folder */
+    const struct sab_run_hooks *hooks;
+    struct sab_stop stop;
+    struct sab_task *task;
+    struct sab_model *model;
+    struct sab_trainer *trainer;
+    struct sab_run_state state;
+    sab_real *best;           /* weights of state.best */
+    int64_t saved_step;       /* of state.safetensors; -1: none */
+    double rate;              /* of the last update */
+    double smoothed;          /* seconds per update */
+    double recent[RECENT];
+    int64_t updates;          /* in this session */
+};
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- what is better, and when to stop ---- */
+
+static const char *run_metric(const struct run *run)
+{
+    if (run->stop.metric[0])
+        return run->stop.metric;
+    return sab_model_shape(run->model)->loss == SAB_LOSS_CROSS_ENTROPY ? "accuracy" : "mse";
+}
+
+static double metric_value(const char *metric, const struct sab_metrics *metrics)
+{
+    return strcmp(metric, "accuracy") == 0 ? metrics->accuracy : strcmp(metric, "mse") == 0 ? metrics->mse : metrics->loss;
+}
+
+/* Higher accuracy, or lower loss or mse; among equals, lower loss. */
+static int is_better(const struct run *run, const struct sab_metrics *a, const struct sab_metrics *b)
+{
+    const char *metric = run_metric(run);
+    double x = metric_value(metric, a), y = metric_value(metric, b);
+    if (x != y)
+        return strcmp(metric, "accuracy") == 0 ? x > y : x < y;
+    return a->loss < b->loss;
+}
+
+static int is_stopped_early(const struct run *run)
+{
+    const struct sab_run_state *state = &run->state;
+    if (state->evaluated < 0)
+        return 0;
+    if (run->config.patience > 0 && state->since_best >= run->config.patience)
+        return 1;
+    if (!run->stop.metric[0])
+        return 0;
+    double value = metric_value(run->stop.metric, &state->last);
+    return run->stop.better > 0 ? value >= run->stop.value : value <= run->stop.value;
+}
+
+static int check_stop(const struct run *run, struct sab_error *err)
+{
+    int is_class = sab_task_shape(run->task)->loss == SAB_LOSS_CROSS_ENTROPY;
+    if (run->stop.metric[0] && strcmp(run->stop.metric, is_class ? "mse" : "accuracy") == 0)
+        return sab_fail(err, SAB_INVALID, "--stop-at %.60s: the task %s is measured by %s and loss",
+                        run->config.stop_at, run->config.task, is_class ? "accuracy" : "mse");
+    return SAB_OK;
+}
+
+/* ---- saving ---- */
+
+static int save_state(struct run *run, struct sab_error *err)
+{
+    char path[SAB_PATH_CAP];
+    sab_folder_path(run->config.out, "state.safetensors", path);
+    int status = sab_state_save(path, run->trainer, &run->state, run->best, err);
+    if (status == SAB_OK)
+        run->saved_step = run->trainer->step;
+    return status;
+}
+
+/* Writes model.safetensors with the weights in run->best. */
+static int save_best(struct run *run, struct sab_error *err)
+{
+    char path[SAB_PATH_CAP];
+    struct sab_trainer *trainer = run->trainer;
+    size_t nbytes = trainer->count * sizeof(sab_real);
+    sab_folder_path(run->config.out, "model.safetensors", path);
+    memcpy(trainer->undo, trainer->theta, nbytes);
+    memcpy(trainer->theta, run->best, nbytes);
+    int status = sab_model_save(run->model, path, err);
+    memcpy(trainer->theta, trainer->undo, nbytes);
+    return status;
+}
+
+/* ---- one update, one evaluation ---- */
+
+static void tell(const struct run *run, const struct sab_metrics *metrics, int evaluated, int is_best)
+{
+    if (!run->hooks || !run->hooks->progress)
+        return;
+    struct sab_progress progress = {
+        .step = run->trainer->step,
+        .steps = run->config.steps,
+        .metrics = *metrics,
+        .evaluated = evaluated,
+        .is_best = is_best,
+        .lr = run->rate,
+        .seconds = run->state.seconds,
+        .seconds_per_update = run->smoothed,
+    };
+    run->hooks->progress(run->hooks->user, &progress);
+}
+
+static int update(struct run *run, struct sab_error *err)
+{
+    double begin = now_s();
+    struct sab_batch batch;
+    struct sab_metrics metrics;
+    int status = sab_task_batch(run->task, SAB_TRAIN, run->trainer->step, run->config.batch, &batch, err);
+    if (status != SAB_OK)
+        return status;
+    double rate = sab_trainer_rate(run->trainer);
+    status = sab_trainer_update(run->trainer, &batch, &metrics, err);
+    if (status != SAB_OK)
+        return status;
+    double took = now_s() - begin;
+    run->rate = rate;
+    run->state.grad_norm = metrics.grad_norm;
+    run->state.seconds += took;
+    run->recent[run->updates++ % RECENT] = took;
+    run->smoothed = run->updates == 1 ? took : run->smoothed + 0.05 * (took - run->smoothed);
+    tell(run, &metrics, 0, 0);
+    return SAB_OK;
+}
+
+static int evaluate(struct run *run, struct sab_error *err)
+{
+    const struct sab_config *config = &run->config;
+    struct sab_trainer *trainer = run->trainer;
+    struct sab_run_state *state = &run->state;
+    double begin = now_s();
+    struct sab_metrics metrics;
+    struct sab_error why = {0};
+    sab_trainer_swap_average(trainer);
+    int status = sab_evaluate(run->model, run->task, config->eval_size, config->batch, config->threads, &metrics, &why);
+    int is_best = status == SAB_OK && (state->best_step < 0 || is_better(run, &metrics, &state->best));
+    if (is_best)
+        memcpy(run->best, trainer->theta, trainer->count * sizeof(sab_real));
+    sab_trainer_swap_average(trainer);
+    if (status != SAB_OK)
+        return sab_fail(err, status, "evaluation after update %lld: %.400s", (long long)trainer->step, why.message);
+
+    metrics.grad_norm = state->grad_norm;
+    state->last = metrics;
+    state->evaluated = trainer->step;
+    state->since_best = is_best ? 0 : state->since_best + 1;
+    state->seconds += now_s() - begin;
+    if (is_best) {
+        state->best = metrics;
+        state->best_step = trainer->step;
+        status = save_best(run, err);
+    }
+    if (status == SAB_OK)
+        status = sab_folder_add_metrics(config->out, trainer->step, &metrics, state->grad_norm, run->rate,
+                                        state->seconds, &state->metrics_nbytes, err);
+    if (status == SAB_OK)
+        tell(run, &metrics, 1, is_best);
+    return status;
+}
+
+/* ---- the loop ---- */
+
+/* After bad numbers: the weights are as before the failed update. Saves them, and says what can be resumed. */
+static int leave_resumable(struct run *run, const struct sab_error *why, struct sab_error *err)
+{
+    long long step = (long long)run->trainer->step;
+    if (sab_optim_is_finite(run->trainer->theta, run->trainer->count) && save_state(run, NULL) == SAB_OK)
+        return sab_fail(err, SAB_NUMERIC, "%.330s; the run is saved as it was after update %lld and can be resumed",
+                        why->message, step);
+    if (run->saved_step >= 0)
+        return sab_fail(err, SAB_NUMERIC, "%.330s; the run can be resumed from update %lld", why->message,
+                        (long long)run->saved_step);
+    return sab_fail(err, SAB_NUMERIC, "%.330s; the run could not be saved", why->message);
+}
+
+static int is_due(int64_t every, int64_t step)
+{
+    return every > 0 && step % every == 0;
+}
+
+static int loop(struct run *run, struct sab_error *err)
+{
+    const struct sab_config *config = &run->config;
+    const struct sab_trainer *trainer = run->trainer;
+    while (trainer->step < config->steps && !is_stopped_early(run)) {
+        if (run->hooks && run->hooks->stop && *run->hooks->stop) {
+            int status = run->saved_step == trainer->step ? SAB_OK : save_state(run, err);
+            return status != SAB_OK ? status
+                                    : sab_fail(err, SAB_INTERRUPTED, "interrupted after update %lld; the run in %s is "
+                                                                     "saved and can be resumed",
+                                               (long long)trainer->step, config->out);
+        }
+        int status = update(run, err);
+        if (status == SAB_OK && is_due(config->eval_every, trainer->step))
+            status = evaluate(run, err);
+        if (status == SAB_OK && is_due(config->save_every, trainer->step))
+            status = save_state(run, err);
+        if (status != SAB_OK)
+            return status;
+    }
+    int status = run->state.evaluated == trainer->step ? SAB_OK : evaluate(run, err);
+    if (status == SAB_OK && run->saved_step != trainer->step)
+        status = save_state(run, err);
+    return status;
+}
+
+/* ---- beginning and end ---- */
+
+static int resume(struct run *run, struct sab_error *err)
+{
+    const char *dir = run->config.out;
+    int status = sab_folder_resume(dir, &run->config, err);
+    /* A run that was killed before its first checkpoint begins again. */
+    if (status == SAB_OK && sab_folder_has(dir, "state.safetensors")) {
+        char path[SAB_PATH_CAP];
+        sab_folder_path(dir, "state.safetensors", path);
+        status = sab_state_load(path, run->trainer, &run->state, run->best, err);
+        run->saved_step = run->trainer->step;
+        if (run->trainer->step > 0)
+            run->rate = sab_optim_rate(&run->config, run->trainer->step - 1);
+    }
+    if (status == SAB_OK)
+        status = sab_folder_cut_metrics(dir, run->state.metrics_nbytes, err);
+    /* model.safetensors may be from an evaluation that came after the state; it will come again. */
+    if (status == SAB_OK && run->state.best_step >= 0)
+        status = save_best(run, err);
+    return status;
+}
+
+static int prepare(struct run *run, const struct sab_config *config, struct sab_error *err)
+{
+    run->config = *config;
+    run->state.evaluated = run->state.best_step = run->saved_step = -1;
+    int status = sab_config_check(config, err);
+    if (status == SAB_OK)
+        status = sab_folder_name(config, run->config.out, err);
+    if (status == SAB_OK)
+        status = sab_stop_parse(config->stop_at, &run->stop, err);
+    if (status == SAB_OK)
+        status = sab_task_create(&run->task, &run->config, err);
+    if (status == SAB_OK)
+        status = check_stop(run, err);
+    if (status == SAB_OK)
+        status = sab_model_create(&run->model, &run->config, sab_task_shape(run->task), err);
+    if (status == SAB_OK)
+        status = sab_trainer_create(&run->trainer, run->model, &run->config, err);
+    if (status != SAB_OK)
+        return status;
+    run->best = sab_alloc(run->trainer->count, sizeof(sab_real));
+    return run->best ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for %zu weights", run->trainer->count);
+}
+
+static int compare_reals(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void fill_result(struct run *run, struct sab_run_result *result)
+{
+    size_t n = run->updates < RECENT ? (size_t)run->updates : RECENT;
+    qsort(run->recent, n, sizeof *run->recent, compare_reals);
+    *result = (struct sab_run_result){
+        .steps = run->trainer->step,
+        .seconds = run->state.seconds,
+        .seconds_per_update = n ? run->recent[n / 2] : 0,
+        .last = run->state.last,
+        .best = run->state.best,
+        .best_step = run->state.best_step,
+        .stopped_early = run->trainer->step < run->config.steps && is_stopped_early(run),
+    };
+    sab_model_digest(run->model, result->weights_digest);
+    memcpy(result->out, run->config.out, sizeof result->out);
+}
+
+int sab_run_train(const struct sab_config *config, int is_resumed, const struct sab_run_hooks *hooks,
+                  struct sab_run_result *result, struct sab_error *err)
+{
+    struct run *run = sab_alloc(1, sizeof *run);
+    if (!run)
+        return sab_fail(err, SAB_NOMEM, "no memory for a run");
+    run->hooks = hooks;
+    int status = prepare(run, config, err);
+    if (status == SAB_OK)
+        status = is_resumed ? resume(run, err) : sab_folder_begin(run->config.out, &run->config, err);
+    if (status == SAB_OK) {
+        struct sab_error why = {0};
+        status = loop(run, &why);
+        if (status == SAB_NUMERIC)
+            leave_resumable(run, &why, err);
+        else if (status != SAB_OK)
+            sab_fail(err, status, "%s", why.message);
+        if (result)
+            fill_result(run, result);
+    }
+    sab_trainer_free(run->trainer);
+    sab_model_free(run->model);
+    sab_task_free(run->task);
+    sab_free(run->best);
+    sab_free(run);
+    return status;
+}

@@ -1,0 +1,154 @@
+/* One update: gradient, guard, clip, optimiser, average. See sab_trainer_* in sab.h. Must not know tasks or files. */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "model/model.h"
+#include "optim/optim.h"
+
+int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const struct sab_config *config,
+                       struct sab_error *err)
+{
+    int status = sab_config_check(config, err);
+    if (status != SAB_OK)
+        return status;
+    struct sab_trainer *trainer = sab_alloc(1, sizeof *trainer);
+    if (!trainer)
+        return sab_fail(err, SAB_NOMEM, "no memory for a trainer");
+    struct sab_flat flat = sab_model_flat(model);
+    trainer->config = *config;
+    trainer->model = model;
+    trainer->count = flat.count;
+    trainer->theta = flat.theta;
+    trainer->grad = flat.grad;
+    int has_v = config->optimizer != SAB_OPTIMIZER_SGD, has_average = config->average > 0;
+    trainer->m = sab_alloc(flat.count, sizeof(sab_real));
+    trainer->v = has_v ? sab_alloc(flat.count, sizeof(sab_real)) : NULL;
+    trainer->average = has_average ? sab_alloc(flat.count, sizeof(sab_real)) : NULL;
+    trainer->undo = sab_alloc(flat.count, 3 * sizeof(sab_real));
+    if (!trainer->m || (has_v && !trainer->v) || (has_average && !trainer->average) || !trainer->undo) {
+        sab_trainer_free(trainer);
+        return sab_fail(err, SAB_NOMEM, "no memory for the optimiser of %zu weights", flat.count);
+    }
+    *out = trainer;
+    return SAB_OK;
+}
+
+void sab_trainer_free(struct sab_trainer *trainer)
+{
+    if (!trainer)
+        return;
+    sab_free(trainer->m);
+    sab_free(trainer->v);
+    sab_free(trainer->average);
+    sab_free(trainer->undo);
+    sab_free(trainer);
+}
+
+int64_t sab_trainer_step(const struct sab_trainer *trainer)
+{
+    return trainer->step;
+}
+
+double sab_trainer_rate(const struct sab_trainer *trainer)
+{
+    return sab_optim_rate(&trainer->config, trainer->step);
+}
+
+/* The tensor whose gradient is largest, as a user needs to know it. */
+static int fail_explosion(const struct sab_trainer *trainer, double norm, struct sab_error *err)
+{
+    const char *worst = "";
+    double most = -1;
+    for (int i = 0; i < sab_model_tensor_count(trainer->model); i++) {
+        struct sab_tensor tensor = sab_model_tensor(trainer->model, i);
+        double part = sab_optim_norm(tensor.grad, tensor.count);
+        if (!(part <= most)) {
+            most = part;
+            worst = tensor.name;
+        }
+    }
+    const char *layer = strstr(worst, "_l");
+    return sab_fail(err, SAB_NUMERIC,
+                    "update %lld: the gradient norm %.4g is above --explode %.4g; its largest part, %.4g, is in the "
+                    "tensor %s of %s%s",
+                    (long long)trainer->step + 1, norm, trainer->config.explode, most, worst,
+                    layer ? "layer " : "the readout", layer ? layer + 2 : "");
+}
+
+static void remember(struct sab_trainer *trainer)
+{
+    size_t nbytes = trainer->count * sizeof(sab_real);
+    memcpy(trainer->undo, trainer->theta, nbytes);
+    memcpy(trainer->undo + trainer->count, trainer->m, nbytes);
+    if (trainer->v)
+        memcpy(trainer->undo + 2 * trainer->count, trainer->v, nbytes);
+}
+
+static void restore(struct sab_trainer *trainer)
+{
+    size_t nbytes = trainer->count * sizeof(sab_real);
+    memcpy(trainer->theta, trainer->undo, nbytes);
+    memcpy(trainer->m, trainer->undo + trainer->count, nbytes);
+    if (trainer->v)
+        memcpy(trainer->v, trainer->undo + 2 * trainer->count, nbytes);
+}
+
+/* Weights and moments after an update: a rate or decay too large can carry them out of the numbers' range. */
+static int check_result(const struct sab_trainer *trainer, struct sab_error *err)
+{
+    for (int i = 0; i < sab_model_tensor_count(trainer->model); i++) {
+        struct sab_tensor tensor = sab_model_tensor(trainer->model, i);
+        size_t at = (size_t)(tensor.data - trainer->theta);
+        if (sab_optim_is_finite(tensor.data, tensor.count) && sab_optim_is_finite(trainer->m + at, tensor.count) &&
+            (!trainer->v || sab_optim_is_finite(trainer->v + at, tensor.count)))
+            continue;
+        return sab_fail(err, SAB_NUMERIC, "update %lld: the optimiser made a value of the tensor %s not finite; lower "
+                                          "--lr %.4g or --clip %.4g",
+                        (long long)trainer->step + 1, tensor.name, trainer->config.lr, trainer->config.clip);
+    }
+    return SAB_OK;
+}
+
+int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batch, struct sab_metrics *metrics,
+                       struct sab_error *err)
+{
+    const struct sab_config *config = &trainer->config;
+    struct sab_metrics measured;
+    struct sab_error why;
+    int status = sab_model_gradient(trainer->model, batch, config->threads, &measured, NULL, &why);
+    if (status != SAB_OK)
+        return sab_fail(err, status, "update %lld: %.450s", (long long)trainer->step + 1, why.message);
+    measured.grad_norm = sab_optim_norm(trainer->grad, trainer->count);
+    if (!(measured.grad_norm <= config->explode))
+        return fail_explosion(trainer, measured.grad_norm, err);
+
+    remember(trainer);
+    sab_optim_update(config, sab_trainer_rate(trainer), sab_optim_clip(measured.grad_norm, config->clip),
+                     trainer->step + 1, trainer->count, trainer->theta, trainer->m, trainer->v, trainer->grad);
+    status = check_result(trainer, err);
+    if (status != SAB_OK) {
+        restore(trainer);
+        return status;
+    }
+    trainer->step++;
+    if (trainer->average)
+        sab_optim_average(config->average, trainer->step, trainer->count, trainer->average, trainer->theta);
+    if (metrics)
+        *metrics = measured;
+    return SAB_OK;
+}
+
+void sab_trainer_swap_average(struct sab_trainer *trainer)
+{
+    if (!trainer->average || trainer->step == 0)
+        return;
+    for (size_t i = 0; i < trainer->count; i++) {
+        sab_real weight = trainer->theta[i];
+        trainer->theta[i] = trainer->average[i];
+        trainer->average[i] = weight;
+    }
+}

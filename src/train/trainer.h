@@ -1,0 +1,26 @@
+/* The inside of a trainer, for those who save and restore it (checkpoint.c) or look through its average (run.c). */
+#ifndef SAB_TRAIN_TRAINER_H
+#define SAB_TRAIN_TRAINER_H
+
+#include "sab.h"
+
+/* Arrays lie parallel to the model's flat weights: [count], the gaps between tensors 0. */
+struct sab_trainer {
+    struct sab_config config;
+    struct sab_model *model; /* borrowed */
+    int64_t step;            /* updates done */
+    size_t count;
+    sab_real *theta, *grad;  /* the model's */
+    sab_real *m, *v;         /* moments; v is NULL for sgd */
+    sab_real *average;       /* NULL where config.average is 0 */
+    sab_real *undo;          /* theta, m and v as they were before the update under way */
+};
+
+/* The rate of the update that comes next. */
+double sab_trainer_rate(const struct sab_trainer *trainer);
+
+/* Exchanges the weights with their average, and back when called again; nothing happens where no average is kept or no
+ * update is done. */
+void sab_trainer_swap_average(struct sab_trainer *trainer);
+
+#endif

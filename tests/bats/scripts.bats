@@ -1,0 +1,97 @@
+# The checks of the build must be able to fail: each is given something wrong and has to name it.
+
+setup() {
+    root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    cd "$BATS_TEST_TMPDIR"
+}
+
+# layers LAYER LINE...: what check-layers says of a file in that layer with those lines
+layers() {
+    mkdir -p "src/$1"
+    printf '%s\n' "${@:2}" >"src/$1/file.c"
+    run "$root/scripts/check-layers" "$PWD/src"
+}
+
+@test "check-layers passes an include along the arrows" {
+    layers model '#include "base/error.h"' '#include "remind/remind.h"' '#include "sab.h"' '#include <stdio.h>'
+    [ "$status" -eq 0 ]
+}
+
+@test "check-layers finds an include against the arrows" {
+    layers base '#include "sab.h"' '#include "io/file.h"'
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"src/base/file.c:2: base must not know io"* ]]
+}
+
+@test "check-layers finds neighbours that know each other" {
+    layers cells '#include "remind/remind.h"'
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"cells must not know remind"* ]]
+}
+
+@test "check-layers finds a folder in no layer, and an include without a folder" {
+    layers misc '#include "error.h"'
+    [ "$status" -eq 1 ]
+    [[ "$output" == *'folder "misc" is in no layer'* ]]
+    [[ "$output" == *'"folder/file.h", not "error.h"'* ]]
+}
+
+@test "check-layers keeps MPI in comm" {
+    layers train '#include <mpi.h>'
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"only comm may know MPI"* ]]
+}
+
+@test "check-symbols finds foreign names, printing, global state and missing functions" {
+    cat >bad.c <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+int sab_counter;
+static int calls = 1;
+void other_name(void) { printf("%d %s", calls++, getenv("HOME")); }
+void sab_extra(void) { sab_counter++; }
+END
+    mkdir build
+    cc -fPIC -c bad.c
+    ar rc build/libsab.a bad.o
+    cc -shared bad.o -o build/libsab.so
+    run "$root/scripts/check-symbols" "$PWD/build"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"do not start with sab_:"*"other_name"*"does not declare:"*"sab_extra"* ]]
+    [[ "$output" == *"lacks:"*"sab_config_init"* ]]
+    [[ "$output" == *"must not call:"*"getenv"*"printf"* ]]
+    [[ "$output" == *"global state):"*"calls in .data"*"sab_counter in .bss"* ]]
+}
+
+@test "check-bits finds programs that disagree" {
+    for i in 1 2; do
+        printf '#!/bin/sh\necho "{\\"weights_digest\\": \\"%032d\\"}"\n' $i >program$i
+        chmod +x program$i
+    done
+    run "$root/scripts/check-bits" ./program1 ./program1
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"10 trainings, one digest"* ]]
+    run "$root/scripts/check-bits" ./program1 ./program2
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"program2 on 1 threads"* ]]
+}
+
+# ./run where packages are missing: dpkg-query finds none, id says who asks.
+@test "./run as a plain user prints the one command and stops" {
+    mkdir bin
+    printf '#!/bin/sh\nexit 1\n' >bin/dpkg-query
+    printf '#!/bin/sh\necho 1000\n' >bin/id
+    printf '#!/bin/sh\necho "apt-get was called"\n' >bin/apt-get
+    chmod +x bin/*
+    cp "$root/run" .
+    PATH=$PWD/bin:$PATH run ./run build
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"sudo apt-get install --no-install-recommends gcc libc6-dev cmake"* ]]
+    [[ "$output" != *"apt-get was called"* ]]
+}
+
+@test "./run names an unknown word" {
+    run "$root/run" biuld
+    [ "$status" -eq 2 ]
+    [[ "$output" == *'no "biuld"'* ]]
+}

@@ -1,0 +1,154 @@
+/* Configurations and shapes as JSON: exact round trips, and each malformed text its own error. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/config.h"
+#include "train/config_json.h"
+
+static void test_round_trip(void **unused)
+{
+    (void)unused;
+    struct sab_config config, back;
+    struct sab_error err = {0};
+    sab_config_init(&config);
+    config.lr = 0.1 + 0.2;
+    config.explode = 1.2345678901234567e299;
+    config.eps = 1e-30;
+    config.seed = 9007199254740991u;
+    config.steps = 9007199254740991;
+    config.cell = SAB_CELL_RNN;
+    config.mental_updates = 0;
+    assert_int_equal(sab_config_set(&config, "out", "a \"quoted\" \\ path\n\twith \xc3\xa9 and \x01", &err), SAB_OK);
+    char *json = sab_config_to_json(&config, &err);
+    assert_non_null(json);
+    assert_non_null(strstr(json, "\"version\": \"" SAB_VERSION "\""));
+    assert_non_null(strstr(json, "\"k_top\": 5,"));
+    assert_non_null(strstr(json, "\"cell\": \"rnn\""));
+    assert_non_null(strstr(json, "\"mental_updates\": false"));
+    assert_non_null(strstr(json, "\"lr\": 0.30000000000000004"));
+    sab_config_init(&back);
+    assert_int_equal(sab_config_from_json(&back, json, strlen(json), &err), SAB_OK);
+    assert_memory_equal(&config, &back, sizeof config);
+
+    /* No beginning of the text is a configuration. */
+    for (size_t n = 0; n + 2 < strlen(json); n++) {
+        struct sab_config before;
+        sab_config_init(&back);
+        before = back;
+        if (sab_config_from_json(&back, json, n, &err) == SAB_OK)
+            fail_msg("the first %zu bytes were accepted", n);
+        assert_memory_equal(&before, &back, sizeof back);
+    }
+    sab_free(json);
+}
+
+static void test_illegal_config_is_not_written(void **unused)
+{
+    (void)unused;
+    struct sab_config config;
+    struct sab_error err = {0};
+    sab_config_init(&config);
+    config.hidden = -1;
+    assert_null(sab_config_to_json(&config, &err));
+    assert_int_equal(err.status, SAB_INVALID);
+}
+
+static void expect_refused(const char *json, const char *message)
+{
+    struct sab_config config, before;
+    struct sab_error err = {0};
+    sab_config_init(&config);
+    before = config;
+    assert_int_equal(sab_config_from_json(&config, json, strlen(json), &err), SAB_FORMAT);
+    if (!strstr(err.message, message))
+        fail_msg("%s: expected \"%s\" in \"%s\"", json, message, err.message);
+    assert_memory_equal(&config, &before, sizeof config);
+}
+
+static void test_malformed(void **unused)
+{
+    (void)unused;
+    expect_refused("", "not legal JSON");
+    expect_refused("[]", "must be a JSON object");
+    expect_refused("{\"hidden\":1} x", "not legal JSON");
+    expect_refused("{\"hiden\":1}", "unknown key \"hiden\"; did you mean \"hidden\"?");
+    expect_refused("{\"k-top\":1}", "unknown key \"k-top\"; did you mean \"k_top\"?");
+    expect_refused("{\"zzzzzzzz\":1}", "unknown key \"zzzzzzzz\"");
+    expect_refused("{\"hidden\":1,\"hidden\":2}", "duplicate object key near '\"hidden\"'");
+    expect_refused("{\"hidden\":\"1\"}", "key \"hidden\" must be a whole number");
+    expect_refused("{\"hidden\":1.5}", "key \"hidden\" must be a whole number");
+    expect_refused("{\"hidden\":true}", "key \"hidden\" must be a whole number");
+    expect_refused("{\"hidden\":null}", "key \"hidden\" must be a whole number");
+    expect_refused("{\"hidden\":0}", "--hidden: \"0\" is not a whole number in 1..16384");
+    expect_refused("{\"hidden\":4294967297}", "is not a whole number in 1..16384");
+    expect_refused("{\"seed\":99999999999999999999}", "too big integer");
+    expect_refused("{\"lr\":\"0.1\"}", "key \"lr\" must be a number");
+    expect_refused("{\"lr\":1e999}", "not legal JSON");
+    expect_refused("{\"lr\":NaN}", "not legal JSON");
+    expect_refused("{\"recompute\":1}", "key \"recompute\" must be true or false");
+    expect_refused("{\"recompute\":\"on\"}", "key \"recompute\" must be true or false");
+    expect_refused("{\"cell\":0}", "key \"cell\" must be text");
+    expect_refused("{\"cell\":\"LSTM\"}", "is not one of lstm, gru, rnn");
+    expect_refused("{\"out\":\"\\u0000\"}", "not legal JSON");
+    expect_refused("{\"out\":\"\xff\"}", "not legal JSON");
+    expect_refused("{\"version\":1}", "key \"version\" must be text");
+    expect_refused("{\"hidden\":7,\"layers\":0}", "\"layers\""); /* and hidden stays as it was */
+}
+
+static void test_partial_object_keeps_the_rest(void **unused)
+{
+    (void)unused;
+    struct sab_config config, expected;
+    struct sab_error err = {0};
+    sab_config_init(&config);
+    config.hidden = 77;
+    expected = config;
+    expected.lr = 1;
+    expected.recompute = 1;
+    const char *json = "{\"lr\":1,\"recompute\":true}";
+    assert_int_equal(sab_config_from_json(&config, json, strlen(json), &err), SAB_OK);
+    assert_memory_equal(&config, &expected, sizeof config);
+}
+
+static void test_shape(void **unused)
+{
+    (void)unused;
+    static const struct sab_shape shapes[] = {{SAB_INPUT_IDS, 10, SAB_LOSS_CROSS_ENTROPY, 9},
+                                              {SAB_INPUT_VALUES, 2, SAB_LOSS_MSE, 1}};
+    struct sab_error err = {0};
+    for (int i = 0; i < 2; i++) {
+        struct sab_shape back = {0};
+        char *json = sab_shape_to_json(&shapes[i], &err);
+        assert_non_null(json);
+        assert_int_equal(sab_shape_from_json(&back, json, strlen(json), &err), SAB_OK);
+        assert_memory_equal(&shapes[i], &back, sizeof back);
+        sab_free(json);
+    }
+    static const char *const bad[] = {
+        "", "{}", "{\"input\":\"ids\",\"I\":10,\"loss\":\"mse\"}", "{\"input\":\"ids\",\"I\":0,\"loss\":\"mse\",\"O\":1}",
+        "{\"input\":\"ids\",\"I\":\"3\",\"loss\":\"mse\",\"O\":1}", "{\"input\":\"id\",\"I\":3,\"loss\":\"mse\",\"O\":1}",
+        "{\"input\":\"ids\",\"I\":3,\"loss\":0,\"O\":1}", "{\"input\":\"ids\",\"I\":3,\"loss\":\"mse\",\"O\":1,\"x\":1}",
+        "{\"input\":\"ids\",\"I\":99999999999,\"loss\":\"mse\",\"O\":1}"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct sab_shape shape = {7, 7, 7, 7};
+        assert_int_equal(sab_shape_from_json(&shape, bad[i], strlen(bad[i]), &err), SAB_FORMAT);
+        assert_int_equal(shape.I, 7);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_illegal_config_is_not_written),
+        cmocka_unit_test(test_malformed),  cmocka_unit_test(test_partial_object_keeps_the_rest),
+        cmocka_unit_test(test_shape),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

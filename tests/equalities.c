@@ -1,0 +1,196 @@
+/* The equalities that every build must keep (DESIGN 2), all to the bit, over many random configurations and for every
+ * instruction set that this machine has. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "kernels/kernels.h"
+#include "problem.h"
+
+enum { CASES = 60 };
+
+/* A random configuration of everything that changes the computation. */
+static struct sab_shape random_case(struct sab_config *c, uint64_t *state)
+{
+    problem_config(c);
+    c->cell = problem_int(state, 0, 2);
+    c->hidden = problem_int(state, 1, 40);
+    c->layers = problem_int(state, 1, 3);
+    c->attention_width = problem_int(state, 0, 1) ? problem_int(state, 1, 20) : 0;
+    c->score = problem_int(state, 0, 2);
+    c->sparsifier = problem_int(state, 0, 1);
+    c->read_floor = problem_int(state, 0, 1);
+    c->read_gain = problem_int(state, 0, 1) ? 1 : 0.5;
+    c->write = problem_int(state, 0, 1);
+    c->k_top = problem_int(state, 1, 6);
+    c->k_att = problem_int(state, 1, 4);
+    c->k_trunc = problem_int(state, 1, 12);
+    c->mental_updates = problem_int(state, 0, 3) > 0;
+    c->forward = problem_int(state, 0, 3) ? SAB_SPARSE : SAB_DENSE;
+    c->backward = c->forward == SAB_DENSE ? problem_int(state, 0, 1) : SAB_SPARSE;
+    return (struct sab_shape){problem_int(state, 0, 1), problem_int(state, 1, 9), problem_int(state, 0, 1),
+                              problem_int(state, 1, 7)};
+}
+
+/* Runs `check` on CASES random problems with every table of kernels. */
+static void for_each_case(void (*check)(struct sab_config *config, struct sab_shape shape, int T, int B, uint64_t seed))
+{
+    for (int k = 0; sab_kernels_at(k); k++) {
+        setenv("SAB_CPU", sab_kernels_at(k)->name, 1);
+        for (uint64_t seed = 1; seed <= CASES; seed++) {
+            uint64_t state = seed;
+            struct sab_config config;
+            struct sab_shape shape = random_case(&config, &state);
+            int T = problem_int(&state, 1, 40), B = problem_int(&state, 1, 19);
+            check(&config, shape, T, B, seed);
+        }
+    }
+    unsetenv("SAB_CPU");
+}
+
+static uint64_t digest_of(const struct sab_config *config, struct sab_shape shape, int T, int B, uint64_t seed, int threads)
+{
+    struct problem p;
+    problem_make(&p, config, shape, T, B, seed);
+    uint64_t digest = problem_gradient_digest(&p, threads);
+    problem_free(&p);
+    return digest;
+}
+
+static void same(const struct sab_config *a, const struct sab_config *b, struct sab_shape shape, int T, int B,
+                 uint64_t seed)
+{
+    uint64_t x = digest_of(a, shape, T, B, seed, 1), y = digest_of(b, shape, T, B, seed, 1);
+    if (x != y)
+        fail_msg("seed %llu: digests %016llx and %016llx", (unsigned long long)seed, (unsigned long long)x,
+                 (unsigned long long)y);
+}
+
+static void no_memory_is_tbptt(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct sab_config other = *c;
+    c->k_top = 0;
+    other.credit = SAB_CREDIT_TBPTT;
+    same(c, &other, shape, T, B, seed);
+}
+
+static void one_window_is_bptt(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct sab_config other = *c;
+    c->k_trunc = T;
+    other.k_trunc = T + 7;
+    same(c, &other, shape, T, B, seed);
+    c->k_top = 0;
+    other.credit = SAB_CREDIT_BPTT;
+    same(c, &other, shape, T, B, seed);
+}
+
+static void all_recalled_is_dense(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct sab_config other = *c;
+    c->k_top = T;
+    c->forward = c->backward = SAB_SPARSE;
+    other.forward = other.backward = SAB_DENSE;
+    c->sparsifier = other.sparsifier = SAB_SPARSIFIER_SOFTMAX;
+    same(c, &other, shape, T, B, seed);
+    c->k_trunc = T;
+    other.credit = SAB_CREDIT_ATTENTION;
+    same(c, &other, shape, T, B, seed);
+}
+
+static void stored_is_recomputed(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct sab_config other = *c;
+    other.recompute = !c->recompute;
+    same(c, &other, shape, T, B, seed);
+}
+
+static void any_number_of_threads(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    uint64_t one = digest_of(c, shape, T, B + 20, seed, 1);
+    for (int threads = 2; threads <= 8; threads += threads < 4 ? 1 : 4)
+        assert_true(one == digest_of(c, shape, T, B + 20, seed, threads));
+}
+
+static sab_real *outputs_of(struct problem *p, const struct sab_batch *batch)
+{
+    struct sab_error err;
+    sab_real *y = calloc((size_t)batch->T * batch->B * p->shape.O, sizeof *y);
+    if (sab_model_evaluate(p->model, batch, 1, y, NULL, NULL, &err))
+        fail_msg("%s", err.message);
+    return y;
+}
+
+static void alone_is_in_a_batch(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct problem p;
+    problem_make(&p, c, shape, T, B, seed);
+    sab_real *all = outputs_of(&p, &p.batch);
+    int b = B / 2, O = shape.O, I = shape.I;
+    int32_t *ids = calloc((size_t)T, sizeof *ids);
+    sab_real *values = calloc((size_t)T * I, sizeof *values);
+    for (int t = 0; t < T; t++) {
+        ids[t] = p.ids[t * B + b];
+        memcpy(values + t * I, p.values + (t * B + b) * I, (size_t)I * sizeof *values);
+    }
+    struct sab_batch alone = {.T = T, .B = 1, .ids = p.batch.ids ? ids : NULL, .values = p.batch.values ? values : NULL};
+    sab_real *one = outputs_of(&p, &alone);
+    for (int t = 0; t < T; t++)
+        assert_memory_equal(all + (t * B + b) * O, one + t * O, (size_t)O * sizeof *one);
+    free(all), free(one), free(ids), free(values);
+    problem_free(&p);
+}
+
+/* Step by step, going on from a clone half-way. */
+static void steps_are_the_sequence(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct problem p;
+    struct sab_error err;
+    struct sab_stream *stream, *clone;
+    T += 60; /* memories outgrow their first room */
+    c->k_att = 1;
+    problem_make(&p, c, shape, T, B, seed);
+    sab_real *whole = outputs_of(&p, &p.batch), *y = calloc((size_t)B * shape.O, sizeof *y);
+    assert_int_equal(sab_stream_create(&stream, p.model, B, &err), SAB_OK);
+    for (int t = 0; t < T; t++) {
+        if (t == T / 2) {
+            assert_int_equal(sab_stream_clone(&clone, stream, &err), SAB_OK);
+            sab_stream_free(stream);
+            stream = clone;
+        }
+        assert_int_equal(sab_stream_step(stream, p.batch.ids ? p.ids + t * B : NULL,
+                                         p.batch.values ? p.values + t * B * shape.I : NULL, y, &err), SAB_OK);
+        assert_memory_equal(y, whole + t * B * shape.O, (size_t)B * shape.O * sizeof *y);
+    }
+    sab_stream_free(stream);
+    free(whole), free(y);
+    problem_free(&p);
+}
+
+#define EQUALITY(name)                \
+    static void test_##name(void **s) \
+    {                                 \
+        (void)s;                      \
+        for_each_case(name);          \
+    }
+EQUALITY(no_memory_is_tbptt)
+EQUALITY(one_window_is_bptt)
+EQUALITY(all_recalled_is_dense)
+EQUALITY(stored_is_recomputed)
+EQUALITY(any_number_of_threads)
+EQUALITY(alone_is_in_a_batch)
+EQUALITY(steps_are_the_sequence)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_memory_is_tbptt),      cmocka_unit_test(test_one_window_is_bptt),
+        cmocka_unit_test(test_all_recalled_is_dense),   cmocka_unit_test(test_stored_is_recomputed),
+        cmocka_unit_test(test_any_number_of_threads),   cmocka_unit_test(test_alone_is_in_a_batch),
+        cmocka_unit_test(test_steps_are_the_sequence),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,103 @@
+/* Every gradient against central differences of the loss, in directions drawn at random, where nothing is cut: one
+ * window, and forward and backward equally dense. Truncated gradients are the oracle's to judge.
+ *
+ * ctest: only double
+ *
+ * Step 1e-6: the error of a central difference is then about 1e-10 from rounding and 1e-12 from curvature, relative to
+ * values near 1, so 1e-5 of the slope and 1e-8 absolute leave a wide margin, and no wrong term hides below it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <math.h>
+#include <cmocka.h>
+
+#include "problem.h"
+
+static double loss_of(struct problem *p)
+{
+    struct sab_error err;
+    struct sab_metrics metrics;
+    if (sab_model_evaluate(p->model, &p->batch, 1, NULL, &metrics, NULL, &err))
+        fail_msg("%s", err.message);
+    return metrics.loss;
+}
+
+static double quotient(struct problem *p, struct sab_tensor t, const double *direction, double step)
+{
+    for (size_t j = 0; j < t.count; j++)
+        t.data[j] += (sab_real)(step * direction[j]);
+    double up = loss_of(p);
+    for (size_t j = 0; j < t.count; j++)
+        t.data[j] -= (sab_real)(2 * step * direction[j]);
+    double down = loss_of(p);
+    for (size_t j = 0; j < t.count; j++)
+        t.data[j] += (sab_real)(step * direction[j]);
+    return (up - down) / (2 * step);
+}
+
+/* Returns 1 if the check says nothing: quotients of two steps disagree, so a selection changes or nearly ties here. */
+static int check_tensor(struct problem *p, int i, uint64_t seed, uint64_t *state)
+{
+    struct sab_tensor t = sab_model_tensor(p->model, i);
+    double *direction = calloc(t.count, sizeof *direction), slope = 0;
+    for (size_t j = 0; j < t.count; j++) {
+        direction[j] = 2 * problem_uniform(state) - 1;
+        slope += direction[j] * (double)t.grad[j];
+    }
+    double coarse = quotient(p, t, direction, 2e-6), fine = quotient(p, t, direction, 1e-6);
+    double tolerance = 1e-5 * fabs(fine) + 1e-8;
+    free(direction);
+    if (fabs(coarse - fine) > tolerance)
+        return 1;
+    if (fabs(fine - slope) > tolerance)
+        fail_msg("seed %llu, %s: gradient %.12g, difference quotient %.12g", (unsigned long long)seed, t.name, slope,
+                 fine);
+    return 0;
+}
+
+static void test_gradients(void **unused)
+{
+    (void)unused;
+    int checks = 0, silent = 0;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        uint64_t state = seed;
+        struct sab_config c;
+        struct problem p;
+        struct sab_error err;
+        int T = problem_int(&state, 1, 20), B = problem_int(&state, 1, 10);
+        problem_config(&c);
+        c.hidden = problem_int(&state, 1, 20);
+        c.layers = problem_int(&state, 1, 3);
+        c.cell = problem_int(&state, 0, 2);
+        c.score = problem_int(&state, 0, 2);
+        c.sparsifier = problem_int(&state, 0, 1);
+        c.read_floor = problem_int(&state, 0, 1);
+        /* a GRU passes h on, so that reads with a gain near 1 double it again and again, out of the scores' domain */
+        c.read_gain = c.cell == SAB_CELL_GRU ? 0.1 : problem_int(&state, 0, 1) ? 1 : 0.5;
+        c.write = problem_int(&state, 0, 1);
+        c.credit = problem_int(&state, 0, 3);
+        c.k_top = problem_int(&state, 0, 6);
+        c.k_att = problem_int(&state, 1, 3);
+        c.k_trunc = T;
+        c.forward = c.backward = problem_int(&state, 0, 1);
+        c.recompute = problem_int(&state, 0, 1);
+        struct sab_shape shape = {problem_int(&state, 0, 1), problem_int(&state, 1, 7), problem_int(&state, 0, 1),
+                                  problem_int(&state, 1, 5)};
+        problem_make(&p, &c, shape, T, B, seed);
+        if (sab_model_gradient(p.model, &p.batch, 1, NULL, NULL, &err))
+            fail_msg("%s", err.message);
+        for (int i = 0; i < sab_model_tensor_count(p.model); i++, checks++)
+            silent += check_tensor(&p, i, seed, &state);
+        problem_free(&p);
+    }
+    print_message("%d directions, %d of them at a switch\n", checks, silent);
+    assert_true(silent * 50 < checks);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gradients)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

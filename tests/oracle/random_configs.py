@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""Compares the program's loss, outputs and every gradient with the oracle on random configurations.
+
+    random_configs.py PROGRAM [--count 500] [--seed 1] [--workers 2] [--only INDEX] [--keep DIR]
+
+Each configuration is drawn from (seed, index), so `--seed S --only I` repeats one. The program is run as
+`PROGRAM check-grad --export FILE ...`; the file says what the numbers are (float or double) and with that the
+tolerance. Every fourth configuration is also run with the other --recompute, which must give the same bits.
+
+A configuration is counted as skipped, never as passed, when
+  switch     two neighbouring scores on which the selection depends, or sum r and the floor, are within 1e-6;
+  rounding   it is over the tolerance, but so would be anybody: moving each weight and score by one unit roundoff
+             moves the answers by more than an eighth of the tolerance, and the error is at most 32 times that; or the
+             scores move by more than a thirty-second of 1, or of the distance to a switch, so rounding alone may turn
+             any softmax round, or cross the switch.
+More than a tenth skipped for rounding is a failure. Exit status: 0 all passed, 1 not, 77 PyTorch is missing.
+"""
+
+import argparse
+import collections
+import math
+import multiprocessing
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+    import torch
+except ImportError as missing:
+    print(f"skipped: {missing}", file=sys.stderr)
+    sys.exit(77)
+
+import sab_oracle
+
+SWITCH = 1e-6
+CATEGORIES = ("cell", "layers", "score", "sparsifier", "read_floor", "write", "mental_updates", "density", "credit",
+              "recompute", "input", "loss")
+
+
+def draw(seed, index):
+    """Options of check-grad by name, for configuration `index`."""
+    rng = np.random.default_rng([seed, index])
+
+    def pick(*values):
+        return values[rng.integers(len(values))]
+
+    def between(low, high):
+        return int(rng.integers(low, high + 1))
+
+    T = between(1, pick(4, 16, 64, 64))
+    loss = pick("cross_entropy", "mse")
+    forward, backward = pick(("sparse", "sparse"), ("sparse", "sparse"), ("dense", "sparse"), ("dense", "dense"))
+    credit = pick("sab", "sab", "sab", "sab", "sab", "sab", "sab", "tbptt", "bptt", "attention")
+    k_top = between(1, pick(min(T, 5), T))
+    if credit == "sab" and rng.random() < 0.03:
+        k_top = 0
+    return {
+        "T": T, "batch": between(1, 9), "hidden": between(1, 33), "layers": between(1, 3), "I": between(1, 12),
+        "O": between(2 if loss == "cross_entropy" else 1, 9), "attention-width": pick(0, between(1, 33)),
+        "input": pick("ids", "values"), "loss": loss, "ragged": pick("on", "off"), "mask": pick("on", "off"),
+        "cell": pick("lstm", "gru", "rnn"), "score": pick("mlp", "dot", "release2019"),
+        "sparsifier": pick("relu", "softmax"), "read-floor": pick(0, 0.5, 1), "read-gain": pick(1, 0.5, 0.1),
+        "write": pick("state", "provisional"), "credit": credit, "k-top": k_top,
+        "k-att": pick(1, between(1, 8)), "k-trunc": pick(between(1, min(T, 8)), between(1, T), T),
+        "mental-updates": pick("on", "off"), "forward": forward, "backward": backward,
+        "recompute": pick("on", "off"), "param-scale": pick(0.7, 1, 1.4, 2), "seed": between(0, 10 ** 6)}
+
+
+def command_line(program, options, path):
+    return [program, "check-grad", "--export", path] + [f"--{name}={value}" for name, value in options.items()]
+
+
+def categories(options):
+    """The rows of the table that a configuration belongs to."""
+    known = {name.replace("-", "_"): value for name, value in options.items()}
+    known["density"] = f"{known['forward']}/{known['backward']}"
+    return [f"{name} {known[name]}" for name in CATEGORIES]
+
+
+def agree(options, config, shape):
+    """The first option whose value did not arrive in the exported configuration, or None."""
+    arrived = {**config, "input": shape["input"], "I": shape["I"], "loss": shape["loss"], "O": shape["O"]}
+    for name, value in options.items():
+        got = arrived.get(name.replace("-", "_"), value)
+        if name in ("T", "batch", "seed", "ragged", "mask", "param-scale"):
+            continue
+        wanted = value == "on" if value in ("on", "off") else value
+        if got != wanted:
+            return f"--{name} {value} arrived as {got}"
+    return None
+
+
+def recompute_differs(program, options, path, answers):
+    """Runs with the other --recompute: a sentence when any bit of the answers differs, else None."""
+    other = dict(options, recompute="off" if options["recompute"] == "on" else "on")
+    done = subprocess.run(command_line(program, other, path), capture_output=True, text=True, timeout=300)
+    if done.returncode != 0:
+        return f"with --recompute={other['recompute']}: exit {done.returncode}: {done.stderr.strip()[-300:]}"
+    _, again = sab_oracle.problem_load(path)
+    if again["loss"] != answers["loss"] or not np.array_equal(again["outputs"], answers["outputs"]):
+        return "loss or outputs depend on --recompute"
+    for name, gradient in answers["grad"].items():
+        if not np.array_equal(gradient, again["grad"][name]):
+            return f"the gradient of {name} depends on --recompute"
+    return None
+
+
+def judge(problem, answers):
+    """(verdict, worst tensor, errors, note) of one exported problem; verdict is passed, switch, rounding or failed."""
+    dtype = next(iter(problem.parameters.values())).dtype
+    tolerance = sab_oracle.TOLERANCE[dtype]
+    truth = problem.solve()
+    near = truth["diagnostics"]
+    distance = min(near.margin, near.floor_margin)
+    errors = sab_oracle.relative_errors(answers, truth)
+    worst = max(errors, key=errors.get)
+    note = f"{errors[worst]:.1e} in {worst}, to a switch {distance:.1e}, least Z {near.min_Z:.1e}, " \
+           f"largest key or query {near.largest_key:.1e}"
+    if distance < SWITCH:
+        return "switch", worst, errors, note
+    if errors[worst] <= tolerance:
+        return "passed", worst, errors, note
+    rounding, moved = sab_oracle.condition(problem, truth, dtype)
+    note += f", one roundoff of weights and scores moves the answers by {rounding:.1e}, the scores by {moved:.1e}"
+    if (rounding > tolerance / 8 and errors[worst] <= 32 * rounding) or min(distance, 1) < 32 * moved:
+        return "rounding", worst, errors, note
+    return "failed", worst, errors, note
+
+
+def run_one(job):
+    """(index, options, verdict, worst tensor, errors, note, dtype name)."""
+    program, seed, index, keep = job
+    torch.set_num_threads(1)
+    options = draw(seed, index)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(keep or folder, f"{index}.safetensors")
+        try:
+            done = subprocess.run(command_line(program, options, path), capture_output=True, text=True, timeout=300)
+            if done.returncode != 0:
+                return index, options, "failed", "", {}, f"exit {done.returncode}: {done.stderr.strip()[-300:]}", ""
+            problem, answers = sab_oracle.problem_load(path)
+            dtype = str(next(iter(problem.parameters.values())).dtype)
+            wrong = agree(options, problem.config, problem.shape)
+            if wrong is None and problem.weight.shape != (options["T"], options["batch"]):
+                wrong = f"weight is {problem.weight.shape}"
+            if wrong is None and index % 4 == 0:
+                wrong = recompute_differs(program, options, os.path.join(folder, "other.safetensors"), answers)
+            if wrong is not None:
+                return index, options, "failed", "", {}, wrong, dtype
+            return (index, options) + judge(problem, answers) + (dtype,)
+        except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as problem:
+            return index, options, "failed", "", {}, f"{type(problem).__name__}: {problem}", ""
+
+
+def report(results, program, seed):
+    """Prints the table; returns the exit status."""
+    verdicts = collections.Counter(verdict for _, _, verdict, *_ in results)
+    run, passed, worst = collections.Counter(), collections.Counter(), collections.defaultdict(float)
+    for _, options, verdict, _, errors, _, _ in results:
+        rows = categories(options)
+        rows += ["tensor " + name.split("_l")[0] if "_l" in name else "tensor " + name for name in errors]
+        for row in set(rows):
+            run[row] += 1
+            passed[row] += verdict == "passed"
+        if verdict == "passed":
+            for row in categories(options):
+                worst[row] = max(worst[row], max(errors.values()))
+            for name, error in errors.items():
+                row = "tensor " + name.split("_l")[0] if "_l" in name else "tensor " + name
+                worst[row] = max(worst[row], error)
+    print(f"{'category':32} {'run':>5} {'passed':>6}  worst error among the passed")
+    for row in sorted(run):
+        print(f"{row:32} {run[row]:5} {passed[row]:6}  {worst[row]:.1e}")
+    kinds = ", ".join(sorted({dtype for *_, dtype in results if dtype}))
+    for index, options, verdict, _, _, note, _ in sorted(results, key=lambda result: result[0]):
+        if verdict in ("failed", "rounding"):
+            line = " ".join(shlex.quote(word) for word in command_line(program, options, "FILE"))
+            print(f"\n{verdict}: {note}\n  {line}\n  repeat: --seed {seed} --only {index}")
+    overall = max([max(errors.values()) for _, _, verdict, _, errors, _, _ in results if verdict == "passed"],
+                  default=math.nan)
+    print(f"\n{len(results)} run ({kinds}), {verdicts['passed']} passed, {verdicts['failed']} failed, skipped: "
+          f"{verdicts['switch']} within {SWITCH} of a switch, {verdicts['rounding']} for rounding; "
+          f"worst error of the passed {overall:.1e}")
+    return 1 if verdicts["failed"] or verdicts["rounding"] > len(results) / 10 or not verdicts["passed"] else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description="compare the program's gradients with the oracle")
+    parser.add_argument("program")
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", type=int, help="run configuration number ONLY alone")
+    parser.add_argument("--keep", help="leave the exported files in this folder")
+    arguments = parser.parse_args()
+    if arguments.keep:
+        os.makedirs(arguments.keep, exist_ok=True)
+    indices = range(arguments.count) if arguments.only is None else [arguments.only]
+    jobs = [(os.path.abspath(arguments.program), arguments.seed, index, arguments.keep) for index in indices]
+    with multiprocessing.Pool(arguments.workers) as pool:
+        results = list(pool.imap_unordered(run_one, jobs))
+    return report(results, arguments.program, arguments.seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,355 @@
+"""The model of DESIGN section 2 in plain differentiable PyTorch: what the C library is compared with.
+
+Written from the equations and include/sab.h, never from the C code. A whole-sequence forward pass builds the graph,
+cut by detach() at exactly the places docs/math/credit.md lists; loss.backward() does the rest. Slow and plain on
+purpose: nothing here is cached, fused or reused between steps.
+
+    T steps, B sequences, I inputs, H hidden, A attention width, O outputs, N memories, K = k_top
+    tensors: x [T,B] ids or [T,B,I] values; hh, h, c, s, m [B,H]; memory [B,N,H]; a, alpha [B,N]; y [T,B,O]
+
+Must not know: the C code's structure, the program, files other than through problem_load.
+"""
+
+import json
+import math
+
+import numpy as np
+import torch
+
+import tensorfile
+
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+
+
+# ---- the shape of a model -----------------------------------------------------------------------------------------
+
+def resolve(config, T):
+    """The configuration with its credit preset spelled out: k_top, k_trunc, forward, backward."""
+    config = dict(config)
+    credit = config["credit"]
+    if credit in ("tbptt", "bptt"):
+        config["k_top"] = 0
+    if credit in ("bptt", "attention"):
+        config["k_trunc"] = T
+    if credit == "attention":
+        config["forward"] = config["backward"] = "dense"
+    if config["k_top"] == 0:
+        config["forward"] = config["backward"] = "sparse"
+    if config["backward"] == "dense" and config["forward"] != "dense":
+        raise ValueError("backward dense needs forward dense")
+    return config
+
+
+def parameter_shapes(config, shape):
+    """The table of tensors: shape by name, in order."""
+    config = resolve(config, 1)
+    H, A, I, O = config["hidden"], config["attention_width"] or config["hidden"], shape["I"], shape["O"]
+    rows = GATES[config["cell"]] * H
+    table = {}
+    for layer in range(config["layers"]):
+        table[f"weight_ih_l{layer}"] = (rows, I if layer == 0 else H)
+        table[f"weight_hh_l{layer}"] = (rows, H)
+        table[f"bias_ih_l{layer}"] = (rows,)
+        table[f"bias_hh_l{layer}"] = (rows,)
+        if config["k_top"] > 0:
+            if config["score"] == "release2019":
+                table[f"w_l{layer}"] = (2 * H,)
+            else:
+                table[f"W1_l{layer}"] = (H, A)
+                table[f"W2_l{layer}"] = (H, A)
+            if config["score"] == "mlp":
+                table[f"w3_l{layer}"] = (A,)
+    table["V1"] = (H, O)
+    if config["k_top"] > 0:
+        table["V2"] = (H, O)
+    table["b"] = (O,)
+    return table
+
+
+# ---- one step -----------------------------------------------------------------------------------------------------
+
+def cell_step(cell, gates_x, gates_h, h, c):
+    """(hh, c) from gates_x = x W_ih^T + b_ih and gates_h = h W_hh^T + b_hh, each [B,G*H], and the old h, c."""
+    if cell == "rnn":
+        return torch.tanh(gates_x + gates_h), c
+    if cell == "lstm":
+        i, f, g, o = (gates_x + gates_h).chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+    xr, xz, xn = gates_x.chunk(3, dim=1)
+    hr, hz, hn = gates_h.chunk(3, dim=1)
+    r, z = torch.sigmoid(xr + hr), torch.sigmoid(xz + hz)
+    n = torch.tanh(xn + r * hn)
+    return (1 - z) * n + z * h, c
+
+
+def scores(config, parameters, layer, hh, memory):
+    """a [B,N] of the memories [B,N,H] for the provisional states hh [B,H]."""
+    if config["score"] == "release2019":
+        both = torch.cat([hh.unsqueeze(1).expand_as(memory), memory], dim=2)
+        return torch.tanh(both) @ parameters[f"w_l{layer}"]
+    keys = memory @ parameters[f"W1_l{layer}"]
+    query = (hh @ parameters[f"W2_l{layer}"]).unsqueeze(1)
+    if config["score"] == "dot":
+        return (keys * query).sum(2) / math.sqrt(keys.shape[2])
+    return torch.tanh(keys + query) @ parameters[f"w3_l{layer}"]
+
+
+def score_size(config, parameters, layer, hh, memory):
+    """[B,N]: the sum of the sizes that the terms of each score can have, to which its rounding is relative."""
+    if config["score"] == "dot":
+        keys, query = memory @ parameters[f"W1_l{layer}"], hh @ parameters[f"W2_l{layer}"]
+        return (keys * query.unsqueeze(1)).abs().sum(2) / math.sqrt(keys.shape[2])
+    weights = parameters[f"w3_l{layer}" if config["score"] == "mlp" else f"w_l{layer}"]
+    return weights.abs().sum().expand(memory.shape[:2])
+
+
+class Diagnostics:
+    """How near the reads came to a place where the gradient jumps or blows up."""
+
+    def __init__(self):
+        self.margin = math.inf        # smallest distance of neighbours in the order of scores that selection depends on
+        self.floor_margin = math.inf  # relu, z > 0: smallest |sum r - z|
+        self.min_Z = math.inf         # relu: smallest sum r where the floor does not hold
+        self.largest_key = 0.0        # mlp and dot: largest number in a key m W1 or a query hh W2
+        self.reads = []               # (layer, t, a [B,N], alpha [B,N]) of every read, t from 1
+
+    def order(self, ranked, first, last):
+        """Notes the gaps between neighbours first..last (0-based ranks) of the sorted scores ranked [B,N]."""
+        part = ranked[:, first:last + 1].detach()
+        if part.shape[1] > 1:
+            self.margin = min(self.margin, float((part[:, :-1] - part[:, 1:]).min()))
+
+
+def attend(config, a, memory, cut, diagnostics):
+    """(alpha [B,N], s [B,H]): the sparsifier and the read. `cut` makes a constant of a tensor."""
+    K, z, N = config["k_top"], config["read_floor"], a.shape[1]
+    # Sorted from the largest; stable, so that of equal scores the earlier memory comes first.
+    ranked, index = torch.sort(a, dim=1, descending=True, stable=True)
+    if config["forward"] == "dense":
+        if config["backward"] == "sparse" and N > K:
+            kept = torch.zeros_like(a, dtype=torch.bool).scatter(1, index[:, :K], True)
+            a = torch.where(kept, a, cut(a))
+            memory = torch.where(kept.unsqueeze(2), memory, cut(memory))
+            diagnostics.order(ranked, K - 1, K)
+        alpha = torch.softmax(a, dim=1)
+    elif N <= K:
+        alpha = torch.softmax(a, dim=1)
+    elif config["sparsifier"] == "softmax":
+        diagnostics.order(ranked, K - 1, K)
+        alpha = torch.zeros_like(a).scatter(1, index[:, :K], torch.softmax(ranked[:, :K], dim=1))
+    else:
+        # The gradient also depends on which memory is the threshold, so rank K+1 must stand apart from K+2 as well.
+        diagnostics.order(ranked, K - 1, K + 1)
+        r = torch.clamp(ranked[:, :K] - ranked[:, K:K + 1], min=0)
+        Z = r.sum(1, keepdim=True)
+        floored = Z < z
+        if z > 0:
+            diagnostics.floor_margin = min(diagnostics.floor_margin, float((Z.detach() - z).abs().min()))
+        if not bool(floored.all()):
+            diagnostics.min_Z = min(diagnostics.min_Z, float(Z.detach()[~floored].min()))
+        alpha = torch.zeros_like(a).scatter(1, index[:, :K], r / torch.where(floored, torch.full_like(Z, z), Z))
+    return alpha, (alpha.unsqueeze(2) * memory).sum(1)
+
+
+# ---- the whole sequence -------------------------------------------------------------------------------------------
+
+def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None):
+    """outputs [T,B,O] and Diagnostics. The graph is cut with `cut`: window starts, and constants of switched-off paths.
+    error(size), if given, is added to each score, size as score_size has it."""
+    T, B, H = x.shape[0], x.shape[1], config["hidden"]
+    config = resolve(config, T)
+    K, L, G, cell = config["k_top"], config["layers"], config["read_gain"], config["cell"]
+    zero = parameters["b"].new_zeros(B, H)
+    h, c, memories = [zero] * L, [zero] * L, [[] for _ in range(L)]
+    diagnostics, outputs = Diagnostics(), []
+    for t in range(1, T + 1):
+        window_starts = (t - 1) % config["k_trunc"] == 0
+        below = None
+        for layer in range(L):
+            weight_ih, bias_ih = parameters[f"weight_ih_l{layer}"], parameters[f"bias_ih_l{layer}"]
+            weight_hh, bias_hh = parameters[f"weight_hh_l{layer}"], parameters[f"bias_hh_l{layer}"]
+            if layer > 0:
+                gates_x = below @ weight_ih.t() + bias_ih
+            elif shape["input"] == "ids":
+                gates_x = weight_ih.t()[x[t - 1]] + bias_ih
+            else:
+                gates_x = x[t - 1] @ weight_ih.t() + bias_ih
+            before_h, before_c = (cut(h[layer]), cut(c[layer])) if window_starts else (h[layer], c[layer])
+            gates_h = before_h @ weight_hh.t() + bias_hh
+            hh, c[layer] = cell_step(cell, gates_x, gates_h, before_h, before_c)
+            s = zero
+            if memories[layer]:
+                memory = torch.stack(memories[layer], dim=1)
+                if not config["mental_updates"]:
+                    memory = cut(memory)
+                a = scores(config, parameters, layer, hh, memory)
+                if error is not None:
+                    a = a + error(score_size(config, parameters, layer, hh, memory).detach())
+                if config["score"] != "release2019":
+                    for side, weight in ((memory, f"W1_l{layer}"), (hh, f"W2_l{layer}")):
+                        diagnostics.largest_key = max(diagnostics.largest_key,
+                                                      float((side @ parameters[weight]).detach().abs().max()))
+                alpha, s = attend(config, a, memory, cut, diagnostics)
+                diagnostics.reads.append((layer, t, a.detach(), alpha.detach()))
+            h[layer] = below = hh + G * s
+            if K > 0 and t % config["k_att"] == 0:
+                memories[layer].append(hh if config["write"] == "provisional" else h[layer])
+        y = below @ parameters["V1"] + parameters["b"]
+        outputs.append(y + s @ parameters["V2"] if K > 0 else y)
+    return torch.stack(outputs), diagnostics
+
+
+def loss_of(shape, outputs, y, weight, lengths):
+    """sum(weight * l) / sum(weight), l the cross entropy in nats or the mean over O of squared errors."""
+    T = outputs.shape[0]
+    inside = torch.arange(1, T + 1).unsqueeze(1) <= lengths.unsqueeze(0)
+    weight = torch.where(inside, weight, torch.zeros_like(weight))
+    read = weight != 0
+    if shape["loss"] == "cross_entropy":
+        labels = torch.where(read, y.long(), torch.zeros_like(y.long()))
+        l = -torch.log_softmax(outputs, dim=2).gather(2, labels.unsqueeze(2)).squeeze(2)
+    else:
+        l = ((outputs - y) ** 2).mean(2)
+    l = torch.where(read, l, torch.zeros_like(l))
+    total = weight.sum()
+    return (weight * l).sum() / total if float(total) > 0 else (weight * l).sum()
+
+
+# ---- a problem: configuration, data and weights ------------------------------------------------------------------
+
+class Problem:
+    """Everything that determines a loss and its gradients; arrays are numpy, `parameters` by name in table order."""
+
+    def __init__(self, config, shape, x, y, weight, lengths, parameters):
+        self.config, self.shape, self.parameters = config, shape, parameters
+        self.x, self.y, self.weight, self.lengths = x, y, weight, lengths
+
+    def solve(self, dtype=torch.float64, cut=torch.Tensor.detach, error=None):
+        """{"loss", "outputs", "grad": by name, "inside", "diagnostics"} computed in dtype, as double arrays; inside
+        [T,B] is true up to each sequence's length."""
+        def real(array):
+            return torch.from_numpy(array.astype(np.float64)).to(dtype)
+
+        parameters = {name: real(value).requires_grad_() for name, value in self.parameters.items()}
+        x = torch.from_numpy(self.x.astype(np.int64)) if self.shape["input"] == "ids" else real(self.x)
+        y = torch.from_numpy(self.y.astype(np.int64)) if self.shape["loss"] == "cross_entropy" else real(self.y)
+        outputs, diagnostics = forward(self.config, self.shape, parameters, x, cut, error)
+        loss = loss_of(self.shape, outputs, y, real(self.weight), torch.from_numpy(self.lengths.astype(np.int64)))
+        loss.backward()
+        grad = {name: (torch.zeros_like(p) if p.grad is None else p.grad).double().numpy()
+                for name, p in parameters.items()}
+        return {"loss": float(loss.detach()), "outputs": outputs.detach().double().numpy(), "grad": grad,
+                "inside": np.arange(1, self.x.shape[0] + 1)[:, None] <= self.lengths[None, :],
+                "diagnostics": diagnostics}
+
+
+def problem_load(path):
+    """(Problem, answers) of a file that `sab check-grad --export` or make_cases.py wrote; answers are loss, outputs and
+    grad as solve returns them. ValueError when the file's tensors are not those the configuration calls for."""
+    tensors, metadata = tensorfile.load(path)
+    config, shape = json.loads(metadata["config"]), json.loads(metadata["shape"])
+    table = parameter_shapes(config, shape)
+    found = {name[6:]: array.shape for name, array in tensors.items() if name.startswith("param.")}
+    if found != table:
+        raise ValueError(f"{path}: parameters {found}, expected {table}")
+    T, B = tensors["weight"].shape
+    expected = {"x": (T, B) if shape["input"] == "ids" else (T, B, shape["I"]),
+                "y": (T, B) if shape["loss"] == "cross_entropy" else (T, B, shape["O"]),
+                "lengths": (B,), "outputs": (T, B, shape["O"]), "loss": (1,)}
+    expected.update({f"grad.{name}": size for name, size in table.items()})
+    for name, size in expected.items():
+        if name not in tensors or tensors[name].shape != size:
+            raise ValueError(f"{path}: tensor {name} is missing or not {size}")
+    problem = Problem(config, shape, tensors["x"], tensors["y"], tensors["weight"], tensors["lengths"],
+                      {name: tensors[f"param.{name}"] for name in table})
+    answers = {"loss": float(tensors["loss"][0]), "outputs": tensors["outputs"].astype(np.float64),
+               "grad": {name: tensors[f"grad.{name}"].astype(np.float64) for name in table}}
+    return problem, answers
+
+
+def problem_save(path, problem, answers, version):
+    """Writes a problem and its answers in the layout of `sab check-grad --export`, numbers as float64."""
+    tensors = {
+        "x": problem.x.astype(np.int32 if problem.shape["input"] == "ids" else np.float64),
+        "y": problem.y.astype(np.int32 if problem.shape["loss"] == "cross_entropy" else np.float64),
+        "weight": problem.weight.astype(np.float64), "lengths": problem.lengths.astype(np.int32),
+        "outputs": answers["outputs"], "loss": np.array([answers["loss"]])}
+    tensors.update({f"param.{name}": value.astype(np.float64) for name, value in problem.parameters.items()})
+    tensors.update({f"grad.{name}": answers["grad"][name] for name in problem.parameters})
+    tensorfile.save(path, tensors, {"config": json.dumps(problem.config), "shape": json.dumps(problem.shape),
+                                    "version": version})
+
+
+def problem_random(config, shape, T, B, seed, scale=1.0, ragged=False, mask=False):
+    """A problem drawn from the seed. All numbers are exact in float, so that a float build sees the same problem."""
+    rng = np.random.default_rng(seed)
+
+    def single(array):
+        return np.asarray(array).astype(np.float32).astype(np.float64)
+
+    bound = scale / math.sqrt(config["hidden"])
+    parameters = {name: single(rng.uniform(-bound, bound, size)) for name, size in
+                  parameter_shapes(config, shape).items()}
+    x = (rng.integers(0, shape["I"], (T, B)) if shape["input"] == "ids"
+         else single(rng.uniform(-1, 1, (T, B, shape["I"]))))
+    y = (rng.integers(0, shape["O"], (T, B)) if shape["loss"] == "cross_entropy"
+         else single(rng.uniform(-1, 1, (T, B, shape["O"]))))
+    lengths = rng.integers(1, T + 1, B) if ragged else np.full(B, T)
+    weight = np.ones((T, B))
+    if mask:
+        weight = single(rng.integers(0, 2, (T, B)) * np.where(rng.random((T, B)) < 0.5, 1.0, rng.random((T, B))))
+        weight[0, 0] = 1.0
+    return Problem(config, shape, x, y, weight, lengths, parameters)
+
+
+# ---- comparison ---------------------------------------------------------------------------------------------------
+
+UNIT = {np.dtype(np.float32): 2.0 ** -24, np.dtype(np.float64): 2.0 ** -53}  # unit roundoff of a build's numbers
+TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-10}
+TINY = 3e-3
+
+
+def relative_errors(answers, truth):
+    """Compares answers with the truth that solve returned: {"loss", "outputs",
+    "grad.NAME": error}, error = max|a-b| / max(max|b|, tiny) over the tensor, b the truth.
+
+    tiny = TINY * scale. For gradients scale is the largest |gradient| of all tensors: a tensor whose gradients are much
+    smaller than those it shares the sums ds, dh with is a difference of larger numbers (with K = 1 and relu, of equal
+    ones) and knows itself to their rounding only. TINY is float's unit roundoff over its tolerance, so no element is
+    asked to be nearer than one roundoff of the largest gradient; in double it asks for 3e-13 of that.
+    For loss and outputs scale is 1, the size of the terms they are sums of. Outputs are compared up to each sequence's
+    length. A value that is not finite is an infinite error; where the truth is zero everywhere only zeros pass."""
+    def error(a, b, scale):
+        if not (np.isfinite(a).all() and np.isfinite(b).all()):
+            return math.inf
+        size = max(np.abs(b).max(), TINY * scale)
+        difference = np.abs(a - b).max()
+        return float(difference / size) if size > 0 else (0.0 if difference == 0 else math.inf)
+
+    inside = truth["inside"]
+    largest = max(np.abs(b).max() for b in truth["grad"].values())
+    errors = {"loss": error(np.array([answers["loss"]]), np.array([truth["loss"]]), 1.0),
+              "outputs": error(answers["outputs"][inside], truth["outputs"][inside], 1.0)}
+    for name, b in truth["grad"].items():
+        errors[f"grad.{name}"] = error(answers["grad"][name], b, largest)
+    return errors
+
+
+def condition(problem, truth, dtype):
+    """(worst relative error, largest change of a score) when each weight, and each score by as much as its terms are
+    large, moves by one unit roundoff of dtype, up or down at random: what rounding does to this problem whoever
+    computes it. Measured with a smaller move, which crosses no selection switch, and scaled."""
+    move = 2.0 ** -40
+    rng = np.random.default_rng(0)
+
+    def error(size):
+        return size * move * torch.from_numpy(rng.choice([-1.0, 1.0], tuple(size.shape)))
+
+    moved = Problem(problem.config, problem.shape, problem.x, problem.y, problem.weight, problem.lengths,
+                    {name: value.astype(np.float64) * (1 + move * rng.choice([-1.0, 1.0], value.shape))
+                     for name, value in problem.parameters.items()}).solve(error=error)
+    scale = UNIT[dtype] / move
+    change = max([float((a - b).abs().max()) for (_, _, a, _), (_, _, b, _)
+                  in zip(moved["diagnostics"].reads, truth["diagnostics"].reads)], default=0.0)
+    return max(relative_errors(moved, truth).values()) * scale, change * scale

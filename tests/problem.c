@@ -1,0 +1,117 @@
+/* See problem.h. */
+#include "problem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <xxhash.h>
+
+#include "model/model.h"
+
+/* splitmix64: enough for test data, and independent of the library's generator. */
+static uint64_t next(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+int problem_int(uint64_t *state, int lo, int hi)
+{
+    return lo + (int)(next(state) % (uint64_t)(hi - lo + 1));
+}
+
+double problem_uniform(uint64_t *state)
+{
+    return (double)(next(state) >> 11) * 0x1p-53;
+}
+
+void problem_config(struct sab_config *config)
+{
+    sab_config_init(config);
+    config->hidden = 12;
+    config->k_top = 3;
+    config->k_att = 2;
+    config->k_trunc = 4;
+}
+
+static void fill(struct problem *p, uint64_t *state)
+{
+    int T = p->batch.T, B = p->batch.B;
+    for (int i = 0; i < T * B; i++) {
+        p->ids[i] = problem_int(state, 0, p->shape.I - 1);
+        p->labels[i] = problem_int(state, 0, p->shape.O - 1);
+        p->weight[i] = problem_int(state, 0, 2) ? (sab_real)problem_uniform(state) : 0;
+    }
+    p->weight[0] = 1; /* there is a loss */
+    for (int i = 0; i < T * B * p->shape.I; i++)
+        p->values[i] = (sab_real)(2 * problem_uniform(state) - 1);
+    for (int i = 0; i < T * B * p->shape.O; i++)
+        p->targets[i] = (sab_real)(2 * problem_uniform(state) - 1);
+    for (int b = 0; b < B; b++)
+        p->lengths[b] = b == 0 ? T : problem_int(state, 1, T);
+}
+
+void problem_make(struct problem *p, const struct sab_config *config, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct sab_error err;
+    size_t n = (size_t)T * B;
+    memset(p, 0, sizeof *p);
+    p->config = *config;
+    p->shape = shape;
+    if (sab_model_create(&p->model, config, &shape, &err))
+        fail_msg("%s", err.message);
+    struct sab_flat flat = sab_model_flat(p->model);
+    for (size_t i = 0; i < flat.count; i++)
+        flat.theta[i] *= 2;
+    p->ids = calloc(n, sizeof *p->ids);
+    p->labels = calloc(n, sizeof *p->labels);
+    p->lengths = calloc((size_t)B, sizeof *p->lengths);
+    p->weight = calloc(n, sizeof *p->weight);
+    p->values = calloc(n * (size_t)shape.I, sizeof *p->values);
+    p->targets = calloc(n * (size_t)shape.O, sizeof *p->targets);
+    p->batch = (struct sab_batch){
+        .T = T,
+        .B = B,
+        .ids = shape.input == SAB_INPUT_IDS ? p->ids : NULL,
+        .values = shape.input == SAB_INPUT_VALUES ? p->values : NULL,
+        .labels = shape.loss == SAB_LOSS_CROSS_ENTROPY ? p->labels : NULL,
+        .targets = shape.loss == SAB_LOSS_MSE ? p->targets : NULL,
+        .weight = p->weight,
+        .lengths = p->lengths,
+    };
+    fill(p, &seed);
+}
+
+void problem_free(struct problem *p)
+{
+    sab_model_free(p->model);
+    free(p->ids);
+    free(p->labels);
+    free(p->lengths);
+    free(p->weight);
+    free(p->values);
+    free(p->targets);
+}
+
+uint64_t problem_gradient_digest(struct problem *p, int threads)
+{
+    struct sab_error err;
+    struct sab_metrics metrics;
+    if (sab_model_gradient(p->model, &p->batch, threads, &metrics, NULL, &err))
+        fail_msg("%s", err.message);
+    XXH3_state_t *state = XXH3_createState();
+    XXH3_64bits_reset(state);
+    for (int i = 0; i < sab_model_tensor_count(p->model); i++) {
+        struct sab_tensor t = sab_model_tensor(p->model, i);
+        XXH3_64bits_update(state, t.grad, t.count * sizeof *t.grad);
+    }
+    XXH3_64bits_update(state, &metrics.loss, sizeof metrics.loss);
+    uint64_t digest = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return digest;
+}

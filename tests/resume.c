@@ -1,0 +1,290 @@
+/* A run that was stopped, or killed, and resumed ends with the same bits as one that was left alone.
+ *
+ * ctest: timeout 300 */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "io/safetensors.h"
+#include "train/run.h"
+#include "train_helpers.h"
+
+enum { STEPS = 50 };
+
+/* Stops (or kills) the process after one update. */
+struct brake {
+    int64_t at;
+    int kill;
+    volatile sig_atomic_t stop;
+};
+
+static void watch(void *user, const struct sab_progress *progress)
+{
+    struct brake *brake = user;
+    if (progress->evaluated || progress->step != brake->at)
+        return;
+    if (brake->kill)
+        raise(SIGKILL);
+    brake->stop = 1;
+}
+
+static int train(const struct sab_config *config, int resume, struct brake *brake, struct sab_run_result *result)
+{
+    struct brake none = {.at = -1};
+    struct sab_run_hooks hooks = {.progress = watch, .user = brake ? brake : &none};
+    struct sab_error err = {0};
+    if (brake)
+        hooks.stop = &brake->stop;
+    int status = sab_run_train(config, resume, &hooks, result, &err);
+    if (status != SAB_OK && status != SAB_INTERRUPTED)
+        fail_msg("%s", err.message);
+    return status;
+}
+
+/* Every tensor of the state but the time it took. */
+static void assert_same_state(const char *a, const char *b)
+{
+    char path_a[2 * SAB_TEXT_CAP], path_b[2 * SAB_TEXT_CAP];
+    struct sab_safetensors *x, *y;
+    struct sab_error err = {0};
+    snprintf(path_a, sizeof path_a, "%s/state.safetensors", a);
+    snprintf(path_b, sizeof path_b, "%s/state.safetensors", b);
+    if (sab_safetensors_open(&x, path_a, &err) || sab_safetensors_open(&y, path_b, &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(sab_safetensors_count(x), sab_safetensors_count(y));
+    for (int i = 0; i < sab_safetensors_count(x); i++) {
+        const struct sab_safetensors_view *one = sab_safetensors_at(x, i);
+        const struct sab_safetensors_view *other = sab_safetensors_find(y, one->name);
+        if (!other)
+            fail_msg("%s has no %s", path_b, one->name);
+        /* Times differ, and with them the number of digits they take in metrics.jsonl. */
+        if (strcmp(one->name, "seconds") == 0 || strcmp(one->name, "metrics_nbytes") == 0)
+            continue;
+        if (one->nbytes != other->nbytes || memcmp(one->data, other->data, one->nbytes) != 0)
+            fail_msg("%s differs between %s and %s", one->name, a, b);
+    }
+    sab_safetensors_close(x);
+    sab_safetensors_close(y);
+}
+
+static void cut_seconds(char *text)
+{
+    char *to = text;
+    for (char *from = text; *from;) {
+        if (strncmp(from, ",\"seconds\":", 11) == 0)
+            from += 11 + strspn(from + 11, "0123456789.e-");
+        else
+            *to++ = *from++;
+    }
+    *to = 0;
+}
+
+static void assert_same_run(const char *a, const char *b)
+{
+    size_t na, nb;
+    assert_same_state(a, b);
+    char *x = read_all(a, "model.safetensors", &na), *y = read_all(b, "model.safetensors", &nb);
+    assert_int_equal(na, nb);
+    assert_memory_equal(x, y, na);
+    free(x);
+    free(y);
+    x = read_all(a, "metrics.jsonl", &na);
+    y = read_all(b, "metrics.jsonl", &nb);
+    cut_seconds(x);
+    cut_seconds(y);
+    assert_string_equal(x, y);
+    free(x);
+    free(y);
+}
+
+/* Options that each keep something else in the state. */
+static void apply(struct sab_config *config, int variant)
+{
+    switch (variant) {
+    case 0:
+        break;
+    case 1:
+        set(config, "optimizer", "sgd");
+        set(config, "momentum", "0.9");
+        set(config, "schedule", "cosine");
+        set(config, "warmup", "9");
+        break;
+    case 2:
+        set(config, "optimizer", "adamw");
+        set(config, "weight-decay", "0.1");
+        set(config, "average", "0.95");
+        set(config, "cell", "gru");
+        set(config, "fixed", "13");
+        break;
+    default:
+        set(config, "task", "adding");
+        set(config, "recompute", "on");
+        set(config, "schedule", "step");
+        set(config, "lr-every", "11");
+        set(config, "patience", "100");
+        break;
+    }
+}
+
+static void test_stopped_after_every_step(void **unused)
+{
+    (void)unused;
+    for (int variant = 0; variant < 4; variant++) {
+        char whole[SAB_TEXT_CAP];
+        struct sab_config config;
+        struct sab_run_result expected, result;
+        make_folder(whole);
+        small_config(&config, whole);
+        apply(&config, variant);
+        config.steps = STEPS;
+        assert_int_equal(train(&config, 0, NULL, &expected), SAB_OK);
+        for (int64_t at = 1; at <= STEPS; at++) {
+            char parts[SAB_TEXT_CAP];
+            struct brake brake = {.at = at};
+            make_folder(parts);
+            set(&config, "out", parts);
+            int status = train(&config, 0, &brake, &result);
+            assert_int_equal(status, at < STEPS ? SAB_INTERRUPTED : SAB_OK);
+            assert_int_equal(result.steps, at);
+            assert_int_equal(train(&config, 1, NULL, &result), SAB_OK);
+            assert_int_equal(result.steps, STEPS);
+            if (strcmp(result.weights_digest, expected.weights_digest) != 0)
+                fail_msg("variant %d, stopped after %d: other weights", variant, (int)at);
+            assert_int_equal(result.best_step, expected.best_step);
+            assert_true(result.last.loss == expected.last.loss);
+            assert_true(result.best.loss == expected.best.loss);
+            assert_same_run(whole, parts);
+            remove_folder(parts);
+        }
+        remove_folder(whole);
+    }
+}
+
+/* Stopped after every single update, fifty times in a row. */
+static void test_stopped_all_the_time(void **unused)
+{
+    (void)unused;
+    char whole[SAB_TEXT_CAP], parts[SAB_TEXT_CAP];
+    struct sab_config config;
+    struct sab_run_result result;
+    make_folder(whole);
+    make_folder(parts);
+    small_config(&config, whole);
+    set(&config, "average", "0.9");
+    assert_int_equal(train(&config, 0, NULL, NULL), SAB_OK);
+    set(&config, "out", parts);
+    for (int64_t at = 1; at < STEPS; at++) {
+        struct brake brake = {.at = at};
+        assert_int_equal(train(&config, at > 1, &brake, &result), SAB_INTERRUPTED);
+        assert_int_equal(result.steps, at);
+    }
+    assert_int_equal(train(&config, 1, NULL, NULL), SAB_OK);
+    assert_same_run(whole, parts);
+    remove_folder(whole);
+    remove_folder(parts);
+}
+
+/* A killed process leaves the last checkpoint (or none), a longer metrics.jsonl and a later model.safetensors. */
+static void test_killed(void **unused)
+{
+    (void)unused;
+    char whole[SAB_TEXT_CAP];
+    struct sab_config config;
+    make_folder(whole);
+    small_config(&config, whole);
+    assert_int_equal(train(&config, 0, NULL, NULL), SAB_OK);
+    for (int64_t at = 1; at <= STEPS; at += 4) {
+        char parts[SAB_TEXT_CAP];
+        make_folder(parts);
+        set(&config, "out", parts);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            struct brake brake = {.at = at, .kill = 1};
+            struct sab_run_hooks hooks = {.progress = watch, .user = &brake};
+            sab_run_train(&config, 0, &hooks, NULL, NULL);
+            _exit(0);
+        }
+        int how;
+        assert_int_equal(waitpid(child, &how, 0), child);
+        assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
+        assert_int_equal(has_file(parts, "state.safetensors"), at > 20);
+        assert_int_equal(train(&config, 1, NULL, NULL), SAB_OK);
+        assert_same_run(whole, parts);
+        remove_folder(parts);
+    }
+    remove_folder(whole);
+}
+
+/* Evaluations without a better result are counted on across a stop. */
+static void test_patience_is_kept(void **unused)
+{
+    (void)unused;
+    for (int64_t at = 1; at < 16; at++) {
+        char dir[SAB_TEXT_CAP];
+        struct sab_config config;
+        struct sab_run_result result;
+        struct brake brake = {.at = at};
+        make_folder(dir);
+        small_config(&config, dir);
+        config.lr = 0; /* the first evaluation, after update 4, stays the best */
+        config.eval_every = 4;
+        config.patience = 3;
+        assert_int_equal(train(&config, 0, &brake, &result), SAB_INTERRUPTED);
+        assert_int_equal(train(&config, 1, NULL, &result), SAB_OK);
+        assert_int_equal(result.best_step, 4);
+        assert_int_equal(result.steps, 16);
+        assert_int_equal(result.stopped_early, 1);
+        remove_folder(dir);
+    }
+}
+
+/* Fewer updates first, more later: the same as all at once, where the schedule does not depend on their number. */
+static void test_prolonged(void **unused)
+{
+    (void)unused;
+    char whole[SAB_TEXT_CAP], parts[SAB_TEXT_CAP];
+    struct sab_config config;
+    struct sab_run_result all, some;
+    make_folder(whole);
+    make_folder(parts);
+    small_config(&config, whole);
+    assert_int_equal(train(&config, 0, NULL, &all), SAB_OK);
+    set(&config, "out", parts);
+    config.steps = 21;
+    assert_int_equal(train(&config, 0, NULL, &some), SAB_OK);
+    assert_int_equal(some.steps, 21);
+    config.steps = STEPS;
+    config.threads = 2;
+    assert_int_equal(train(&config, 1, NULL, &some), SAB_OK);
+    assert_string_equal(some.weights_digest, all.weights_digest);
+    assert_same_run(whole, parts);
+    /* Finished: nothing to do, the same answer. */
+    assert_int_equal(train(&config, 1, NULL, &some), SAB_OK);
+    assert_string_equal(some.weights_digest, all.weights_digest);
+    assert_true(some.last.loss == all.last.loss);
+    assert_same_run(whole, parts);
+    remove_folder(whole);
+    remove_folder(parts);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stopped_after_every_step),
+        cmocka_unit_test(test_stopped_all_the_time),
+        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_patience_is_kept),
+        cmocka_unit_test(test_prolonged),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

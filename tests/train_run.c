@@ -1,0 +1,523 @@
+/* What a run leaves in its folder, when it stops, and what it refuses. */
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "train/evaluate.h"
+#include "train/run.h"
+#include "train_helpers.h"
+
+struct fixture {
+    char dir[SAB_TEXT_CAP];
+    struct sab_config config;
+    struct sab_error err;
+    struct sab_run_result result;
+};
+
+static void begin(struct fixture *f)
+{
+    memset(f, 0, sizeof *f);
+    make_folder(f->dir);
+    small_config(&f->config, f->dir);
+}
+
+static int train(struct fixture *f, int resume)
+{
+    return sab_run_train(&f->config, resume, NULL, &f->result, &f->err);
+}
+
+static void train_ok(struct fixture *f, int resume)
+{
+    if (train(f, resume) != SAB_OK)
+        fail_msg("%s", f->err.message);
+}
+
+static void assert_message(const struct fixture *f, const char *part)
+{
+    if (!strstr(f->err.message, part))
+        fail_msg("expected \"%s\" in \"%s\"", part, f->err.message);
+}
+
+/* The lines of metrics.jsonl as JSON; their number. */
+static int read_metrics(const struct fixture *f, json_t **lines, int cap)
+{
+    size_t nbytes;
+    int n = 0;
+    char *text = read_all(f->dir, "metrics.jsonl", &nbytes);
+    assert_true(nbytes == 0 || text[nbytes - 1] == '\n');
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        assert_true(n < cap);
+        lines[n] = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+        if (!lines[n])
+            fail_msg("not JSON: %s", line);
+        n++;
+    }
+    free(text);
+    return n;
+}
+
+static double number(const json_t *line, const char *key)
+{
+    const json_t *value = json_object_get(line, key);
+    if (!json_is_number(value))
+        fail_msg("no number under %s", key);
+    return json_number_value(value);
+}
+
+static void test_files_of_a_run(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    begin(&f);
+    train_ok(&f, 0);
+    assert_int_equal(f.result.steps, 50);
+    assert_int_equal(f.result.stopped_early, 0);
+    assert_string_equal(f.result.out, f.dir);
+    assert_int_equal(strlen(f.result.weights_digest), 32);
+    assert_true(f.result.seconds > 0 && f.result.seconds_per_update > 0);
+
+    json_t *lines[16];
+    int n = read_metrics(&f, lines, 16);
+    assert_int_equal(n, 8); /* 7, 14, ... 49 and the end */
+    double seconds = 0;
+    for (int i = 0; i < n; i++) {
+        assert_true(number(lines[i], "step") == (i < 7 ? 7 * (i + 1) : 50));
+        assert_true(number(lines[i], "loss") > 0);
+        assert_in_range((int)(100 * number(lines[i], "accuracy")), 0, 100);
+        assert_true(number(lines[i], "grad_norm") > 0);
+        assert_true(number(lines[i], "lr") == 0.01);
+        assert_true(number(lines[i], "seconds") >= seconds);
+        seconds = number(lines[i], "seconds");
+        assert_null(json_object_get(lines[i], "mse"));
+        json_decref(lines[i]);
+    }
+    struct sab_config read;
+    assert_int_equal(sab_run_config(f.dir, &read, &f.err), SAB_OK);
+    assert_memory_equal(&read, &f.config, sizeof read);
+    remove_folder(f.dir);
+}
+
+/* model.safetensors holds the weights of the best evaluation, to the bit. */
+static void check_best(struct fixture *f)
+{
+    char path[2 * SAB_TEXT_CAP];
+    struct sab_model *model;
+    struct sab_task *task;
+    struct sab_metrics metrics;
+    snprintf(path, sizeof path, "%s/model.safetensors", f->dir);
+    if (sab_model_load(&model, path, &f->err) != SAB_OK)
+        fail_msg("%s", f->err.message);
+    assert_int_equal(sab_task_create(&task, sab_model_config(model), &f->err), SAB_OK);
+    assert_int_equal(sab_evaluate(model, task, f->config.eval_size, f->config.batch, 1, &metrics, &f->err), SAB_OK);
+    assert_true(metrics.loss == f->result.best.loss);
+    sab_task_free(task);
+    sab_model_free(model);
+}
+
+/* A rate at which training falls apart: the best is not the last. */
+static void set_unsteady(struct sab_config *config)
+{
+    config->lr = 0.2;
+    config->steps = 200;
+    set(config, "stop-at", "loss=0");
+}
+
+static void test_best_is_kept(void **unused)
+{
+    (void)unused;
+    for (int average = 0; average <= 1; average++) {
+        struct fixture f;
+        begin(&f);
+        set_unsteady(&f.config);
+        set(&f.config, "average", average ? "0.5" : "0");
+        train_ok(&f, 0);
+        assert_true(f.result.best_step < f.result.steps);
+        check_best(&f);
+        json_t *lines[64];
+        int n = read_metrics(&f, lines, 64), best = 0;
+        for (int i = 1; i < n; i++)
+            if (number(lines[i], "loss") < number(lines[best], "loss"))
+                best = i;
+        assert_true(number(lines[best], "step") == (double)f.result.best_step);
+        assert_true(number(lines[best], "loss") == f.result.best.loss);
+        for (int i = 0; i < n; i++)
+            json_decref(lines[i]);
+        remove_folder(f.dir);
+    }
+}
+
+/* The state holds the best weights too, so that a later or lost model.safetensors does not matter. */
+static void test_best_comes_back_with_the_state(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    begin(&f);
+    set_unsteady(&f.config);
+    train_ok(&f, 0);
+    assert_true(f.result.best_step < f.result.steps);
+    size_t n_before, n_after;
+    char *before = read_all(f.dir, "model.safetensors", &n_before);
+    write_all(f.dir, "model.safetensors", "from another time", 17);
+    train_ok(&f, 1);
+    char *after = read_all(f.dir, "model.safetensors", &n_after);
+    assert_int_equal(n_before, n_after);
+    assert_memory_equal(before, after, n_before);
+    check_best(&f);
+    free(before);
+    free(after);
+    remove_folder(f.dir);
+}
+
+static void test_average_is_what_is_measured(void **unused)
+{
+    (void)unused;
+    struct fixture plain, averaged;
+    begin(&plain);
+    begin(&averaged);
+    set(&averaged.config, "average", "0.9");
+    train_ok(&plain, 0);
+    train_ok(&averaged, 0);
+    assert_string_equal(plain.result.weights_digest, averaged.result.weights_digest);
+    assert_true(plain.result.last.loss != averaged.result.last.loss);
+    check_best(&averaged);
+    remove_folder(plain.dir);
+    remove_folder(averaged.dir);
+}
+
+static void test_mse_task(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    begin(&f);
+    set(&f.config, "task", "adding");
+    train_ok(&f, 0);
+    assert_true(isnan(f.result.best.accuracy));
+    assert_true(f.result.best.mse > 0);
+    check_best(&f);
+    json_t *lines[16];
+    int n = read_metrics(&f, lines, 16);
+    for (int i = 0; i < n; i++) {
+        assert_null(json_object_get(lines[i], "accuracy"));
+        assert_true(number(lines[i], "mse") > 0);
+        json_decref(lines[i]);
+    }
+    remove_folder(f.dir);
+}
+
+static void test_stop_at(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    begin(&f);
+    f.config.steps = 1000;
+    f.config.eval_every = 5;
+    set(&f.config, "stop-at", "loss=2.1");
+    train_ok(&f, 0);
+    assert_int_equal(f.result.stopped_early, 1);
+    assert_true(f.result.steps > 0 && f.result.steps < 1000 && f.result.steps % 5 == 0);
+    assert_true(f.result.last.loss <= 2.1);
+    /* Resumed, it is still done; without the mark, it goes on. */
+    int64_t steps = f.result.steps;
+    train_ok(&f, 1);
+    assert_int_equal(f.result.steps, steps);
+    assert_int_equal(f.result.stopped_early, 1);
+    f.config.steps = steps + 10;
+    set(&f.config, "stop-at", "");
+    train_ok(&f, 1);
+    assert_int_equal(f.result.steps, steps + 10);
+    assert_int_equal(f.result.stopped_early, 0);
+
+    set(&f.config, "stop-at", "mse=0.1");
+    assert_int_equal(train(&f, 1), SAB_INVALID);
+    assert_message(&f, "the task copy is measured by accuracy and loss");
+    remove_folder(f.dir);
+}
+
+static void test_patience(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    begin(&f);
+    f.config.lr = 0; /* nothing ever gets better */
+    f.config.steps = 1000;
+    f.config.eval_every = 2;
+    f.config.patience = 3;
+    train_ok(&f, 0);
+    assert_int_equal(f.result.stopped_early, 1);
+    assert_int_equal(f.result.best_step, 2);
+    assert_int_equal(f.result.steps, 8);
+    remove_folder(f.dir);
+}
+
+static void test_no_steps(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    begin(&f);
+    f.config.steps = 0;
+    train_ok(&f, 0);
+    assert_int_equal(f.result.steps, 0);
+    assert_int_equal(f.result.best_step, 0);
+    check_best(&f);
+    assert_true(has_file(f.dir, "state.safetensors"));
+    remove_folder(f.dir);
+}
+
+static void test_interrupted(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    volatile sig_atomic_t stop = 1;
+    struct sab_run_hooks hooks = {.stop = &stop};
+    begin(&f);
+    assert_int_equal(sab_run_train(&f.config, 0, &hooks, &f.result, &f.err), SAB_INTERRUPTED);
+    assert_message(&f, "interrupted after update 0; the run in ");
+    assert_message(&f, "can be resumed");
+    assert_int_equal(f.err.status, SAB_INTERRUPTED);
+    assert_true(has_file(f.dir, "state.safetensors"));
+    train_ok(&f, 1);
+    assert_int_equal(f.result.steps, 50);
+    remove_folder(f.dir);
+}
+
+struct seen {
+    int updates, evaluations, bests;
+    int64_t last;
+    double seconds;
+};
+
+static void watch(void *user, const struct sab_progress *progress)
+{
+    struct seen *seen = user;
+    assert_int_equal(progress->steps, 50);
+    assert_true(progress->seconds >= seen->seconds);
+    seen->seconds = progress->seconds;
+    if (progress->evaluated) {
+        seen->evaluations++;
+        seen->bests += progress->is_best;
+        assert_int_equal(progress->step, seen->last);
+    } else {
+        seen->updates++;
+        assert_int_equal(progress->step, seen->last + 1);
+        assert_true(progress->metrics.grad_norm > 0);
+        assert_true(progress->lr == 0.01);
+        assert_true(progress->seconds_per_update > 0);
+    }
+    seen->last = progress->step;
+}
+
+static void test_progress(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    struct seen seen = {0};
+    struct sab_run_hooks hooks = {.progress = watch, .user = &seen};
+    begin(&f);
+    assert_int_equal(sab_run_train(&f.config, 0, &hooks, NULL, &f.err), SAB_OK);
+    assert_int_equal(seen.updates, 50);
+    assert_int_equal(seen.evaluations, 8);
+    assert_true(seen.bests >= 1);
+    remove_folder(f.dir);
+}
+
+static void test_folder_in_use_is_refused(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    begin(&f);
+    train_ok(&f, 0);
+    size_t n_before, n_after;
+    char *before = read_all(f.dir, "state.safetensors", &n_before);
+    assert_int_equal(train(&f, 0), SAB_INVALID);
+    assert_message(&f, "already holds a run (config.json); resume it with --resume");
+    char *after = read_all(f.dir, "state.safetensors", &n_after);
+    assert_int_equal(n_before, n_after);
+    assert_memory_equal(before, after, n_before);
+    free(before);
+    free(after);
+    remove_folder(f.dir);
+}
+
+static void test_resume_refusals(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    begin(&f);
+    assert_int_equal(train(&f, 1), SAB_IO);
+    assert_message(&f, "is not a run: it has no config.json");
+    train_ok(&f, 0);
+    f.config.lr = 0.02;
+    assert_int_equal(train(&f, 1), SAB_INVALID);
+    assert_message(&f, "--lr: the run in ");
+    assert_message(&f, "has 0.01, not 0.02");
+    f.config.lr = 0.01;
+    f.config.seed = 2;
+    assert_int_equal(train(&f, 1), SAB_INVALID);
+    assert_message(&f, "--seed: ");
+    f.config.seed = 1;
+
+    size_t nbytes;
+    char *state = read_all(f.dir, "state.safetensors", &nbytes);
+    for (size_t cut = 0; cut < nbytes; cut += cut < 300 ? 1 : nbytes / 50) {
+        write_all(f.dir, "state.safetensors", state, cut);
+        assert_int_equal(train(&f, 1), SAB_FORMAT);
+        assert_message(&f, "state.safetensors");
+    }
+    for (size_t at = 0; at < nbytes; at += nbytes / 97) {
+        state[at] ^= 4;
+        write_all(f.dir, "state.safetensors", state, nbytes);
+        assert_int_equal(train(&f, 1), SAB_FORMAT);
+        state[at] ^= 4;
+    }
+    write_all(f.dir, "state.safetensors", state, nbytes);
+    train_ok(&f, 1);
+    free(state);
+
+    write_all(f.dir, "config.json", "{\"hidden\":0}", 12);
+    assert_int_equal(train(&f, 1), SAB_FORMAT);
+    assert_message(&f, "config.json: the configuration's key \"hidden\"");
+    remove_folder(f.dir);
+}
+
+/* Another run's state has tensors of other shapes: refused before anything is read in. */
+static void test_foreign_state_is_refused(void **unused)
+{
+    (void)unused;
+    struct fixture f, other;
+    begin(&f);
+    begin(&other);
+    other.config.hidden = 7;
+    train_ok(&f, 0);
+    train_ok(&other, 0);
+    size_t nbytes;
+    char *state = read_all(other.dir, "state.safetensors", &nbytes);
+    write_all(f.dir, "state.safetensors", state, nbytes);
+    assert_int_equal(train(&f, 1), SAB_FORMAT);
+    assert_message(&f, "has not the type and shape that this run needs");
+    free(state);
+    state = read_all(other.dir, "model.safetensors", &nbytes);
+    write_all(f.dir, "state.safetensors", state, nbytes);
+    assert_int_equal(train(&f, 1), SAB_FORMAT);
+    assert_message(&f, "has no tensor \"step\"");
+    free(state);
+    remove_folder(f.dir);
+    remove_folder(other.dir);
+}
+
+static void test_bad_numbers_leave_a_resumable_run(void **unused)
+{
+    (void)unused;
+    struct fixture f, free_run;
+    begin(&f);
+    begin(&free_run);
+    free_run.config.steps = 30;
+    free_run.config.clip = f.config.clip = 0;
+    train_ok(&free_run, 0);
+    json_t *lines[16];
+    int n = read_metrics(&free_run, lines, 16);
+    double most = 0;
+    for (int i = 0; i < n; i++) {
+        most = fmax(most, number(lines[i], "grad_norm"));
+        json_decref(lines[i]);
+    }
+    f.config.explode = most * 0.999; /* reached at one of the evaluations at the latest */
+    assert_int_equal(train(&f, 0), SAB_NUMERIC);
+    assert_message(&f, "is above --explode");
+    assert_message(&f, "; the run is saved as it was after update ");
+    int64_t steps = f.result.steps;
+    assert_true(steps >= 0 && steps < 30);
+    assert_true(has_file(f.dir, "state.safetensors"));
+    /* Resumed, it meets the same numbers at the same update. */
+    assert_int_equal(train(&f, 1), SAB_NUMERIC);
+    assert_int_equal(f.result.steps, steps);
+    remove_folder(f.dir);
+    remove_folder(free_run.dir);
+}
+
+static void test_unwritable_folder(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    begin(&f);
+    write_all(f.dir, "file", "x", 1);
+    char path[2 * SAB_TEXT_CAP];
+    snprintf(path, sizeof path, "%s/file/run", f.dir);
+    set(&f.config, "out", path);
+    assert_int_equal(train(&f, 0), SAB_IO);
+    assert_message(&f, "file");
+    remove_folder(f.dir);
+}
+
+/* Wrong options are found before a folder is made. */
+static void test_mistakes_leave_no_folder(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    begin(&f);
+    char path[SAB_TEXT_CAP];
+    snprintf(path, sizeof path, "%.200s/new", f.dir);
+    set(&f.config, "out", path);
+    set(&f.config, "task", "cpoy");
+    assert_int_equal(train(&f, 0), SAB_INVALID);
+    assert_message(&f, "did you mean \"copy\"");
+    set(&f.config, "task", "copy");
+    f.config.backward = SAB_DENSE;
+    assert_int_equal(train(&f, 0), SAB_INVALID);
+    assert_false(has_file(f.dir, "new"));
+    remove_folder(f.dir);
+}
+
+/* A model's bytes depend on what was computed, not on where or on how many threads. */
+static void test_model_bytes_are_reproducible(void **unused)
+{
+    (void)unused;
+    struct fixture a, b;
+    begin(&a);
+    begin(&b);
+    b.config.threads = 2;
+    train_ok(&a, 0);
+    train_ok(&b, 0);
+    size_t na, nb;
+    char *x = read_all(a.dir, "model.safetensors", &na), *y = read_all(b.dir, "model.safetensors", &nb);
+    assert_int_equal(na, nb);
+    assert_memory_equal(x, y, na);
+    free(x);
+    free(y);
+    remove_folder(a.dir);
+    remove_folder(b.dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_files_of_a_run),
+        cmocka_unit_test(test_best_is_kept),
+        cmocka_unit_test(test_best_comes_back_with_the_state),
+        cmocka_unit_test(test_average_is_what_is_measured),
+        cmocka_unit_test(test_mse_task),
+        cmocka_unit_test(test_stop_at),
+        cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_no_steps),
+        cmocka_unit_test(test_interrupted),
+        cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_folder_in_use_is_refused),
+        cmocka_unit_test(test_resume_refusals),
+        cmocka_unit_test(test_foreign_state_is_refused),
+        cmocka_unit_test(test_bad_numbers_leave_a_resumable_run),
+        cmocka_unit_test(test_unwritable_folder),
+        cmocka_unit_test(test_mistakes_leave_no_folder),
+        cmocka_unit_test(test_model_bytes_are_reproducible),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
