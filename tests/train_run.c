@@ -291,6 +291,22 @@ static void test_interrupted(void **unused)
     remove_folder(f.dir);
 }
 
+static void test_public_function(void **unused)
+{
+    (void)unused;
+    struct fixture f, same;
+    struct sab_metrics best;
+    begin(&f);
+    begin(&same);
+    train_ok(&f, 0);
+    assert_int_equal(sab_train(&same.config, &best, &same.err), SAB_OK);
+    assert_true(best.loss == f.result.best.loss);
+    assert_true(has_file(same.dir, "model.safetensors"));
+    assert_int_equal(sab_train(&same.config, NULL, NULL), SAB_INVALID);
+    remove_folder(f.dir);
+    remove_folder(same.dir);
+}
+
 struct seen {
     int updates, evaluations, bests;
     int64_t last;
@@ -511,6 +527,7 @@ int main(void)
         cmocka_unit_test(test_no_steps),
         cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_public_function),
         cmocka_unit_test(test_folder_in_use_is_refused),
         cmocka_unit_test(test_resume_refusals),
         cmocka_unit_test(test_foreign_state_is_refused),
