@@ -1,5 +1,5 @@
-/* The table of synthetic tasks. A task draws one sequence at a time, as a pure function of (seed, stream, index); task.c
- * lays sequences out as batches. Must not know models or training.
+/* The table of synthetic tasks. A task draws one sequence at a time, as a pure function of (seed, stream, index);
+ * task.c lays sequences out as batches. Must not know models or training.
  *
  * Adding a task: one file with a shape and a fill function, one row in the table of task.c, one test. */
 #ifndef SAB_DATA_TASK_H
