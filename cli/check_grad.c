@@ -190,9 +190,9 @@ const struct sab_command sab_command_check_grad = {
         "Makes a random problem from the configuration and the seed, never trains, and\n"
         "compares the gradient with differences of the loss. A cut gradient is no\n"
         "derivative, so the check first undoes the cuts (one window of T steps, gradient\n"
-        "into all that was read) and says so. Parameters at which the selection of memories\n"
-        "switches, or differences are too rough to tell, are skipped and counted. Exit\n"
-        "code 1 if an error is over the tolerance.\n"
+        "into all that was read) and says so. Parameters at which the selection of\n"
+        "memories switches, or differences are too rough to tell, are skipped and\n"
+        "counted. Exit code 1 if an error is over the tolerance.\n"
         "\n"
         "With --export FILE nothing is undone: the file gets configuration, inputs,\n"
         "targets, weights, loss and every gradient, to be checked in any framework.\n",
