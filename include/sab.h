@@ -286,6 +286,11 @@ SAB_API int sab_trainer_update(struct sab_trainer *trainer, const struct sab_bat
 /* Updates done so far. */
 SAB_API int64_t sab_trainer_step(const struct sab_trainer *trainer);
 
+/* All of the above: trains config->task until steps or stop_at and leaves the run folder config->out, which must not hold
+ * a run yet. best, if not NULL, gets the evaluation of the weights in its model.safetensors. On SAB_NUMERIC the folder
+ * can be resumed (sab train --resume). */
+SAB_API int sab_train(const struct sab_config *config, struct sab_metrics *best, struct sab_error *err);
+
 /* Weights and configuration as safetensors (model.safetensors of a run), written atomically. */
 SAB_API int sab_model_save(const struct sab_model *model, const char *path, struct sab_error *err);
 SAB_API int sab_model_load(struct sab_model **out, const char *path, struct sab_error *err);

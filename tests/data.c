@@ -202,6 +202,63 @@ static void test_cue_noise_says_nothing(void **unused)
     sab_task_free(task);
 }
 
+static void assert_uncorrelated(const double *x, const double *y, int n, const char *what)
+{
+    double sx = 0, sy = 0, sxx = 0, syy = 0, sxy = 0;
+    for (int i = 0; i < n; i++) {
+        sx += x[i];
+        sy += y[i];
+        sxx += x[i] * x[i];
+        syy += y[i] * y[i];
+        sxy += x[i] * y[i];
+    }
+    double r = (sxy - sx * sy / n) / sqrt((sxx - sx * sx / n) * (syy - sy * sy / n));
+    if (!(fabs(r) < 6 / sqrt(n)))
+        fail_msg("%s: correlation %.3f over %d", what, r, n);
+}
+
+/* Draws that share a counter would tie what stands at a step to where the marks or the event are. */
+static void test_places_and_contents_are_independent(void **unused)
+{
+    (void)unused;
+    enum { T = 40, B = 2000 };
+    static double first[B], second[B], value[B], step[B];
+    struct sab_config config = make_config("adding", T);
+    struct sab_task *task = make_task(&config);
+    struct sab_batch batch = get(task, SAB_TRAIN, 0, B);
+    for (int b = 0; b < B; b++)
+        for (int t = 0; t < T; t++)
+            if (batch.values[(t * B + b) * 2 + 1] == 1)
+                (t < T / 2 ? first : second)[b] = t;
+    assert_uncorrelated(first, second, B, "marks");
+    for (int t = 0; t < T; t++) {
+        for (int b = 0; b < B; b++)
+            value[b] = batch.values[(t * B + b) * 2];
+        assert_uncorrelated(first, value, B, "first mark and number");
+        assert_uncorrelated(second, value, B, "second mark and number");
+    }
+    sab_task_free(task);
+
+    config = make_config("cue", T);
+    config.classes = 4;
+    task = make_task(&config);
+    batch = get(task, SAB_TRAIN, 0, B);
+    for (int t = 0; t < T - 1; t++) {
+        int n = 0;
+        for (int b = 0; b < B; b++) {
+            int at = 0;
+            while (batch.ids[at * B + b] >= 4)
+                at++;
+            if (at == t)
+                continue;
+            step[n] = at;
+            value[n++] = batch.ids[t * B + b];
+        }
+        assert_uncorrelated(step, value, n, "event's step and noise");
+    }
+    sab_task_free(task);
+}
+
 static const char *const names[] = {"copy", "adding", "cue"};
 
 /* The bytes of sequence b of a batch, as far as the task uses them. */
@@ -313,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copy_layout),      cmocka_unit_test(test_adding_layout),
         cmocka_unit_test(test_cue_layout),       cmocka_unit_test(test_cue_noise_says_nothing),
+        cmocka_unit_test(test_places_and_contents_are_independent),
         cmocka_unit_test(test_pure_function_of_index), cmocka_unit_test(test_fixed_set_cycles),
         cmocka_unit_test(test_errors),
     };

@@ -1,5 +1,5 @@
-/* Every call to the system that fails once, for each call in turn: the old file stays, the temporary one goes, the message
- * names the file; interrupted and short calls change nothing; every allocation that fails gives a clean error. (What is
+/* Every call to the system fails once, each in its turn: the old file stays, the temporary one goes, the message names
+ * the file; interrupted and short calls change nothing; every allocation that fails gives a clean error. (What is
  * leaked, the sanitizer build sees.)
  *
  *     ctest: wrap openat flock ftruncate write fsync renameat read aligned_alloc

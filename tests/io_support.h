@@ -8,7 +8,7 @@
 /* The path of `name` in this process's temporary folder, which is removed at exit. One of eight buffers in turn. */
 const char *io_path(const char *name);
 
-/* Plain stdio, no syncing; a failure ends the test program with a message. */
+/* Without syncing; a failure ends the test program with a message. */
 void io_put(const char *path, const void *data, size_t nbytes);
 /* Freed with free(); a 0 byte follows. */
 char *io_get(const char *path, size_t *nbytes);

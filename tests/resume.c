@@ -225,6 +225,29 @@ static void test_killed(void **unused)
     remove_folder(whole);
 }
 
+/* Evaluations without a better result are counted on across a stop. */
+static void test_patience_is_kept(void **unused)
+{
+    (void)unused;
+    for (int64_t at = 1; at < 16; at++) {
+        char dir[SAB_TEXT_CAP];
+        struct sab_config config;
+        struct sab_run_result result;
+        struct brake brake = {.at = at};
+        make_folder(dir);
+        small_config(&config, dir);
+        config.lr = 0; /* the first evaluation, after update 4, stays the best */
+        config.eval_every = 4;
+        config.patience = 3;
+        assert_int_equal(train(&config, 0, &brake, &result), SAB_INTERRUPTED);
+        assert_int_equal(train(&config, 1, NULL, &result), SAB_OK);
+        assert_int_equal(result.best_step, 4);
+        assert_int_equal(result.steps, 16);
+        assert_int_equal(result.stopped_early, 1);
+        remove_folder(dir);
+    }
+}
+
 /* Fewer updates first, more later: the same as all at once, where the schedule does not depend on their number. */
 static void test_prolonged(void **unused)
 {
@@ -260,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_stopped_after_every_step),
         cmocka_unit_test(test_stopped_all_the_time),
         cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_patience_is_kept),
         cmocka_unit_test(test_prolonged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

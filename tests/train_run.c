@@ -125,21 +125,24 @@ static void check_best(struct fixture *f)
     sab_model_free(model);
 }
 
+/* A rate at which training falls apart: the best is not the last. */
+static void set_unsteady(struct sab_config *config)
+{
+    config->lr = 0.2;
+    config->steps = 200;
+    set(config, "stop-at", "loss=0");
+}
+
 static void test_best_is_kept(void **unused)
 {
     (void)unused;
     for (int average = 0; average <= 1; average++) {
         struct fixture f;
         begin(&f);
-        /* A rate at which training falls apart: the best is not the last. */
-        f.config.lr = 0.05;
-        f.config.steps = 200;
-        set(&f.config, "schedule", "step");
-        set(&f.config, "lr-every", "100");
-        set(&f.config, "lr-decay", "1");
-        set(&f.config, "stop-at", "loss=0");
-        set(&f.config, "average", average ? "0.9" : "0");
+        set_unsteady(&f.config);
+        set(&f.config, "average", average ? "0.5" : "0");
         train_ok(&f, 0);
+        assert_true(f.result.best_step < f.result.steps);
         check_best(&f);
         json_t *lines[64];
         int n = read_metrics(&f, lines, 64), best = 0;
@@ -152,6 +155,28 @@ static void test_best_is_kept(void **unused)
             json_decref(lines[i]);
         remove_folder(f.dir);
     }
+}
+
+/* The state holds the best weights too, so that a later or lost model.safetensors does not matter. */
+static void test_best_comes_back_with_the_state(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    begin(&f);
+    set_unsteady(&f.config);
+    train_ok(&f, 0);
+    assert_true(f.result.best_step < f.result.steps);
+    size_t n_before, n_after;
+    char *before = read_all(f.dir, "model.safetensors", &n_before);
+    write_all(f.dir, "model.safetensors", "from another time", 17);
+    train_ok(&f, 1);
+    char *after = read_all(f.dir, "model.safetensors", &n_after);
+    assert_int_equal(n_before, n_after);
+    assert_memory_equal(before, after, n_before);
+    check_best(&f);
+    free(before);
+    free(after);
+    remove_folder(f.dir);
 }
 
 static void test_average_is_what_is_measured(void **unused)
@@ -264,6 +289,22 @@ static void test_interrupted(void **unused)
     train_ok(&f, 1);
     assert_int_equal(f.result.steps, 50);
     remove_folder(f.dir);
+}
+
+static void test_public_function(void **unused)
+{
+    (void)unused;
+    struct fixture f, same;
+    struct sab_metrics best;
+    begin(&f);
+    begin(&same);
+    train_ok(&f, 0);
+    assert_int_equal(sab_train(&same.config, &best, &same.err), SAB_OK);
+    assert_true(best.loss == f.result.best.loss);
+    assert_true(has_file(same.dir, "model.safetensors"));
+    assert_int_equal(sab_train(&same.config, NULL, NULL), SAB_INVALID);
+    remove_folder(f.dir);
+    remove_folder(same.dir);
 }
 
 struct seen {
@@ -478,6 +519,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files_of_a_run),
         cmocka_unit_test(test_best_is_kept),
+        cmocka_unit_test(test_best_comes_back_with_the_state),
         cmocka_unit_test(test_average_is_what_is_measured),
         cmocka_unit_test(test_mse_task),
         cmocka_unit_test(test_stop_at),
@@ -485,6 +527,7 @@ int main(void)
         cmocka_unit_test(test_no_steps),
         cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_public_function),
         cmocka_unit_test(test_folder_in_use_is_refused),
         cmocka_unit_test(test_resume_refusals),
         cmocka_unit_test(test_foreign_state_is_refused),

@@ -15,16 +15,20 @@ enum {
     SAB_LENGTH_NBYTES = 8,       /* of the number before the header */
     SAB_PAYLOAD_ALIGN = 64,      /* our headers are padded with spaces to this */
 
-    /* These two bound what parsing a header can allocate by 64 MiB. Text: the parser holds a token at most four times
-     * (its buffer and that buffer's predecessor, the value, the copy of a key), 4 x 8 MiB. Structure: each { [ : , costs
-     * less than 128 bytes (an empty object in an array is the worst, 250 for its two), 262144 x 128 = 32 MiB. A test
-     * measures both. */
+    /* These two bound what parsing a header can allocate by 64 MiB. Text: the parser holds a token at most three times
+     * (its buffer, that buffer's predecessor or the value, the copy of a key), 3 x 8 MiB. Structure: each { [ : , costs
+     * less than 150 bytes (the two of {"a": are the worst, 288), 262144 x 150 = 37.5 MiB. A test measures both. */
     SAB_HEADER_CAP = 8 << 20,
     SAB_STRUCTURE_CAP = 262144
 };
 
-/* Number of { [ : and , outside of strings. */
-size_t sab_safetensors_structure(const char *header, size_t nbytes);
+/* What a header holds, seen without parsing: its delimiters { [ : , outside of strings, and the bytes that all its
+ * strings, keys included, make once decoded. Right for well-formed JSON; of anything else, some number. */
+struct sab_header_extent {
+    size_t structure;
+    size_t text_nbytes;
+};
+struct sab_header_extent sab_safetensors_measure(const char *header, size_t nbytes);
 
 /* *nbytes = product of shape * bytes per element; returns 1 on overflow or a
  * dimension above INT64_MAX, else 0. */

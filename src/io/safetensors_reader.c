@@ -30,6 +30,39 @@ struct sab_safetensors {
 
 /* ---- the header ------------------------------------------------------------------------------------------------- */
 
+/* Bytes of all texts in value, keys included. The parser's nesting limit bounds the recursion. */
+static size_t text_nbytes(json_t *value)
+{
+    size_t sum = json_string_length(value), i;
+    const char *key;
+    json_t *part;
+    json_object_foreach(value, key, part)
+        sum += strlen(key) + text_nbytes(part);
+    json_array_foreach(value, i, part)
+        sum += text_nbytes(part);
+    return sum;
+}
+
+/* f->root = the JSON of the header. Where jansson is refused memory, it says nothing, or calls it a syntax error, which
+ * cannot be told from one, or drops characters of a text, which its length betrays. */
+static int parse_json(struct sab_safetensors *f, const char *path, struct sab_error *err)
+{
+    const char *text = f->bytes + SAB_LENGTH_NBYTES;
+    struct sab_header_extent extent = sab_safetensors_measure(text, f->header);
+    if (extent.structure > SAB_STRUCTURE_CAP)
+        return sab_fail(err, SAB_FORMAT, "'%s' has a header of %zu JSON delimiters; at most %d are read", path,
+                        extent.structure, SAB_STRUCTURE_CAP);
+    json_error_t problem = {0};
+    f->root = json_loadb(text, f->header, JSON_REJECT_DUPLICATES, &problem);
+    if (f->root && text_nbytes(f->root) == extent.text_nbytes)
+        return SAB_OK;
+    if (f->root || problem.text[0] == '\0' || json_error_code(&problem) == json_error_out_of_memory)
+        return sab_fail(err, SAB_NOMEM, "no memory to parse the header of '%s'", path);
+    char shown[SHOWN_CAP];
+    return sab_fail(err, SAB_FORMAT, "'%s' has a damaged header: byte %d of the file: %s", path,
+                    SAB_LENGTH_NBYTES + problem.position, sab_safetensors_shown(shown, sizeof shown, problem.text));
+}
+
 static int parse_header(struct sab_safetensors *f, const char *path, struct sab_error *err)
 {
     if (f->nbytes < SAB_LENGTH_NBYTES)
@@ -51,21 +84,7 @@ static int parse_header(struct sab_safetensors *f, const char *path, struct sab_
     if (length == 0 || text[0] != '{')
         return sab_fail(err, SAB_FORMAT, "'%s' is damaged or no safetensors file: its header, from byte 8, does not "
                         "begin with '{'", path);
-    size_t structure = sab_safetensors_structure(text, f->header);
-    if (structure > SAB_STRUCTURE_CAP)
-        return sab_fail(err, SAB_FORMAT, "'%s' has a header of %zu JSON delimiters; at most %d are read", path,
-                        structure, SAB_STRUCTURE_CAP);
-
-    json_error_t problem = {0};
-    f->root = json_loadb(text, f->header, JSON_REJECT_DUPLICATES, &problem);
-    if (f->root)
-        return SAB_OK;
-    /* Where an allocation fails, jansson says nothing, or calls it a syntax error, which cannot be told from one. */
-    if (problem.text[0] == '\0' || json_error_code(&problem) == json_error_out_of_memory)
-        return sab_fail(err, SAB_NOMEM, "no memory to parse the header of '%s'", path);
-    char shown[SHOWN_CAP];
-    return sab_fail(err, SAB_FORMAT, "'%s' has a damaged header: byte %d of the file: %s", path,
-                    SAB_LENGTH_NBYTES + problem.position, sab_safetensors_shown(shown, sizeof shown, problem.text));
+    return parse_json(f, path, err);
 }
 
 static int check_metadata(const json_t *metadata, const char *path, struct sab_error *err)

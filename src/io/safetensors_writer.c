@@ -21,7 +21,7 @@ struct entry {
 
 struct sab_safetensors_writer {
     json_t *metadata; /* what the caller added, in that order */
-    struct entry *entries;
+    struct entry *entries; /* as in the payload: wider types first, so that each is aligned without a hole */
     size_t count, cap;
 };
 
@@ -99,6 +99,15 @@ static int make_room(struct sab_safetensors_writer *w)
     return 1;
 }
 
+/* After those of its width or wider; there must be room. */
+static void insert(struct sab_safetensors_writer *w, struct entry entry)
+{
+    size_t i = w->count++;
+    for (; i > 0 && sab_dtype_nbytes(w->entries[i - 1].dtype) < sab_dtype_nbytes(entry.dtype); i--)
+        w->entries[i] = w->entries[i - 1];
+    w->entries[i] = entry;
+}
+
 int sab_safetensors_writer_add(struct sab_safetensors_writer *writer, const char *name, int dtype, int ndim,
                                const uint64_t *shape, const void *data, struct sab_error *err)
 {
@@ -125,7 +134,7 @@ int sab_safetensors_writer_add(struct sab_safetensors_writer *writer, const char
         return sab_fail(err, SAB_NOMEM, "no memory for the tensor '%s'", name);
     }
     memcpy(entry.name, name, length);
-    writer->entries[writer->count++] = entry;
+    insert(writer, entry);
     return SAB_OK;
 }
 
@@ -160,19 +169,14 @@ static json_t *describe(const struct entry *entry, size_t begin)
                      (json_int_t)begin, (json_int_t)(begin + entry->nbytes));
 }
 
-/* Entries in the order of the payload: wider types first, so that each is aligned without a hole. */
-#define FOR_EACH_BY_WIDTH(w, entry) \
-    for (size_t width = 8; width > 0; width /= 2) \
-        for (const struct entry *entry = (w)->entries; entry < (w)->entries + (w)->count; entry++) \
-            if (sab_dtype_nbytes(entry->dtype) == width)
-
 /* The header with zeros for a digest; *payload = bytes after it. NULL without memory. */
 static json_t *describe_all(const struct sab_safetensors_writer *w, size_t *payload)
 {
     json_t *root = json_pack("{s:{s:s}}", SAB_METADATA_KEY, SAB_DIGEST_KEY, "00000000000000000000000000000000");
     int failed = !root || json_object_update(json_object_get(root, SAB_METADATA_KEY), w->metadata) != 0;
     size_t at = 0;
-    FOR_EACH_BY_WIDTH (w, entry) {
+    for (size_t i = 0; i < w->count; i++) {
+        const struct entry *entry = &w->entries[i];
         failed = failed || json_object_set_new(root, entry->name, describe(entry, at)) != 0;
         at += entry->nbytes;
     }
@@ -196,7 +200,8 @@ static int lay_out(const struct sab_safetensors_writer *w, const json_t *root, c
     memset(text + length, ' ', header - length);
     assert(memcmp(text, SAB_DIGEST_PREFIX, sizeof SAB_DIGEST_PREFIX - 1) == 0);
     char *to = text + header;
-    FOR_EACH_BY_WIDTH (w, entry) {
+    for (size_t i = 0; i < w->count; i++) {
+        const struct entry *entry = &w->entries[i];
         if (entry->nbytes > 0)
             memcpy(to, entry->data, entry->nbytes);
         to += entry->nbytes;
@@ -233,7 +238,7 @@ static int save_described(const struct sab_safetensors_writer *w, const json_t *
     int status;
     char hex[SAB_DIGEST_DIGITS + 1];
     int laid_out = lay_out(w, root, file, length, header);
-    size_t structure = sab_safetensors_structure(file + SAB_LENGTH_NBYTES, header);
+    size_t structure = sab_safetensors_measure(file + SAB_LENGTH_NBYTES, header).structure;
     if (structure > SAB_STRUCTURE_CAP) {
         status = sab_fail(err, SAB_INVALID, "cannot write '%s': its header would have %zu JSON delimiters; at most %d "
                           "are legal", path, structure, SAB_STRUCTURE_CAP);

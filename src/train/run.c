@@ -336,3 +336,12 @@ int sab_run_train(const struct sab_config *config, int is_resumed, const struct 
     sab_free(run);
     return status;
 }
+
+int sab_train(const struct sab_config *config, struct sab_metrics *best, struct sab_error *err)
+{
+    struct sab_run_result result;
+    int status = sab_run_train(config, 0, NULL, &result, err);
+    if (status == SAB_OK && best)
+        *best = result.best;
+    return status;
+}

@@ -25,7 +25,8 @@ import sab_oracle
 CONFIG = {"cell": "lstm", "hidden": 6, "layers": 1, "attention_width": 0, "score": "mlp", "sparsifier": "softmax",
           "read_floor": 0.0, "read_gain": 1.0, "write": "state", "credit": "sab", "k_top": 3, "k_att": 1, "k_trunc": 4,
           "mental_updates": True, "forward": "sparse", "backward": "sparse", "recompute": False}
-DATA = {"input": "values", "I": 3, "loss": "mse", "O": 2, "T": 16, "B": 3, "ragged": False, "mask": False}
+DATA = {"input": "values", "I": 3, "loss": "mse", "O": 2, "T": 16, "B": 3, "ragged": False, "mask": False,
+        "opposed": 0.0}
 SYMBOLS = {"input": "ids", "I": 7, "loss": "cross_entropy", "O": 5}
 UNEVEN = {"ragged": True, "mask": True}
 
@@ -64,7 +65,18 @@ CASES = {
     "more_than_there_are": {"k_top": 40, "sparsifier": "relu", "k_trunc": 5},
     "one_step": {"T": 1, "B": 1, "hidden": 1, "k_trunc": 1},
     "one_unit": {"hidden": 1, "B": 1, "attention_width": 2, **SYMBOLS},
+    "large_opposed_keys": {"read_gain": 0.5, "opposed": 32.0},
 }
+
+
+def oppose(problem, size):
+    """Makes keys and queries that are large and cancel in their sum, in one column of each layer: there W2 = -W1, and
+    W1 is scaled. Returns whether the largest number among them came out between size and 1.3 size."""
+    for layer in range(problem.config["layers"]):
+        W1, W2 = problem.parameters[f"W1_l{layer}"], problem.parameters[f"W2_l{layer}"]
+        W1[:, 0] *= 64
+        W2[:, 0] = -W1[:, 0]
+    return size <= problem.solve()["diagnostics"].largest_key <= 1.3 * size
 
 
 def make(name, index):
@@ -76,6 +88,8 @@ def make(name, index):
     for seed in range(1000 * index, 1000 * index + 1000):
         problem = sab_oracle.problem_random(config, shape, data["T"], data["B"], seed, scale=1.5,
                                             ragged=data["ragged"], mask=data["mask"])
+        if data["opposed"] and not oppose(problem, data["opposed"]):
+            continue
         answers = problem.solve()
         near = answers["diagnostics"]
         rounding, _ = sab_oracle.condition(problem, answers, np.dtype(np.float32))

@@ -118,7 +118,7 @@ def judge(problem, answers):
     errors = sab_oracle.relative_errors(answers, truth)
     worst = max(errors, key=errors.get)
     note = f"{errors[worst]:.1e} in {worst}, to a switch {distance:.1e}, least Z {near.min_Z:.1e}, " \
-           f"largest memory {near.largest:.1e}"
+           f"largest key or query {near.largest_key:.1e}"
     if distance < SWITCH:
         return "switch", worst, errors, note
     if errors[worst] <= tolerance:

@@ -111,7 +111,7 @@ class Diagnostics:
         self.margin = math.inf        # smallest distance of neighbours in the order of scores that selection depends on
         self.floor_margin = math.inf  # relu, z > 0: smallest |sum r - z|
         self.min_Z = math.inf         # relu: smallest sum r where the floor does not hold
-        self.largest = 0.0            # largest number in a memory
+        self.largest_key = 0.0        # mlp and dot: largest number in a key m W1 or a query hh W2
         self.reads = []               # (layer, t, a [B,N], alpha [B,N]) of every read, t from 1
 
     def order(self, ranked, first, last):
@@ -186,7 +186,10 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None):
                 a = scores(config, parameters, layer, hh, memory)
                 if error is not None:
                     a = a + error(score_size(config, parameters, layer, hh, memory).detach())
-                diagnostics.largest = max(diagnostics.largest, float(memory.detach().abs().max()))
+                if config["score"] != "release2019":
+                    for side, weight in ((memory, f"W1_l{layer}"), (hh, f"W2_l{layer}")):
+                        diagnostics.largest_key = max(diagnostics.largest_key,
+                                                      float((side @ parameters[weight]).detach().abs().max()))
                 alpha, s = attend(config, a, memory, cut, diagnostics)
                 diagnostics.reads.append((layer, t, a.detach(), alpha.detach()))
             h[layer] = below = hh + G * s
@@ -236,7 +239,7 @@ class Problem:
         loss.backward()
         grad = {name: (torch.zeros_like(p) if p.grad is None else p.grad).double().numpy()
                 for name, p in parameters.items()}
-        return {"loss": float(loss), "outputs": outputs.detach().double().numpy(), "grad": grad,
+        return {"loss": float(loss.detach()), "outputs": outputs.detach().double().numpy(), "grad": grad,
                 "inside": np.arange(1, self.x.shape[0] + 1)[:, None] <= self.lengths[None, :],
                 "diagnostics": diagnostics}
 
@@ -288,7 +291,8 @@ def problem_random(config, shape, T, B, seed, scale=1.0, ragged=False, mask=Fals
     bound = scale / math.sqrt(config["hidden"])
     parameters = {name: single(rng.uniform(-bound, bound, size)) for name, size in
                   parameter_shapes(config, shape).items()}
-    x = rng.integers(0, shape["I"], (T, B)) if shape["input"] == "ids" else single(rng.uniform(-1, 1, (T, B, shape["I"])))
+    x = (rng.integers(0, shape["I"], (T, B)) if shape["input"] == "ids"
+         else single(rng.uniform(-1, 1, (T, B, shape["I"]))))
     y = (rng.integers(0, shape["O"], (T, B)) if shape["loss"] == "cross_entropy"
          else single(rng.uniform(-1, 1, (T, B, shape["O"]))))
     lengths = rng.integers(1, T + 1, B) if ragged else np.full(B, T)
@@ -334,8 +338,8 @@ def relative_errors(answers, truth):
 
 def condition(problem, truth, dtype):
     """(worst relative error, largest change of a score) when each weight, and each score by as much as its terms are
-    large, moves by one unit roundoff of dtype, up or down at random: what rounding does to this problem whoever computes
-    it. Measured with a smaller move, which crosses no selection switch, and scaled."""
+    large, moves by one unit roundoff of dtype, up or down at random: what rounding does to this problem whoever
+    computes it. Measured with a smaller move, which crosses no selection switch, and scaled."""
     move = 2.0 ** -40
     rng = np.random.default_rng(0)
 
