@@ -128,8 +128,6 @@ static void print_table(const struct sab_check_problem *problem, const struct sa
         printf("%s: the largest error, relative to each tensor's largest gradient, is %.1e; %.0e is allowed in %s\n",
                verdict->passed ? "passed" : "FAILED", verdict->worst, verdict->tolerance,
                sizeof(sab_real) == 8 ? "double" : "float, where rounding of the loss forbids less");
-    if (verdict->checked > 0 && !verdict->passed && sizeof(sab_real) == 4)
-        printf("where states explode, float alone can cause this; the double build (cmake --preset double) tells\n");
 }
 
 static int compare(const struct sab_cli *cli, struct sab_check_problem *problem, const char *changed, int *code,
