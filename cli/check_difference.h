@@ -1,7 +1,8 @@
 /* Gradients against differences of the loss:  g ~ (8 (f(+e) - f(-e)) - (f(+2e) - f(-2e))) / 12 e,  error O(e^4).
  *
  * That is the derivative only where nothing is cut and no selection switches, so sab_check_uncut makes one window of
- * everything, and a parameter is skipped when one of the four probes recalls other moments than the centre does. */
+ * everything, and a parameter is tried at e, e/4 and e/16 and skipped when at each of them a probe recalls other moments
+ * than the centre does, or when the differences are too rough to tell. */
 #ifndef SAB_CLI_CHECK_DIFFERENCE_H
 #define SAB_CLI_CHECK_DIFFERENCE_H
 
@@ -10,6 +11,7 @@
 struct sab_check_options {
     int samples;       /* parameters tried per tensor; 0: all */
     double step;       /* e; 0: sab_check_step() */
+    double tolerance;  /* largest error that passes; 0: sab_check_tolerance() */
 };
 
 /* What was found for one tensor. Errors are relative to the tensor's largest gradient, or to a thousandth of the

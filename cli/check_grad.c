@@ -28,11 +28,11 @@ static const struct sab_option own[] = {
     {"O", SAB_OPTION_INT, AT(O), 0, 1, 1 << 24, NULL, "4", "", "number of classes, or width of the output"},
     {"ragged", SAB_OPTION_SWITCH, AT(ragged), 0, 0, 1, NULL, "off", "", "sequences of random length 1..T"},
     {"mask", SAB_OPTION_SWITCH, AT(mask), 0, 0, 1, NULL, "off", "", "steps of random weight in the loss: 0, 1, between"},
-    {"param-scale", SAB_OPTION_REAL, AT(param_scale), 0, 0, 1000, NULL, "1", "",
-     "weights are uniform in +-S/sqrt(H); larger keeps scores away from ties"},
+    {"param-scale", SAB_OPTION_REAL, AT(param_scale), 0, 0, 1000, NULL, "3", "",
+     "weights are uniform in +-S/sqrt(H); 3 keeps scores away from ties"},
     {"samples", SAB_OPTION_INT, AT(samples), 0, 0, 1e9, NULL, "20", "", "parameters tried per tensor; 0: all"},
     {"step", SAB_OPTION_REAL, AT(step), 0, 0, 1, NULL, "0", "",
-     "how far parameters are moved; 0: 1/64 in float, 1/1024 in double"},
+     "how far parameters are moved; 0: 1/256 in float, 1/1024 in double"},
     {"tolerance", SAB_OPTION_REAL, AT(tolerance), 0, 0, 1, NULL, "0", "",
      "largest relative error that passes; 0: 2e-2 in float, 1e-6 in double"},
     {"export", SAB_OPTION_TEXT, AT(export), SAB_TEXT_CAP, 0, 0, NULL, "", "",
@@ -117,7 +117,7 @@ static void print_table(const struct sab_check_problem *problem, const struct sa
         const struct sab_check_finding *f = &findings[i];
         printf("%-16s ", sab_model_tensor(problem->model, i).name);
         if (f->checked == 0)
-            printf("%9s %8d %8d   every probe recalled other moments\n", "-", 0, f->skipped);
+            printf("%9s %8d %8d   all skipped: selections switch, or differences are too rough\n", "-", 0, f->skipped);
         else
             printf("%9.1e %8d %8d   %13.6e %13.6e%s\n", f->worst, f->checked, f->skipped, f->worst_gradient,
                    f->worst_difference, f->worst <= verdict->tolerance ? "" : "  FAILED");
@@ -135,7 +135,7 @@ static int compare(const struct sab_cli *cli, struct sab_check_problem *problem,
 {
     const struct own *o = cli->own;
     int n = sab_model_tensor_count(problem->model);
-    struct sab_check_options options = {o->samples, o->step};
+    struct sab_check_options options = {o->samples, o->step, o->tolerance};
     struct sab_check_finding *findings = sab_alloc((size_t)n, sizeof *findings);
     if (!findings)
         return sab_fail(err, SAB_NOMEM, "no memory for %d tensors", n);
@@ -188,9 +188,9 @@ const struct sab_command sab_command_check_grad = {
         "Makes a random problem from the configuration and the seed, never trains, and\n"
         "compares the gradient with differences of the loss. A cut gradient is no\n"
         "derivative, so the check first undoes the cuts (one window of T steps, gradient\n"
-        "into all that was read) and says so; parameters at which the selection of\n"
-        "memories switches are skipped and counted. Exit code 1 if an error is over the\n"
-        "tolerance.\n"
+        "into all that was read) and says so. Parameters at which the selection of\n"
+        "memories switches, or differences are too rough to tell, are skipped and\n"
+        "counted. Exit code 1 if an error is over the tolerance.\n"
         "\n"
         "With --export FILE nothing is undone: the file gets configuration, inputs,\n"
         "targets, weights, loss and every gradient, to be checked in any framework.\n",

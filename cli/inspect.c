@@ -196,8 +196,10 @@ static void print_json(const struct findings *f)
         json_t *number;
         sab_json_open(&json, "last", '{');
         json_object_foreach(f->last, key, number)
-            if (json_is_number(number))
-                sab_json_real(&json, key, json_number_value(number));
+            if (json_is_integer(number))
+                sab_json_int(&json, key, json_integer_value(number));
+            else if (json_is_real(number))
+                sab_json_real(&json, key, json_real_value(number));
         sab_json_close(&json, '}');
     }
     sab_json_close(&json, '}');

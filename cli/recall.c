@@ -166,8 +166,8 @@ static void print_reading(const struct work *w)
     if (r->t == 0)
         printf("nothing was recalled\n");
     else if (w->view.value == SAB_RECALL_FLOW)
-        printf("most gradient flows from %s %d to step %d: %.3g, the mean over %d sequences\n", w->row_name, r->t, r->when,
-               r->weight, w->view.sequences);
+        printf("most gradient flows from %s %d to step %d: %.3g,\nthe mean over %d sequences\n", w->row_name, r->t,
+               r->when, r->weight, w->view.sequences);
     else
         printf("%s %d looks at step %d with weight %.2f, the mean over %d sequences;\n"
                "the strongest memory of a read has weight %.2f on average\n",

@@ -133,6 +133,7 @@ struct sab_config {
     char task[32];        /* copy, adding, cue */
     int T;                /* the task's length; copying sequences are T+20 steps long */
     int64_t fixed;        /* 0: fresh data each update; N: cycle through a fixed set of N sequences */
+    int64_t curriculum;   /* updates over which training sequences grow from T/10 to T; 0: always T */
     int classes;          /* cue: number of different events */
     /* where to */
     char out[SAB_TEXT_CAP];     /* run folder; "" picks runs/TASK-CREDIT-sSEED */
@@ -266,8 +267,8 @@ SAB_API void sab_task_free(struct sab_task *task);
 SAB_API const struct sab_shape *sab_task_shape(const struct sab_task *task);
 
 enum sab_split { SAB_TRAIN, SAB_TEST };
-/* Batch number `index` of B sequences, a pure function of (config, split, index, B): nothing is remembered between
- * calls. The arrays belong to the task and hold until its next call. */
+/* Batch number `index` (the number of the update) of B sequences, a pure function of (config, split, index, B): nothing is
+ * remembered between calls. Training batches are shorter than T while config->curriculum lasts. The arrays belong to the task and hold until its next call. */
 SAB_API int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
                            struct sab_error *err);
 
@@ -285,6 +286,11 @@ SAB_API int sab_trainer_update(struct sab_trainer *trainer, const struct sab_bat
                                struct sab_error *err);
 /* Updates done so far. */
 SAB_API int64_t sab_trainer_step(const struct sab_trainer *trainer);
+
+/* All of the above: trains config->task until steps or stop_at and leaves the run folder config->out, which must not hold
+ * a run yet. best, if not NULL, gets the evaluation of the weights in its model.safetensors. On SAB_NUMERIC the folder
+ * can be resumed (sab train --resume). */
+SAB_API int sab_train(const struct sab_config *config, struct sab_metrics *best, struct sab_error *err);
 
 /* Weights and configuration as safetensors (model.safetensors of a run), written atomically. */
 SAB_API int sab_model_save(const struct sab_model *model, const char *path, struct sab_error *err);

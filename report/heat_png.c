@@ -21,13 +21,13 @@
 enum {
     ZOOM = 2,                              /* pixels per pixel of the font */
     LETTER = SAB_FONT_ADVANCE * ZOOM,
-    LINE = SAB_FONT_HEIGHT * ZOOM,
+    LINE = SAB_FONT_BASE * ZOOM,
     PLOT_WIDTH = 960, PLOT_HEIGHT = 640,   /* what cells are sized for */
     CELL_MOST = 32,
     GAP = 12, TICK = 6,
     LEFT = 2 * GAP + LINE + 8 * LETTER,    /* row name, tick numbers */
     TOP = 2 * GAP + LINE,
-    BOTTOM = 3 * GAP + 2 * LINE,
+    BOTTOM = 4 * GAP + 2 * LINE,
     SCALE_WIDTH = 20,
     RIGHT = 3 * GAP + SCALE_WIDTH + 8 * LETTER
 };
@@ -94,6 +94,15 @@ static int nice_step(double n)
     for (int i = 0; step < n && step < 1000000000; i++)
         step = i % 3 == 1 ? step / 2 * 5 : step * 2;
     return step;
+}
+
+/* The smallest 1, 2 or 5 times a power of ten that is at least x; 0 for 0. */
+static double nice_fraction(double x)
+{
+    if (!(x > 0))
+        return 0;
+    double power = pow(10, floor(log10(x)));
+    return x <= power ? power : x <= 2 * power ? 2 * power : x <= 5 * power ? 5 * power : 10 * power;
 }
 
 struct layout {
@@ -166,10 +175,11 @@ static void draw_scale(struct canvas *canvas, const struct sab_recall_map *map, 
         fill(canvas, x, TOP + j, SCALE_WIDTH, 1, rgb);
     }
     frame(canvas, x, TOP, SCALE_WIDTH, height);
-    for (int k = 0; k <= 4; k++) {
+    double every = nice_fraction(map->most / 5);
+    for (int k = 0; every > 0 && k * every <= map->most * (1 + 1e-9); k++) {
         char number[24];
-        snprintf(number, sizeof number, "%.3g", map->most * k / 4);
-        int y = TOP + height - (int)(height * k / 4.0);
+        snprintf(number, sizeof number, "%.4g", k * every);
+        int y = TOP + height - (int)lround(height * k * every / map->most);
         fill(canvas, x + SCALE_WIDTH, y - 1, TICK, ZOOM, ink);
         write_text(canvas, x + SCALE_WIDTH + TICK + 4, y - LINE / 2, number, 0);
     }

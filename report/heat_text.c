@@ -45,7 +45,7 @@ static void put_axis(struct text *text, const struct sab_recall_map *map)
     for (int c = 0; c < map->columns; c++) {
         char number[16];
         int n = snprintf(number, sizeof number, "%d", c * map->steps_per_column + 1);
-        if (c % 10 || c < end || c + n > map->columns + 8)
+        if (c % 10 || c < end || LABEL_WIDTH + 2 + c + n > SAB_HEAT_TEXT_WIDTH)
             continue;
         ticks[c] = '+';
         memcpy(numbers + c, number, (size_t)n);

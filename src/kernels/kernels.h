@@ -84,8 +84,8 @@ struct sab_kernels {
                                real *dw);
 };
 
-/* Largest |2u| of exp2x: its exponential squared is finite. Scores are exact while |u| and |v| stay below half of it
- * (21.5 in float). Beyond, tanh(u + v) is still right unless u and v nearly cancel; states that large have exploded. */
+/* Largest |2u| of exp2x: its exponential squared is finite. Where |2u| and |2v| stay below it tanh(u + v) is exact; larger
+ * ones are the caller's to treat otherwise. */
 #ifdef SAB_DOUBLE
 #define SAB_EXPONENT_MAX 350.0
 #else

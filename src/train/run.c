@@ -57,7 +57,9 @@ static const char *run_metric(const struct run *run)
 
 static double metric_value(const char *metric, const struct sab_metrics *metrics)
 {
-    return strcmp(metric, "accuracy") == 0 ? metrics->accuracy : strcmp(metric, "mse") == 0 ? metrics->mse : metrics->loss;
+    if (strcmp(metric, "accuracy") == 0)
+        return metrics->accuracy;
+    return strcmp(metric, "mse") == 0 ? metrics->mse : metrics->loss;
 }
 
 /* Higher accuracy, or lower loss or mse; among equals, lower loss. */
@@ -334,5 +336,14 @@ int sab_run_train(const struct sab_config *config, int is_resumed, const struct 
     sab_task_free(run->task);
     sab_free(run->best);
     sab_free(run);
+    return status;
+}
+
+int sab_train(const struct sab_config *config, struct sab_metrics *best, struct sab_error *err)
+{
+    struct sab_run_result result;
+    int status = sab_run_train(config, 0, NULL, &result, err);
+    if (status == SAB_OK && best)
+        *best = result.best;
     return status;
 }

@@ -1,0 +1,76 @@
+# What all tests of the program share. SAB names the program, from the source folder if it is no absolute path.
+bats_require_minimum_version 1.5.0
+SAB=${SAB:-build/release/sab}
+case $SAB in /*) ;; *) SAB=$BATS_TEST_DIRNAME/../../$SAB ;; esac
+
+# A network that trains in a moment.
+tiny='--T 5 --hidden 8 --batch 8 --eval-size 16 --eval-every 10 --quiet'
+
+# sab ARGUMENT...: runs it; then $status, $output (stdout) and $stderr say what it did.
+sab()
+{
+    run --separate-stderr "$SAB" "$@"
+}
+
+# fails CODE TEXT...: the last run ended with CODE, printed no data, and exactly one line for people that holds each TEXT.
+fails()
+{
+    local code=$1 text
+    shift
+    if [ "$status" != "$code" ]; then
+        echo "exit code $status, expected $code; stderr: $stderr"
+        return 1
+    fi
+    if [ -n "$output" ]; then
+        echo "data in spite of failure: $output"
+        return 1
+    fi
+    if [ "$(printf '%s\n' "$stderr" | wc -l)" != 1 ] || [ "${stderr#sab}" = "$stderr" ]; then
+        echo "not one line that begins with sab: $stderr"
+        return 1
+    fi
+    for text in "$@"; do
+        if [[ $stderr != *"$text"* ]]; then
+            echo "\"$text\" is missing in: $stderr"
+            return 1
+        fi
+    done
+}
+
+# has TEXT...: the data hold each TEXT.
+has()
+{
+    local text
+    for text in "$@"; do
+        if [[ $output != *"$text"* ]]; then
+            echo "\"$text\" is missing in: $output"
+            return 1
+        fi
+    done
+}
+
+# keys NAME...: the data are one line, a JSON object with these keys.
+keys()
+{
+    printf '%s' "$output" | python3 -c '
+import json, sys
+text = sys.stdin.read()
+found = json.loads(text, parse_constant=lambda name: sys.exit("not JSON: " + name))
+missing = [name for name in sys.argv[1:] if name not in found]
+sys.exit(f"missing {missing} in {text}" if missing or "\n" in text.strip() else 0)' "$@"
+}
+
+# value NAME: of a key of the data.
+value()
+{
+    printf '%s' "$output" | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"
+}
+
+# narrow: no line of the data is wider than 80 columns.
+narrow()
+{
+    printf '%s\n' "$output" | python3 -c '
+import sys
+wide = [line for line in sys.stdin.buffer.read().decode().splitlines() if len(line) > 80]
+sys.exit("\n".join(wide) or 0)'
+}

@@ -1,0 +1,99 @@
+# ctest: tier seconds
+# Help, version, and what is said about commands and options that do not exist.
+load common
+
+@test "help lists every command and begins with examples" {
+    sab help
+    [ "$status" = 0 ]
+    [ -z "$stderr" ]
+    has 'sab train copy' '  train' '  eval' '  recall' '  inspect' '  check-grad' '  doctor'
+}
+
+@test "each command teaches: purpose, examples first, then options with range and default" {
+    for command in train eval recall inspect check-grad doctor; do
+        sab "$command" --help
+        [ "$status" = 0 ]
+        [ -z "$stderr" ]
+        has "Usage: sab $command" 'Examples:' "  sab $command" 'Output:' '--json' '--quiet'
+        [[ ${output%%Output:*} == *Examples:* ]]
+        # no line is wider than a terminal
+        narrow
+        sab help "$command"
+        [ "$status" = 0 ]
+    done
+    sab train --help
+    has 'Model:' 'Credit:' 'Training:' 'Task:' 'Run:' '--k-top 0..4096' '(default 5)' 'copy' 'adding' 'cue'
+}
+
+@test "--help after other options and -h work" {
+    sab train copy --hidden 8 --help
+    [ "$status" = 0 ]
+    sab eval -h
+    [ "$status" = 0 ]
+}
+
+@test "version" {
+    sab --version
+    [ "$status" = 0 ]
+    [[ $output =~ ^sab\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+}
+
+@test "no command, unknown commands" {
+    sab
+    fails 2 'sab help'
+    sab trian copy
+    fails 2 '"trian"' 'did you mean "train"'
+    sab zzzzzz
+    fails 2 '"zzzzzz"' 'sab help'
+    sab help evla
+    fails 2 '"evla"' 'did you mean "eval"'
+    sab --quiet train copy
+    fails 2 '--quiet'
+}
+
+@test "unknown options suggest the nearest" {
+    sab train copy --hiden 8
+    fails 2 '--hiden' 'did you mean --hidden'
+    sab train copy --ktop 8
+    fails 2 '--ktop' 'did you mean --k-top'
+    sab train copy --jsn
+    fails 2 '--jsn' 'did you mean --json'
+    sab train copy --resum x
+    fails 2 '--resum' 'did you mean --resume'
+    sab recall x --sequence 3
+    fails 2 '--sequence' 'did you mean --sequences'
+    sab train copy --qqqqqqqqq 1
+    fails 2 '--qqqqqqqqq' '--help'
+    sab eval x --hidden 5
+    fails 2 '--hidden' 'sab eval'
+    sab train copy -x
+    fails 2 '-x' 'two dashes'
+}
+
+@test "values that are missing, flags that get one, words too many" {
+    sab train copy --hidden
+    fails 2 '--hidden' '1..16384'
+    sab train copy --cell --hidden 8
+    fails 2 '--cell' 'lstm|gru|rnn'
+    sab train copy --quiet=on
+    fails 2 '--quiet' 'no value'
+    sab train copy adding
+    fails 2 '"adding"'
+    sab doctor now
+    fails 2 '"now"'
+    sab eval
+    fails 2 'RUN'
+    sab train
+    fails 2 'copy, adding, cue'
+    sab train cpoy
+    fails 2 '"cpoy"' 'did you mean "copy"'
+}
+
+@test "a result that cannot be written is a failure" {
+    for arguments in help 'train --help' 'train copy --dry-run' 'doctor --json'; do
+        # shellcheck disable=SC2086
+        run bash -c "\"$SAB\" $arguments >/dev/full"
+        [ "$status" = 1 ]
+        [[ $output == *'standard output'* ]]
+    done
+}

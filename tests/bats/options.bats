@@ -1,0 +1,134 @@
+# ctest: tier seconds
+# Every option of the table, from the table: the help is made of it.
+load common
+
+setup()
+{
+    mkdir "$BATS_TEST_TMPDIR/work"
+    cd "$BATS_TEST_TMPDIR/work"
+}
+
+# Lines "NAME VALUES" of the options that a command's help lists.
+list()
+{
+    "$SAB" "$1" --help | sed -n 's/^  --\([A-Za-z0-9-]*\) \([^ ][^ ]*\).*/\1 \2/p'
+}
+
+@test "bad values of every option name the value and the legal range" {
+    count=0
+    while read -r name values; do
+        case $values in
+        TEXT | FILE | key=value) continue ;;
+        *..*)
+            low=${values%%..*} high=${values##*..}
+            bad=("" x 1x 0x10 nan inf -inf 1e999 "$low$low$low.5z" "-1$high" "${high}0" "1 ")
+            ;;
+        *) bad=("" x "${values%%|*}x" 0 1 "${values^^}") ;;
+        esac
+        for value in "${bad[@]}"; do
+            case $value in # a 0 after a fraction changes nothing
+            *.*0) continue ;;
+            esac
+            sab train copy --dry-run "--$name=$value"
+            fails 2 "--$name" "\"$value\"" || { echo "for --$name=$value"; return 1; }
+        done
+        count=$((count + 1))
+    done < <(list train)
+    echo "$count options"
+    [ "$count" -ge 40 ]
+}
+
+@test "the ends of each range of whole numbers are legal, what lies beyond is not" {
+    count=0
+    while read -r name values; do
+        [[ $values =~ ^([0-9]+)\.\.([0-9]+)$ ]] || continue
+        low=${BASH_REMATCH[1]} high=${BASH_REMATCH[2]}
+        # The ends are read by a command that makes nothing of them.
+        sab train copy --help "--$name=$low"
+        [ "$status" = 0 ]
+        sab train copy --dry-run "--$name=$((low - 1))"
+        fails 2 "--$name" "$low" "$high"
+        sab train copy --dry-run "--$name=$((high + 1))"
+        fails 2 "--$name" "$low" "$high"
+        count=$((count + 1))
+    done < <(list train)
+    [ "$count" -ge 15 ]
+}
+
+@test "every choice and switch is taken, in every spelling of an option" {
+    for option in --cell=gru '--cell rnn' '--set cell=lstm' '--score dot' '--score release2019' '--sparsifier relu' \
+        '--mental-updates off' '--set mental_updates=off' '--credit bptt' '--credit tbptt' '--credit attention' \
+        '--write state' '--optimizer sgd' '--schedule cosine' '--recompute on' '--forward dense --backward dense'; do
+        # shellcheck disable=SC2086
+        sab train copy --hidden 4 --dry-run $option
+        [ "$status" = 0 ] || { echo "$option: $stderr"; return 1; }
+    done
+}
+
+@test "bad values of the other commands' own options" {
+    for line in 'check-grad --I 0' 'check-grad --O x' 'check-grad --loss l1' 'check-grad --input text' \
+        'check-grad --ragged yes' 'check-grad --param-scale -1' 'check-grad --samples -1' 'check-grad --tolerance 2' \
+        'recall r --sequences 0' 'recall r --layer 17' 'recall r --rows none' 'recall r --value x' \
+        'eval r --eval-size 0' 'eval r --batch 0' 'eval r --T 0' 'eval r --T 10,,20' 'eval r --T 10,x' \
+        'eval r --threads 4097' 'recall r --T -5' 'recall r --out map.gif'; do
+        # shellcheck disable=SC2086
+        sab $line
+        option=$(echo "$line" | grep -o -e '--[A-Za-z-]*')
+        fails 2 "$option" || { echo "for: $line"; return 1; }
+    done
+}
+
+@test "combinations that make no sense" {
+    sab train copy --dry-run --backward dense
+    fails 2 '--backward dense' '--forward dense'
+    sab train copy --dry-run --momentum 0.9
+    fails 2 '--momentum' 'sgd'
+    sab train copy --dry-run --stop-at speed=3
+    fails 2 '--stop-at' 'speed=3' 'accuracy=0.99'
+    sab train copy --quiet --stop-at mse=3 --out run
+    fails 2 '--stop-at' 'copy'
+    [ ! -e run ]
+    sab train copy --task adding --dry-run
+    fails 2 copy adding
+    sab train copy --set hidden
+    fails 2 '--set' '"hidden"' 'key=value'
+    sab train copy --set hiden=3
+    fails 2 'hiden' 'did you mean --hidden'
+    sab train cue --T 1 --dry-run
+    fails 2 '--T' '1' 'at least 2'
+}
+
+@test "a configuration file, and options on top of it" {
+    echo '{"task": "cue", "hidden": 12, "cell": "gru", "recompute": true}' >config.json
+    sab train --config config.json --hidden 24 --dry-run
+    [ "$status" = 0 ]
+    has 'task         cue' 'gru, 1 layer of 24'
+    sab train --hidden 24 --config config.json --dry-run
+    has 'gru, 1 layer of 24'
+}
+
+@test "bad configuration files name the file and the key" {
+    for pair in '{"hiden": 8}=hiden' '{"hidden": 0}=1..16384' '{"hidden": "8"}=hidden' '{"hidden": 8, "hidden": 9}=hidden' \
+        '[1]=object' '{"hidden": 8=JSON' '=JSON' '{"cell": "gur"}=gur' '{"recompute": "on"}=recompute'; do
+        printf '%s' "${pair%=*}" >config.json
+        sab train copy --config config.json --dry-run
+        fails 1 config.json "${pair##*=}" || { echo "for: $pair"; return 1; }
+    done
+    sab train copy --config nowhere.json --dry-run
+    fails 1 nowhere.json
+    sab train copy --config . --dry-run
+    fails 1 .
+}
+
+@test "a dry run says what would be done and does nothing" {
+    sab train copy --T 100 --hidden 128 --dry-run
+    [ "$status" = 0 ]
+    has 'sequences of 120 steps' 'parameters' '64 sequences' 'MiB' 'runs/copy-sab-s1'
+    [ -z "$(ls)" ]
+    sab train copy --T 100 --hidden 128 --dry-run --json
+    keys task parameters steps sequence_steps batch activations_bytes weights_bytes gradients_bytes out version
+    # LSTM 4 x 128 x (10 + 128 + 2), W1 W2 2 x 128^2, w3 128, V1 V2 2 x 128 x 9, b 9
+    [ "$(value parameters)" = $((4 * 128 * 140 + 2 * 128 * 128 + 128 + 2 * 128 * 9 + 9)) ]
+    [ "$(value sequence_steps)" = 120 ]
+    [ -z "$(ls)" ]
+}

@@ -1,0 +1,201 @@
+# ctest: tier seconds
+# ctest: processors 2
+# Training: what it leaves and says; stopping, resuming, and what can go wrong with the folder.
+load common
+
+setup()
+{
+    cd "$BATS_TEST_TMPDIR"
+}
+
+# digest ARGUMENT...: of the weights of a training.
+digest()
+{
+    "$SAB" "$@" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["weights_digest"])'
+}
+
+@test "a run folder, and one JSON object with the agreed keys" {
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 20 --out run --json
+    [ "$status" = 0 ]
+    [ -z "$stderr" ]
+    keys task steps seconds loss accuracy peak_rss_bytes seconds_per_update weights_digest out version
+    [ "$(value steps)" = 20 ]
+    [ "$(value out)" = run ]
+    [[ $(value weights_digest) =~ ^[0-9a-f]{32}$ ]]
+    for file in config.json metrics.jsonl model.safetensors state.safetensors; do
+        [ -s "run/$file" ]
+    done
+    [ "$(wc -l <run/metrics.jsonl)" = 2 ]
+    [ -z "$(find run -name '*.tmp')" ]
+}
+
+@test "adding has mse and no accuracy" {
+    # shellcheck disable=SC2086
+    sab train adding $tiny --T 10 --steps 3 --out run --json
+    [ "$status" = 0 ]
+    keys mse loss
+    [[ $output != *accuracy* ]]
+}
+
+@test "quiet is really quiet" {
+    # shellcheck disable=SC2086
+    sab train cue $tiny --steps 12 --out run
+    [ "$status" = 0 ]
+    [ -z "$output" ]
+    [ -z "$stderr" ]
+}
+
+@test "without a terminal: a plain line at each evaluation, a summary, nothing on stdout" {
+    sab train copy --T 5 --hidden 8 --batch 8 --eval-size 16 --eval-every 10 --steps 30 --out run
+    [ "$status" = 0 ]
+    [ -z "$output" ]
+    [ "$(printf '%s\n' "$stderr" | grep -c '^update [0-9]*/30  loss .* updates/s .* left')" = 3 ]
+    [[ $stderr != *$'\r'* && $stderr != *$'\033'* ]]
+    for text in accuracy digest 'folder   run' 'sab recall run' 'sab eval run'; do
+        [[ $stderr == *"$text"* ]]
+    done
+}
+
+@test "the default folder is named after task, credit and seed" {
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 1 --seed 7 --credit tbptt
+    [ "$status" = 0 ]
+    [ -d runs/copy-tbptt-s7 ]
+}
+
+@test "same seed, same bits: on 1, 2 and 3 threads" {
+    # shellcheck disable=SC2086
+    one=$(digest train copy $tiny --batch 20 --steps 10 --threads 1 --out one)
+    # shellcheck disable=SC2086
+    two=$(digest train copy $tiny --batch 20 --steps 10 --threads 2 --out two)
+    # shellcheck disable=SC2086
+    three=$(digest train copy $tiny --batch 20 --steps 10 --threads 3 --out three)
+    # shellcheck disable=SC2086
+    other=$(digest train copy $tiny --batch 20 --steps 10 --seed 2 --out other)
+    [ ${#one} = 32 ]
+    [ "$one" = "$two" ]
+    [ "$one" = "$three" ]
+    [ "$one" != "$other" ]
+}
+
+# starts ARGUMENT...: a training in the background that is past its first evaluation; its process is $job. A shell has
+# its background jobs ignore SIGINT; the program listens to it all the same.
+starts()
+{
+    "$SAB" "$@" >stdout 2>stderr 3>&- &
+    job=$!
+    for _ in $(seq 600); do
+        [ -s run/metrics.jsonl ] && return 0
+        sleep 0.05
+    done
+    echo "the training did not start: $(cat stderr)"
+    return 1
+}
+
+@test "interrupted with either signal and resumed: the same weights as without" {
+    plain='--T 5 --hidden 8 --batch 8 --eval-size 16 --eval-every 10'
+    # shellcheck disable=SC2086
+    whole=$(digest train copy $plain --steps 3000 --quiet --out whole)
+    for signal in TERM INT; do
+        rm -rf run
+        # shellcheck disable=SC2086
+        starts train copy $plain --steps 3000 --out run --json
+        kill -$signal "$job"
+        code=0
+        wait "$job" || code=$?
+        echo "exit code $code after SIG$signal"
+        [ "$code" = 75 ]
+        [ "$(grep -c 'interrupted after update .*sab train --resume run$' stderr)" = 1 ]
+        output=$(cat stdout)
+        keys steps weights_digest out interrupted
+        [ "$(value interrupted)" = True ]
+        [ "$(value steps)" -lt 3000 ]
+        [ "$(digest train --resume run --quiet)" = "$whole" ]
+        cmp run/model.safetensors whole/model.safetensors || cmp <("$SAB" inspect run --json | grep -o '"weights_digest": "[0-9a-f]*"') \
+            <("$SAB" inspect whole --json | grep -o '"weights_digest": "[0-9a-f]*"')
+        [ "$(wc -l <run/metrics.jsonl)" = "$(wc -l <whole/metrics.jsonl)" ]
+    done
+}
+
+@test "a second signal ends the program at once" {
+    "$SAB" train copy --T 4000 --hidden 256 --batch 64 --steps 10 --out run >stdout 2>stderr 3>&- &
+    job=$!
+    for _ in $(seq 200); do
+        [ -e run/config.json ] && break
+        sleep 0.05
+    done
+    sleep 0.3
+    kill -TERM "$job"
+    sleep 0.3
+    kill -TERM "$job"
+    code=0
+    wait "$job" || code=$?
+    [ "$code" = 143 ]
+    grep -q 'once more to quit' stderr
+}
+
+@test "resume goes on to more steps, and refuses another configuration" {
+    # shellcheck disable=SC2086
+    whole=$(digest train copy $tiny --steps 30 --out whole)
+    # shellcheck disable=SC2086
+    digest train copy $tiny --steps 17 --out run
+    [ "$(digest train --resume run --steps 30 --quiet)" = "$whole" ]
+    sab train --resume run --hidden 9
+    fails 2 hidden 9 8
+    sab train --resume nowhere
+    fails 1 nowhere
+    sab train --resume run --out other
+    fails 2 '--out'
+    sab train cue --resume run
+    fails 2 copy cue
+    sab train --resume run --config run/config.json
+    fails 2 '--config'
+}
+
+@test "a folder that holds a run is refused and left as it is" {
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 10 --out run
+    before=$(cat run/* | cksum)
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 10 --seed 2 --out run
+    [ "$status" != 0 ]
+    [[ $stderr == *run*resume* ]]
+    [ "$(cat run/* | cksum)" = "$before" ]
+}
+
+@test "a folder that cannot be made or written" {
+    echo data >file
+    # Below a regular file: not even root can write there.
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 10 --out file/run
+    fails 1 file
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 10 --out file
+    fails 1 file
+    [ "$(cat file)" = data ]
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 10 --out "$(printf 'x%.0s' $(seq 300))"
+    fails 2 '--out' 255
+}
+
+@test "a disk that is full leaves the previous checkpoint intact" {
+    # shellcheck disable=SC2086
+    sab train copy $tiny --hidden 32 --steps 10 --out run
+    cp -r run before
+    # Files may not grow beyond 4 KiB; the checkpoint is larger.
+    run --separate-stderr bash -c "trap '' XFSZ; ulimit -f 4; exec \"$SAB\" train --resume run --steps 40 --quiet"
+    fails 1 run/ safetensors
+    cmp run/state.safetensors before/state.safetensors
+    cmp run/model.safetensors before/model.safetensors
+    [ -z "$(find run -name '*.tmp')" ]
+    whole=$(digest train --resume before --steps 40 --quiet)
+    [ "$(digest train --resume run --steps 40 --quiet)" = "$whole" ]
+}
+
+@test "numbers that explode stop the run within a step and leave it resumable" {
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 50 --explode 1e-6 --out run
+    fails 1 explo resumed
+    [ -s run/state.safetensors ]
+}

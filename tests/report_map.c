@@ -1,0 +1,174 @@
+/* The recall log and map: what is kept, how it is averaged, what is written. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "io/file.h"
+#include "report/recall_map.h"
+
+enum { T = 6, SEQUENCES = 2 };
+
+/* Two sequences, one read of each at steps 5 and 6, given newest first and out of order; layer 1 is a decoy. */
+static void fill(struct sab_recall_log *log)
+{
+    struct sab_recall recall = sab_recall_log_collect(log);
+    const int32_t late[] = {4, 1, 2}, early[] = {1, 3}, decoy[] = {2};
+    const sab_real alpha_late[] = {0.25, 0.75, 0}, alpha_early[] = {0.5, 0.5}, one[] = {1};
+    recall.read(recall.user, 0, 6, 1, 3, late, alpha_late, NULL);
+    recall.read(recall.user, 0, 5, 1, 2, early, alpha_early, NULL);
+    recall.read(recall.user, 1, 6, 0, 1, decoy, one, NULL);
+    recall.read(recall.user, 0, 6, 0, 1, early, one, NULL);
+    recall.read(recall.user, 0, 5, 0, 2, early, alpha_early, NULL);
+    assert_int_equal(sab_recall_log_sort(log, NULL), SAB_OK);
+}
+
+static void weights_of_zero_are_left_out_and_entries_sorted(void **state)
+{
+    struct sab_recall_log log = {0};
+    (void)state;
+    fill(&log);
+    assert_int_equal(log.count, 8);
+    for (size_t i = 1; i < log.count; i++) {
+        const struct sab_recall_entry *a = &log.entries[i - 1], *b = &log.entries[i];
+        int rises = a->layer != b->layer         ? a->layer < b->layer
+                  : a->sequence != b->sequence ? a->sequence < b->sequence
+                  : a->t != b->t               ? a->t < b->t
+                                               : a->when < b->when;
+        assert_true(rises);
+    }
+    sab_recall_log_clear(&log);
+}
+
+static void cells_are_means(void **state)
+{
+    struct sab_recall_log log = {0};
+    struct sab_recall_map map;
+    const uint8_t is_row[T] = {0, 0, 0, 0, 1, 1};
+    struct sab_recall_view view = {T, SEQUENCES, 0, SAB_RECALL_WEIGHT, is_row, 100, 100};
+    const double expected[2][T] = {{0.5, 0, 0.5, 0, 0, 0}, {(1 + 0.75) / 2, 0, 0, 0.125, 0, 0}};
+    (void)state;
+    fill(&log);
+    assert_int_equal(sab_recall_map_make(&map, &log, &view, NULL), SAB_OK);
+    assert_int_equal(map.rows, 2);
+    assert_int_equal(map.columns, T);
+    assert_int_equal(map.first[0], 5);
+    assert_int_equal(map.last[1], 6);
+    for (int r = 0; r < 2; r++)
+        for (int c = 0; c < T; c++)
+            assert_true(fabs(map.cell[r * T + c] - expected[r][c]) < 1e-12);
+    assert_true(fabs(map.most - 0.875) < 1e-12);
+    sab_recall_map_clear(&map);
+    sab_recall_log_clear(&log);
+}
+
+/* However coarse the map, each row still adds up to the weight of its steps: one where every step reads. */
+static void coarser_maps_keep_the_sum_of_a_row(void **state)
+{
+    struct sab_recall_log log = {0};
+    (void)state;
+    fill(&log);
+    for (int rows_cap = 1; rows_cap <= 3; rows_cap++)
+        for (int columns_cap = 1; columns_cap <= T; columns_cap++) {
+            const uint8_t is_row[T] = {0, 0, 0, 0, 1, 1};
+            struct sab_recall_view view = {T, SEQUENCES, 0, SAB_RECALL_WEIGHT, is_row, rows_cap, columns_cap};
+            struct sab_recall_map map;
+            assert_int_equal(sab_recall_map_make(&map, &log, &view, NULL), SAB_OK);
+            assert_true(map.rows <= rows_cap && map.columns <= columns_cap);
+            for (int r = 0; r < map.rows; r++) {
+                double sum = 0;
+                for (int c = 0; c < map.columns; c++)
+                    sum += map.cell[r * map.columns + c];
+                assert_true(fabs(sum - 1) < 1e-12);
+            }
+            sab_recall_map_clear(&map);
+        }
+    sab_recall_log_clear(&log);
+}
+
+static void the_reading_is_the_strongest_pair(void **state)
+{
+    struct sab_recall_log log = {0};
+    struct sab_recall_reading reading;
+    struct sab_recall_view view = {T, SEQUENCES, 0, SAB_RECALL_WEIGHT, NULL, 100, 100};
+    (void)state;
+    fill(&log);
+    assert_int_equal(sab_recall_read(&reading, &log, &view, NULL), SAB_OK);
+    assert_int_equal(reading.t, 6);
+    assert_int_equal(reading.when, 1);
+    assert_true(fabs(reading.weight - 0.875) < 1e-12);
+    assert_true(fabs(reading.mean_largest - (0.5 + 1 + 0.5 + 0.75) / 4) < 1e-12);
+    view.layer = 1;
+    assert_int_equal(sab_recall_read(&reading, &log, &view, NULL), SAB_OK);
+    assert_int_equal(reading.when, 2);
+    assert_true(fabs(reading.weight - 0.5) < 1e-12); /* one of the two sequences */
+    view.layer = 2;
+    assert_int_equal(sab_recall_read(&reading, &log, &view, NULL), SAB_OK);
+    assert_int_equal(reading.t, 0);
+    sab_recall_log_clear(&log);
+}
+
+static void no_rows_is_an_error(void **state)
+{
+    struct sab_recall_log log = {0};
+    struct sab_recall_map map;
+    struct sab_error err = {0};
+    const uint8_t is_row[T] = {0};
+    struct sab_recall_view view = {T, SEQUENCES, 0, SAB_RECALL_WEIGHT, is_row, 4, 4};
+    (void)state;
+    fill(&log);
+    assert_int_equal(sab_recall_map_make(&map, &log, &view, &err), SAB_INVALID);
+    assert_true(strlen(err.message) > 0);
+    sab_recall_log_clear(&log);
+}
+
+static void the_csv_has_every_weight_and_flow(void **state)
+{
+    struct sab_recall_log log = {0};
+    char path[] = "/tmp/sab_report_XXXXXX";
+    void *text;
+    size_t nbytes;
+    const int32_t when[] = {1, 3};
+    const sab_real alpha[] = {0.5, 0.5}, flow[] = {0.125, 2};
+    (void)state;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    fill(&log);
+    assert_int_equal(sab_recall_log_csv(&log, path, NULL), SAB_OK);
+    assert_int_equal(sab_file_read(path, 4096, &text, &nbytes, NULL), SAB_OK);
+    assert_non_null(strstr(text, "sequence,layer,t,when,alpha,flow\n1,1,5,1,0.5,\n"));
+    assert_non_null(strstr(text, "\n2,1,6,4,0.25,\n"));
+    sab_free(text);
+
+    struct sab_recall recall = sab_recall_log_flow(&log);
+    recall.read(recall.user, 0, 5, 1, 2, when, alpha, flow);
+    assert_int_equal(sab_recall_log_csv(&log, path, NULL), SAB_OK);
+    assert_int_equal(sab_file_read(path, 4096, &text, &nbytes, NULL), SAB_OK);
+    assert_non_null(strstr(text, "\n2,1,5,1,0.5,0.125\n2,1,5,3,0.5,2\n"));
+    assert_non_null(strstr(text, "\n1,1,5,1,0.5,0\n"));
+    sab_free(text);
+    sab_recall_log_clear(&log);
+    unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_of_zero_are_left_out_and_entries_sorted),
+        cmocka_unit_test(cells_are_means),
+        cmocka_unit_test(coarser_maps_keep_the_sum_of_a_row),
+        cmocka_unit_test(the_reading_is_the_strongest_pair),
+        cmocka_unit_test(no_rows_is_an_error),
+        cmocka_unit_test(the_csv_has_every_weight_and_flow),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

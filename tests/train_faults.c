@@ -1,0 +1,154 @@
+/* A run meets each failure of the system in turn: every message is there, nothing leaks, and the run that is left can
+ * be resumed to the same bits. The n-th call of write, fsync, renameat, or of the library's own allocator is refused,
+ * for every n.
+ *
+ * ctest: wrap write fsync renameat sab_alloc
+ * ctest: timeout 300 */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "train/run.h"
+#include "train_helpers.h"
+
+enum fault { NONE, WRITE, FSYNC, RENAME, ALLOC };
+static enum fault fault;
+static int64_t calls_left;
+
+static int is_refused(enum fault kind)
+{
+    return fault == kind && calls_left-- == 0;
+}
+
+ssize_t __real_write(int fd, const void *data, size_t nbytes);
+ssize_t __wrap_write(int fd, const void *data, size_t nbytes);
+ssize_t __wrap_write(int fd, const void *data, size_t nbytes)
+{
+    errno = ENOSPC;
+    return is_refused(WRITE) ? -1 : __real_write(fd, data, nbytes);
+}
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    errno = EIO;
+    return is_refused(FSYNC) ? -1 : __real_fsync(fd);
+}
+
+int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+    errno = EACCES;
+    return is_refused(RENAME) ? -1 : __real_renameat(from_fd, from, to_fd, to);
+}
+
+void *__real_sab_alloc(size_t count, size_t size);
+void *__wrap_sab_alloc(size_t count, size_t size);
+void *__wrap_sab_alloc(size_t count, size_t size)
+{
+    return is_refused(ALLOC) ? NULL : __real_sab_alloc(count, size);
+}
+
+static void make_config(struct sab_config *config, const char *dir)
+{
+    small_config(config, dir);
+    config->steps = 12;
+    config->eval_every = 4;
+    config->save_every = 5;
+    set(config, "average", "0.9");
+}
+
+/* Trains with the n-th call refused; 0 when there was no such call any more. */
+static int meet(enum fault kind, int64_t n, const char *expected_digest)
+{
+    char dir[SAB_TEXT_CAP];
+    struct sab_config config;
+    struct sab_run_result result = {0};
+    struct sab_error err = {0};
+    make_folder(dir);
+    make_config(&config, dir);
+    fault = kind;
+    calls_left = n;
+    int status = sab_run_train(&config, 0, NULL, &result, &err);
+    int was_met = calls_left < 0;
+    fault = NONE;
+    if (!was_met) {
+        assert_int_equal(status, SAB_OK);
+        remove_folder(dir);
+        return 0;
+    }
+    if (status != (kind == ALLOC ? SAB_NOMEM : SAB_IO))
+        fail_msg("fault %d, call %d: status %d, \"%s\"", kind, (int)n, status, err.message);
+    assert_int_equal(err.status, status);
+    if (kind != ALLOC && !strstr(err.message, dir))
+        fail_msg("fault %d, call %d: no file in \"%s\"", kind, (int)n, err.message);
+    /* Whatever is left is either nothing at all or a run that resumes to the same weights. */
+    status = sab_run_train(&config, has_file(dir, "config.json"), NULL, &result, &err);
+    if (status != SAB_OK)
+        fail_msg("fault %d, call %d: afterwards %s", kind, (int)n, err.message);
+    assert_string_equal(result.weights_digest, expected_digest);
+    remove_folder(dir);
+    return 1;
+}
+
+static void meet_all(enum fault kind, int least)
+{
+    char dir[SAB_TEXT_CAP];
+    struct sab_config config;
+    struct sab_run_result expected;
+    int64_t n = 0;
+    make_folder(dir);
+    make_config(&config, dir);
+    assert_int_equal(sab_run_train(&config, 0, NULL, &expected, NULL), SAB_OK);
+    remove_folder(dir);
+    while (meet(kind, n, expected.weights_digest))
+        n++;
+    assert_true(n >= least);
+}
+
+/* 1 configuration, 3 evaluations (a line each, a model for each that is better) and 3 states; a model and a state more
+ * may be due. */
+static void test_write(void **unused)
+{
+    (void)unused;
+    meet_all(WRITE, 8);
+}
+
+static void test_fsync(void **unused)
+{
+    (void)unused;
+    meet_all(FSYNC, 10);
+}
+
+static void test_rename(void **unused)
+{
+    (void)unused;
+    meet_all(RENAME, 5);
+}
+
+static void test_alloc(void **unused)
+{
+    (void)unused;
+    meet_all(ALLOC, 40);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_fsync),
+        cmocka_unit_test(test_rename),
+        cmocka_unit_test(test_alloc),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
