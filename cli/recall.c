@@ -58,8 +58,8 @@ static int take_out(struct own *o, struct sab_error *err)
     else if (n > 4 && strcmp(o->out + n - 4, ".csv") == 0 && !o->csv[0])
         memcpy(o->csv, o->out, n + 1);
     else
-        return sab_fail(err, SAB_INVALID, "--out: \"%.200s\" must end in .png or .csv, and not be given beside --png or "
-                                          "--csv for the same kind", o->out);
+        return sab_fail(err, SAB_INVALID, "--out: \"%.200s\" must end in .png or .csv, and not be given beside "
+                                          "--png or --csv for the same kind", o->out);
     return SAB_OK;
 }
 
