@@ -133,6 +133,7 @@ struct sab_config {
     char task[32];        /* copy, adding, cue */
     int T;                /* the task's length; copying sequences are T+20 steps long */
     int64_t fixed;        /* 0: fresh data each update; N: cycle through a fixed set of N sequences */
+    int64_t curriculum;   /* updates over which training sequences grow from T/10 to T; 0: always T */
     int classes;          /* cue: number of different events */
     /* where to */
     char out[SAB_TEXT_CAP];     /* run folder; "" picks runs/TASK-CREDIT-sSEED */
@@ -266,8 +267,8 @@ SAB_API void sab_task_free(struct sab_task *task);
 SAB_API const struct sab_shape *sab_task_shape(const struct sab_task *task);
 
 enum sab_split { SAB_TRAIN, SAB_TEST };
-/* Batch number `index` of B sequences, a pure function of (config, split, index, B): nothing is remembered between
- * calls. The arrays belong to the task and hold until its next call. */
+/* Batch number `index` (the number of the update) of B sequences, a pure function of (config, split, index, B): nothing is
+ * remembered between calls. Training batches are shorter than T while config->curriculum lasts. The arrays belong to the task and hold until its next call. */
 SAB_API int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
                            struct sab_error *err);
 

@@ -91,7 +91,8 @@ static void test_errors_teach(void **unused)
     expect_error("lr", "0x1p-3", "--lr: \"0x1p-3\" is not a number in 0..1e+06");
     expect_error("lr", "0,5", "--lr: \"0,5\" is not a number in 0..1e+06");
     expect_error("lr", "1e999", "--lr: \"1e999\" is not a number in 0..1e+06");
-    expect_error("seed", "9007199254740992", "--seed: \"9007199254740992\" is not a whole number in 0..9007199254740991");
+    expect_error("seed", "9007199254740992",
+                 "--seed: \"9007199254740992\" is not a whole number in 0..9007199254740991");
     expect_error("k-tpo", "5", "unknown option \"k-tpo\"; did you mean \"k-top\"?");
     expect_error("k_trnc", "5", "unknown option \"k_trnc\"; did you mean \"k-trunc\"?");
     expect_error("hidden-size", "5", "unknown option \"hidden-size\"; did you mean \"hidden\"?");
@@ -122,7 +123,8 @@ static void test_text_too_long(void **unused)
 
 static double random_double(uint64_t i)
 {
-    uint64_t bits = (uint64_t)sab_random_bits(7, SAB_STREAM_CHECK, i, 0) << 32 | sab_random_bits(7, SAB_STREAM_CHECK, i, 1);
+    uint64_t high = sab_random_bits(7, SAB_STREAM_CHECK, i, 0), low = sab_random_bits(7, SAB_STREAM_CHECK, i, 1);
+    uint64_t bits = high << 32 | low;
     double value;
     memcpy(&value, &bits, sizeof value);
     return value;

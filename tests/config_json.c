@@ -132,9 +132,14 @@ static void test_shape(void **unused)
         sab_free(json);
     }
     static const char *const bad[] = {
-        "", "{}", "{\"input\":\"ids\",\"I\":10,\"loss\":\"mse\"}", "{\"input\":\"ids\",\"I\":0,\"loss\":\"mse\",\"O\":1}",
-        "{\"input\":\"ids\",\"I\":\"3\",\"loss\":\"mse\",\"O\":1}", "{\"input\":\"id\",\"I\":3,\"loss\":\"mse\",\"O\":1}",
-        "{\"input\":\"ids\",\"I\":3,\"loss\":0,\"O\":1}", "{\"input\":\"ids\",\"I\":3,\"loss\":\"mse\",\"O\":1,\"x\":1}",
+        "",
+        "{}",
+        "{\"input\":\"ids\",\"I\":10,\"loss\":\"mse\"}",
+        "{\"input\":\"ids\",\"I\":0,\"loss\":\"mse\",\"O\":1}",
+        "{\"input\":\"ids\",\"I\":\"3\",\"loss\":\"mse\",\"O\":1}",
+        "{\"input\":\"id\",\"I\":3,\"loss\":\"mse\",\"O\":1}",
+        "{\"input\":\"ids\",\"I\":3,\"loss\":0,\"O\":1}",
+        "{\"input\":\"ids\",\"I\":3,\"loss\":\"mse\",\"O\":1,\"x\":1}",
         "{\"input\":\"ids\",\"I\":99999999999,\"loss\":\"mse\",\"O\":1}"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct sab_shape shape = {7, 7, 7, 7};

@@ -1,4 +1,5 @@
-/* The tasks: what each sequence holds, that nothing else is in it, and that all is a function of (seed, split, index). */
+/* The tasks: what each sequence holds, that nothing else is in it, and that all is a function of (seed, split,
+ * index). */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
-/* A run meets each failure of the system in turn: every message is there, nothing leaks, and the run that is left can be
- * resumed to the same bits. The n-th call of write, fsync, renameat, or of the library's own allocator is refused, for
- * every n.
+/* A run meets each failure of the system in turn: every message is there, nothing leaks, and the run that is left can
+ * be resumed to the same bits. The n-th call of write, fsync, renameat, or of the library's own allocator is refused,
+ * for every n.
  *
  * ctest: wrap write fsync renameat sab_alloc
  * ctest: timeout 300 */

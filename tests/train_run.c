@@ -1,4 +1,4 @@
-/* What a run leaves in its folder, when it stops, and what it refuses. */
+/* What a run leaves in its folder, and when it stops. */
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -347,153 +347,6 @@ static void test_progress(void **unused)
     remove_folder(f.dir);
 }
 
-static void test_folder_in_use_is_refused(void **unused)
-{
-    (void)unused;
-    struct fixture f;
-    begin(&f);
-    train_ok(&f, 0);
-    size_t n_before, n_after;
-    char *before = read_all(f.dir, "state.safetensors", &n_before);
-    assert_int_equal(train(&f, 0), SAB_INVALID);
-    assert_message(&f, "already holds a run (config.json); resume it with --resume");
-    char *after = read_all(f.dir, "state.safetensors", &n_after);
-    assert_int_equal(n_before, n_after);
-    assert_memory_equal(before, after, n_before);
-    free(before);
-    free(after);
-    remove_folder(f.dir);
-}
-
-static void test_resume_refusals(void **unused)
-{
-    (void)unused;
-    struct fixture f;
-    begin(&f);
-    assert_int_equal(train(&f, 1), SAB_IO);
-    assert_message(&f, "is not a run: it has no config.json");
-    train_ok(&f, 0);
-    f.config.lr = 0.02;
-    assert_int_equal(train(&f, 1), SAB_INVALID);
-    assert_message(&f, "--lr: the run in ");
-    assert_message(&f, "has 0.01, not 0.02");
-    f.config.lr = 0.01;
-    f.config.seed = 2;
-    assert_int_equal(train(&f, 1), SAB_INVALID);
-    assert_message(&f, "--seed: ");
-    f.config.seed = 1;
-
-    size_t nbytes;
-    char *state = read_all(f.dir, "state.safetensors", &nbytes);
-    for (size_t cut = 0; cut < nbytes; cut += cut < 300 ? 1 : nbytes / 50) {
-        write_all(f.dir, "state.safetensors", state, cut);
-        assert_int_equal(train(&f, 1), SAB_FORMAT);
-        assert_message(&f, "state.safetensors");
-    }
-    for (size_t at = 0; at < nbytes; at += nbytes / 97) {
-        state[at] ^= 4;
-        write_all(f.dir, "state.safetensors", state, nbytes);
-        assert_int_equal(train(&f, 1), SAB_FORMAT);
-        state[at] ^= 4;
-    }
-    write_all(f.dir, "state.safetensors", state, nbytes);
-    train_ok(&f, 1);
-    free(state);
-
-    write_all(f.dir, "config.json", "{\"hidden\":0}", 12);
-    assert_int_equal(train(&f, 1), SAB_FORMAT);
-    assert_message(&f, "config.json: the configuration's key \"hidden\"");
-    remove_folder(f.dir);
-}
-
-/* Another run's state has tensors of other shapes: refused before anything is read in. */
-static void test_foreign_state_is_refused(void **unused)
-{
-    (void)unused;
-    struct fixture f, other;
-    begin(&f);
-    begin(&other);
-    other.config.hidden = 7;
-    train_ok(&f, 0);
-    train_ok(&other, 0);
-    size_t nbytes;
-    char *state = read_all(other.dir, "state.safetensors", &nbytes);
-    write_all(f.dir, "state.safetensors", state, nbytes);
-    assert_int_equal(train(&f, 1), SAB_FORMAT);
-    assert_message(&f, "has not the type and shape that this run needs");
-    free(state);
-    state = read_all(other.dir, "model.safetensors", &nbytes);
-    write_all(f.dir, "state.safetensors", state, nbytes);
-    assert_int_equal(train(&f, 1), SAB_FORMAT);
-    assert_message(&f, "has no tensor \"step\"");
-    free(state);
-    remove_folder(f.dir);
-    remove_folder(other.dir);
-}
-
-static void test_bad_numbers_leave_a_resumable_run(void **unused)
-{
-    (void)unused;
-    struct fixture f, free_run;
-    begin(&f);
-    begin(&free_run);
-    free_run.config.steps = 30;
-    free_run.config.clip = f.config.clip = 0;
-    train_ok(&free_run, 0);
-    json_t *lines[16];
-    int n = read_metrics(&free_run, lines, 16);
-    double most = 0;
-    for (int i = 0; i < n; i++) {
-        most = fmax(most, number(lines[i], "grad_norm"));
-        json_decref(lines[i]);
-    }
-    f.config.explode = most * 0.999; /* reached at one of the evaluations at the latest */
-    assert_int_equal(train(&f, 0), SAB_NUMERIC);
-    assert_message(&f, "is above --explode");
-    assert_message(&f, "; the run is saved as it was after update ");
-    int64_t steps = f.result.steps;
-    assert_true(steps >= 0 && steps < 30);
-    assert_true(has_file(f.dir, "state.safetensors"));
-    /* Resumed, it meets the same numbers at the same update. */
-    assert_int_equal(train(&f, 1), SAB_NUMERIC);
-    assert_int_equal(f.result.steps, steps);
-    remove_folder(f.dir);
-    remove_folder(free_run.dir);
-}
-
-static void test_unwritable_folder(void **unused)
-{
-    (void)unused;
-    struct fixture f;
-    begin(&f);
-    write_all(f.dir, "file", "x", 1);
-    char path[2 * SAB_TEXT_CAP];
-    snprintf(path, sizeof path, "%s/file/run", f.dir);
-    set(&f.config, "out", path);
-    assert_int_equal(train(&f, 0), SAB_IO);
-    assert_message(&f, "file");
-    remove_folder(f.dir);
-}
-
-/* Wrong options are found before a folder is made. */
-static void test_mistakes_leave_no_folder(void **unused)
-{
-    (void)unused;
-    struct fixture f;
-    begin(&f);
-    char path[SAB_TEXT_CAP];
-    snprintf(path, sizeof path, "%.200s/new", f.dir);
-    set(&f.config, "out", path);
-    set(&f.config, "task", "cpoy");
-    assert_int_equal(train(&f, 0), SAB_INVALID);
-    assert_message(&f, "did you mean \"copy\"");
-    set(&f.config, "task", "copy");
-    f.config.backward = SAB_DENSE;
-    assert_int_equal(train(&f, 0), SAB_INVALID);
-    assert_false(has_file(f.dir, "new"));
-    remove_folder(f.dir);
-}
-
 /* A model's bytes depend on what was computed, not on where or on how many threads. */
 static void test_model_bytes_are_reproducible(void **unused)
 {
@@ -528,12 +381,6 @@ int main(void)
         cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_public_function),
-        cmocka_unit_test(test_folder_in_use_is_refused),
-        cmocka_unit_test(test_resume_refusals),
-        cmocka_unit_test(test_foreign_state_is_refused),
-        cmocka_unit_test(test_bad_numbers_leave_a_resumable_run),
-        cmocka_unit_test(test_unwritable_folder),
-        cmocka_unit_test(test_mistakes_leave_no_folder),
         cmocka_unit_test(test_model_bytes_are_reproducible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

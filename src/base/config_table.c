@@ -55,7 +55,8 @@ const struct sab_option sab_options[] = {
     INT("k-trunc", k_trunc, 1, 1e9, "5", "credit", "steps per window of truncated back-propagation"),
     SWITCH("mental-updates", mental_updates, "on", "credit", "gradient enters the recalled states"),
     CHOICE("forward", forward, densities, "sparse", "credit", "read the k_top memories or all of them"),
-    CHOICE("backward", backward, densities, "sparse", "credit", "send gradient to the k_top memories or to all of them"),
+    CHOICE("backward", backward, densities, "sparse", "credit",
+           "send gradient to the k_top memories or to all of them"),
     SWITCH("recompute", recompute, "off", "credit",
            "keep little and replay each window on the way back: less memory, same bits"),
 
@@ -78,7 +79,8 @@ const struct sab_option sab_options[] = {
     REAL("average", average, 0, 0.999999999, "0", "training",
          "decay of the moving average of the weights that is evaluated and kept; 0 turns it off"),
     UINT64("seed", seed, 0, MOST, "1", "training", "decides the first weights and the data"),
-    INT("threads", threads, 0, 4096, "0", "training", "threads; 0 is one per processor; the result is the same for any"),
+    INT("threads", threads, 0, 4096, "0", "training",
+        "threads; 0 is one per processor; the result is the same for any"),
     INT64("eval-every", eval_every, 0, MOST, "250", "training", "updates between evaluations; 0: only at the end"),
     INT("eval-size", eval_size, 1, 1e7, "512", "training", "sequences of fresh test data per evaluation"),
     TEXT("stop-at", stop_at, "", "training", "stop when an evaluation reaches this, such as accuracy=0.99"),
@@ -90,6 +92,8 @@ const struct sab_option sab_options[] = {
 
     TEXT("task", task, "copy", "task", "what to learn"),
     INT("T", T, 1, 1e8, "100", "task", "length of the task; copying sequences have T+20 steps"),
+    INT64("curriculum", curriculum, 0, MOST, "0", "task",
+          "updates over which training sequences grow from T/10 to T; 0: always T"),
     INT64("fixed", fixed, 0, MOST, "0", "task", "train on this many sequences again and again; 0: always fresh ones"),
     INT("classes", classes, 2, 1024, "8", "task", "cue: number of different events"),
 

@@ -1,7 +1,7 @@
 /* Adding: the sum of two marked numbers among T.
  *
- * Channel 0 holds T numbers uniform in [0,1), channel 1 is 1 at two steps, one in each half, else 0. At the last step the
- * target is the sum of the two marked numbers; only this step is in the loss. Always answering 1 has a mean squared
+ * Channel 0 holds T numbers uniform in [0,1), channel 1 is 1 at two steps, one in each half, else 0. At the last step
+ * the target is the sum of the two marked numbers; only this step is in the loss. Always answering 1 has a mean squared
  * error of 1/6, because the sum has variance 2/12. */
 #include "data/task.h"
 

@@ -5,11 +5,11 @@
  *     target                           which event it was
  *
  * The events are symbols of their own (ids 0..classes-1), so the network can notice one when it comes, without knowing
- * that it will matter; eight noise symbols, drawn anew at each step, keep the hidden state busy, so that the event cannot
- * just be held by doing nothing; the query is one symbol, the same for all, and says nothing about the answer. So the
- * event is the only informative step, and its place varies: the answer must come from a memory found by what it holds
- * and not by when it was written. I = classes + 9, O = classes; only the last step is in the loss. Without memory the
- * best loss is ln(classes), accuracy 1/classes. */
+ * that it will matter; eight noise symbols, drawn anew at each step, keep the hidden state busy, so that the event
+ * cannot just be held by doing nothing; the query is one symbol, the same for all, and says nothing about the answer.
+ * So the event is the only informative step, and its place varies: the answer must come from a memory found by what it
+ * holds and not by when it was written. I = classes + 9, O = classes; only the last step is in the loss. Without
+ * memory the best loss is ln(classes), accuracy 1/classes. */
 #include "data/task.h"
 
 enum { NOISE = 8 };

@@ -18,8 +18,9 @@ enum { IDS, VALUES, LABELS, TARGETS, WEIGHT, SCORED, ARRAYS };
 struct sab_task {
     const struct sab_task_kind *kind;
     struct sab_shape shape;
-    struct sab_draw draw; /* stream and index are set for each sequence */
-    int64_t fixed;
+    struct sab_draw draw; /* stream and index are set for each sequence, T and steps for each batch */
+    int T;                /* config->T */
+    int64_t fixed, curriculum;
     int cap;              /* B the arrays have room for */
     void *array[ARRAYS];
 };
@@ -68,10 +69,10 @@ int sab_task_create(struct sab_task **out, const struct sab_config *config, stru
     task->kind = kind;
     task->shape = kind->shape(config);
     task->draw.seed = config->seed;
-    task->draw.T = config->T;
-    task->draw.steps = config->T + kind->extra_steps;
+    task->T = config->T;
     task->draw.classes = config->classes;
     task->fixed = config->fixed;
+    task->curriculum = config->curriculum;
     *out = task;
     return SAB_OK;
 }
@@ -118,10 +119,11 @@ static size_t position_nbytes(const struct sab_shape *shape, int k)
     }
 }
 
-/* Room for B sequences, all zero; the old arrays serve again when they are large enough. */
+/* Room for B sequences of full length, all that this batch uses zero; the old arrays serve again when they are large
+ * enough. */
 static int make_room(struct sab_task *task, int B, struct sab_error *err)
 {
-    size_t steps = (size_t)task->draw.steps, positions;
+    size_t steps = (size_t)task->T + (size_t)task->kind->extra_steps, used = (size_t)task->draw.steps * (size_t)B, positions;
     if (sab_mul_overflows(steps, (size_t)B, &positions))
         return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %zu steps is too large to address", B, steps);
     int is_new = B > task->cap;
@@ -132,7 +134,7 @@ static int make_room(struct sab_task *task, int B, struct sab_error *err)
         if (nbytes == 0)
             continue;
         if (!is_new) {
-            memset(task->array[k], 0, positions * nbytes);
+            memset(task->array[k], 0, used * nbytes);
         } else if (!(task->array[k] = sab_alloc(positions, nbytes))) {
             free_arrays(task);
             return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %zu steps", B, steps);
@@ -158,6 +160,15 @@ static void fill_column(const struct sab_task *task, int B, int b)
     task->kind->fill(&task->draw, &column);
 }
 
+/* The length of training batch `index`: from T/10 up to T over the first `curriculum` batches. */
+static int length_at(const struct sab_task *task, enum sab_split split, int64_t index)
+{
+    int first = task->T / 10 > task->kind->least_T ? task->T / 10 : task->kind->least_T;
+    if (split != SAB_TRAIN || index >= task->curriculum)
+        return task->T;
+    return first + (int)((double)(task->T - first) * (double)index / (double)task->curriculum);
+}
+
 int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
                    struct sab_error *err)
 {
@@ -166,6 +177,8 @@ int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, i
     if (index < 0 || index > (INT64_MAX - B) / B)
         return sab_fail(err, SAB_INVALID, "batch number %lld is not in 0..%lld", (long long)index,
                         (long long)((INT64_MAX - B) / B));
+    task->draw.T = length_at(task, split, index);
+    task->draw.steps = task->draw.T + task->kind->extra_steps;
     int status = make_room(task, B, err);
     if (status != SAB_OK)
         return status;

@@ -1,5 +1,5 @@
-/* The table of synthetic tasks. A task draws one sequence at a time, as a pure function of (seed, stream, index); task.c
- * lays sequences out as batches. Must not know models or training.
+/* The table of synthetic tasks. A task draws one sequence at a time, as a pure function of (seed, stream, index);
+ * task.c lays sequences out as batches. Must not know models or training.
  *
  * Adding a task: one file with a shape and a fill function, one row in the table of task.c, one test. */
 #ifndef SAB_DATA_TASK_H
@@ -13,7 +13,7 @@ struct sab_draw {
     uint64_t seed;
     enum sab_random_stream stream;
     uint64_t index;
-    int T;       /* config->T */
+    int T;       /* config->T, or less while a curriculum lasts */
     int steps;   /* T + extra_steps */
     int classes; /* config->classes */
 };

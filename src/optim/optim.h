@@ -1,5 +1,5 @@
-/* Optimisers, clipping and schedules as pure functions on flat arrays. Every element is computed alone and every sum has
- * one order, so nothing here depends on threads. Must not know models, tasks or files. */
+/* Optimisers, clipping and schedules as pure functions on flat arrays. Every element is computed alone and every sum
+ * has one order, so nothing here depends on threads. Must not know models, tasks or files. */
 #ifndef SAB_OPTIM_OPTIM_H
 #define SAB_OPTIM_OPTIM_H
 

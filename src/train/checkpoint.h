@@ -33,7 +33,8 @@ struct sab_run_state {
 int sab_state_save(const char *path, const struct sab_trainer *trainer, const struct sab_run_state *state,
                    const sab_real *best, struct sab_error *err);
 
-/* Fills the trainer (its model's weights too), state and, if state->best_step >= 0, best. On failure nothing changed. */
+/* Fills the trainer (its model's weights too), state and, if state->best_step >= 0, best. On failure nothing
+ * changed. */
 int sab_state_load(const char *path, struct sab_trainer *trainer, struct sab_run_state *state, sab_real *best,
                    struct sab_error *err);
 

@@ -59,8 +59,9 @@ static int read_tensor(struct sab_safetensors *file, const char *path, const str
     for (int d = 0; agrees && d < tensor->ndim; d++)
         agrees = view->shape[d] == (uint64_t)tensor->shape[d];
     if (!agrees)
-        return sab_fail(err, SAB_FORMAT, "%s: the tensor \"%s\" has %d dimensions from %llu; the model needs %d from %d",
-                        path, tensor->name, view->ndim, view->ndim ? (unsigned long long)view->shape[0] : 0ull,
+        return sab_fail(err, SAB_FORMAT,
+                        "%s: the tensor \"%s\" has %d dimensions from %llu; the model needs %d from %d", path,
+                        tensor->name, view->ndim, view->ndim ? (unsigned long long)view->shape[0] : 0ull,
                         tensor->ndim, tensor->shape[0]);
     for (size_t j = 0; j < tensor->count; j++) {
         float single;

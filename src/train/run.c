@@ -57,7 +57,9 @@ static const char *run_metric(const struct run *run)
 
 static double metric_value(const char *metric, const struct sab_metrics *metrics)
 {
-    return strcmp(metric, "accuracy") == 0 ? metrics->accuracy : strcmp(metric, "mse") == 0 ? metrics->mse : metrics->loss;
+    if (strcmp(metric, "accuracy") == 0)
+        return metrics->accuracy;
+    return strcmp(metric, "mse") == 0 ? metrics->mse : metrics->loss;
 }
 
 /* Higher accuracy, or lower loss or mse; among equals, lower loss. */
