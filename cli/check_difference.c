@@ -34,7 +34,8 @@ void sab_check_uncut(struct sab_config *config, char *changed, size_t cap)
         used += (size_t)snprintf(changed + used, cap - used, "%smental-updates off -> on", used ? ", " : "");
         config->mental_updates = 1;
     }
-    if (config->credit == SAB_CREDIT_SAB && config->forward == SAB_DENSE && config->backward == SAB_SPARSE && used < cap) {
+    int is_partial = config->forward == SAB_DENSE && config->backward == SAB_SPARSE;
+    if (config->credit == SAB_CREDIT_SAB && is_partial && used < cap) {
         snprintf(changed + used, cap - used, "%sbackward sparse -> dense", used ? ", " : "");
         config->backward = SAB_DENSE;
     }

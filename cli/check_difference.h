@@ -1,8 +1,8 @@
 /* Gradients against differences of the loss:  g ~ (8 (f(+e) - f(-e)) - (f(+2e) - f(-2e))) / 12 e,  error O(e^4).
  *
  * That is the derivative only where nothing is cut and no selection switches, so sab_check_uncut makes one window of
- * everything, and a parameter is tried at e, e/4 and e/16 and skipped when at each of them a probe recalls other moments
- * than the centre does, or when the differences are too rough to tell. */
+ * everything, and a parameter is tried at e, e/4 and e/16 and skipped when at each of them a probe recalls other
+ * moments than the centre does, or when the differences are too rough to tell. */
 #ifndef SAB_CLI_CHECK_DIFFERENCE_H
 #define SAB_CLI_CHECK_DIFFERENCE_H
 

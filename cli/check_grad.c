@@ -27,7 +27,8 @@ static const struct sab_option own[] = {
     {"loss", SAB_OPTION_CHOICE, AT(loss), 0, 0, 0, losses, "cross_entropy", "", "what the outputs are judged by"},
     {"O", SAB_OPTION_INT, AT(O), 0, 1, 1 << 24, NULL, "4", "", "number of classes, or width of the output"},
     {"ragged", SAB_OPTION_SWITCH, AT(ragged), 0, 0, 1, NULL, "off", "", "sequences of random length 1..T"},
-    {"mask", SAB_OPTION_SWITCH, AT(mask), 0, 0, 1, NULL, "off", "", "steps of random weight in the loss: 0, 1, between"},
+    {"mask", SAB_OPTION_SWITCH, AT(mask), 0, 0, 1, NULL, "off", "",
+     "steps of random weight in the loss: 0, 1, between"},
     {"param-scale", SAB_OPTION_REAL, AT(param_scale), 0, 0, 1000, NULL, "3", "",
      "weights are uniform in +-S/sqrt(H); 3 keeps scores away from ties"},
     {"samples", SAB_OPTION_INT, AT(samples), 0, 0, 1e9, NULL, "20", "", "parameters tried per tensor; 0: all"},
@@ -164,7 +165,8 @@ static int run(struct sab_cli *cli)
     if (!o->export[0])
         sab_check_uncut(&cli->config, changed, sizeof changed);
     if (changed[0] && !cli->quiet)
-        fprintf(stderr, "a cut gradient is not the derivative of the loss, so this check undoes the cuts: %s\n", changed);
+        fprintf(stderr, "a cut gradient is not the derivative of the loss, so this check undoes the cuts: %s\n",
+                changed);
     int status = sab_config_check(&cli->config, &err);
     if (status == SAB_OK)
         status = sab_check_problem_make(&problem, &cli->config, &spec, &err);

@@ -61,7 +61,8 @@ static void describe_processor(struct findings *f)
 #if defined(__x86_64__)
     snprintf(f->features, sizeof f->features, "sse2%s%s%s%s%s", __builtin_cpu_supports("avx") ? " avx" : "",
              __builtin_cpu_supports("avx2") ? " avx2" : "", __builtin_cpu_supports("fma") ? " fma" : "",
-             __builtin_cpu_supports("avx512f") ? " avx512f" : "", __builtin_cpu_supports("avx512vl") ? " avx512vl" : "");
+             __builtin_cpu_supports("avx512f") ? " avx512f" : "",
+             __builtin_cpu_supports("avx512vl") ? " avx512vl" : "");
 #elif defined(__aarch64__)
     snprintf(f->features, sizeof f->features, "neon");
 #else

@@ -1,7 +1,9 @@
 /* See plan.h. The sizes are asked of the code that will take the memory. */
 #include "cli/plan.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -9,6 +11,7 @@
 #include "cli/json_out.h"
 #include "cli/say.h"
 #include "credit/shard.h"
+#include "data/task.h"
 #include "train/folder.h"
 
 int sab_plan_threads(int threads)
@@ -21,49 +24,95 @@ int sab_plan_threads(int threads)
 #endif
 }
 
-static int measure(const struct sab_config *config, struct sab_model *model, struct sab_plan *plan,
+/* ---- sizes ---- */
+
+enum { PARAMETERS, THETA, PADDED, FULL_SHARD, LAST_SHARD, SIZES };
+
+/* The sizes of a network with H hidden units. */
+static int measure(const struct sab_config *config, const struct sab_shape *shape, int T, int H, double sizes[SIZES],
                    struct sab_error *err)
 {
+    struct sab_config small = *config;
+    struct sab_model *model = NULL;
     size_t full = 0, last = 0;
-    int rest = config->batch % SAB_SHARD, status = SAB_OK;
-    for (int i = 0; i < sab_model_tensor_count(model); i++)
-        plan->parameters += (int64_t)sab_model_tensor(model, i).count;
-    plan->shards = (config->batch + SAB_SHARD - 1) / SAB_SHARD;
+    small.hidden = H;
+    int rest = config->batch % SAB_SHARD, status = sab_model_create(&model, &small, shape, err);
+    if (status == SAB_OK && config->batch >= SAB_SHARD)
+        status = sab_shard_create(NULL, model, SAB_SHARD, T, 1, 0, &full, err);
+    if (status == SAB_OK && rest)
+        status = sab_shard_create(NULL, model, rest, T, 1, 0, &last, err);
+    if (status == SAB_OK) {
+        sizes[PARAMETERS] = 0;
+        for (int i = 0; i < sab_model_tensor_count(model); i++)
+            sizes[PARAMETERS] += (double)sab_model_tensor(model, i).count;
+        sizes[THETA] = (double)model->n_theta;
+        sizes[PADDED] = (double)model->n_padded;
+        sizes[FULL_SHARD] = (double)full;
+        sizes[LAST_SHARD] = (double)last;
+    }
+    sab_model_free(model);
+    return status;
+}
+
+/* A plan must not need what it plans for. All sizes are polynomials of degree 2 in H (in H rounded up to a row's
+ * padding, but for the number of parameters), so three small networks tell those of a large one. */
+static int extrapolate(const struct sab_config *config, const struct sab_shape *shape, int T, double sizes[SIZES],
+                       struct sab_error *err)
+{
+    static const int nodes[3] = {64, 128, 192};
+    double at[3][SIZES];
+    int status = SAB_OK;
+    if (config->hidden <= nodes[2])
+        return measure(config, shape, T, config->hidden, sizes, err);
+    for (int i = 0; i < 3 && status == SAB_OK; i++)
+        status = measure(config, shape, T, nodes[i], at[i], err);
+    for (int k = 0; k < SIZES && status == SAB_OK; k++) {
+        double x = k == PARAMETERS ? config->hidden : sab_pad(config->hidden);
+        sizes[k] = 0;
+        for (int i = 0; i < 3; i++) {
+            double a = nodes[(i + 1) % 3], b = nodes[(i + 2) % 3];
+            sizes[k] += at[i][k] * ((x - a) * (x - b) / ((nodes[i] - a) * (nodes[i] - b)));
+        }
+    }
+    return status;
+}
+
+static void add_up(const struct sab_config *config, const double sizes[SIZES], struct sab_plan *plan)
+{
+    plan->parameters = llround(sizes[PARAMETERS]);
+    plan->shards = (config->batch - 1) / SAB_SHARD + 1;
     plan->threads = sab_plan_threads(config->threads);
     if (plan->threads > plan->shards)
         plan->threads = plan->shards;
-    if (config->batch >= SAB_SHARD)
-        status = sab_shard_create(NULL, model, SAB_SHARD, plan->sequence_steps, 1, 0, &full, err);
-    if (status == SAB_OK && rest)
-        status = sab_shard_create(NULL, model, rest, plan->sequence_steps, 1, 0, &last, err);
-    plan->activations_nbytes = ((double)full + (double)last) * plan->threads;
-    plan->gradients_nbytes = (double)plan->shards * (double)model->n_padded * sizeof(sab_real);
-    /* weights and gradient; padded and packed; best and undo (three arrays); one or two moments; the average */
-    int moments = config->optimizer == SAB_OPTIMIZER_SGD ? 1 : 2, copies = 2 + 1 + 1 + moments * 2 + (config->average > 0);
-    plan->weights_nbytes = ((double)model->n_theta * copies + 2.0 * (double)model->n_padded) * sizeof(sab_real);
-    return status;
+    plan->activations_nbytes = (sizes[FULL_SHARD] + sizes[LAST_SHARD]) * plan->threads;
+    plan->gradients_nbytes = plan->shards * sizes[PADDED] * sizeof(sab_real);
+    /* Of theta's size: weights, gradient, best weights, average; moments; weights and moments before the update.
+     * Of the padded size: the same weights padded, and packed for products. */
+    int moments = config->optimizer == SAB_OPTIMIZER_SGD ? 1 : 2;
+    int copies = 3 + (config->average > 0) + moments + (1 + moments);
+    plan->weights_nbytes = (sizes[THETA] * copies + 2 * sizes[PADDED]) * sizeof(sab_real);
 }
 
 int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct sab_error *err)
 {
     struct sab_task *task = NULL;
-    struct sab_model *model = NULL;
-    struct sab_batch batch;
+    double sizes[SIZES];
     *plan = (struct sab_plan){0};
     int status = sab_task_create(&task, config, err);
-    if (status == SAB_OK)
-        status = sab_task_batch(task, SAB_TRAIN, 0, 1, &batch, err);
-    if (status == SAB_OK) {
-        plan->sequence_steps = batch.T;
-        plan->shape = *sab_task_shape(task);
-        status = sab_model_create(&model, config, sab_task_shape(task), err);
-    }
-    if (status == SAB_OK)
-        status = measure(config, model, plan, err);
-    sab_model_free(model);
+    if (status != SAB_OK)
+        return status;
+    plan->shape = *sab_task_shape(task);
     sab_task_free(task);
+    for (int i = 0; sab_task_kind_at(i); i++)
+        if (strcmp(sab_task_kind_at(i)->name, config->task) == 0)
+            plan->sequence_steps = config->T + sab_task_kind_at(i)->extra_steps;
+    status = extrapolate(config, &plan->shape, plan->sequence_steps, sizes, err);
+    if (status == SAB_OK)
+        add_up(config, sizes, plan);
     return status;
 }
+
+/* ---- words ---- */
 
 static void print_json(const struct sab_config *config, const struct sab_plan *plan, const char *out)
 {

@@ -58,8 +58,8 @@ static int take_out(struct own *o, struct sab_error *err)
     else if (n > 4 && strcmp(o->out + n - 4, ".csv") == 0 && !o->csv[0])
         memcpy(o->csv, o->out, n + 1);
     else
-        return sab_fail(err, SAB_INVALID, "--out: \"%.200s\" must end in .png or .csv (and --png and --csv name one file each)",
-                        o->out);
+        return sab_fail(err, SAB_INVALID, "--out: \"%.200s\" must end in .png or .csv, and not be given beside "
+                                          "--png or --csv for the same kind", o->out);
     return SAB_OK;
 }
 
@@ -74,9 +74,13 @@ static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
     w->config.seed += 1; /* data that the choice of weights has not seen, the same as sab eval's */
     sab_cli_apply(cli, &w->config);
     const struct sab_config *c = &w->config;
-    if (c->credit == SAB_CREDIT_BPTT || c->credit == SAB_CREDIT_TBPTT || (c->credit == SAB_CREDIT_SAB && c->k_top == 0))
-        return sab_fail(err, SAB_FORMAT, "%.200s was trained without memory (--credit %s): it recalls nothing",
-                        cli->words[0], c->credit == SAB_CREDIT_BPTT ? "bptt" : c->k_top == 0 ? "sab --k-top 0" : "tbptt");
+    const char *without = c->credit == SAB_CREDIT_BPTT                   ? "--credit bptt"
+                        : c->credit == SAB_CREDIT_TBPTT                  ? "--credit tbptt"
+                        : c->credit == SAB_CREDIT_SAB && c->k_top == 0 ? "--k-top 0"
+                                                                         : NULL;
+    if (without)
+        return sab_fail(err, SAB_FORMAT, "%.200s was trained without memory (%s): it recalls nothing", cli->words[0],
+                        without);
     if (o->layer > c->layers)
         return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", o->layer, c->layers,
                         cli->words[0]);

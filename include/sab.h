@@ -132,8 +132,8 @@ struct sab_config {
     /* task */
     char task[32];        /* copy, adding, cue */
     int T;                /* the task's length; copying sequences are T+20 steps long */
-    int64_t fixed;        /* 0: fresh data each update; N: cycle through a fixed set of N sequences */
     int64_t curriculum;   /* updates over which training sequences grow from T/10 to T; 0: always T */
+    int64_t fixed;        /* 0: fresh data each update; N: cycle through a fixed set of N sequences */
     int classes;          /* cue: number of different events */
     /* where to */
     char out[SAB_TEXT_CAP];     /* run folder; "" picks runs/TASK-CREDIT-sSEED */

@@ -6,7 +6,7 @@
  *     ticks    |                  |  | | numbers
  *              +------------------+  +-+
  *                 ticks
- *                 past step recalled                                                                                  */
+ *                 past step recalled */
 #include "report/heat_png.h"
 
 #include <math.h>
@@ -41,8 +41,9 @@ static const uint8_t ink[3] = {40, 40, 40};
 
 void sab_heat_colour(double x, uint8_t rgb[3])
 {
-    static const uint8_t anchors[][3] = {{255, 255, 255}, {253, 234, 196}, {251, 194, 122}, {242, 145, 74}, {220, 92, 74},
-                                         {180, 52, 94},   {125, 29, 102},  {71, 18, 87},    {26, 10, 51}};
+    static const uint8_t anchors[][3] = {{255, 255, 255}, {253, 234, 196}, {251, 194, 122},
+                                         {242, 145, 74},  {220, 92, 74},   {180, 52, 94},
+                                         {125, 29, 102},  {71, 18, 87},    {26, 10, 51}};
     enum { PARTS = sizeof anchors / sizeof anchors[0] - 1 };
     double at = (x > 0 ? x < 1 ? x : 1 : 0) * PARTS;
     int i = at < PARTS ? (int)at : PARTS - 1;

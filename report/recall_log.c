@@ -67,8 +67,8 @@ static int compare_entries(const void *left, const void *right)
 int sab_recall_log_sort(struct sab_recall_log *log, struct sab_error *err)
 {
     if (log->is_full)
-        return sab_fail(err, SAB_NOMEM, "no memory for more than %zu recalled weights; take fewer sequences or a smaller T",
-                        log->count);
+        return sab_fail(err, SAB_NOMEM, "no memory for more than %zu recalled weights; take fewer sequences "
+                                        "or a smaller T", log->count);
     if (log->count)
         qsort(log->entries, log->count, sizeof *log->entries, compare_entries);
     log->is_sorted = 1;

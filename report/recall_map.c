@@ -64,8 +64,8 @@ static void fill(struct sab_recall_map *map, const struct sab_recall_log *log, c
     }
 }
 
-int sab_recall_map_make(struct sab_recall_map *map, const struct sab_recall_log *log, const struct sab_recall_view *view,
-                        struct sab_error *err)
+int sab_recall_map_make(struct sab_recall_map *map, const struct sab_recall_log *log,
+                        const struct sab_recall_view *view, struct sab_error *err)
 {
     size_t rows_cap = (size_t)(view->T < view->rows_cap ? view->T : view->rows_cap);
     int *row_of = sab_alloc((size_t)view->T, sizeof *row_of);

@@ -27,8 +27,8 @@ struct sab_recall_map {
 };
 
 /* SAB_INVALID when no step is a row, SAB_NOMEM. The log must be sorted. */
-int sab_recall_map_make(struct sab_recall_map *map, const struct sab_recall_log *log, const struct sab_recall_view *view,
-                        struct sab_error *err);
+int sab_recall_map_make(struct sab_recall_map *map, const struct sab_recall_log *log,
+                        const struct sab_recall_view *view, struct sab_error *err);
 void sab_recall_map_clear(struct sab_recall_map *map);
 
 /* The one sentence of a map. */

@@ -143,8 +143,9 @@ static int attempt_write(const char *path, struct sab_error *err)
 static int attempt_png(const char *path, struct sab_error *err)
 {
     static uint8_t rgb[200 * 200 * 3];
+    unsigned noise = 1; /* which does not compress: the buffer must grow */
     for (size_t i = 0; i < sizeof rgb; i++)
-        rgb[i] = (uint8_t)(i * i >> 7); /* hard to compress: the buffer must grow */
+        rgb[i] = (uint8_t)((noise = noise * 1664525 + 1013904223) >> 24);
     return sab_png_write(path, 200, 200, rgb, err);
 }
 
@@ -198,6 +199,8 @@ static int fail_each(enum call call, int cause, int status, const char *path)
         }
         if (got != status || err.status != (enum sab_status)status)
             fail_msg("%s %d failed: expected status %d, got %d '%s'", call_names[call], n, status, got, err.message);
+        if (cause == 0)
+            assert_non_null(strstr(err.message, strerror(ENOSPC)));
         int is_folder_sync = call == FSYNC && n == 2;
         if (is_folder_sync)
             assert_non_null(strstr(err.message, path));
@@ -220,7 +223,7 @@ static void every_failing_call_leaves_the_old_file(void **state)
             assert_int_equal(fail_each(call, EIO, SAB_IO, io_path("kept")), calls_made[call]);
             assert_int_equal(fail_each(call, ENOSPC, SAB_IO, io_path("kept")), calls_made[call]);
         }
-        assert_int_equal(fail_each(WRITE, 0, SAB_IO, io_path("kept")), 1); /* a write of nothing, again and again */
+        assert_int_equal(fail_each(WRITE, 0, SAB_IO, io_path("kept")), 1); /* a write of nothing */
     }
 }
 
@@ -324,7 +327,7 @@ static void every_failing_allocation_is_a_clean_error(void **state)
     attempt = attempt_write;
     assert_int_equal(fail_each(ALLOC, ENOMEM, SAB_NOMEM, path), 1);
     attempt = attempt_png;
-    assert_true(fail_each(ALLOC, ENOMEM, SAB_NOMEM, path) >= 2);
+    assert_int_equal(fail_each(ALLOC, ENOMEM, SAB_NOMEM, path), 3);
     attempt = attempt_save;
     assert_true(fail_each(ALLOC, ENOMEM, SAB_NOMEM, path) > 200);
 

@@ -110,7 +110,7 @@ static const struct malformed {
      "{\"__metadata__\":{\"a\":\"\",\"sab_digest\":\"0123456789abcdef0123456789abcdef\"}}", 0,
      "write it without that key"},
     {"digest key damaged", "{\"__metadata__\":{\"sab_digest2\":\"0123456789abcdef0123456789abcdef\"}}", 0,
-     "byte 36 of the file is not as it was written"},
+     "records \"0123456789abcdef0123456789abcde"},
 
     /* a tensor that is something else */
     {"tensor is null", "{\"a\":null}", 0, "tensor 'a' " UNDESCRIBED},

@@ -12,7 +12,7 @@ sab()
     run --separate-stderr "$SAB" "$@"
 }
 
-# fails CODE TEXT...: the last run ended with CODE, printed no data, and exactly one line for people that holds each TEXT.
+# fails CODE TEXT...: the last run ended with CODE, printed no data, and one line for people that holds each TEXT.
 fails()
 {
     local code=$1 text

@@ -40,7 +40,7 @@ reads_no_model()
 
 @test "a model truncated anywhere" {
     total=$(size run/model.safetensors)
-    for n in 0 1 4 7 8 9 16 64 200 500 800 1000 $(seq 1100 333 "$total") $((total - 64)) $((total - 4)) $((total - 1)); do
+    for n in 0 1 4 7 8 9 16 64 200 500 800 $(seq 1000 333 "$total") $((total - 64)) $((total - 4)) $((total - 1)); do
         [ "$n" -lt "$total" ] || continue
         head -c "$n" run/model.safetensors >cut.safetensors
         reads_no_model cut.safetensors || { echo "cut to $n of $total bytes"; return 1; }

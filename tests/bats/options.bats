@@ -108,7 +108,7 @@ list()
 }
 
 @test "bad configuration files name the file and the key" {
-    for pair in '{"hiden": 8}=hiden' '{"hidden": 0}=1..16384' '{"hidden": "8"}=hidden' '{"hidden": 8, "hidden": 9}=hidden' \
+    for pair in '{"hiden": 8}=hiden' '{"hidden": 0}=1..16384' '{"hidden": "8"}=hidden' '{"T": 8, "T": 9}=T' \
         '[1]=object' '{"hidden": 8=JSON' '=JSON' '{"cell": "gur"}=gur' '{"recompute": "on"}=recompute'; do
         printf '%s' "${pair%=*}" >config.json
         sab train copy --config config.json --dry-run
@@ -131,4 +131,17 @@ list()
     [ "$(value parameters)" = $((4 * 128 * 140 + 2 * 128 * 128 + 128 + 2 * 128 * 9 + 9)) ]
     [ "$(value sequence_steps)" = 120 ]
     [ -z "$(ls)" ]
+}
+
+@test "a dry run of what no machine can hold answers at once, and counts rightly" {
+    for H in 192 193 1000 16384; do
+        sab train copy --hidden $H --layers 2 --dry-run --json
+        [ "$status" = 0 ]
+        # two LSTMs, of 10 symbols and of H values; in each W1, W2 and w3; V1, V2, b
+        cells=$((4 * H * (10 + H + 2) + 4 * H * (H + H + 2)))
+        [ "$(value parameters)" = $((cells + 2 * (2 * H * H + H) + 2 * H * 9 + 9)) ]
+    done
+    sab train copy --T 100000000 --dry-run
+    [ "$status" = 0 ]
+    has TiB
 }
