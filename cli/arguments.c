@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -52,6 +53,15 @@ int sab_cli_given(const struct sab_cli *cli, const char *name)
 {
     const struct sab_option *option = sab_option_find(name);
     return option && cli->given[option - sab_options];
+}
+
+int sab_cli_cpu(struct sab_config *config, struct sab_error *err)
+{
+    const char *cpu = getenv("SAB_CPU");
+    struct sab_error why;
+    if (!cpu || sab_config_set(config, "cpu", cpu, &why) == SAB_OK)
+        return SAB_OK;
+    return sab_fail(err, SAB_INVALID, "SAB_CPU sets %.400s", why.message);
 }
 
 void sab_cli_apply(const struct sab_cli *cli, struct sab_config *config)
@@ -318,8 +328,10 @@ static int set_defaults(struct sab_cli *cli, struct sab_error *err)
         at += n;
         at += strspn(at, " ");
     }
-    const char *cpu = getenv("SAB_CPU");
-    return cpu && *cpu ? set_option(cli, "cpu", cpu, err) : SAB_OK;
+    if (!sab_cli_takes_config(command))
+        return SAB_OK;
+    cli->given[sab_option_find("cpu") - sab_options] = getenv("SAB_CPU") != NULL;
+    return sab_cli_cpu(&cli->config, err);
 }
 
 int sab_cli_parse(struct sab_cli *cli, const struct sab_command *command, int n, char **arguments,

@@ -26,6 +26,9 @@ int sab_cli_parse(struct sab_cli *cli, const struct sab_command *command, int n,
                   struct sab_error *err);
 void sab_cli_clear(struct sab_cli *cli);
 
+/* config->cpu from the environment variable SAB_CPU, where that is set. */
+int sab_cli_cpu(struct sab_config *config, struct sab_error *err);
+
 /* Sets in config what was given on the command line, for a configuration that came from a run. */
 void sab_cli_apply(const struct sab_cli *cli, struct sab_config *config);
 

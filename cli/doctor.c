@@ -17,6 +17,7 @@ struct findings {
     char build[TEXT_CAP], processor[TEXT_CAP], features[TEXT_CAP], kernels[TEXT_CAP], data[TEXT_CAP];
     const char *compiler, *chosen;
     int threads, openmp, is_data_bad;
+    int cpu; /* enum sab_cpu */
     int is_gradient_good, are_threads_good;
     double worst;
     char digest[33];
@@ -73,7 +74,8 @@ static void describe_processor(struct findings *f)
 static void describe_kernels(struct findings *f)
 {
     size_t used = 0;
-    f->chosen = sab_kernels_choose(cpu)->name;
+    const struct sab_kernels *chosen = sab_kernels_choose(f->cpu);
+    f->chosen = chosen ? chosen->name : "none, as SAB_CPU names what is not here";
     f->kernels[0] = 0;
     for (int i = 0; sab_kernels_at(i) && used < sizeof f->kernels; i++)
         used += (size_t)snprintf(f->kernels + used, sizeof f->kernels - used, "%s%s", i ? " " : "",
@@ -102,6 +104,7 @@ static void test_gradient(struct findings *f)
     struct sab_config config;
     int checked = 0;
     sab_config_init(&config);
+    config.cpu = f->cpu;
     config.hidden = 8;
     config.T = config.k_trunc = 10;
     config.batch = 2;
@@ -119,13 +122,14 @@ static void test_gradient(struct findings *f)
 }
 
 /* The digest of the weights after a few updates of a small network, nothing written. */
-static int train_little(int threads, char digest[33], struct sab_error *err)
+static int train_little(int cpu, int threads, char digest[33], struct sab_error *err)
 {
     struct sab_config config;
     struct sab_task *task = NULL;
     struct sab_model *model = NULL;
     struct sab_trainer *trainer = NULL;
     sab_config_init(&config);
+    config.cpu = cpu;
     config.hidden = 16;
     config.T = 10;
     config.batch = 24;
@@ -152,8 +156,8 @@ static int train_little(int threads, char digest[33], struct sab_error *err)
 static void test_threads(struct findings *f)
 {
     char other[33];
-    f->are_threads_good = train_little(1, f->digest, &f->threads_err) == SAB_OK &&
-                          train_little(2, other, &f->threads_err) == SAB_OK && strcmp(f->digest, other) == 0;
+    f->are_threads_good = train_little(f->cpu, 1, f->digest, &f->threads_err) == SAB_OK &&
+                          train_little(f->cpu, 2, other, &f->threads_err) == SAB_OK && strcmp(f->digest, other) == 0;
 }
 
 /* ---- saying it ---- */
@@ -211,6 +215,13 @@ static void print_json(const struct findings *f, int is_good)
 static int run(struct sab_cli *cli)
 {
     struct findings f = {0};
+    struct sab_config config;
+    struct sab_error err;
+    sab_config_init(&config);
+    int status = sab_cli_cpu(&config, &err);
+    if (status != SAB_OK)
+        return sab_say_error("doctor", status, &err);
+    f.cpu = config.cpu;
     describe_build(&f);
     describe_processor(&f);
     describe_kernels(&f);
