@@ -318,7 +318,8 @@ static int set_defaults(struct sab_cli *cli, struct sab_error *err)
         at += n;
         at += strspn(at, " ");
     }
-    return SAB_OK;
+    const char *cpu = getenv("SAB_CPU");
+    return cpu && *cpu ? set_option(cli, "cpu", cpu, err) : SAB_OK;
 }
 
 int sab_cli_parse(struct sab_cli *cli, const struct sab_command *command, int n, char **arguments,

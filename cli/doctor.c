@@ -73,7 +73,7 @@ static void describe_processor(struct findings *f)
 static void describe_kernels(struct findings *f)
 {
     size_t used = 0;
-    f->chosen = sab_kernels_name();
+    f->chosen = sab_kernels_choose(cpu)->name;
     f->kernels[0] = 0;
     for (int i = 0; sab_kernels_at(i) && used < sizeof f->kernels; i++)
         used += (size_t)snprintf(f->kernels + used, sizeof f->kernels - used, "%s%s", i ? " " : "",

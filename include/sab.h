@@ -77,6 +77,8 @@ enum sab_sparsifier { SAB_SPARSIFIER_RELU, SAB_SPARSIFIER_SOFTMAX };
 enum sab_density { SAB_SPARSE, SAB_DENSE };
 enum sab_write { SAB_WRITE_STATE, SAB_WRITE_PROVISIONAL };
 enum sab_optimizer { SAB_OPTIMIZER_ADAM, SAB_OPTIMIZER_ADAMW, SAB_OPTIMIZER_SGD };
+/* Instruction sets; the fastest that the processor has is SAB_CPU_AUTO. */
+enum sab_cpu { SAB_CPU_AUTO, SAB_CPU_REF, SAB_CPU_SSE2, SAB_CPU_AVX2, SAB_CPU_AVX512, SAB_CPU_NEON };
 enum sab_schedule { SAB_SCHEDULE_CONSTANT, SAB_SCHEDULE_COSINE, SAB_SCHEDULE_STEP };
 
 #define SAB_TEXT_CAP 256
@@ -135,7 +137,8 @@ struct sab_config {
     int64_t curriculum;   /* updates over which training sequences grow from T/10 to T; 0: always T */
     int64_t fixed;        /* 0: fresh data each update; N: cycle through a fixed set of N sequences */
     int classes;          /* cue: number of different events */
-    /* where to */
+    /* where */
+    int cpu;              /* enum sab_cpu */
     char out[SAB_TEXT_CAP];     /* run folder; "" picks runs/TASK-CREDIT-sSEED */
 };
 

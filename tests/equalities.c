@@ -39,16 +39,15 @@ static struct sab_shape random_case(struct sab_config *c, uint64_t *state)
 static void for_each_case(void (*check)(struct sab_config *config, struct sab_shape shape, int T, int B, uint64_t seed))
 {
     for (int k = 0; sab_kernels_at(k); k++) {
-        setenv("SAB_CPU", sab_kernels_at(k)->name, 1);
         for (uint64_t seed = 1; seed <= CASES; seed++) {
             uint64_t state = seed;
             struct sab_config config;
             struct sab_shape shape = random_case(&config, &state);
+            assert_int_equal(sab_config_set(&config, "cpu", sab_kernels_at(k)->name, NULL), SAB_OK);
             int T = problem_int(&state, 1, 40), B = problem_int(&state, 1, 19);
             check(&config, shape, T, B, seed);
         }
     }
-    unsetenv("SAB_CPU");
 }
 
 static uint64_t digest_of(const struct sab_config *config, struct sab_shape shape, int T, int B, uint64_t seed, int threads)

@@ -8,6 +8,7 @@ static const char *const sparsifiers[] = {"relu", "softmax", NULL};
 static const char *const densities[] = {"sparse", "dense", NULL};
 static const char *const writes[] = {"state", "provisional", NULL};
 static const char *const optimizers[] = {"adam", "adamw", "sgd", NULL};
+static const char *const cpus[] = {"auto", "ref", "sse2", "avx2", "avx512", "neon", NULL};
 static const char *const schedules[] = {"constant", "cosine", "step", NULL};
 
 /* Whole numbers end at 2^53 - 1, so that every JSON reader keeps them exact. */
@@ -97,6 +98,7 @@ const struct sab_option sab_options[] = {
     INT64("fixed", fixed, 0, MOST, "0", "task", "train on this many sequences again and again; 0: always fresh ones"),
     INT("classes", classes, 2, 1024, "8", "task", "cue: number of different events"),
 
+    CHOICE("cpu", cpu, cpus, "auto", "run", "instruction set; auto is the fastest here; SAB_CPU sets it too"),
     TEXT("out", out, "", "run", "run folder; by default runs/TASK-CREDIT-sSEED"),
 };
 

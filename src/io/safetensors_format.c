@@ -78,14 +78,13 @@ int sab_safetensors_nbytes(int dtype, int ndim, const uint64_t *shape, size_t *n
 
 int sab_safetensors_digest(const char *file, size_t nbytes, size_t digits, char hex[33])
 {
-    static const char zeros[] = "00000000000000000000000000000000";
-    _Static_assert(sizeof zeros == SAB_DIGEST_DIGITS + 1, "as many zeros as digits");
+    _Static_assert(sizeof SAB_DIGEST_ZEROS == SAB_DIGEST_DIGITS + 1, "as many zeros as digits");
     struct sab_digest *digest;
     if (sab_digest_create(&digest, NULL) != 0)
         return 0;
     size_t after = digits + SAB_DIGEST_DIGITS;
     sab_digest_add(digest, file, digits);
-    sab_digest_add(digest, zeros, SAB_DIGEST_DIGITS);
+    sab_digest_add(digest, SAB_DIGEST_ZEROS, SAB_DIGEST_DIGITS);
     sab_digest_add(digest, file + after, nbytes - after);
     sab_digest_hex(digest, hex);
     sab_digest_free(digest);

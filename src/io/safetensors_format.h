@@ -8,7 +8,8 @@
 /* The header of every file written here begins with these bytes, then come the digits. The fixed place lets a damaged
  * key be told from an absent one. */
 #define SAB_DIGEST_KEY "sab_digest"
-#define SAB_DIGEST_PREFIX "{\"__metadata__\":{\"" SAB_DIGEST_KEY "\":\""
+#define SAB_DIGEST_PREFIX "{\"" SAB_METADATA_KEY "\":{\"" SAB_DIGEST_KEY "\":\""
+#define SAB_DIGEST_ZEROS "00000000000000000000000000000000"
 #define SAB_METADATA_KEY "__metadata__"
 
 enum {

@@ -20,7 +20,7 @@ struct entry {
 };
 
 struct sab_safetensors_writer {
-    json_t *metadata; /* what the caller added, in that order */
+    json_t *metadata;      /* what the caller added, in that order */
     struct entry *entries; /* as in the payload: wider types first, so that each is aligned without a hole */
     size_t count, cap;
 };
@@ -172,7 +172,7 @@ static json_t *describe(const struct entry *entry, size_t begin)
 /* The header with zeros for a digest; *payload = bytes after it. NULL without memory. */
 static json_t *describe_all(const struct sab_safetensors_writer *w, size_t *payload)
 {
-    json_t *root = json_pack("{s:{s:s}}", SAB_METADATA_KEY, SAB_DIGEST_KEY, "00000000000000000000000000000000");
+    json_t *root = json_pack("{s:{s:s}}", SAB_METADATA_KEY, SAB_DIGEST_KEY, SAB_DIGEST_ZEROS);
     int failed = !root || json_object_update(json_object_get(root, SAB_METADATA_KEY), w->metadata) != 0;
     size_t at = 0;
     for (size_t i = 0; i < w->count; i++) {

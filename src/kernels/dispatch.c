@@ -1,7 +1,6 @@
 /* Which table of kernels runs here. Fastest last. */
 #include "kernels/tables.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 const struct sab_kernels *sab_kernels_at(int i)
@@ -22,19 +21,15 @@ const struct sab_kernels *sab_kernels_at(int i)
     return i >= 0 && i < n ? have[i] : NULL;
 }
 
-const struct sab_kernels *sab_kernels_choose(const char *wanted)
+const struct sab_kernels *sab_kernels_choose(int cpu)
 {
-    const struct sab_kernels *best = &sab_kernels_ref;
-    for (int i = 0; sab_kernels_at(i); i++) {
-        if (!wanted || !*wanted)
-            best = sab_kernels_at(i);
-        else if (!strcmp(wanted, sab_kernels_at(i)->name))
-            return sab_kernels_at(i);
-    }
-    return best;
-}
-
-const char *sab_kernels_name(void)
-{
-    return sab_kernels_choose(getenv("SAB_CPU"))->name;
+    static const char *const names[] = {
+        [SAB_CPU_REF] = "ref",       [SAB_CPU_SSE2] = "sse2", [SAB_CPU_AVX2] = "avx2",
+        [SAB_CPU_AVX512] = "avx512", [SAB_CPU_NEON] = "neon",
+    };
+    const struct sab_kernels *chosen = NULL;
+    for (int i = 0; sab_kernels_at(i); i++)
+        if (cpu == SAB_CPU_AUTO || !strcmp(names[cpu], sab_kernels_at(i)->name))
+            chosen = sab_kernels_at(i);
+    return chosen;
 }

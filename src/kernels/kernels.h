@@ -94,14 +94,10 @@ struct sab_kernels {
 
 extern const struct sab_kernels sab_kernels_ref;
 
-/* The fastest table this processor runs, or the one named by SAB_CPU (ref, sse2, avx2, avx512, neon) if it can run
- * here; an unknown or unsupported name falls back to ref. */
-const struct sab_kernels *sab_kernels_choose(const char *wanted);
+/* The table of that instruction set (enum sab_cpu), or NULL where this build or processor lacks it. */
+const struct sab_kernels *sab_kernels_choose(int cpu);
 
 /* The i-th table that this build and processor have, NULL past the last. */
 const struct sab_kernels *sab_kernels_at(int i);
-
-/* The name of what sab_kernels_choose(getenv("SAB_CPU")) picks. */
-const char *sab_kernels_name(void);
 
 #endif

@@ -1,10 +1,9 @@
 /* Making a model, and what the public header says of its tensors. */
 #include "model/model.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
-#include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -25,6 +24,15 @@ static int check(const struct sab_config *c, const struct sab_shape *shape, stru
     if (c->layers < 1 || c->k_top < 0 || c->k_att < 1 || c->k_trunc < 1)
         return sab_fail(err, SAB_INVALID, "layers, k_att and k_trunc must be at least 1 and k_top at least 0");
     return SAB_OK;
+}
+
+static int fail_cpu(struct sab_error *err)
+{
+    char names[64] = "auto";
+    for (int i = 0; sab_kernels_at(i); i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), ", %s", sab_kernels_at(i)->name);
+    return sab_fail(err, SAB_INVALID, "--cpu: this processor or build does not have that instruction set; it has %s",
+                    names);
 }
 
 /* What a credit preset makes of K and the window; 0 is one window over the whole sequence. */
@@ -55,12 +63,15 @@ int sab_model_create(struct sab_model **out, const struct sab_config *config, co
     int status = check(config, shape, err);
     if (status)
         return status;
+    const struct sab_kernels *kernels = sab_kernels_choose(config->cpu);
+    if (!kernels)
+        return fail_cpu(err);
     struct sab_model *m = sab_alloc(1, sizeof *m);
     if (!m)
         return sab_fail(err, SAB_NOMEM, "no memory for a model");
     m->config = *config;
     m->shape = *shape;
-    m->kernels = sab_kernels_choose(getenv("SAB_CPU"));
+    m->kernels = kernels;
     resolve(m);
     status = sab_tensors_build(m, err);
     if (!status) {

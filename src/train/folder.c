@@ -103,7 +103,7 @@ int sab_folder_begin(const char *dir, const struct sab_config *config, struct sa
 /* Options that may change when a run is resumed: how long, how fast and where, not what is computed in an update. */
 static int may_change(const char *name)
 {
-    static const char *const names[] = {"steps",    "threads",    "stop-at", "patience",
+    static const char *const names[] = {"steps",    "threads",    "cpu", "stop-at", "patience",
                                         "eval-every", "save-every", "out"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)

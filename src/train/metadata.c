@@ -14,6 +14,7 @@ int sab_metadata_add(struct sab_safetensors_writer *writer, const struct sab_con
     struct sab_config kept = *config;
     memset(kept.out, 0, sizeof kept.out);
     kept.threads = 0;
+    kept.cpu = SAB_CPU_AUTO;
     struct sab_error why = {0};
     char *config_json = sab_config_to_json(&kept, &why);
     char *shape_json = config_json ? sab_shape_to_json(shape, &why) : NULL;
