@@ -18,7 +18,7 @@ static struct sab_config small_config(void)
     sab_config_init(&config);
     config.hidden = 6;
     config.T = 12;
-    config.batch = 2;
+    config.batch = 5;
     config.k_top = 3;
     config.k_trunc = 2;
     config.threads = 1;
@@ -113,9 +113,9 @@ static void problems_are_functions_of_the_seed(void **state)
     sab_model_digest(a.model, first);
     sab_model_digest(b.model, second);
     assert_string_equal(first, second);
-    assert_memory_equal(a.batch.values, b.batch.values, 12 * 2 * 3 * sizeof(sab_real));
+    assert_memory_equal(a.batch.values, b.batch.values, 12 * 5 * 3 * sizeof(sab_real));
     int zeros = 0, ones = 0, between = 0;
-    for (int i = 0; i < 12 * 2; i++) {
+    for (int i = 0; i < 12 * 5; i++) {
         sab_real weight = a.batch.weight[i];
         assert_true(weight >= 0 && weight <= 1);
         zeros += weight == 0;
