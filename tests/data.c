@@ -16,6 +16,7 @@ static struct sab_config make_config(const char *task, int T)
 {
     struct sab_config config;
     sab_config_init(&config);
+    config.curriculum = 0;
     assert_int_equal(sab_config_set(&config, "task", task, NULL), SAB_OK);
     config.T = T;
     return config;
@@ -366,9 +367,32 @@ static void test_errors(void **unused)
     sab_task_free(NULL);
 }
 
+/* Training sequences grow from T/10 to T; test sequences have length T from the start. */
+static void test_curriculum(void **unused)
+{
+    (void)unused;
+    struct sab_config config = make_config("copy", 100);
+    config.curriculum = 50;
+    struct sab_task *task = make_task(&config);
+    int before = 10;
+    for (int64_t index = 0; index < 60; index++) {
+        int T = get(task, SAB_TRAIN, index, 4).T - 20;
+        assert_true(T >= before && T <= 100);
+        assert_true(index > 0 || T == 10);
+        assert_true(index < 50 || T == 100);
+        assert_int_equal(get(task, SAB_TEST, index, 4).T, 120);
+        before = T;
+    }
+    struct sab_batch batch = get(task, SAB_TRAIN, 25, 4);
+    assert_int_equal(batch.T, 55 + 20);
+    assert_int_equal(batch.ids[(55 + 9) * 4], 9); /* the marker follows the shorter gap */
+    sab_task_free(task);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_curriculum),
         cmocka_unit_test(test_copy_layout),      cmocka_unit_test(test_adding_layout),
         cmocka_unit_test(test_cue_layout),       cmocka_unit_test(test_cue_noise_says_nothing),
         cmocka_unit_test(test_places_and_contents_are_independent),

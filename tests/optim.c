@@ -26,6 +26,10 @@ static struct sab_config make_config(int optimizer)
 {
     struct sab_config config;
     sab_config_init(&config);
+    config.schedule = SAB_SCHEDULE_CONSTANT;
+    config.warmup = 0;
+    config.lr_final = 0;
+    config.beta2 = 0.999;
     config.optimizer = optimizer;
     config.lr = 0.01;
     return config;

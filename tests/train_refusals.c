@@ -70,11 +70,11 @@ static void test_resume_refusals(void **unused)
     assert_int_equal(train(&f, 1), SAB_IO);
     assert_message(&f, "is not a run: it has no config.json");
     train_ok(&f, 0);
-    f.config.lr = 0.02;
+    f.config.beta1 = 0.5;
     assert_int_equal(train(&f, 1), SAB_INVALID);
-    assert_message(&f, "--lr: the run in ");
-    assert_message(&f, "has 0.01, not 0.02");
-    f.config.lr = 0.01;
+    assert_message(&f, "--beta1: the run in ");
+    assert_message(&f, "has 0.9, not 0.5");
+    f.config.beta1 = 0.9;
     f.config.seed = 2;
     assert_int_equal(train(&f, 1), SAB_INVALID);
     assert_message(&f, "--seed: ");

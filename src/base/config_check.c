@@ -75,9 +75,6 @@ int sab_config_check(const struct sab_config *config, struct sab_error *err)
                                           "were not read");
     if (config->optimizer != SAB_OPTIMIZER_SGD && config->momentum != 0)
         return sab_fail(err, SAB_INVALID, "--momentum %g needs --optimizer sgd", config->momentum);
-    if (config->schedule == SAB_SCHEDULE_COSINE && config->steps > 0 && config->warmup >= config->steps)
-        return sab_fail(err, SAB_INVALID, "--schedule cosine: --warmup %lld must be below --steps %lld",
-                        (long long)config->warmup, (long long)config->steps);
     if (config->eval_every == 0 && config->stop_at[0])
         return sab_fail(err, SAB_INVALID, "--stop-at %.60s needs evaluations on the way: --eval-every is 0",
                         config->stop_at);

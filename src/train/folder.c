@@ -48,7 +48,7 @@ int sab_folder_has(const char *dir, const char *file)
 
 /* ---- config.json ---- */
 
-static int write_config(const char *dir, const struct sab_config *config, struct sab_error *err)
+int sab_folder_write_config(const char *dir, const struct sab_config *config, struct sab_error *err)
 {
     char path[SAB_PATH_CAP];
     struct sab_error why = {0};
@@ -97,21 +97,22 @@ int sab_folder_begin(const char *dir, const struct sab_config *config, struct sa
                                               "folder with --out",
                             dir, files[i]);
     int status = sab_file_make_directory(dir, err);
-    return status == SAB_OK ? write_config(dir, config, err) : status;
+    return status == SAB_OK ? sab_folder_write_config(dir, config, err) : status;
 }
 
-/* Options that may change when a run is resumed: how long, how fast and where, not what is computed in an update. */
+/* Options that may change when a run is resumed: how long, how fast and where, and what can bring a run that stopped on an
+ * explosion past it. */
 static int may_change(const char *name)
 {
-    static const char *const names[] = {"steps",    "threads",    "cpu", "stop-at", "patience",
-                                        "eval-every", "save-every", "out"};
+    static const char *const names[] = {"steps",      "threads",    "cpu", "stop-at", "patience", "eval-every",
+                                        "save-every", "out",        "lr",  "clip",    "explode"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return 1;
     return 0;
 }
 
-int sab_folder_resume(const char *dir, const struct sab_config *config, struct sab_error *err)
+int sab_folder_agrees(const char *dir, const struct sab_config *config, struct sab_error *err)
 {
     struct sab_config before;
     int status = sab_run_config(dir, &before, err);
@@ -127,7 +128,7 @@ int sab_folder_resume(const char *dir, const struct sab_config *config, struct s
             status = sab_fail(err, SAB_INVALID, "--%s: the run in %s has %s, not %s; a resumed run keeps this option",
                               name, dir, was, is);
     }
-    return status == SAB_OK ? write_config(dir, config, err) : status;
+    return status;
 }
 
 /* ---- metrics.jsonl ---- */

@@ -18,8 +18,10 @@ void sab_folder_path(const char *dir, const char *file, char path[SAB_PATH_CAP])
 /* Makes the folder, with parents, and writes config.json. SAB_INVALID if it already holds a run. */
 int sab_folder_begin(const char *dir, const struct sab_config *config, struct sab_error *err);
 
-/* Checks that config agrees with the run's config.json where it must, and rewrites config.json. */
-int sab_folder_resume(const char *dir, const struct sab_config *config, struct sab_error *err);
+/* Checks that config agrees with the run's config.json where it must. */
+int sab_folder_agrees(const char *dir, const struct sab_config *config, struct sab_error *err);
+
+int sab_folder_write_config(const char *dir, const struct sab_config *config, struct sab_error *err);
 
 /* 1 if the run has a file of that name. */
 int sab_folder_has(const char *dir, const char *file);

@@ -247,7 +247,7 @@ static int loop(struct run *run, struct sab_error *err)
 static int resume(struct run *run, struct sab_error *err)
 {
     const char *dir = run->config.out;
-    int status = sab_folder_resume(dir, &run->config, err);
+    int status = sab_folder_agrees(dir, &run->config, err);
     /* A run that was killed before its first checkpoint begins again. */
     if (status == SAB_OK && sab_folder_has(dir, "state.safetensors")) {
         char path[SAB_PATH_CAP];
@@ -257,6 +257,8 @@ static int resume(struct run *run, struct sab_error *err)
         if (run->trainer->step > 0)
             run->rate = sab_optim_rate(&run->config, run->trainer->step - 1);
     }
+    if (status == SAB_OK)
+        status = sab_folder_write_config(dir, &run->config, err);
     if (status == SAB_OK)
         status = sab_folder_cut_metrics(dir, run->state.metrics_nbytes, err);
     /* model.safetensors may be from an evaluation that came after the state; it will come again. */
