@@ -86,11 +86,11 @@ static void test_errors_teach(void **unused)
     expect_error("cell", "lstn", "--cell: \"lstn\" is not one of lstm, gru, rnn");
     expect_error("recompute", "yes", "--recompute: \"yes\" is not one of on, off");
     expect_error("average", "1", "--average: \"1\" is not a number in 0..0.999999999");
-    expect_error("lr", "nan", "--lr: \"nan\" is not a number in 0..1e+06");
-    expect_error("lr", "inf", "--lr: \"inf\" is not a number in 0..1e+06");
-    expect_error("lr", "0x1p-3", "--lr: \"0x1p-3\" is not a number in 0..1e+06");
-    expect_error("lr", "0,5", "--lr: \"0,5\" is not a number in 0..1e+06");
-    expect_error("lr", "1e999", "--lr: \"1e999\" is not a number in 0..1e+06");
+    expect_error("lr", "nan", "--lr: \"nan\" is not a number in 0..1000000");
+    expect_error("lr", "inf", "--lr: \"inf\" is not a number in 0..1000000");
+    expect_error("lr", "0x1p-3", "--lr: \"0x1p-3\" is not a number in 0..1000000");
+    expect_error("lr", "0,5", "--lr: \"0,5\" is not a number in 0..1000000");
+    expect_error("lr", "1e999", "--lr: \"1e999\" is not a number in 0..1000000");
     expect_error("seed", "9007199254740992",
                  "--seed: \"9007199254740992\" is not a whole number in 0..9007199254740991");
     expect_error("k-tpo", "5", "unknown option \"k-tpo\"; did you mean \"k-top\"?");

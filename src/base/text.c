@@ -37,10 +37,14 @@ void sab_text_from_real(double value, char buf[SAB_REAL_TEXT_CAP])
         return;
     }
     locale_t c, before = enter_c_locale(&c);
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(buf, SAB_REAL_TEXT_CAP, "%.*g", digits, value);
-        if (strtod(buf, NULL) == value)
-            break;
+    if (value == floor(value) && fabs(value) < 1e7) {
+        snprintf(buf, SAB_REAL_TEXT_CAP, "%.0f", value); /* %g would write 100 as 1e+02 */
+    } else {
+        for (int digits = 1; digits <= 17; digits++) {
+            snprintf(buf, SAB_REAL_TEXT_CAP, "%.*g", digits, value);
+            if (strtod(buf, NULL) == value)
+                break;
+        }
     }
     leave_c_locale(before, c);
 }

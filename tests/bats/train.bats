@@ -122,7 +122,7 @@ starts()
 }
 
 @test "a second signal ends the program at once" {
-    "$SAB" train copy --T 4000 --hidden 256 --batch 64 --steps 10 --out run >stdout 2>stderr 3>&- &
+    "$SAB" train copy --T 4000 --curriculum 0 --hidden 256 --batch 64 --steps 10 --out run >stdout 2>stderr 3>&- &
     job=$!
     for _ in $(seq 200); do
         [ -e run/config.json ] && break
@@ -208,10 +208,10 @@ starts()
     for arguments in '--hidden 256 --T 200 --threads 1' '--hidden 128 --T 800 --recompute on' \
         '--hidden 200 --T 200 --credit attention'; do
         # shellcheck disable=SC2086
-        sab train copy $arguments --dry-run --json
+        sab train copy $arguments --curriculum 0 --dry-run --json
         told=$(($(value weights_bytes) + $(value gradients_bytes) + $(value activations_bytes)))
         # shellcheck disable=SC2086
-        sab train copy $arguments --steps 1 --eval-size 8 --quiet --json --out "run$told"
+        sab train copy $arguments --curriculum 0 --steps 1 --eval-size 8 --quiet --json --out "run$told"
         taken=$(value peak_rss_bytes)
         echo "told $told, taken $taken"
         # the program itself and its libraries take a few MiB
