@@ -121,6 +121,26 @@ starts()
     done
 }
 
+@test "a pipe closed and a terminal lost save the run too" {
+    plain='--T 5 --hidden 8 --batch 8 --eval-size 16 --eval-every 10 --steps 3000'
+    # shellcheck disable=SC2086
+    whole=$(digest train copy $plain --quiet --out whole)
+    # As `2>&1 | tee log` does when Ctrl-C ends tee too: the reader is gone while there is more to say.
+    # shellcheck disable=SC2086
+    { code=0; "$SAB" train copy $plain --out run 2>&1 || code=$?; echo $code >code; } | head -n 2
+    [ "$(cat code)" = 75 ]
+    [ -s run/state.safetensors ]
+    [ "$(digest train --resume run --quiet)" = "$whole" ]
+    rm -r run
+    # shellcheck disable=SC2086
+    starts train copy $plain --out run
+    kill -HUP "$job"
+    code=0
+    wait "$job" || code=$?
+    [ "$code" = 75 ]
+    [ "$(digest train --resume run --quiet)" = "$whole" ]
+}
+
 @test "a second signal ends the program at once" {
     "$SAB" train copy --T 4000 --curriculum 0 --hidden 256 --batch 64 --steps 10 --out run >stdout 2>stderr 3>&- &
     job=$!
