@@ -176,6 +176,30 @@ starts()
     fails 2 '--config'
 }
 
+@test "resuming a run that is finished says so, and steps cannot be taken back" {
+    # shellcheck disable=SC2086
+    sab train copy ${tiny% --quiet} --steps 20 --out run
+    before=$(cat run/* | cksum)
+    sab train --resume run
+    [ "$status" = 0 ]
+    [[ $stderr == *'nothing was left to do: all 20 updates'*--steps* ]]
+    sab train --resume run --steps 10
+    fails 2 '--steps' 20 10
+    [ "$(cat run/* | cksum)" = "$before" ]
+    sab train --resume run --steps 30
+    [ "$status" = 0 ]
+    [[ $stderr != *nothing* ]]
+}
+
+@test "the summary tells the last weights' digest from the best ones'" {
+    # shellcheck disable=SC2086
+    sab train copy ${tiny% --quiet} --steps 10 --out one
+    [[ $stderr == *'(digest)'* ]]
+    # shellcheck disable=SC2086
+    sab train copy ${tiny% --quiet} --steps 10 --average 0.9 --out two
+    [[ $stderr == *'(digest after the last update)'* ]]
+}
+
 @test "a folder that holds a run is refused and left as it is" {
     # shellcheck disable=SC2086
     sab train copy $tiny --steps 10 --out run
