@@ -1,4 +1,5 @@
-/* SIGINT, SIGTERM, SIGHUP (a terminal lost) and SIGPIPE (a reader gone) as a request to finish the update, save and leave. */
+/* SIGINT, SIGTERM, SIGHUP (a terminal lost) and SIGPIPE (a reader gone) as a request to finish the update, save and
+ * leave. */
 #ifndef SAB_CLI_STOP_H
 #define SAB_CLI_STOP_H
 

@@ -40,8 +40,8 @@ const struct sab_option *sab_option_find(const char *name);
 const char *sab_option_nearest(const char *name);
 
 /* Sets the field of an option in the object that the table describes: struct sab_config for rows of sab_options, the
- * caller's own struct for a table of the caller's. SAB_INVALID names the option, the value and the legal ones, and leaves
- * the field alone. */
+ * caller's own struct for a table of the caller's. SAB_INVALID names the option, the value and the legal ones, and
+ * leaves the field alone. */
 int sab_option_set(const struct sab_option *option, void *object, const char *value, struct sab_error *err);
 
 /* The legal values as people read them: "0..4096", "lstm|gru|rnn", "on|off" or "text". */
