@@ -190,7 +190,8 @@ const struct sab_command sab_command_train = {
         "\n"
         "The run folder holds config.json, metrics.jsonl, model.safetensors (the best\n"
         "weights) and state.safetensors. Ctrl-C finishes the update and saves; --resume\n"
-        "goes on. The same seed gives the same bits, on any number of threads.\n",
+        "goes on; other --steps also stretch a cosine schedule. The same seed gives the\n"
+        "same bits, on any number of threads.\n",
     .examples =
         "  sab train copy --T 100 --k-trunc 5 --k-top 5 --stop-at accuracy=0.99\n"
         "  sab train copy --credit tbptt --k-trunc 5 --out runs/tbptt\n"
