@@ -131,55 +131,16 @@ static int fail_unknown(const struct sab_command *command, const char *name, str
     return sab_fail(err, SAB_INVALID, "unknown option --%.60s; sab %s --help lists them all", name, command->name);
 }
 
-static int fail_value(const struct sab_option *option, const char *value, struct sab_error *err)
-{
-    char range[128];
-    sab_option_range(option, range, sizeof range);
-    return sab_fail(err, SAB_INVALID, "--%s: \"%.60s\" is not in %s", option->name, value, range);
-}
-
-/* Sets a field of the command's own block. */
+/* Sets a field of the command's own block. A flag is no option of the table: it takes no value. */
 static int set_own(const struct sab_option *option, void *block, const char *value, struct sab_error *err)
 {
-    void *field = (char *)block + option->offset;
-    int64_t whole = 0;
-    double real;
-    switch (option->kind) {
-    case SAB_CLI_FLAG:
-        *(int *)field = strcmp(value, "off") != 0;
-        return SAB_OK;
-    case SAB_OPTION_INT:
-        if (sab_text_to_int(value, &whole) || (double)whole < option->min || (double)whole > option->max)
-            return fail_value(option, value, err);
-        *(int *)field = (int)whole;
-        return SAB_OK;
-    case SAB_OPTION_REAL:
-        if (sab_text_to_real(value, &real) || real < option->min || real > option->max)
-            return fail_value(option, value, err);
-        *(double *)field = real;
-        return SAB_OK;
-    case SAB_OPTION_CHOICE:
-        while (option->choices[whole] && strcmp(option->choices[whole], value) != 0)
-            whole++;
-        if (!option->choices[whole])
-            return fail_value(option, value, err);
-        *(int *)field = (int)whole;
-        return SAB_OK;
-    case SAB_OPTION_SWITCH:
-        if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
-            return fail_value(option, value, err);
-        *(int *)field = strcmp(value, "on") == 0;
-        return SAB_OK;
-    default: /* SAB_OPTION_TEXT */
-        if (strlen(value) >= option->cap)
-            return sab_fail(err, SAB_INVALID, "--%s: \"%.60s...\" has %zu bytes; at most %zu are legal", option->name,
-                            value, strlen(value), option->cap - 1);
-        memcpy(field, value, strlen(value) + 1);
-        return SAB_OK;
-    }
+    if (option->kind != SAB_CLI_FLAG)
+        return sab_option_set(option, block, value, err);
+    *(int *)((char *)block + option->offset) = strcmp(value, "off") != 0;
+    return SAB_OK;
 }
 
-/* Sets an option of the table; name is known to be the command's. */
+/* Sets an option of the table, if it is one that the command takes. */
 static int set_config(struct sab_cli *cli, const char *name, const char *value, struct sab_error *err)
 {
     const struct sab_option *option = sab_option_find(name);

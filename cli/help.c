@@ -83,6 +83,20 @@ static void print_group(const struct sab_command *command, const char *group)
     }
 }
 
+/* Options of the table that a command without a configuration takes: they replace what the run it is given has. */
+static void print_replacing(const struct sab_command *command)
+{
+    int any = 0;
+    for (int i = 0; i < sab_option_count; i++) {
+        if (!sab_cli_takes(command, &sab_options[i]))
+            continue;
+        if (!any)
+            printf("\nIn place of what the run has:\n");
+        any = 1;
+        print_option(&sab_options[i], strcmp(sab_options[i].name, "seed") == 0 ? "the run's plus 1" : "the run's");
+    }
+}
+
 void sab_help_command(const struct sab_command *command)
 {
     static const char *const groups[] = {"task", "model", "credit", "training", "run"};
@@ -94,7 +108,9 @@ void sab_help_command(const struct sab_command *command)
         printf("\nOptions:\n");
     for (int i = 0; i < command->own_count; i++)
         print_option(&command->own[i], command->own[i].fallback);
-    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+    if (!sab_cli_takes_config(command))
+        print_replacing(command);
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0] && sab_cli_takes_config(command); i++)
         print_group(command, groups[i]);
     if (sab_cli_takes_config(command)) {
         printf("\nConfiguration:\n");

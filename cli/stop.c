@@ -13,18 +13,19 @@ static void on_signal(int number)
 {
     static const char text[] = "\nsab: finishing this update, then saving; once more to quit at once\n";
     int saved = errno;
-    (void)number;
     stop_wanted = 1;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
-    if (!stop_is_quiet && write(STDERR_FILENO, text, sizeof text - 1) < 0)
+    /* A closed pipe and a lost terminal are not written to. */
+    int can_tell = number == SIGINT || number == SIGTERM;
+    if (can_tell && !stop_is_quiet && write(STDERR_FILENO, text, sizeof text - 1) < 0)
         stop_is_quiet = 1;
     errno = saved;
 }
 
 const volatile sig_atomic_t *sab_stop_listen(int is_quiet)
 {
-    struct sigaction action;
+    struct sigaction action, before;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
@@ -33,5 +34,9 @@ const volatile sig_atomic_t *sab_stop_listen(int is_quiet)
     stop_is_quiet = is_quiet;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    /* Ctrl-C also ends the `tee` that we write to, and what we say then must not end us before we have saved. */
+    sigaction(SIGPIPE, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup has it ignored */
+        sigaction(SIGHUP, &action, NULL);
     return &stop_wanted;
 }

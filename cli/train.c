@@ -84,6 +84,18 @@ static void print_json(const struct sab_config *config, const struct sab_run_res
     sab_json_close(&json, '}');
 }
 
+/* Why a resumed run made no update. */
+static void print_nothing_left(const struct sab_run_result *result)
+{
+    char steps[SAB_SAY_CAP];
+    sab_say_count(result->steps, steps);
+    if (result->stopped_early)
+        fprintf(stderr, "nothing was left to do: the run stopped early at update %s, and --stop-at and --patience\n"
+                        "stop it there again\n", steps);
+    else
+        fprintf(stderr, "nothing was left to do: all %s updates are made; --steps N asks for more\n", steps);
+}
+
 static void print_summary(const struct sab_config *config, const struct sab_run_result *result)
 {
     char score[SAB_SAY_CAP], steps[SAB_SAY_CAP], time[SAB_SAY_CAP], best[SAB_SAY_CAP];
@@ -96,7 +108,9 @@ static void print_summary(const struct sab_config *config, const struct sab_run_
         fprintf(stderr, " (reached at update %s)", best);
     if (result->stopped_early)
         fprintf(stderr, "; stopped early: %s", config->stop_at[0] ? config->stop_at : "no better result for long");
-    fprintf(stderr, "\nweights  %s (digest)\nfolder   %s\n", result->weights_digest, result->out);
+    /* The digest is of the last weights; eval and inspect tell that of the best ones. */
+    fprintf(stderr, "\nweights  %s (digest%s)\nfolder   %s\n", result->weights_digest,
+            result->best_step != result->steps || config->average > 0 ? " after the last update" : "", result->out);
     const char *lead = "next     ";
     if (config->credit != SAB_CREDIT_BPTT && config->credit != SAB_CREDIT_TBPTT && config->k_top > 0) {
         fprintf(stderr, "%ssab recall %s\n", lead, result->out);
@@ -115,6 +129,8 @@ static int finish(const struct sab_cli *cli, int status, struct sab_run_result *
     } else if (status == SAB_OK && cli->json) {
         print_json(&cli->config, result, status);
     } else if (status == SAB_OK && !cli->quiet) {
+        if (((const struct own *)cli->own)->resume[0] && result->updates == 0)
+            print_nothing_left(result);
         print_summary(&cli->config, result);
     }
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("train", status, err);
@@ -174,7 +190,8 @@ const struct sab_command sab_command_train = {
         "\n"
         "The run folder holds config.json, metrics.jsonl, model.safetensors (the best\n"
         "weights) and state.safetensors. Ctrl-C finishes the update and saves; --resume\n"
-        "goes on. The same seed gives the same bits, on any number of threads.\n",
+        "goes on; other --steps also stretch a cosine schedule. The same seed gives the\n"
+        "same bits, on any number of threads.\n",
     .examples =
         "  sab train copy --T 100 --k-trunc 5 --k-top 5 --stop-at accuracy=0.99\n"
         "  sab train copy --credit tbptt --k-trunc 5 --out runs/tbptt\n"

@@ -270,8 +270,9 @@ SAB_API void sab_task_free(struct sab_task *task);
 SAB_API const struct sab_shape *sab_task_shape(const struct sab_task *task);
 
 enum sab_split { SAB_TRAIN, SAB_TEST };
-/* Batch number `index` (the number of the update) of B sequences, a pure function of (config, split, index, B): nothing is
- * remembered between calls. Training batches are shorter than T while config->curriculum lasts. The arrays belong to the task and hold until its next call. */
+/* Batch number `index` (the number of the update) of B sequences, a pure function of (config, split, index, B): nothing
+ * is remembered between calls. Training batches are shorter than T while config->curriculum lasts. The arrays belong to
+ * the task and hold until its next call. */
 SAB_API int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
                            struct sab_error *err);
 
@@ -290,8 +291,8 @@ SAB_API int sab_trainer_update(struct sab_trainer *trainer, const struct sab_bat
 /* Updates done so far. */
 SAB_API int64_t sab_trainer_step(const struct sab_trainer *trainer);
 
-/* All of the above: trains config->task until steps or stop_at and leaves the run folder config->out, which must not hold
- * a run yet. best, if not NULL, gets the evaluation of the weights in its model.safetensors. On SAB_NUMERIC the folder
+/* All of the above: trains config->task until steps or stop_at and leaves the run folder config->out, which must not
+ * hold a run yet. best, if not NULL, gets the evaluation of the weights in its model.safetensors. On SAB_NUMERIC the folder
  * can be resumed (sab train --resume). */
 SAB_API int sab_train(const struct sab_config *config, struct sab_metrics *best, struct sab_error *err);
 

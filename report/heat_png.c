@@ -106,17 +106,28 @@ static double nice_fraction(double x)
     return x <= power ? power : x <= 2 * power ? 2 * power : x <= 5 * power ? 5 * power : 10 * power;
 }
 
+static const char column_name[] = "past step recalled";
+
 struct layout {
     int cell_width, cell_height, width, height; /* of the plot */
+    int scale_x, room;                          /* where the scale is; height of plot, scale and row name */
 };
 
-static struct layout lay_out(const struct sab_recall_map *map)
+static int max(int a, int b)
 {
-    struct layout l = {PLOT_WIDTH / map->columns, PLOT_HEIGHT / map->rows, 0, 0};
+    return a > b ? a : b;
+}
+
+/* A map of few cells leaves room for the names beside it all the same. */
+static struct layout lay_out(const struct sab_recall_map *map, const char *row_name)
+{
+    struct layout l = {.cell_width = PLOT_WIDTH / map->columns, .cell_height = PLOT_HEIGHT / map->rows};
     l.cell_width = l.cell_width < 1 ? 1 : l.cell_width > CELL_MOST ? CELL_MOST : l.cell_width;
     l.cell_height = l.cell_height < 1 ? 1 : l.cell_height > CELL_MOST ? CELL_MOST : l.cell_height;
     l.width = l.cell_width * map->columns;
     l.height = l.cell_height * map->rows;
+    l.scale_x = LEFT + max(l.width, l.width / 2 + text_width(column_name) / 2) + 2 * GAP;
+    l.room = max(max(l.height, 8 * LINE), text_width(row_name));
     return l;
 }
 
@@ -136,7 +147,6 @@ static void draw_cells(struct canvas *canvas, const struct sab_recall_map *map, 
  * that is the step's. */
 static void draw_columns_axis(struct canvas *canvas, const struct sab_recall_map *map, const struct layout *l)
 {
-    static const char name[] = "past step recalled";
     double pixels_per_step = (double)l->cell_width / map->steps_per_column;
     int steps = map->columns * map->steps_per_column, every = nice_step(6.0 * LETTER / pixels_per_step);
     int y = TOP + l->height;
@@ -148,7 +158,7 @@ static void draw_columns_axis(struct canvas *canvas, const struct sab_recall_map
         if (step > 1 || every * pixels_per_step >= 4.0 * LETTER)
             write_text(canvas, x - text_width(number) / 2, y + TICK + 4, number, 0);
     }
-    write_text(canvas, LEFT + (l->width - text_width(name)) / 2, y + TICK + LINE + GAP + 4, name, 0);
+    write_text(canvas, LEFT + (l->width - text_width(column_name)) / 2, y + TICK + LINE + GAP + 4, column_name, 0);
 }
 
 static void draw_rows_axis(struct canvas *canvas, const struct sab_recall_map *map, const struct layout *l,
@@ -162,14 +172,13 @@ static void draw_rows_axis(struct canvas *canvas, const struct sab_recall_map *m
         fill(canvas, LEFT - TICK, y - 1, TICK, ZOOM, ink);
         write_text(canvas, LEFT - TICK - 4 - n * LETTER, y - LINE / 2, number, 0);
     }
-    int middle = TOP + l->height / 2 + text_width(name) / 2;
-    write_text(canvas, GAP, middle > canvas->height - GAP ? canvas->height - GAP : middle, name, 1);
+    write_text(canvas, GAP, TOP + max(l->height / 2 + text_width(name) / 2, text_width(name)), name, 1);
 }
 
 static void draw_scale(struct canvas *canvas, const struct sab_recall_map *map, const struct layout *l,
                        const char *value_name)
 {
-    int x = LEFT + l->width + 2 * GAP, height = l->height < 8 * LINE ? 8 * LINE : l->height;
+    int x = l->scale_x, height = max(l->height, 8 * LINE);
     for (int j = 0; j < height; j++) {
         uint8_t rgb[3];
         sab_heat_colour(1 - (j + 0.5) / height, rgb);
@@ -190,11 +199,9 @@ static void draw_scale(struct canvas *canvas, const struct sab_recall_map *map, 
 int sab_heat_png(const struct sab_recall_map *map, const char *title, const char *row_name, const char *value_name,
                  const char *path, struct sab_error *err)
 {
-    struct layout l = lay_out(map);
-    int height = l.height < 8 * LINE ? 8 * LINE : l.height, least = LEFT + text_width(title) + GAP;
-    struct canvas canvas = {LEFT + l.width + RIGHT, TOP + height + BOTTOM, NULL};
-    if (canvas.width < least)
-        canvas.width = least;
+    struct layout l = lay_out(map, row_name);
+    int width = l.scale_x + RIGHT - 2 * GAP;
+    struct canvas canvas = {max(width, LEFT + text_width(title) + GAP), TOP + l.room + BOTTOM, NULL};
     size_t nbytes = (size_t)canvas.width * (size_t)canvas.height * 3;
     canvas.rgb = sab_alloc(nbytes, 1);
     if (!canvas.rgb)

@@ -43,6 +43,30 @@ static void test_table_covers_struct(void **unused)
     assert_string_equal(sab_config_name(0), "cell");
 }
 
+/* A table of one's own: the command line has some. */
+static void test_options_of_another_struct(void **unused)
+{
+    (void)unused;
+    struct own {
+        double before;
+        int count;
+        char name[4];
+    } own = {1.5, 7, "abc"};
+    const struct sab_option count = {"count", SAB_OPTION_INT, offsetof(struct own, count), 0, 1, 9, NULL, "1", "", "x"};
+    const struct sab_option name = {"name", SAB_OPTION_TEXT, offsetof(struct own, name), 4, 0, 0, NULL, "", "", "x"};
+    struct sab_error err;
+    assert_int_equal(sab_option_set(&count, &own, "9", &err), SAB_OK);
+    assert_int_equal(sab_option_set(&count, &own, "10", &err), SAB_INVALID);
+    assert_non_null(strstr(err.message, "--count"));
+    assert_non_null(strstr(err.message, "1..9"));
+    assert_int_equal(own.count, 9);
+    assert_int_equal(sab_option_set(&name, &own, "x", &err), SAB_OK);
+    assert_int_equal(sab_option_set(&name, &own, "four", &err), SAB_INVALID);
+    assert_int_equal(sab_option_set(&name, &own, "\xff", &err), SAB_INVALID);
+    assert_memory_equal(own.name, "x\0\0", 4);
+    assert_true(own.before == 1.5);
+}
+
 static void test_defaults_are_legal(void **unused)
 {
     (void)unused;
@@ -305,6 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_covers_struct), cmocka_unit_test(test_defaults_are_legal),
+        cmocka_unit_test(test_options_of_another_struct),
         cmocka_unit_test(test_errors_teach),        cmocka_unit_test(test_text_too_long),
         cmocka_unit_test(test_reals_round_trip),    cmocka_unit_test(test_reals_ignore_locale),
         cmocka_unit_test(test_check_ranges_of_structs), cmocka_unit_test(test_combinations),

@@ -190,6 +190,44 @@ static void a_long_title_is_not_cut(void **state)
     sab_recall_map_clear(&map);
 }
 
+/* Pixels of ink in columns x0..x1-1 of a picture of the map. */
+static long ink_between(const struct sab_recall_map *map, const char *row_name, int x0, int x1)
+{
+    char path[] = "/tmp/sab_heat_XXXXXX";
+    png_image image = {.version = PNG_IMAGE_VERSION};
+    int fd = mkstemp(path);
+    close(fd);
+    assert_int_equal(sab_heat_png(map, "", row_name, "weight", path, NULL), SAB_OK);
+    assert_true(png_image_begin_read_from_file(&image, path));
+    image.format = PNG_FORMAT_RGB;
+    uint8_t *pixels = malloc(PNG_IMAGE_SIZE(image));
+    assert_non_null(pixels);
+    assert_true(png_image_finish_read(&image, NULL, pixels, 0, NULL));
+    long n = 0;
+    for (int y = 0; y < (int)image.height; y++)
+        for (int x = x0; x < x1; x++)
+            n += pixels[((size_t)y * image.width + (size_t)x) * 3] == 40;
+    free(pixels);
+    unlink(path);
+    return n;
+}
+
+/* A map of one row and two columns had its row name cut at the top and its column name under the scale. */
+static void the_names_of_a_small_map_are_whole(void **state)
+{
+    struct sab_recall_map small = diagonal(1, 2, 1), large = diagonal(20, 20, 1);
+    (void)state;
+    long few = ink_between(&small, "answer step", 0, 40), many = ink_between(&large, "answer step", 0, 40);
+    print_message("ink of the row name: %ld in a small map, %ld in a large one\n", few, many);
+    assert_true(many > 0);
+    assert_int_equal(few, many);
+    /* The plot is 64 wide from 132 on; the column name reaches as far as 274, then there is nothing up to the scale. */
+    assert_true(ink_between(&small, "answer step", 264, 274) > 0);
+    assert_int_equal(ink_between(&small, "answer step", 276, 294), 0);
+    sab_recall_map_clear(&small);
+    sab_recall_map_clear(&large);
+}
+
 static void every_letter_of_our_titles_is_drawn(void **state)
 {
     static const char used[] = "0123456789abcdefghijklmnopqrstuvwxyz.,-=:%()+/ABST";
@@ -225,6 +263,7 @@ int main(void)
         cmocka_unit_test(colours_are_ordered_by_lightness),
         cmocka_unit_test(the_picture_shows_the_cells),
         cmocka_unit_test(a_long_title_is_not_cut),
+        cmocka_unit_test(the_names_of_a_small_map_are_whole),
         cmocka_unit_test(every_letter_of_our_titles_is_drawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,8 +104,7 @@ static int fail_value(const struct sab_option *option, const char *value, struct
     return sab_fail(err, SAB_INVALID, "--%s: \"%.60s\" is not %s %s", option->name, value, what, range);
 }
 
-static int set_text(struct sab_config *config, const struct sab_option *option, const char *value,
-                    struct sab_error *err)
+static int set_text(const struct sab_option *option, char *field, const char *value, struct sab_error *err)
 {
     size_t length = strlen(value);
     if (length >= option->cap)
@@ -113,16 +112,14 @@ static int set_text(struct sab_config *config, const struct sab_option *option, 
                         value, length, option->cap - 1);
     if (!sab_text_is_utf8(value, length))
         return sab_fail(err, SAB_INVALID, "--%s: the value is not UTF-8 text", option->name);
-    char *field = (char *)config + option->offset;
     memset(field, 0, option->cap);
     memcpy(field, value, length);
     return SAB_OK;
 }
 
-static int set_value(struct sab_config *config, const struct sab_option *option, const char *value,
-                     struct sab_error *err)
+int sab_option_set(const struct sab_option *option, void *object, const char *value, struct sab_error *err)
 {
-    void *field = (char *)config + option->offset;
+    void *field = (char *)object + option->offset;
     int64_t whole = 0;
     double real;
     switch ((enum sab_option_kind)option->kind) {
@@ -154,7 +151,7 @@ static int set_value(struct sab_config *config, const struct sab_option *option,
         *(int *)field = strcmp(value, "on") == 0;
         return SAB_OK;
     case SAB_OPTION_TEXT:
-        return set_text(config, option, value, err);
+        return set_text(option, field, value, err);
     }
     return SAB_INVALID;
 }
@@ -162,14 +159,14 @@ static int set_value(struct sab_config *config, const struct sab_option *option,
 int sab_config_set(struct sab_config *config, const char *name, const char *value, struct sab_error *err)
 {
     const struct sab_option *option = sab_option_find(name);
-    return option ? set_value(config, option, value, err) : fail_unknown(name, err);
+    return option ? sab_option_set(option, config, value, err) : fail_unknown(name, err);
 }
 
 void sab_config_init(struct sab_config *config)
 {
     memset(config, 0, sizeof *config);
     for (int i = 0; i < sab_option_count; i++)
-        set_value(config, &sab_options[i], sab_options[i].fallback, NULL);
+        sab_option_set(&sab_options[i], config, sab_options[i].fallback, NULL);
 }
 
 /* ---- getting ---- */

@@ -21,7 +21,7 @@ enum sab_option_kind {
 struct sab_option {
     const char *name;            /* as on the command line, "k-top"; the field is the same with underscores */
     int kind;                    /* enum sab_option_kind */
-    size_t offset;               /* of the field in struct sab_config */
+    size_t offset;               /* of the field in the object: for rows of sab_options, struct sab_config */
     size_t cap;                  /* text: bytes of the field, 0 included */
     double min, max;             /* numbers: the legal range, ends included; whole numbers are exact in a double */
     const char *const *choices;  /* choice: NULL-terminated, index = enumerator; else NULL */
@@ -38,6 +38,11 @@ const struct sab_option *sab_option_find(const char *name);
 
 /* The name of the option most like a misspelt one; NULL if nothing is near. */
 const char *sab_option_nearest(const char *name);
+
+/* Sets the field of an option in the object that the table describes: struct sab_config for rows of sab_options, the
+ * caller's own struct for a table of the caller's. SAB_INVALID names the option, the value and the legal ones, and
+ * leaves the field alone. */
+int sab_option_set(const struct sab_option *option, void *object, const char *value, struct sab_error *err);
 
 /* The legal values as people read them: "0..4096", "lstm|gru|rnn", "on|off" or "text". */
 void sab_option_range(const struct sab_option *option, char *buf, size_t cap);

@@ -61,7 +61,7 @@ const struct sab_option sab_options[] = {
     SWITCH("recompute", recompute, "off", "credit",
            "keep little and replay each window on the way back: less memory, same bits"),
 
-    INT("batch", batch, 1, 1e6, "64", "training", "B: sequences per update"),
+    INT("batch", batch, 1, 1e6, "64", "training", "B: sequences per update, and at a time in evaluations"),
     INT64("steps", steps, 0, MOST, "5000", "training", "updates"),
     CHOICE("optimizer", optimizer, optimizers, "adam", "training", "update rule"),
     REAL("lr", lr, 0, 1e6, "0.003", "training", "peak learning rate"),

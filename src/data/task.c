@@ -123,7 +123,8 @@ static size_t position_nbytes(const struct sab_shape *shape, int k)
  * enough. */
 static int make_room(struct sab_task *task, int B, struct sab_error *err)
 {
-    size_t steps = (size_t)task->T + (size_t)task->kind->extra_steps, used = (size_t)task->draw.steps * (size_t)B, positions;
+    size_t steps = (size_t)task->T + (size_t)task->kind->extra_steps, positions;
+    size_t used = (size_t)task->draw.steps * (size_t)B;
     if (sab_mul_overflows(steps, (size_t)B, &positions))
         return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %zu steps is too large to address", B, steps);
     int is_new = B > task->cap;

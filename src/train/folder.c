@@ -100,8 +100,8 @@ int sab_folder_begin(const char *dir, const struct sab_config *config, struct sa
     return status == SAB_OK ? sab_folder_write_config(dir, config, err) : status;
 }
 
-/* Options that may change when a run is resumed: how long, how fast and where, and what can bring a run that stopped on an
- * explosion past it. */
+/* Options that may change when a run is resumed: how long, how fast and where, and what can bring a run that stopped on
+ * an explosion past it. */
 static int may_change(const char *name)
 {
     static const char *const names[] = {"steps",      "threads",    "cpu", "stop-at", "patience", "eval-every",

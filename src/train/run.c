@@ -257,6 +257,9 @@ static int resume(struct run *run, struct sab_error *err)
         if (run->trainer->step > 0)
             run->rate = sab_optim_rate(&run->config, run->trainer->step - 1);
     }
+    if (status == SAB_OK && run->trainer->step > run->config.steps)
+        status = sab_fail(err, SAB_INVALID, "--steps: the run in %s has made %lld updates, more than %lld", dir,
+                          (long long)run->trainer->step, (long long)run->config.steps);
     if (status == SAB_OK)
         status = sab_folder_write_config(dir, &run->config, err);
     if (status == SAB_OK)
@@ -302,6 +305,7 @@ static void fill_result(struct run *run, struct sab_run_result *result)
     qsort(run->recent, n, sizeof *run->recent, compare_reals);
     *result = (struct sab_run_result){
         .steps = run->trainer->step,
+        .updates = run->updates,
         .seconds = run->state.seconds,
         .seconds_per_update = n ? run->recent[n / 2] : 0,
         .last = run->state.last,

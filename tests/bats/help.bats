@@ -25,6 +25,15 @@ load common
     has 'Model:' 'Credit:' 'Training:' 'Task:' 'Run:' '--k-top 0..4096' '(default 5)' 'copy' 'adding' 'cue'
 }
 
+@test "what eval and recall take from the run is not said to be the default of training" {
+    sab eval --help
+    has '--eval-size 1..10000000' "(default the run's)" "the run's plus 1)"
+    [[ $output != *'default 512'* && $output != *'default 64'* ]]
+    sab recall --help
+    has '--T 1..100000000' "(default the run's)"
+    [[ $output != *'default 100)'* ]]
+}
+
 @test "--help after other options and -h work" {
     sab train copy --hidden 8 --help
     [ "$status" = 0 ]

@@ -121,6 +121,26 @@ starts()
     done
 }
 
+@test "a pipe closed and a terminal lost save the run too" {
+    plain='--T 5 --hidden 8 --batch 8 --eval-size 16 --eval-every 10 --steps 3000'
+    # shellcheck disable=SC2086
+    whole=$(digest train copy $plain --quiet --out whole)
+    # As `2>&1 | tee log` does when Ctrl-C ends tee too: the reader is gone while there is more to say.
+    # shellcheck disable=SC2086
+    { code=0; "$SAB" train copy $plain --out run 2>&1 || code=$?; echo $code >code; } | head -n 2
+    [ "$(cat code)" = 75 ]
+    [ -s run/state.safetensors ]
+    [ "$(digest train --resume run --quiet)" = "$whole" ]
+    rm -r run
+    # shellcheck disable=SC2086
+    starts train copy $plain --out run
+    kill -HUP "$job"
+    code=0
+    wait "$job" || code=$?
+    [ "$code" = 75 ]
+    [ "$(digest train --resume run --quiet)" = "$whole" ]
+}
+
 @test "a second signal ends the program at once" {
     "$SAB" train copy --T 4000 --curriculum 0 --hidden 256 --batch 64 --steps 10 --out run >stdout 2>stderr 3>&- &
     job=$!
@@ -154,6 +174,30 @@ starts()
     fails 2 copy cue
     sab train --resume run --config run/config.json
     fails 2 '--config'
+}
+
+@test "resuming a run that is finished says so, and steps cannot be taken back" {
+    # shellcheck disable=SC2086
+    sab train copy ${tiny% --quiet} --steps 20 --out run
+    before=$(cat run/* | cksum)
+    sab train --resume run
+    [ "$status" = 0 ]
+    [[ $stderr == *'nothing was left to do: all 20 updates'*--steps* ]]
+    sab train --resume run --steps 10
+    fails 2 '--steps' 20 10
+    [ "$(cat run/* | cksum)" = "$before" ]
+    sab train --resume run --steps 30
+    [ "$status" = 0 ]
+    [[ $stderr != *nothing* ]]
+}
+
+@test "the summary tells the last weights' digest from the best ones'" {
+    # shellcheck disable=SC2086
+    sab train copy ${tiny% --quiet} --steps 10 --out one
+    [[ $stderr == *'(digest)'* ]]
+    # shellcheck disable=SC2086
+    sab train copy ${tiny% --quiet} --steps 10 --average 0.9 --out two
+    [[ $stderr == *'(digest after the last update)'* ]]
 }
 
 @test "a folder that holds a run is refused and left as it is" {
