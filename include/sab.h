@@ -212,7 +212,8 @@ struct sab_tensor {
     sab_real *grad;    /* as the last sab_model_gradient left it */
 };
 
-/* A model for the given shape, weights drawn from config->seed. Uses the model and credit fields of config. */
+/* A model for the given shape (I and O in 1..2^24), weights drawn from config->seed. Uses the model and credit fields of
+ * config, seed and cpu. SAB_INVALID when one of these is out of range, or when this processor or build lacks cpu. */
 SAB_API int sab_model_create(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
                              struct sab_error *err);
 SAB_API void sab_model_free(struct sab_model *model);
