@@ -212,8 +212,8 @@ struct sab_tensor {
     sab_real *grad;    /* as the last sab_model_gradient left it */
 };
 
-/* A model for the given shape (I and O in 1..2^24), weights drawn from config->seed. Uses the model and credit fields of
- * config, seed and cpu. SAB_INVALID when one of these is out of range, or when this processor or build lacks cpu. */
+/* A model for the given shape (I and O in 1..2^24), weights drawn from config->seed. Uses the model and credit fields
+ * of config, seed and cpu. SAB_INVALID when one of these is out of range, or when this processor or build lacks cpu. */
 SAB_API int sab_model_create(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
                              struct sab_error *err);
 SAB_API void sab_model_free(struct sab_model *model);
@@ -243,8 +243,8 @@ SAB_API int sab_model_evaluate(struct sab_model *model, const struct sab_batch *
 
 /* Forward and backward: overwrites every tensor's grad with d loss / d tensor, cut as config says. SAB_NUMERIC, naming
  * the layer and tensor, when the loss or a gradient is not finite; grad and metrics then hold what was computed. With
- * recall (may be NULL), reads are reported in reverse order of t, without those of windows that no gradient reaches, and
- * flow[i] is the norm of the gradient that recalled state i receives through this read's
+ * recall (may be NULL), reads are reported in reverse order of t, without those of windows that no gradient reaches,
+ * and flow[i] is the norm of the gradient that recalled state i receives through this read's
  * value. */
 SAB_API int sab_model_gradient(struct sab_model *model, const struct sab_batch *batch, int threads,
                                struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err);
@@ -274,8 +274,9 @@ SAB_API void sab_task_free(struct sab_task *task);
 SAB_API const struct sab_shape *sab_task_shape(const struct sab_task *task);
 
 enum sab_split { SAB_TRAIN, SAB_TEST };
-/* Batch number `index` (the number of the update) of B sequences, a pure function of (config, split, index, B): nothing is
- * remembered between calls. Training batches are shorter than T while config->curriculum lasts. The arrays belong to the task and hold until its next call. */
+/* Batch number `index` (the number of the update) of B sequences, a pure function of (config, split, index, B): nothing
+ * is remembered between calls. Training batches are shorter than T while config->curriculum lasts. The arrays belong to
+ * the task and hold until its next call. */
 SAB_API int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
                            struct sab_error *err);
 

@@ -99,6 +99,7 @@ static void all_recalled_is_dense(struct sab_config *c, struct sab_shape shape, 
     same(c, &other, shape, T, B, seed);
     c->k_trunc = T;
     other.credit = SAB_CREDIT_ATTENTION;
+    other.k_top = 0; /* it reads all, whatever k_top */
     same(c, &other, shape, T, B, seed);
 }
 

@@ -1,7 +1,8 @@
 /* Memory that cannot be had, in the model, its engine and its streams: every call of the library's allocator is refused
  * in turn. The call that met it reports SAB_NOMEM, whatever existed before still works to the bit, and nothing leaks.
  *
- * ctest: wrap sab_alloc sab_free */
+ * ctest: wrap sab_alloc sab_free
+ * ctest: timeout 300 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* What struct sab_recall sees: every read once and in order, memories that exist, weights that sum to 1, and the flow of
- * gradient in proportion to the weights. */
+/* What struct sab_recall sees: every read once and in order, memories that exist, weights that sum to 1, and the flow
+ * of gradient in proportion to the weights. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
