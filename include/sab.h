@@ -212,7 +212,8 @@ struct sab_tensor {
     sab_real *grad;    /* as the last sab_model_gradient left it */
 };
 
-/* A model for the given shape, weights drawn from config->seed. Uses the model and credit fields of config. */
+/* A model for the given shape (I and O in 1..2^24), weights drawn from config->seed. Uses the model and credit fields
+ * of config, seed and cpu. SAB_INVALID when one of these is out of range, or when this processor or build lacks cpu. */
 SAB_API int sab_model_create(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
                              struct sab_error *err);
 SAB_API void sab_model_free(struct sab_model *model);
@@ -227,7 +228,8 @@ SAB_API const struct sab_config *sab_model_config(const struct sab_model *model)
 SAB_API void sab_model_digest(const struct sab_model *model, char hex[33]);
 
 /* Sees each read as it is made, in order of t for each layer and sequence: n memories written at steps when[0..n-1]
- * (1-based) were recalled at step t (1-based) with weights alpha[0..n-1]. */
+ * (1-based) were recalled at step t (1-based) with weights alpha[0..n-1]. A read of more than 4096 memories comes in
+ * several calls. The relu sparsifier's threshold comes last, with alpha 0. */
 struct sab_recall {
     void (*read)(void *user, int layer, int t, int b, int n, const int32_t *when, const sab_real *alpha,
                  const sab_real *flow);
@@ -240,8 +242,9 @@ SAB_API int sab_model_evaluate(struct sab_model *model, const struct sab_batch *
                                struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err);
 
 /* Forward and backward: overwrites every tensor's grad with d loss / d tensor, cut as config says. SAB_NUMERIC, naming
- * the layer and tensor, when the loss or a gradient is not finite. With recall (may be NULL), reads are reported in
- * reverse order of t and flow[i] is the norm of the gradient that recalled state i receives through this read's
+ * the layer and tensor, when the loss or a gradient is not finite; grad and metrics then hold what was computed. With
+ * recall (may be NULL), reads are reported in reverse order of t, without those of windows that no gradient reaches,
+ * and flow[i] is the norm of the gradient that recalled state i receives through this read's
  * value. */
 SAB_API int sab_model_gradient(struct sab_model *model, const struct sab_batch *batch, int threads,
                                struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err);
@@ -256,7 +259,8 @@ SAB_API int sab_stream_create(struct sab_stream **out, struct sab_model *model, 
 SAB_API void sab_stream_free(struct sab_stream *stream);
 /* An independent copy of the state. */
 SAB_API int sab_stream_clone(struct sab_stream **out, const struct sab_stream *stream, struct sab_error *err);
-/* One step: ids [B] or values [B,I] (the other NULL) -> outputs [B,O], the same bits as a whole sequence gives. */
+/* One step: ids [B] or values [B,I] (the other NULL) -> outputs [B,O], the same bits as a whole sequence gives. After a
+ * failure (SAB_INVALID, SAB_NOMEM) the step can be taken again. */
 SAB_API int sab_stream_step(struct sab_stream *stream, const int32_t *ids, const sab_real *values, sab_real *outputs,
                             struct sab_error *err);
 

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -50,7 +51,8 @@ static void for_each_case(void (*check)(struct sab_config *config, struct sab_sh
     }
 }
 
-static uint64_t digest_of(const struct sab_config *config, struct sab_shape shape, int T, int B, uint64_t seed, int threads)
+static uint64_t digest_of(const struct sab_config *config, struct sab_shape shape, int T, int B, uint64_t seed,
+                          int threads)
 {
     struct problem p;
     problem_make(&p, config, shape, T, B, seed);
@@ -97,6 +99,7 @@ static void all_recalled_is_dense(struct sab_config *c, struct sab_shape shape, 
     same(c, &other, shape, T, B, seed);
     c->k_trunc = T;
     other.credit = SAB_CREDIT_ATTENTION;
+    other.k_top = 0; /* it reads all, whatever k_top */
     same(c, &other, shape, T, B, seed);
 }
 
@@ -112,6 +115,29 @@ static void any_number_of_threads(struct sab_config *c, struct sab_shape shape, 
     uint64_t one = digest_of(c, shape, T, B + 20, seed, 1);
     for (int threads = 2; threads <= 8; threads += threads < 4 ? 1 : 4)
         assert_true(one == digest_of(c, shape, T, B + 20, seed, threads));
+}
+
+/* Windows that nothing reaches are passed over. A weight of 1e-30 makes every window reached and moves no gradient by
+ * more than that share: what is passed over is then what has no gradient. */
+static void passed_over_is_unreached(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct problem sparse, everywhere;
+    problem_make(&sparse, c, shape, T, B, seed);
+    problem_make(&everywhere, c, shape, T, B, seed);
+    sparse.batch.lengths = everywhere.batch.lengths = NULL;
+    for (int i = 0; i < T * B; i++) {
+        sparse.weight[i] = i / B == T - 1;
+        everywhere.weight[i] = i / B == T - 1 ? 1 : (sab_real)1e-30;
+    }
+    problem_gradient_digest(&sparse, 1), problem_gradient_digest(&everywhere, 1);
+    for (int i = 0; i < sab_model_tensor_count(sparse.model); i++) {
+        struct sab_tensor x = sab_model_tensor(sparse.model, i), y = sab_model_tensor(everywhere.model, i);
+        for (size_t j = 0; j < x.count; j++)
+            if (fabs((double)x.grad[j] - (double)y.grad[j]) > 1e-20 + 1e-4 * fabs((double)y.grad[j]))
+                fail_msg("seed %d, %s: %g, and %g with every window reached", (int)seed, x.name, (double)x.grad[j],
+                         (double)y.grad[j]);
+    }
+    problem_free(&sparse), problem_free(&everywhere);
 }
 
 static sab_real *outputs_of(struct problem *p, const struct sab_batch *batch)
@@ -135,7 +161,8 @@ static void alone_is_in_a_batch(struct sab_config *c, struct sab_shape shape, in
         ids[t] = p.ids[t * B + b];
         memcpy(values + t * I, p.values + (t * B + b) * I, (size_t)I * sizeof *values);
     }
-    struct sab_batch alone = {.T = T, .B = 1, .ids = p.batch.ids ? ids : NULL, .values = p.batch.values ? values : NULL};
+    struct sab_batch alone = {
+        .T = T, .B = 1, .ids = p.batch.ids ? ids : NULL, .values = p.batch.values ? values : NULL};
     sab_real *one = outputs_of(&p, &alone);
     for (int t = 0; t < T; t++)
         assert_memory_equal(all + (t * B + b) * O, one + t * O, (size_t)O * sizeof *one);
@@ -180,6 +207,7 @@ EQUALITY(one_window_is_bptt)
 EQUALITY(all_recalled_is_dense)
 EQUALITY(stored_is_recomputed)
 EQUALITY(any_number_of_threads)
+EQUALITY(passed_over_is_unreached)
 EQUALITY(alone_is_in_a_batch)
 EQUALITY(steps_are_the_sequence)
 
@@ -189,7 +217,7 @@ int main(void)
         cmocka_unit_test(test_no_memory_is_tbptt),      cmocka_unit_test(test_one_window_is_bptt),
         cmocka_unit_test(test_all_recalled_is_dense),   cmocka_unit_test(test_stored_is_recomputed),
         cmocka_unit_test(test_any_number_of_threads),   cmocka_unit_test(test_alone_is_in_a_batch),
-        cmocka_unit_test(test_steps_are_the_sequence),
+        cmocka_unit_test(test_steps_are_the_sequence),  cmocka_unit_test(test_passed_over_is_unreached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,6 +175,38 @@ static void test_rows_are_independent(void **unused)
     }
 }
 
+/* A NaN that enters a gate or an exponential leaves it: a bound must not make a number of it. */
+static void test_nan_stays(void **unused)
+{
+    (void)unused;
+    for (int t = 0; sab_kernels_at(t); t++) {
+        const struct sab_kernels *k = sab_kernels_at(t);
+        for (int gate = 0; gate < 4; gate++) {
+            memset(x1, 0, sizeof x1), memset(x2, 0, sizeof x2);
+            x2[5] = 1; /* c_prev, so that the forget gate counts */
+            x1[gate * SAB_LANES + 5] = (real)NAN;
+            k->lstm_forward(1, SAB_LANES, x1, x2, got, got2);
+            if (!isnan((double)got2[5]) || isnan((double)got2[4]))
+                fail_msg("lstm of %s: gate %d", k->name, gate);
+        }
+        for (int gate = 0; gate < 3; gate++) {
+            memset(x1, 0, sizeof x1), memset(x2, 0, sizeof x2), memset(x3, 0, sizeof x3);
+            x2[2 * SAB_LANES + 5] = x3[5] = 1;
+            x1[gate * SAB_LANES + 5] = (real)NAN;
+            k->gru_forward(1, SAB_LANES, x1, x2, x3, got);
+            if (!isnan((double)got[5]) || isnan((double)got[4]))
+                fail_msg("gru of %s: gate %d", k->name, gate);
+        }
+        memset(x1, 0, sizeof x1);
+        x1[5] = (real)NAN;
+        k->rnn_forward(SAB_LANES, x1, got);
+        assert_true(isnan((double)got[5]) && !isnan((double)got[4]));
+        k->exp2x(SAB_LANES, x1, got);
+        if (!isnan((double)got[5]) || got[4] != 1)
+            fail_msg("exp2x of %s: %g", k->name, (double)got[5]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +215,7 @@ int main(void)
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_fused_sets_agree),
         cmocka_unit_test(test_rows_are_independent),
+        cmocka_unit_test(test_nan_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,10 @@ int sab_option_set(const struct sab_option *option, void *object, const char *va
 /* The legal values as people read them: "0..4096", "lstm|gru|rnn", "on|off" or "text". */
 void sab_option_range(const struct sab_option *option, char *buf, size_t cap);
 
+/* Checks what a model reads of a configuration: the groups "model" and "credit", and cpu. The other fields may hold
+ * anything. */
+int sab_config_check_model(const struct sab_config *config, struct sab_error *err);
+
 /* What stop_at says. better is +1 when larger is better (accuracy), -1 when smaller is (loss, mse). */
 struct sab_stop {
     char metric[16]; /* "accuracy", "loss" or "mse"; "" never stops */

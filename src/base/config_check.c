@@ -40,39 +40,47 @@ int sab_stop_parse(const char *text, struct sab_stop *stop, struct sab_error *er
 }
 
 /* A field is legal when its text, read back, is: one set of rules, for text and for structs filled by hand. */
-static int check_ranges(const struct sab_config *config, struct sab_error *err)
+static int check_field(const struct sab_config *config, const struct sab_option *option, struct sab_error *err)
+{
+    const char *field = (const char *)config + option->offset;
+    if (option->kind == SAB_OPTION_TEXT && !memchr(field, 0, option->cap))
+        return sab_fail(err, SAB_INVALID, "--%s: the text does not end within its %zu bytes", option->name,
+                        option->cap);
+    if (option->kind == SAB_OPTION_SWITCH && *(const int *)field != 0 && *(const int *)field != 1)
+        return sab_fail(err, SAB_INVALID, "--%s: %d is neither 0 (off) nor 1 (on)", option->name, *(const int *)field);
+    char text[SAB_TEXT_CAP];
+    struct sab_config scratch;
+    int status = sab_config_get(config, option->name, text, sizeof text, err);
+    return status ? status : sab_config_set(&scratch, option->name, text, err);
+}
+
+int sab_config_check_model(const struct sab_config *config, struct sab_error *err)
 {
     for (int i = 0; i < sab_option_count; i++) {
         const struct sab_option *option = &sab_options[i];
-        const char *field = (const char *)config + option->offset;
-        if (option->kind == SAB_OPTION_TEXT && !memchr(field, 0, option->cap))
-            return sab_fail(err, SAB_INVALID, "--%s: the text does not end within its %zu bytes", option->name,
-                            option->cap);
-        if (option->kind == SAB_OPTION_SWITCH && *(const int *)field != 0 && *(const int *)field != 1)
-            return sab_fail(err, SAB_INVALID, "--%s: %d is neither 0 (off) nor 1 (on)", option->name,
-                            *(const int *)field);
-        char text[SAB_TEXT_CAP];
-        struct sab_config scratch;
-        int status = sab_config_get(config, option->name, text, sizeof text, err);
-        if (status == SAB_OK)
-            status = sab_config_set(&scratch, option->name, text, err);
+        int read = !strcmp(option->group, "model") || !strcmp(option->group, "credit") || !strcmp(option->name, "cpu");
+        int status = read ? check_field(config, option, err) : SAB_OK;
         if (status != SAB_OK)
             return status;
     }
+    if (config->credit == SAB_CREDIT_SAB && config->backward == SAB_DENSE && config->forward != SAB_DENSE)
+        return sab_fail(err, SAB_INVALID, "--backward dense needs --forward dense: gradient cannot reach memories that "
+                                          "were not read");
     return SAB_OK;
 }
 
 int sab_config_check(const struct sab_config *config, struct sab_error *err)
 {
     struct sab_stop stop;
-    int status = check_ranges(config, err);
+    int status = SAB_OK;
+    for (int i = 0; i < sab_option_count && status == SAB_OK; i++)
+        status = check_field(config, &sab_options[i], err);
+    if (status == SAB_OK)
+        status = sab_config_check_model(config, err);
     if (status == SAB_OK)
         status = sab_stop_parse(config->stop_at, &stop, err);
     if (status != SAB_OK)
         return status;
-    if (config->credit == SAB_CREDIT_SAB && config->backward == SAB_DENSE && config->forward != SAB_DENSE)
-        return sab_fail(err, SAB_INVALID, "--backward dense needs --forward dense: gradient cannot reach memories that "
-                                          "were not read");
     if (config->optimizer != SAB_OPTIMIZER_SGD && config->momentum != 0)
         return sab_fail(err, SAB_INVALID, "--momentum %g needs --optimizer sgd", config->momentum);
     if (config->eval_every == 0 && config->stop_at[0])

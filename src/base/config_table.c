@@ -71,7 +71,7 @@ const struct sab_option sab_options[] = {
     REAL("momentum", momentum, 0, 0.999999999, "0", "training", "sgd: momentum"),
     REAL("weight-decay", weight_decay, 0, 1e6, "0", "training",
          "adam, sgd: L2 term in the gradient; adamw: decoupled decay"),
-    REAL("clip", clip, 0, 1e300, "1", "training", "largest global gradient norm; 0 turns clipping off"),
+    REAL("clip", clip, 0, 1e300, "0.1", "training", "largest global gradient norm; 0 turns clipping off"),
     CHOICE("schedule", schedule, schedules, "cosine", "training", "how the learning rate changes over time"),
     INT64("warmup", warmup, 0, MOST, "200", "training", "updates in which the rate rises from 0 to its peak"),
     REAL("lr-final", lr_final, 0, 1, "0.01", "training", "cosine: the last rate as a fraction of lr"),

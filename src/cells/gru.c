@@ -16,4 +16,5 @@ static void backward(const struct sab_kernels *k, int R, int Hp, const struct sa
     k->gru_backward(R, Hp, step->pre, step->extra, step->h_prev, back->dhh, back->dpre, back->dpre_h, back->dh_prev);
 }
 
-const struct sab_cell_ops sab_cell_gru = {.name = "gru", .G = 3, .n_extra = 1, .forward = forward, .backward = backward};
+const struct sab_cell_ops sab_cell_gru = {
+    .name = "gru", .G = 3, .n_extra = 1, .forward = forward, .backward = backward};

@@ -1,6 +1,7 @@
 /* A batch: cut into shards, each taken alone by one thread, their gradients summed in a fixed tree.
  *
  * The number of shards and the tree depend on B alone, so threads change nothing but time. */
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 #ifdef _OPENMP
@@ -10,6 +11,9 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "credit/shard.h"
+
+/* Steps of a batch, and sequences: S T rows of a shard are counted in int. */
+enum { MOST_ROWS = INT_MAX / (2 * SAB_SHARD) };
 
 /* What is kept between calls: a full and a last (smaller) shard per worker, and a gradient per shard. */
 struct sab_engine {
@@ -65,7 +69,7 @@ static int engine_fill(struct sab_engine *e, const struct sab_model *m, struct s
     e->last = sab_alloc((size_t)e->workers, sizeof *e->last);
     e->sums = sab_alloc((size_t)e->n_shards, sizeof *e->sums);
     if (e->backward)
-        e->grads = sab_alloc((size_t)e->n_shards * m->n_padded, sizeof(real));
+        e->grads = sab_alloc((size_t)e->n_shards, m->n_padded * sizeof(real));
     if (!e->full || !e->last || !e->sums || (e->backward && !e->grads))
         return sab_fail(err, SAB_NOMEM, "no memory for the gradients of %d shards", e->n_shards);
     for (int i = 0; i < e->workers && !status; i++) {
@@ -78,12 +82,13 @@ static int engine_fill(struct sab_engine *e, const struct sab_model *m, struct s
 }
 
 /* The engine for this kind of call: the one kept, or a new one in its place. */
-static int engine_for(struct sab_engine **out, struct sab_model *m, const struct sab_batch *batch, int backward, int flow,
-                      int threads, struct sab_error *err)
+static int engine_for(struct sab_engine **out, struct sab_model *m, const struct sab_batch *batch, int backward,
+                      int flow, int threads, struct sab_error *err)
 {
     int n_shards = (batch->B + SAB_SHARD - 1) / SAB_SHARD, workers = worker_count(threads, n_shards);
     struct sab_engine *e = m->engine;
-    if (e && e->T == batch->T && e->B == batch->B && e->backward == backward && e->flow == flow && e->workers == workers) {
+    if (e && e->T == batch->T && e->B == batch->B && e->backward == backward && e->flow == flow &&
+        e->workers == workers) {
         *out = e;
         return SAB_OK;
     }
@@ -109,7 +114,7 @@ static int engine_for(struct sab_engine **out, struct sab_model *m, const struct
     return SAB_OK;
 }
 
-static int check_ids(const struct sab_model *m, const struct sab_batch *batch, struct sab_error *err)
+static int check_numbers(const struct sab_model *m, const struct sab_batch *batch, struct sab_error *err)
 {
     for (int t = 0; t < batch->T; t++)
         for (int b = 0; b < batch->B; b++) {
@@ -119,31 +124,39 @@ static int check_ids(const struct sab_model *m, const struct sab_batch *batch, s
                                 batch->ids[at], t + 1, b, m->shape.I - 1);
             if (batch->labels && sab_batch_weight(batch, t, b) > 0 &&
                 (batch->labels[at] < 0 || batch->labels[at] >= m->O))
-                return sab_fail(err, SAB_INVALID, "label %d at step %d of sequence %d is not in 0..%d", batch->labels[at],
-                                t + 1, b, m->O - 1);
-            if (!(sab_batch_weight(batch, t, b) >= 0))
-                return sab_fail(err, SAB_INVALID, "weight %g at step %d of sequence %d is negative or not a number",
+                return sab_fail(err, SAB_INVALID, "label %d at step %d of sequence %d is not in 0..%d",
+                                batch->labels[at], t + 1, b, m->O - 1);
+            if (!(sab_batch_weight(batch, t, b) >= 0 && isfinite(sab_batch_weight(batch, t, b))))
+                return sab_fail(err, SAB_INVALID, "weight %g at step %d of sequence %d is negative or not finite",
                                 (double)sab_batch_weight(batch, t, b), t + 1, b);
         }
     return SAB_OK;
 }
 
-static int check_batch(const struct sab_model *m, const struct sab_batch *batch, int needs_loss, struct sab_error *err)
+static int check_batch(const struct sab_model *m, const struct sab_batch *batch, int needs_loss, int threads,
+                       struct sab_error *err)
 {
-    if (batch->T < 1 || batch->B < 1)
-        return sab_fail(err, SAB_INVALID, "a batch of T = %d steps and B = %d sequences; both must be at least 1", batch->T,
-                        batch->B);
+    if (threads < 0)
+        return sab_fail(err, SAB_INVALID, "threads = %d; it is 0 (one per processor) or more", threads);
+    if (batch->T < 1 || batch->B < 1 || batch->T > MOST_ROWS || batch->B > MOST_ROWS)
+        return sab_fail(err, SAB_INVALID, "a batch of T = %d steps and B = %d sequences; both are in 1..%d", batch->T,
+                        batch->B, MOST_ROWS);
     if ((m->shape.input == SAB_INPUT_IDS) != (batch->ids != NULL) || (batch->ids != NULL) == (batch->values != NULL))
         return sab_fail(err, SAB_INVALID, "the model takes %s as input and the batch brings %s",
-                        m->shape.input == SAB_INPUT_IDS ? "ids" : "values", batch->ids ? "ids" : "values");
+                        m->shape.input == SAB_INPUT_IDS ? "ids" : "values",
+                        batch->ids && batch->values ? "both ids and values"
+                        : batch->ids                ? "ids"
+                        : batch->values             ? "values"
+                                                    : "neither ids nor values");
     int has = m->shape.loss == SAB_LOSS_CROSS_ENTROPY ? batch->labels != NULL : batch->targets != NULL;
     if ((needs_loss && !has) || (batch->labels && batch->targets) || (!has && (batch->labels || batch->targets)))
         return sab_fail(err, SAB_INVALID, "the model's loss needs %s and no other",
                         m->shape.loss == SAB_LOSS_CROSS_ENTROPY ? "labels" : "targets");
     for (int b = 0; batch->lengths && b < batch->B; b++)
         if (batch->lengths[b] < 1 || batch->lengths[b] > batch->T)
-            return sab_fail(err, SAB_INVALID, "length %d of sequence %d is not in 1..%d", batch->lengths[b], b, batch->T);
-    return check_ids(m, batch, err);
+            return sab_fail(err, SAB_INVALID, "length %d of sequence %d is not in 1..%d", batch->lengths[b], b,
+                            batch->T);
+    return check_numbers(m, batch, err);
 }
 
 static double total_weight(const struct sab_batch *batch)
@@ -223,8 +236,8 @@ static int check_finite(const struct sab_model *m, double loss, struct sab_error
         const struct sab_tensor_spec *spec = &m->tensors[i];
         for (size_t j = 0; j < spec->count; j++)
             if (!isfinite(m->grad[spec->offset + j]))
-                return sab_fail(err, SAB_NUMERIC, "the gradient of %s (layer %d) is not finite at element %zu", spec->name,
-                                spec->layer, j);
+                return sab_fail(err, SAB_NUMERIC, "the gradient of %s (layer %d) is not finite at element %zu",
+                                spec->name, spec->layer, j);
     }
     if (!isfinite(loss))
         return sab_fail(err, SAB_NUMERIC, "the loss is %g in layer %d's readout (tensor V1)", loss, m->L - 1);
@@ -243,7 +256,7 @@ int sab_model_evaluate(struct sab_model *m, const struct sab_batch *batch, int t
                        struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err)
 {
     struct sab_engine *e;
-    int status = check_batch(m, batch, 0, err);
+    int status = check_batch(m, batch, 0, threads, err);
     if (!status)
         status = engine_for(&e, m, batch, 0, 0, recall ? 1 : threads, err);
     if (status)
@@ -259,7 +272,7 @@ int sab_model_gradient(struct sab_model *m, const struct sab_batch *batch, int t
                        const struct sab_recall *recall, struct sab_error *err)
 {
     struct sab_engine *e;
-    int status = check_batch(m, batch, 1, err);
+    int status = check_batch(m, batch, 1, threads, err);
     double weight = status ? 0 : total_weight(batch);
     if (!status && !(weight > 0))
         status = sab_fail(err, SAB_INVALID, "every position of the batch has weight 0, so there is no loss");

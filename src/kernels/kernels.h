@@ -1,14 +1,16 @@
 /* The arithmetic: pure functions on arrays, one table of them per instruction set.
  *
  * ref.c is the specification, in plain C with the library's exp and tanh, and the only table of the double build. The
- * float build overwrites it with simd.inc, compiled once per instruction set (simd_*.c) and chosen at run time. A kernel
- * allocates nothing, fails never and knows no model.
+ * float build overwrites it with simd.inc, compiled once per instruction set (simd_*.c) and chosen at run time. A
+ * kernel allocates nothing, fails never and knows no model.
  *
- * Common rules. Rows are padded: Hp, Ap, Op are H, A, O rounded up to SAB_LANES, and pad lanes hold 0 wherever a sum
- * could see them (each kernel below maps 0 to 0 there). Pointers need no alignment beyond that of real. Unless said
- * otherwise outputs are overwritten and must not overlap inputs. A result element depends only on its own inputs and on
- * the order written here, never on how many rows are computed with it: that is what makes batches, shards and streams
- * agree to the bit. */
+ * Common rules. Rows are padded: Hp, Ap, Op are H, A, O rounded up to SAB_LANES. Pad lanes of weights, of gradients
+ * and of keys before exp2x are 0. Pad lanes of states are not always: an approximate tanh(0) may be 6e-8 (avx2), so
+ * whatever sums over the pad lanes of a state has gradients, which are 0 there, as the other factor. Pointers need no
+ * alignment beyond that of real. Unless said otherwise outputs are overwritten and must not overlap inputs. A NaN in an
+ * input is a NaN in every result computed from it. A result element depends only on its own inputs and on the order
+ * written here, never on how many rows are computed with it: that is what makes batches, shards and streams agree to
+ * the bit. */
 #ifndef SAB_KERNELS_KERNELS_H
 #define SAB_KERNELS_KERNELS_H
 
@@ -84,8 +86,8 @@ struct sab_kernels {
                                real *dw);
 };
 
-/* Largest |2u| of exp2x: its exponential squared is finite. Where |2u| and |2v| stay below it tanh(u + v) is exact; larger
- * ones are the caller's to treat otherwise. */
+/* Largest |2u| of exp2x: its exponential squared is finite. Where |2u| and |2v| stay below it tanh(u + v) is exact;
+ * larger ones are the caller's to treat otherwise. */
 #ifdef SAB_DOUBLE
 #define SAB_EXPONENT_MAX 350.0
 #else

@@ -104,8 +104,10 @@ static void rnn_backward(int n, const real *hh, const real *dhh, real *dpre)
 
 static void exp2x(int n, const real *x, real *y)
 {
-    for (int k = 0; k < n; k++)
-        y[k] = (real)exp(fmin(fmax(2 * (double)x[k], -SAB_EXPONENT_MAX), SAB_EXPONENT_MAX));
+    for (int k = 0; k < n; k++) {
+        double v = 2 * (double)x[k]; /* not fmin and fmax: a NaN stays one */
+        y[k] = (real)exp(v > SAB_EXPONENT_MAX ? SAB_EXPONENT_MAX : v < -SAB_EXPONENT_MAX ? -SAB_EXPONENT_MAX : v);
+    }
 }
 
 /* 16 -> 8 -> 4 -> 2 -> 1 by halves. */

@@ -6,23 +6,24 @@
 #include <xxhash.h>
 
 #include "base/alloc.h"
+#include "base/config.h"
 #include "base/error.h"
 
-/* Sizes that could overflow an int product below are refused here. */
-enum { MOST_UNITS = 16384, MOST_SYMBOLS = 1 << 24 };
+/* With these and the ranges of the options no product of two widths overflows an int, and none of three a size_t. */
+enum { MOST_SYMBOLS = 1 << 24 };
 
-static int check(const struct sab_config *c, const struct sab_shape *shape, struct sab_error *err)
+static int check_shape(const struct sab_shape *shape, struct sab_error *err)
 {
+    if (shape->input != SAB_INPUT_IDS && shape->input != SAB_INPUT_VALUES)
+        return sab_fail(err, SAB_INVALID, "input kind %d is neither %d (ids) nor %d (values)", shape->input,
+                        SAB_INPUT_IDS, SAB_INPUT_VALUES);
+    if (shape->loss != SAB_LOSS_CROSS_ENTROPY && shape->loss != SAB_LOSS_MSE)
+        return sab_fail(err, SAB_INVALID, "loss %d is neither %d (cross entropy) nor %d (mse)", shape->loss,
+                        SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE);
     if (shape->I < 1 || shape->I > MOST_SYMBOLS)
         return sab_fail(err, SAB_INVALID, "input size I = %d is not in 1..%d", shape->I, MOST_SYMBOLS);
     if (shape->O < 1 || shape->O > MOST_SYMBOLS)
         return sab_fail(err, SAB_INVALID, "output size O = %d is not in 1..%d", shape->O, MOST_SYMBOLS);
-    if (c->hidden < 1 || c->hidden > MOST_UNITS)
-        return sab_fail(err, SAB_INVALID, "hidden = %d is not in 1..%d", c->hidden, MOST_UNITS);
-    if (c->attention_width < 0 || c->attention_width > MOST_UNITS)
-        return sab_fail(err, SAB_INVALID, "attention_width = %d is not in 0..%d", c->attention_width, MOST_UNITS);
-    if (c->layers < 1 || c->k_top < 0 || c->k_att < 1 || c->k_trunc < 1)
-        return sab_fail(err, SAB_INVALID, "layers, k_att and k_trunc must be at least 1 and k_top at least 0");
     return SAB_OK;
 }
 
@@ -60,7 +61,9 @@ static void resolve(struct sab_model *m)
 int sab_model_create(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
                      struct sab_error *err)
 {
-    int status = check(config, shape, err);
+    int status = sab_config_check_model(config, err);
+    if (!status)
+        status = check_shape(shape, err);
     if (status)
         return status;
     const struct sab_kernels *kernels = sab_kernels_choose(config->cpu);

@@ -68,7 +68,8 @@ static size_t lay_out(struct sab_model *m, real *next)
         struct copies copies = copies_of(m, spec);
         int N = spec->G * sab_pad(spec->cols);
         if (copies.forward) {
-            *copies.forward = (struct sab_matrix){next ? next + used : NULL, SAB_PANEL, (ptrdiff_t)spec->rows * SAB_PANEL};
+            *copies.forward = (struct sab_matrix){next ? next + used : NULL, SAB_PANEL,
+                                                  (ptrdiff_t)spec->rows * SAB_PANEL};
             used += packed_count(spec->rows, N);
         }
         if (copies.backward) {

@@ -59,28 +59,32 @@ static void layer_free(struct stream_layer *layer)
     sab_free(layer->records.index);
 }
 
-/* One array [S,cap,width] into a larger one. NULL when there is no memory. */
-static real *regrow(const real *old, int S, int n, int cap, int new_cap, int width)
+/* What `memory` holds in its array old [S,cap,width], into one with room for new_cap. */
+static void copy_memories(const struct sab_memory *memory, real *out, const real *old, int new_cap, int width)
 {
-    real *grown = sab_alloc((size_t)S * new_cap, (size_t)width * sizeof(real));
-    for (int b = 0; grown && old && b < S; b++)
-        memcpy(grown + (size_t)b * new_cap * width, old + (size_t)b * cap * width, (size_t)n * width * sizeof(real));
-    return grown;
+    for (int b = 0; b < memory->S && memory->n > 0; b++)
+        memcpy(out + (size_t)b * new_cap * width, old + (size_t)b * memory->cap * width,
+               (size_t)memory->n * width * sizeof(real));
 }
 
-/* Room for `cap` memories; on failure everything is as it was. */
+/* Room for `cap` memories, if there is less; on failure everything is as it was. */
 static int memory_grow(const struct sab_model *m, struct stream_layer *layer, int cap, struct sab_error *err)
 {
     struct sab_memory *memory = &layer->memory;
-    int entries = sab_sparsify_cap(&m->layers[0].remind, cap) + 1;
-    real *M = regrow(memory->M, memory->S, memory->n, memory->cap, cap, m->Hp);
-    real *key = regrow(memory->key, memory->S, memory->n, memory->cap, cap, m->Ap);
-    real *alpha = sab_alloc((size_t)memory->S * entries, sizeof *alpha);
-    int32_t *index = sab_alloc((size_t)memory->S * entries, sizeof *index);
+    const struct sab_remind *r = &m->layers[0].remind;
+    size_t entries = r->dense_forward ? (size_t)cap : (size_t)r->K + 1; /* the strides of sab_records_at */
+    if (memory->cap >= cap)
+        return SAB_OK;
+    real *M = sab_alloc((size_t)memory->S * cap, (size_t)m->Hp * sizeof *M);
+    real *key = sab_alloc((size_t)memory->S * cap, (size_t)m->Ap * sizeof *key);
+    real *alpha = sab_alloc(memory->S * entries, sizeof *alpha);
+    int32_t *index = sab_alloc(memory->S * entries, sizeof *index);
     if (!M || !key || !alpha || !index) {
         sab_free(M), sab_free(key), sab_free(alpha), sab_free(index);
         return sab_fail(err, SAB_NOMEM, "no memory for %d memories of %d sequences", cap, memory->S);
     }
+    copy_memories(memory, M, memory->M, cap, m->Hp);
+    copy_memories(memory, key, memory->key, cap, m->Ap);
     sab_free(memory->M), sab_free(memory->key), sab_free(layer->records.alpha), sab_free(layer->records.index);
     memory->M = M;
     memory->key = key;
@@ -90,6 +94,7 @@ static int memory_grow(const struct sab_model *m, struct stream_layer *layer, in
     return SAB_OK;
 }
 
+/* Room for `cap` memories in every layer. After a failure the first layers may have it: the last one has the least. */
 static int stream_grow(struct sab_stream *s, int cap, struct sab_error *err)
 {
     const struct sab_model *m = s->model;
@@ -106,10 +111,16 @@ static int stream_grow(struct sab_stream *s, int cap, struct sab_error *err)
     return SAB_OK;
 }
 
+static int least_cap(const struct sab_stream *s)
+{
+    return s->layers[s->model->L - 1].memory.cap;
+}
+
 int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struct sab_error *err)
 {
-    if (B < 1 || B > INT_MAX / (m->GHp > m->Ap ? m->GHp : m->Ap))
-        return sab_fail(err, SAB_INVALID, "a stream of B = %d sequences; B must be at least 1", B);
+    int most = INT_MAX / (m->GHp > m->Ap ? m->GHp : m->Ap); /* a layer's rows of one step are counted in int */
+    if (B < 1 || B > most)
+        return sab_fail(err, SAB_INVALID, "a stream of B = %d sequences; B is in 1..%d for this model", B, most);
     struct sab_stream *s = sab_alloc(1, sizeof *s);
     int status = s ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for a stream");
     if (status)
@@ -156,13 +167,12 @@ int sab_stream_clone(struct sab_stream **out, const struct sab_stream *s, struct
     size_t row = (size_t)s->B * m->Hp * sizeof(real);
     struct sab_stream *copy;
     int status = sab_stream_create(&copy, s->model, s->B, err);
-    if (!status && m->K > 0 && s->layers[0].memory.cap > FIRST_CAP) {
-        status = stream_grow(copy, s->layers[0].memory.cap, err);
-        if (status)
-            sab_stream_free(copy);
-    }
     if (status)
         return status;
+    if (m->K > 0 && (status = stream_grow(copy, least_cap(s), err))) {
+        sab_stream_free(copy);
+        return status;
+    }
     copy->t = s->t;
     for (int l = 0; l < m->L; l++) {
         const struct stream_layer *from = &s->layers[l];
@@ -171,10 +181,9 @@ int sab_stream_clone(struct sab_stream **out, const struct sab_stream *s, struct
         if (m->cell->has_c)
             memcpy(to->c, from->c, row);
         to->memory.n = from->memory.n;
-        size_t memories = (size_t)from->memory.cap * s->B * sizeof(real);
         if (m->K > 0) {
-            memcpy(to->memory.M, from->memory.M, memories * m->Hp);
-            memcpy(to->memory.key, from->memory.key, memories * m->Ap);
+            copy_memories(&from->memory, to->memory.M, from->memory.M, to->memory.cap, m->Hp);
+            copy_memories(&from->memory, to->memory.key, from->memory.key, to->memory.cap, m->Ap);
         }
     }
     *out = copy;
@@ -185,10 +194,12 @@ static int check_input(const struct sab_stream *s, const int32_t *ids, const sab
 {
     const struct sab_shape *shape = &s->model->shape;
     if ((shape->input == SAB_INPUT_IDS) != (ids != NULL) || (ids != NULL) == (values != NULL))
-        return sab_fail(err, SAB_INVALID, "the model takes %s as input", shape->input == SAB_INPUT_IDS ? "ids" : "values");
+        return sab_fail(err, SAB_INVALID, "the model takes %s as input and nothing else",
+                        shape->input == SAB_INPUT_IDS ? "ids" : "values");
     for (int b = 0; ids && b < s->B; b++)
         if (ids[b] < 0 || ids[b] >= shape->I)
-            return sab_fail(err, SAB_INVALID, "input symbol %d of sequence %d is not in 0..%d", ids[b], b, shape->I - 1);
+            return sab_fail(err, SAB_INVALID, "input symbol %d of sequence %d is not in 0..%d", ids[b], b,
+                            shape->I - 1);
     if (s->t == INT_MAX)
         return sab_fail(err, SAB_INVALID, "a stream ends after %d steps", INT_MAX);
     return SAB_OK;
@@ -199,8 +210,8 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
 {
     const struct sab_model *m = s->model;
     int status = check_input(s, ids, values, err);
-    if (!status && m->K > 0 && s->layers[0].memory.n == s->layers[0].memory.cap)
-        status = stream_grow(s, 2 * s->layers[0].memory.cap, err);
+    if (!status && m->K > 0 && s->layers[0].memory.n == least_cap(s))
+        status = stream_grow(s, least_cap(s) > INT_MAX / 2 ? INT_MAX : 2 * least_cap(s), err);
     if (status)
         return status;
     size_t row = (size_t)s->B * m->Hp * sizeof(real);

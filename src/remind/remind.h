@@ -51,7 +51,8 @@ struct sab_score_ops {
                         const struct sab_remind_grads *grads);
     /* a[0..N-1] for N key rows. */
     void (*scores)(const struct sab_remind *r, int N, const real *keys, const real *query, real *a);
-    /* One score's gradient da to its key and the query, both before the map's elementwise function: dkey, dquery ADD. */
+    /* One score's gradient da to its key and the query, both before the map's elementwise function: dkey,
+     * dquery ADD. */
     void (*backward)(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey, real *dquery,
                      const struct sab_remind_grads *grads);
 };

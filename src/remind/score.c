@@ -22,7 +22,6 @@ static void map_product(const struct sab_remind *r, int is_query, int R, const r
     r->kernels->gemm(R, r->Ap, r->H, x, r->Hp, 1, is_query ? r->W2 : r->W1, y, r->Ap, 0);
 }
 
-
 static void map_product_backward(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy,
                                  real *dx)
 {
@@ -40,8 +39,8 @@ static void map_product_weights(const struct sab_remind *r, int is_query, int R,
 /* ---- mlp: rows of exp(2u), so that a score costs a reciprocal instead of a tanh ------------------------------------
  *
  * Such a row holds e^-SAB_EXPONENT_MAX or more everywhere. A row with some |2u| beyond that bound, which only states
- * that have grown very large make, is kept as u itself, scaled down by WIDE_SCALE, an exact power of 2 that takes it below
- * every exponential: its first number tells the two apart. Scores with such a row use tanh. */
+ * that have grown very large make, is kept as u itself, scaled down by WIDE_SCALE, an exact power of 2 that takes it
+ * below every exponential: its first number tells the two apart. Scores with such a row use tanh. */
 
 #ifdef SAB_DOUBLE
 #define WIDE_SCALE 0x1p-600
@@ -149,7 +148,7 @@ static void release_map(const struct sab_remind *r, int is_query, int R, const r
     memset(y, 0, (size_t)R * r->Ap * sizeof *y);
     for (int row = 0; row < R; row++)
         for (int k = 0; k < r->H; k++)
-            y[row * r->Ap] += w[k] * (real)tanh(x[row * r->Hp + k]);
+            y[(size_t)row * r->Ap] += w[k] * (real)tanh(x[(size_t)row * r->Hp + k]);
 }
 
 static void release_map_backward(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy,
@@ -158,8 +157,8 @@ static void release_map_backward(const struct sab_remind *r, int is_query, int R
     const real *w = half(r, r->w, is_query);
     for (int row = 0; row < R; row++)
         for (int k = 0; k < r->H; k++) {
-            real y = (real)tanh(x[row * r->Hp + k]);
-            dx[row * r->Hp + k] += dy[row * r->Ap] * w[k] * (1 - y * y);
+            real y = (real)tanh(x[(size_t)row * r->Hp + k]);
+            dx[(size_t)row * r->Hp + k] += dy[(size_t)row * r->Ap] * w[k] * (1 - y * y);
         }
 }
 
@@ -169,7 +168,7 @@ static void release_map_weights(const struct sab_remind *r, int is_query, int R,
     real *dw = grads->w + (is_query ? 0 : r->Hp);
     for (int row = 0; row < R; row++)
         for (int k = 0; k < r->H; k++)
-            dw[k] += dy[row * r->Ap] * (real)tanh(x[row * r->Hp + k]);
+            dw[k] += dy[(size_t)row * r->Ap] * (real)tanh(x[(size_t)row * r->Hp + k]);
 }
 
 static void release_scores(const struct sab_remind *r, int N, const real *keys, const real *query, real *a)

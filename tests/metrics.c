@@ -1,0 +1,101 @@
+/* Metrics against their definitions in sab.h, from the outputs: random weights, marks and lengths, stored and
+ * recomputed, evaluated and with a gradient. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "problem.h"
+
+struct expected {
+    double loss, accuracy, mse, weight;
+    int64_t scored;
+};
+
+static struct expected define(const struct problem *p, const sab_real *outputs)
+{
+    const struct sab_batch *batch = &p->batch;
+    int O = p->shape.O;
+    double loss = 0, weight = 0, correct = 0, squares = 0;
+    int64_t scored = 0;
+    for (int at = 0; at < batch->T * batch->B; at++) {
+        const sab_real *y = outputs + (size_t)at * O;
+        int past = at / batch->B >= batch->lengths[at % batch->B], best = 0;
+        double w = past ? 0 : (double)batch->weight[at], sum = 0, square = 0;
+        for (int o = 0; o < O; o++) {
+            best = y[o] > y[best] ? o : best; /* the first of equals */
+            sum += exp((double)y[o]);
+            square += batch->targets ? pow((double)y[o] - (double)batch->targets[at * O + o], 2) : 0;
+        }
+        weight += w;
+        loss += w * (batch->labels ? log(sum) - (double)y[batch->labels[at]] : square / O);
+        if (past || !(batch->scored ? batch->scored[at] : w > 0))
+            continue;
+        scored++;
+        correct += batch->labels && best == batch->labels[at];
+        squares += square;
+    }
+    return (struct expected){loss / weight, batch->labels ? correct / (double)scored : NAN,
+                             batch->targets ? squares / (double)(scored * O) : NAN, weight, scored};
+}
+
+static void near(const char *what, uint64_t seed, double got, double want)
+{
+    double tolerance = sizeof(sab_real) == sizeof(float) ? 1e-6 : 1e-12; /* sums in double of numbers as they are */
+    if (isnan(got) != isnan(want) || fabs(got - want) > tolerance * (1 + fabs(want)))
+        fail_msg("seed %d, %s: %.12g, by definition %.12g", (int)seed, what, got, want);
+}
+
+static void compare(uint64_t seed, const struct sab_metrics *got, const struct expected *want)
+{
+    near("loss", seed, got->loss, want->loss);
+    near("accuracy", seed, got->accuracy, want->accuracy);
+    near("mse", seed, got->mse, want->mse);
+    near("weight", seed, got->weight, want->weight);
+    assert_true(got->scored == want->scored);
+}
+
+static void test_definitions(void **unused)
+{
+    (void)unused;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        uint64_t state = seed;
+        struct sab_config config;
+        struct problem p;
+        struct sab_metrics metrics;
+        struct sab_error err;
+        uint8_t scored[30 * 20];
+        problem_config(&config);
+        config.layers = problem_int(&state, 1, 2);
+        config.recompute = problem_int(&state, 0, 1);
+        int T = problem_int(&state, 1, 30), B = problem_int(&state, 1, 20), with_scored = problem_int(&state, 0, 2);
+        struct sab_shape shape = {SAB_INPUT_IDS, 4, problem_int(&state, 0, 1), problem_int(&state, 1, 6)};
+        problem_make(&p, &config, shape, T, B, seed);
+        for (int i = 0; i < T * B; i++)
+            scored[i] = i == 0 || problem_int(&state, 0, 1);
+        p.batch.scored = with_scored ? scored : NULL;
+        if (seed % 10 == 0) /* every logit the same */
+            for (int i = 0; i < sab_model_tensor_count(p.model); i++) {
+                struct sab_tensor t = sab_model_tensor(p.model, i);
+                memset(t.data, 0, t.count * sizeof *t.data);
+            }
+        sab_real *outputs = calloc((size_t)T * B * (size_t)shape.O, sizeof *outputs);
+        assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, outputs, &metrics, NULL, &err), SAB_OK);
+        struct expected want = define(&p, outputs);
+        compare(seed, &metrics, &want);
+        assert_true(metrics.grad_norm == 0);
+        assert_int_equal(sab_model_gradient(p.model, &p.batch, 1, &metrics, NULL, &err), SAB_OK);
+        compare(seed, &metrics, &want);
+        free(outputs);
+        problem_free(&p);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_definitions)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,283 @@
+/* What a caller can get wrong in a model, a batch or a stream: SAB_INVALID, a sentence that names the value, and an
+ * object that works as before. */
+#include <limits.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "problem.h"
+
+static const struct sab_shape symbols = {SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4};
+static const struct sab_shape vectors = {SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, 2};
+
+static void refused(const struct sab_config *config, struct sab_shape shape, const char *named)
+{
+    struct sab_model *model = NULL;
+    struct sab_error err = {0};
+    int status = sab_model_create(&model, config, &shape, &err);
+    if (status != SAB_INVALID || err.status != SAB_INVALID || model || !strstr(err.message, named))
+        fail_msg("%s: status %d, \"%s\"", named, status, err.message);
+}
+
+static void test_config(void **unused)
+{
+    (void)unused;
+    static const struct {
+        size_t offset;
+        const char *named;
+        int values[3];
+    } ints[] = {
+        {offsetof(struct sab_config, cell), "cell", {-1, 3, INT_MAX}},
+        {offsetof(struct sab_config, hidden), "hidden", {0, 16385, INT_MAX}},
+        {offsetof(struct sab_config, layers), "layers", {0, 17, 1000000}},
+        {offsetof(struct sab_config, attention_width), "attention-width", {-1, 16385, INT_MAX}},
+        {offsetof(struct sab_config, score), "score", {-1, 3, INT_MIN}},
+        {offsetof(struct sab_config, sparsifier), "sparsifier", {-1, 2, 9}},
+        {offsetof(struct sab_config, write), "write", {-1, 2, 9}},
+        {offsetof(struct sab_config, credit), "credit", {-1, 4, 9}},
+        {offsetof(struct sab_config, k_top), "k-top", {-1, 4097, INT_MAX}},
+        {offsetof(struct sab_config, k_att), "k-att", {0, -1, INT_MAX}},
+        {offsetof(struct sab_config, k_trunc), "k-trunc", {0, -1, INT_MAX}},
+        {offsetof(struct sab_config, mental_updates), "mental-updates", {-1, 2, 9}},
+        {offsetof(struct sab_config, forward), "forward", {-1, 2, 9}},
+        {offsetof(struct sab_config, backward), "backward", {-1, 2, 9}},
+        {offsetof(struct sab_config, recompute), "recompute", {-1, 2, 9}},
+        {offsetof(struct sab_config, cpu), "cpu", {-1, 6, INT_MAX}},
+    };
+    static const size_t reals[] = {
+        offsetof(struct sab_config, read_floor),  offsetof(struct sab_config, read_gain),
+        offsetof(struct sab_config, input_scale), offsetof(struct sab_config, score_scale),
+    };
+    for (size_t i = 0; i < sizeof ints / sizeof *ints; i++)
+        for (int v = 0; v < 3; v++) {
+            struct sab_config config;
+            problem_config(&config);
+            *(int *)((char *)&config + ints[i].offset) = ints[i].values[v];
+            refused(&config, symbols, ints[i].named);
+        }
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+        for (int v = 0; v < 3; v++) {
+            struct sab_config config;
+            problem_config(&config);
+            *(double *)((char *)&config + reals[i]) = v == 0 ? NAN : v == 1 ? INFINITY : -1;
+            refused(&config, symbols, "--");
+        }
+    struct sab_config config;
+    problem_config(&config);
+    config.backward = SAB_DENSE;
+    refused(&config, symbols, "--forward dense");
+}
+
+/* A model reads nothing of how it is trained. */
+static void test_other_fields_are_not_read(void **unused)
+{
+    (void)unused;
+    struct sab_config config;
+    struct sab_model *model;
+    problem_config(&config);
+    config.lr = NAN;
+    config.batch = -3;
+    memset(config.task, 'x', sizeof config.task);
+    assert_int_equal(sab_model_create(&model, &config, &symbols, NULL), SAB_OK);
+    sab_model_free(model);
+}
+
+static void test_shape(void **unused)
+{
+    (void)unused;
+    struct sab_config config;
+    problem_config(&config);
+    refused(&config, (struct sab_shape){2, 5, 0, 4}, "input kind 2");
+    refused(&config, (struct sab_shape){-1, 5, 0, 4}, "input kind -1");
+    refused(&config, (struct sab_shape){0, 5, 2, 4}, "loss 2");
+    refused(&config, (struct sab_shape){0, 0, 0, 4}, "I = 0");
+    refused(&config, (struct sab_shape){0, INT_MAX, 0, 4}, "I = 2147483647");
+    refused(&config, (struct sab_shape){0, 5, 0, 0}, "O = 0");
+    refused(&config, (struct sab_shape){0, 5, 0, INT_MAX}, "O = 2147483647");
+}
+
+/* Both calls must refuse the batch, or with only_gradient the second one; afterwards the good batch works as before. */
+static void bad_batch(struct problem *p, const struct sab_batch *bad, int threads, int only_gradient, const char *named)
+{
+    struct sab_error err = {0};
+    uint64_t before = problem_gradient_digest(p, 1);
+    int status = sab_model_evaluate(p->model, bad, threads, NULL, NULL, NULL, &err);
+    if (status != (only_gradient ? SAB_OK : SAB_INVALID) || (status && !strstr(err.message, named)))
+        fail_msg("evaluate, %s: status %d, \"%s\"", named, status, err.message);
+    err.message[0] = 0;
+    status = sab_model_gradient(p->model, bad, threads, NULL, NULL, &err);
+    if (status != SAB_INVALID || err.status != SAB_INVALID || !strstr(err.message, named))
+        fail_msg("gradient, %s: status %d, \"%s\"", named, status, err.message);
+    assert_true(problem_gradient_digest(p, 1) == before);
+}
+
+/* A batch with one field of p's changed. */
+#define BAD(field, value, only_gradient, named)      \
+    do {                                             \
+        struct sab_batch bad_ = p.batch;             \
+        bad_.field = (value);                        \
+        bad_batch(&p, &bad_, 1, only_gradient, named); \
+    } while (0)
+
+enum { T = 7, B = 9 };
+
+static void test_batch(void **unused)
+{
+    (void)unused;
+    struct problem p;
+    struct sab_config config;
+    problem_config(&config);
+    problem_make(&p, &config, symbols, T, B, 1);
+    int32_t ids[T * B], labels[T * B], lengths[B];
+    sab_real weight[T * B];
+    memcpy(ids, p.ids, sizeof ids), memcpy(labels, p.labels, sizeof labels), memcpy(lengths, p.lengths, sizeof lengths);
+    memcpy(weight, p.weight, sizeof weight);
+
+    bad_batch(&p, &p.batch, -1, 0, "threads = -1");
+    BAD(T, 0, 0, "T = 0");
+    BAD(T, -1, 0, "T = -1");
+    BAD(T, INT_MAX, 0, "T = 2147483647");
+    BAD(B, 0, 0, "B = 0");
+    BAD(B, INT_MAX, 0, "B = 2147483647");
+    BAD(ids, NULL, 0, "neither ids nor values");
+    BAD(values, p.values, 0, "both ids and values");
+    BAD(labels, NULL, 1, "needs labels");
+    BAD(targets, p.targets, 0, "needs labels");
+
+    const int32_t symbols_out[] = {-1, 5, INT_MAX, INT_MIN};
+    for (int i = 0; i < 4; i++) {
+        ids[(T - 1) * B + 2] = symbols_out[i];
+        BAD(ids, ids, 0, "at step 7 of sequence 2 is not in 0..4");
+    }
+    const int32_t labels_out[] = {-1, 4, INT_MAX, INT_MIN};
+    for (int i = 0; i < 4; i++) {
+        labels[0] = labels_out[i]; /* its weight is 1 */
+        BAD(labels, labels, 0, "at step 1 of sequence 0 is not in 0..3");
+    }
+    const sab_real weights[] = {-1, NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 4; i++) {
+        weight[0] = weights[i];
+        BAD(weight, weight, 0, "weight ");
+    }
+    memset(weight, 0, sizeof weight);
+    BAD(weight, weight, 1, "weight 0");
+    const int32_t lengths_out[] = {0, -1, T + 1, INT_MAX};
+    for (int i = 0; i < 4; i++) {
+        lengths[B - 1] = lengths_out[i];
+        BAD(lengths, lengths, 0, "of sequence 8 is not in 1..7");
+    }
+    problem_free(&p);
+}
+
+static void test_batch_of_vectors(void **unused)
+{
+    (void)unused;
+    struct problem p;
+    struct sab_config config;
+    problem_config(&config);
+    problem_make(&p, &config, vectors, T, B, 1);
+    BAD(values, NULL, 0, "neither ids nor values");
+    BAD(ids, p.ids, 0, "both ids and values");
+    BAD(targets, NULL, 1, "needs targets");
+    BAD(labels, p.labels, 0, "needs targets");
+    struct sab_batch other = p.batch;
+    other.values = NULL;
+    other.ids = p.ids;
+    bad_batch(&p, &other, 1, 0, "takes values as input and the batch brings ids");
+    problem_free(&p);
+}
+
+/* Labels are read only where there is weight. */
+static void test_labels_without_weight(void **unused)
+{
+    (void)unused;
+    struct problem p;
+    struct sab_config config;
+    struct sab_error err;
+    uint8_t scored[T * B];
+    problem_config(&config);
+    problem_make(&p, &config, symbols, T, B, 1);
+    memset(scored, 1, sizeof scored);
+    p.batch.scored = scored;
+    uint64_t before = problem_gradient_digest(&p, 1);
+    for (int i = 0; i < T * B; i++)
+        if (p.weight[i] == 0)
+            p.labels[i] = INT_MIN;
+    assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, NULL, NULL, NULL, &err), SAB_OK);
+    assert_true(problem_gradient_digest(&p, 1) == before);
+    problem_free(&p);
+}
+
+static void test_stream(void **unused)
+{
+    (void)unused;
+    struct problem p;
+    struct sab_config config;
+    struct sab_error err;
+    struct sab_stream *stream = NULL;
+    sab_real y[2 * 4], again[2 * 4];
+    problem_config(&config);
+    problem_make(&p, &config, symbols, T, 2, 1);
+    const int sizes[] = {0, -1, INT_MIN, INT_MAX};
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(sab_stream_create(&stream, p.model, sizes[i], &err), SAB_INVALID);
+        assert_non_null(strstr(err.message, "B = "));
+        assert_null(stream);
+    }
+    assert_int_equal(sab_stream_create(&stream, p.model, 2, &err), SAB_OK);
+    for (int t = 0; t < T; t++) {
+        const int32_t low[] = {0, -1}, high[] = {5, 0};
+        struct sab_stream *clean;
+        assert_int_equal(sab_stream_clone(&clean, stream, &err), SAB_OK);
+        assert_int_equal(sab_stream_step(stream, NULL, NULL, y, &err), SAB_INVALID);
+        assert_int_equal(sab_stream_step(stream, NULL, p.values, y, &err), SAB_INVALID);
+        assert_int_equal(sab_stream_step(stream, p.ids, p.values, y, &err), SAB_INVALID);
+        assert_int_equal(sab_stream_step(stream, low, NULL, y, &err), SAB_INVALID);
+        assert_non_null(strstr(err.message, "symbol -1 of sequence 1"));
+        assert_int_equal(sab_stream_step(stream, high, NULL, y, &err), SAB_INVALID);
+        assert_int_equal(sab_stream_step(clean, p.ids + 2 * t, NULL, again, &err), SAB_OK);
+        assert_int_equal(sab_stream_step(stream, p.ids + 2 * t, NULL, y, &err), SAB_OK);
+        assert_memory_equal(y, again, sizeof y);
+        sab_stream_free(clean);
+    }
+    sab_stream_free(stream);
+    problem_free(&p);
+}
+
+/* Numbers that are not finite are found, whatever the instruction set. */
+static void test_not_finite(void **unused)
+{
+    (void)unused;
+    struct problem p;
+    struct sab_config config;
+    struct sab_error err;
+    problem_config(&config);
+    for (config.cell = SAB_CELL_LSTM; config.cell <= SAB_CELL_RNN; config.cell++)
+        for (int i = 0; i < 9; i++) {
+            problem_make(&p, &config, vectors, T, B, 1);
+            struct sab_tensor tensor = sab_model_tensor(p.model, i);
+            tensor.data[tensor.count / 2] = NAN;
+            if (sab_model_gradient(p.model, &p.batch, 1, NULL, NULL, &err) != SAB_NUMERIC)
+                fail_msg("cell %d: NaN in %s went unseen", config.cell, tensor.name);
+            problem_free(&p);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_other_fields_are_not_read),
+        cmocka_unit_test(test_shape),
+        cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_batch_of_vectors),
+        cmocka_unit_test(test_labels_without_weight),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_not_finite),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

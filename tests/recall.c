@@ -1,0 +1,102 @@
+/* What struct sab_recall sees: every read once and in order, memories that exist, weights that sum to 1, and the flow
+ * of gradient in proportion to the weights. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "problem.h"
+
+enum { T = 40, B = 11, K = 3, LAYERS = 2 };
+
+/* What one pass reported: by layer, step (1-based) and sequence. */
+struct seen {
+    const struct sab_config *config;
+    int step;                         /* +1: t rises, -1: it falls */
+    int last[LAYERS][B];              /* 0: none yet */
+    int n[LAYERS][T + 1][B];
+    int32_t when[LAYERS][T + 1][B][K];
+    sab_real alpha[LAYERS][T + 1][B][K];
+    double flow;                      /* largest */
+};
+
+static void see(void *user, int layer, int t, int b, int n, const int32_t *when, const sab_real *alpha,
+                const sab_real *flow)
+{
+    struct seen *s = user;
+    int written = (t - 1) / s->config->k_att;
+    assert_true(layer >= 0 && layer < LAYERS && t >= 1 && t <= T && b >= 0 && b < B);
+    assert_int_equal(n, written < K ? written : K);
+    int last = s->last[layer][b];
+    if (last && (t - last) * s->step <= 0)
+        fail_msg("layer %d, sequence %d: step %d was reported after step %d", layer, b, t, last);
+    s->last[layer][b] = t;
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        if (when[i] < 1 || when[i] >= t || when[i] % s->config->k_att || (i && when[i] <= when[i - 1]))
+            fail_msg("step %d recalls what step %d wrote, as number %d", t, when[i], i);
+        sum += (double)alpha[i];
+        assert_true((flow != NULL) == (s->step < 0));
+        if (flow && fabs((double)(flow[i] * alpha[0] - flow[0] * alpha[i])) > 1e-6 * (double)flow[0])
+            fail_msg("step %d: flow %g and %g through weights %g and %g", t, (double)flow[0], (double)flow[i],
+                     (double)alpha[0], (double)alpha[i]);
+        if (flow)
+            s->flow = fmax(s->flow, (double)flow[i]);
+    }
+    assert_true(fabs(sum - 1) < 1e-5);
+    s->n[layer][t][b] = n;
+    memcpy(s->when[layer][t][b], when, (size_t)n * sizeof *when);
+    memcpy(s->alpha[layer][t][b], alpha, (size_t)n * sizeof *alpha);
+}
+
+static void compare(const struct sab_config *config)
+{
+    static struct seen forward, backward;
+    struct problem p;
+    struct sab_error err;
+    problem_make(&p, config, (struct sab_shape){SAB_INPUT_IDS, 6, SAB_LOSS_CROSS_ENTROPY, 3}, T, B, 4);
+    p.batch.weight = NULL; /* a loss everywhere, so that gradient reaches every window */
+    p.batch.lengths = NULL;
+    memset(&forward, 0, sizeof forward), memset(&backward, 0, sizeof backward);
+    forward.config = backward.config = &p.config;
+    forward.step = 1;
+    backward.step = -1;
+    struct sab_recall recall = {see, &forward};
+    assert_int_equal(sab_model_evaluate(p.model, &p.batch, 4, NULL, NULL, &recall, &err), SAB_OK);
+    for (int l = 0; l < LAYERS; l++)
+        for (int t = p.config.k_att + 1; t <= T; t++)
+            for (int b = 0; b < B; b++)
+                if (!forward.n[l][t][b])
+                    fail_msg("the read of layer %d, step %d, sequence %d is missing", l, t, b);
+    recall.user = &backward;
+    assert_int_equal(sab_model_gradient(p.model, &p.batch, 4, NULL, &recall, &err), SAB_OK);
+    assert_memory_equal(forward.n, backward.n, sizeof forward.n);
+    assert_memory_equal(forward.when, backward.when, sizeof forward.when);
+    assert_memory_equal(forward.alpha, backward.alpha, sizeof forward.alpha);
+    assert_true((backward.flow > 0) == config->mental_updates);
+    problem_free(&p);
+}
+
+static void test_reads(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < 8; i++) {
+        struct sab_config config;
+        problem_config(&config);
+        config.layers = LAYERS;
+        config.k_top = K;
+        config.k_att = i & 1 ? 3 : 1;
+        config.mental_updates = i >> 1 & 1;
+        config.recompute = i >> 2;
+        config.sparsifier = SAB_SPARSIFIER_SOFTMAX;
+        compare(&config);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reads)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,81 @@
+/* The sparsifiers alone: which memories win, and what weight they get. Their gradients are for the oracle and
+ * gradient.c to judge. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "problem.h"
+#include "remind/remind.h"
+
+enum { MOST = 12 };
+
+struct selected {
+    struct sab_read read;
+    int32_t index[MOST];
+    real alpha[MOST];
+};
+
+static struct selected sparsify(int sparsifier, int K, int N, const real *a, real floor)
+{
+    struct sab_remind r = {.K = K, .k_att = 1, .sparsifier = sparsifier, .floor = floor};
+    struct selected s;
+    assert_true(sab_sparsify_cap(&r, N) <= MOST);
+    sab_sparsify_forward(&r, N, a, &s.read, s.index, s.alpha);
+    assert_true(s.read.n <= sab_sparsify_cap(&r, N));
+    return s;
+}
+
+static void test_older_wins_a_tie(void **unused)
+{
+    (void)unused;
+    const real a[] = {1, 3, 2, 2, 3, 2, 1};
+    struct selected s = sparsify(SAB_SPARSIFIER_SOFTMAX, 3, 7, a, 0);
+    assert_int_equal(s.read.n, 3);
+    assert_memory_equal(s.index, ((int32_t[]){1, 2, 4}), 3 * sizeof *s.index);
+    s = sparsify(SAB_SPARSIFIER_RELU, 3, 7, a, 0);
+    assert_int_equal(s.read.n, 4);
+    assert_memory_equal(s.index, ((int32_t[]){1, 2, 4, 3}), 4 * sizeof *s.index); /* the threshold comes last */
+    assert_memory_equal(s.alpha, ((real[]){0.5, 0, 0.5, 0}), 4 * sizeof *s.alpha);
+    const real same[] = {2, 2, 2, 2, 2};
+    s = sparsify(SAB_SPARSIFIER_SOFTMAX, 2, 5, same, 0);
+    assert_memory_equal(s.index, ((int32_t[]){0, 1}), 2 * sizeof *s.index);
+}
+
+/* All equal: the paper's relu reads nothing and divides by nothing. */
+static void test_relu_of_equal_scores(void **unused)
+{
+    (void)unused;
+    const real same[] = {2, 2, 2, 2, 2}, g[] = {1, -2, 3};
+    for (int floor = 0; floor <= 1; floor++) {
+        struct selected s = sparsify(SAB_SPARSIFIER_RELU, 2, 5, same, (real)floor);
+        real da[MOST];
+        sab_sparsify_backward(&s.read, s.alpha, g, 0, da);
+        for (int i = 0; i < 3; i++)
+            assert_true(s.alpha[i] == 0 && da[i] == 0);
+    }
+}
+
+static void test_floor(void **unused)
+{
+    (void)unused;
+    const real a[] = {0, (real)0.25, (real)0.5};
+    struct selected s = sparsify(SAB_SPARSIFIER_RELU, 2, 3, a, 1);
+    assert_int_equal(s.read.kind, SAB_READ_FLOOR);
+    assert_memory_equal(s.alpha, ((real[]){0.25, 0.5, 0}), 3 * sizeof *s.alpha);
+    s = sparsify(SAB_SPARSIFIER_RELU, 2, 3, a, (real)0.5);
+    assert_int_equal(s.read.kind, SAB_READ_RELU);
+    assert_true(fabs((double)s.alpha[1] - 2.0 / 3) < 1e-6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_older_wins_a_tie),
+        cmocka_unit_test(test_relu_of_equal_scores),
+        cmocka_unit_test(test_floor),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,103 @@
+/* How the weights start: each scale moves the tensors it names and no others, by what it says. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "problem.h"
+
+enum { H = 12, A = 40 };
+
+static struct sab_model *make(int score, double input_scale, double score_scale, double forget_bias)
+{
+    struct sab_config config;
+    struct sab_shape shape = {SAB_INPUT_IDS, 30, SAB_LOSS_CROSS_ENTROPY, 6};
+    struct sab_model *model;
+    struct sab_error err;
+    problem_config(&config);
+    config.hidden = H;
+    config.layers = 2;
+    config.attention_width = A;
+    config.score = score;
+    config.input_scale = input_scale;
+    config.score_scale = score_scale;
+    config.forget_bias = forget_bias;
+    if (sab_model_create(&model, &config, &shape, &err))
+        fail_msg("%s", err.message);
+    return model;
+}
+
+static double largest(struct sab_tensor t)
+{
+    double most = 0;
+    for (size_t j = 0; j < t.count; j++)
+        most = fmax(most, fabs((double)t.data[j]));
+    return most;
+}
+
+/* Uniform in +-1/sqrt(H), or +-scale/sqrt(A) for w3: of many draws the largest comes near, none beyond. */
+static void test_bounds(void **unused)
+{
+    (void)unused;
+    for (int score = SAB_SCORE_MLP; score <= SAB_SCORE_RELEASE2019; score++) {
+        struct sab_model *model = make(score, 1, 3, 0);
+        for (int i = 0; i < sab_model_tensor_count(model); i++) {
+            struct sab_tensor t = sab_model_tensor(model, i);
+            double bound = !strncmp(t.name, "w3_", 3)  ? 3 / sqrt(A)
+                         : !strncmp(t.name, "w_l", 3) ? 3 / sqrt(H)
+                                                       : 1 / sqrt(H);
+            if (largest(t) > bound * 1.000001 || largest(t) < bound * (t.count > 10 ? 0.8 : 0.3))
+                fail_msg("%s: largest %g, bound %g", t.name, largest(t), bound);
+        }
+        sab_model_free(model);
+    }
+}
+
+/* The options' factor on the tensor named, bits equal elsewhere. Factors are powers of 2, so products are exact. */
+static void test_scales(void **unused)
+{
+    (void)unused;
+    static const struct {
+        double input, score;
+        const char *named;
+    } cases[] = {{2, 1, "weight_ih_l0"}, {1, 2, "w3_"}};
+    for (int c = 0; c < 2; c++) {
+        struct sab_model *plain = make(SAB_SCORE_MLP, 1, 1, 0);
+        struct sab_model *scaled = make(SAB_SCORE_MLP, cases[c].input, cases[c].score, 0);
+        for (int i = 0; i < sab_model_tensor_count(plain); i++) {
+            struct sab_tensor a = sab_model_tensor(plain, i), b = sab_model_tensor(scaled, i);
+            int factor = strncmp(a.name, cases[c].named, strlen(cases[c].named)) ? 1 : 2;
+            for (size_t j = 0; j < a.count; j++)
+                if (b.data[j] != factor * a.data[j])
+                    fail_msg("%s[%zu]: %g, not %d times %g", a.name, j, (double)b.data[j], factor, (double)a.data[j]);
+        }
+        sab_model_free(plain), sab_model_free(scaled);
+    }
+}
+
+/* Gates are i f g o: the second quarter of bias_ih, in every layer. */
+static void test_forget_bias(void **unused)
+{
+    (void)unused;
+    struct sab_model *plain = make(SAB_SCORE_MLP, 1, 1, 0), *open = make(SAB_SCORE_MLP, 1, 1, 5);
+    for (int i = 0; i < sab_model_tensor_count(plain); i++) {
+        struct sab_tensor a = sab_model_tensor(plain, i), b = sab_model_tensor(open, i);
+        int named = !strncmp(a.name, "bias_ih", 7);
+        for (size_t j = 0; j < a.count; j++)
+            if (b.data[j] != a.data[j] + (sab_real)(named && j >= H && j < 2 * H ? 5 : 0))
+                fail_msg("%s[%zu]: %g and %g", a.name, j, (double)a.data[j], (double)b.data[j]);
+    }
+    sab_model_free(plain), sab_model_free(open);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_scales),
+        cmocka_unit_test(test_forget_bias),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
