@@ -1,4 +1,4 @@
-"""What the rivals share: their options, the copying task, the loop that is timed, the comparison with exported gradients.
+"""What the rivals share: their options, the copying task, the timed loop, the check of gradients.
 
 A rival is a torch.nn.Module whose parameters have the names and layouts of include/sab.h and whose forward takes
 ids [T,B] and gives logits [T,B,O]. One update is forward, backward, clip, Adam, as `sab train` does it.
@@ -39,12 +39,12 @@ def parse(description):
     parser.add_argument("--clip", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--check", metavar="FILE", help="compare the gradients with a file of `sab check-grad --export`")
+    parser.add_argument("--check", metavar="FILE", help="compare with a file of `sab check-grad --export`")
     return parser.parse_args()
 
 
 def copying(T, B, generator):
-    """Ids and labels [T+20,B]: ten symbols, a gap of T-1 blanks, the marker, ten blanks; the symbols are asked for last."""
+    """Ids and labels [T+20,B]: ten symbols, a gap of T-1 blanks, the marker, ten blanks to answer."""
     symbols = torch.randint(1, SYMBOLS + 1, (LENGTH, B), generator=generator)
     ids = torch.zeros(T + 2 * LENGTH, B, dtype=torch.long)
     labels = torch.zeros_like(ids)
@@ -93,9 +93,9 @@ def capability():
 def check(make, needed, path):
     """Compares loss, outputs and every gradient with the file; prints a line for each, returns whether all are near.
 
-    make(config, shape) builds the rival, `needed` are the options that it cannot do otherwise. The error of a tensor is
-    max|a - b| / max(max|b|, 3e-3 of the largest |gradient|), b the file's, as in docs/math/README.md; the rival computes
-    in the file's precision.
+    make(config, shape) builds the rival, `needed` are the options that it cannot do otherwise. The error of a tensor
+    is max|a - b| / max(max|b|, 3e-3 of the largest |gradient|), b the file's, as in docs/math/README.md; the rival
+    computes in the file's precision.
     """
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "oracle"))
     import tensorfile
@@ -125,7 +125,8 @@ def check(make, needed, path):
     pairs = [("loss", loss.detach().reshape(1), tensors["loss"], 0.0),
              ("outputs", outputs.detach() * inside[..., None], tensors["outputs"] * inside[..., None], 0.0)]
     for name, parameter in model.named_parameters():
-        pairs.append(("grad." + name, parameter.grad, wanted.pop(name), UNITS_OF_LARGEST * largest))
+        gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        pairs.append(("grad." + name, gradient, wanted.pop(name), UNITS_OF_LARGEST * largest))
     if wanted:
         raise SystemExit(f"{path}: this rival has no {', '.join(wanted)}")
     passed = True

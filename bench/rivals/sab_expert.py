@@ -10,10 +10,10 @@ One layer, LSTM, with the letters of docs/math:
     S         = the K largest; their a_i again, with gradient;  alpha = softmax over S
     s_t       = sum_S alpha_i m_i,  h_t = hh_t + s_t,  y_t = h_t V1 + s_t V2 + b
 
-The memories and their keys u_i = m_i W1 lie in plain buffers [N,B,.]. A read copies K entries of each sequence out and, on
-the way back, adds their gradient to a second pair of buffers, from which it enters the graph at the step that wrote
-the memory (Written). So neither pass does anything of size N with gradient. Autograd would otherwise be
-free to visit windows in any order: cuts and reads stay edges of the graph that carry no gradient, and thereby order.
+The memories and their keys u_i = m_i W1 lie in plain buffers [N,B,.]. A read copies K entries of each sequence out
+and, on the way back, adds their gradient to a second pair of buffers, from which it enters the graph at the step that
+wrote the memory (Written). So nothing of size N is ever done with gradient. A step must be visited after all reads of
+what it wrote: therefore cuts and reads stay edges of the graph, which carry no gradient but keep the order.
 Must not know: the program, other than the layout of the file that --check reads.
 """
 
@@ -24,7 +24,7 @@ import common
 
 
 class Memory:
-    """Memories and keys of one batch, and their gradients; rows of `values` and `keys` are memory i, sequence b: i B + b."""
+    """Memories and keys of one batch, and their gradients; row i B + b is memory i of sequence b."""
 
     def __init__(self, cap, B, H, A, like):
         self.B, self.N = B, 0
@@ -62,7 +62,7 @@ class Written(torch.autograd.Function):
 
 
 class Recalled(torch.autograd.Function):
-    """The values and keys of some rows. h is an input for the order only: older entries wait for this read's gradient."""
+    """The values and keys of some rows; h is an input for the order only: older steps wait for this read's gradient."""
 
     @staticmethod
     def forward(ctx, h, rows, memory):
