@@ -1,5 +1,7 @@
 /* The equalities that every build must keep (DESIGN 2), all to the bit, over many random configurations and for every
- * instruction set that this machine has. */
+ * instruction set that this machine has.
+ *
+ * ctest: timeout 600 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
