@@ -73,6 +73,7 @@ static int extrapolate(const struct sab_config *config, const struct sab_shape *
             double a = nodes[(i + 1) % 3], b = nodes[(i + 2) % 3];
             sizes[k] += at[i][k] * ((x - a) * (x - b) / ((nodes[i] - a) * (nodes[i] - b)));
         }
+        sizes[k] = round(sizes[k]);
     }
     return status;
 }
@@ -126,9 +127,9 @@ static void print_json(const struct sab_config *config, const struct sab_plan *p
     sab_json_int(&json, "batch", config->batch);
     sab_json_int(&json, "threads", plan->threads);
     sab_json_int(&json, "shards", plan->shards);
-    sab_json_real(&json, "weights_bytes", plan->weights_nbytes);
-    sab_json_real(&json, "gradients_bytes", plan->gradients_nbytes);
-    sab_json_real(&json, "activations_bytes", plan->activations_nbytes);
+    sab_json_int(&json, "weights_bytes", llround(plan->weights_nbytes));
+    sab_json_int(&json, "gradients_bytes", llround(plan->gradients_nbytes));
+    sab_json_int(&json, "activations_bytes", llround(plan->activations_nbytes));
     sab_json_text(&json, "out", out);
     sab_json_text(&json, "version", SAB_VERSION);
     sab_json_close(&json, '}');

@@ -101,6 +101,7 @@ void small_config(struct sab_config *config, const char *dir)
     config->eval_size = 10;
     config->save_every = 20;
     config->lr = 0.01;
+    config->clip = 1;
     config->schedule = SAB_SCHEDULE_CONSTANT;
     config->warmup = 0;
     config->lr_final = 0;

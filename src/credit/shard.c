@@ -39,6 +39,21 @@ static size_t record_entries(const struct sab_shard *s, const struct sab_remind 
     return all - sab_records_count(r, s->T > s->window_len ? s->T - s->window_len : 0);
 }
 
+/* The activations of one window. */
+static void lay_out_slot(struct layout *layout, const struct sab_shard *s, struct sab_window *w)
+{
+    const struct sab_model *m = s->model;
+    size_t S = (size_t)s->S, n = (size_t)s->window_len * S * m->Hp;
+    w->S = s->S;
+    w->pre = take_reals(layout, n * m->cell->G);
+    w->extra = m->cell->n_extra ? take_reals(layout, n * m->cell->n_extra) : NULL;
+    w->c = m->cell->has_c ? take_reals(layout, n) : NULL;
+    w->hh = take_reals(layout, n);
+    w->h = m->K > 0 ? take_reals(layout, n) : w->hh;
+    w->s = m->K > 0 ? take_reals(layout, n) : NULL;
+    w->query = m->K > 0 ? take_reals(layout, (size_t)s->window_len * S * m->Ap) : NULL;
+}
+
 static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
 {
     const struct sab_model *m = s->model;
@@ -63,17 +78,13 @@ static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
         run->records.alpha = take_reals(layout, entries * S);
         run->records.flow = s->flow ? take_reals(layout, entries * S) : NULL;
     }
-    for (int i = 0; i < s->n_slots; i++) {
-        struct sab_window *w = &run->slots[i];
-        size_t n = (size_t)s->window_len * row;
-        w->S = s->S;
-        w->pre = take_reals(layout, n * m->cell->G);
-        w->extra = m->cell->n_extra ? take_reals(layout, n * m->cell->n_extra) : NULL;
-        w->c = m->cell->has_c ? take_reals(layout, n) : NULL;
-        w->hh = take_reals(layout, n);
-        w->h = m->K > 0 ? take_reals(layout, n) : w->hh;
-        w->s = m->K > 0 ? take_reals(layout, n) : NULL;
-        w->query = m->K > 0 ? take_reals(layout, (size_t)s->window_len * S * m->Ap) : NULL;
+    if (run->slots) {
+        for (int i = 0; i < s->n_slots; i++)
+            lay_out_slot(layout, s, &run->slots[i]);
+    } else { /* a plan must not need what it plans for */
+        struct layout one = {0};
+        lay_out_slot(&one, s, &(struct sab_window){0});
+        take(layout, (size_t)s->n_slots, one.used);
     }
 }
 
@@ -135,20 +146,20 @@ int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int 
     sizes(s);
     s->layers = sab_alloc((size_t)model->L, sizeof *s->layers);
     int failed = !s->layers;
-    for (int l = 0; !failed && l < model->L; l++) {
-        s->layers[l].slots = sab_alloc((size_t)s->n_slots, sizeof *s->layers[l].slots);
-        failed = !s->layers[l].slots;
-    }
     if (!failed) {
         struct layout count = {0};
         lay_out(&count, s);
         s->nbytes = count.used;
         if (nbytes)
-            *nbytes = count.used;
-        if (out) {
-            s->block = sab_alloc(count.used, 1);
-            failed = !s->block;
-        }
+            *nbytes = count.used + (size_t)model->L * s->n_slots * sizeof(struct sab_window);
+    }
+    for (int l = 0; out && !failed && l < model->L; l++) {
+        s->layers[l].slots = sab_alloc((size_t)s->n_slots, sizeof *s->layers[l].slots);
+        failed = !s->layers[l].slots;
+    }
+    if (out && !failed) {
+        s->block = sab_alloc(s->nbytes, 1);
+        failed = !s->block;
     }
     if (failed || !out) {
         size_t wanted = s->nbytes;

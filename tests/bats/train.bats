@@ -263,3 +263,11 @@ starts()
         [ "$taken" -lt $((told * 11 / 10 + 12000000)) ]
     done
 }
+
+@test "a dry run of something far too large answers at once" {
+    [ -z "${SAB_SANITIZED-}" ] || skip 'a sanitizer takes memory of its own'
+    (
+        ulimit -v 2000000
+        "$SAB" train copy --T 100000000 --layers 16 --hidden 16384 --batch 1000000 --dry-run
+    )
+}
