@@ -48,6 +48,7 @@ static void backward_window(struct sab_shard *s, int window, int loss, real *gra
         if (s->ds)
             memset(s->ds, 0, (size_t)R * m->Hp * sizeof(real));
     }
+    sab_profile_lap(s->scratch.profile, SAB_PHASE_READOUT);
     int active = loss;
     for (int l = m->L - 1; l >= 0; l--) {
         struct sab_layer_run *run = &s->layers[l];
@@ -57,6 +58,7 @@ static void backward_window(struct sab_shard *s, int window, int loss, real *gra
         sab_layer_backward(m, l, &run->slots[slot], &run->memory, &run->records, s->dh[from], l == m->L - 1 ? s->ds : NULL,
                            grads, l > 0 ? s->dh[1 - from] : NULL, &s->scratch);
         mark_touched(s, l, window);
+        sab_profile_lap(s->scratch.profile, SAB_PHASE_READ_BACKWARD);
         if (s->flow)
             sab_shard_report(s, l, window, 1);
         from = 1 - from;
@@ -77,4 +79,5 @@ void sab_shard_backward(struct sab_shard *s, real *grads)
         struct sab_remind_grads rg = sab_layer_remind_grads(m, l, grads);
         sab_memory_weights(&m->layers[l].remind, &s->layers[l].memory, &rg);
     }
+    sab_profile_lap(s->scratch.profile, SAB_PHASE_WEIGHTS);
 }

@@ -168,6 +168,11 @@ static double total_weight(const struct sab_batch *batch)
     return sum;
 }
 
+static struct sab_profile *profile_of(const struct sab_model *m)
+{
+    return m->profile ? &m->profile[worker_id()] : NULL;
+}
+
 static void run_shards(struct sab_engine *e, const struct sab_model *m, const struct sab_batch *batch, double scale,
                        sab_real *outputs, const struct sab_recall *recall)
 {
@@ -177,11 +182,14 @@ static void run_shards(struct sab_engine *e, const struct sab_model *m, const st
     for (int i = 0; i < e->n_shards; i++) {
         int b0 = i * SAB_SHARD;
         struct sab_shard *s = batch->B - b0 >= SAB_SHARD ? e->full[worker_id()] : e->last[worker_id()];
+        s->scratch.profile = profile_of(m);
+        sab_profile_start(s->scratch.profile);
         sab_shard_load(s, batch, b0, scale, outputs, recall);
         sab_shard_forward(s);
         if (e->backward) {
             real *grads = e->grads + (size_t)i * m->n_padded;
             memset(grads, 0, m->n_padded * sizeof *grads);
+            sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
             sab_shard_backward(s, grads);
         }
         e->sums[i] = s->sums;
@@ -189,15 +197,17 @@ static void run_shards(struct sab_engine *e, const struct sab_model *m, const st
 }
 
 /* grads[0] = sum of all in a binary tree over shard numbers; each thread takes a range of numbers. */
-static void sum_gradients(struct sab_engine *e, size_t n)
+static void sum_gradients(struct sab_engine *e, const struct sab_model *m)
 {
     enum { RANGE = 4096 };
+    size_t n = m->n_padded;
     int ranges = (int)((n + RANGE - 1) / RANGE);
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static) num_threads(e->workers)
 #endif
     for (int range = 0; range < ranges; range++) {
         size_t from = (size_t)range * RANGE, to = from + RANGE < n ? from + RANGE : n;
+        sab_profile_start(profile_of(m));
         for (int stride = 1; stride < e->n_shards; stride *= 2)
             for (int i = 0; i + stride < e->n_shards; i += 2 * stride) {
                 real *x = e->grads + (size_t)i * n;
@@ -205,6 +215,7 @@ static void sum_gradients(struct sab_engine *e, size_t n)
                 for (size_t j = from; j < to; j++)
                     x[j] += y[j];
             }
+        sab_profile_lap(profile_of(m), SAB_PHASE_REDUCE);
     }
 }
 
@@ -252,16 +263,25 @@ static double gradient_norm(const struct sab_model *m)
     return sqrt(sum);
 }
 
+/* The batch is checked; the weights are made ready for it. */
+static void prepare(struct sab_model *m)
+{
+    sab_profile_lap(m->profile, SAB_PHASE_DATA);
+    sab_model_prepare(m);
+    sab_profile_lap(m->profile, SAB_PHASE_PACK);
+}
+
 int sab_model_evaluate(struct sab_model *m, const struct sab_batch *batch, int threads, sab_real *outputs,
                        struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err)
 {
     struct sab_engine *e;
+    sab_profile_start(m->profile);
     int status = check_batch(m, batch, 0, threads, err);
     if (!status)
         status = engine_for(&e, m, batch, 0, 0, recall ? 1 : threads, err);
     if (status)
         return status;
-    sab_model_prepare(m);
+    prepare(m);
     run_shards(e, m, batch, 0, outputs, recall);
     if (metrics)
         *metrics = summarise(e, m);
@@ -272,6 +292,7 @@ int sab_model_gradient(struct sab_model *m, const struct sab_batch *batch, int t
                        const struct sab_recall *recall, struct sab_error *err)
 {
     struct sab_engine *e;
+    sab_profile_start(m->profile);
     int status = check_batch(m, batch, 1, threads, err);
     double weight = status ? 0 : total_weight(batch);
     if (!status && !(weight > 0))
@@ -280,12 +301,15 @@ int sab_model_gradient(struct sab_model *m, const struct sab_batch *batch, int t
         status = engine_for(&e, m, batch, 1, recall != NULL, recall ? 1 : threads, err);
     if (status)
         return status;
-    sab_model_prepare(m);
+    prepare(m);
     run_shards(e, m, batch, 1 / weight, NULL, recall);
-    sum_gradients(e, m->n_padded);
+    sum_gradients(e, m);
+    sab_profile_start(m->profile);
     sab_tensors_unpad(m, e->grads, m->grad);
+    sab_profile_lap(m->profile, SAB_PHASE_REDUCE);
     struct sab_metrics result = summarise(e, m);
     result.grad_norm = gradient_norm(m);
+    sab_profile_lap(m->profile, SAB_PHASE_OPTIMISER);
     if (metrics)
         *metrics = result;
     if (!isfinite(result.loss) || !isfinite(result.grad_norm))

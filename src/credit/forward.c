@@ -55,6 +55,7 @@ void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, int b0, 
             zero(run->memory.dkey, (size_t)S * run->memory.cap * m->Ap);
         }
     }
+    sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
 }
 
 int sab_shard_window_len(const struct sab_shard *s, int window)
@@ -162,6 +163,7 @@ void sab_shard_window(struct sab_shard *s, int window, int replay)
             sab_shard_report(s, l, window, 0);
     }
     window_outputs(s, window, replay);
+    sab_profile_lap(s->scratch.profile, SAB_PHASE_READOUT);
 }
 
 void sab_shard_forward(struct sab_shard *s)

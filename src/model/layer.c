@@ -41,11 +41,14 @@ static void remind(const struct sab_model *m, const struct sab_layer_weights *lw
     real *query = w->query + (size_t)i * S * m->Ap;
     if (sab_memory_count(r, t) > 0)
         r->score->map(r, 1, S, w->hh + at, query);
-    sab_read_forward(r, memory, t, query, records, replay, w->s + at, scratch->scores);
+    sab_profile_lap(scratch->profile, SAB_PHASE_MAP);
+    sab_read_forward(r, memory, t, query, records, replay, w->s + at, scratch->scores, scratch->profile);
     for (int j = 0; j < S * m->Hp; j++)
         w->h[at + j] = w->hh[at + j] + m->gain * w->s[at + j];
+    sab_profile_lap(scratch->profile, SAB_PHASE_READ);
     if (!replay && (t + 1) % m->k_att == 0)
         sab_memory_write(r, memory, (m->write == SAB_WRITE_STATE ? w->h : w->hh) + at, scratch->key);
+    sab_profile_lap(scratch->profile, SAB_PHASE_MAP);
 }
 
 void sab_layer_forward(const struct sab_model *m, int layer, const struct sab_window *w, struct sab_memory *memory,
@@ -54,6 +57,7 @@ void sab_layer_forward(const struct sab_model *m, int layer, const struct sab_wi
     const struct sab_layer_weights *lw = &m->layers[layer];
     int S = w->S, Hp = m->Hp, GHp = m->GHp;
     input_product(m, lw, w);
+    sab_profile_lap(scratch->profile, SAB_PHASE_INPUT);
     for (int i = 0; i < w->len; i++) {
         size_t at = (size_t)i * S * Hp, before = at - (size_t)S * Hp;
         struct sab_cell_step step = {
@@ -68,7 +72,9 @@ void sab_layer_forward(const struct sab_model *m, int layer, const struct sab_wi
         if (!m->cell->fused)
             copy_rows(S, GHp, lw->bias_h, step.pre_h);
         m->kernels->gemm(S, GHp, m->H, step.h_prev, Hp, 1, lw->hh, m->cell->fused ? step.pre : step.pre_h, GHp, 1);
+        sab_profile_lap(scratch->profile, SAB_PHASE_STATE);
         m->cell->forward(m->kernels, S, Hp, &step);
+        sab_profile_lap(scratch->profile, SAB_PHASE_CELL);
         if (m->K > 0)
             remind(m, lw, w, i, memory, records, replay, scratch);
     }

@@ -52,6 +52,7 @@ static void remind_backward(const struct sab_model *m, int layer, const struct s
     size_t at = (size_t)i * n;
     real *dquery = scratch->dquery + (size_t)i * w->S * m->Ap;
     int wrote = written(m, r, memory, t, scratch);
+    sab_profile_lap(scratch->profile, SAB_PHASE_MAP_BACKWARD);
     if (wrote && m->write == SAB_WRITE_STATE)
         add_rows(n, scratch->dm, scratch->dh);
     memcpy(scratch->dhh, scratch->dh, (size_t)n * sizeof(real));
@@ -65,7 +66,9 @@ static void remind_backward(const struct sab_model *m, int layer, const struct s
         scratch->ds[j] = m->gain * scratch->dh[j] + (ds_out ? ds_out[at + j] : 0);
     sab_read_backward(r, memory, t, w->query + (size_t)i * w->S * m->Ap, records, w->s + at, scratch->ds, dquery, grads,
                       scratch->scores);
+    sab_profile_lap(scratch->profile, SAB_PHASE_READ_BACKWARD);
     r->score->map_backward(r, 1, w->S, w->hh + at, dquery, scratch->dhh);
+    sab_profile_lap(scratch->profile, SAB_PHASE_MAP_BACKWARD);
 }
 
 /* Products over the window: dW_hh += h_prev^T dpre_h, dW_ih += x^T dpre, biases, dW2, and dx = dpre W_ih^T. */
@@ -122,8 +125,11 @@ void sab_layer_backward(const struct sab_model *m, int layer, const struct sab_w
             .dh_prev = s->dcarry,
         };
         m->cell->backward(m->kernels, S, Hp, &step, &back);
+        sab_profile_lap(s->profile, SAB_PHASE_CELL_BACKWARD);
         if (i > 0)
             m->kernels->gemm(S, Hp, GHp, back.dpre_h, GHp, 1, m->layers[layer].hh_t, s->dcarry, Hp, !m->cell->fused);
+        sab_profile_lap(s->profile, SAB_PHASE_STATE_BACKWARD);
     }
     window_products(m, layer, w, grads, dx, &rg, s);
+    sab_profile_lap(s->profile, SAB_PHASE_WEIGHTS);
 }

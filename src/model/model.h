@@ -6,6 +6,7 @@
 #ifndef SAB_MODEL_MODEL_H
 #define SAB_MODEL_MODEL_H
 
+#include "base/profile.h"
 #include "cells/cell.h"
 #include "remind/remind.h"
 
@@ -58,6 +59,7 @@ struct sab_model {
     struct sab_matrix V1, V2, V1t, V2t; /* [H,Op], transposed [O,Hp] */
     const real *b;                      /* [Op] */
 
+    struct sab_profile *profile;      /* NULL, or one per worker: borrowed from who measures */
     void *engine;                     /* what the credit layer keeps between calls */
     void (*engine_free)(void *engine);
 };
@@ -115,6 +117,7 @@ struct sab_scratch {
     real *dpre;      /* [len,S,GHp] */
     real *dpre_h;    /* [len,S,GHp] where the cell is not fused, else the same as dpre */
     real *dquery;    /* [len,S,Ap] */
+    struct sab_profile *profile; /* of the worker, or NULL */
 };
 
 /* Fills the window's arrays from its inputs; appends to memory (unless replay: then reads what records hold and

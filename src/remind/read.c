@@ -27,7 +27,7 @@ struct sab_read *sab_records_read(const struct sab_records *records, int t, int 
 }
 
 void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *query,
-                      struct sab_records *records, int replay, real *s, real *scratch)
+                      struct sab_records *records, int replay, real *s, real *scratch, struct sab_profile *profile)
 {
     int N = sab_memory_count(r, t), Hp = r->Hp, Ap = r->Ap;
     for (int b = 0; b < memory->S; b++, query += Ap, s += Hp) {
@@ -38,7 +38,9 @@ void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memor
         const real *M = memory->M + (size_t)b * memory->cap * Hp;
         if (!replay && N > 0) {
             r->score->scores(r, N, memory->key + (size_t)b * memory->cap * Ap, query, scratch);
+            sab_profile_lap(profile, SAB_PHASE_SCORE);
             sab_sparsify_forward(r, N, scratch, read, index, alpha);
+            sab_profile_lap(profile, SAB_PHASE_SELECT);
         } else if (N == 0) {
             read->n = 0;
         }
@@ -46,6 +48,7 @@ void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memor
         for (int i = 0; i < read->n; i++)
             if (alpha[i] != 0)
                 r->kernels->axpy(Hp, alpha[i], M + (size_t)sab_read_entry(index[i]) * Hp, s);
+        sab_profile_lap(profile, SAB_PHASE_READ);
     }
 }
 

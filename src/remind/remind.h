@@ -10,6 +10,7 @@
 #ifndef SAB_REMIND_REMIND_H
 #define SAB_REMIND_REMIND_H
 
+#include "base/profile.h"
 #include "kernels/kernels.h"
 
 struct sab_score_ops;
@@ -138,9 +139,9 @@ void sab_sparsify_forward(const struct sab_remind *r, int N, const real *a, stru
 void sab_sparsify_backward(const struct sab_read *read, const real *alpha, const real *g, real sds, real *da);
 
 /* s [S,Hp] of step t: scores, sparsifies and records, or with replay takes what the records say.
- * query [S,Ap]; scratch: room for N reals. */
+ * query [S,Ap]; scratch: room for N reals. profile may be NULL. */
 void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *query,
-                      struct sab_records *records, int replay, real *s, real *scratch);
+                      struct sab_records *records, int replay, real *s, real *scratch, struct sab_profile *profile);
 
 /* From ds [S,Hp] and s [S,Hp]: dquery [S,Ap] (before its map's elementwise function), overwritten; memory->dM, dkey
  * and grads ADD. scratch: room for 2 sab_sparsify_cap(r, N). */

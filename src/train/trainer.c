@@ -122,6 +122,7 @@ int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batc
     int status = sab_model_gradient(trainer->model, batch, config->threads, &measured, NULL, &why);
     if (status != SAB_OK)
         return sab_fail(err, status, "update %lld: %.450s", (long long)trainer->step + 1, why.message);
+    sab_profile_start(trainer->model->profile);
     measured.grad_norm = sab_optim_norm(trainer->grad, trainer->count);
     if (!(measured.grad_norm <= config->explode))
         return fail_explosion(trainer, measured.grad_norm, err);
@@ -137,6 +138,7 @@ int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batc
     trainer->step++;
     if (trainer->average)
         sab_optim_average(config->average, trainer->step, trainer->count, trainer->average, trainer->theta);
+    sab_profile_lap(trainer->model->profile, SAB_PHASE_OPTIMISER);
     if (metrics)
         *metrics = measured;
     return SAB_OK;
