@@ -3,7 +3,6 @@
  *     defaults of the table < defaults of the command < --config FILE < --set, --name, in their order */
 #include "cli/arguments.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,28 +84,6 @@ static const struct sab_option *find_in(const struct sab_option *table, int coun
     return NULL;
 }
 
-const char *sab_cli_nearest(const char *word, const char *const *names, int n)
-{
-    const char *nearest = NULL;
-    int least = INT_MAX;
-    for (int i = 0; i < n; i++) {
-        int distance = sab_text_distance(word, names[i]);
-        if (distance < least) {
-            least = distance;
-            nearest = names[i];
-        }
-    }
-    if (nearest && sab_text_is_near(word, least))
-        return nearest;
-    /* A name begun ("exp") or carried on ("json-lines"). */
-    for (int i = 0; i < n; i++) {
-        size_t a = strlen(names[i]), b = strlen(word), shorter = a < b ? a : b;
-        if (shorter >= 3 && strncmp(names[i], word, shorter) == 0)
-            return names[i];
-    }
-    return NULL;
-}
-
 static int fail_unknown(const struct sab_command *command, const char *name, struct sab_error *err)
 {
     const char *names[NAMES_CAP];
@@ -125,7 +102,7 @@ static int fail_unknown(const struct sab_command *command, const char *name, str
     if (sab_option_find(name) || strcmp(name, "config") == 0 || strcmp(name, "set") == 0)
         return sab_fail(err, SAB_INVALID, "sab %s does not take --%s; sab %s --help lists what it takes",
                         command->name, name, command->name);
-    const char *nearest = sab_cli_nearest(name, names, n);
+    const char *nearest = sab_text_nearest(name, names, n);
     if (nearest)
         return sab_fail(err, SAB_INVALID, "unknown option --%.60s; did you mean --%s?", name, nearest);
     return sab_fail(err, SAB_INVALID, "unknown option --%.60s; sab %s --help lists them all", name, command->name);

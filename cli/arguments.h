@@ -46,7 +46,4 @@ int sab_cli_takes_config(const struct sab_command *command);
 /* 1 if the space-separated list holds the word. */
 int sab_cli_lists(const char *list, const char *word);
 
-/* The name in names[0..n-1] most like the word, or NULL if none is near. */
-const char *sab_cli_nearest(const char *word, const char *const *names, int n);
-
 #endif

@@ -134,7 +134,7 @@ static int train_little(int cpu, int threads, char digest[33], struct sab_error 
     config.T = 10;
     config.batch = 24;
     config.threads = threads;
-    int status = sab_task_create(&task, &config, err);
+    int status = sab_task_create(&task, &config, NULL, err);
     if (status == SAB_OK)
         status = sab_model_create(&model, &config, sab_task_shape(task), err);
     if (status == SAB_OK)

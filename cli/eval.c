@@ -1,5 +1,4 @@
-/* sab eval: the metrics of a trained model on test data that neither training nor the choice of weights has seen, at
- * one or more lengths. */
+/* sab eval: the metrics of a trained model on one split of its data, or of others, at one or more lengths. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/arguments.h"
+#include "cli/data_files.h"
 #include "cli/json_out.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
@@ -17,11 +17,15 @@ enum { LENGTHS_CAP = 64 };
 
 struct own {
     char T[SAB_TEXT_CAP];
+    int split;
 };
+
+static const char *const splits[] = {"train", "valid", "test", NULL}; /* in the order of enum sab_split */
 
 static const struct sab_option own[] = {
     {"T", SAB_OPTION_TEXT, offsetof(struct own, T), SAB_TEXT_CAP, 0, 0, NULL, "", "",
      "lengths of the task, such as 100,200,300; by default the length it was trained at"},
+    {"split", SAB_OPTION_CHOICE, offsetof(struct own, split), 0, 0, 0, splits, "test", "", "which part of the data"},
 };
 
 /* What was measured at one length. */
@@ -51,18 +55,17 @@ static int read_lengths(const char *list, struct row rows[LENGTHS_CAP], int *n, 
     }
 }
 
-static int measure(struct sab_model *model, const struct sab_config *base, struct row *row, struct sab_error *err)
+static int measure(struct sab_model *model, const struct sab_config *base, enum sab_split split, struct row *row,
+                   struct sab_error *err)
 {
     struct sab_config config = *base;
     struct sab_task *task = NULL;
-    struct sab_batch batch;
     config.T = row->T;
-    int status = sab_task_create(&task, &config, err);
-    if (status == SAB_OK)
-        status = sab_task_batch(task, SAB_TEST, 0, 1, &batch, err);
+    config.curriculum = 0;
+    int status = sab_task_create(&task, &config, sab_model_facts(model), err);
     if (status == SAB_OK) {
-        row->steps = batch.T;
-        status = sab_evaluate(model, task, config.eval_size, config.batch, config.threads, &row->metrics, err);
+        row->steps = sab_task_steps(task);
+        status = sab_evaluate(model, task, split, &config, &row->metrics, err);
     }
     sab_task_free(task);
     return status;
@@ -76,7 +79,7 @@ static void print_row_json(struct sab_json *json, const struct row *row)
     sab_json_int(json, "scored", row->metrics.scored);
 }
 
-static void print_json(const struct sab_config *config, struct sab_model *model, const char *where,
+static void print_json(const struct sab_config *config, struct sab_model *model, const char *where, int split,
                        const struct row *rows, int n)
 {
     struct sab_json json = {.to = stdout};
@@ -85,6 +88,7 @@ static void print_json(const struct sab_config *config, struct sab_model *model,
     sab_json_open(&json, NULL, '{');
     sab_json_text(&json, "task", config->task);
     print_row_json(&json, &rows[0]);
+    sab_json_text(&json, "split", splits[split]);
     sab_json_int(&json, "eval_size", config->eval_size);
     sab_json_int(&json, "seed", (int64_t)config->seed);
     if (n > 1) {
@@ -102,20 +106,37 @@ static void print_json(const struct sab_config *config, struct sab_model *model,
     sab_json_close(&json, '}');
 }
 
-static void print_table(const struct sab_config *config, const struct row *rows, int n)
+static void print_head(const struct row *first)
 {
-    int is_class = !isnan(rows[0].metrics.accuracy);
-    printf("%8s %8s %10s %12s\n", "T", "steps", is_class ? "accuracy" : "mse", "loss");
-    for (int i = 0; i < n; i++) {
-        char loss[SAB_SAY_CAP], score[SAB_SAY_CAP];
-        sab_say_loss(rows[i].metrics.loss, loss);
-        if (is_class)
-            snprintf(score, sizeof score, "%.1f %%", 100 * rows[i].metrics.accuracy);
-        else
-            snprintf(score, sizeof score, "%.3g", rows[i].metrics.mse);
-        printf("%8d %8d %10s %12s%s\n", rows[i].T, rows[i].steps, score, loss,
-               rows[i].T == config->T ? "   trained at this T" : "");
+    printf("%8s %8s %10s %12s\n", "T", "steps", !isnan(first->metrics.accuracy) ? "accuracy" : "mse", "loss");
+}
+
+static void print_row(const struct sab_config *config, const struct row *row)
+{
+    char loss[SAB_SAY_CAP], score[SAB_SAY_CAP];
+    sab_say_loss(row->metrics.loss, loss);
+    if (!isnan(row->metrics.accuracy))
+        snprintf(score, sizeof score, "%.1f %%", 100 * row->metrics.accuracy);
+    else
+        snprintf(score, sizeof score, "%.3g", row->metrics.mse);
+    printf("%8d %8d %10s %12s%s\n", row->T, row->steps, score, loss,
+           row->T == config->T ? "   trained at this T" : "");
+    fflush(stdout);
+}
+
+/* Whole files are measured whole, unless the command line says otherwise; a test file of its own is all there is to
+ * read for the test. */
+static int take_data(struct sab_cli *cli, struct sab_model *model, struct sab_config *config, struct sab_error *err)
+{
+    const struct own *o = cli->own;
+    sab_cli_apply(cli, config);
+    if (sab_model_facts(model) && !sab_cli_given(cli, "eval-size"))
+        config->eval_size = 0;
+    if (sab_cli_given(cli, "test-data") && !sab_cli_given(cli, "data") && o->split == SAB_TEST) {
+        memset(config->data, 0, sizeof config->data);
+        memset(config->valid_data, 0, sizeof config->valid_data);
     }
+    return sab_cli_find_data(config, err);
 }
 
 static int run(struct sab_cli *cli)
@@ -128,23 +149,20 @@ static int run(struct sab_cli *cli)
     int n = 1, status = o->T[0] ? read_lengths(o->T, rows, &n, &err) : SAB_OK;
     if (status == SAB_OK)
         status = sab_cli_run_model(cli->words[0], &model, &config, &err);
-    if (status == SAB_OK) {
-        /* The run chose its weights by the test data of its own seed. */
-        config.seed += 1;
-        sab_cli_apply(cli, &config);
-        if (!o->T[0])
-            rows[0].T = config.T;
-        for (int i = 0; status == SAB_OK && i < n; i++)
-            status = measure(model, &config, &rows[i], &err);
+    if (status == SAB_OK)
+        status = take_data(cli, model, &config, &err);
+    if (status == SAB_OK && !o->T[0])
+        rows[0].T = config.T;
+    for (int i = 0; status == SAB_OK && i < n; i++) {
+        status = measure(model, &config, o->split, &rows[i], &err);
+        if (status != SAB_OK || cli->json)
+            continue;
+        if (i == 0)
+            print_head(rows);
+        print_row(&config, &rows[i]);
     }
-    if (status == SAB_OK && cli->json) {
-        print_json(&config, model, cli->words[0], rows, n);
-    } else if (status == SAB_OK) {
-        if (!cli->quiet)
-            fprintf(stderr, "%s: the task %s on %d fresh sequences of seed %llu\n", cli->words[0], config.task,
-                    config.eval_size, (unsigned long long)config.seed);
-        print_table(&config, rows, n);
-    }
+    if (status == SAB_OK && cli->json)
+        print_json(&config, model, cli->words[0], o->split, rows, n);
     sab_model_free(model);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("eval", status, &err);
 }
@@ -156,17 +174,16 @@ const struct sab_command sab_command_eval = {
     .words_most = 1,
     .summary = "measure a trained network on fresh data, at any length",
     .purpose =
-        "Measures the weights of a run (its folder, or a model.safetensors) on fresh test\n"
-        "data. A network trained at one length can be tested at others: that shows how\n"
-        "what it learned transfers. Unless --seed is given, the data are those of the\n"
-        "run's seed plus one, which neither training nor the choice of the best weights\n"
-        "has seen.\n",
+        "Measures the weights of a run (its folder, or a model.safetensors) on test data,\n"
+        "which neither training nor the choice of the best weights has seen. A network\n"
+        "trained at one length can be tested at others: that shows how what it learned\n"
+        "transfers. --test-data measures on the whole of another file.\n",
     .examples =
         "  sab eval runs/copy-sab-s1\n"
         "  sab eval runs/copy-sab-s1 --T 100,200,300,400\n"
         "  sab eval runs/copy-sab-s1 --eval-size 5000 --seed 7 --json\n",
     .groups = "",
-    .names = "eval-size seed batch threads",
+    .names = "eval-size seed batch threads data valid-data test-data",
     .defaults = "",
     .own = own,
     .own_count = sizeof own / sizeof own[0],

@@ -93,13 +93,13 @@ static void print_replacing(const struct sab_command *command)
         if (!any)
             printf("\nIn place of what the run has:\n");
         any = 1;
-        print_option(&sab_options[i], strcmp(sab_options[i].name, "seed") == 0 ? "the run's plus 1" : "the run's");
+        print_option(&sab_options[i], "the run's");
     }
 }
 
 void sab_help_command(const struct sab_command *command)
 {
-    static const char *const groups[] = {"task", "model", "credit", "training", "run"};
+    static const char *const groups[] = {"task", "data", "model", "credit", "training", "run"};
     printf("sab %s: %s\n\nUsage: sab %s%s%s [options]\n\n%s\nExamples:\n%s", command->name, command->summary,
            command->name, *command->words ? " " : "", command->words, command->purpose, command->examples);
     if (command->more_help)

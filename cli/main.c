@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/help.h"
 #include "cli/say.h"
@@ -17,9 +18,9 @@ static int fail_unknown(const char *word)
     names[n++] = "version";
     if (*word == '-')
         fprintf(stderr, "sab: %.60s is not an option here; write the command first: sab COMMAND [options]\n", word);
-    else if (sab_cli_nearest(word, names, n))
+    else if (sab_text_nearest(word, names, n))
         fprintf(stderr, "sab: unknown command \"%.60s\"; did you mean \"%s\"?\n", word,
-                sab_cli_nearest(word, names, n));
+                sab_text_nearest(word, names, n));
     else
         fprintf(stderr, "sab: unknown command \"%.60s\"; sab help lists them\n", word);
     return SAB_EXIT_USAGE;

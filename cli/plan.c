@@ -11,7 +11,6 @@
 #include "cli/json_out.h"
 #include "cli/say.h"
 #include "credit/shard.h"
-#include "data/task.h"
 #include "train/folder.h"
 
 int sab_plan_threads(int threads)
@@ -99,14 +98,12 @@ int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct
     struct sab_task *task = NULL;
     double sizes[SIZES];
     *plan = (struct sab_plan){0};
-    int status = sab_task_create(&task, config, err);
+    int status = sab_task_create(&task, config, NULL, err);
     if (status != SAB_OK)
         return status;
     plan->shape = *sab_task_shape(task);
+    plan->sequence_steps = sab_task_steps(task);
     sab_task_free(task);
-    for (int i = 0; sab_task_kind_at(i); i++)
-        if (strcmp(sab_task_kind_at(i)->name, config->task) == 0)
-            plan->sequence_steps = config->T + sab_task_kind_at(i)->extra_steps;
     status = extrapolate(config, &plan->shape, plan->sequence_steps, sizes, err);
     if (status == SAB_OK)
         add_up(config, sizes, plan);

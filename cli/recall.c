@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "cli/arguments.h"
+#include "cli/data_files.h"
 #include "cli/json_out.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
@@ -71,7 +72,6 @@ static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
     int status = sab_cli_run_model(cli->words[0], &w->model, &w->config, err);
     if (status != SAB_OK)
         return status;
-    w->config.seed += 1; /* data that the choice of weights has not seen, the same as sab eval's */
     sab_cli_apply(cli, &w->config);
     const struct sab_config *c = &w->config;
     const char *without = c->credit == SAB_CREDIT_BPTT                   ? "--credit bptt"
@@ -84,7 +84,9 @@ static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
     if (o->layer > c->layers)
         return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", o->layer, c->layers,
                         cli->words[0]);
-    status = sab_task_create(&w->task, c, err);
+    status = sab_cli_find_data(&w->config, err);
+    if (status == SAB_OK)
+        status = sab_task_create(&w->task, c, sab_model_facts(w->model), err);
     if (status == SAB_OK)
         status = sab_task_batch(w->task, SAB_TEST, 0, o->sequences, &w->batch, err);
     return status;
@@ -265,7 +267,7 @@ const struct sab_command sab_command_recall = {
         "  sab recall runs/copy-sab-s1 --rows all --png recall.png\n"
         "  sab recall runs/copy-sab-s1 --T 200 --sequences 1 --csv recall.csv\n",
     .groups = "",
-    .names = "T seed",
+    .names = "T seed data test-data split",
     .defaults = "",
     .own = own,
     .own_count = sizeof own / sizeof own[0],

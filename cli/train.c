@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "cli/arguments.h"
+#include "cli/data_files.h"
 #include "cli/json_out.h"
 #include "cli/plan.h"
 #include "cli/progress.h"
@@ -145,6 +146,8 @@ static int run(struct sab_cli *cli)
         status = take_task(cli, &err);
     if (status == SAB_OK)
         status = sab_config_check(&cli->config, &err);
+    if (status == SAB_OK)
+        status = sab_cli_find_data(&cli->config, &err);
     if (status == SAB_OK && o->dry_run) {
         struct sab_plan plan;
         status = sab_plan_make(&cli->config, &plan, &err);
@@ -198,7 +201,7 @@ const struct sab_command sab_command_train = {
         "  sab train cue --T 200 --hidden 64 --dry-run\n"
         "  sab train --resume runs/copy-sab-s1 --steps 40000\n"
         "  sab train --config runs/copy-sab-s1/config.json --seed 2 --out runs/second\n",
-    .groups = "model credit training task run",
+    .groups = "model credit training task data run",
     .names = "",
     .defaults = "",
     .own = own,

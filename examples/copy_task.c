@@ -62,7 +62,7 @@ int main(void)
     config.seed = 3;
     must(sab_config_check(&config, &err), &err);
 
-    must(sab_task_create(&task, &config, &err), &err);
+    must(sab_task_create(&task, &config, NULL, &err), &err);
     must(sab_model_create(&model, &config, sab_task_shape(task), &err), &err);
     must(sab_trainer_create(&trainer, model, &config, &err), &err);
 

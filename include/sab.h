@@ -82,6 +82,7 @@ enum sab_cpu { SAB_CPU_AUTO, SAB_CPU_REF, SAB_CPU_SSE2, SAB_CPU_AVX2, SAB_CPU_AV
 enum sab_schedule { SAB_SCHEDULE_CONSTANT, SAB_SCHEDULE_COSINE, SAB_SCHEDULE_STEP };
 
 #define SAB_TEXT_CAP 256
+#define SAB_FACTS_CAP (3 << 20) /* bytes of sab_model_facts; escaped, they fit the header of a model's file */
 
 /* Every option of the program, under the same names (k_top is --k-top). Legal ranges, defaults and one line of help
  * each are in the table behind sab_config_set; `sab train --help` prints it. */
@@ -126,17 +127,22 @@ struct sab_config {
     uint64_t seed;
     int threads;          /* 0: one per processor this process may use */
     int64_t eval_every;   /* updates between evaluations; 0: only at the end */
-    int eval_size;        /* sequences of fresh test data per evaluation */
+    int eval_size;        /* validation sequences per evaluation; 0: all there are, where they have an end */
     char stop_at[SAB_TEXT_CAP]; /* "accuracy=0.99", "loss=0.01", ...; "" never stops early */
     int64_t patience;     /* evaluations without a better result before stopping; 0: never */
     int64_t save_every;   /* updates between checkpoints; 0: only at the end and when interrupted */
     double explode;       /* a gradient norm above this stops the run as an explosion */
     /* task */
     char task[32];        /* copy, adding, cue */
-    int T;                /* the task's length; copying sequences are T+20 steps long */
+    int T;                /* the task's length; copying sequences are T+20 steps long; of continuous data, a chunk */
     int64_t curriculum;   /* updates over which training sequences grow from T/10 to T; 0: always T */
     int64_t fixed;        /* 0: fresh data each update; N: cycle through a fixed set of N sequences */
     int classes;          /* cue: number of different events */
+    /* data */
+    char data[SAB_TEXT_CAP];       /* file or folder; "" for tasks that draw their data */
+    char valid_data[SAB_TEXT_CAP]; /* "": taken from data, by split */
+    char test_data[SAB_TEXT_CAP];  /* "": taken from data, by split */
+    char split[SAB_TEXT_CAP];      /* "0.9,0.05,0.05": fractions of train, valid and test in the order of the file */
     /* where */
     int cpu;              /* enum sab_cpu */
     char out[SAB_TEXT_CAP];     /* run folder; "" picks runs/TASK-CREDIT-sSEED */
@@ -183,6 +189,8 @@ struct sab_batch {
     const sab_real *weight;   /* [T,B] >= 0, each position's share in the loss; NULL: 1 everywhere */
     const uint8_t *scored;    /* [T,B], 1 where accuracy and mse count; NULL: where the weight is not 0 */
     const int32_t *lengths;   /* [B], 1..T; steps past the end have weight 0 and are not scored; NULL: T */
+    const uint8_t *fresh;     /* [B] 0: the sequence goes on where the same column of the batch before ended, and its
+                                 state and memories are carried; NULL: every sequence begins anew */
 };
 
 /* loss = sum(weight * l) / sum(weight); l is cross entropy in nats, or the mean over O of squared errors. */
@@ -223,6 +231,13 @@ SAB_API int sab_model_tensor_count(const struct sab_model *model);
 SAB_API struct sab_tensor sab_model_tensor(const struct sab_model *model, int i);
 SAB_API const struct sab_shape *sab_model_shape(const struct sab_model *model);
 SAB_API const struct sab_config *sab_model_config(const struct sab_model *model);
+
+/* What the model knows of the data it was trained on (a vocabulary, means and deviations), as sab_task_facts gave it:
+ * a JSON object, or NULL. Saved and loaded with the weights. Belongs to the model until the facts are set again. */
+SAB_API const char *sab_model_facts(const struct sab_model *model);
+/* Keeps a copy of the facts; NULL for none. SAB_INVALID when they are longer than SAB_FACTS_CAP bytes or not
+ * UTF-8. */
+SAB_API int sab_model_set_facts(struct sab_model *model, const char *facts, struct sab_error *err);
 
 /* Digest of the weights: XXH3-128 over all tensors in table order, as 32 hexadecimal digits. */
 SAB_API void sab_model_digest(const struct sab_model *model, char hex[33]);
@@ -268,15 +283,34 @@ SAB_API int sab_stream_step(struct sab_stream *stream, const int32_t *ids, const
 
 struct sab_task;
 
-/* The task named by config->task. */
-SAB_API int sab_task_create(struct sab_task **out, const struct sab_config *config, struct sab_error *err);
+/* The task named by config->task, over the files named by config->data and its fellows. With facts NULL, as for
+ * training, what must be known of the data is learned from their training part. With the facts of a model, the data must
+ * fit them: the same symbols, classes, columns; then data may be "", and what is not there is an error of
+ * sab_task_batch only. SAB_IO, SAB_FORMAT name the file, and the line, column or byte. */
+SAB_API int sab_task_create(struct sab_task **out, const struct sab_config *config, const char *facts,
+                            struct sab_error *err);
 SAB_API void sab_task_free(struct sab_task *task);
 SAB_API const struct sab_shape *sab_task_shape(const struct sab_task *task);
 
-enum sab_split { SAB_TRAIN, SAB_TEST };
-/* Batch number `index` (the number of the update) of B sequences, a pure function of (config, split, index, B): nothing
- * is remembered between calls. Training batches are shorter than T while config->curriculum lasts. The arrays belong to
- * the task and hold until its next call. */
+/* What a model of this task must keep, for sab_model_set_facts: a JSON object that lives as long as the task, or NULL
+ * where there is nothing to know. */
+SAB_API const char *sab_task_facts(const struct sab_task *task);
+
+/* The most steps that a batch of the task has. */
+SAB_API int sab_task_steps(const struct sab_task *task);
+
+/* Training learns from the first, chooses its best weights by the second, and never sees the third. */
+enum sab_split { SAB_TRAIN, SAB_VALID, SAB_TEST };
+
+/* Batches of B sequences (B >= 1) in one pass over the split; 0 where it has no end, as with tasks that draw their
+ * data. */
+SAB_API int64_t sab_task_batches(const struct sab_task *task, enum sab_split split, int B);
+
+/* Batch number `index` of B sequences, a pure function of (config, files, split, index, B): nothing is remembered
+ * between calls. For training, index is the number of the update, 0 and on without end: the sequences come in a new
+ * order in each pass, and are shorter than T while config->curriculum lasts. The other splits have 0..batches-1, in the
+ * order of the file; the last may hold sequences of weight 0. The arrays belong to the task and hold until its next
+ * call. SAB_INVALID also where the data have no such split. */
 SAB_API int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
                            struct sab_error *err);
 

@@ -26,7 +26,7 @@ static struct sab_task *make_task(const struct sab_config *config)
 {
     struct sab_task *task = NULL;
     struct sab_error err = {0};
-    if (sab_task_create(&task, config, &err) != SAB_OK)
+    if (sab_task_create(&task, config, NULL, &err) != SAB_OK)
         fail_msg("%s", err.message);
     return task;
 }
@@ -333,11 +333,42 @@ static void test_fixed_set_cycles(void **unused)
     }
 }
 
+/* Training, validation and test never draw the same. */
+static void test_splits_are_streams_of_their_own(void **unused)
+{
+    (void)unused;
+    static const char *const tasks[] = {"copy", "adding", "cue"};
+    for (int k = 0; k < 3; k++) {
+        struct sab_config config = make_config(tasks[k], 40);
+        double drawn[3][256];
+        size_t n = 0;
+        for (int split = SAB_TRAIN; split <= SAB_TEST; split++)
+            n = draw(&config, split, 7, 1, 0, drawn[split]);
+        assert_memory_not_equal(drawn[SAB_TRAIN], drawn[SAB_VALID], n * sizeof(double));
+        assert_memory_not_equal(drawn[SAB_TRAIN], drawn[SAB_TEST], n * sizeof(double));
+        assert_memory_not_equal(drawn[SAB_VALID], drawn[SAB_TEST], n * sizeof(double));
+    }
+}
+
+/* The numbers that earlier versions drew: results written down stay true. */
+static void test_streams_stay_as_they_were(void **unused)
+{
+    (void)unused;
+    static const int32_t train[10] = {8, 1, 3, 8, 2, 1, 2, 1, 7, 3}, test[10] = {8, 7, 7, 3, 2, 1, 7, 4, 6, 3};
+    struct sab_config config = make_config("copy", 10);
+    struct sab_task *task = make_task(&config);
+    struct sab_batch batch = get(task, SAB_TRAIN, 3, 1);
+    assert_memory_equal(batch.ids, train, sizeof train);
+    batch = get(task, SAB_TEST, 3, 1);
+    assert_memory_equal(batch.ids, test, sizeof test);
+    sab_task_free(task);
+}
+
 static void expect_refused(const struct sab_config *config, const char *message)
 {
     struct sab_task *task = NULL;
     struct sab_error err = {0};
-    assert_int_equal(sab_task_create(&task, config, &err), SAB_INVALID);
+    assert_int_equal(sab_task_create(&task, config, NULL, &err), SAB_INVALID);
     assert_null(task);
     if (!strstr(err.message, message))
         fail_msg("expected \"%s\" in \"%s\"", message, err.message);
@@ -354,11 +385,18 @@ static void test_errors(void **unused)
     expect_refused(&config, "--T: 1 is too short for the task adding, which needs at least 2");
     config = make_config("copy", 2147483647);
     expect_refused(&config, "is too long");
+    config = make_config("copy", 10);
+    strcpy(config.valid_data, "x");
+    expect_refused(&config, "--data: the task copy draws its data");
 
     config = make_config("copy", 10);
     struct sab_task *task = make_task(&config);
     struct sab_batch batch;
     struct sab_error err = {0};
+    assert_null(sab_task_facts(task));
+    assert_int_equal(sab_task_steps(task), 30);
+    assert_int_equal(sab_task_batches(task, SAB_TEST, 4), 0);
+    assert_int_equal(sab_task_create(&task, &config, "{}", &err), SAB_INVALID);
     assert_int_equal(sab_task_batch(task, SAB_TRAIN, -1, 4, &batch, &err), SAB_INVALID);
     assert_int_equal(sab_task_batch(task, SAB_TRAIN, INT64_MAX / 2, 4, &batch, &err), SAB_INVALID);
     assert_int_equal(sab_task_batch(task, SAB_TRAIN, 0, 0, &batch, &err), SAB_INVALID);
@@ -397,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_cue_layout),       cmocka_unit_test(test_cue_noise_says_nothing),
         cmocka_unit_test(test_places_and_contents_are_independent),
         cmocka_unit_test(test_pure_function_of_index), cmocka_unit_test(test_fixed_set_cycles),
+        cmocka_unit_test(test_splits_are_streams_of_their_own), cmocka_unit_test(test_streams_stay_as_they_were),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@ static void begin(struct training *t, int threads)
     config.batch = 20;
     config.curriculum = 0;
     config.threads = threads;
-    assert_int_equal(sab_task_create(&t->task, &config, &err), SAB_OK);
+    assert_int_equal(sab_task_create(&t->task, &config, NULL, &err), SAB_OK);
     assert_int_equal(sab_model_create(&t->model, &config, sab_task_shape(t->task), &err), SAB_OK);
     assert_int_equal(sab_trainer_create(&t->trainer, t->model, &config, &err), SAB_OK);
 }

@@ -118,8 +118,8 @@ static void check_best(struct fixture *f)
     snprintf(path, sizeof path, "%s/model.safetensors", f->dir);
     if (sab_model_load(&model, path, &f->err) != SAB_OK)
         fail_msg("%s", f->err.message);
-    assert_int_equal(sab_task_create(&task, sab_model_config(model), &f->err), SAB_OK);
-    assert_int_equal(sab_evaluate(model, task, f->config.eval_size, f->config.batch, 1, &metrics, &f->err), SAB_OK);
+    assert_int_equal(sab_task_create(&task, sab_model_config(model), sab_model_facts(model), &f->err), SAB_OK);
+    assert_int_equal(sab_evaluate(model, task, SAB_VALID, &f->config, &metrics, &f->err), SAB_OK);
     assert_true(metrics.loss == f->result.best.loss);
     sab_task_free(task);
     sab_model_free(model);

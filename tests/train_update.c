@@ -28,7 +28,7 @@ static void begin(struct setup *s, const struct sab_config *config)
     s->task = NULL;
     s->model = NULL;
     s->trainer = NULL;
-    if (sab_task_create(&s->task, config, &err) || sab_model_create(&s->model, config, sab_task_shape(s->task), &err) ||
+    if (sab_task_create(&s->task, config, NULL, &err) || sab_model_create(&s->model, config, sab_task_shape(s->task), &err) ||
         sab_trainer_create(&s->trainer, s->model, config, &err))
         fail_msg("%s", err.message);
 }
@@ -104,6 +104,16 @@ static void test_update_is_clipped_gradient(void **unused)
     end(&twin);
 }
 
+static int measure(struct setup *s, enum sab_split split, int size, int batch, struct sab_metrics *metrics)
+{
+    struct sab_config config;
+    sab_config_init(&config);
+    config.eval_size = size;
+    config.batch = batch;
+    config.threads = 1;
+    return sab_evaluate(s->model, s->task, split, &config, metrics, NULL);
+}
+
 static void test_loss_falls(void **unused)
 {
     (void)unused;
@@ -118,10 +128,10 @@ static void test_loss_falls(void **unused)
         struct setup s;
         struct sab_metrics before, after, last;
         begin(&s, &config);
-        assert_int_equal(sab_evaluate(s.model, s.task, 64, 16, 1, &before, NULL), SAB_OK);
+        assert_int_equal(measure(&s, SAB_TEST, 64, 16, &before), SAB_OK);
         for (int i = 0; i < 300; i++)
             update_ok(&s, &last);
-        assert_int_equal(sab_evaluate(s.model, s.task, 64, 16, 1, &after, NULL), SAB_OK);
+        assert_int_equal(measure(&s, SAB_TEST, 64, 16, &after), SAB_OK);
         if (!(after.loss < 0.7 * before.loss))
             fail_msg("%s: loss %g after 300 updates, %g before", tasks[k], after.loss, before.loss);
         assert_true(k == 1 ? isnan(after.accuracy) && after.mse < before.mse
@@ -139,13 +149,13 @@ static void test_evaluation_in_parts(void **unused)
     struct setup s;
     struct sab_metrics whole, parts, odd;
     begin(&s, &config);
-    assert_int_equal(sab_evaluate(s.model, s.task, 24, 24, 1, &whole, NULL), SAB_OK);
-    assert_int_equal(sab_evaluate(s.model, s.task, 24, 6, 1, &parts, NULL), SAB_OK);
+    assert_int_equal(measure(&s, SAB_TEST, 24, 24, &whole), SAB_OK);
+    assert_int_equal(measure(&s, SAB_TEST, 24, 6, &parts), SAB_OK);
     assert_true(fabs(whole.loss - parts.loss) < 1e-6);
     assert_true(fabs(whole.accuracy - parts.accuracy) < 1e-12);
     assert_int_equal(whole.scored, 240);
     assert_int_equal(parts.scored, 240);
-    assert_int_equal(sab_evaluate(s.model, s.task, 25, 7, 1, &odd, NULL), SAB_OK);
+    assert_int_equal(measure(&s, SAB_TEST, 25, 7, &odd), SAB_OK);
     assert_int_equal(odd.scored, 250);
     /* 0..20 in three batches of seven; the four that remain are 24..27, the next multiple of four on. */
     double loss = 0;
@@ -159,7 +169,9 @@ static void test_evaluation_in_parts(void **unused)
         loss += metrics.loss / 25;
     }
     assert_true(fabs(odd.loss - loss) < 1e-6);
-    assert_int_equal(sab_evaluate(s.model, s.task, 0, 7, 1, &odd, NULL), SAB_INVALID);
+    assert_int_equal(measure(&s, SAB_TEST, 0, 7, &odd), SAB_INVALID); /* all of what has no end */
+    assert_int_equal(measure(&s, SAB_VALID, 24, 24, &odd), SAB_OK);
+    assert_true(odd.loss != whole.loss);
     end(&s);
 }
 

@@ -1,7 +1,6 @@
 /* Reads and writes the fields of struct sab_config by name, through the option table. See config.h. */
 #include "base/config.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,25 +29,12 @@ const struct sab_option *sab_option_find(const char *name)
 
 const char *sab_option_nearest(const char *name)
 {
-    const char *nearest = NULL;
-    int least = INT_MAX;
-    for (int i = 0; i < sab_option_count; i++) {
-        int distance = sab_text_distance(name, sab_options[i].name);
-        if (distance < least) {
-            least = distance;
-            nearest = sab_options[i].name;
-        }
-    }
-    if (nearest && sab_text_is_near(name, least))
-        return nearest;
-    /* A name begun ("mental") or carried on ("hidden-size"). */
-    for (int i = 0; i < sab_option_count; i++) {
-        const char *known = sab_options[i].name;
-        size_t shorter = strlen(known) < strlen(name) ? strlen(known) : strlen(name);
-        if (shorter >= 3 && strncmp(known, name, shorter) == 0)
-            return known;
-    }
-    return NULL;
+    enum { CAP = 256 };
+    const char *names[CAP];
+    int n = 0;
+    for (; n < sab_option_count && n < CAP; n++)
+        names[n] = sab_options[n].name;
+    return sab_text_nearest(name, names, n);
 }
 
 const char *sab_config_name(int i)

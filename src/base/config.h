@@ -26,7 +26,7 @@ struct sab_option {
     double min, max;             /* numbers: the legal range, ends included; whole numbers are exact in a double */
     const char *const *choices;  /* choice: NULL-terminated, index = enumerator; else NULL */
     const char *fallback;        /* the default as text */
-    const char *group;           /* "model", "credit", "training", "task" or "run" */
+    const char *group;           /* "model", "credit", "training", "task", "data" or "run" */
     const char *help;            /* one line, no full stop */
 };
 

@@ -11,7 +11,9 @@ enum sab_random_stream {
     SAB_STREAM_WEIGHTS,  /* index: tensor, lane: element */
     SAB_STREAM_TRAIN,    /* index: sequence, lane: draw within it */
     SAB_STREAM_TEST,
-    SAB_STREAM_CHECK     /* check-grad's problems */
+    SAB_STREAM_CHECK,    /* check-grad's problems */
+    SAB_STREAM_VALID,
+    SAB_STREAM_SHUFFLE   /* see data/shuffle.c */
 };
 
 /* 32 random bits. */

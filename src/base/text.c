@@ -133,7 +133,23 @@ int sab_text_distance(const char *a, const char *b)
     return rows[na % 3][nb];
 }
 
-int sab_text_is_near(const char *text, int distance)
+const char *sab_text_nearest(const char *word, const char *const *names, int n)
 {
-    return distance <= 1 + (int)(strlen(text) / 4) && distance < (int)strlen(text);
+    const char *nearest = NULL;
+    int least = INT_MAX, length = (int)strlen(word);
+    for (int i = 0; i < n; i++) {
+        int distance = sab_text_distance(word, names[i]);
+        if (distance < least) {
+            least = distance;
+            nearest = names[i];
+        }
+    }
+    if (nearest && least <= 1 + length / 4 && least < length)
+        return nearest;
+    for (int i = 0; i < n; i++) {
+        size_t a = strlen(names[i]), b = strlen(word), shorter = a < b ? a : b;
+        if (shorter >= 3 && strncmp(names[i], word, shorter) == 0)
+            return names[i];
+    }
+    return NULL;
 }

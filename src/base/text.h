@@ -24,7 +24,8 @@ int sab_text_is_utf8(const char *text, size_t nbytes);
  * far apart (INT_MAX). '-' and '_' are the same letter. */
 int sab_text_distance(const char *a, const char *b);
 
-/* 1 if a misspelt `text` at this distance from a known name is near enough to suggest it. */
-int sab_text_is_near(const char *text, int distance);
+/* The one of names[0..n-1] to suggest for a misspelt word: the nearest, or the first that the word begins or carries on
+ * ("mental", "hidden-size"); NULL if none is near. */
+const char *sab_text_nearest(const char *word, const char *const *names, int n);
 
 #endif

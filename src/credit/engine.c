@@ -156,6 +156,10 @@ static int check_batch(const struct sab_model *m, const struct sab_batch *batch,
         if (batch->lengths[b] < 1 || batch->lengths[b] > batch->T)
             return sab_fail(err, SAB_INVALID, "length %d of sequence %d is not in 1..%d", batch->lengths[b], b,
                             batch->T);
+    for (int b = 0; batch->fresh && b < batch->B; b++)
+        if (!batch->fresh[b])
+            return sab_fail(err, SAB_INVALID, "sequence %d goes on where the batch before ended; carrying its state is "
+                                              "not supported", b);
     return check_numbers(m, batch, err);
 }
 

@@ -3,7 +3,7 @@
  * Channel 0 holds T numbers uniform in [0,1), channel 1 is 1 at two steps, one in each half, else 0. At the last step
  * the target is the sum of the two marked numbers; only this step is in the loss. Always answering 1 has a mean squared
  * error of 1/6, because the sum has variance 2/12. */
-#include "data/task.h"
+#include "data/synthetic.h"
 
 /* Lanes 0 and 1 draw the marks, lane 2 + t the number of step t. */
 enum { NUMBERS = 2 };
@@ -29,13 +29,25 @@ static void adding_fill(const struct sab_draw *draw, const struct sab_column *co
         column->values[first * step] + column->values[second * step];
 }
 
-const struct sab_task_kind sab_task_adding = {
-    .name = "adding",
-    .help = "add the two marked ones of T numbers",
+static const struct sab_synthetic adding = {
     .least_T = 2,
     .extra_steps = 0,
     .scored_last = 1,
     .weighs_all = 0,
     .shape = adding_shape,
     .fill = adding_fill,
+};
+
+static int adding_create(void **state, struct sab_shape *shape, const struct sab_config *config, const char *facts,
+                         struct sab_error *err)
+{
+    (void)facts;
+    return sab_synthetic_create(state, shape, config, &adding, err);
+}
+
+const struct sab_task_kind sab_task_adding = {
+    .name = "adding",
+    .help = "add the two marked ones of T numbers",
+    .create = adding_create,
+    SAB_SYNTHETIC_METHODS,
 };

@@ -6,7 +6,7 @@
  *
  * The input has I = 10 symbols. The answers are 0 and 1..8, so O = 9: the marker is asked for nowhere. The loss is over
  * all T+20 steps, accuracy over the last ten. Without memory the best loss is 10 ln 8 / (T+20), accuracy 1/8. */
-#include "data/task.h"
+#include "data/synthetic.h"
 
 enum { SYMBOLS = 8, LENGTH = 10, MARKER = 9 };
 
@@ -27,13 +27,25 @@ static void copy_fill(const struct sab_draw *draw, const struct sab_column *colu
     column->ids[(answer - 1) * B] = MARKER;
 }
 
-const struct sab_task_kind sab_task_copy = {
-    .name = "copy",
-    .help = "repeat ten symbols after a gap of T steps",
+static const struct sab_synthetic copy = {
     .least_T = 1,
     .extra_steps = 2 * LENGTH,
     .scored_last = LENGTH,
     .weighs_all = 1,
     .shape = copy_shape,
     .fill = copy_fill,
+};
+
+static int copy_create(void **state, struct sab_shape *shape, const struct sab_config *config, const char *facts,
+                       struct sab_error *err)
+{
+    (void)facts;
+    return sab_synthetic_create(state, shape, config, &copy, err);
+}
+
+const struct sab_task_kind sab_task_copy = {
+    .name = "copy",
+    .help = "repeat ten symbols after a gap of T steps",
+    .create = copy_create,
+    SAB_SYNTHETIC_METHODS,
 };

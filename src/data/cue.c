@@ -10,7 +10,7 @@
  * So the event is the only informative step, and its place varies: the answer must come from a memory found by what it
  * holds and not by when it was written. I = classes + 9, O = classes; only the last step is in the loss. Without
  * memory the best loss is ln(classes), accuracy 1/classes. */
-#include "data/task.h"
+#include "data/synthetic.h"
 
 enum { NOISE = 8 };
 
@@ -35,13 +35,25 @@ static void cue_fill(const struct sab_draw *draw, const struct sab_column *colum
     column->labels[(T - 1) * B] = event;
 }
 
-const struct sab_task_kind sab_task_cue = {
-    .name = "cue",
-    .help = "name at step T the one event of the first T/10 steps of noise",
+static const struct sab_synthetic cue = {
     .least_T = 2,
     .extra_steps = 0,
     .scored_last = 1,
     .weighs_all = 0,
     .shape = cue_shape,
     .fill = cue_fill,
+};
+
+static int cue_create(void **state, struct sab_shape *shape, const struct sab_config *config, const char *facts,
+                      struct sab_error *err)
+{
+    (void)facts;
+    return sab_synthetic_create(state, shape, config, &cue, err);
+}
+
+const struct sab_task_kind sab_task_cue = {
+    .name = "cue",
+    .help = "name at step T the one event of the first T/10 steps of noise",
+    .create = cue_create,
+    SAB_SYNTHETIC_METHODS,
 };

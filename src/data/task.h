@@ -1,49 +1,47 @@
-/* The table of synthetic tasks. A task draws one sequence at a time, as a pure function of (seed, stream, index);
- * task.c lays sequences out as batches. Must not know models or training.
+/* The table of tasks: how data become batches. The public sab_task_* functions are a thin shell around it. Must not know
+ * models or training.
  *
- * Adding a task: one file with a shape and a fill function, one row in the table of task.c, one test. */
+ * Adding a task: one file with a `const struct sab_task_kind`, its line here and in the table of task.c, one test. A task
+ * that draws its sequences has an easier way: synthetic.h. */
 #ifndef SAB_DATA_TASK_H
 #define SAB_DATA_TASK_H
 
-#include "base/random.h"
 #include "sab.h"
 
-/* Where the draws of one sequence come from: every random number is f(seed, stream, index, lane). */
-struct sab_draw {
-    uint64_t seed;
-    enum sab_random_stream stream;
-    uint64_t index;
-    int T;       /* config->T, or less while a curriculum lasts */
-    int steps;   /* T + extra_steps */
-    int classes; /* config->classes */
-};
-
-/* Column b of a zeroed batch. Step t (from 0) of ids and labels is at [t * B], of values at [t * B * I + i], of targets
- * at [t * B * O + o]. Pointers the shape does not use are NULL. */
-struct sab_column {
-    int B, I, O;
-    int32_t *ids;
-    sab_real *values;
-    int32_t *labels;
-    sab_real *targets;
-};
-
 struct sab_task_kind {
-    const char *name;
-    const char *help;     /* one line */
-    int least_T;
-    int extra_steps;      /* steps = T + extra_steps */
-    int scored_last;      /* accuracy and mse count the last so many steps */
-    int weighs_all;       /* 1: the loss is over all steps; 0: over the scored ones */
-    struct sab_shape (*shape)(const struct sab_config *config);
-    void (*fill)(const struct sab_draw *draw, const struct sab_column *column);
+    const char *name; /* what `sab train NAME` says */
+    const char *help; /* one line */
+
+    /* Checks the options this kind reads, opens and checks its files, fills shape. facts: NULL when a model is to be
+     * trained: what must be known of the data is learned from the training part; else the JSON object that a trained
+     * model kept (it may be hostile: facts.h), which the data must fit; data may then be "". On failure *state is left
+     * alone. */
+    int (*create)(void **state, struct sab_shape *shape, const struct sab_config *config, const char *facts,
+                  struct sab_error *err);
+    void (*destroy)(void *state);
+
+    /* The most steps of a batch; NULL: config->T. */
+    int (*steps)(const void *state);
+
+    /* Batches of B sequences in one pass over a split; 0: endless. NULL: all are. Where a split is absent the number
+     * does not matter: `batch` says so. */
+    int64_t (*batches)(const void *state, enum sab_split split, int B);
+
+    /* Batch `index`, a pure function of (config, files, split, index, B). Training: any index, pass after pass, in an
+     * order that is a function of (seed, pass) (shuffle.h). Other splits: index < batches where these are not 0, in the
+     * order of the file, the last padded with sequences of weight 0. The arrays hold until the state's next call. */
+    int (*batch)(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
+                 struct sab_error *err);
+
+    /* The facts as a JSON text to be freed with sab_free. NULL: this kind has none. */
+    int (*facts)(const void *state, char **json, struct sab_error *err);
 };
 
 extern const struct sab_task_kind sab_task_copy;
 extern const struct sab_task_kind sab_task_adding;
 extern const struct sab_task_kind sab_task_cue;
 
-/* The i-th task, or NULL past the last. */
+/* The i-th kind, or NULL past the last. */
 const struct sab_task_kind *sab_task_kind_at(int i);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "base/text.h"
 
 /* With these and the ranges of the options no product of two widths overflows an int, and none of three a size_t. */
 enum { MOST_SYMBOLS = 1 << 24 };
@@ -100,6 +101,7 @@ void sab_model_free(struct sab_model *m)
         return;
     if (m->engine)
         m->engine_free(m->engine);
+    sab_free(m->facts);
     sab_free(m->tensors);
     sab_free(m->theta);
     sab_free(m->grad);
@@ -136,6 +138,29 @@ const struct sab_shape *sab_model_shape(const struct sab_model *m)
 const struct sab_config *sab_model_config(const struct sab_model *m)
 {
     return &m->config;
+}
+
+const char *sab_model_facts(const struct sab_model *m)
+{
+    return m->facts;
+}
+
+int sab_model_set_facts(struct sab_model *m, const char *facts, struct sab_error *err)
+{
+    size_t nbytes = facts ? strlen(facts) : 0;
+    if (nbytes > SAB_FACTS_CAP)
+        return sab_fail(err, SAB_INVALID, "the facts about data have %zu bytes; a model keeps at most %d", nbytes,
+                        SAB_FACTS_CAP);
+    if (facts && !sab_text_is_utf8(facts, nbytes))
+        return sab_fail(err, SAB_INVALID, "the facts about data are not UTF-8 text");
+    char *copy = facts ? sab_alloc(nbytes + 1, 1) : NULL;
+    if (facts && !copy)
+        return sab_fail(err, SAB_NOMEM, "no memory for %zu bytes of facts about data", nbytes);
+    if (facts)
+        memcpy(copy, facts, nbytes);
+    sab_free(m->facts);
+    m->facts = copy;
+    return SAB_OK;
 }
 
 struct sab_flat sab_model_flat(struct sab_model *m)

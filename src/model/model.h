@@ -43,6 +43,7 @@ struct sab_layer_weights {
 struct sab_model {
     struct sab_config config;
     struct sab_shape shape;
+    char *facts;            /* about data; NULL: none */
     const struct sab_kernels *kernels;
     const struct sab_cell_ops *cell;
 

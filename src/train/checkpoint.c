@@ -100,7 +100,7 @@ int sab_state_save(const char *path, const struct sab_trainer *trainer, const st
     int status = sab_safetensors_writer_create(&writer, err);
     if (status != SAB_OK)
         return status;
-    status = sab_metadata_add(writer, &trainer->config, sab_model_shape(trainer->model), err);
+    status = sab_metadata_add(writer, &trainer->config, trainer->model, err);
     for (int i = 0; i < PARTS && status == SAB_OK; i++)
         if (parts[i].array)
             status = add_tensors(writer, trainer, &parts[i], err);
@@ -168,6 +168,10 @@ static int read_state(struct sab_safetensors *file, const char *path, struct sab
 {
     if (!sab_safetensors_has_digest(file))
         return sab_fail(err, SAB_FORMAT, "%s carries no digest, so it cannot be trusted to be whole", path);
+    const char *before = sab_metadata_facts(file), *now = sab_model_facts(trainer->model);
+    if (!before != !now || (now && strcmp(before, now) != 0))
+        return sab_fail(err, SAB_INVALID, "the training data are not those that the run began with: what %s knows of "
+                                          "them does not fit", path);
     struct record record;
     int status = read_scalars(file, path, &record, err);
     if (status != SAB_OK)

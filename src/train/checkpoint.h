@@ -9,7 +9,8 @@
  *     seconds, grad_norm                                        F64 [1]
  *     last_metrics, best_metrics    F64 [6]: loss, accuracy, mse, weight, scored, grad_norm
  *
- * Metadata: config, shape, version, and the digest over the file, which must be there and right. Random numbers, data
+ * Metadata: config, shape, version, the facts about data, which must be those of the trainer's model, and the digest over
+ * the file, which must be there and right. Random numbers, data
  * position and schedule are functions of step and need no place. */
 #ifndef SAB_TRAIN_CHECKPOINT_H
 #define SAB_TRAIN_CHECKPOINT_H

@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 
+static const char *const split_names[] = {"training", "validation", "test"};
+
 /* Joins means that were taken over parts: loss by weight, accuracy and mse by number of scored positions. */
 static void add(struct sab_metrics *sums, const struct sab_metrics *part)
 {
@@ -18,36 +20,72 @@ static void add(struct sab_metrics *sums, const struct sab_metrics *part)
     sums->scored += part->scored;
 }
 
-int sab_evaluate(struct sab_model *model, struct sab_task *task, int size, int batch, int threads,
+/* How one evaluation goes through a split. */
+struct pass {
+    int B;
+    int64_t count; /* sequences */
+};
+
+/* Drawn data: eval_size sequences. Data with an end: all of them, or the whole batches that eval_size has room for. */
+static int plan_pass(struct sab_task *task, enum sab_split split, const struct sab_config *config, struct pass *pass,
+                     struct sab_error *err)
+{
+    int size = config->eval_size, B = size > 0 && size < config->batch ? size : config->batch;
+    int64_t batches = sab_task_batches(task, split, B);
+    struct sab_batch first;
+    if (size < 0 || B < 1)
+        return sab_fail(err, SAB_INVALID, "an evaluation of %d sequences, %d at a time: neither makes sense", size, B);
+    if (batches == 0 && size == 0)
+        return sab_fail(err, SAB_INVALID, "--eval-size: 0 is all, and the data of the task %s have no end",
+                        config->task);
+    *pass = (struct pass){B, size};
+    if (batches == 0)
+        return SAB_OK;
+    int status = sab_task_batch(task, split, 0, B, &first, err);
+    if (status != SAB_OK)
+        return status;
+    if (first.fresh || size == 0) { /* a part of a stream says little of the stream */
+        B = config->batch;
+        batches = sab_task_batches(task, split, B);
+    } else if (batches > size / B) {
+        batches = size / B;
+    }
+    *pass = (struct pass){B, batches * B};
+    return SAB_OK;
+}
+
+int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_config *config,
                  struct sab_metrics *metrics, struct sab_error *err)
 {
-    if (size < 1 || batch < 1)
-        return sab_fail(err, SAB_INVALID, "an evaluation of %d sequences, %d at a time: both must be at least 1", size,
-                        batch);
+    struct pass pass = {0};
     struct sab_metrics sums = {0};
-    for (int done = 0; done < size;) {
-        int B = size - done < batch ? size - done : batch;
-        /* Batch number `index` of B holds the sequences index * B and on. A smaller last batch takes the first number
-         * past those done. */
-        int64_t index = ((int64_t)done + B - 1) / B;
+    int status = plan_pass(task, split, config, &pass, err);
+    for (int64_t done = 0; status == SAB_OK && done < pass.count;) {
+        int B = pass.count - done < pass.B ? (int)(pass.count - done) : pass.B;
+        /* Batch number `index` of B holds the sequences index * B and on. A smaller last batch, of drawn data, takes the
+         * first number past those done. */
+        int64_t index = (done + B - 1) / B;
         struct sab_batch data;
         struct sab_metrics part;
-        int status = sab_task_batch(task, SAB_TEST, index, B, &data, err);
+        status = sab_task_batch(task, split, index, B, &data, err);
         if (status == SAB_OK)
-            status = sab_model_evaluate(model, &data, threads, NULL, &part, NULL, err);
-        if (status != SAB_OK)
-            return status;
-        add(&sums, &part);
+            status = sab_model_evaluate(model, &data, config->threads, NULL, &part, NULL, err);
+        if (status == SAB_OK)
+            add(&sums, &part);
         done += B;
     }
-    if (sums.weight > 0)
-        sums.loss /= sums.weight;
+    if (status != SAB_OK)
+        return status;
+    if (!(sums.weight > 0))
+        return sab_fail(err, SAB_FORMAT, "there is nothing to evaluate on: no position of the %s data counts",
+                        split_names[split]);
+    sums.loss /= sums.weight;
     if (sums.scored > 0) {
         sums.accuracy /= (double)sums.scored;
         sums.mse /= (double)sums.scored;
     }
     if (!isfinite(sums.loss))
-        return sab_fail(err, SAB_NUMERIC, "the loss on test data is %g", sums.loss);
+        return sab_fail(err, SAB_NUMERIC, "the loss on %s data is %g", split_names[split], sums.loss);
     *metrics = sums;
     return SAB_OK;
 }

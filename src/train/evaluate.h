@@ -1,12 +1,13 @@
-/* Measures a model on test data that training never sees. */
+/* Measures a model on one split of a task. */
 #ifndef SAB_TRAIN_EVALUATE_H
 #define SAB_TRAIN_EVALUATE_H
 
 #include "sab.h"
 
-/* Metrics over `size` test sequences of the task, `batch` at a time: the same sequences at each call, so that results
- * can be compared. Errors name what failed; SAB_NUMERIC when the loss is not finite. */
-int sab_evaluate(struct sab_model *model, struct sab_task *task, int size, int batch, int threads,
+/* Metrics over the first config->eval_size sequences of the split, config->batch at a time: the same sequences at each
+ * call, so that results can be compared. 0, and data whose state is carried from batch to batch: the whole split. Of data
+ * with an end, whole batches only. Uses threads too. Errors name what failed; SAB_NUMERIC when the loss is not finite. */
+int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_config *config,
                  struct sab_metrics *metrics, struct sab_error *err);
 
 #endif

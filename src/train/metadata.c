@@ -8,8 +8,15 @@
 #include "io/safetensors.h"
 #include "train/config_json.h"
 
+static const char facts_key[] = "data";
+
+const char *sab_metadata_facts(struct sab_safetensors *file)
+{
+    return sab_safetensors_metadata(file, facts_key);
+}
+
 int sab_metadata_add(struct sab_safetensors_writer *writer, const struct sab_config *config,
-                     const struct sab_shape *shape, struct sab_error *err)
+                     const struct sab_model *model, struct sab_error *err)
 {
     struct sab_config kept = *config;
     memset(kept.out, 0, sizeof kept.out);
@@ -17,7 +24,7 @@ int sab_metadata_add(struct sab_safetensors_writer *writer, const struct sab_con
     kept.cpu = SAB_CPU_AUTO;
     struct sab_error why = {0};
     char *config_json = sab_config_to_json(&kept, &why);
-    char *shape_json = config_json ? sab_shape_to_json(shape, &why) : NULL;
+    char *shape_json = config_json ? sab_shape_to_json(sab_model_shape(model), &why) : NULL;
     int status = shape_json ? SAB_OK : sab_fail(err, why.status, "%s", why.message);
     if (status == SAB_OK)
         status = sab_safetensors_writer_metadata(writer, "config", config_json, err);
@@ -27,6 +34,8 @@ int sab_metadata_add(struct sab_safetensors_writer *writer, const struct sab_con
         status = sab_safetensors_writer_metadata(writer, "task", kept.task, err);
     if (status == SAB_OK)
         status = sab_safetensors_writer_metadata(writer, "version", SAB_VERSION, err);
+    if (status == SAB_OK && sab_model_facts(model))
+        status = sab_safetensors_writer_metadata(writer, facts_key, sab_model_facts(model), err);
     sab_free(config_json);
     sab_free(shape_json);
     return status;

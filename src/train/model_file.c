@@ -13,7 +13,7 @@ int sab_model_save(const struct sab_model *model, const char *path, struct sab_e
     int status = sab_safetensors_writer_create(&writer, err);
     if (status != SAB_OK)
         return status;
-    status = sab_metadata_add(writer, sab_model_config(model), sab_model_shape(model), err);
+    status = sab_metadata_add(writer, sab_model_config(model), model, err);
     for (int i = 0; i < sab_model_tensor_count(model) && status == SAB_OK; i++) {
         struct sab_tensor tensor = sab_model_tensor(model, i);
         const uint64_t shape[2] = {(uint64_t)tensor.shape[0], (uint64_t)tensor.shape[1]};
@@ -109,6 +109,9 @@ static int read_model(struct sab_model **out, struct sab_safetensors *file, cons
     if (status != SAB_OK)
         return status;
     status = check_names(file, path, model, err);
+    struct sab_error why = {0};
+    if (status == SAB_OK && sab_model_set_facts(model, sab_metadata_facts(file), &why) != SAB_OK)
+        status = sab_fail(err, why.status == SAB_NOMEM ? SAB_NOMEM : SAB_FORMAT, "%s: %.400s", path, why.message);
     for (int i = 0; i < sab_model_tensor_count(model) && status == SAB_OK; i++) {
         struct sab_tensor tensor = sab_model_tensor(model, i);
         status = read_tensor(file, path, &tensor, err);

@@ -170,7 +170,7 @@ static int evaluate(struct run *run, struct sab_error *err)
     struct sab_metrics metrics;
     struct sab_error why = {0};
     sab_trainer_swap_average(trainer);
-    int status = sab_evaluate(run->model, run->task, config->eval_size, config->batch, config->threads, &metrics, &why);
+    int status = sab_evaluate(run->model, run->task, SAB_VALID, config, &metrics, &why);
     int is_best = status == SAB_OK && (state->best_step < 0 || is_better(run, &metrics, &state->best));
     if (is_best)
         memcpy(run->best, trainer->theta, trainer->count * sizeof(sab_real));
@@ -280,11 +280,13 @@ static int prepare(struct run *run, const struct sab_config *config, struct sab_
     if (status == SAB_OK)
         status = sab_stop_parse(config->stop_at, &run->stop, err);
     if (status == SAB_OK)
-        status = sab_task_create(&run->task, &run->config, err);
+        status = sab_task_create(&run->task, &run->config, NULL, err);
     if (status == SAB_OK)
         status = check_stop(run, err);
     if (status == SAB_OK)
         status = sab_model_create(&run->model, &run->config, sab_task_shape(run->task), err);
+    if (status == SAB_OK)
+        status = sab_model_set_facts(run->model, sab_task_facts(run->task), err);
     if (status == SAB_OK)
         status = sab_trainer_create(&run->trainer, run->model, &run->config, err);
     if (status != SAB_OK)

@@ -44,8 +44,8 @@ struct sab_run_result {
 
 /* Trains config->task in the folder config->out (made if absent). A folder that already holds a run is refused unless
  * resume is 1; then config must agree with its config.json except in steps (not below those made), threads, cpu,
- * stop_at, patience, eval_every, save_every, out, lr, clip and explode. result may be partly filled on SAB_INTERRUPTED
- * and SAB_NUMERIC, after which the run can be resumed. */
+ * stop_at, patience, eval_every, save_every, out, lr, clip, explode and the names of data files. result may be partly
+ * filled on SAB_INTERRUPTED and SAB_NUMERIC, after which the run can be resumed. */
 int sab_run_train(const struct sab_config *config, int resume, const struct sab_run_hooks *hooks,
                   struct sab_run_result *result, struct sab_error *err);
 

@@ -22,12 +22,12 @@ load common
         [ "$status" = 0 ]
     done
     sab train --help
-    has 'Model:' 'Credit:' 'Training:' 'Task:' 'Run:' '--k-top 0..4096' '(default 5)' 'copy' 'adding' 'cue'
+    has 'Model:' 'Credit:' 'Training:' 'Task:' 'Data:' 'Run:' '--k-top 0..4096' '(default 5)' 'copy' 'adding' 'cue'
 }
 
 @test "what eval and recall take from the run is not said to be the default of training" {
     sab eval --help
-    has '--eval-size 1..10000000' "(default the run's)" "the run's plus 1)"
+    has '--eval-size 0..10000000' "(default the run's)" '--split train|valid|test' '--test-data' 
     [[ $output != *'default 512'* && $output != *'default 64'* ]]
     sab recall --help
     has '--T 1..100000000' "(default the run's)"

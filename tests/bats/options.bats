@@ -69,7 +69,7 @@ list()
     for line in 'check-grad --I 0' 'check-grad --O x' 'check-grad --loss l1' 'check-grad --input text' \
         'check-grad --ragged yes' 'check-grad --param-scale -1' 'check-grad --samples -1' 'check-grad --tolerance 2' \
         'recall r --sequences 0' 'recall r --layer 17' 'recall r --rows none' 'recall r --value x' \
-        'eval r --eval-size 0' 'eval r --batch 0' 'eval r --T 0' 'eval r --T 10,,20' 'eval r --T 10,x' \
+        'eval r --eval-size -1' 'eval r --split all' 'eval r --batch 0' 'eval r --T 0' 'eval r --T 10,,20' 'eval r --T 10,x' \
         'eval r --threads 4097' 'recall r --T -5' 'recall r --out map.gif'; do
         # shellcheck disable=SC2086
         sab $line

@@ -30,6 +30,31 @@ setup()
     [[ $output != *accuracy* ]]
 }
 
+@test "eval: three splits, each its own sequences; data drawn have no end and need no file" {
+    for split in train valid test; do
+        sab eval run --eval-size 16 --split "$split" --json --quiet
+        [ "$status" = 0 ]
+        has "\"split\": \"$split\""
+        printf '%s\n' "$output" | grep -o '"loss": [^,]*' >>losses
+    done
+    [ "$(sort -u losses | wc -l)" = 3 ]
+    sab eval run --eval-size 0
+    fails 2 '--eval-size' 'no end'
+    sab eval run --test-data x
+    fails 2 '--data' 'draws its data'
+}
+
+@test "eval of several lengths prints each as soon as it is known" {
+    "$SAB" eval run --T 5,100000 --eval-size 2000 --threads 1 --quiet >table 2>/dev/null &
+    for _ in $(seq 100); do
+        [ "$(wc -l <table)" -lt 2 ] || break
+        sleep 0.1
+    done
+    kill %1
+    [ "$(wc -l <table)" = 2 ]
+    grep -q 'trained at this T' table
+}
+
 @test "eval: the same numbers each time and on any number of threads, others with another seed" {
     sab eval run --eval-size 40 --threads 1 --quiet
     one=$output

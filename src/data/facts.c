@@ -1,0 +1,55 @@
+/* See facts.h. */
+#include "data/facts.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+/* Each { [ : , costs the parser less than 150 bytes, each byte of text at most three: 48 MiB in all. */
+enum { STRUCTURE_CAP = 1 << 18 };
+
+json_t *sab_facts_parse(const char *facts, const char *task, struct sab_error *err)
+{
+    size_t nbytes = strlen(facts), structure = 0;
+    for (size_t i = 0; i < nbytes; i++)
+        structure += strchr("{[:,", facts[i]) != NULL;
+    if (nbytes > SAB_FACTS_CAP || structure > STRUCTURE_CAP) {
+        sab_fail(err, SAB_FORMAT, "what the model knows of its data has %zu bytes in %zu parts; at most %d in %d are "
+                                  "legal", nbytes, structure, SAB_FACTS_CAP, STRUCTURE_CAP);
+        return NULL;
+    }
+    json_error_t where;
+    json_t *root = json_loadb(facts, nbytes, JSON_REJECT_DUPLICATES, &where);
+    if (!json_is_object(root)) {
+        sab_fail(err, SAB_FORMAT, "what the model knows of its data is not a JSON object (byte %d)",
+                 root ? 0 : where.position);
+        json_decref(root);
+        return NULL;
+    }
+    const char *owner = json_string_value(json_object_get(root, "task"));
+    if (!owner || strcmp(owner, task) != 0) {
+        sab_fail(err, SAB_FORMAT, "what the model knows of its data is for the task \"%.32s\", not %s",
+                 owner ? owner : "", task);
+        json_decref(root);
+        return NULL;
+    }
+    return root;
+}
+
+int sab_facts_print(const json_t *facts, char **json, struct sab_error *err)
+{
+    size_t nbytes = json_dumpb(facts, NULL, 0, JSON_COMPACT);
+    if (nbytes == 0)
+        return sab_fail(err, SAB_NOMEM, "no memory for what is known of the data");
+    if (nbytes > SAB_FACTS_CAP)
+        return sab_fail(err, SAB_INVALID, "what a model must know of these data has %zu bytes; it keeps at most %d",
+                        nbytes, SAB_FACTS_CAP);
+    char *text = sab_alloc(nbytes + 1, 1);
+    if (!text || json_dumpb(facts, text, nbytes, JSON_COMPACT) != nbytes) {
+        sab_free(text);
+        return sab_fail(err, SAB_NOMEM, "no memory for what is known of the data");
+    }
+    *json = text;
+    return SAB_OK;
+}

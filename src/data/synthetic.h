@@ -1,0 +1,52 @@
+/* Tasks that draw their sequences, each a pure function of (seed, stream, index); synthetic.c lays them out as batches.
+ *
+ * Adding one: a file with a shape and a fill function in a `struct sab_synthetic`, a create function that names it, and a
+ * `struct sab_task_kind` with SAB_SYNTHETIC_METHODS; its line in the table of tasks; one test. */
+#ifndef SAB_DATA_SYNTHETIC_H
+#define SAB_DATA_SYNTHETIC_H
+
+#include "base/random.h"
+#include "data/task.h"
+
+/* Where the draws of one sequence come from: every random number is f(seed, stream, index, lane). */
+struct sab_draw {
+    uint64_t seed;
+    enum sab_random_stream stream;
+    uint64_t index;
+    int T;       /* config->T, or less while a curriculum lasts */
+    int steps;   /* T + extra_steps */
+    int classes; /* config->classes */
+};
+
+/* Column b of a zeroed batch. Step t (from 0) of ids and labels is at [t * B], of values at [t * B * I + i], of targets
+ * at [t * B * O + o]. Pointers the shape does not use are NULL. */
+struct sab_column {
+    int B, I, O;
+    int32_t *ids;
+    sab_real *values;
+    int32_t *labels;
+    sab_real *targets;
+};
+
+struct sab_synthetic {
+    int least_T;
+    int extra_steps;      /* steps = T + extra_steps */
+    int scored_last;      /* accuracy and mse count the last so many steps */
+    int weighs_all;       /* 1: the loss is over all steps; 0: over the scored ones */
+    struct sab_shape (*shape)(const struct sab_config *config);
+    void (*fill)(const struct sab_draw *draw, const struct sab_column *column);
+};
+
+/* What the create function of a drawn task calls. SAB_INVALID where T is out of its range or files are named. */
+int sab_synthetic_create(void **state, struct sab_shape *shape, const struct sab_config *config,
+                         const struct sab_synthetic *what, struct sab_error *err);
+
+void sab_synthetic_destroy(void *state);
+int sab_synthetic_steps(const void *state);
+int sab_synthetic_batch(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
+                        struct sab_error *err);
+
+#define SAB_SYNTHETIC_METHODS \
+    .destroy = sab_synthetic_destroy, .steps = sab_synthetic_steps, .batch = sab_synthetic_batch
+
+#endif
