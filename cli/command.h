@@ -38,6 +38,7 @@ extern const struct sab_command sab_command_eval;
 extern const struct sab_command sab_command_recall;
 extern const struct sab_command sab_command_inspect;
 extern const struct sab_command sab_command_check_grad;
+extern const struct sab_command sab_command_bench;
 extern const struct sab_command sab_command_doctor;
 
 #endif

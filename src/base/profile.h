@@ -43,6 +43,7 @@ enum sab_phase {
 struct sab_profile {
     _Alignas(64) uint64_t ticks[SAB_PHASE_COUNT];
     uint64_t last;
+    uint64_t rows_backward; /* steps of sequences of layers that the backward pass went through: it skips windows */
 };
 
 static inline uint64_t sab_ticks(void)

@@ -84,7 +84,14 @@ struct sab_kernels {
      * du += d, dv += d, dw += da (1 - 2 q). */
     void (*score_mlp_backward)(int Ap, const real *E, const real *F, const real *w, real da, real *du, real *dv,
                                real *dw);
+
+    /* The most that the instruction set can do, for comparison: chains of x = x a + b, of x = w / (1 + x f) + b, one
+     * element of a score, in registers. x [SAB_PEAK_ROOM]. They return how many multiply-adds or elements they did. */
+    double (*peak_fma)(int rounds, real *x);
+    double (*peak_score)(int rounds, real *x);
 };
+
+enum { SAB_PEAK_CHAINS = 10, SAB_PEAK_ROOM = SAB_PEAK_CHAINS * SAB_LANES }; /* chains hide latency, fit 16 registers */
 
 /* Largest |2u| of exp2x: its exponential squared is finite. Where |2u| and |2v| stay below it tanh(u + v) is exact;
  * larger ones are the caller's to treat otherwise. */

@@ -154,6 +154,22 @@ static void score_mlp_backward(int Ap, const real *E, const real *F, const real 
     }
 }
 
+static double peak_fma(int rounds, real *x)
+{
+    for (int round = 0; round < rounds; round++)
+        for (int i = 0; i < SAB_PEAK_CHAINS; i++)
+            x[i] = fused(x[i], (real)0.75, (real)0.25);
+    return (double)rounds * SAB_PEAK_CHAINS;
+}
+
+static double peak_score(int rounds, real *x)
+{
+    for (int round = 0; round < rounds; round++)
+        for (int i = 0; i < SAB_PEAK_CHAINS; i++)
+            x[i] = fused((real)0.75, 1 / fused(x[i], (real)0.75, 1), (real)0.25);
+    return (double)rounds * SAB_PEAK_CHAINS;
+}
+
 const struct sab_kernels sab_kernels_ref = {
     .name = "ref",
     .gemm = gemm,
@@ -168,4 +184,6 @@ const struct sab_kernels sab_kernels_ref = {
     .axpy = axpy,
     .score_mlp = score_mlp,
     .score_mlp_backward = score_mlp_backward,
+    .peak_fma = peak_fma,
+    .peak_score = peak_score,
 };

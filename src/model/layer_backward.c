@@ -132,4 +132,6 @@ void sab_layer_backward(const struct sab_model *m, int layer, const struct sab_w
     }
     window_products(m, layer, w, grads, dx, &rg, s);
     sab_profile_lap(s->profile, SAB_PHASE_WEIGHTS);
+    if (s->profile)
+        s->profile->rows_backward += (uint64_t)S * w->len;
 }

@@ -1,0 +1,90 @@
+/* The counts of work against numbers computed by hand from the equations. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "credit/cost.h"
+
+static struct sab_model *model_of(struct sab_config *config, int input, int I)
+{
+    struct sab_model *model;
+    struct sab_shape shape = {input, I, SAB_LOSS_CROSS_ENTROPY, 4};
+    config->hidden = 5;
+    assert_int_equal(sab_model_create(&model, config, &shape, NULL), SAB_OK);
+    return model;
+}
+
+static void equal(const char *what, double got, double want)
+{
+    if (got != want)
+        fail_msg("%s: counted %.17g, by hand %.17g", what, got, want);
+}
+
+/* T = 7, B = 2 (R = 14 rows), H = 5, G = 4, A = 6, O = 4, a memory every 2 steps: the steps can read 0 0 1 1 2 2 3
+ * memories, so 3 are written (the last one is never read), 5 steps ask, 9 memories are compared, and with K = 2
+ * 8 are read. Windows of 3 steps: 3. */
+static void test_sparse_lstm(void **unused)
+{
+    (void)unused;
+    struct sab_config config;
+    struct sab_cost cost;
+    sab_config_init(&config);
+    config.attention_width = 6;
+    config.k_att = 2;
+    config.k_top = 2;
+    config.k_trunc = 3;
+    struct sab_model *m = model_of(&config, SAB_INPUT_IDS, 3);
+    sab_cost_count(m, 7, 2, 1, &cost);
+    equal("state", cost.flops[SAB_PHASE_STATE], 2.0 * 5 * 20 * 14);
+    equal("input", cost.flops[SAB_PHASE_INPUT], 0);
+    equal("cell", cost.elements[SAB_PHASE_CELL], 5.0 * 5 * 14);
+    equal("map", cost.flops[SAB_PHASE_MAP], 2.0 * 5 * 6 * (3 + 5) * 2);
+    equal("score", cost.elements[SAB_PHASE_SCORE], 9.0 * 6 * 2);
+    equal("select", cost.elements[SAB_PHASE_SELECT], 9.0 * 2);
+    equal("read", cost.nbytes[SAB_PHASE_READ], (8.0 * 5 * 2 + 3 * 5 * 14) * sizeof(real));
+    equal("readout", cost.flops[SAB_PHASE_READOUT], 3.0 * 2 * 5 * 4 * 2 * 14);
+    equal("read backward", cost.nbytes[SAB_PHASE_READ_BACKWARD], 8.0 * 3 * (5 + 6) * 2 * sizeof(real));
+    equal("map backward", cost.flops[SAB_PHASE_MAP_BACKWARD], 2.0 * 5 * 6 * (3 + 5) * 2);
+    equal("state backward", cost.flops[SAB_PHASE_STATE_BACKWARD], 2.0 * 5 * 20 * (14 - 3 * 2));
+    equal("weights", cost.flops[SAB_PHASE_WEIGHTS], 2.0 * 5 * 20 * 14 + 2.0 * 5 * 6 * (3 + 5) * 2);
+    equal("all", sab_cost_flops(&cost), 2800 + 960 + 3360 + 960 + 1600 + 3760);
+    sab_cost_count(m, 7, 2, 0.5, &cost);
+    equal("weights where half is reached", cost.flops[SAB_PHASE_WEIGHTS], 3760 / 2);
+    sab_cost_count(m, 7, 2, 0, &cost);
+    equal("evaluation", sab_cost_flops(&cost), 2800 + 960 + 1120);
+    sab_model_free(m);
+}
+
+/* Two layers of GRU (G = 3) on vectors of 3, full BPTT: one window of 7 steps, no memory. */
+static void test_plain_layers(void **unused)
+{
+    (void)unused;
+    struct sab_config config;
+    struct sab_cost cost;
+    sab_config_init(&config);
+    config.cell = SAB_CELL_GRU;
+    config.credit = SAB_CREDIT_BPTT;
+    config.layers = 2;
+    struct sab_model *m = model_of(&config, SAB_INPUT_VALUES, 3);
+    sab_cost_count(m, 7, 2, 1, &cost);
+    equal("input", cost.flops[SAB_PHASE_INPUT], 2.0 * (3 + 5) * 15 * 14);
+    equal("state", cost.flops[SAB_PHASE_STATE], 2 * 2.0 * 5 * 15 * 14);
+    equal("cell", cost.elements[SAB_PHASE_CELL], 2 * 3.0 * 5 * 14);
+    equal("state backward", cost.flops[SAB_PHASE_STATE_BACKWARD], 2 * 2.0 * 5 * 15 * (14 - 2));
+    /* W_hh of both, W_ih of both, and what layer 1 sends to layer 0 */
+    equal("weights", cost.flops[SAB_PHASE_WEIGHTS], 2.0 * 15 * 14 * (5 + 5 + 3 + 5 + 5));
+    equal("readout", cost.flops[SAB_PHASE_READOUT], 3.0 * 2 * 5 * 4 * 14);
+    equal("map", cost.flops[SAB_PHASE_MAP] + cost.flops[SAB_PHASE_MAP_BACKWARD], 0);
+    equal("score", cost.elements[SAB_PHASE_SCORE] + cost.flops[SAB_PHASE_SCORE], 0);
+    sab_model_free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sparse_lstm),
+        cmocka_unit_test(test_plain_layers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
