@@ -46,6 +46,13 @@ void sab_check_uncut(struct sab_config *config, char *changed, size_t cap)
 static double row_loss(const struct sab_shape *shape, const struct sab_batch *batch, size_t at, const sab_real *y)
 {
     double sum = 0;
+    if (shape->loss == SAB_LOSS_BCE) {
+        for (int o = 0; o < shape->O; o++) {
+            double x = (double)y[o];
+            sum += fmax(x, 0) + log1p(exp(-fabs(x))) - x * (double)batch->targets[at * (size_t)shape->O + (size_t)o];
+        }
+        return sum / shape->O;
+    }
     if (shape->loss == SAB_LOSS_MSE) {
         for (int o = 0; o < shape->O; o++) {
             double d = (double)y[o] - (double)batch->targets[at * (size_t)shape->O + (size_t)o];

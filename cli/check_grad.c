@@ -17,7 +17,7 @@ struct own {
 };
 
 static const char *const inputs[] = {"ids", "values", NULL};
-static const char *const losses[] = {"cross_entropy", "mse", NULL};
+static const char *const losses[] = {"cross_entropy", "mse", "bce", NULL};
 
 #define AT(field) offsetof(struct own, field)
 

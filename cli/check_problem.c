@@ -33,14 +33,15 @@ static int32_t *make_ids(uint64_t seed, int what, size_t count, int n)
     return ids;
 }
 
-static sab_real *make_reals(uint64_t seed, int what, size_t count, size_t width)
+/* Uniform from least to 1. */
+static sab_real *make_reals(uint64_t seed, int what, size_t count, size_t width, double least)
 {
     size_t n;
     if (sab_mul_overflows(count, width, &n))
         return NULL;
     sab_real *reals = sab_alloc(n, sizeof *reals);
     for (size_t i = 0; reals && i < n; i++)
-        reals[i] = (sab_real)(2 * uniform(seed, what, i) - 1);
+        reals[i] = (sab_real)(least + (1 - least) * uniform(seed, what, i));
     return reals;
 }
 
@@ -94,11 +95,12 @@ int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_c
     if (is_ids)
         batch->ids = make_ids(config->seed, DRAW_X, positions, shape->I);
     else
-        batch->values = make_reals(config->seed, DRAW_X, positions, (size_t)shape->I);
+        batch->values = make_reals(config->seed, DRAW_X, positions, (size_t)shape->I, -1);
     if (is_class)
         batch->labels = make_ids(config->seed, DRAW_Y, positions, shape->O);
     else
-        batch->targets = make_reals(config->seed, DRAW_Y, positions, (size_t)shape->O);
+        batch->targets = make_reals(config->seed, DRAW_Y, positions, (size_t)shape->O,
+                                    shape->loss == SAB_LOSS_BCE ? 0 : -1);
     batch->weight = make_weight(config->seed, positions, spec->mask);
     batch->lengths = make_lengths(config->seed, batch->T, batch->B, spec->ragged);
     if ((!batch->ids && !batch->values) || (!batch->labels && !batch->targets) || !batch->weight || !batch->lengths)

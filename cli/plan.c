@@ -134,12 +134,13 @@ static void print_json(const struct sab_config *config, const struct sab_plan *p
 
 static void print_lines(const struct sab_config *config, const struct sab_plan *plan, const char *out)
 {
+    static const char *const answers[] = {"classes", "values", "answers"};
     char text[SAB_SAY_CAP], credit[SAB_TEXT_CAP], cell[SAB_TEXT_CAP];
     sab_config_get(config, "credit", credit, sizeof credit, NULL);
     sab_config_get(config, "cell", cell, sizeof cell, NULL);
     printf("task         %s, T = %d: sequences of %d steps, %d %s in, %d %s out\n", config->task, config->T,
            plan->sequence_steps, plan->shape.I, plan->shape.input == SAB_INPUT_IDS ? "symbols" : "values",
-           plan->shape.O, plan->shape.loss == SAB_LOSS_CROSS_ENTROPY ? "classes" : "values");
+           plan->shape.O, answers[plan->shape.loss]);
     printf("network      %s, %d layer%s of %d, credit %s", cell, config->layers, config->layers == 1 ? "" : "s",
            config->hidden, credit);
     if (config->credit == SAB_CREDIT_SAB)

@@ -169,7 +169,8 @@ SAB_API int sab_config_check(const struct sab_config *config, struct sab_error *
 /* ---- data ---------------------------------------------------------------------------------------------------- */
 
 enum sab_input { SAB_INPUT_IDS, SAB_INPUT_VALUES };
-enum sab_loss { SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE };
+/* Classes; values; or O yes-or-no answers, each a logit (binary cross entropy). */
+enum sab_loss { SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE, SAB_LOSS_BCE };
 
 /* What enters and leaves a model. */
 struct sab_shape {
@@ -185,7 +186,7 @@ struct sab_batch {
     const int32_t *ids;       /* [T,B], 0..I-1 */
     const sab_real *values;   /* [T,B,I] */
     const int32_t *labels;    /* [T,B], 0..O-1; read only where the weight is not 0 */
-    const sab_real *targets;  /* [T,B,O] */
+    const sab_real *targets;  /* [T,B,O]; for yes-or-no answers 0..1 where the position counts */
     const sab_real *weight;   /* [T,B] >= 0, each position's share in the loss; NULL: 1 everywhere */
     const uint8_t *scored;    /* [T,B], 1 where accuracy and mse count; NULL: where the weight is not 0 */
     const int32_t *lengths;   /* [B], 1..T; steps past the end have weight 0 and are not scored; NULL: T */
@@ -193,11 +194,13 @@ struct sab_batch {
                                  state and memories are carried; NULL: every sequence begins anew */
 };
 
-/* loss = sum(weight * l) / sum(weight); l is cross entropy in nats, or the mean over O of squared errors. */
+/* loss = sum(weight * l) / sum(weight); l is cross entropy in nats, or the mean over O of squared errors or of binary
+ * cross entropies in nats. */
 struct sab_metrics {
     double loss;
-    double accuracy;   /* fraction of scored positions whose largest logit is the label; NaN for mse */
-    double mse;        /* mean squared error on the scored positions; NaN for cross entropy */
+    double accuracy;   /* fraction of scored positions whose largest logit is the label; of yes-or-no answers, fraction of
+                          (scored position, output) pairs with logit > 0 just where target > 0.5; NaN for mse */
+    double mse;        /* mean squared error on the scored positions; NaN for the other losses */
     double weight;     /* sum of weights */
     int64_t scored;    /* number of scored positions */
     double grad_norm;  /* global norm before clipping; 0 where no gradient was computed */

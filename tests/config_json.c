@@ -121,9 +121,10 @@ static void test_shape(void **unused)
 {
     (void)unused;
     static const struct sab_shape shapes[] = {{SAB_INPUT_IDS, 10, SAB_LOSS_CROSS_ENTROPY, 9},
-                                              {SAB_INPUT_VALUES, 2, SAB_LOSS_MSE, 1}};
+                                              {SAB_INPUT_VALUES, 2, SAB_LOSS_MSE, 1},
+                                              {SAB_INPUT_VALUES, 1, SAB_LOSS_BCE, 3}};
     struct sab_error err = {0};
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         struct sab_shape back = {0};
         char *json = sab_shape_to_json(&shapes[i], &err);
         assert_non_null(json);

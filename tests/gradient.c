@@ -83,7 +83,7 @@ static void test_gradients(void **unused)
         c.k_trunc = T;
         c.forward = c.backward = problem_int(&state, 0, 1);
         c.recompute = problem_int(&state, 0, 1);
-        struct sab_shape shape = {problem_int(&state, 0, 1), problem_int(&state, 1, 7), problem_int(&state, 0, 1),
+        struct sab_shape shape = {problem_int(&state, 0, 1), problem_int(&state, 1, 7), problem_int(&state, 0, 2),
                                   problem_int(&state, 1, 5)};
         problem_make(&p, &c, shape, T, B, seed);
         if (sab_model_gradient(p.model, &p.batch, 1, NULL, NULL, &err))

@@ -18,28 +18,31 @@ struct expected {
 static struct expected define(const struct problem *p, const sab_real *outputs)
 {
     const struct sab_batch *batch = &p->batch;
-    int O = p->shape.O;
+    int O = p->shape.O, is_binary = p->shape.loss == SAB_LOSS_BCE;
     double loss = 0, weight = 0, correct = 0, squares = 0;
     int64_t scored = 0;
     for (int at = 0; at < batch->T * batch->B; at++) {
         const sab_real *y = outputs + (size_t)at * O;
         int past = at / batch->B >= batch->lengths[at % batch->B], best = 0;
-        double w = past ? 0 : (double)batch->weight[at], sum = 0, square = 0;
+        double w = past ? 0 : (double)batch->weight[at], sum = 0, square = 0, binary = 0, right = 0;
         for (int o = 0; o < O; o++) {
             best = y[o] > y[best] ? o : best; /* the first of equals */
             sum += exp((double)y[o]);
+            double target = batch->targets ? (double)batch->targets[at * O + o] : 0;
+            binary -= target * log(1 / (1 + exp(-(double)y[o]))) + (1 - target) * log(1 / (1 + exp((double)y[o])));
+            right += (y[o] > 0) == (target > 0.5);
             square += batch->targets ? pow((double)y[o] - (double)batch->targets[at * O + o], 2) : 0;
         }
         weight += w;
-        loss += w * (batch->labels ? log(sum) - (double)y[batch->labels[at]] : square / O);
+        loss += w * (batch->labels ? log(sum) - (double)y[batch->labels[at]] : is_binary ? binary / O : square / O);
         if (past || !(batch->scored ? batch->scored[at] : w > 0))
             continue;
         scored++;
-        correct += batch->labels && best == batch->labels[at];
+        correct += batch->labels ? best == batch->labels[at] : is_binary ? right / O : 0;
         squares += square;
     }
-    return (struct expected){loss / weight, batch->labels ? correct / (double)scored : NAN,
-                             batch->targets ? squares / (double)(scored * O) : NAN, weight, scored};
+    return (struct expected){loss / weight, batch->labels || is_binary ? correct / (double)scored : NAN,
+                             p->shape.loss == SAB_LOSS_MSE ? squares / (double)(scored * O) : NAN, weight, scored};
 }
 
 static void near(const char *what, uint64_t seed, double got, double want)
@@ -72,7 +75,7 @@ static void test_definitions(void **unused)
         config.layers = problem_int(&state, 1, 2);
         config.recompute = problem_int(&state, 0, 1);
         int T = problem_int(&state, 1, 30), B = problem_int(&state, 1, 20), with_scored = problem_int(&state, 0, 2);
-        struct sab_shape shape = {SAB_INPUT_IDS, 4, problem_int(&state, 0, 1), problem_int(&state, 1, 6)};
+        struct sab_shape shape = {SAB_INPUT_IDS, 4, problem_int(&state, 0, 2), problem_int(&state, 1, 6)};
         problem_make(&p, &config, shape, T, B, seed);
         for (int i = 0; i < T * B; i++)
             scored[i] = i == 0 || problem_int(&state, 0, 1);

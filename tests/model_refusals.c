@@ -93,7 +93,7 @@ static void test_shape(void **unused)
     problem_config(&config);
     refused(&config, (struct sab_shape){2, 5, 0, 4}, "input kind 2");
     refused(&config, (struct sab_shape){-1, 5, 0, 4}, "input kind -1");
-    refused(&config, (struct sab_shape){0, 5, 2, 4}, "loss 2");
+    refused(&config, (struct sab_shape){0, 5, 3, 4}, "loss 3");
     refused(&config, (struct sab_shape){0, 0, 0, 4}, "I = 0");
     refused(&config, (struct sab_shape){0, INT_MAX, 0, 4}, "I = 2147483647");
     refused(&config, (struct sab_shape){0, 5, 0, 0}, "O = 0");
@@ -191,6 +191,50 @@ static void test_batch_of_vectors(void **unused)
     problem_free(&p);
 }
 
+/* Yes-or-no targets are judged where they count, and only there. */
+static void test_batch_of_answers(void **unused)
+{
+    (void)unused;
+    struct problem p;
+    struct sab_config config;
+    problem_config(&config);
+    problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, 5, SAB_LOSS_BCE, 2}, T, B, 1);
+    sab_real targets[T * B * 2];
+    memcpy(targets, p.targets, sizeof targets);
+    const sab_real out[] = {(sab_real)-0.1, (sab_real)1.1, NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 5; i++) {
+        targets[1] = out[i];
+        BAD(targets, targets, 0, "of output 1 at step 1 of sequence 0 is not in 0..1");
+    }
+    targets[1] = 1;
+    int at = 0;
+    while (p.weight[at] > 0)
+        at++;
+    targets[2 * at] = NAN;
+    p.batch.targets = targets;
+    assert_int_equal(sab_model_gradient(p.model, &p.batch, 1, NULL, NULL, NULL), SAB_OK);
+    problem_free(&p);
+}
+
+/* Until state is carried, a batch that asks for it is refused; one that asks for nothing is not. */
+static void test_carried_state(void **unused)
+{
+    (void)unused;
+    struct problem p;
+    struct sab_config config;
+    problem_config(&config);
+    problem_make(&p, &config, symbols, T, B, 1);
+    uint8_t fresh[B];
+    memset(fresh, 1, sizeof fresh);
+    uint64_t before = problem_gradient_digest(&p, 1);
+    p.batch.fresh = fresh;
+    assert_true(problem_gradient_digest(&p, 1) == before);
+    p.batch.fresh = NULL;
+    fresh[3] = 0;
+    BAD(fresh, fresh, 0, "sequence 3 goes on");
+    problem_free(&p);
+}
+
 /* Labels are read only where there is weight. */
 static void test_labels_without_weight(void **unused)
 {
@@ -274,7 +318,7 @@ int main(void)
         cmocka_unit_test(test_other_fields_are_not_read),
         cmocka_unit_test(test_shape),
         cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_batch_of_vectors),
+        cmocka_unit_test(test_batch_of_vectors), cmocka_unit_test(test_batch_of_answers), cmocka_unit_test(test_carried_state),
         cmocka_unit_test(test_labels_without_weight),
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_not_finite),

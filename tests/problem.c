@@ -51,7 +51,7 @@ static void fill(struct problem *p, uint64_t *state)
     for (int i = 0; i < T * B * p->shape.I; i++)
         p->values[i] = (sab_real)(2 * problem_uniform(state) - 1);
     for (int i = 0; i < T * B * p->shape.O; i++)
-        p->targets[i] = (sab_real)(2 * problem_uniform(state) - 1);
+        p->targets[i] = (sab_real)(p->shape.loss == SAB_LOSS_BCE ? problem_uniform(state) : 2 * problem_uniform(state) - 1);
     for (int b = 0; b < B; b++)
         p->lengths[b] = b == 0 ? T : problem_int(state, 1, T);
 }
@@ -80,7 +80,7 @@ void problem_make(struct problem *p, const struct sab_config *config, struct sab
         .ids = shape.input == SAB_INPUT_IDS ? p->ids : NULL,
         .values = shape.input == SAB_INPUT_VALUES ? p->values : NULL,
         .labels = shape.loss == SAB_LOSS_CROSS_ENTROPY ? p->labels : NULL,
-        .targets = shape.loss == SAB_LOSS_MSE ? p->targets : NULL,
+        .targets = shape.loss != SAB_LOSS_CROSS_ENTROPY ? p->targets : NULL,
         .weight = p->weight,
         .lengths = p->lengths,
     };

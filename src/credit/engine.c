@@ -133,6 +133,21 @@ static int check_numbers(const struct sab_model *m, const struct sab_batch *batc
     return SAB_OK;
 }
 
+static int check_answers(const struct sab_model *m, const struct sab_batch *batch, struct sab_error *err)
+{
+    for (int t = 0; t < batch->T; t++)
+        for (int b = 0; b < batch->B; b++) {
+            const real *target = batch->targets + ((size_t)t * batch->B + b) * m->O;
+            if (!(sab_batch_weight(batch, t, b) > 0) && !sab_batch_scored(batch, t, b))
+                continue;
+            for (int o = 0; o < m->O; o++)
+                if (!(target[o] >= 0 && target[o] <= 1))
+                    return sab_fail(err, SAB_INVALID, "target %g of output %d at step %d of sequence %d is not in 0..1",
+                                    (double)target[o], o, t + 1, b);
+        }
+    return SAB_OK;
+}
+
 static int check_batch(const struct sab_model *m, const struct sab_batch *batch, int needs_loss, int threads,
                        struct sab_error *err)
 {
@@ -160,7 +175,8 @@ static int check_batch(const struct sab_model *m, const struct sab_batch *batch,
         if (!batch->fresh[b])
             return sab_fail(err, SAB_INVALID, "sequence %d goes on where the batch before ended; carrying its state is "
                                               "not supported", b);
-    return check_numbers(m, batch, err);
+    int status = check_numbers(m, batch, err);
+    return status == SAB_OK && m->shape.loss == SAB_LOSS_BCE && batch->targets ? check_answers(m, batch, err) : status;
 }
 
 static double total_weight(const struct sab_batch *batch)
@@ -234,11 +250,12 @@ static struct sab_metrics summarise(const struct sab_engine *e, const struct sab
         all.correct += e->sums[i].correct;
         all.values += e->sums[i].values;
     }
-    int classes = m->shape.loss == SAB_LOSS_CROSS_ENTROPY;
+    int loss = m->shape.loss;
+    int64_t answers = loss == SAB_LOSS_CROSS_ENTROPY ? all.scored : loss == SAB_LOSS_BCE ? all.values : 0;
     return (struct sab_metrics){
         .loss = all.weight > 0 ? all.loss / all.weight : NAN,
-        .accuracy = classes && all.scored > 0 ? (double)all.correct / (double)all.scored : NAN,
-        .mse = !classes && all.values > 0 ? all.squares / (double)all.values : NAN,
+        .accuracy = answers > 0 ? (double)all.correct / (double)answers : NAN,
+        .mse = loss == SAB_LOSS_MSE && all.values > 0 ? all.squares / (double)all.values : NAN,
         .weight = all.weight,
         .scored = all.scored,
     };

@@ -18,9 +18,9 @@ static int check_shape(const struct sab_shape *shape, struct sab_error *err)
     if (shape->input != SAB_INPUT_IDS && shape->input != SAB_INPUT_VALUES)
         return sab_fail(err, SAB_INVALID, "input kind %d is neither %d (ids) nor %d (values)", shape->input,
                         SAB_INPUT_IDS, SAB_INPUT_VALUES);
-    if (shape->loss != SAB_LOSS_CROSS_ENTROPY && shape->loss != SAB_LOSS_MSE)
-        return sab_fail(err, SAB_INVALID, "loss %d is neither %d (cross entropy) nor %d (mse)", shape->loss,
-                        SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE);
+    if (shape->loss != SAB_LOSS_CROSS_ENTROPY && shape->loss != SAB_LOSS_MSE && shape->loss != SAB_LOSS_BCE)
+        return sab_fail(err, SAB_INVALID, "loss %d is none of %d (cross entropy), %d (mse), %d (binary cross entropy)",
+                        shape->loss, SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE, SAB_LOSS_BCE);
     if (shape->I < 1 || shape->I > MOST_SYMBOLS)
         return sab_fail(err, SAB_INVALID, "input size I = %d is not in 1..%d", shape->I, MOST_SYMBOLS);
     if (shape->O < 1 || shape->O > MOST_SYMBOLS)

@@ -148,7 +148,7 @@ void sab_readout_backward(const struct sab_model *model, int R, const real *h, c
 /* Sums over scored or weighted rows, in the order of rows. */
 struct sab_loss_sums {
     double loss, weight, squares;
-    int64_t scored, correct, values; /* values: numbers under squares */
+    int64_t scored, correct, values; /* values: outputs of scored rows that have targets */
 };
 /* One row: y [O] against label or target [O]; adds to sums, and if dy is not NULL overwrites dy [Op] with the gradient
  * of scale * weight * loss. y may be dy. */

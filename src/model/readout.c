@@ -73,6 +73,26 @@ static void squared_error(int O, const real *y, const real *target, double weigh
     }
 }
 
+/* l_o = log(1 + exp(y_o)) - y_o target_o, without overflow. */
+static void binary_cross_entropy(int O, const real *y, const real *target, double weight, int scored, double scale,
+                                 real *dy, struct sab_loss_sums *sums)
+{
+    double loss = 0;
+    for (int o = 0; o < O; o++) {
+        double x = y[o], small = exp(-fabs(x)), sigmoid = (x >= 0 ? 1 : small) / (1 + small);
+        loss += fmax(x, 0) - x * target[o] + log1p(small);
+        sums->correct += scored && (x > 0) == (target[o] > (real)0.5);
+        if (dy)
+            dy[o] = (real)(scale * weight * (sigmoid - target[o]) / O);
+    }
+    if (weight > 0)
+        sums->loss += weight * loss / O;
+    if (scored) {
+        sums->scored++;
+        sums->values += O;
+    }
+}
+
 void sab_loss_row(const struct sab_model *m, const real *y, int32_t label, const real *target, real weight, int scored,
                   double scale, real *dy, struct sab_loss_sums *sums)
 {
@@ -80,6 +100,8 @@ void sab_loss_row(const struct sab_model *m, const real *y, int32_t label, const
     if (weight > 0 || scored) {
         if (m->shape.loss == SAB_LOSS_CROSS_ENTROPY)
             cross_entropy(m->O, y, label, weight, scored, scale, dy, sums);
+        else if (m->shape.loss == SAB_LOSS_BCE)
+            binary_cross_entropy(m->O, y, target, weight, scored, scale, dy, sums);
         else
             squared_error(m->O, y, target, weight, scored, scale, dy, sums);
     } else if (dy) {

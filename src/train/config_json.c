@@ -72,6 +72,10 @@ char *sab_config_to_json(const struct sab_config *config, struct sab_error *err)
     return json;
 }
 
+/* In the order of enum sab_input and enum sab_loss. */
+static const char *const inputs[] = {"ids", "values"};
+static const char *const losses[] = {"cross_entropy", "mse", "bce"};
+
 char *sab_shape_to_json(const struct sab_shape *shape, struct sab_error *err)
 {
     enum { CAP = 128 };
@@ -81,8 +85,7 @@ char *sab_shape_to_json(const struct sab_shape *shape, struct sab_error *err)
         return NULL;
     }
     snprintf(json, CAP, "{\"input\":\"%s\",\"I\":%d,\"loss\":\"%s\",\"O\":%d}",
-             shape->input == SAB_INPUT_IDS ? "ids" : "values", shape->I,
-             shape->loss == SAB_LOSS_CROSS_ENTROPY ? "cross_entropy" : "mse", shape->O);
+             inputs[shape->input], shape->I, losses[shape->loss], shape->O);
     return json;
 }
 
@@ -194,19 +197,18 @@ static int find_name(const json_t *value, const char *const *names, int count)
 
 int sab_shape_from_json(struct sab_shape *shape, const char *json, size_t nbytes, struct sab_error *err)
 {
-    static const char *const inputs[] = {"ids", "values"}, *const losses[] = {"cross_entropy", "mse"};
     enum { MOST = 1 << 24 };
     json_t *root = parse_object(json, nbytes, "shape", err);
     if (!root)
         return SAB_FORMAT;
     int input = find_name(json_object_get(root, "input"), inputs, 2);
-    int loss = find_name(json_object_get(root, "loss"), losses, 2);
+    int loss = find_name(json_object_get(root, "loss"), losses, 3);
     json_int_t I = json_integer_value(json_object_get(root, "I")), O = json_integer_value(json_object_get(root, "O"));
     size_t keys = json_object_size(root);
     json_decref(root);
     if (input < 0 || loss < 0 || I < 1 || I > MOST || O < 1 || O > MOST || keys != 4)
         return sab_fail(err, SAB_FORMAT,
-                        "the shape must be {\"input\":\"ids|values\",\"I\":n,\"loss\":\"cross_entropy|mse\",\"O\":n} "
+                        "the shape must be {\"input\":\"ids|values\",\"I\":n,\"loss\":\"cross_entropy|mse|bce\",\"O\":n} "
                         "with n in 1..%d",
                         MOST);
     *shape = (struct sab_shape){input, (int)I, loss, (int)O};

@@ -15,7 +15,7 @@ char *sab_config_to_json(const struct sab_config *config, struct sab_error *err)
  * value out of range is SAB_FORMAT, names the key and leaves config as it was. "version" may be any text. */
 int sab_config_from_json(struct sab_config *config, const char *json, size_t nbytes, struct sab_error *err);
 
-/* {"input":"ids|values","I":n,"loss":"cross_entropy|mse","O":n}; reading needs all four keys and no other. */
+/* {"input":"ids|values","I":n,"loss":"cross_entropy|mse|bce","O":n}; reading needs all four keys and no other. */
 char *sab_shape_to_json(const struct sab_shape *shape, struct sab_error *err);
 int sab_shape_from_json(struct sab_shape *shape, const char *json, size_t nbytes, struct sab_error *err);
 

@@ -52,7 +52,7 @@ static const char *run_metric(const struct run *run)
 {
     if (run->stop.metric[0])
         return run->stop.metric;
-    return sab_model_shape(run->model)->loss == SAB_LOSS_CROSS_ENTROPY ? "accuracy" : "mse";
+    return sab_model_shape(run->model)->loss == SAB_LOSS_MSE ? "mse" : "accuracy";
 }
 
 static double metric_value(const char *metric, const struct sab_metrics *metrics)
@@ -87,7 +87,7 @@ static int is_stopped_early(const struct run *run)
 
 static int check_stop(const struct run *run, struct sab_error *err)
 {
-    int is_class = sab_task_shape(run->task)->loss == SAB_LOSS_CROSS_ENTROPY;
+    int is_class = sab_task_shape(run->task)->loss != SAB_LOSS_MSE;
     if (run->stop.metric[0] && strcmp(run->stop.metric, is_class ? "mse" : "accuracy") == 0)
         return sab_fail(err, SAB_INVALID, "--stop-at %.60s: the task %s is measured by %s and loss",
                         run->config.stop_at, run->config.task, is_class ? "accuracy" : "mse");

@@ -27,6 +27,7 @@ CONFIG = {"cell": "lstm", "hidden": 6, "layers": 1, "attention_width": 0, "score
           "mental_updates": True, "forward": "sparse", "backward": "sparse", "recompute": False}
 DATA = {"input": "values", "I": 3, "loss": "mse", "O": 2, "T": 16, "B": 3, "ragged": False, "mask": False,
         "opposed": 0.0}
+ANSWERS = {"loss": "bce", "O": 3}
 SYMBOLS = {"input": "ids", "I": 7, "loss": "cross_entropy", "O": 5}
 UNEVEN = {"ragged": True, "mask": True}
 
@@ -66,6 +67,7 @@ CASES = {
     "one_step": {"T": 1, "B": 1, "hidden": 1, "k_trunc": 1},
     "one_unit": {"hidden": 1, "B": 1, "attention_width": 2, **SYMBOLS},
     "large_opposed_keys": {"read_gain": 0.5, "opposed": 32.0},
+    "yes_or_no": {**ANSWERS, **UNEVEN, "layers": 2, "read_gain": 0.5},
 }
 
 

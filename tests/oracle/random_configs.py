@@ -51,7 +51,7 @@ def draw(seed, index):
         return int(rng.integers(low, high + 1))
 
     T = between(1, pick(4, 16, 64, 64))
-    loss = pick("cross_entropy", "mse")
+    loss = pick("cross_entropy", "mse", "bce")
     forward, backward = pick(("sparse", "sparse"), ("sparse", "sparse"), ("dense", "sparse"), ("dense", "dense"))
     credit = pick("sab", "sab", "sab", "sab", "sab", "sab", "sab", "tbptt", "bptt", "attention")
     k_top = between(1, pick(min(T, 5), T))

@@ -201,7 +201,8 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None):
 
 
 def loss_of(shape, outputs, y, weight, lengths):
-    """sum(weight * l) / sum(weight), l the cross entropy in nats or the mean over O of squared errors."""
+    """sum(weight * l) / sum(weight), l the cross entropy in nats or the mean over O of squared errors or binary cross
+    entropies."""
     T = outputs.shape[0]
     inside = torch.arange(1, T + 1).unsqueeze(1) <= lengths.unsqueeze(0)
     weight = torch.where(inside, weight, torch.zeros_like(weight))
@@ -209,6 +210,8 @@ def loss_of(shape, outputs, y, weight, lengths):
     if shape["loss"] == "cross_entropy":
         labels = torch.where(read, y.long(), torch.zeros_like(y.long()))
         l = -torch.log_softmax(outputs, dim=2).gather(2, labels.unsqueeze(2)).squeeze(2)
+    elif shape["loss"] == "bce":
+        l = -(y * torch.nn.functional.logsigmoid(outputs) + (1 - y) * torch.nn.functional.logsigmoid(-outputs)).mean(2)
     else:
         l = ((outputs - y) ** 2).mean(2)
     l = torch.where(read, l, torch.zeros_like(l))
@@ -294,7 +297,7 @@ def problem_random(config, shape, T, B, seed, scale=1.0, ragged=False, mask=Fals
     x = (rng.integers(0, shape["I"], (T, B)) if shape["input"] == "ids"
          else single(rng.uniform(-1, 1, (T, B, shape["I"]))))
     y = (rng.integers(0, shape["O"], (T, B)) if shape["loss"] == "cross_entropy"
-         else single(rng.uniform(-1, 1, (T, B, shape["O"]))))
+         else single(rng.uniform(0 if shape["loss"] == "bce" else -1, 1, (T, B, shape["O"]))))
     lengths = rng.integers(1, T + 1, B) if ragged else np.full(B, T)
     weight = np.ones((T, B))
     if mask:

@@ -182,6 +182,11 @@ class Losses(unittest.TestCase):
         sab_oracle.loss_of({"loss": "mse"}, y, targets, weight, lengths).backward()
         expected = share * 2 * (y.detach() - targets) / O
         np.testing.assert_allclose(y.grad.numpy(), expected.numpy(), rtol=1e-12, atol=1e-15)
+        y.grad = None
+        answers = torch.sigmoid(targets)
+        sab_oracle.loss_of({"loss": "bce"}, y, answers, weight, lengths).backward()
+        expected = share * (torch.sigmoid(y.detach()) - answers) / O
+        np.testing.assert_allclose(y.grad.numpy(), expected.numpy(), rtol=1e-12, atol=1e-15)
 
 
 if __name__ == "__main__":
