@@ -37,9 +37,9 @@ static int measure(const struct sab_config *config, const struct sab_shape *shap
     small.hidden = H;
     int rest = config->batch % SAB_SHARD, status = sab_model_create(&model, &small, shape, err);
     if (status == SAB_OK && config->batch >= SAB_SHARD)
-        status = sab_shard_create(NULL, model, SAB_SHARD, T, 1, 0, &full, err);
+        status = sab_shard_create(NULL, model, SAB_SHARD, T, 0, 1, 0, &full, err);
     if (status == SAB_OK && rest)
-        status = sab_shard_create(NULL, model, rest, T, 1, 0, &last, err);
+        status = sab_shard_create(NULL, model, rest, T, 0, 1, 0, &last, err);
     if (status == SAB_OK) {
         sizes[PARAMETERS] = 0;
         for (int i = 0; i < sab_model_tensor_count(model); i++)

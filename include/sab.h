@@ -104,6 +104,7 @@ struct sab_config {
     int credit;           /* enum sab_credit */
     int k_top;            /* K: memories recalled per step */
     int k_att;            /* a memory is written every k_att steps */
+    int memory_slots;     /* most memories a step can read, the oldest leaves first; 0: all */
     int k_trunc;          /* steps per window */
     int mental_updates;   /* 1: gradient enters the recalled states; 0: they are constants */
     int forward;          /* enum sab_density */
@@ -190,8 +191,10 @@ struct sab_batch {
     const sab_real *weight;   /* [T,B] >= 0, each position's share in the loss; NULL: 1 everywhere */
     const uint8_t *scored;    /* [T,B], 1 where accuracy and mse count; NULL: where the weight is not 0 */
     const int32_t *lengths;   /* [B], 1..T; steps past the end have weight 0 and are not scored; NULL: T */
-    const uint8_t *fresh;     /* [B] 0: the sequence goes on where the same column of the batch before ended, and its
-                                 state and memories are carried; NULL: every sequence begins anew */
+    const uint8_t *fresh;     /* [B] 0: the sequence goes on where column b of the batch before ended (not past its length),
+                                 1: it begins anew; NULL with a state: all go on */
+    struct sab_stream *state; /* of B sequences: h, c and memories that the batch starts from and leaves behind, constants to
+                                 the gradient; untouched on failure. NULL: all begin anew */
 };
 
 /* loss = sum(weight * l) / sum(weight); l is cross entropy in nats, or the mean over O of squared errors or of binary
@@ -205,6 +208,8 @@ struct sab_metrics {
     int64_t scored;    /* number of scored positions */
     double grad_norm;  /* global norm before clipping; 0 where no gradient was computed */
 };
+
+struct sab_stream;
 
 /* ---- model --------------------------------------------------------------------------------------------------- */
 
@@ -269,10 +274,10 @@ SAB_API int sab_model_gradient(struct sab_model *model, const struct sab_batch *
 
 /* ---- streaming ----------------------------------------------------------------------------------------------- */
 
-struct sab_stream;
-
 /* The running state of B sequences: hidden state, cell state and memories, starting from nothing. Borrows the model,
- * whose weights must not change while the stream lives. Memories grow with the steps taken. */
+ * whose weights must not change between steps; as the state of batches (sab_batch.state, which needs memory_slots where
+ * there is a memory, and a T that is a multiple of k_att) it outlives them. Memories grow with the steps taken, up to twice
+ * memory_slots if that is set. */
 SAB_API int sab_stream_create(struct sab_stream **out, struct sab_model *model, int B, struct sab_error *err);
 SAB_API void sab_stream_free(struct sab_stream *stream);
 /* An independent copy of the state. */

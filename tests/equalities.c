@@ -30,6 +30,7 @@ static struct sab_shape random_case(struct sab_config *c, uint64_t *state)
     c->write = problem_int(state, 0, 1);
     c->k_top = problem_int(state, 1, 6);
     c->k_att = problem_int(state, 1, 4);
+    c->memory_slots = problem_int(state, 0, 2) ? 0 : problem_int(state, 1, 8);
     c->k_trunc = problem_int(state, 1, 12);
     c->mental_updates = problem_int(state, 0, 3) > 0;
     c->forward = problem_int(state, 0, 3) ? SAB_SPARSE : SAB_DENSE;
@@ -198,6 +199,116 @@ static void steps_are_the_sequence(struct sab_config *c, struct sab_shape shape,
     problem_free(&p);
 }
 
+/* Steps from .. from+T-1 of a batch. */
+static struct sab_batch steps_of(const struct problem *p, int from, int T)
+{
+    struct sab_batch part = p->batch;
+    size_t at = (size_t)from * p->batch.B;
+    part.T = T;
+    part.lengths = NULL;
+    part.ids = part.ids ? part.ids + at : NULL;
+    part.values = part.values ? part.values + at * p->shape.I : NULL;
+    part.labels = part.labels ? part.labels + at : NULL;
+    part.targets = part.targets ? part.targets + at * p->shape.O : NULL;
+    part.weight += at;
+    return part;
+}
+
+/* A sequence cut into batches that carry their state; then on, step by step. */
+static void batches_are_the_sequence(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct problem p;
+    struct sab_error err;
+    struct sab_stream *stream;
+    uint64_t state = seed;
+    c->memory_slots = problem_int(&state, 1, 12);
+    problem_make(&p, c, shape, T, B, seed);
+    sab_real *whole = outputs_of(&p, &p.batch), *y = calloc((size_t)T * B * shape.O, sizeof *y);
+    assert_int_equal(sab_stream_create(&stream, p.model, B, &err), SAB_OK);
+    int t = 0;
+    while (t + c->k_att <= T) {
+        struct sab_batch part = steps_of(&p, t, c->k_att * problem_int(&state, 1, (T - t) / c->k_att));
+        part.state = stream;
+        if (sab_model_evaluate(p.model, &part, 1, y, NULL, NULL, &err))
+            fail_msg("%s", err.message);
+        assert_memory_equal(y, whole + (size_t)t * B * shape.O, (size_t)part.T * B * shape.O * sizeof *y);
+        t += part.T;
+    }
+    for (; t < T; t++) {
+        assert_int_equal(sab_stream_step(stream, p.batch.ids ? p.ids + t * B : NULL,
+                                         p.batch.values ? p.values + t * B * shape.I : NULL, y, &err), SAB_OK);
+        assert_memory_equal(y, whole + (size_t)t * B * shape.O, (size_t)B * shape.O * sizeof *y);
+    }
+    sab_stream_free(stream);
+    free(whole), free(y);
+    problem_free(&p);
+}
+
+/* In a batch that carries state, a fresh sequence is what it is with no past, and the others are as they were. */
+static void fresh_is_without_a_past(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct problem p;
+    struct sab_error err;
+    struct sab_stream *stream;
+    c->memory_slots = 5;
+    T = T / c->k_att * c->k_att + c->k_att;
+    problem_make(&p, c, shape, 3 * T, B, seed);
+    uint8_t *fresh = calloc((size_t)B, 1);
+    sab_real *on = calloc((size_t)T * B * shape.O, sizeof *on);
+    assert_int_equal(sab_stream_create(&stream, p.model, B, &err), SAB_OK);
+    for (int i = 0; i < 3; i++) { /* the second batch begins some sequences anew; the third shows what they remember */
+        struct sab_batch part = steps_of(&p, i * T, T);
+        for (int b = 0; b < B; b++)
+            fresh[b] = i == 1 && b % 3 == 1;
+        part.state = stream;
+        part.fresh = fresh;
+        assert_int_equal(sab_model_evaluate(p.model, &part, 1, on, NULL, NULL, &err), SAB_OK);
+    }
+    struct sab_batch all = steps_of(&p, 0, 3 * T), later = steps_of(&p, T, 2 * T);
+    sab_real *past = outputs_of(&p, &all), *anew = outputs_of(&p, &later);
+    for (int t = 0; t < T; t++)
+        for (int b = 0; b < B; b++)
+            assert_memory_equal(on + ((size_t)t * B + b) * shape.O,
+                                b % 3 == 1 ? anew + ((size_t)(T + t) * B + b) * shape.O
+                                           : past + ((size_t)(2 * T + t) * B + b) * shape.O,
+                                (size_t)shape.O * sizeof *on);
+    sab_stream_free(stream);
+    free(fresh), free(on), free(past), free(anew);
+    problem_free(&p);
+}
+
+/* Carried state is constant to the gradient: so is all that lies before the last batch's windows when memories are
+ * constants and only the last batch has a loss. */
+static void carried_is_constant(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct problem p;
+    struct sab_error err;
+    struct sab_stream *stream;
+    c->memory_slots = 7;
+    c->mental_updates = 0;
+    c->k_trunc = c->k_trunc % 4 + 1; /* long sequences explode in some of these networks */
+    T = c->k_att * c->k_trunc * 2;
+    problem_make(&p, c, shape, 2 * T, B, seed);
+    p.batch.lengths = NULL;
+    for (int i = 0; i < T * B; i++)
+        p.weight[i] = 0;
+    p.weight[T * B] = 1;
+    uint64_t whole = problem_gradient_digest(&p, 1);
+    assert_int_equal(sab_stream_create(&stream, p.model, B, &err), SAB_OK);
+    struct sab_batch first = steps_of(&p, 0, T), all = p.batch;
+    first.state = stream;
+    assert_int_equal(sab_model_evaluate(p.model, &first, 1, NULL, NULL, NULL, &err), SAB_OK);
+    p.batch = steps_of(&p, T, T);
+    p.batch.state = stream;
+    uint64_t last = problem_gradient_digest(&p, 1);
+    if (whole != last)
+        fail_msg("seed %llu: digests %016llx and %016llx", (unsigned long long)seed, (unsigned long long)whole,
+                 (unsigned long long)last);
+    p.batch = all;
+    sab_stream_free(stream);
+    problem_free(&p);
+}
+
 #define EQUALITY(name)                \
     static void test_##name(void **s) \
     {                                 \
@@ -212,6 +323,9 @@ EQUALITY(any_number_of_threads)
 EQUALITY(passed_over_is_unreached)
 EQUALITY(alone_is_in_a_batch)
 EQUALITY(steps_are_the_sequence)
+EQUALITY(batches_are_the_sequence)
+EQUALITY(fresh_is_without_a_past)
+EQUALITY(carried_is_constant)
 
 int main(void)
 {
@@ -220,6 +334,8 @@ int main(void)
         cmocka_unit_test(test_all_recalled_is_dense),   cmocka_unit_test(test_stored_is_recomputed),
         cmocka_unit_test(test_any_number_of_threads),   cmocka_unit_test(test_alone_is_in_a_batch),
         cmocka_unit_test(test_steps_are_the_sequence),  cmocka_unit_test(test_passed_over_is_unreached),
+        cmocka_unit_test(test_batches_are_the_sequence), cmocka_unit_test(test_fresh_is_without_a_past),
+        cmocka_unit_test(test_carried_is_constant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

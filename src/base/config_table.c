@@ -53,6 +53,8 @@ const struct sab_option sab_options[] = {
     CHOICE("credit", credit, credits, "sab", "credit", "how blame travels back in time"),
     INT("k-top", k_top, 0, 4096, "5", "credit", "K: memories recalled at each step"),
     INT("k-att", k_att, 1, 1e9, "1", "credit", "a memory is written every so many steps"),
+    INT("memory-slots", memory_slots, 0, 1e9, "0", "credit",
+        "most memories a step can read, the oldest leaves first; 0: all (carried state: as many as a batch writes)"),
     INT("k-trunc", k_trunc, 1, 1e9, "5", "credit", "steps per window of truncated back-propagation"),
     SWITCH("mental-updates", mental_updates, "on", "credit", "gradient enters the recalled states"),
     CHOICE("forward", forward, densities, "sparse", "credit", "read the k_top memories or all of them"),

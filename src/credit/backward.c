@@ -26,8 +26,8 @@ static void mark_touched(struct sab_shard *s, int layer, int window)
             const struct sab_read *read = sab_records_read(&run->records, t, b);
             const int32_t *index = run->records.index + sab_records_at(r, &run->records, t, b);
             for (int i = 0; i < read->n; i++)
-                if (index[i] >= 0)
-                    run->touched[sab_memory_when(r, index[i]) / s->window_len] = 1;
+                if (index[i] >= run->memory.carried)
+                    run->touched[sab_memory_when(r, run->memory.carried, index[i]) / s->window_len] = 1;
         }
 }
 
@@ -39,6 +39,8 @@ static void backward_window(struct sab_shard *s, int window, int loss, real *gra
     int from = 0; /* dh[from] holds the gradient entering the current layer */
     if (s->n_slots == 1)
         sab_shard_window(s, window, 1);
+    else
+        sab_shard_input(s, window);
     const struct sab_window *top = &s->layers[m->L - 1].slots[slot];
     if (loss) {
         sab_readout_backward(m, R, top->h, top->s, s->y + (size_t)slot * s->window_len * s->S * m->Op, s->dh[from], s->ds,

@@ -17,7 +17,7 @@ enum { MOST_ROWS = INT_MAX / (2 * SAB_SHARD) };
 
 /* What is kept between calls: a full and a last (smaller) shard per worker, and a gradient per shard. */
 struct sab_engine {
-    int T, B, backward, flow, workers;
+    int T, B, carried_cap, backward, flow, workers;
     int n_shards;
     struct sab_shard **full, **last; /* [workers] */
     real *grads;                     /* [n_shards, n_padded] */
@@ -74,9 +74,9 @@ static int engine_fill(struct sab_engine *e, const struct sab_model *m, struct s
         return sab_fail(err, SAB_NOMEM, "no memory for the gradients of %d shards", e->n_shards);
     for (int i = 0; i < e->workers && !status; i++) {
         if (e->B >= SAB_SHARD)
-            status = sab_shard_create(&e->full[i], m, SAB_SHARD, e->T, e->backward, e->flow, NULL, err);
+            status = sab_shard_create(&e->full[i], m, SAB_SHARD, e->T, e->carried_cap, e->backward, e->flow, NULL, err);
         if (rest && !status)
-            status = sab_shard_create(&e->last[i], m, rest, e->T, e->backward, e->flow, NULL, err);
+            status = sab_shard_create(&e->last[i], m, rest, e->T, e->carried_cap, e->backward, e->flow, NULL, err);
     }
     return status;
 }
@@ -86,9 +86,10 @@ static int engine_for(struct sab_engine **out, struct sab_model *m, const struct
                       int flow, int threads, struct sab_error *err)
 {
     int n_shards = (batch->B + SAB_SHARD - 1) / SAB_SHARD, workers = worker_count(threads, n_shards);
+    int carried = batch->state && m->K > 0 ? sab_stream_carried(batch->state) : 0;
     struct sab_engine *e = m->engine;
-    if (e && e->T == batch->T && e->B == batch->B && e->backward == backward && e->flow == flow &&
-        e->workers == workers) {
+    if (e && e->T == batch->T && e->B == batch->B && e->carried_cap >= carried && e->backward == backward &&
+        e->flow == flow && e->workers == workers) {
         *out = e;
         return SAB_OK;
     }
@@ -99,6 +100,8 @@ static int engine_for(struct sab_engine **out, struct sab_model *m, const struct
         return sab_fail(err, SAB_NOMEM, "no memory for a batch");
     e->T = batch->T;
     e->B = batch->B;
+    /* Carried memories grow in number with the batches, up to the slots: room for twice as many. */
+    e->carried_cap = carried > m->layers[0].remind.slots / 2 ? m->layers[0].remind.slots : 2 * carried;
     e->backward = backward;
     e->flow = flow;
     e->workers = workers;
@@ -167,6 +170,9 @@ static int check_batch(const struct sab_model *m, const struct sab_batch *batch,
     if ((needs_loss && !has) || (batch->labels && batch->targets) || (!has && (batch->labels || batch->targets)))
         return sab_fail(err, SAB_INVALID, "the model's loss needs %s and no other",
                         m->shape.loss == SAB_LOSS_CROSS_ENTROPY ? "labels" : "targets");
+    if (batch->fresh && !batch->state)
+        return sab_fail(err, SAB_INVALID, "the batch says which sequences are fresh but brings no state that others go on "
+                                          "from");
     for (int b = 0; batch->lengths && b < batch->B; b++)
         if (batch->lengths[b] < 1 || batch->lengths[b] > batch->T)
             return sab_fail(err, SAB_INVALID, "length %d of sequence %d is not in 1..%d", batch->lengths[b], b,
@@ -212,6 +218,8 @@ static void run_shards(struct sab_engine *e, const struct sab_model *m, const st
             sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
             sab_shard_backward(s, grads);
         }
+        if (batch->state)
+            sab_shard_leave(s);
         e->sums[i] = s->sums;
     }
 }
@@ -298,12 +306,16 @@ int sab_model_evaluate(struct sab_model *m, const struct sab_batch *batch, int t
     struct sab_engine *e;
     sab_profile_start(m->profile);
     int status = check_batch(m, batch, 0, threads, err);
+    if (!status && batch->state)
+        status = sab_stream_ready(batch->state, m, batch->B, batch->T, err);
     if (!status)
         status = engine_for(&e, m, batch, 0, 0, recall ? 1 : threads, err);
     if (status)
         return status;
     prepare(m);
     run_shards(e, m, batch, 0, outputs, recall);
+    if (batch->state)
+        sab_stream_turn(batch->state, batch->T);
     if (metrics)
         *metrics = summarise(e, m);
     return SAB_OK;
@@ -318,6 +330,8 @@ int sab_model_gradient(struct sab_model *m, const struct sab_batch *batch, int t
     double weight = status ? 0 : total_weight(batch);
     if (!status && !(weight > 0))
         status = sab_fail(err, SAB_INVALID, "every position of the batch has weight 0, so there is no loss");
+    if (!status && batch->state)
+        status = sab_stream_ready(batch->state, m, batch->B, batch->T, err);
     if (!status)
         status = engine_for(&e, m, batch, 1, recall != NULL, recall ? 1 : threads, err);
     if (status)
@@ -335,5 +349,7 @@ int sab_model_gradient(struct sab_model *m, const struct sab_batch *batch, int t
         *metrics = result;
     if (!isfinite(result.loss) || !isfinite(result.grad_norm))
         return check_finite(m, result.loss, err);
+    if (batch->state)
+        sab_stream_turn(batch->state, batch->T);
     return SAB_OK;
 }

@@ -28,34 +28,45 @@ void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, int b0, 
                     const struct sab_recall *recall)
 {
     const struct sab_model *m = s->model;
-    int S = s->S, I = m->shape.I;
+    int S = s->S;
     s->batch = batch;
     s->b0 = b0;
     s->scale = scale;
     s->outputs = outputs;
     s->recall = recall;
     memset(&s->sums, 0, sizeof s->sums);
-    for (int t = 0; t < s->T; t++) {
-        size_t from = (size_t)t * batch->B + b0, to = (size_t)t * S;
-        if (s->ids)
-            memcpy(s->ids + to, batch->ids + from, (size_t)S * sizeof *s->ids);
-        else
-            memcpy(s->values + to * I, batch->values + from * I, (size_t)S * I * sizeof *s->values);
-    }
     for (int l = 0; l < m->L; l++) {
         struct sab_layer_run *run = &s->layers[l];
-        zero(run->h_start, (size_t)S * m->Hp);
-        if (run->c_start)
-            zero(run->c_start, (size_t)S * m->Hp);
         memset(run->touched, 0, (size_t)s->n_windows);
-        run->memory.n = 0;
         run->records.t0 = 0;
+        if (batch->state) {
+            sab_stream_take(batch->state, l, b0, batch->fresh, run->h_start, run->c_start, &run->memory);
+        } else {
+            zero(run->h_start, (size_t)S * m->Hp);
+            if (run->c_start)
+                zero(run->c_start, (size_t)S * m->Hp);
+            run->memory.n = run->memory.carried = 0;
+            memset(s->first, 0, (size_t)S * sizeof *s->first);
+        }
+        run->records.carried = run->memory.carried;
         if (s->backward && m->K > 0) {
             zero(run->memory.dM, (size_t)S * run->memory.cap * m->Hp);
             zero(run->memory.dkey, (size_t)S * run->memory.cap * m->Ap);
         }
     }
     sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
+}
+
+void sab_shard_leave(const struct sab_shard *s)
+{
+    const struct sab_model *m = s->model;
+    int window = s->n_windows - 1, slot = s->n_slots > 1 ? window : 0;
+    for (int l = 0; l < m->L; l++) {
+        const struct sab_layer_run *run = &s->layers[l];
+        const struct sab_window *w = &run->slots[slot];
+        size_t last = (size_t)(w->len - 1) * s->S * m->Hp;
+        sab_stream_put(s->batch->state, l, s->b0, w->h + last, w->c ? w->c + last : NULL, &run->memory);
+    }
 }
 
 int sab_shard_window_len(const struct sab_shard *s, int window)
@@ -75,17 +86,31 @@ static struct sab_window *point_window(struct sab_shard *s, int layer, int windo
     w->len = sab_shard_window_len(s, window);
     w->h0 = run->h_start + start;
     w->c0 = run->c_start ? run->c_start + start : NULL;
-    w->ids = NULL;
+    w->ids = s->ids;
     if (layer > 0) {
+        w->ids = NULL;
         w->x = s->layers[layer - 1].slots[slot].h;
         w->x_stride = m->Hp;
-    } else if (s->ids) {
-        w->ids = s->ids + (size_t)w->t0 * s->S;
     } else {
-        w->x = s->values + (size_t)w->t0 * s->S * m->shape.I;
+        w->x = s->values;
         w->x_stride = m->shape.I;
     }
     return w;
+}
+
+void sab_shard_input(struct sab_shard *s, int window)
+{
+    const struct sab_batch *batch = s->batch;
+    int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
+    size_t S = (size_t)s->S, I = (size_t)s->model->shape.I;
+    for (int i = 0; i < len; i++) {
+        size_t from = (size_t)(t0 + i) * batch->B + s->b0;
+        if (s->ids)
+            memcpy(s->ids + i * S, batch->ids + from, S * sizeof *s->ids);
+        else
+            memcpy(s->values + i * S * I, batch->values + from * I, S * I * sizeof *s->values);
+    }
+    sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
 }
 
 /* The state leaving a window enters the next one. */
@@ -141,7 +166,8 @@ void sab_shard_report(struct sab_shard *s, int layer, int window, int reverse)
             for (int first = 0; first < read->n; first += 4096) {
                 int n = read->n - first < 4096 ? read->n - first : 4096;
                 for (int k = 0; k < n; k++)
-                    when[k] = sab_memory_when(r, sab_read_entry(run->records.index[at + first + k])) + 1;
+                    when[k] = sab_memory_when(r, run->memory.carried,
+                                              sab_read_entry(run->records.index[at + first + k])) + 1;
                 s->recall->read(s->recall->user, layer, t + 1, s->b0 + b, n, when, run->records.alpha + at + first,
                                 run->records.flow ? run->records.flow + at + first : NULL);
             }
@@ -151,6 +177,7 @@ void sab_shard_report(struct sab_shard *s, int layer, int window, int reverse)
 void sab_shard_window(struct sab_shard *s, int window, int replay)
 {
     const struct sab_model *m = s->model;
+    sab_shard_input(s, window);
     for (int l = 0; l < m->L; l++) {
         struct sab_layer_run *run = &s->layers[l];
         struct sab_window *w = point_window(s, l, window);

@@ -33,10 +33,10 @@ static real *take_reals(struct layout *layout, size_t count)
 /* Most entries that the records of one sequence hold at once. */
 static size_t record_entries(const struct sab_shard *s, const struct sab_remind *r)
 {
-    size_t all = sab_records_count(r, s->T);
+    size_t all = sab_records_count(r, s->carried_cap, s->T);
     if (s->backward)
         return all;
-    return all - sab_records_count(r, s->T > s->window_len ? s->T - s->window_len : 0);
+    return all - sab_records_count(r, s->carried_cap, s->T > s->window_len ? s->T - s->window_len : 0);
 }
 
 /* The activations of one window. */
@@ -64,10 +64,11 @@ static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
     run->c_start = m->cell->has_c ? take_reals(layout, starts * row) : NULL;
     run->touched = take(layout, (size_t)s->n_windows, 1);
     if (m->K > 0) {
-        size_t cap = (size_t)s->T / m->k_att, entries = record_entries(s, r);
+        size_t cap = s->carried_cap + (size_t)s->T / m->k_att, entries = record_entries(s, r);
         size_t steps = s->backward ? (size_t)s->T : (size_t)s->window_len;
         run->memory.S = s->S;
         run->memory.cap = (int)cap;
+        run->memory.first = s->first;
         run->memory.M = take_reals(layout, S * cap * m->Hp);
         run->memory.key = take_reals(layout, S * cap * m->Ap);
         run->memory.dM = s->backward ? take_reals(layout, S * cap * m->Hp) : NULL;
@@ -95,7 +96,7 @@ static void lay_out_scratch(struct layout *layout, struct sab_shard *s)
     size_t S = (size_t)s->S, row = S * m->Hp, len = (size_t)s->window_len;
     scratch->pre_h = take_reals(layout, S * m->GHp);
     scratch->key = take_reals(layout, S * m->Ap);
-    scratch->scores = take_reals(layout, 2 * ((size_t)s->T / m->k_att) + 2 * (size_t)m->K + 4);
+    scratch->scores = take_reals(layout, 2 * (s->carried_cap + (size_t)s->T / m->k_att) + 2 * (size_t)m->K + 4);
     if (!s->backward)
         return;
     real **rows[] = {&scratch->dh, &scratch->ds, &scratch->dm, &scratch->dc, &scratch->dcarry, &scratch->dhh};
@@ -112,7 +113,8 @@ static void lay_out_scratch(struct layout *layout, struct sab_shard *s)
 static void lay_out(struct layout *layout, struct sab_shard *s)
 {
     const struct sab_model *m = s->model;
-    size_t steps = (size_t)s->T * s->S;
+    size_t steps = (size_t)s->window_len * s->S;
+    s->first = take(layout, (size_t)s->S, sizeof *s->first);
     s->ids = m->shape.input == SAB_INPUT_IDS ? take(layout, steps, sizeof *s->ids) : NULL;
     s->values = m->shape.input == SAB_INPUT_VALUES ? take_reals(layout, steps * m->shape.I) : NULL;
     s->y = take_reals(layout, (size_t)s->n_slots * s->window_len * s->S * m->Op);
@@ -132,8 +134,8 @@ static void sizes(struct sab_shard *s)
     s->n_slots = s->backward && !m->config.recompute ? s->n_windows : 1;
 }
 
-int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int S, int T, int backward, int flow,
-                     size_t *nbytes, struct sab_error *err)
+int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int S, int T, int carried_cap, int backward,
+                     int flow, size_t *nbytes, struct sab_error *err)
 {
     struct sab_shard *s = sab_alloc(1, sizeof *s);
     if (!s)
@@ -141,6 +143,7 @@ int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int 
     s->model = model;
     s->S = S;
     s->T = T;
+    s->carried_cap = carried_cap;
     s->backward = backward;
     s->flow = flow;
     sizes(s);

@@ -10,7 +10,7 @@
 #ifndef SAB_CREDIT_SHARD_H
 #define SAB_CREDIT_SHARD_H
 
-#include "model/model.h"
+#include "model/stream.h"
 
 enum { SAB_SHARD = 8 }; /* sequences per shard: what fills the registers of the step's product; changing it changes the
                            order of the gradient's sum, hence bits */
@@ -28,9 +28,11 @@ struct sab_layer_run {
 struct sab_shard {
     const struct sab_model *model;
     int S, T, backward, flow, n_windows, n_slots, window_len;
+    int carried_cap;              /* most memories taken over from the batch before */
     struct sab_layer_run *layers; /* [L] */
-    int32_t *ids;                 /* [T,S] or NULL */
-    real *values;                 /* [T,S,I] or NULL */
+    int *first;                   /* [S] of every layer's memory */
+    int32_t *ids;                 /* [window_len,S] of the current window, or NULL */
+    real *values;                 /* [window_len,S,I] or NULL */
     real *y;                      /* [n_slots,window_len,S,Op] outputs, then their gradient */
     real *dh[2], *ds;             /* [window_len,S,Hp] */
     struct sab_scratch scratch;
@@ -46,12 +48,13 @@ struct sab_shard {
     size_t nbytes;
 };
 
-/* A shard for S sequences of T steps. backward 0: forward only. SAB_NOMEM. With out NULL only *nbytes is set. */
-int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int S, int T, int backward, int flow,
-                     size_t *nbytes, struct sab_error *err);
+/* A shard for S sequences of T steps that take over at most carried_cap memories. backward 0: forward only. SAB_NOMEM.
+ * With out NULL only *nbytes is set. */
+int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int S, int T, int carried_cap, int backward,
+                     int flow, size_t *nbytes, struct sab_error *err);
 void sab_shard_free(struct sab_shard *shard);
 
-/* Takes sequences b0 .. b0+S-1 of the batch, forgets what was. */
+/* Takes sequences b0 .. b0+S-1 of the batch, and of its carried state; forgets what was. */
 void sab_shard_load(struct sab_shard *shard, const struct sab_batch *batch, int b0, double scale, sab_real *outputs,
                     const struct sab_recall *recall);
 
@@ -61,9 +64,13 @@ int sab_batch_scored(const struct sab_batch *batch, int t, int b);
 
 /* All windows forward; sums, outputs and (forward only) recall are filled. */
 void sab_shard_forward(struct sab_shard *shard);
+/* Leaves the state and memories for the next batch. */
+void sab_shard_leave(const struct sab_shard *shard);
 /* All windows backward; grads [n_padded] ADD. */
 void sab_shard_backward(struct sab_shard *shard, real *grads);
 
+/* Brings in the window's input, which all windows share the room for. */
+void sab_shard_input(struct sab_shard *shard, int window);
 /* One window forward into its slot; replay runs it a second time for the backward pass. */
 void sab_shard_window(struct sab_shard *shard, int window, int replay);
 int sab_shard_window_len(const struct sab_shard *shard, int window);

@@ -39,7 +39,7 @@ static void remind(const struct sab_model *m, const struct sab_layer_weights *lw
     int S = w->S, t = w->t0 + i;
     size_t at = (size_t)i * S * m->Hp;
     real *query = w->query + (size_t)i * S * m->Ap;
-    if (sab_memory_count(r, t) > 0)
+    if (sab_memory_count(r, memory->carried, t) > 0)
         r->score->map(r, 1, S, w->hh + at, query);
     sab_profile_lap(scratch->profile, SAB_PHASE_MAP);
     sab_read_forward(r, memory, t, query, records, replay, w->s + at, scratch->scores, scratch->profile);

@@ -38,7 +38,7 @@ static int written(const struct sab_model *m, const struct sab_remind *r, const 
 {
     if (m->K == 0 || !r->mental_updates || (t + 1) % m->k_att != 0)
         return 0;
-    sab_memory_backward(r, memory, (t + 1) / m->k_att - 1, scratch->dm, scratch->key);
+    sab_memory_backward(r, memory, memory->carried + (t + 1) / m->k_att - 1, scratch->dm, scratch->key);
     return 1;
 }
 
@@ -58,7 +58,7 @@ static void remind_backward(const struct sab_model *m, int layer, const struct s
     memcpy(scratch->dhh, scratch->dh, (size_t)n * sizeof(real));
     if (wrote && m->write == SAB_WRITE_PROVISIONAL)
         add_rows(n, scratch->dm, scratch->dhh);
-    if (sab_memory_count(r, t) == 0) {
+    if (sab_memory_count(r, memory->carried, t) == 0) {
         memset(dquery, 0, (size_t)w->S * m->Ap * sizeof *dquery);
         return;
     }

@@ -1,6 +1,7 @@
 /* The weights as the products want them: padded, packed in panels, and packed transposed. */
 #include "model/model.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -103,6 +104,7 @@ static void point_layer(struct sab_model *m, int l)
     r->Ap = m->Ap;
     r->K = m->K;
     r->k_att = m->k_att;
+    r->slots = c->memory_slots > 0 ? c->memory_slots : INT_MAX;
     r->sparsifier = c->sparsifier;
     r->floor = (real)c->read_floor;
     r->dense_forward = c->credit == SAB_CREDIT_ATTENTION || c->forward == SAB_DENSE;

@@ -1,119 +1,240 @@
-/* Streaming: one step at a time through the same layer code, with memories that grow. */
+/* Streaming: what the past leaves behind, one step at a time through the same layer code, or a whole batch at once. */
+#include "model/stream.h"
+
 #include <limits.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "model/model.h"
 
 enum { FIRST_CAP = 64 };
 
-struct stream_layer {
-    struct sab_window window;  /* of one step */
-    struct sab_memory memory;
-    struct sab_records records;
-    real *h, *c;               /* [S,Hp] entering the next step */
-};
+/* ---- what is carried ---- */
 
-struct sab_stream {
-    struct sab_model *model;
-    int B, t;
-    struct stream_layer *layers;
-    struct sab_scratch scratch;
-    real *y;
-};
+static void carry_free(struct sab_carry *carry)
+{
+    sab_free(carry->h);
+    sab_free(carry->c);
+    sab_free(carry->memory.M);
+    sab_free(carry->memory.key);
+    sab_free(carry->memory.first);
+    *carry = (struct sab_carry){0};
+}
 
-static int layer_create(const struct sab_model *m, struct stream_layer *layer, int B)
+static int carry_create(const struct sab_model *m, struct sab_carry *carry, int B)
+{
+    size_t row = (size_t)B * m->Hp;
+    carry->memory.S = B;
+    carry->h = sab_alloc(row, sizeof(real));
+    carry->c = m->cell->has_c ? sab_alloc(row, sizeof(real)) : NULL;
+    carry->memory.first = sab_alloc((size_t)B, sizeof *carry->memory.first);
+    return carry->h && (carry->c || !m->cell->has_c) && carry->memory.first;
+}
+
+/* Memories of all sequences, rows from .. from+n-1 of `in` to rows 0 .. n-1 of `out`, which may be the same. */
+static void copy_memories(const struct sab_model *m, struct sab_memory *out, const struct sab_memory *in, int from, int n)
+{
+    for (int b = 0; b < in->S; b++) {
+        size_t to_row = (size_t)b * out->cap, from_row = (size_t)b * in->cap + from;
+        memmove(out->M + to_row * m->Hp, in->M + from_row * m->Hp, (size_t)n * m->Hp * sizeof(real));
+        memmove(out->key + to_row * m->Ap, in->key + from_row * m->Ap, (size_t)n * m->Ap * sizeof(real));
+        out->first[b] = in->first[b] > from ? in->first[b] - from : 0;
+    }
+    out->n = n;
+}
+
+/* Room for `cap` memories, if there is less; on failure everything is as it was. */
+static int memory_grow(const struct sab_model *m, struct sab_memory *memory, int cap, struct sab_error *err)
+{
+    if (memory->cap >= cap)
+        return SAB_OK;
+    struct sab_memory larger = *memory;
+    larger.cap = cap;
+    larger.M = sab_alloc((size_t)memory->S * cap, (size_t)m->Hp * sizeof(real));
+    larger.key = sab_alloc((size_t)memory->S * cap, (size_t)m->Ap * sizeof(real));
+    if (!larger.M || !larger.key) {
+        sab_free(larger.M), sab_free(larger.key);
+        return sab_fail(err, SAB_NOMEM, "no memory for %d memories of %d sequences", cap, memory->S);
+    }
+    if (memory->n > 0)
+        copy_memories(m, &larger, memory, 0, memory->n);
+    sab_free(memory->M), sab_free(memory->key);
+    *memory = larger;
+    return SAB_OK;
+}
+
+/* Room in the scratch and records that reads of so many memories need. */
+static int room_grow(struct sab_stream *s, int cap, struct sab_error *err)
+{
+    const struct sab_remind *r = &s->model->layers[0].remind;
+    size_t entries = r->dense_forward ? (size_t)cap : (size_t)r->K + 1; /* the strides of sab_records_at */
+    if (s->room >= cap)
+        return SAB_OK;
+    real *scores = sab_alloc(2 * (size_t)cap + 2, sizeof *scores);
+    real *alpha = sab_alloc(s->B * entries, sizeof *alpha);
+    int32_t *index = sab_alloc(s->B * entries, sizeof *index);
+    if (!scores || !alpha || !index) {
+        sab_free(scores), sab_free(alpha), sab_free(index);
+        return sab_fail(err, SAB_NOMEM, "no memory for the scores of %d memories", cap);
+    }
+    sab_free(s->scratch.scores), sab_free(s->records.alpha), sab_free(s->records.index);
+    s->scratch.scores = scores;
+    s->records.alpha = alpha;
+    s->records.index = index;
+    s->room = cap;
+    return SAB_OK;
+}
+
+/* Room for one more memory. A stream of bounded memory keeps up to twice its slots and then drops the older half. */
+static int make_room(struct sab_stream *s, struct sab_error *err)
+{
+    const struct sab_model *m = s->model;
+    int n = s->layers[0].now.memory.n, slots = m->layers[0].remind.slots, status = SAB_OK;
+    int most = slots > INT_MAX / 2 ? INT_MAX : 2 * slots, cap = n < FIRST_CAP ? FIRST_CAP : n > most / 2 ? most : 2 * n;
+    if (cap > most)
+        cap = most;
+    for (int l = 0; l < m->L && !status; l++) {
+        struct sab_memory *memory = &s->layers[l].now.memory;
+        if (n >= most)
+            copy_memories(m, memory, memory, n - slots, slots);
+        else if (n == memory->cap)
+            status = memory_grow(m, memory, cap, err);
+    }
+    return status ? status : room_grow(s, s->layers[0].now.memory.cap, err);
+}
+
+/* ---- a whole batch ---- */
+
+/* Whether memories can be carried on from here. */
+static int check_carrying(const struct sab_stream *s, struct sab_error *err)
+{
+    const struct sab_model *m = s->model;
+    if (m->layers[0].remind.slots == INT_MAX)
+        return sab_fail(err, SAB_INVALID, "--memory-slots 0 (all memories) cannot be carried from batch to batch, it "
+                                          "would grow without end: choose a number in 1..1000000000");
+    if (s->t % m->k_att != 0)
+        return sab_fail(err, SAB_INVALID, "the carried state ends %lld steps after the last memory was written: batches "
+                                          "that carry state must have a multiple of --k-att %d steps",
+                        (long long)(s->t % m->k_att), m->k_att);
+    return SAB_OK;
+}
+
+int sab_stream_ready(struct sab_stream *s, const struct sab_model *m, int B, int T, struct sab_error *err)
+{
+    if (s->model != m || s->B != B)
+        return sab_fail(err, SAB_INVALID, "the carried state is of %s %d sequences and the batch has %d",
+                        s->model == m ? "this model's" : "another model's", s->B, B);
+    int status = m->K > 0 ? check_carrying(s, err) : SAB_OK, slots = m->layers[0].remind.slots, n = 0;
+    if (m->K > 0) {
+        int have = sab_stream_carried(s);
+        n = have > slots - T / m->k_att ? slots : have + T / m->k_att;
+    }
+    for (int l = 0; l < m->L && !status; l++) {
+        struct sab_carry *next = &s->layers[l].next;
+        if (!next->h && !carry_create(m, next, s->B)) {
+            carry_free(next);
+            return sab_fail(err, SAB_NOMEM, "no memory for the carried state of %d sequences", s->B);
+        }
+        next->memory.n = 0; /* nothing of it is to be kept */
+        status = memory_grow(m, &next->memory, n, err);
+        next->memory.n = status ? 0 : n;
+    }
+    return status;
+}
+
+int sab_stream_carried(const struct sab_stream *s)
+{
+    int n = s->layers[0].now.memory.n, slots = s->model->layers[0].remind.slots;
+    return n < slots ? n : slots;
+}
+
+void sab_stream_take(const struct sab_stream *s, int layer, int b0, const uint8_t *fresh, real *h, real *c,
+                     struct sab_memory *memory)
+{
+    const struct sab_model *m = s->model;
+    const struct sab_carry *now = &s->layers[layer].now;
+    int carried = m->K > 0 ? sab_stream_carried(s) : 0, from = now->memory.n - carried;
+    size_t row = (size_t)m->Hp;
+    memory->carried = memory->n = carried;
+    for (int b = 0; b < memory->S; b++) {
+        int is_fresh = fresh && fresh[b0 + b], first = now->memory.first[b0 + b] - from;
+        size_t at = (size_t)(b0 + b) * row;
+        memory->first[b] = is_fresh ? carried : first > 0 ? first : 0;
+        memset(h + b * row, 0, row * sizeof *h);
+        if (c)
+            memset(c + b * row, 0, row * sizeof *c);
+        if (m->K > 0)
+            memset(memory->M + (size_t)b * memory->cap * row, 0, (size_t)carried * row * sizeof(real));
+        if (is_fresh)
+            continue;
+        memcpy(h + b * row, now->h + at, row * sizeof *h);
+        if (c)
+            memcpy(c + b * row, now->c + at, row * sizeof *c);
+        for (int i = memory->first[b]; i < carried; i++)
+            memcpy(memory->M + ((size_t)b * memory->cap + i) * row,
+                   now->memory.M + ((size_t)(b0 + b) * now->memory.cap + from + i) * row, row * sizeof(real));
+    }
+    if (m->K > 0)
+        sab_memory_rekey(&m->layers[layer].remind, memory);
+}
+
+void sab_stream_put(struct sab_stream *s, int layer, int b0, const real *h, const real *c,
+                    const struct sab_memory *memory)
+{
+    const struct sab_model *m = s->model;
+    struct sab_carry *next = &s->layers[layer].next;
+    int n = next->memory.n, from = memory->n - n;
+    size_t Hp = (size_t)m->Hp, Ap = (size_t)m->Ap, S = (size_t)memory->S;
+    memcpy(next->h + b0 * Hp, h, S * Hp * sizeof *h);
+    if (c)
+        memcpy(next->c + b0 * Hp, c, S * Hp * sizeof *c);
+    for (int b = 0; b < memory->S && m->K > 0; b++) {
+        size_t to = (size_t)(b0 + b) * next->memory.cap, at = (size_t)b * memory->cap + from;
+        memcpy(next->memory.M + to * Hp, memory->M + at * Hp, (size_t)n * Hp * sizeof(real));
+        memcpy(next->memory.key + to * Ap, memory->key + at * Ap, (size_t)n * Ap * sizeof(real));
+        next->memory.first[b0 + b] = memory->first[b] > from ? memory->first[b] - from : 0;
+    }
+}
+
+void sab_stream_turn(struct sab_stream *s, int T)
+{
+    for (int l = 0; l < s->model->L; l++) {
+        struct sab_carry now = s->layers[l].now;
+        s->layers[l].now = s->layers[l].next;
+        s->layers[l].next = now;
+    }
+    s->t += T;
+}
+
+/* ---- the stream ---- */
+
+static int layer_create(const struct sab_model *m, struct sab_stream_layer *layer, int B)
 {
     size_t row = (size_t)B * m->Hp;
     struct sab_window *w = &layer->window;
     w->S = B;
     w->len = 1;
-    w->h0 = layer->h = sab_alloc(row, sizeof(real));
     w->pre = sab_alloc(row * m->cell->G, sizeof(real));
     w->extra = sab_alloc(row * m->cell->n_extra, sizeof(real));
     w->hh = sab_alloc(row, sizeof(real));
     w->h = m->K > 0 ? sab_alloc(row, sizeof(real)) : w->hh;
     w->s = sab_alloc(row, sizeof(real));
     w->query = sab_alloc((size_t)B * m->Ap, sizeof(real));
-    layer->records.S = layer->memory.S = B;
-    layer->records.reads = sab_alloc((size_t)B, sizeof(struct sab_read));
-    if (m->cell->has_c) {
-        w->c0 = layer->c = sab_alloc(row, sizeof(real));
-        w->c = sab_alloc(row, sizeof(real));
-    }
-    return w->h0 && w->pre && w->extra && w->hh && w->h && w->s && w->query && layer->records.reads &&
-           (!m->cell->has_c || (w->c0 && w->c));
+    w->c = m->cell->has_c ? sab_alloc(row, sizeof(real)) : NULL;
+    return carry_create(m, &layer->now, B) && w->pre && w->extra && w->hh && w->h && w->s && w->query &&
+           (!m->cell->has_c || w->c);
 }
 
-static void layer_free(struct stream_layer *layer)
+static void layer_free(struct sab_stream_layer *layer)
 {
     struct sab_window *w = &layer->window;
     if (w->h != w->hh)
         sab_free(w->h);
-    real *arrays[] = {layer->h, layer->c, w->pre, w->extra, w->hh, w->s, w->c, w->query, layer->memory.M,
-                      layer->memory.key, layer->records.alpha};
+    real *arrays[] = {w->pre, w->extra, w->hh, w->s, w->c, w->query};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         sab_free(arrays[i]);
-    sab_free(layer->records.reads);
-    sab_free(layer->records.index);
-}
-
-/* What `memory` holds in its array old [S,cap,width], into one with room for new_cap. */
-static void copy_memories(const struct sab_memory *memory, real *out, const real *old, int new_cap, int width)
-{
-    for (int b = 0; b < memory->S && memory->n > 0; b++)
-        memcpy(out + (size_t)b * new_cap * width, old + (size_t)b * memory->cap * width,
-               (size_t)memory->n * width * sizeof(real));
-}
-
-/* Room for `cap` memories, if there is less; on failure everything is as it was. */
-static int memory_grow(const struct sab_model *m, struct stream_layer *layer, int cap, struct sab_error *err)
-{
-    struct sab_memory *memory = &layer->memory;
-    const struct sab_remind *r = &m->layers[0].remind;
-    size_t entries = r->dense_forward ? (size_t)cap : (size_t)r->K + 1; /* the strides of sab_records_at */
-    if (memory->cap >= cap)
-        return SAB_OK;
-    real *M = sab_alloc((size_t)memory->S * cap, (size_t)m->Hp * sizeof *M);
-    real *key = sab_alloc((size_t)memory->S * cap, (size_t)m->Ap * sizeof *key);
-    real *alpha = sab_alloc(memory->S * entries, sizeof *alpha);
-    int32_t *index = sab_alloc(memory->S * entries, sizeof *index);
-    if (!M || !key || !alpha || !index) {
-        sab_free(M), sab_free(key), sab_free(alpha), sab_free(index);
-        return sab_fail(err, SAB_NOMEM, "no memory for %d memories of %d sequences", cap, memory->S);
-    }
-    copy_memories(memory, M, memory->M, cap, m->Hp);
-    copy_memories(memory, key, memory->key, cap, m->Ap);
-    sab_free(memory->M), sab_free(memory->key), sab_free(layer->records.alpha), sab_free(layer->records.index);
-    memory->M = M;
-    memory->key = key;
-    memory->cap = cap;
-    layer->records.alpha = alpha;
-    layer->records.index = index;
-    return SAB_OK;
-}
-
-/* Room for `cap` memories in every layer. After a failure the first layers may have it: the last one has the least. */
-static int stream_grow(struct sab_stream *s, int cap, struct sab_error *err)
-{
-    const struct sab_model *m = s->model;
-    real *scores = sab_alloc(2 * (size_t)cap + 2, sizeof *scores);
-    if (!scores)
-        return sab_fail(err, SAB_NOMEM, "no memory for the scores of %d memories", cap);
-    sab_free(s->scratch.scores);
-    s->scratch.scores = scores;
-    for (int l = 0; l < m->L; l++) {
-        int status = memory_grow(m, &s->layers[l], cap, err);
-        if (status)
-            return status;
-    }
-    return SAB_OK;
-}
-
-static int least_cap(const struct sab_stream *s)
-{
-    return s->layers[s->model->L - 1].memory.cap;
+    carry_free(&layer->now);
+    carry_free(&layer->next);
 }
 
 int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struct sab_error *err)
@@ -128,16 +249,16 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
     s->model = m;
     s->B = B;
     s->layers = sab_alloc((size_t)m->L, sizeof *s->layers);
+    s->records.S = B;
+    s->records.reads = sab_alloc((size_t)B, sizeof *s->records.reads);
     s->scratch.pre_h = sab_alloc((size_t)B * m->GHp, sizeof(real));
     s->scratch.key = sab_alloc((size_t)B * m->Ap, sizeof(real));
     s->y = sab_alloc((size_t)B * m->Op, sizeof(real));
-    int ok = s->layers && s->scratch.pre_h && s->scratch.key && s->y;
+    int ok = s->layers && s->records.reads && s->scratch.pre_h && s->scratch.key && s->y;
     for (int l = 0; ok && l < m->L; l++)
         ok = layer_create(m, &s->layers[l], B);
     if (!ok)
         status = sab_fail(err, SAB_NOMEM, "no memory for a stream of %d sequences", B);
-    else if (m->K > 0)
-        status = stream_grow(s, FIRST_CAP, err);
     if (status) {
         sab_stream_free(s);
         return status;
@@ -157,6 +278,9 @@ void sab_stream_free(struct sab_stream *s)
     sab_free(s->scratch.pre_h);
     sab_free(s->scratch.key);
     sab_free(s->scratch.scores);
+    sab_free(s->records.reads);
+    sab_free(s->records.index);
+    sab_free(s->records.alpha);
     sab_free(s->y);
     sab_free(s);
 }
@@ -169,22 +293,22 @@ int sab_stream_clone(struct sab_stream **out, const struct sab_stream *s, struct
     int status = sab_stream_create(&copy, s->model, s->B, err);
     if (status)
         return status;
-    if (m->K > 0 && (status = stream_grow(copy, least_cap(s), err))) {
-        sab_stream_free(copy);
-        return status;
-    }
     copy->t = s->t;
-    for (int l = 0; l < m->L; l++) {
-        const struct stream_layer *from = &s->layers[l];
-        struct stream_layer *to = &copy->layers[l];
+    for (int l = 0; l < m->L && !status; l++) {
+        const struct sab_carry *from = &s->layers[l].now;
+        struct sab_carry *to = &copy->layers[l].now;
         memcpy(to->h, from->h, row);
         if (m->cell->has_c)
             memcpy(to->c, from->c, row);
-        to->memory.n = from->memory.n;
-        if (m->K > 0) {
-            copy_memories(&from->memory, to->memory.M, from->memory.M, to->memory.cap, m->Hp);
-            copy_memories(&from->memory, to->memory.key, from->memory.key, to->memory.cap, m->Ap);
-        }
+        status = memory_grow(m, &to->memory, from->memory.n, err);
+        if (!status && from->memory.n > 0)
+            copy_memories(m, &to->memory, &from->memory, 0, from->memory.n);
+    }
+    if (!status)
+        status = room_grow(copy, copy->layers[0].now.memory.cap, err);
+    if (status) {
+        sab_stream_free(copy);
+        return status;
     }
     *out = copy;
     return SAB_OK;
@@ -200,8 +324,6 @@ static int check_input(const struct sab_stream *s, const int32_t *ids, const sab
         if (ids[b] < 0 || ids[b] >= shape->I)
             return sab_fail(err, SAB_INVALID, "input symbol %d of sequence %d is not in 0..%d", ids[b], b,
                             shape->I - 1);
-    if (s->t == INT_MAX)
-        return sab_fail(err, SAB_INVALID, "a stream ends after %d steps", INT_MAX);
     return SAB_OK;
 }
 
@@ -210,22 +332,26 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
 {
     const struct sab_model *m = s->model;
     int status = check_input(s, ids, values, err);
-    if (!status && m->K > 0 && s->layers[0].memory.n == least_cap(s))
-        status = stream_grow(s, least_cap(s) > INT_MAX / 2 ? INT_MAX : 2 * least_cap(s), err);
+    if (!status && m->K > 0)
+        status = make_room(s, err);
     if (status)
         return status;
     size_t row = (size_t)s->B * m->Hp * sizeof(real);
     for (int l = 0; l < m->L; l++) {
-        struct stream_layer *layer = &s->layers[l];
-        struct sab_window *w = &layer->window;
-        w->t0 = layer->records.t0 = s->t;
+        struct sab_carry *now = &s->layers[l].now;
+        struct sab_window *w = &s->layers[l].window;
+        /* A step of its own, in which all memories are carried ones. */
+        w->t0 = s->records.t0 = (int)(s->t % m->k_att);
+        now->memory.carried = s->records.carried = now->memory.n;
+        w->h0 = now->h;
+        w->c0 = now->c;
         w->ids = l == 0 ? ids : NULL;
         w->x = l == 0 ? values : s->layers[l - 1].window.h;
         w->x_stride = l == 0 ? m->shape.I : m->Hp;
-        sab_layer_forward(m, l, w, &layer->memory, &layer->records, 0, &s->scratch);
-        memcpy(layer->h, w->h, row);
+        sab_layer_forward(m, l, w, &now->memory, &s->records, 0, &s->scratch);
+        memcpy(now->h, w->h, row);
         if (m->cell->has_c)
-            memcpy(layer->c, w->c, row);
+            memcpy(now->c, w->c, row);
     }
     s->t++;
     const struct sab_window *top = &s->layers[m->L - 1].window;

@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory)
+{
+    for (int b = 0; b < memory->S && memory->n > 0; b++) {
+        size_t row = (size_t)b * memory->cap;
+        r->score->map(r, 0, memory->n, memory->M + row * r->Hp, memory->key + row * r->Ap);
+    }
+}
+
 void sab_memory_write(const struct sab_remind *r, struct sab_memory *memory, const real *m, real *scratch)
 {
     int Hp = r->Hp, Ap = r->Ap;

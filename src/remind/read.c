@@ -4,21 +4,29 @@
 #include <math.h>
 #include <string.h>
 
-/* Dense reads of steps 0..t-1 take sum of floor(t' / k_att) entries. */
-size_t sab_records_count(const struct sab_remind *r, int T)
+/* A dense read of step t takes min(slots, carried + floor(t / k_att)) entries: rising until T0, level after. */
+size_t sab_records_count(const struct sab_remind *r, int carried, int T)
 {
     if (r->K == 0)
         return 0;
     if (!r->dense_forward)
         return (size_t)T * (r->K + 1);
-    size_t q = (size_t)T / r->k_att, rest = (size_t)T % r->k_att;
-    return r->k_att * (q * (q - 1) / 2) + rest * q;
+    size_t k = (size_t)r->k_att, c = (size_t)carried, most = (size_t)r->slots, T0 = (size_t)T;
+    if (c >= most)
+        return T0 * most;
+    if (T0 / k >= most - c)
+        T0 = k * (most - c);
+    size_t q = T0 / k, rest = T0 % k;
+    return c * T0 + (q > 0 ? k * (q * (q - 1) / 2) : 0) + rest * q + ((size_t)T - T0) * most;
 }
 
 size_t sab_records_at(const struct sab_remind *r, const struct sab_records *records, int t, int b)
 {
-    size_t stride = r->dense_forward ? (size_t)sab_memory_count(r, t) : (size_t)r->K + 1;
-    return (sab_records_count(r, t) - sab_records_count(r, records->t0)) * records->S + b * stride;
+    size_t stride = (size_t)r->K + 1, c = (size_t)sab_memory_count(r, records->carried, t);
+    if (r->dense_forward)
+        stride = c < (size_t)r->slots ? c : (size_t)r->slots;
+    return (sab_records_count(r, records->carried, t) - sab_records_count(r, records->carried, records->t0)) * records->S +
+           b * stride;
 }
 
 struct sab_read *sab_records_read(const struct sab_records *records, int t, int b)
@@ -29,17 +37,20 @@ struct sab_read *sab_records_read(const struct sab_records *records, int t, int 
 void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *query,
                       struct sab_records *records, int replay, real *s, real *scratch, struct sab_profile *profile)
 {
-    int N = sab_memory_count(r, t), Hp = r->Hp, Ap = r->Ap;
+    int end = sab_memory_count(r, memory->carried, t), Hp = r->Hp, Ap = r->Ap;
     for (int b = 0; b < memory->S; b++, query += Ap, s += Hp) {
+        int begin = end - r->slots > memory->first[b] ? end - r->slots : memory->first[b], N = end - begin;
         struct sab_read *read = sab_records_read(records, t, b);
         size_t at = sab_records_at(r, records, t, b);
         int32_t *index = records->index + at;
         real *alpha = records->alpha + at;
         const real *M = memory->M + (size_t)b * memory->cap * Hp;
         if (!replay && N > 0) {
-            r->score->scores(r, N, memory->key + (size_t)b * memory->cap * Ap, query, scratch);
+            r->score->scores(r, N, memory->key + ((size_t)b * memory->cap + begin) * Ap, query, scratch);
             sab_profile_lap(profile, SAB_PHASE_SCORE);
             sab_sparsify_forward(r, N, scratch, read, index, alpha);
+            for (int i = 0; i < read->n; i++)
+                index[i] += index[i] < 0 ? -begin : begin;
             sab_profile_lap(profile, SAB_PHASE_SELECT);
         } else if (N == 0) {
             read->n = 0;
@@ -68,7 +79,7 @@ void sab_read_backward(const struct sab_remind *r, const struct sab_memory *memo
         if (records->flow) {
             real norm = (real)sqrt((double)r->kernels->dot(Hp, ds, ds));
             for (int i = 0; i < read->n; i++)
-                records->flow[at + i] = index[i] < 0 || !r->mental_updates ? 0 : alpha[i] * norm;
+                records->flow[at + i] = index[i] < memory->carried || !r->mental_updates ? 0 : alpha[i] * norm;
         }
         for (int i = 0; i < read->n; i++)
             g[i] = index[i] < 0 ? 0 : r->kernels->dot(Hp, memory->M + (row + index[i]) * Hp, ds);

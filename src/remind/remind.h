@@ -5,8 +5,9 @@
  *     sparsify a -> alpha                              most are 0
  *     read    s = sum_i alpha_i m_i                    oldest first
  *
- * Rows of a layer: S sequences, each with its own memories. Steps t are 0-based here; the memory with index i was
- * written at the end of step (i+1) k_att - 1. Knows no cell, no window and no loss. */
+ * Rows of a layer: S sequences, each with its own memories. Steps t are 0-based here. The first `carried` memories were
+ * there before step 0, and carry no gradient back; memory carried + j was written at the end of step (j+1) k_att - 1. With
+ * `slots`, only the newest so many can be read: the oldest leaves first. Knows no cell, no window and no loss. */
 #ifndef SAB_REMIND_REMIND_H
 #define SAB_REMIND_REMIND_H
 
@@ -22,6 +23,7 @@ struct sab_remind {
     int H, Hp, A, Ap;        /* Ap: width of a key or query row */
     int K;                   /* k_top */
     int k_att;
+    int slots;               /* most memories a step can read; INT_MAX: all */
     int sparsifier;          /* enum sab_sparsifier */
     real floor;              /* z of the relu sparsifier */
     int dense_forward, dense_backward;
@@ -64,27 +66,32 @@ const struct sab_score_ops *sab_score_find(int score);
 
 struct sab_memory {
     int S, cap;    /* sequences; memories each has room for */
-    int n;         /* memories written */
+    int carried;   /* memories from before step 0 */
+    int n;         /* memories in all */
+    int *first;    /* [S] the oldest memory that is the sequence's own; older rows are 0 */
     real *M;       /* [S,cap,Hp] */
     real *key;     /* [S,cap,Ap] */
     real *dM;      /* [S,cap,Hp]; NULL where no gradient is wanted */
     real *dkey;    /* [S,cap,Ap] */
 };
 
-/* Number of memories that step t (0-based) can read. */
-static inline int sab_memory_count(const struct sab_remind *r, int t)
+/* Number of memories there are at step t (0-based). */
+static inline int sab_memory_count(const struct sab_remind *r, int carried, int t)
 {
-    return r->K > 0 ? t / r->k_att : 0;
+    return r->K > 0 ? carried + t / r->k_att : 0;
 }
 
-/* The step (0-based) that wrote memory i. */
-static inline int sab_memory_when(const struct sab_remind *r, int i)
+/* The step (0-based) that wrote memory i; negative for a carried one. */
+static inline int sab_memory_when(const struct sab_remind *r, int carried, int i)
 {
-    return (i + 1) * r->k_att - 1;
+    return (i - carried + 1) * r->k_att - 1;
 }
 
 /* Appends m [S,Hp] with its keys; scratch [S,Ap]. There must be room. */
 void sab_memory_write(const struct sab_remind *r, struct sab_memory *memory, const real *m, real *scratch);
+
+/* Makes all keys anew from the memories. */
+void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory);
 
 /* dm [S,Hp] = gradient of memory i as state: its value's and, through its key, its scores'. scratch [S,Ap]. */
 void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *memory, int i, real *dm, real *scratch);
@@ -102,7 +109,7 @@ enum sab_read_kind {
     SAB_READ_FLOOR     /* alpha = r / z, as Z < z; the last entry is the threshold */
 };
 
-/* What one read selected: entries by rising index, but for the threshold. */
+/* What one read selected: entries by rising index, but for the threshold. n 0: there was nothing to read. */
 struct sab_read {
     int32_t n;
     int32_t kind;
@@ -117,7 +124,7 @@ static inline int32_t sab_read_entry(int32_t index)
 
 /* The reads of S sequences from step t0 on. */
 struct sab_records {
-    int S, t0;
+    int S, t0, carried;
     struct sab_read *reads; /* [T,S] */
     int32_t *index;
     real *alpha;
@@ -125,7 +132,7 @@ struct sab_records {
 };
 
 /* Entries that steps 0..T-1 of one sequence need. */
-size_t sab_records_count(const struct sab_remind *r, int T);
+size_t sab_records_count(const struct sab_remind *r, int carried, int T);
 /* The read of sequence b at step t, and where its entries begin in index, alpha and flow. */
 struct sab_read *sab_records_read(const struct sab_records *records, int t, int b);
 size_t sab_records_at(const struct sab_remind *r, const struct sab_records *records, int t, int b);
