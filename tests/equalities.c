@@ -222,6 +222,7 @@ static void batches_are_the_sequence(struct sab_config *c, struct sab_shape shap
     struct sab_stream *stream;
     uint64_t state = seed;
     c->memory_slots = problem_int(&state, 1, 12);
+    c->k_top = problem_int(&state, 0, 3) ? c->k_top : 0;
     problem_make(&p, c, shape, T, B, seed);
     sab_real *whole = outputs_of(&p, &p.batch), *y = calloc((size_t)T * B * shape.O, sizeof *y);
     assert_int_equal(sab_stream_create(&stream, p.model, B, &err), SAB_OK);

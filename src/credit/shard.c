@@ -62,13 +62,13 @@ static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
     size_t S = (size_t)s->S, row = S * m->Hp, starts = s->backward ? (size_t)s->n_windows : 1;
     run->h_start = take_reals(layout, starts * row);
     run->c_start = m->cell->has_c ? take_reals(layout, starts * row) : NULL;
+    run->memory.S = s->S;
+    run->memory.first = s->first;
     run->touched = take(layout, (size_t)s->n_windows, 1);
     if (m->K > 0) {
         size_t cap = s->carried_cap + (size_t)s->T / m->k_att, entries = record_entries(s, r);
         size_t steps = s->backward ? (size_t)s->T : (size_t)s->window_len;
-        run->memory.S = s->S;
         run->memory.cap = (int)cap;
-        run->memory.first = s->first;
         run->memory.M = take_reals(layout, S * cap * m->Hp);
         run->memory.key = take_reals(layout, S * cap * m->Ap);
         run->memory.dM = s->backward ? take_reals(layout, S * cap * m->Hp) : NULL;
