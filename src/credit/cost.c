@@ -19,7 +19,7 @@ static struct reads count_reads(const struct sab_model *m, int T)
     const struct sab_remind *r = &m->layers[0].remind;
     n.written = T / m->k_att;
     for (int t = 0; t < T; t++) {
-        int N = sab_memory_count(r, t);
+        int all = sab_memory_count(r, 0, t), N = all < r->slots ? all : r->slots;
         n.queries += N > 0;
         n.scored += N;
         n.entries += r->dense_forward || N < m->K ? N : m->K;

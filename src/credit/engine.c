@@ -177,10 +177,6 @@ static int check_batch(const struct sab_model *m, const struct sab_batch *batch,
         if (batch->lengths[b] < 1 || batch->lengths[b] > batch->T)
             return sab_fail(err, SAB_INVALID, "length %d of sequence %d is not in 1..%d", batch->lengths[b], b,
                             batch->T);
-    for (int b = 0; batch->fresh && b < batch->B; b++)
-        if (!batch->fresh[b])
-            return sab_fail(err, SAB_INVALID, "sequence %d goes on where the batch before ended; carrying its state is "
-                                              "not supported", b);
     int status = check_numbers(m, batch, err);
     return status == SAB_OK && m->shape.loss == SAB_LOSS_BCE && batch->targets ? check_answers(m, batch, err) : status;
 }

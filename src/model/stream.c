@@ -103,6 +103,14 @@ static int make_room(struct sab_stream *s, struct sab_error *err)
     return status ? status : room_grow(s, s->layers[0].now.memory.cap, err);
 }
 
+int sab_stream_make_room(struct sab_stream *s, int cap, struct sab_error *err)
+{
+    int status = SAB_OK;
+    for (int l = 0; l < s->model->L && !status; l++)
+        status = memory_grow(s->model, &s->layers[l].now.memory, cap, err);
+    return status ? status : room_grow(s, cap, err);
+}
+
 /* ---- a whole batch ---- */
 
 /* Whether memories can be carried on from here. */

@@ -28,6 +28,8 @@ struct sab_stream {
 
 /* Makes room for what a batch of B sequences and T steps leaves; SAB_INVALID when this stream cannot go on with one. */
 int sab_stream_ready(struct sab_stream *stream, const struct sab_model *model, int B, int T, struct sab_error *err);
+/* Room for `cap` memories, none of which is there yet. */
+int sab_stream_make_room(struct sab_stream *stream, int cap, struct sab_error *err);
 /* Memories that a batch takes over. */
 int sab_stream_carried(const struct sab_stream *stream);
 /* Sequences b0 .. b0+memory->S-1 of `now` into h, c [S,Hp] and memory, keys made anew; nothing for those that are fresh. */

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "io/safetensors.h"
 #include "train/metadata.h"
+#include "train/stream_file.h"
 #include "train/trainer.h"
 
 enum { NAME_CAP = 64, PARTS = 5, BEST = 4, METRICS = 6 };
@@ -97,6 +99,7 @@ int sab_state_save(const char *path, const struct sab_trainer *trainer, const st
     struct part parts[PARTS];
     list_parts(trainer, state->best_step >= 0 ? best : NULL, parts);
     struct sab_safetensors_writer *writer;
+    void *room = NULL;
     int status = sab_safetensors_writer_create(&writer, err);
     if (status != SAB_OK)
         return status;
@@ -107,9 +110,12 @@ int sab_state_save(const char *path, const struct sab_trainer *trainer, const st
     for (int i = 0; i < SCALARS && status == SAB_OK; i++)
         status = sab_safetensors_writer_add(writer, scalars[i].name, scalars[i].dtype, 1, &scalars[i].count,
                                             (const char *)&record + scalars[i].offset, err);
+    if (status == SAB_OK && trainer->carried)
+        status = sab_stream_add(writer, trainer->carried, &room, err);
     if (status == SAB_OK)
         status = sab_safetensors_writer_save(writer, path, err);
     sab_safetensors_writer_free(writer);
+    sab_free(room);
     return status;
 }
 
@@ -177,11 +183,18 @@ static int read_state(struct sab_safetensors *file, const char *path, struct sab
     if (status != SAB_OK)
         return status;
     struct part parts[PARTS];
+    struct sab_stream *carried;
+    if ((status = sab_stream_read(&carried, file, path, trainer->model, err)) != SAB_OK)
+        return status;
     list_parts(trainer, record.best_step >= 0 ? best : NULL, parts);
     for (int copy = 0; copy <= 1; copy++)
         for (int i = 0; i < PARTS; i++)
-            if (parts[i].array && (status = read_tensors(file, path, trainer, &parts[i], copy, err)) != SAB_OK)
+            if (parts[i].array && (status = read_tensors(file, path, trainer, &parts[i], copy, err)) != SAB_OK) {
+                sab_stream_free(carried);
                 return status;
+            }
+    sab_stream_free(trainer->carried);
+    trainer->carried = carried;
     trainer->step = record.step;
     *state = (struct sab_run_state){.evaluated = record.evaluated,
                                     .best_step = record.best_step,

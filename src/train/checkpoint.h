@@ -7,6 +7,7 @@
  *         best                 the weights in model.safetensors, once there was an evaluation
  *     step, evaluated, best_step, since_best, metrics_nbytes    I64 [1]
  *     seconds, grad_norm                                        F64 [1]
+ *     stream.*                 where batches go on from each other: the state between them (stream_file.h)
  *     last_metrics, best_metrics    F64 [6]: loss, accuracy, mse, weight, scored, grad_norm
  *
  * Metadata: config, shape, version, the facts about data, which must be those of the trainer's model, and the digest over

@@ -24,6 +24,7 @@ static void add(struct sab_metrics *sums, const struct sab_metrics *part)
 struct pass {
     int B;
     int64_t count; /* sequences */
+    struct sab_stream *carried; /* state between batches that go on from each other */
 };
 
 /* Drawn data: eval_size sequences. Data with an end: all of them, or the whole batches that eval_size has room for. */
@@ -38,7 +39,7 @@ static int plan_pass(struct sab_task *task, enum sab_split split, const struct s
     if (batches == 0 && size == 0)
         return sab_fail(err, SAB_INVALID, "--eval-size: 0 is all, and the data of the task %s have no end",
                         config->task);
-    *pass = (struct pass){B, size};
+    *pass = (struct pass){.B = B, .count = size};
     if (batches == 0)
         return SAB_OK;
     int status = sab_task_batch(task, split, 0, B, &first, err);
@@ -50,7 +51,7 @@ static int plan_pass(struct sab_task *task, enum sab_split split, const struct s
     } else if (batches > size / B) {
         batches = size / B;
     }
-    *pass = (struct pass){B, batches * B};
+    *pass = (struct pass){.B = B, .count = batches * B};
     return SAB_OK;
 }
 
@@ -68,12 +69,16 @@ int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split 
         struct sab_batch data;
         struct sab_metrics part;
         status = sab_task_batch(task, split, index, B, &data, err);
+        if (status == SAB_OK && data.fresh && !pass.carried)
+            status = sab_stream_create(&pass.carried, model, B, err);
+        data.state = pass.carried;
         if (status == SAB_OK)
             status = sab_model_evaluate(model, &data, config->threads, NULL, &part, NULL, err);
         if (status == SAB_OK)
             add(&sums, &part);
         done += B;
     }
+    sab_stream_free(pass.carried);
     if (status != SAB_OK)
         return status;
     if (!(sums.weight > 0))

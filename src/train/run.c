@@ -270,6 +270,19 @@ static int resume(struct run *run, struct sab_error *err)
     return status;
 }
 
+/* Where state is carried from batch to batch, memories must have an end: unless told otherwise, a batch's worth. */
+static int settle_slots(struct run *run, struct sab_error *err)
+{
+    struct sab_config *config = &run->config;
+    struct sab_batch first;
+    if (config->memory_slots > 0)
+        return SAB_OK;
+    int status = sab_task_batch(run->task, SAB_TRAIN, 0, config->batch, &first, err);
+    if (status == SAB_OK && first.fresh)
+        config->memory_slots = first.T > config->k_att ? first.T / config->k_att : 1;
+    return status;
+}
+
 static int prepare(struct run *run, const struct sab_config *config, struct sab_error *err)
 {
     run->config = *config;
@@ -283,6 +296,8 @@ static int prepare(struct run *run, const struct sab_config *config, struct sab_
         status = sab_task_create(&run->task, &run->config, NULL, err);
     if (status == SAB_OK)
         status = check_stop(run, err);
+    if (status == SAB_OK)
+        status = settle_slots(run, err);
     if (status == SAB_OK)
         status = sab_model_create(&run->model, &run->config, sab_task_shape(run->task), err);
     if (status == SAB_OK)

@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "model/model.h"
+#include "model/stream.h"
 #include "optim/optim.h"
 
 int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const struct sab_config *config,
@@ -45,6 +45,7 @@ void sab_trainer_free(struct sab_trainer *trainer)
     sab_free(trainer->v);
     sab_free(trainer->average);
     sab_free(trainer->undo);
+    sab_stream_free(trainer->carried);
     sab_free(trainer);
 }
 
@@ -113,26 +114,54 @@ static int check_result(const struct sab_trainer *trainer, struct sab_error *err
     return SAB_OK;
 }
 
+/* The gradient of the batch, which goes on from the trainer's own state if it is one that goes on from another. */
+static int gradient(struct sab_trainer *trainer, struct sab_batch *batch, struct sab_metrics *metrics,
+                    struct sab_error *err)
+{
+    struct sab_error why;
+    int status = SAB_OK;
+    if (batch->fresh && !batch->state) {
+        if (!trainer->carried)
+            status = sab_stream_create(&trainer->carried, trainer->model, batch->B, &why);
+        batch->state = trainer->carried;
+    }
+    if (status == SAB_OK)
+        status = sab_model_gradient(trainer->model, batch, trainer->config.threads, metrics, NULL, &why);
+    if (status != SAB_OK)
+        return sab_fail(err, status, "update %lld: %.450s", (long long)trainer->step + 1, why.message);
+    return SAB_OK;
+}
+
+/* Clip, optimiser and their checks; on failure weights and moments are as before. */
+static int step(struct sab_trainer *trainer, struct sab_metrics *metrics, struct sab_error *err)
+{
+    const struct sab_config *config = &trainer->config;
+    metrics->grad_norm = sab_optim_norm(trainer->grad, trainer->count);
+    if (!(metrics->grad_norm <= config->explode))
+        return fail_explosion(trainer, metrics->grad_norm, err);
+    remember(trainer);
+    sab_optim_update(config, sab_trainer_rate(trainer), sab_optim_clip(metrics->grad_norm, config->clip),
+                     trainer->step + 1, trainer->count, trainer->theta, trainer->m, trainer->v, trainer->grad);
+    int status = check_result(trainer, err);
+    if (status != SAB_OK)
+        restore(trainer);
+    return status;
+}
+
 int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batch, struct sab_metrics *metrics,
                        struct sab_error *err)
 {
     const struct sab_config *config = &trainer->config;
+    struct sab_batch taken = *batch;
     struct sab_metrics measured;
-    struct sab_error why;
-    int status = sab_model_gradient(trainer->model, batch, config->threads, &measured, NULL, &why);
+    int status = gradient(trainer, &taken, &measured, err);
     if (status != SAB_OK)
-        return sab_fail(err, status, "update %lld: %.450s", (long long)trainer->step + 1, why.message);
+        return status;
     sab_profile_start(trainer->model->profile);
-    measured.grad_norm = sab_optim_norm(trainer->grad, trainer->count);
-    if (!(measured.grad_norm <= config->explode))
-        return fail_explosion(trainer, measured.grad_norm, err);
-
-    remember(trainer);
-    sab_optim_update(config, sab_trainer_rate(trainer), sab_optim_clip(measured.grad_norm, config->clip),
-                     trainer->step + 1, trainer->count, trainer->theta, trainer->m, trainer->v, trainer->grad);
-    status = check_result(trainer, err);
+    status = step(trainer, &measured, err);
     if (status != SAB_OK) {
-        restore(trainer);
+        if (taken.state)
+            sab_stream_turn(taken.state, -taken.T);
         return status;
     }
     trainer->step++;

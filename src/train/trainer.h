@@ -13,6 +13,7 @@ struct sab_trainer {
     sab_real *theta, *grad;  /* the model's */
     sab_real *m, *v;         /* moments; v is NULL for sgd */
     sab_real *average;       /* NULL where config.average is 0 */
+    struct sab_stream *carried; /* state between batches that go on from each other; NULL before the first such */
     sab_real *undo;          /* theta, m and v as they were before the update under way */
 };
 
