@@ -8,20 +8,32 @@
 
 #include "base/error.h"
 
+int sab_cli_data_path(const char *name, char path[SAB_CLI_DATA_PATH_CAP])
+{
+    const char *const folders[] = {"", getenv("SAB_DATA"), "/usr/share/datasets"};
+    for (size_t i = 0; i < 2 * (sizeof folders / sizeof folders[0]); i++) {
+        const char *folder = folders[i / 2];
+        if (!folder || (i > 1 && (!*folder || *name == '/')))
+            continue;
+        int length = snprintf(path, SAB_CLI_DATA_PATH_CAP, "%s%s%s%s", folder, *folder ? "/" : "", name,
+                              i % 2 ? ".gz" : "");
+        if (length < SAB_CLI_DATA_PATH_CAP && access(path, F_OK) == 0)
+            return 1;
+    }
+    return 0;
+}
+
 static int find(char name[SAB_TEXT_CAP], const char *option, struct sab_error *err)
 {
-    const char *folder = getenv("SAB_DATA");
-    char path[SAB_TEXT_CAP + 4096];
-    if (!folder || !*folder || !*name || *name == '/' || access(name, F_OK) == 0)
+    char path[SAB_CLI_DATA_PATH_CAP];
+    if (!*name || !sab_cli_data_path(name, path))
         return SAB_OK;
-    int length = snprintf(path, sizeof path, "%s/%s", folder, name);
-    if ((size_t)length >= sizeof path || access(path, F_OK) != 0)
-        return SAB_OK;
+    size_t length = strlen(path);
     if (length >= SAB_TEXT_CAP)
-        return sab_fail(err, SAB_INVALID, "--%s: found in $SAB_DATA, but the path %.100s... has %d bytes; at most %d are "
-                                          "legal", option, path, length, SAB_TEXT_CAP - 1);
+        return sab_fail(err, SAB_INVALID, "--%s: found as %.100s..., which has %zu bytes; at most %d are legal", option,
+                        path, length, SAB_TEXT_CAP - 1);
     memset(name, 0, SAB_TEXT_CAP);
-    memcpy(name, path, (size_t)length);
+    memcpy(name, path, length);
     return SAB_OK;
 }
 

@@ -1,11 +1,17 @@
-/* Finding the files of --data and its fellows. */
+/* Finding the files of --data and its fellows. A relative name is looked for here, then in the folder $SAB_DATA, then
+ * in /usr/share/datasets, where Debian's packages put data sets; in each place also with .gz behind it. */
 #ifndef SAB_CLI_DATA_FILES_H
 #define SAB_CLI_DATA_FILES_H
 
 #include "sab.h"
 
-/* A relative name that does not exist here and does in the folder $SAB_DATA becomes that path. SAB_INVALID when the path
- * is too long for the configuration. Names that exist nowhere stay: opening them says so. */
+enum { SAB_CLI_DATA_PATH_CAP = 4096 };
+
+/* Where the name was found. 1 if it was, else 0. */
+int sab_cli_data_path(const char *name, char path[SAB_CLI_DATA_PATH_CAP]);
+
+/* Puts what was found in place of the names in the configuration. SAB_INVALID when the path is too long for it. Names
+ * that exist nowhere stay: opening them says so. */
 int sab_cli_find_data(struct sab_config *config, struct sab_error *err);
 
 #endif
