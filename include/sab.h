@@ -79,6 +79,8 @@ enum sab_write { SAB_WRITE_STATE, SAB_WRITE_PROVISIONAL };
 enum sab_optimizer { SAB_OPTIMIZER_ADAM, SAB_OPTIMIZER_ADAMW, SAB_OPTIMIZER_SGD };
 /* Instruction sets; the fastest that the processor has is SAB_CPU_AUTO. */
 enum sab_cpu { SAB_CPU_AUTO, SAB_CPU_REF, SAB_CPU_SSE2, SAB_CPU_AVX2, SAB_CPU_AVX512, SAB_CPU_NEON };
+/* How an image becomes a sequence: a row at each step, or a pixel. */
+enum sab_by { SAB_BY_ROW, SAB_BY_PIXEL };
 enum sab_schedule { SAB_SCHEDULE_CONSTANT, SAB_SCHEDULE_COSINE, SAB_SCHEDULE_STEP };
 
 #define SAB_TEXT_CAP 256
@@ -144,6 +146,9 @@ struct sab_config {
     char valid_data[SAB_TEXT_CAP]; /* "": taken from data, by split */
     char test_data[SAB_TEXT_CAP];  /* "": taken from data, by split */
     char split[SAB_TEXT_CAP];      /* "0.9,0.05,0.05": fractions of train, valid and test in the order of the file */
+    int by;                        /* enum sab_by: images */
+    uint64_t permute;              /* images: pixels in the random order of this seed; 0: as they are */
+    int grey;                      /* colour images: 1 shows their grey only */
     /* where */
     int cpu;              /* enum sab_cpu */
     char out[SAB_TEXT_CAP];     /* run folder; "" picks runs/TASK-CREDIT-sSEED */

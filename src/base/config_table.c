@@ -9,6 +9,7 @@ static const char *const densities[] = {"sparse", "dense", NULL};
 static const char *const writes[] = {"state", "provisional", NULL};
 static const char *const optimizers[] = {"adam", "adamw", "sgd", NULL};
 static const char *const cpus[] = {"auto", "ref", "sse2", "avx2", "avx512", "neon", NULL};
+static const char *const bys[] = {"row", "pixel", NULL};
 static const char *const schedules[] = {"constant", "cosine", "step", NULL};
 
 /* Whole numbers end at 2^53 - 1, so that every JSON reader keeps them exact. */
@@ -107,6 +108,10 @@ const struct sab_option sab_options[] = {
     TEXT("test-data", test_data, "", "data", "what sab eval measures on; by default a part of --data"),
     TEXT("split", split, "0.9,0.05,0.05", "data",
          "fractions of --data that are train, valid and test, in the order of the file"),
+    CHOICE("by", by, bys, "row", "data", "images: a step is a row of pixels, or one pixel"),
+    UINT64("permute", permute, 0, MOST, "0", "data",
+           "images: pixels in a random order, the same for all, drawn from this seed; 0: as they are"),
+    SWITCH("grey", grey, "off", "data", "cifar10: grey instead of three colours"),
 
     CHOICE("cpu", cpu, cpus, "auto", "run", "instruction set; auto is the fastest here; SAB_CPU sets it too"),
     TEXT("out", out, "", "run", "run folder; by default runs/TASK-CREDIT-sSEED"),

@@ -13,7 +13,8 @@ enum sab_random_stream {
     SAB_STREAM_TEST,
     SAB_STREAM_CHECK,    /* check-grad's problems */
     SAB_STREAM_VALID,
-    SAB_STREAM_SHUFFLE   /* see data/shuffle.c */
+    SAB_STREAM_SHUFFLE,  /* see data/shuffle.c */
+    SAB_STREAM_PIXELS    /* lane: pixel of a permuted image */
 };
 
 /* 32 random bits. */

@@ -2,8 +2,8 @@
  *
  * What is promised: nothing is allocated because of a size that a file claims, only for bytes that were truly unpacked,
  * and never more than twice those. A gzip is refused as soon as it unpacks to more than `most_nbytes`, or to more than
- * 64 MiB + 32 x its size (honest text and pictures pack less than 32 to 1; the message says to unpack such a file first:
- * plain, it is mapped and takes no memory). A plain file allocates nothing.
+ * 64 MiB + 32 x its size (honest text and pictures pack less than 32 to 1; the message says to unpack such a file
+ * first: plain, it is mapped and takes no memory). A plain file allocates nothing.
  *
  * Files that change: a gzip is read once, while it is opened. A mapped file must be left alone while it is open;
  * replacing it by renaming is harmless. sab_input_check finds one that was rewritten or shortened, so that a reader

@@ -1,0 +1,103 @@
+/* Any bytes as image files, for libFuzzer: IDX pairs and CIFAR-10's records, plain or gzip. No crash, no overrun, no
+ * memory beyond the promise, and what opens can be shown to its last pixel.
+ *
+ *     byte 0: format, by row or pixel, grey, permuted     bytes 1, 2: length of the first file     then the files
+ *
+ * The corpus has plain, gzip and damaged files of each; tests/corpus/images.
+ *
+ *     ctest: tier hours
+ */
+#define _GNU_SOURCE
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "data/image_view.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
+
+enum { CIFAR = 1, BY_PIXEL = 2, GREY = 4, PERMUTED = 8, SHOWN = 4, HEADER = 3 };
+
+static void require(int truth, const char *what)
+{
+    if (!truth) {
+        fprintf(stderr, "%s\n", what);
+        abort();
+    }
+}
+
+/* A file in memory of these bytes; one of two in turn. */
+static const char *put(int which, const uint8_t *data, size_t nbytes)
+{
+    static int fd[2] = {-1, -1};
+    static char path[2][64];
+    if (fd[which] < 0) {
+        fd[which] = memfd_create("input", 0);
+        snprintf(path[which], sizeof path[which], "/proc/self/fd/%d", fd[which]);
+    }
+    require(ftruncate(fd[which], 0) == 0 && pwrite(fd[which], data, nbytes, 0) == (ssize_t)nbytes,
+            "writing the input failed");
+    return path[which];
+}
+
+/* The promise: at most twice what was unpacked, and no gzip unpacks past 64 MiB + 32 x its size. */
+static void check_sizes(const struct sab_image_set *set, size_t nbytes)
+{
+    for (int i = 0; i < set->files; i++)
+        require(set->file[i].nbytes <= (set->file[i].is_unpacked ? ((size_t)64 << 20) + 32 * nbytes : nbytes),
+                "larger than may be");
+}
+
+static void show(const struct sab_image_set *set, uint8_t options)
+{
+    struct sab_image_view view;
+    int by = options & BY_PIXEL ? SAB_BY_PIXEL : SAB_BY_ROW;
+    int is_grey = options & GREY && set->channels == 3;
+    if (set->rows * set->cols > 1 << 16)
+        return; /* slow, and no different */
+    require(sab_image_view_init(&view, set->rows, set->cols, set->channels, by, is_grey, options & PERMUTED ? 7 : 0,
+                                NULL) == SAB_OK, "view");
+    size_t step = (size_t)view.I, n = set->n < SHOWN ? set->n : SHOWN;
+    sab_image_view_learn(&view, set, n);
+    sab_real *values = malloc((size_t)view.T * step * sizeof *values), sum = 0;
+    require(values != NULL, "values");
+    for (size_t i = 0; i < n; i++) {
+        sab_image_view_fill(&view, sab_image_pixels(set, i), values, step);
+        sab_image_view_fill(&view, sab_image_pixels(set, set->n - 1 - i), values, step);
+        for (size_t k = 0; k < (size_t)view.T * step; k++)
+            sum += values[k];
+    }
+    require(sum == sum, "not a number");
+    free(values);
+    sab_image_view_clear(&view);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
+{
+    if (nbytes < HEADER)
+        return 0;
+    uint8_t options = data[0];
+    size_t first = (size_t)data[1] << 8 | data[2], rest = nbytes - HEADER;
+    first = first < rest ? first : rest;
+    const char *a = put(0, data + HEADER, first), *b = put(1, data + HEADER + first, rest - first);
+    struct sab_image_set set = {0};
+    struct sab_error err = {0};
+    int status = options & CIFAR ? sab_image_set_add_cifar10(&set, a, &err) : sab_image_set_add_idx(&set, a, b, &err);
+    if (status == SAB_OK && options & CIFAR && rest > first)
+        status = sab_image_set_add_cifar10(&set, b, &err);
+    require(status == SAB_OK || (status == SAB_FORMAT && strstr(err.message, "/proc/self/fd/")), err.message);
+    check_sizes(&set, nbytes);
+    if (status == SAB_OK) {
+        int most = sab_image_set_most_label(&set, 0, set.n);
+        require(sab_image_set_check_labels(&set, 0, set.n, most + 1, &err) == SAB_OK, err.message);
+        require(sab_image_set_check(&set, &err) == SAB_OK, err.message);
+        show(&set, options);
+    }
+    sab_image_set_close(&set);
+    return 0;
+}
