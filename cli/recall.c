@@ -10,6 +10,7 @@
 #include "cli/json_out.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
+#include "credit/shard.h"
 #include "report/heat_png.h"
 #include "report/heat_text.h"
 
@@ -103,8 +104,8 @@ static int find_rows(const struct own *o, struct work *w, struct sab_error *err)
     if (!w->is_row)
         return sab_fail(err, SAB_NOMEM, "no memory for %d steps", batch->T);
     for (int t = 0; t < batch->T; t++)
-        for (int b = 0; b < batch->B && batch->scored; b++)
-            w->is_row[t] |= batch->scored[(size_t)t * (size_t)batch->B + (size_t)b];
+        for (int b = 0; b < batch->B; b++)
+            w->is_row[t] |= sab_batch_scored(batch, t, b) != 0;
     return SAB_OK;
 }
 

@@ -195,7 +195,7 @@ struct sab_batch {
     const sab_real *targets;  /* [T,B,O]; for yes-or-no answers 0..1 where the position counts */
     const sab_real *weight;   /* [T,B] >= 0, each position's share in the loss; NULL: 1 everywhere */
     const uint8_t *scored;    /* [T,B], 1 where accuracy and mse count; NULL: where the weight is not 0 */
-    const int32_t *lengths;   /* [B], 1..T; steps past the end have weight 0 and are not scored; NULL: T */
+    const int32_t *lengths;   /* [B], 1..T; what stands past the end is never read, counts for nothing; NULL: T */
     const uint8_t *fresh;     /* [B] 0: the sequence goes on where column b of the batch before ended (not past its length),
                                  1: it begins anew; NULL with a state: all go on */
     struct sab_stream *state; /* of B sequences: h, c and memories that the batch starts from and leaves behind, constants to
@@ -264,8 +264,8 @@ struct sab_recall {
     void *user;
 };
 
-/* Forward only. outputs [T,B,O] (logits or values), metrics and recall may each be NULL; with recall, one thread is
- * used and flow is NULL. threads as in sab_config. */
+/* Forward only. outputs [T,B,O] (logits or values; 0 past a sequence's end), metrics and recall may each be NULL; with
+ * recall, one thread is used and flow is NULL. threads as in sab_config. */
 SAB_API int sab_model_evaluate(struct sab_model *model, const struct sab_batch *batch, int threads, sab_real *outputs,
                                struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err);
 

@@ -156,6 +156,7 @@ static void alone_is_in_a_batch(struct sab_config *c, struct sab_shape shape, in
 {
     struct problem p;
     problem_make(&p, c, shape, T, B, seed);
+    p.batch.lengths = NULL;
     sab_real *all = outputs_of(&p, &p.batch);
     int b = B / 2, O = shape.O, I = shape.I;
     int32_t *ids = calloc((size_t)T, sizeof *ids);
@@ -173,6 +174,92 @@ static void alone_is_in_a_batch(struct sab_config *c, struct sab_shape shape, in
     problem_free(&p);
 }
 
+/* Column `from` of the problem's batch becomes column `to` of `into`, which has room for more steps. */
+static void copy_column(struct problem *into, int to, const struct problem *p, int from)
+{
+    int I = p->shape.I, O = p->shape.O;
+    for (int t = 0; t < p->batch.T; t++) {
+        size_t x = (size_t)t * into->batch.B + to, y = (size_t)t * p->batch.B + from;
+        into->ids[x] = p->ids[y];
+        into->labels[x] = p->labels[y];
+        into->weight[x] = p->weight[y];
+        memcpy(into->values + x * I, p->values + y * I, (size_t)I * sizeof(sab_real));
+        memcpy(into->targets + x * O, p->targets + y * O, (size_t)O * sizeof(sab_real));
+    }
+    into->lengths[to] = p->lengths[from];
+}
+
+/* What can stand past the ends of sequences, if nobody reads it. */
+static void fill_past_ends(struct problem *p)
+{
+    for (int t = 0; t < p->batch.T; t++)
+        for (int b = 0; b < p->batch.B; b++) {
+            size_t at = (size_t)t * p->batch.B + b;
+            if (t < p->lengths[b])
+                continue;
+            p->ids[at] = p->labels[at] = -7;
+            p->weight[at] = NAN;
+            for (int i = 0; i < p->shape.I; i++)
+                p->values[at * p->shape.I + i] = NAN;
+            for (int o = 0; o < p->shape.O; o++)
+                p->targets[at * p->shape.O + o] = NAN;
+        }
+}
+
+/* A sequence of its own length is the same in a batch of longer ones; past its end the outputs are 0. */
+static void short_is_in_a_batch_of_long(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct problem p, one;
+    problem_make(&p, c, shape, T, B, seed);
+    problem_make(&one, c, shape, T, 1, seed);
+    fill_past_ends(&p);
+    sab_real *all = outputs_of(&p, &p.batch), *zero = calloc((size_t)shape.O, sizeof *zero);
+    for (int b = 0; b < B; b += 3) {
+        copy_column(&one, 0, &p, b);
+        struct sab_batch alone = one.batch;
+        alone.T = p.lengths[b];
+        alone.lengths = NULL;
+        sab_real *y = outputs_of(&one, &alone);
+        for (int t = 0; t < T; t++)
+            assert_memory_equal(all + ((size_t)t * B + b) * shape.O, t < p.lengths[b] ? y + t * shape.O : zero,
+                                (size_t)shape.O * sizeof *y);
+        free(y);
+    }
+    free(all), free(zero);
+    problem_free(&p), problem_free(&one);
+}
+
+/* The gradient of sequences with their own lengths does not depend on how far and with what they are filled up. */
+static void filling_changes_nothing(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct problem p, longer;
+    c->k_trunc = T < c->k_trunc ? T : c->k_trunc;
+    problem_make(&p, c, shape, T, B, seed);
+    problem_make(&longer, c, shape, T + 13, B, seed);
+    for (int b = 0; b < B; b++)
+        copy_column(&longer, b, &p, b);
+    uint64_t before = problem_gradient_digest(&p, 1);
+    fill_past_ends(&p), fill_past_ends(&longer);
+    assert_true(problem_gradient_digest(&p, 1) == before);
+    assert_true(problem_gradient_digest(&longer, 1) == before);
+    problem_free(&p), problem_free(&longer);
+}
+
+/* Sequences are dealt to shards by length: where no two have the same, their order in the batch changes nothing. */
+static void order_of_lengths_changes_nothing(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct problem p, turned;
+    T += B;
+    problem_make(&p, c, shape, T, B, seed);
+    problem_make(&turned, c, shape, T, B, seed);
+    for (int b = 0; b < B; b++) {
+        p.lengths[b] = T - b * (T / B);
+        copy_column(&turned, (b * 7 + 3) % B * (B % 7 != 0) + b * (B % 7 == 0), &p, b);
+    }
+    assert_true(problem_gradient_digest(&turned, 1) == problem_gradient_digest(&p, 1));
+    problem_free(&p), problem_free(&turned);
+}
+
 /* Step by step, going on from a clone half-way. */
 static void steps_are_the_sequence(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
@@ -182,6 +269,7 @@ static void steps_are_the_sequence(struct sab_config *c, struct sab_shape shape,
     T += 60; /* memories outgrow their first room */
     c->k_att = 1;
     problem_make(&p, c, shape, T, B, seed);
+    p.batch.lengths = NULL;
     sab_real *whole = outputs_of(&p, &p.batch), *y = calloc((size_t)B * shape.O, sizeof *y);
     assert_int_equal(sab_stream_create(&stream, p.model, B, &err), SAB_OK);
     for (int t = 0; t < T; t++) {
@@ -224,6 +312,7 @@ static void batches_are_the_sequence(struct sab_config *c, struct sab_shape shap
     c->memory_slots = problem_int(&state, 1, 12);
     c->k_top = problem_int(&state, 0, 3) ? c->k_top : 0;
     problem_make(&p, c, shape, T, B, seed);
+    p.batch.lengths = NULL;
     sab_real *whole = outputs_of(&p, &p.batch), *y = calloc((size_t)T * B * shape.O, sizeof *y);
     assert_int_equal(sab_stream_create(&stream, p.model, B, &err), SAB_OK);
     int t = 0;
@@ -323,6 +412,9 @@ EQUALITY(stored_is_recomputed)
 EQUALITY(any_number_of_threads)
 EQUALITY(passed_over_is_unreached)
 EQUALITY(alone_is_in_a_batch)
+EQUALITY(short_is_in_a_batch_of_long)
+EQUALITY(filling_changes_nothing)
+EQUALITY(order_of_lengths_changes_nothing)
 EQUALITY(steps_are_the_sequence)
 EQUALITY(batches_are_the_sequence)
 EQUALITY(fresh_is_without_a_past)
@@ -336,7 +428,8 @@ int main(void)
         cmocka_unit_test(test_any_number_of_threads),   cmocka_unit_test(test_alone_is_in_a_batch),
         cmocka_unit_test(test_steps_are_the_sequence),  cmocka_unit_test(test_passed_over_is_unreached),
         cmocka_unit_test(test_batches_are_the_sequence), cmocka_unit_test(test_fresh_is_without_a_past),
-        cmocka_unit_test(test_carried_is_constant),
+        cmocka_unit_test(test_carried_is_constant),     cmocka_unit_test(test_short_is_in_a_batch_of_long),
+        cmocka_unit_test(test_filling_changes_nothing), cmocka_unit_test(test_order_of_lengths_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

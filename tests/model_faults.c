@@ -161,6 +161,7 @@ static void test_stream(void **unused)
     struct sab_error err;
     make(&p);
     sab_real *whole = calloc((size_t)T * B * (size_t)p.shape.O, sizeof *whole);
+    p.batch.lengths = NULL;
     assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, whole, NULL, NULL, &err), SAB_OK);
     int64_t before = live, n = 0;
     for (met = 1; met; n++) {
@@ -183,6 +184,7 @@ static void test_clone_after_refused_growth(void **unused)
     make(&p);
     size_t row = (size_t)B * (size_t)p.shape.O;
     sab_real *whole = calloc(T * row, sizeof *whole), *y = calloc(row, sizeof *y);
+    p.batch.lengths = NULL;
     assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, whole, NULL, NULL, &err), SAB_OK);
     for (int64_t n = 0; n < 13; n++) { /* growing takes the scores and four arrays in each of three layers */
         struct sab_stream *stream, *clone;

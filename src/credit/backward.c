@@ -8,7 +8,7 @@ static int has_loss(const struct sab_shard *s, int window)
     int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
     for (int t = t0; t < t0 + len; t++)
         for (int b = 0; b < s->S; b++)
-            if (sab_batch_weight(s->batch, t, s->b0 + b) > 0)
+            if (sab_batch_weight(s->batch, t, s->columns[b].b) > 0)
                 return 1;
     return 0;
 }
@@ -70,7 +70,7 @@ static void backward_window(struct sab_shard *s, int window, int loss, real *gra
 void sab_shard_backward(struct sab_shard *s, real *grads)
 {
     const struct sab_model *m = s->model;
-    for (int window = s->n_windows - 1; window >= 0; window--) {
+    for (int window = s->used_windows - 1; window >= 0; window--) {
         int loss = has_loss(s, window), reached = loss;
         for (int l = 0; l < m->L; l++)
             reached |= s->layers[l].touched[window];

@@ -1,8 +1,11 @@
 /* A batch: cut into shards, each taken alone by one thread, their gradients summed in a fixed tree.
  *
- * The number of shards and the tree depend on B alone, so threads change nothing but time. */
+ * The number of shards and the tree depend on B alone, so threads change nothing but time. Sequences of unlike length
+ * are dealt to the shards longest first: those of a shard are then about as long as each other, and a shard takes no
+ * steps past its longest. */
 #include <limits.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -19,6 +22,7 @@ enum { MOST_ROWS = INT_MAX / (2 * SAB_SHARD) };
 struct sab_engine {
     int T, B, carried_cap, backward, flow, workers;
     int n_shards;
+    struct sab_column *columns;      /* [B] shard after shard */
     struct sab_shard **full, **last; /* [workers] */
     real *grads;                     /* [n_shards, n_padded] */
     struct sab_loss_sums *sums;      /* [n_shards] */
@@ -35,6 +39,7 @@ static void engine_free(void *engine)
         if (e->last)
             sab_shard_free(e->last[i]);
     }
+    sab_free(e->columns);
     sab_free(e->full);
     sab_free(e->last);
     sab_free(e->grads);
@@ -65,12 +70,13 @@ static int worker_id(void)
 static int engine_fill(struct sab_engine *e, const struct sab_model *m, struct sab_error *err)
 {
     int rest = e->B % SAB_SHARD, status = SAB_OK;
+    e->columns = sab_alloc((size_t)e->B, sizeof *e->columns);
     e->full = sab_alloc((size_t)e->workers, sizeof *e->full);
     e->last = sab_alloc((size_t)e->workers, sizeof *e->last);
     e->sums = sab_alloc((size_t)e->n_shards, sizeof *e->sums);
     if (e->backward)
         e->grads = sab_alloc((size_t)e->n_shards, m->n_padded * sizeof(real));
-    if (!e->full || !e->last || !e->sums || (e->backward && !e->grads))
+    if (!e->columns || !e->full || !e->last || !e->sums || (e->backward && !e->grads))
         return sab_fail(err, SAB_NOMEM, "no memory for the gradients of %d shards", e->n_shards);
     for (int i = 0; i < e->workers && !status; i++) {
         if (e->B >= SAB_SHARD)
@@ -122,6 +128,8 @@ static int check_numbers(const struct sab_model *m, const struct sab_batch *batc
     for (int t = 0; t < batch->T; t++)
         for (int b = 0; b < batch->B; b++) {
             size_t at = (size_t)t * batch->B + b;
+            if (batch->lengths && t >= batch->lengths[b])
+                continue;
             if (batch->ids && (batch->ids[at] < 0 || batch->ids[at] >= m->shape.I))
                 return sab_fail(err, SAB_INVALID, "input symbol %d at step %d of sequence %d is not in 0..%d",
                                 batch->ids[at], t + 1, b, m->shape.I - 1);
@@ -195,9 +203,27 @@ static struct sab_profile *profile_of(const struct sab_model *m)
     return m->profile ? &m->profile[worker_id()] : NULL;
 }
 
+/* Longest first; among equals, in the order of the batch. */
+static int compare_columns(const void *a, const void *b)
+{
+    const struct sab_column *x = a, *y = b;
+    return x->length != y->length ? (x->length < y->length) - (x->length > y->length) : (x->b > y->b) - (x->b < y->b);
+}
+
+static void deal_columns(struct sab_engine *e, const struct sab_batch *batch)
+{
+    for (int b = 0; b < batch->B; b++)
+        e->columns[b] = (struct sab_column){b, batch->lengths ? batch->lengths[b] : batch->T};
+    if (batch->lengths && !batch->state)
+        qsort(e->columns, (size_t)batch->B, sizeof *e->columns, compare_columns);
+}
+
 static void run_shards(struct sab_engine *e, const struct sab_model *m, const struct sab_batch *batch, double scale,
                        sab_real *outputs, const struct sab_recall *recall)
 {
+    deal_columns(e, batch);
+    if (outputs && batch->lengths)
+        memset(outputs, 0, (size_t)batch->T * batch->B * m->O * sizeof *outputs);
 #ifdef _OPENMP
 #pragma omp parallel for schedule(dynamic, 1) num_threads(e->workers)
 #endif
@@ -206,7 +232,7 @@ static void run_shards(struct sab_engine *e, const struct sab_model *m, const st
         struct sab_shard *s = batch->B - b0 >= SAB_SHARD ? e->full[worker_id()] : e->last[worker_id()];
         s->scratch.profile = profile_of(m);
         sab_profile_start(s->scratch.profile);
-        sab_shard_load(s, batch, b0, scale, outputs, recall);
+        sab_shard_load(s, batch, e->columns, b0, scale, outputs, recall);
         sab_shard_forward(s);
         if (e->backward) {
             real *grads = e->grads + (size_t)i * m->n_padded;

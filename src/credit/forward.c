@@ -24,8 +24,19 @@ static void zero(real *x, size_t n)
     memset(x, 0, n * sizeof *x);
 }
 
-void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, int b0, double scale, sab_real *outputs,
-                    const struct sab_recall *recall)
+/* Steps past the end of the longest sequence are not taken. */
+static void find_steps(struct sab_shard *s)
+{
+    s->steps = 0;
+    for (int b = 0; b < s->S; b++)
+        s->steps = s->columns[b].length > s->steps ? s->columns[b].length : s->steps;
+    if (s->batch->state)
+        s->steps = s->T;
+    s->used_windows = (s->steps + s->window_len - 1) / s->window_len;
+}
+
+void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, const struct sab_column *columns, int b0,
+                    double scale, sab_real *outputs, const struct sab_recall *recall)
 {
     const struct sab_model *m = s->model;
     int S = s->S;
@@ -34,6 +45,8 @@ void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, int b0, 
     s->scale = scale;
     s->outputs = outputs;
     s->recall = recall;
+    s->columns = columns + b0;
+    find_steps(s);
     memset(&s->sums, 0, sizeof s->sums);
     for (int l = 0; l < m->L; l++) {
         struct sab_layer_run *run = &s->layers[l];
@@ -60,7 +73,7 @@ void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, int b0, 
 void sab_shard_leave(const struct sab_shard *s)
 {
     const struct sab_model *m = s->model;
-    int window = s->n_windows - 1, slot = s->n_slots > 1 ? window : 0;
+    int window = s->used_windows - 1, slot = s->n_slots > 1 ? window : 0;
     for (int l = 0; l < m->L; l++) {
         const struct sab_layer_run *run = &s->layers[l];
         const struct sab_window *w = &run->slots[slot];
@@ -72,7 +85,7 @@ void sab_shard_leave(const struct sab_shard *s)
 int sab_shard_window_len(const struct sab_shard *s, int window)
 {
     int t0 = window * s->window_len;
-    return s->T - t0 < s->window_len ? s->T - t0 : s->window_len;
+    return s->steps - t0 < s->window_len ? s->steps - t0 : s->window_len;
 }
 
 static struct sab_window *point_window(struct sab_shard *s, int layer, int window)
@@ -103,13 +116,18 @@ void sab_shard_input(struct sab_shard *s, int window)
     const struct sab_batch *batch = s->batch;
     int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
     size_t S = (size_t)s->S, I = (size_t)s->model->shape.I;
-    for (int i = 0; i < len; i++) {
-        size_t from = (size_t)(t0 + i) * batch->B + s->b0;
-        if (s->ids)
-            memcpy(s->ids + i * S, batch->ids + from, S * sizeof *s->ids);
-        else
-            memcpy(s->values + i * S * I, batch->values + from * I, S * I * sizeof *s->values);
-    }
+    for (int i = 0; i < len; i++)
+        for (size_t b = 0; b < S; b++) {
+            const struct sab_column *column = &s->columns[b];
+            size_t from = (size_t)(t0 + i) * batch->B + column->b, to = i * S + b;
+            int past = t0 + i >= column->length; /* what stands there is not read */
+            if (s->ids)
+                s->ids[to] = past ? 0 : batch->ids[from];
+            else if (past)
+                zero(s->values + to * I, I);
+            else
+                memcpy(s->values + to * I, batch->values + from * I, I * sizeof *s->values);
+        }
     sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
 }
 
@@ -119,7 +137,7 @@ static void pass_state(struct sab_shard *s, int layer, int window, const struct 
     struct sab_layer_run *run = &s->layers[layer];
     size_t n = (size_t)s->S * s->model->Hp, last = (size_t)(w->len - 1) * n;
     size_t start = (s->backward ? (size_t)window + 1 : 0) * n;
-    if (window + 1 == s->n_windows)
+    if (window + 1 == s->used_windows)
         return;
     memcpy(run->h_start + start, w->h + last, n * sizeof(real));
     if (w->c)
@@ -138,14 +156,15 @@ static void window_outputs(struct sab_shard *s, int window, int replay)
     sab_readout_forward(m, w->len * s->S, w->h, w->s, y);
     for (int i = 0; i < w->len; i++)
         for (int b = 0; b < s->S; b++, y += m->Op) {
+            const struct sab_column *column = &s->columns[b];
             int t = w->t0 + i;
-            size_t at = (size_t)t * batch->B + s->b0 + b;
-            if (s->outputs)
+            size_t at = (size_t)t * batch->B + column->b;
+            if (s->outputs && t < column->length)
                 memcpy(s->outputs + at * m->O, y, (size_t)m->O * sizeof *y);
             if (batch->labels || batch->targets)
                 sab_loss_row(m, y, batch->labels ? batch->labels[at] : 0,
                              batch->targets ? batch->targets + at * m->O : NULL,
-                             sab_batch_weight(batch, t, s->b0 + b), sab_batch_scored(batch, t, s->b0 + b), s->scale,
+                             sab_batch_weight(batch, t, column->b), sab_batch_scored(batch, t, column->b), s->scale,
                              s->backward ? y : NULL, replay ? &spare : &s->sums);
         }
 }
@@ -160,6 +179,8 @@ void sab_shard_report(struct sab_shard *s, int layer, int window, int reverse)
     for (int i = 0; i < len; i++)
         for (int b = 0; b < s->S; b++) {
             int t = reverse ? t0 + len - 1 - i : t0 + i;
+            if (t >= s->columns[b].length)
+                continue;
             const struct sab_read *read = sab_records_read(&run->records, t, b);
             size_t at = sab_records_at(r, &run->records, t, b);
             int32_t when[4096];
@@ -168,7 +189,7 @@ void sab_shard_report(struct sab_shard *s, int layer, int window, int reverse)
                 for (int k = 0; k < n; k++)
                     when[k] = sab_memory_when(r, run->memory.carried,
                                               sab_read_entry(run->records.index[at + first + k])) + 1;
-                s->recall->read(s->recall->user, layer, t + 1, s->b0 + b, n, when, run->records.alpha + at + first,
+                s->recall->read(s->recall->user, layer, t + 1, s->columns[b].b, n, when, run->records.alpha + at + first,
                                 run->records.flow ? run->records.flow + at + first : NULL);
             }
         }
@@ -195,6 +216,6 @@ void sab_shard_window(struct sab_shard *s, int window, int replay)
 
 void sab_shard_forward(struct sab_shard *s)
 {
-    for (int window = 0; window < s->n_windows; window++)
+    for (int window = 0; window < s->used_windows; window++)
         sab_shard_window(s, window, 0);
 }

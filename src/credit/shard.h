@@ -17,6 +17,11 @@ enum { SAB_SHARD = 8 }; /* sequences per shard: what fills the registers of the 
 
 enum { SAB_EVALUATE_WINDOW = 32 }; /* steps at once where nothing goes back; any number gives the same bits */
 
+/* A sequence of the batch and its number of steps. */
+struct sab_column {
+    int b, length;
+};
+
 struct sab_layer_run {
     struct sab_memory memory;
     struct sab_records records;
@@ -27,7 +32,7 @@ struct sab_layer_run {
 
 struct sab_shard {
     const struct sab_model *model;
-    int S, T, backward, flow, n_windows, n_slots, window_len;
+    int S, T, backward, flow, n_windows, n_slots, window_len; /* room; T steps at most */
     int carried_cap;              /* most memories taken over from the batch before */
     struct sab_layer_run *layers; /* [L] */
     int *first;                   /* [S] of every layer's memory */
@@ -38,7 +43,9 @@ struct sab_shard {
     struct sab_scratch scratch;
 
     const struct sab_batch *batch;
-    int b0;                       /* first sequence of the batch in this shard */
+    const struct sab_column *columns; /* [S] what of the batch this shard has */
+    int b0;                       /* of a batch that carries state: its first sequence */
+    int steps, used_windows;      /* as many as the longest of its sequences needs */
     double scale;                 /* 1 / sum of weights */
     sab_real *outputs;            /* [T,B,O] or NULL */
     const struct sab_recall *recall;
@@ -54,9 +61,10 @@ int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int 
                      int flow, size_t *nbytes, struct sab_error *err);
 void sab_shard_free(struct sab_shard *shard);
 
-/* Takes sequences b0 .. b0+S-1 of the batch, and of its carried state; forgets what was. */
-void sab_shard_load(struct sab_shard *shard, const struct sab_batch *batch, int b0, double scale, sab_real *outputs,
-                    const struct sab_recall *recall);
+/* Takes the sequences columns[b0 .. b0+S-1] of the batch, and of its carried state; forgets what was. In a batch that
+ * carries state every sequence takes part to the last step, and columns[b].b is b. */
+void sab_shard_load(struct sab_shard *shard, const struct sab_batch *batch, const struct sab_column *columns, int b0,
+                    double scale, sab_real *outputs, const struct sab_recall *recall);
 
 /* The weight of (t, b of the batch) in the loss, lengths considered; whether it is scored. */
 real sab_batch_weight(const struct sab_batch *batch, int t, int b);
