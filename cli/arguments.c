@@ -1,6 +1,6 @@
 /* See arguments.h.
  *
- *     defaults of the table < defaults of the command < --config FILE < --set, --name, in their order */
+ *     defaults of the table < defaults of the command < --preset, --config, in their order < --set, --name, in theirs */
 #include "cli/arguments.h"
 
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/presets.h"
 #include "io/file.h"
 #include "train/config_json.h"
 
@@ -283,6 +284,8 @@ int sab_cli_parse(struct sab_cli *cli, const struct sab_command *command, int n,
         cli->help = strcmp(item.name, "help") == 0;
         if (status == SAB_OK && strcmp(item.name, "config") == 0)
             status = read_config(cli, item.value, err);
+        if (status == SAB_OK && strcmp(item.name, "preset") == 0)
+            status = sab_preset_apply(item.value, &cli->config, err);
     }
     for (int at = 0; status == SAB_OK && at < n && !cli->help;) {
         status = next_item(command, n, arguments, &at, &item, err);

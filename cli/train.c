@@ -8,19 +8,25 @@
 #include "cli/data_files.h"
 #include "cli/json_out.h"
 #include "cli/plan.h"
+#include "cli/presets.h"
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "cli/stop.h"
 #include "data/task.h"
 
 struct own {
-    int dry_run;
+    int dry_run, presets;
+    char preset[SAB_TEXT_CAP];
     char resume[SAB_TEXT_CAP];
 };
 
 static const struct sab_option own[] = {
     {"dry-run", SAB_CLI_FLAG, offsetof(struct own, dry_run), 0, 0, 1, NULL, "off", "",
      "say what would be done, how large it is, and do nothing"},
+    {"preset", SAB_OPTION_TEXT, offsetof(struct own, preset), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+     "settings by name, such as pmnist; options of the command line come on top"},
+    {"presets", SAB_CLI_FLAG, offsetof(struct own, presets), 0, 0, 1, NULL, "off", "",
+     "list the presets, and do nothing"},
     {"resume", SAB_OPTION_TEXT, offsetof(struct own, resume), SAB_TEXT_CAP, 0, 0, NULL, "", "",
      "go on with the run in this folder, to the same bits as if it had never stopped"},
 };
@@ -30,8 +36,9 @@ static const struct sab_option own[] = {
 static int take_resume(struct sab_cli *cli, const char *dir, struct sab_error *err)
 {
     struct sab_config config;
-    if (cli->has_config_file)
-        return sab_fail(err, SAB_INVALID, "--resume takes the configuration of the run; --config cannot be given too");
+    if (cli->has_config_file || ((const struct own *)cli->own)->preset[0])
+        return sab_fail(err, SAB_INVALID, "--resume takes the configuration of the run; --%s cannot be given too",
+                        cli->has_config_file ? "config" : "preset");
     if (sab_cli_given(cli, "out") && strcmp(cli->config.out, dir) != 0)
         return sab_fail(err, SAB_INVALID, "--resume %.100s goes on in that folder; --out %.100s is another", dir,
                         cli->config.out);
@@ -50,17 +57,32 @@ static int take_task(struct sab_cli *cli, struct sab_error *err)
     const struct own *o = cli->own;
     if (cli->n_words == 1) {
         const char *word = cli->words[0];
-        if (strcmp(config->task, word) != 0 && (o->resume[0] || sab_cli_given(cli, "task")))
+        if (strcmp(config->task, word) != 0 && (o->resume[0] || o->preset[0] || sab_cli_given(cli, "task")))
             return sab_fail(err, SAB_INVALID, "the task cannot be both %.32s and %.32s", config->task, word);
         return sab_config_set(config, "task", word, err);
     }
-    if (o->resume[0] || cli->has_config_file || sab_cli_given(cli, "task"))
+    if (o->resume[0] || o->preset[0] || cli->has_config_file || sab_cli_given(cli, "task"))
         return SAB_OK;
     char names[128];
     size_t used = 0;
     for (int i = 0; sab_task_kind_at(i) && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", sab_task_kind_at(i)->name);
     return sab_fail(err, SAB_INVALID, "which task? sab train TASK, with one of %s", names);
+}
+
+/* Runs that end before they truly begin. */
+static void warn(const struct sab_config *config)
+{
+    int grows = 0;
+    for (int i = 0; sab_task_kind_at(i); i++)
+        grows |= strcmp(sab_task_kind_at(i)->name, config->task) == 0 && sab_task_kind_at(i)->facts == NULL;
+    if (grows && config->T > 1 && config->steps > 0 && config->steps <= config->curriculum)
+        fprintf(stderr, "warning: with --steps %lld and --curriculum %lld no training sequence reaches T = %d;\n"
+                        "--curriculum 0 trains at T from the start\n", (long long)config->steps,
+                (long long)config->curriculum, config->T);
+    if (config->steps > 0 && config->steps <= config->warmup)
+        fprintf(stderr, "warning: with --steps %lld and --warmup %lld the learning rate never reaches --lr\n",
+                (long long)config->steps, (long long)config->warmup);
 }
 
 /* ---- what was done ---- */
@@ -141,6 +163,10 @@ static int run(struct sab_cli *cli)
 {
     const struct own *o = cli->own;
     struct sab_error err = {0};
+    if (o->presets) {
+        sab_preset_list(cli->json);
+        return SAB_EXIT_DONE;
+    }
     int status = o->resume[0] ? take_resume(cli, o->resume, &err) : SAB_OK;
     if (status == SAB_OK)
         status = take_task(cli, &err);
@@ -158,6 +184,8 @@ static int run(struct sab_cli *cli)
     if (status != SAB_OK)
         return sab_say_error("train", status, &err);
 
+    if (!cli->quiet && !o->resume[0])
+        warn(&cli->config);
     struct sab_progress_line line;
     sab_progress_init(&line);
     struct sab_run_hooks hooks = {
@@ -199,6 +227,7 @@ const struct sab_command sab_command_train = {
         "  sab train copy --T 100 --k-trunc 5 --k-top 5 --stop-at accuracy=0.99\n"
         "  sab train copy --credit tbptt --k-trunc 5 --out runs/tbptt\n"
         "  sab train cue --T 200 --hidden 64 --dry-run\n"
+        "  sab train --preset pmnist --steps 20000 --out runs/pmnist\n"
         "  sab train --resume runs/copy-sab-s1 --steps 40000\n"
         "  sab train --config runs/copy-sab-s1/config.json --seed 2 --out runs/second\n",
     .groups = "model credit training task data run",

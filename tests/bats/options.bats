@@ -145,3 +145,39 @@ list()
     [ "$status" = 0 ]
     has TiB
 }
+
+@test "presets: listed, applied, overridden by the command line, not mixed with a run or another task" {
+    sab train --presets
+    [ "$status" = 0 ]
+    has 'copy-100' 'pmnist' 'seen' 'recalled'
+    sab train --presets --json
+    keys presets
+    sab train --preset copy-200 --dry-run
+    [ "$status" = 0 ]
+    has 'T = 200' 'k-top 10' 'k-trunc 10'
+    sab train copy --k-top 3 --preset copy-200 --T 250 --dry-run
+    [ "$status" = 0 ]
+    has 'T = 250' 'k-top 3' 'k-trunc 10'
+    sab train --preset copy-20
+    fails 2 'did you mean "copy-200"'
+    sab train adding --preset copy-100
+    fails 2 'both copy and adding'
+    sab train --preset copy-100 --resume "$BATS_TEST_TMPDIR"
+    fails 2 '--resume' '--preset'
+    sab eval x --preset copy-100
+    fails 2 'unknown option --preset'
+}
+
+@test "a run that ends before its sequences have grown or its rate has risen is warned of, unless --quiet" {
+    sab train copy --T 20 --hidden 4 --batch 2 --steps 5 --eval-size 4 --out "$BATS_TEST_TMPDIR/short"
+    [ "$status" = 0 ]
+    [[ $stderr == *'warning: with --steps 5 and --curriculum 1000 no training sequence reaches T = 20'* ]]
+    [[ $stderr == *'warning: with --steps 5 and --warmup 200 the learning rate never reaches --lr'* ]]
+    sab train copy --T 20 --hidden 4 --batch 2 --steps 5 --eval-size 4 --curriculum 4 --warmup 4 \
+        --out "$BATS_TEST_TMPDIR/full"
+    [ "$status" = 0 ]
+    [[ $stderr != *warning* ]]
+    sab train copy --T 20 --hidden 4 --batch 2 --steps 5 --eval-size 4 --quiet --out "$BATS_TEST_TMPDIR/quiet"
+    [ "$status" = 0 ]
+    [ -z "$stderr" ]
+}

@@ -1,0 +1,95 @@
+/* See presets.h. What a preset does not name keeps sab's defaults, learning rate and schedule among them: these are not
+ * the paper's (docs/decisions/001). Numbers are said to be
+ *     seen      read in a source
+ *     recalled  the paper's, from memory of it
+ *     ours      chosen here */
+#include "cli/presets.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/json_out.h"
+
+static const struct sab_preset presets[] = {
+    {"copy-100", "copying over 100 steps; all numbers seen in the authors' released code and its README",
+     "task=copy T=100 hidden=128 batch=64 k-trunc=5 k-top=5"},
+    {"copy-200", "copying over 200 steps; hidden, batch seen in the released code; T, k-trunc, k-top recalled",
+     "task=copy T=200 hidden=128 batch=64 k-trunc=10 k-top=10"},
+    {"copy-300", "copying over 300 steps; hidden, batch seen in the released code; T, k-trunc, k-top recalled",
+     "task=copy T=300 hidden=128 batch=64 k-trunc=10 k-top=10"},
+    {"adding-200", "adding two of 200 numbers; T recalled, the rest ours",
+     "task=adding T=200 hidden=128 batch=64 k-trunc=10 k-top=10"},
+    {"adding-400", "adding two of 400 numbers; T recalled, the rest ours",
+     "task=adding T=400 hidden=128 batch=64 k-trunc=10 k-top=10"},
+    {"pmnist", "permuted MNIST, pixel by pixel, 784 steps; k-trunc, k-top recalled, the rest ours",
+     "task=mnist data=mnist by=pixel permute=1 hidden=128 batch=64 k-trunc=20 k-top=5 k-att=10 eval-size=0"},
+    {"cifar10", "CIFAR-10, pixel by pixel, 1024 steps; k-trunc, k-top recalled, the rest ours",
+     "task=cifar10 data=cifar10 by=pixel hidden=128 batch=64 k-trunc=16 k-top=10 k-att=10 eval-size=0"},
+};
+
+const struct sab_preset *sab_preset_at(int i)
+{
+    return i >= 0 && i < (int)(sizeof presets / sizeof presets[0]) ? &presets[i] : NULL;
+}
+
+static int fail_unknown(const char *name, struct sab_error *err)
+{
+    enum { COUNT = sizeof presets / sizeof presets[0] };
+    const char *names[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        names[i] = presets[i].name;
+    const char *nearest = sab_text_nearest(name, names, COUNT);
+    if (nearest)
+        return sab_fail(err, SAB_INVALID, "no preset is called \"%.60s\"; did you mean \"%s\"?", name, nearest);
+    return sab_fail(err, SAB_INVALID, "no preset is called \"%.60s\"; sab train --presets lists them", name);
+}
+
+int sab_preset_apply(const char *name, struct sab_config *config, struct sab_error *err)
+{
+    const struct sab_preset *preset = NULL;
+    for (int i = 0; sab_preset_at(i); i++)
+        if (strcmp(name, presets[i].name) == 0)
+            preset = &presets[i];
+    if (!preset)
+        return fail_unknown(name, err);
+    struct sab_config set = *config;
+    for (const char *at = preset->options; *at; at += strspn(at, " ")) {
+        char pair[SAB_TEXT_CAP];
+        int n = (int)strcspn(at, " ");
+        snprintf(pair, sizeof pair, "%.*s", n, at);
+        char *value = strchr(pair, '=');
+        *value++ = 0;
+        int status = sab_config_set(&set, pair, value, err);
+        if (status != SAB_OK)
+            return status;
+        at += n;
+    }
+    *config = set;
+    return SAB_OK;
+}
+
+void sab_preset_list(int as_json)
+{
+    struct sab_json json = {.to = stdout};
+    if (as_json) {
+        sab_json_open(&json, NULL, '{');
+        sab_json_open(&json, "presets", '[');
+    }
+    for (int i = 0; sab_preset_at(i); i++) {
+        if (as_json) {
+            sab_json_open(&json, NULL, '{');
+            sab_json_text(&json, "name", presets[i].name);
+            sab_json_text(&json, "source", presets[i].source);
+            sab_json_text(&json, "options", presets[i].options);
+            sab_json_close(&json, '}');
+        } else {
+            printf("%s\n  %s\n  %s\n", presets[i].name, presets[i].source, presets[i].options);
+        }
+    }
+    if (as_json) {
+        sab_json_close(&json, ']');
+        sab_json_close(&json, '}');
+    }
+}
