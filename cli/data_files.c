@@ -8,9 +8,11 @@
 
 #include "base/error.h"
 
+#define DEBIAN_FOLDER "/usr/share/datasets"
+
 int sab_cli_data_path(const char *name, char path[SAB_CLI_DATA_PATH_CAP])
 {
-    const char *const folders[] = {"", getenv("SAB_DATA"), "/usr/share/datasets"};
+    const char *const folders[] = {"", getenv("SAB_DATA"), DEBIAN_FOLDER};
     for (size_t i = 0; i < 2 * (sizeof folders / sizeof folders[0]); i++) {
         const char *folder = folders[i / 2];
         if (!folder || (i > 1 && (!*folder || *name == '/')))
@@ -26,8 +28,13 @@ int sab_cli_data_path(const char *name, char path[SAB_CLI_DATA_PATH_CAP])
 static int find(char name[SAB_TEXT_CAP], const char *option, struct sab_error *err)
 {
     char path[SAB_CLI_DATA_PATH_CAP];
-    if (!*name || !sab_cli_data_path(name, path))
+    const char *folder = getenv("SAB_DATA");
+    if (!*name)
         return SAB_OK;
+    if (!sab_cli_data_path(name, path))
+        return sab_fail(err, SAB_IO, "--%s: there is no %.100s, neither here nor below %s%.100s%s" DEBIAN_FOLDER
+                                     "; sab data lists public sets", option, name,
+                        folder && *folder ? "$SAB_DATA (" : "", folder ? folder : "", folder && *folder ? ") or " : "");
     size_t length = strlen(path);
     if (length >= SAB_TEXT_CAP)
         return sab_fail(err, SAB_INVALID, "--%s: found as %.100s..., which has %zu bytes; at most %d are legal", option,

@@ -10,8 +10,8 @@ enum { SAB_CLI_DATA_PATH_CAP = 4096 };
 /* Where the name was found. 1 if it was, else 0. */
 int sab_cli_data_path(const char *name, char path[SAB_CLI_DATA_PATH_CAP]);
 
-/* Puts what was found in place of the names in the configuration. SAB_INVALID when the path is too long for it. Names
- * that exist nowhere stay: opening them says so. */
+/* Puts what was found in place of the names in the configuration. SAB_IO for a name that exists nowhere, SAB_INVALID
+ * when the path is too long. */
 int sab_cli_find_data(struct sab_config *config, struct sab_error *err);
 
 #endif

@@ -382,6 +382,16 @@ static void facts_are_kept_and_the_data_must_fit_them(void **state)
     assert_non_null(strstr(err.message, "give --data"));
     sab_task_free(again);
 
+    strcpy(config.test_data, folder); /* only what is to be judged is here */
+    again = make_task(&config, facts);
+    batch = get(again, SAB_TEST, 0, 1);
+    assert_shows(&batch, 0, TRAIN, NULL, 1, mean, deviation);
+    assert_int_equal(sab_task_batches(again, SAB_TEST, 1), TEST);
+    assert_int_equal(sab_task_batch(again, SAB_TRAIN, 0, 1, &batch, &err), SAB_INVALID);
+    sab_task_free(again);
+    assert_refused(&config, "{\"task\":\"idx\",\"rows\":4,\"cols\":2,\"channels\":1,\"classes\":4,\"mean\":[0],"
+                            "\"deviation\":[1]}", SAB_INVALID, "the model was trained on 4 x 2");
+
     static const struct {
         const char *facts, *message;
         int status;

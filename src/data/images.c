@@ -62,7 +62,7 @@ static void destroy(void *state)
 static int open_sets(struct images *s, const struct sab_config *config, struct sab_error *err)
 {
     const char *given[] = {config->data, config->valid_data, config->test_data};
-    int status = s->format->open(&s->own[SAB_TRAIN], config->data, 0, err);
+    int status = config->data[0] ? s->format->open(&s->own[SAB_TRAIN], config->data, 0, err) : SAB_OK;
     for (int k = SAB_VALID; k <= SAB_TEST && status == SAB_OK; k++) {
         if (given[k][0])
             status = s->format->open(&s->own[k], given[k], k == SAB_TEST, err);
@@ -73,7 +73,7 @@ static int open_sets(struct images *s, const struct sab_config *config, struct s
             break;
         if (given[k][0] && set->n == 0)
             return sab_fail(err, SAB_IO, "the folder '%s' has no %s images", given[k], split_names[k]);
-        if (set->n > 0 && (set->rows != train->rows || set->cols != train->cols))
+        if (set->n > 0 && train->n > 0 && (set->rows != train->rows || set->cols != train->cols))
             return sab_fail(err, SAB_FORMAT, "'%s' has images of %zu x %zu pixels, where '%s' has %zu x %zu",
                             set->file[0].path, set->rows, set->cols, train->file[0].path, train->rows, train->cols);
     }
@@ -81,7 +81,7 @@ static int open_sets(struct images *s, const struct sab_config *config, struct s
 }
 
 /* --split cuts the images of --data; the share of a split with files of its own goes to the one before it. */
-static int cut(struct images *s, const struct sab_config *config, struct sab_error *err)
+static int cut(struct images *s, const struct sab_config *config, int is_trained, struct sab_error *err)
 {
     uint64_t bounds[4];
     int status = sab_split_bounds(config->split, s->own[SAB_TRAIN].n, bounds, err);
@@ -95,7 +95,7 @@ static int cut(struct images *s, const struct sab_config *config, struct sab_err
     for (int k = SAB_TRAIN; k <= SAB_TEST; k++)
         if (s->own[k].n == 0 || k == SAB_TRAIN)
             s->range[k] = (struct range){&s->own[SAB_TRAIN], (size_t)bounds[k], (size_t)(bounds[k + 1] - bounds[k])};
-    if (s->range[SAB_TRAIN].n == 0)
+    if (s->range[SAB_TRAIN].n == 0 && !is_trained)
         return sab_fail(err, SAB_INVALID, "--split: \"%.60s\" leaves none of the %zu images of '%s' for training",
                         config->split, s->own[SAB_TRAIN].n, config->data);
     return SAB_OK;
@@ -185,10 +185,12 @@ static int recall_facts(struct images *s, const struct sab_config *config, const
         sab_image_view_standardise(&s->view, mean, deviation);
     }
     json_decref(known);
-    const struct sab_image_set *set = &s->own[SAB_TRAIN];
-    if (status == SAB_OK && set->n > 0 && (set->rows != rows || set->cols != cols || set->channels != channels))
-        return sab_fail(err, SAB_INVALID, "'%s' has images of %zu x %zu pixels; the model was trained on %zu x %zu",
-                        set->file[0].path, set->rows, set->cols, rows, cols);
+    for (int k = SAB_TRAIN; k <= SAB_TEST && status == SAB_OK; k++) {
+        const struct sab_image_set *set = &s->own[k];
+        if (set->n > 0 && (set->rows != rows || set->cols != cols || set->channels != channels))
+            return sab_fail(err, SAB_INVALID, "'%s' has images of %zu x %zu pixels; the model was trained on %zu x %zu",
+                            set->file[0].path, set->rows, set->cols, rows, cols);
+    }
     return status;
 }
 
@@ -211,7 +213,7 @@ static int learn(struct images *s, const struct sab_config *config, struct sab_e
 static int create(const struct sab_image_format *format, void **state, struct sab_shape *shape,
                   const struct sab_config *config, const char *known, struct sab_error *err)
 {
-    int has_data = config->data[0] != 0;
+    int has_data = config->data[0] || (known && (config->valid_data[0] || config->test_data[0]));
     if (!has_data && !known)
         return sab_fail(err, SAB_INVALID, "the task %s needs --data: the folder of its files", config->task);
     struct images *s = sab_alloc(1, sizeof *s);
@@ -221,7 +223,7 @@ static int create(const struct sab_image_format *format, void **state, struct sa
     s->seed = config->seed;
     int status = has_data ? open_sets(s, config, err) : SAB_OK;
     if (status == SAB_OK && has_data)
-        status = cut(s, config, err);
+        status = cut(s, config, known != NULL, err);
     if (status == SAB_OK)
         status = known ? recall_facts(s, config, known, err) : learn(s, config, err);
     if (status == SAB_OK)

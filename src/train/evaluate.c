@@ -36,15 +36,15 @@ static int plan_pass(struct sab_task *task, enum sab_split split, const struct s
     struct sab_batch first;
     if (size < 0 || B < 1)
         return sab_fail(err, SAB_INVALID, "an evaluation of %d sequences, %d at a time: neither makes sense", size, B);
-    if (batches == 0 && size == 0)
-        return sab_fail(err, SAB_INVALID, "--eval-size: 0 is all, and the data of the task %s have no end",
-                        config->task);
     *pass = (struct pass){.B = B, .count = size};
-    if (batches == 0)
+    if (batches == 0 && size > 0)
         return SAB_OK;
-    int status = sab_task_batch(task, split, 0, B, &first, err);
+    int status = sab_task_batch(task, split, 0, B, &first, err); /* says why where there is none */
     if (status != SAB_OK)
         return status;
+    if (batches == 0)
+        return sab_fail(err, SAB_INVALID, "--eval-size: 0 is all, and the data of the task %s have no end",
+                        config->task);
     if (first.fresh || size == 0) { /* a part of a stream says little of the stream */
         B = config->batch;
         batches = sab_task_batches(task, split, B);

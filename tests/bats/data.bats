@@ -65,3 +65,49 @@ count() {
     [ "$status" = 0 ]
     [ "$(count '"state": "whole"')" -ge 1 ]
 }
+
+# idx NAME N: N images of 2 x 2 pixels and their labels, as an IDX pair below the folder NAME.
+idx() {
+    mkdir -p "$1"
+    {
+        printf '\0\0\10\3\0\0\0\'"$(printf %o "$2")"'\0\0\0\2\0\0\0\2'
+        seq 1000 | tr -d '\n' | head -c $(($2 * 4))
+    } | gzip >"$1/train-images-idx3-ubyte.gz"
+    {
+        printf '\0\0\10\1\0\0\0\'"$(printf %o "$2")"
+        for i in $(seq "$2"); do printf '\'"$((i % 2))"; done
+    } | gzip >"$1/train-labels-idx1-ubyte.gz"
+}
+
+@test "--data is found here, then below SAB_DATA, also with .gz, and the run remembers where" {
+    idx data/tiny 40
+    set -- train idx --hidden 4 --batch 8 --steps 2 --warmup 0 --quiet --json
+    sab "$@" --data tiny --out run
+    fails 1 '--data' 'there is no tiny' 'below /usr/share/datasets'
+    SAB_DATA=$PWD/data sab "$@" --data tiny --out run
+    [ "$status" = 0 ]
+    sab eval run --split valid
+    [ "$status" = 0 ]
+    SAB_DATA=$PWD/data sab train idx --data tiny/train-images-idx3-ubyte --dry-run
+    [ "$status" = 0 ]
+    SAB_DATA=$PWD/elsewhere sab train idx --data tiny --dry-run
+    fails 1 "\$SAB_DATA ($PWD/elsewhere)"
+}
+
+@test "a resumed run refuses other data; a trained network judges other files whole" {
+    idx one 40
+    idx three 24
+    set -- --hidden 4 --batch 8 --warmup 0 --quiet --json
+    sab train idx "$@" --steps 2 --data one --out run
+    [ "$status" = 0 ]
+    sab train --resume run --steps 4 --data three
+    fails 2 'not those that the run began with'
+    mv one moved
+    sab train --resume run --steps 4 --quiet
+    fails 1 '--data' 'there is no one'
+    sab train --resume run --steps 4 --quiet --data moved
+    [ "$status" = 0 ]
+    sab eval run --test-data three/train-images-idx3-ubyte.gz --json --quiet
+    [ "$status" = 0 ]
+    [ "$(value scored)" = 24 ]
+}

@@ -41,6 +41,9 @@ setup()
     sab eval run --eval-size 0
     fails 2 '--eval-size' 'no end'
     sab eval run --test-data x
+    fails 1 '--test-data' 'there is no x' '/usr/share/datasets'
+    touch x
+    sab eval run --test-data x
     fails 2 '--data' 'draws its data'
 }
 
