@@ -1,6 +1,6 @@
 /* See arguments.h.
  *
- *     defaults of the table < defaults of the command < --preset, --config, in their order < --set, --name, in theirs */
+ *     defaults of the table < of the command < --preset, --config, in their order < --set, --name, in theirs */
 #include "cli/arguments.h"
 
 #include <stdio.h>

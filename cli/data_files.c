@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "cli/arguments.h"
 
 #define DEBIAN_FOLDER "/usr/share/datasets"
 
@@ -50,4 +51,14 @@ int sab_cli_find_data(struct sab_config *config, struct sab_error *err)
     if (status == SAB_OK)
         status = find(config->valid_data, "valid-data", err);
     return status == SAB_OK ? find(config->test_data, "test-data", err) : status;
+}
+
+int sab_cli_take_data(const struct sab_cli *cli, int only_test, struct sab_config *config, struct sab_error *err)
+{
+    sab_cli_apply(cli, config);
+    if (only_test && sab_cli_given(cli, "test-data") && !sab_cli_given(cli, "data")) {
+        memset(config->data, 0, sizeof config->data);
+        memset(config->valid_data, 0, sizeof config->valid_data);
+    }
+    return sab_cli_find_data(config, err);
 }

@@ -14,4 +14,10 @@ int sab_cli_data_path(const char *name, char path[SAB_CLI_DATA_PATH_CAP]);
  * when the path is too long. */
 int sab_cli_find_data(struct sab_config *config, struct sab_error *err);
 
+struct sab_cli;
+
+/* For a trained network, whose configuration this is: sets the options of the command line and finds the data. Where
+ * only_test and the command line names a test file but no other, the others are not needed and may be gone. */
+int sab_cli_take_data(const struct sab_cli *cli, int only_test, struct sab_config *config, struct sab_error *err);
+
 #endif

@@ -124,21 +124,6 @@ static void print_row(const struct sab_config *config, const struct row *row)
     fflush(stdout);
 }
 
-/* Whole files are measured whole, unless the command line says otherwise; a test file of its own is all there is to
- * read for the test. */
-static int take_data(struct sab_cli *cli, struct sab_model *model, struct sab_config *config, struct sab_error *err)
-{
-    const struct own *o = cli->own;
-    sab_cli_apply(cli, config);
-    if (sab_model_facts(model) && !sab_cli_given(cli, "eval-size"))
-        config->eval_size = 0;
-    if (sab_cli_given(cli, "test-data") && !sab_cli_given(cli, "data") && o->split == SAB_TEST) {
-        memset(config->data, 0, sizeof config->data);
-        memset(config->valid_data, 0, sizeof config->valid_data);
-    }
-    return sab_cli_find_data(config, err);
-}
-
 static int run(struct sab_cli *cli)
 {
     const struct own *o = cli->own;
@@ -150,7 +135,10 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK)
         status = sab_cli_run_model(cli->words[0], &model, &config, &err);
     if (status == SAB_OK)
-        status = take_data(cli, model, &config, &err);
+        status = sab_cli_take_data(cli, o->split == SAB_TEST, &config, &err);
+    /* Files are measured whole, unless the command line says otherwise. */
+    if (status == SAB_OK && sab_model_facts(model) && !sab_cli_given(cli, "eval-size"))
+        config.eval_size = 0;
     if (status == SAB_OK && !o->T[0])
         rows[0].T = config.T;
     for (int i = 0; status == SAB_OK && i < n; i++) {

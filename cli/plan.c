@@ -103,6 +103,7 @@ int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct
         return status;
     plan->shape = *sab_task_shape(task);
     plan->sequence_steps = sab_task_steps(task);
+    plan->has_files = sab_task_facts(task) != NULL;
     sab_task_free(task);
     status = extrapolate(config, &plan->shape, plan->sequence_steps, sizes, err);
     if (status == SAB_OK)
@@ -138,8 +139,10 @@ static void print_lines(const struct sab_config *config, const struct sab_plan *
     char text[SAB_SAY_CAP], credit[SAB_TEXT_CAP], cell[SAB_TEXT_CAP];
     sab_config_get(config, "credit", credit, sizeof credit, NULL);
     sab_config_get(config, "cell", cell, sizeof cell, NULL);
-    printf("task         %s, T = %d: sequences of %d steps, %d %s in, %d %s out\n", config->task, config->T,
-           plan->sequence_steps, plan->shape.I, plan->shape.input == SAB_INPUT_IDS ? "symbols" : "values",
+    printf("task         %s", config->task);
+    if (!plan->has_files || plan->sequence_steps == config->T) /* T says nothing of images */
+        printf(", T = %d", config->T);
+    printf(": sequences of %d steps, %d %s in, %d %s out\n", plan->sequence_steps, plan->shape.I, plan->shape.input == SAB_INPUT_IDS ? "symbols" : "values",
            plan->shape.O, answers[plan->shape.loss]);
     printf("network      %s, %d layer%s of %d, credit %s", cell, config->layers, config->layers == 1 ? "" : "s",
            config->hidden, credit);

@@ -7,6 +7,7 @@
 struct sab_plan {
     int64_t parameters;
     int sequence_steps;          /* T of the task's batches */
+    int has_files;               /* the task reads its data */
     int threads, shards;
     struct sab_shape shape;
     double weights_nbytes;       /* in every layout, optimiser and checkpoint copies included */

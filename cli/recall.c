@@ -73,7 +73,9 @@ static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
     int status = sab_cli_run_model(cli->words[0], &w->model, &w->config, err);
     if (status != SAB_OK)
         return status;
-    sab_cli_apply(cli, &w->config);
+    status = sab_cli_take_data(cli, 1, &w->config, err);
+    if (status != SAB_OK)
+        return status;
     const struct sab_config *c = &w->config;
     const char *without = c->credit == SAB_CREDIT_BPTT                   ? "--credit bptt"
                         : c->credit == SAB_CREDIT_TBPTT                  ? "--credit tbptt"
@@ -85,11 +87,10 @@ static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
     if (o->layer > c->layers)
         return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", o->layer, c->layers,
                         cli->words[0]);
-    status = sab_cli_find_data(&w->config, err);
-    if (status == SAB_OK)
-        status = sab_task_create(&w->task, c, sab_model_facts(w->model), err);
+    status = sab_task_create(&w->task, c, sab_model_facts(w->model), err);
     if (status == SAB_OK)
         status = sab_task_batch(w->task, SAB_TEST, 0, o->sequences, &w->batch, err);
+    w->batch.fresh = NULL; /* in the first batch all are */
     return status;
 }
 

@@ -63,8 +63,8 @@ int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split 
     int status = plan_pass(task, split, config, &pass, err);
     for (int64_t done = 0; status == SAB_OK && done < pass.count;) {
         int B = pass.count - done < pass.B ? (int)(pass.count - done) : pass.B;
-        /* Batch number `index` of B holds the sequences index * B and on. A smaller last batch, of drawn data, takes the
-         * first number past those done. */
+        /* Batch number `index` of B holds the sequences index * B and on. A smaller last batch, of drawn data, takes
+         * the first number past those done. */
         int64_t index = (done + B - 1) / B;
         struct sab_batch data;
         struct sab_metrics part;
