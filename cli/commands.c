@@ -2,9 +2,15 @@
 #include "cli/command.h"
 
 static const struct sab_command *const commands[] = {
-    &sab_command_train,   &sab_command_eval,       &sab_command_recall,
-    &sab_command_inspect, &sab_command_check_grad, &sab_command_bench,
-    &sab_command_data,    &sab_command_doctor,
+    &sab_command_train,
+    &sab_command_eval,
+    &sab_command_generate,
+    &sab_command_recall,
+    &sab_command_inspect,
+    &sab_command_check_grad,
+    &sab_command_bench,
+    &sab_command_data,
+    &sab_command_doctor,
 };
 
 const struct sab_command *sab_command_at(int i)

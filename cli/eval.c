@@ -11,6 +11,7 @@
 #include "cli/json_out.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
+#include "data/task.h"
 #include "train/evaluate.h"
 
 enum { LENGTHS_CAP = 64 };
@@ -71,11 +72,11 @@ static int measure(struct sab_model *model, const struct sab_config *base, enum 
     return status;
 }
 
-static void print_row_json(struct sab_json *json, const struct row *row)
+static void print_row_json(struct sab_json *json, const char *task, const struct row *row)
 {
     sab_json_int(json, "T", row->T);
     sab_json_int(json, "sequence_steps", row->steps);
-    sab_json_metrics(json, &row->metrics);
+    sab_json_metrics(json, task, &row->metrics);
     sab_json_int(json, "scored", row->metrics.scored);
 }
 
@@ -87,7 +88,7 @@ static void print_json(const struct sab_config *config, struct sab_model *model,
     sab_model_digest(model, digest);
     sab_json_open(&json, NULL, '{');
     sab_json_text(&json, "task", config->task);
-    print_row_json(&json, &rows[0]);
+    print_row_json(&json, config->task, &rows[0]);
     sab_json_text(&json, "split", splits[split]);
     sab_json_int(&json, "eval_size", config->eval_size);
     sab_json_int(&json, "seed", (int64_t)config->seed);
@@ -95,7 +96,7 @@ static void print_json(const struct sab_config *config, struct sab_model *model,
         sab_json_open(&json, "lengths", '[');
         for (int i = 0; i < n; i++) {
             sab_json_open(&json, NULL, '{');
-            print_row_json(&json, &rows[i]);
+            print_row_json(&json, config->task, &rows[i]);
             sab_json_close(&json, '}');
         }
         sab_json_close(&json, ']');
@@ -106,16 +107,22 @@ static void print_json(const struct sab_config *config, struct sab_model *model,
     sab_json_close(&json, '}');
 }
 
-static void print_head(const struct row *first)
+static void print_head(const struct sab_config *config, const struct row *first)
 {
-    printf("%8s %8s %10s %12s\n", "T", "steps", !isnan(first->metrics.accuracy) ? "accuracy" : "mse", "loss");
+    const char *score = !isnan(sab_task_bits_per_char(config->task, 0)) ? "bits/char"
+                      : !isnan(first->metrics.accuracy)                 ? "accuracy"
+                                                                        : "mse";
+    printf("%8s %8s %10s %12s\n", "T", "steps", score, "loss");
 }
 
 static void print_row(const struct sab_config *config, const struct row *row)
 {
     char loss[SAB_SAY_CAP], score[SAB_SAY_CAP];
+    double bits = sab_task_bits_per_char(config->task, row->metrics.loss);
     sab_say_loss(row->metrics.loss, loss);
-    if (!isnan(row->metrics.accuracy))
+    if (!isnan(bits))
+        snprintf(score, sizeof score, "%.4f", bits);
+    else if (!isnan(row->metrics.accuracy))
         snprintf(score, sizeof score, "%.1f %%", 100 * row->metrics.accuracy);
     else
         snprintf(score, sizeof score, "%.3g", row->metrics.mse);
@@ -146,7 +153,7 @@ static int run(struct sab_cli *cli)
         if (status != SAB_OK || cli->json)
             continue;
         if (i == 0)
-            print_head(rows);
+            print_head(&config, rows);
         print_row(&config, &rows[i]);
     }
     if (status == SAB_OK && cli->json)

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "base/text.h"
+#include "data/task.h"
 
 static void put_text(struct sab_json *json, const char *text)
 {
@@ -76,9 +77,10 @@ void sab_json_bool(struct sab_json *json, const char *key, int value)
     fputs(value ? "true" : "false", json->to);
 }
 
-void sab_json_metrics(struct sab_json *json, const struct sab_metrics *metrics)
+void sab_json_metrics(struct sab_json *json, const char *task, const struct sab_metrics *metrics)
 {
     sab_json_real(json, "loss", metrics->loss);
+    sab_json_real(json, "bits_per_char", sab_task_bits_per_char(task, metrics->loss));
     sab_json_real(json, "accuracy", metrics->accuracy);
     sab_json_real(json, "mse", metrics->mse);
 }

@@ -23,8 +23,8 @@ void sab_json_int(struct sab_json *json, const char *key, int64_t value);
 void sab_json_real(struct sab_json *json, const char *key, double value);
 void sab_json_bool(struct sab_json *json, const char *key, int value);
 
-/* The keys loss, accuracy, mse: those that apply. */
-void sab_json_metrics(struct sab_json *json, const struct sab_metrics *metrics);
+/* The keys loss, bits_per_char, accuracy, mse: those that apply to the task. */
+void sab_json_metrics(struct sab_json *json, const char *task, const struct sab_metrics *metrics);
 /* The keys peak_rss_bytes and version. */
 void sab_json_process(struct sab_json *json);
 

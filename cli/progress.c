@@ -21,17 +21,18 @@ static double now_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void sab_progress_init(struct sab_progress_line *line)
+void sab_progress_init(struct sab_progress_line *line, const char *task)
 {
-    *line = (struct sab_progress_line){.is_terminal = isatty(STDERR_FILENO), .first_step = -1};
+    *line = (struct sab_progress_line){.task = task, .is_terminal = isatty(STDERR_FILENO), .first_step = -1};
 }
 
-static void write_line(const struct sab_progress *progress, const struct sab_metrics *metrics, char line[LINE_CAP])
+static void write_line(const char *task, const struct sab_progress *progress, const struct sab_metrics *metrics,
+                       char line[LINE_CAP])
 {
     char loss[SAB_SAY_CAP], score[SAB_SAY_CAP], left[SAB_SAY_CAP];
     double rate = progress->seconds_per_update > 0 ? 1 / progress->seconds_per_update : 0;
     sab_say_loss(metrics->loss, loss);
-    sab_say_score(metrics, score);
+    sab_say_score(task, metrics, score);
     sab_say_duration((double)(progress->steps - progress->step) * progress->seconds_per_update, left);
     snprintf(line, LINE_CAP, "update %lld/%lld  loss %s  %s  %.*f updates/s  %s left", (long long)progress->step,
              (long long)progress->steps, loss, score, rate < 10 ? 1 : 0, rate, left);
@@ -61,7 +62,7 @@ void sab_progress_show(void *user, const struct sab_progress *progress)
     char text[LINE_CAP];
     if (progress->evaluated) {
         sab_progress_end(line);
-        write_line(progress, &progress->metrics, text);
+        write_line(line->task, progress, &progress->metrics, text);
         fprintf(stderr, "%s%s\n", text, progress->is_best ? "  best so far" : "");
         return;
     }
@@ -78,7 +79,7 @@ void sab_progress_show(void *user, const struct sab_progress *progress)
     if (now - line->drawn_s < REDRAW_S)
         return;
     line->drawn_s = now;
-    write_line(progress, &line->smooth, text);
+    write_line(line->task, progress, &line->smooth, text);
     fprintf(stderr, "\r\033[K%.*s", terminal_width() - 1, text);
     fflush(stderr);
     line->is_shown = 1;

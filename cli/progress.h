@@ -6,6 +6,7 @@
 #include "train/run.h"
 
 struct sab_progress_line {
+    const char *task;
     int is_terminal;
     int is_shown;    /* a line that is not ended stands on the terminal */
     double drawn_s;  /* when it was last drawn */
@@ -13,7 +14,8 @@ struct sab_progress_line {
     int64_t first_step;
 };
 
-void sab_progress_init(struct sab_progress_line *line);
+/* task is borrowed. */
+void sab_progress_init(struct sab_progress_line *line, const char *task);
 /* As struct sab_run_hooks wants it; user is the line. */
 void sab_progress_show(void *user, const struct sab_progress *progress);
 /* Removes what is not to stay. */

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/task.h"
+
 int sab_say_error(const char *command, int status, const struct sab_error *err)
 {
     fprintf(stderr, "sab %s: %s\n", command, err->message);
@@ -70,9 +72,12 @@ void sab_say_loss(double loss, char buf[SAB_SAY_CAP])
     snprintf(buf, SAB_SAY_CAP, fabs(loss) >= 0.001 || loss == 0 ? "%.4f" : "%.2e", loss);
 }
 
-void sab_say_score(const struct sab_metrics *metrics, char buf[SAB_SAY_CAP])
+void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf[SAB_SAY_CAP])
 {
-    if (isfinite(metrics->accuracy))
+    double bits = sab_task_bits_per_char(task, metrics->loss);
+    if (isfinite(bits))
+        snprintf(buf, SAB_SAY_CAP, "%.3f bits/char", bits);
+    else if (isfinite(metrics->accuracy))
         snprintf(buf, SAB_SAY_CAP, "accuracy %.1f %%", 100 * metrics->accuracy);
     else if (isfinite(metrics->mse))
         snprintf(buf, SAB_SAY_CAP, fabs(metrics->mse) >= 0.001 ? "mse %.4f" : "mse %.2e", metrics->mse);

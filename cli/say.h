@@ -21,8 +21,9 @@ void sab_say_count(int64_t n, char buf[SAB_SAY_CAP]);
 /* "512 B", "3.2 MiB" */
 void sab_say_bytes(double nbytes, char buf[SAB_SAY_CAP]);
 
-/* "accuracy 99.8 %" or "mse 0.0012", whichever the metrics have; "loss 0.1" if neither. */
-void sab_say_score(const struct sab_metrics *metrics, char buf[SAB_SAY_CAP]);
+/* "1.732 bits/char" for a task that counts them; else "accuracy 99.8 %" or "mse 0.0012", whichever the metrics have;
+ * "loss 0.1" if neither. */
+void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf[SAB_SAY_CAP]);
 
 /* A loss: at least four significant digits without exponent where that is short. */
 void sab_say_loss(double loss, char buf[SAB_SAY_CAP]);

@@ -94,7 +94,7 @@ static void print_json(const struct sab_config *config, const struct sab_run_res
     sab_json_text(&json, "task", config->task);
     sab_json_int(&json, "steps", result->steps);
     if (result->best_step >= 0) {
-        sab_json_metrics(&json, &result->best);
+        sab_json_metrics(&json, config->task, &result->best);
         sab_json_int(&json, "best_step", result->best_step);
     }
     sab_json_real(&json, "seconds", result->seconds);
@@ -122,7 +122,7 @@ static void print_nothing_left(const struct sab_run_result *result)
 static void print_summary(const struct sab_config *config, const struct sab_run_result *result)
 {
     char score[SAB_SAY_CAP], steps[SAB_SAY_CAP], time[SAB_SAY_CAP], best[SAB_SAY_CAP];
-    sab_say_score(&result->best, score);
+    sab_say_score(config->task, &result->best, score);
     sab_say_count(result->steps, steps);
     sab_say_count(result->best_step, best);
     sab_say_duration(result->seconds, time);
@@ -139,7 +139,10 @@ static void print_summary(const struct sab_config *config, const struct sab_run_
         fprintf(stderr, "%ssab recall %s\n", lead, result->out);
         lead = "         ";
     }
-    fprintf(stderr, "%ssab eval %s --T %d,%lld\n", lead, result->out, config->T, 2LL * config->T);
+    if (!isnan(sab_task_bits_per_char(config->task, 0)))
+        fprintf(stderr, "%ssab generate %s\n         sab eval %s\n", lead, result->out, result->out);
+    else
+        fprintf(stderr, "%ssab eval %s --T %d,%lld\n", lead, result->out, config->T, 2LL * config->T);
 }
 
 static int finish(const struct sab_cli *cli, int status, struct sab_run_result *result, struct sab_error *err)
@@ -187,7 +190,7 @@ static int run(struct sab_cli *cli)
     if (!cli->quiet && !o->resume[0])
         warn(&cli->config);
     struct sab_progress_line line;
-    sab_progress_init(&line);
+    sab_progress_init(&line, cli->config.task);
     struct sab_run_hooks hooks = {
         .progress = cli->quiet ? NULL : sab_progress_show,
         .user = &line,

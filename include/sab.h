@@ -81,6 +81,7 @@ enum sab_optimizer { SAB_OPTIMIZER_ADAM, SAB_OPTIMIZER_ADAMW, SAB_OPTIMIZER_SGD 
 enum sab_cpu { SAB_CPU_AUTO, SAB_CPU_REF, SAB_CPU_SSE2, SAB_CPU_AVX2, SAB_CPU_AVX512, SAB_CPU_NEON };
 /* How an image becomes a sequence: a row at each step, or a pixel. */
 enum sab_by { SAB_BY_ROW, SAB_BY_PIXEL };
+enum sab_units { SAB_UNITS_BYTES, SAB_UNITS_CHARS };
 enum sab_schedule { SAB_SCHEDULE_CONSTANT, SAB_SCHEDULE_COSINE, SAB_SCHEDULE_STEP };
 
 #define SAB_TEXT_CAP 256
@@ -149,6 +150,9 @@ struct sab_config {
     int by;                        /* enum sab_by: images */
     uint64_t permute;              /* images: pixels in the random order of this seed; 0: as they are */
     int grey;                      /* colour images: 1 shows their grey only */
+    int units;                     /* text: enum sab_units, what a symbol is */
+    int unknown;                   /* text: characters seen fewer times are one symbol; 0: there is no such */
+    char reset_at[SAB_TEXT_CAP];   /* text: documents end with this (escapes \n \t \r \\); "": never */
     /* where */
     int cpu;              /* enum sab_cpu */
     char out[SAB_TEXT_CAP];     /* run folder; "" picks runs/TASK-CREDIT-sSEED */

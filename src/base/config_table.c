@@ -10,6 +10,7 @@ static const char *const writes[] = {"state", "provisional", NULL};
 static const char *const optimizers[] = {"adam", "adamw", "sgd", NULL};
 static const char *const cpus[] = {"auto", "ref", "sse2", "avx2", "avx512", "neon", NULL};
 static const char *const bys[] = {"row", "pixel", NULL};
+static const char *const units[] = {"bytes", "chars", NULL};
 static const char *const schedules[] = {"constant", "cosine", "step", NULL};
 
 /* Whole numbers end at 2^53 - 1, so that every JSON reader keeps them exact. */
@@ -112,6 +113,11 @@ const struct sab_option sab_options[] = {
     UINT64("permute", permute, 0, MOST, "0", "data",
            "images: pixels in a random order, the same for all, drawn from this seed; 0: as they are"),
     SWITCH("grey", grey, "off", "data", "cifar10: grey instead of three colours"),
+    CHOICE("units", units, units, "chars", "data", "text: symbols are bytes, or characters of UTF-8"),
+    INT("unknown", unknown, 0, 1e9, "0", "data",
+        "text: one symbol for characters seen fewer times than this, and for unseen ones; 0: unseen ones are an error"),
+    TEXT("reset-at", reset_at, "", "data",
+         "text: a document ends with this, such as \\n\\n, and nothing is carried over; by default never"),
 
     CHOICE("cpu", cpu, cpus, "auto", "run", "instruction set; auto is the fastest here; SAB_CPU sets it too"),
     TEXT("out", out, "", "run", "run folder; by default runs/TASK-CREDIT-sSEED"),

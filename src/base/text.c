@@ -77,27 +77,74 @@ int sab_text_to_int(const char *text, int64_t *value)
     return 0;
 }
 
-int sab_text_is_utf8(const char *text, size_t nbytes)
+int sab_text_decode(const char *text, size_t nbytes, uint32_t *code)
 {
     const unsigned char *s = (const unsigned char *)text;
-    for (size_t i = 0; i < nbytes;) {
-        unsigned first = s[i++];
-        if (first < 0x80)
-            continue;
-        int more = first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2
-                 : first >= 0xf0 && first <= 0xf4 ? 3 : 0;
-        if (more == 0 || nbytes - i < (size_t)more)
+    if (nbytes == 0)
+        return 0;
+    unsigned first = s[0];
+    if (first < 0x80) {
+        *code = first;
+        return 1;
+    }
+    int length = first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3
+               : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+    if (length == 0 || nbytes < (size_t)length)
+        return 0;
+    /* The second byte's range is narrower after e0, ed, f0, f4: overlong forms, surrogates, beyond U+10FFFF. */
+    unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    uint32_t bits = first & (0xffu >> (length + 1));
+    for (int k = 1; k < length; k++, low = 0x80, high = 0xbf) {
+        if (s[k] < low || s[k] > high)
             return 0;
-        /* The second byte's range is narrower after e0, ed, f0, f4: overlong forms, surrogates, beyond U+10FFFF. */
-        unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-        unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-        for (int k = 0; k < more; k++, low = 0x80, high = 0xbf) {
-            if (s[i] < low || s[i] > high)
-                return 0;
-            i++;
-        }
+        bits = bits << 6 | (s[k] & 0x3fu);
+    }
+    *code = bits;
+    return length;
+}
+
+int sab_text_encode(uint32_t code, char buf[4])
+{
+    if (code < 0x80) {
+        buf[0] = (char)code;
+        return 1;
+    }
+    int length = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (int k = length - 1; k > 0; k--, code >>= 6)
+        buf[k] = (char)(0x80 | (code & 0x3f));
+    buf[0] = (char)((0xf00u >> length & 0xff) | code);
+    return length;
+}
+
+int sab_text_is_utf8(const char *text, size_t nbytes)
+{
+    uint32_t code;
+    for (size_t i = 0; i < nbytes;) {
+        int length = sab_text_decode(text + i, nbytes - i, &code);
+        if (length == 0)
+            return 0;
+        i += (size_t)length;
     }
     return 1;
+}
+
+int sab_text_unescape(const char *text, char *buf)
+{
+    static const char letters[] = "ntr\\", meant[] = "\n\t\r\\";
+    for (; *text; text++) {
+        if (*text == '\\') {
+            const char *letter = text[1] ? strchr(letters, text[1]) : NULL;
+            if (!letter)
+                return 1;
+            *buf++ = meant[letter - letters];
+            text++;
+        } else {
+            *buf++ = *text;
+        }
+    }
+    *buf = 0;
+    return 0;
 }
 
 static int same_letter(char a, char b)

@@ -20,6 +20,17 @@ int sab_text_to_int(const char *text, int64_t *value);
 /* 1 if the nbytes are well-formed UTF-8 (no surrogates, no overlong forms). */
 int sab_text_is_utf8(const char *text, size_t nbytes);
 
+/* The character that begins at text, of which nbytes follow: its length in bytes (1..4) with *code set, or 0 (with
+ * *code untouched) where these bytes begin no well-formed character. */
+int sab_text_decode(const char *text, size_t nbytes, uint32_t *code);
+
+/* Writes a code point (no surrogate, at most 0x10ffff) as UTF-8 and returns its length in bytes. */
+int sab_text_encode(uint32_t code, char buf[4]);
+
+/* Writes text with its escapes \n \t \r \\ resolved into buf (strlen(text) + 1 bytes) and returns 0; for any other
+ * backslash returns 1. */
+int sab_text_unescape(const char *text, char *buf);
+
 /* Edits (insert, delete, replace, swap neighbours; each place once) that turn a into b; texts above 63 bytes count as
  * far apart (INT_MAX). '-' and '_' are the same letter. */
 int sab_text_distance(const char *a, const char *b);

@@ -19,8 +19,8 @@ json_t *sab_facts_parse(const char *facts, const char *task, struct sab_error *e
                                   "legal", nbytes, structure, SAB_FACTS_CAP, STRUCTURE_CAP);
         return NULL;
     }
-    json_error_t where;
-    json_t *root = json_loadb(facts, nbytes, JSON_REJECT_DUPLICATES, &where);
+    json_error_t where; /* a 0 byte is a symbol that a text may have */
+    json_t *root = json_loadb(facts, nbytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
     if (!json_is_object(root)) {
         sab_fail(err, SAB_FORMAT, "what the model knows of its data is not a JSON object (byte %d)",
                  root ? 0 : where.position);

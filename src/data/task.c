@@ -1,6 +1,7 @@
 /* The table of tasks, and the public sab_task_* around it. See task.h. */
 #include "data/task.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ static const struct sab_task_kind *const kinds[] = {
     &sab_task_idx,
     &sab_task_mnist,
     &sab_task_cifar10,
+    &sab_task_text,
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -29,6 +31,14 @@ struct sab_task {
 const struct sab_task_kind *sab_task_kind_at(int i)
 {
     return i >= 0 && i < KINDS ? kinds[i] : NULL;
+}
+
+double sab_task_bits_per_char(const char *task, double loss)
+{
+    for (int i = 0; i < KINDS; i++)
+        if (kinds[i]->counts_bits && strcmp(task, kinds[i]->name) == 0)
+            return loss / log(2);
+    return NAN;
 }
 
 static int fail_unknown(const char *name, struct sab_error *err)

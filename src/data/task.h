@@ -11,6 +11,7 @@
 struct sab_task_kind {
     const char *name; /* what `sab train NAME` says */
     const char *help; /* one line */
+    int counts_bits;  /* 1: the loss is that of symbols of a text, measured in bits too */
 
     /* Checks the options this kind reads, opens and checks its files, fills shape. facts: NULL when a model is to be
      * trained: what must be known of the data is learned from the training part; else the JSON object that a trained
@@ -43,6 +44,10 @@ extern const struct sab_task_kind sab_task_cue;
 extern const struct sab_task_kind sab_task_idx;
 extern const struct sab_task_kind sab_task_mnist;
 extern const struct sab_task_kind sab_task_cifar10;
+extern const struct sab_task_kind sab_task_text;
+
+/* A loss in nats as bits per character; NaN for a task (by name) whose loss is not that of a text's symbols. */
+double sab_task_bits_per_char(const char *task, double loss);
 
 /* The i-th kind, or NULL past the last. */
 const struct sab_task_kind *sab_task_kind_at(int i);

@@ -12,6 +12,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "data/task.h"
 #include "io/file.h"
 #include "train/config_json.h"
 #include "train/run.h"
@@ -154,12 +155,13 @@ static size_t add_number(char *line, size_t used, const char *key, double value)
     return used + (size_t)sprintf(line + used, ",\"%s\":%s", key, number);
 }
 
-int sab_folder_add_metrics(const char *dir, int64_t step, const struct sab_metrics *metrics, double grad_norm,
-                           double lr, double seconds, int64_t *nbytes, struct sab_error *err)
+int sab_folder_add_metrics(const char *dir, const char *task, int64_t step, const struct sab_metrics *metrics,
+                           double grad_norm, double lr, double seconds, int64_t *nbytes, struct sab_error *err)
 {
     char line[512], path[SAB_PATH_CAP];
     size_t used = (size_t)sprintf(line, "{\"step\":%lld", (long long)step);
     used = add_number(line, used, "loss", metrics->loss);
+    used = add_number(line, used, "bits_per_char", sab_task_bits_per_char(task, metrics->loss));
     used = add_number(line, used, "accuracy", metrics->accuracy);
     used = add_number(line, used, "mse", metrics->mse);
     used = add_number(line, used, "grad_norm", grad_norm);

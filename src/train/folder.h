@@ -30,7 +30,7 @@ int sab_folder_has(const char *dir, const char *file);
 int sab_folder_cut_metrics(const char *dir, int64_t nbytes, struct sab_error *err);
 
 /* Appends one line for an evaluation and adds its length to *nbytes. Keys whose value is no number are left out. */
-int sab_folder_add_metrics(const char *dir, int64_t step, const struct sab_metrics *metrics, double grad_norm,
-                           double lr, double seconds, int64_t *nbytes, struct sab_error *err);
+int sab_folder_add_metrics(const char *dir, const char *task, int64_t step, const struct sab_metrics *metrics,
+                           double grad_norm, double lr, double seconds, int64_t *nbytes, struct sab_error *err);
 
 #endif

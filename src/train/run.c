@@ -6,6 +6,7 @@
  * resumed writes the same weights as one that was left alone. */
 #include "train/run.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "data/task.h"
 #include "optim/optim.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
@@ -52,6 +54,8 @@ static const char *run_metric(const struct run *run)
 {
     if (run->stop.metric[0])
         return run->stop.metric;
+    if (!isnan(sab_task_bits_per_char(run->config.task, 0)))
+        return "loss";
     return sab_model_shape(run->model)->loss == SAB_LOSS_MSE ? "mse" : "accuracy";
 }
 
@@ -189,7 +193,7 @@ static int evaluate(struct run *run, struct sab_error *err)
         status = save_best(run, err);
     }
     if (status == SAB_OK)
-        status = sab_folder_add_metrics(config->out, trainer->step, &metrics, state->grad_norm, run->rate,
+        status = sab_folder_add_metrics(config->out, config->task, trainer->step, &metrics, state->grad_norm, run->rate,
                                         state->seconds, &state->metrics_nbytes, err);
     if (status == SAB_OK)
         tell(run, &metrics, 1, is_best);

@@ -6,11 +6,11 @@ load common
     sab help
     [ "$status" = 0 ]
     [ -z "$stderr" ]
-    has 'sab train copy' '  train' '  eval' '  recall' '  inspect' '  check-grad' '  bench' '  doctor'
+    has 'sab train copy' '  train' '  eval' '  generate' '  recall' '  inspect' '  check-grad' '  bench' '  doctor'
 }
 
 @test "each command teaches: purpose, examples first, then options with range and default" {
-    for command in train eval recall inspect check-grad bench doctor; do
+    for command in train eval generate recall inspect check-grad bench doctor; do
         sab "$command" --help
         [ "$status" = 0 ]
         [ -z "$stderr" ]

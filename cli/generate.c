@@ -1,0 +1,408 @@
+/* sab generate: continues a text, symbol by symbol, writing as it goes.
+ *
+ *     opening -> [prompt] -> ... last -> step -> outputs -> sample -> write it -> it is the new last
+ *
+ * The last symbol has been written but not yet read by the network. A state file keeps both the stream and this symbol,
+ * so that going on from it is as if it had never stopped. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "cli/arguments.h"
+#include "cli/json_out.h"
+#include "cli/run_folder.h"
+#include "cli/sample.h"
+#include "cli/say.h"
+#include "data/vocabulary.h"
+
+enum { PROMPT_CAP = 4096, PROMPT_FILE_CAP = 64 << 20 };
+
+struct own {
+    int64_t length;
+    double temperature, top_p;
+    int top_k;
+    int64_t seed;
+    char prompt[PROMPT_CAP], prompt_file[SAB_TEXT_CAP], stop[SAB_TEXT_CAP];
+};
+
+#define AT(field) offsetof(struct own, field)
+
+static const struct sab_option own[] = {
+    {"length", SAB_OPTION_INT64, AT(length), 0, 0, 1e15, NULL, "1000", "", "symbols to write"},
+    {"temperature", SAB_OPTION_REAL, AT(temperature), 0, 0, 1e6, NULL, "1", "",
+     "outputs are divided by it: below 1 is safer, above 1 is wilder, 0 takes the most likely symbol"},
+    {"top-k", SAB_OPTION_INT, AT(top_k), 0, 0, 1e7, NULL, "0", "",
+     "draw from the so many most likely symbols; 0: from all"},
+    {"top-p", SAB_OPTION_REAL, AT(top_p), 0, 1e-9, 1, NULL, "1", "",
+     "draw from the fewest most likely symbols whose probabilities reach this sum"},
+    {"seed", SAB_OPTION_INT64, AT(seed), 0, 0, 9007199254740991.0, NULL, "1", "", "the same seed writes the same text"},
+    {"prompt", SAB_OPTION_TEXT, AT(prompt), PROMPT_CAP, 0, 0, NULL, "", "", "what comes before; it is not written"},
+    {"prompt-file", SAB_OPTION_TEXT, AT(prompt_file), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+     "a file that holds the prompt; - is standard input"},
+    {"stop", SAB_OPTION_TEXT, AT(stop), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+     "stop once the text ends with this; \\n is a new line"},
+};
+
+/* Text on its way out. Flushed at the ends of characters, often enough to be watched. */
+struct writer {
+    int keeps;              /* 1: --json wants the text in the end */
+    char *text;
+    size_t nbytes, cap;
+    size_t unflushed;
+    int missing;            /* bytes of a character begun, where symbols are bytes */
+    double flushed_s;
+    char tail[2 * SAB_TEXT_CAP]; /* the last bytes written, for --stop */
+    size_t tail_nbytes;
+};
+
+struct work {
+    const struct own *o;
+    const char *where;
+    struct sab_model *model;
+    struct sab_config config;
+    struct sab_vocabulary vocabulary;
+    struct sab_stream *stream;
+    sab_real *outputs;              /* [O] */
+    struct sab_candidate *room;     /* [O] */
+    int32_t last;                   /* the next symbol to be read; -1: none yet */
+    int64_t read;                   /* symbols that the stream has read */
+    int64_t written;
+    int is_stopped;                 /* by --stop */
+    char stop[SAB_TEXT_CAP];
+    struct writer writer;
+    double seconds;
+};
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- getting ready ---------------------------------------------------------------------------------------------- */
+
+static int load(const char *where, struct work *w, struct sab_error *err)
+{
+    struct sab_error why = {0};
+    int status = sab_cli_run_model(where, &w->model, &w->config, err);
+    if (status != SAB_OK)
+        return status;
+    const char *facts = sab_model_facts(w->model);
+    if (strcmp(w->config.task, "text") != 0 || !facts)
+        return sab_fail(err, SAB_INVALID, "%.200s was trained on the task %s; only text can be continued", where,
+                        w->config.task);
+    status = sab_vocabulary_read(&w->vocabulary, facts, &why);
+    if (status != SAB_OK)
+        return sab_fail(err, status, "%.200s: %.250s", where, why.message);
+    const struct sab_shape *shape = sab_model_shape(w->model);
+    int symbols = sab_vocabulary_size(&w->vocabulary);
+    if (shape->input != SAB_INPUT_IDS || shape->loss != SAB_LOSS_CROSS_ENTROPY || shape->I != symbols ||
+        shape->O != symbols)
+        return sab_fail(err, SAB_FORMAT, "%.200s: the vocabulary has %d symbols, the network reads %d and writes %d",
+                        where, symbols, shape->I, shape->O);
+    w->outputs = sab_alloc((size_t)symbols, sizeof *w->outputs);
+    w->room = sab_alloc((size_t)symbols, sizeof *w->room);
+    if (!w->outputs || !w->room)
+        return sab_fail(err, SAB_NOMEM, "no memory for %d symbols", symbols);
+    return sab_stream_create(&w->stream, w->model, 1, err);
+}
+
+static void clear(struct work *w)
+{
+    sab_stream_free(w->stream);
+    sab_vocabulary_clear(&w->vocabulary);
+    sab_model_free(w->model);
+    sab_free(w->outputs);
+    sab_free(w->room);
+    sab_free(w->writer.text);
+}
+
+/* ---- the network ------------------------------------------------------------------------------------------------ */
+
+/* Reads the last symbol; then the outputs are about the next. */
+static int step(struct work *w, struct sab_error *err)
+{
+    int status = sab_stream_step(w->stream, &w->last, NULL, w->outputs, err);
+    for (int i = 0; status == SAB_OK && i < w->vocabulary.n; i++)
+        if (!isfinite(w->outputs[i]))
+            status = sab_fail(err, SAB_NUMERIC, "symbol %lld: output %d of the network is not finite",
+                              (long long)w->read + 1, i);
+    w->read += status == SAB_OK;
+    return status;
+}
+
+static int read_symbol(struct work *w, int32_t symbol, struct sab_error *err)
+{
+    int status = w->last >= 0 ? step(w, err) : SAB_OK;
+    if (status == SAB_OK)
+        w->last = symbol;
+    return status;
+}
+
+/* ---- the prompt ------------------------------------------------------------------------------------------------- */
+
+static int32_t symbol_of_last(const struct work *w, const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t nbytes = strlen(text);
+    uint32_t code = 0;
+    for (size_t at = 0, length; at < nbytes; at += length)
+        if ((length = (size_t)sab_code_at(w->vocabulary.units, s + at, nbytes - at, &code)) == 0)
+            return -1;
+    return nbytes ? sab_vocabulary_symbol(&w->vocabulary, code) : -1;
+}
+
+/* What a text begins with when nobody says: the end of the separator, as in training where documents are set apart;
+ * else a new line, else the first symbol there is. */
+static int32_t opening(const struct work *w)
+{
+    char separator[SAB_TEXT_CAP];
+    int32_t symbol = -1;
+    if (sab_text_unescape(w->config.reset_at, separator) == 0)
+        symbol = symbol_of_last(w, separator);
+    if (symbol < 0)
+        symbol = sab_vocabulary_symbol(&w->vocabulary, '\n');
+    return symbol < 0 || symbol == w->vocabulary.n ? 0 : symbol;
+}
+
+static int read_prompt(struct work *w, const char *option, const char *text, size_t nbytes, struct sab_error *err)
+{
+    int units = w->vocabulary.units, status = SAB_OK;
+    long long line = 1, column = 1;
+    for (size_t at = 0, length; at < nbytes && status == SAB_OK; at += length) {
+        uint32_t code;
+        char name[SAB_CODE_NAME_CAP];
+        length = (size_t)sab_code_at(units, (const unsigned char *)text + at, nbytes - at, &code);
+        if (length == 0)
+            return sab_fail(err, SAB_INVALID, "%s: byte offset %zu: 0x%02x begins no UTF-8 character", option, at,
+                            (unsigned char)text[at]);
+        int32_t symbol = sab_vocabulary_symbol(&w->vocabulary, code);
+        if (symbol < 0) {
+            sab_code_name(units, code, name);
+            return sab_fail(err, SAB_INVALID, "%s: line %lld, column %lld: %s is not among the %d symbols that %.200s "
+                                              "knows",
+                            option, line, column, name, w->vocabulary.n, w->where);
+        }
+        status = read_symbol(w, symbol, err);
+        column = code == '\n' ? 1 : column + 1;
+        line += code == '\n';
+    }
+    return status;
+}
+
+static int read_prompt_file(struct work *w, const char *path, struct sab_error *err)
+{
+    int is_stdin = strcmp(path, "-") == 0;
+    FILE *file = is_stdin ? stdin : fopen(path, "rb");
+    if (!file)
+        return sab_fail(err, SAB_IO, "cannot open %.200s: %s", path, strerror(errno));
+    char *text = sab_alloc(PROMPT_FILE_CAP + 1, 1);
+    size_t nbytes = text ? fread(text, 1, PROMPT_FILE_CAP + 1, file) : 0;
+    int status = SAB_OK;
+    if (!text)
+        status = sab_fail(err, SAB_NOMEM, "no memory for the prompt");
+    else if (ferror(file))
+        status = sab_fail(err, SAB_IO, "cannot read %.200s: %s", path, strerror(errno));
+    else if (nbytes > PROMPT_FILE_CAP)
+        status = sab_fail(err, SAB_INVALID, "--prompt-file: %.200s has more than %d bytes", path, PROMPT_FILE_CAP);
+    else
+        status = read_prompt(w, is_stdin ? "standard input" : path, text, nbytes, err);
+    sab_free(text);
+    if (!is_stdin)
+        fclose(file);
+    return status;
+}
+
+static int begin(struct work *w, struct sab_error *err)
+{
+    const struct own *o = w->o;
+    int status = SAB_OK, has_prompt = o->prompt[0] || o->prompt_file[0];
+    if (o->prompt[0] && o->prompt_file[0])
+        return sab_fail(err, SAB_INVALID, "--prompt and --prompt-file cannot both be given");
+    if (w->last < 0 && (!has_prompt || w->config.reset_at[0]))
+        w->last = opening(w);
+    if (o->prompt[0])
+        status = read_prompt(w, "--prompt", o->prompt, strlen(o->prompt), err);
+    else if (o->prompt_file[0])
+        status = read_prompt_file(w, o->prompt_file, err);
+    if (status == SAB_OK && w->last < 0)
+        w->last = opening(w); /* an empty file */
+    return status;
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
+
+static int keep(struct writer *to, const char *text, size_t n, struct sab_error *err)
+{
+    if (to->nbytes + n + 1 > to->cap) {
+        size_t cap = to->cap ? 2 * to->cap : 4096;
+        char *grown = sab_alloc(cap, 1);
+        if (!grown)
+            return sab_fail(err, SAB_NOMEM, "no memory for a text of %zu bytes", cap);
+        if (to->nbytes)
+            memcpy(grown, to->text, to->nbytes);
+        sab_free(to->text);
+        to->text = grown;
+        to->cap = cap;
+    }
+    memcpy(to->text + to->nbytes, text, n);
+    to->nbytes += n;
+    to->text[to->nbytes] = 0;
+    return SAB_OK;
+}
+
+static int put(struct writer *to, struct sab_error *err, const char *text, size_t n)
+{
+    enum { FLUSH_NBYTES = 32768 };
+    const double FLUSH_S = 0.05;
+    fwrite(text, 1, n, stdout);
+    to->unflushed += n;
+    if (to->missing > 0)
+        return SAB_OK;
+    double now = now_s();
+    if (now - to->flushed_s < FLUSH_S && to->unflushed < FLUSH_NBYTES)
+        return SAB_OK;
+    to->flushed_s = now;
+    to->unflushed = 0;
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return sab_fail(err, SAB_IO, "standard output: %s", errno ? strerror(errno) : "write error");
+    return SAB_OK;
+}
+
+/* A byte that begins a character of several makes the others missing, one that follows is one less. */
+static void count_missing(struct writer *to, unsigned char byte)
+{
+    if (byte >= 0xc2 && byte <= 0xf4)
+        to->missing = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+    else
+        to->missing = (byte & 0xc0) == 0x80 && to->missing > 0 ? to->missing - 1 : 0;
+}
+
+static int write_symbol(struct work *w, struct sab_error *err)
+{
+    struct writer *to = &w->writer;
+    uint32_t code = w->vocabulary.codes[w->last];
+    char text[4] = {(char)code};
+    size_t n = 1, stop = strlen(w->stop);
+    if (w->vocabulary.units == SAB_UNITS_CHARS)
+        n = (size_t)sab_text_encode(code, text);
+    else
+        count_missing(to, (unsigned char)code);
+    int status = to->keeps ? keep(to, text, n, err) : put(to, err, text, n);
+    if (to->tail_nbytes + n > sizeof to->tail) {
+        size_t half = sizeof to->tail / 2;
+        memmove(to->tail, to->tail + to->tail_nbytes - half, half);
+        to->tail_nbytes = half;
+    }
+    memcpy(to->tail + to->tail_nbytes, text, n);
+    to->tail_nbytes += n;
+    w->is_stopped = stop > 0 && to->tail_nbytes >= stop &&
+                    memcmp(to->tail + to->tail_nbytes - stop, w->stop, stop) == 0;
+    return status;
+}
+
+/* The unknown symbol, which stands for no character, is the last and never drawn. */
+static int generate(struct work *w, struct sab_error *err)
+{
+    struct sab_sampling how = {w->o->temperature, w->o->top_k, w->o->top_p};
+    double begun = now_s();
+    int status = SAB_OK;
+    while (status == SAB_OK && w->written < w->o->length && !w->is_stopped) {
+        status = step(w, err);
+        if (status != SAB_OK)
+            break;
+        double u = sab_random_uniform((uint64_t)w->o->seed, SAB_STREAM_GENERATE, (uint64_t)w->read, 0);
+        w->last = sab_sample(&how, w->outputs, w->vocabulary.n, u, w->room);
+        w->written++;
+        status = write_symbol(w, err);
+    }
+    w->seconds = now_s() - begun;
+    return status;
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------------ */
+
+static void print_json(const struct work *w)
+{
+    struct sab_json json = {.to = stdout};
+    char digest[33];
+    sab_model_digest(w->model, digest);
+    sab_json_open(&json, NULL, '{');
+    sab_json_text(&json, "task", "text");
+    sab_json_text(&json, "text", w->writer.text ? w->writer.text : "");
+    sab_json_int(&json, "length", w->written);
+    sab_json_bool(&json, "stopped", w->is_stopped);
+    sab_json_int(&json, "seed", w->o->seed);
+    sab_json_real(&json, "seconds", w->seconds);
+    sab_json_text(&json, "weights_digest", digest);
+    sab_json_text(&json, "out", w->where);
+    sab_json_process(&json);
+    sab_json_close(&json, '}');
+}
+
+static void print_summary(const struct work *w)
+{
+    char count[SAB_SAY_CAP], time[SAB_SAY_CAP], rate[SAB_SAY_CAP];
+    sab_say_count(w->written, count);
+    sab_say_duration(w->seconds, time);
+    sab_say_count(w->seconds > 0 ? llround((double)w->written / w->seconds) : 0, rate);
+    fflush(stdout);
+    fprintf(stderr, "\n%s %s in %s, %s a second\n", count,
+            w->vocabulary.units == SAB_UNITS_BYTES ? "bytes" : "characters", time, rate);
+}
+
+static int run(struct sab_cli *cli)
+{
+    struct work w = {.o = cli->own, .where = cli->words[0], .last = -1};
+    struct sab_error err = {0};
+    int status = SAB_OK;
+    w.writer.keeps = cli->json;
+    if (sab_text_unescape(w.o->stop, w.stop))
+        status = sab_fail(&err, SAB_INVALID, "--stop: \"%.60s\" has a backslash that is not one of \\n \\t \\r \\\\",
+                          w.o->stop);
+    if (status == SAB_OK)
+        status = load(w.where, &w, &err);
+    if (status == SAB_OK)
+        status = begin(&w, &err);
+    if (status == SAB_OK)
+        status = generate(&w, &err);
+    if (status == SAB_OK && cli->json)
+        print_json(&w);
+    else if (status == SAB_OK && !cli->quiet)
+        print_summary(&w);
+    clear(&w);
+    return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("generate", status, &err);
+}
+
+const struct sab_command sab_command_generate = {
+    .name = "generate",
+    .words = "RUN",
+    .words_least = 1,
+    .words_most = 1,
+    .summary = "continue a text",
+    .purpose =
+        "Writes text as the network of a run of the task text expects it to go on,\n"
+        "symbol by symbol, to standard output. The prompt is read first and not written.\n"
+        "Without one, the text begins as after a new line (or after the end of\n"
+        "--reset-at, where documents were set apart in training). The same seed, prompt\n"
+        "and options write the same text.\n",
+    .examples =
+        "  sab generate runs/text-sab-s1 --length 500 --temperature 0.7\n"
+        "  sab generate runs/text-sab-s1 --prompt 'ROMEO:' --stop '\\n\\n'\n"
+        "  sab generate runs/text-sab-s1 --prompt-file - --top-p 0.9 <opening.txt\n",
+    .groups = "",
+    .names = "",
+    .defaults = "",
+    .own = own,
+    .own_count = sizeof own / sizeof own[0],
+    .own_nbytes = sizeof(struct own),
+    .run = run,
+};

@@ -1,0 +1,174 @@
+/* See vocabulary.h. */
+#include "data/vocabulary.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "data/facts.h"
+
+static const char task_name[] = "text";
+static const char *const unit_names[] = {"bytes", "chars"};
+
+uint32_t sab_units_limit(int units)
+{
+    return units == SAB_UNITS_BYTES ? 256 : 0x110000;
+}
+
+/* ---- making ---- */
+
+static int fail_memory(struct sab_vocabulary *v, int n, struct sab_error *err)
+{
+    sab_vocabulary_clear(v);
+    return sab_fail(err, SAB_NOMEM, "no memory for a vocabulary of %d symbols", n);
+}
+
+/* Numbers the codes, which ascend. */
+static int number_codes(struct sab_vocabulary *v, struct sab_error *err)
+{
+    v->top = v->codes[v->n - 1];
+    v->ids = sab_alloc((size_t)v->top + 1, sizeof *v->ids);
+    if (!v->ids)
+        return fail_memory(v, v->n, err);
+    for (uint32_t code = 0; code <= v->top; code++)
+        v->ids[code] = -1;
+    for (int i = 0; i < v->n; i++)
+        v->ids[v->codes[i]] = i;
+    return SAB_OK;
+}
+
+int sab_vocabulary_learn(struct sab_vocabulary *v, int units, const uint64_t *counts, uint32_t top, int unknown,
+                         struct sab_error *err)
+{
+    uint64_t least = unknown > 1 ? (uint64_t)unknown : 1;
+    int n = 0;
+    *v = (struct sab_vocabulary){0};
+    for (uint32_t code = 0; code <= top; code++)
+        n += counts[code] >= least;
+    if (n == 0)
+        return sab_fail(err, SAB_FORMAT, "no character occurs %llu times or more; lower --unknown",
+                        (unsigned long long)least);
+    *v = (struct sab_vocabulary){.units = units, .unknown = unknown};
+    v->codes = sab_alloc((size_t)n, sizeof *v->codes);
+    if (!v->codes)
+        return fail_memory(v, n, err);
+    for (uint32_t code = 0; code <= top; code++)
+        if (counts[code] >= least)
+            v->codes[v->n++] = code;
+    return number_codes(v, err);
+}
+
+void sab_vocabulary_clear(struct sab_vocabulary *v)
+{
+    sab_free(v->codes);
+    sab_free(v->ids);
+    *v = (struct sab_vocabulary){0};
+}
+
+/* ---- asking ---- */
+
+int sab_vocabulary_size(const struct sab_vocabulary *v)
+{
+    return v->n + (v->unknown > 0);
+}
+
+int32_t sab_vocabulary_symbol(const struct sab_vocabulary *v, uint32_t code)
+{
+    int32_t id = code <= v->top ? v->ids[code] : -1;
+    return id < 0 && v->unknown > 0 ? v->n : id;
+}
+
+void sab_code_name(int units, uint32_t code, char buf[SAB_CODE_NAME_CAP])
+{
+    char text[4];
+    if (units == SAB_UNITS_BYTES)
+        snprintf(buf, SAB_CODE_NAME_CAP, "byte 0x%02x", code);
+    else if (code < 0x20 || (code >= 0x7f && code < 0xa0))
+        snprintf(buf, SAB_CODE_NAME_CAP, "U+%04X", code);
+    else
+        snprintf(buf, SAB_CODE_NAME_CAP, "\"%.*s\" (U+%04X)", sab_text_encode(code, text), text, code);
+}
+
+/* ---- as JSON ---- */
+
+int sab_vocabulary_write(const struct sab_vocabulary *v, char **json, struct sab_error *err)
+{
+    char *symbols = sab_alloc((size_t)v->n, 4);
+    size_t nbytes = 0;
+    for (int i = 0; symbols && i < v->n; i++)
+        nbytes += (size_t)sab_text_encode(v->codes[i], symbols + nbytes);
+    json_t *object = symbols ? json_object() : NULL;
+    int status = SAB_NOMEM;
+    if (object && json_object_set_new(object, "task", json_string(task_name)) == 0 &&
+        json_object_set_new(object, "units", json_string(unit_names[v->units])) == 0 &&
+        json_object_set_new(object, "unknown", json_integer(v->unknown)) == 0 &&
+        json_object_set_new(object, "symbols", json_stringn(symbols, nbytes)) == 0)
+        status = sab_facts_print(object, json, err);
+    else
+        sab_fail(err, SAB_NOMEM, "no memory for a vocabulary of %d symbols as text", v->n);
+    json_decref(object);
+    sab_free(symbols);
+    return status;
+}
+
+/* The symbols one after another: all must be below the limit and ascend. */
+static int read_symbols(struct sab_vocabulary *v, int units, int unknown, const json_t *symbols, struct sab_error *err)
+{
+    const char *text = json_string_value(symbols);
+    size_t nbytes = json_string_length(symbols);
+    int n = 0;
+    for (size_t i = 0; i < nbytes; i++)
+        n += ((unsigned char)text[i] & 0xc0) != 0x80;
+    if (n == 0 || (uint32_t)n > sab_units_limit(units))
+        return sab_fail(err, SAB_FORMAT, "\"symbols\" has %d characters; 1..%u are legal", n, sab_units_limit(units));
+    *v = (struct sab_vocabulary){.units = units, .n = n, .unknown = unknown};
+    v->codes = sab_alloc((size_t)n, sizeof *v->codes);
+    if (!v->codes)
+        return fail_memory(v, n, err);
+    int status = SAB_OK;
+    size_t at = 0;
+    for (int i = 0; i < n && status == SAB_OK; i++) {
+        at += (size_t)sab_text_decode(text + at, nbytes - at, &v->codes[i]);
+        if (v->codes[i] >= sab_units_limit(units))
+            status = sab_fail(err, SAB_FORMAT, "symbol %d has the code 0x%x; bytes are below 0x100", i, v->codes[i]);
+        else if (i > 0 && v->codes[i] <= v->codes[i - 1])
+            status = sab_fail(err, SAB_FORMAT, "symbol %d has the code 0x%x, after 0x%x; codes must ascend", i,
+                              v->codes[i], v->codes[i - 1]);
+    }
+    if (status == SAB_OK)
+        return number_codes(v, err);
+    sab_vocabulary_clear(v);
+    return status;
+}
+
+static int read_object(struct sab_vocabulary *v, const json_t *object, struct sab_error *err)
+{
+    const json_t *units = json_object_get(object, "units"), *unknown = json_object_get(object, "unknown");
+    const json_t *symbols = json_object_get(object, "symbols");
+    if (!units || !unknown || !symbols || json_object_size(object) != 4)
+        return sab_fail(err, SAB_FORMAT, "the keys must be task, units, unknown and symbols");
+    int kind = -1;
+    for (int i = 0; i < 2 && json_is_string(units); i++)
+        if (strcmp(json_string_value(units), unit_names[i]) == 0)
+            kind = i;
+    if (kind < 0)
+        return sab_fail(err, SAB_FORMAT, "\"units\" is neither \"bytes\" nor \"chars\"");
+    if (!json_is_integer(unknown) || json_integer_value(unknown) < 0 || json_integer_value(unknown) > SAB_UNKNOWN_MOST)
+        return sab_fail(err, SAB_FORMAT, "\"unknown\" is not a whole number in 0..%d", SAB_UNKNOWN_MOST);
+    if (!json_is_string(symbols))
+        return sab_fail(err, SAB_FORMAT, "\"symbols\" is no text");
+    return read_symbols(v, kind, (int)json_integer_value(unknown), symbols, err);
+}
+
+int sab_vocabulary_read(struct sab_vocabulary *v, const char *facts, struct sab_error *err)
+{
+    struct sab_error why = {0};
+    *v = (struct sab_vocabulary){0};
+    json_t *object = sab_facts_parse(facts, task_name, err);
+    if (!object)
+        return err ? err->status : SAB_FORMAT;
+    int status = read_object(v, object, &why);
+    json_decref(object);
+    return status == SAB_OK ? SAB_OK : sab_fail(err, status, "the vocabulary that the model kept: %s", why.message);
+}
