@@ -1,17 +1,7 @@
-/* A shard backward: windows newest first, layers top first. */
+/* A shard backward: spans newest first, layers top first, windows newest first. */
 #include "credit/shard.h"
 
 #include <string.h>
-
-static int has_loss(const struct sab_shard *s, int window)
-{
-    int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
-    for (int t = t0; t < t0 + len; t++)
-        for (int b = 0; b < s->S; b++)
-            if (sab_batch_weight(s->batch, t, s->columns[b].b) > 0)
-                return 1;
-    return 0;
-}
 
 /* Marks the windows whose memories the reads of this window sent gradient to. */
 static void mark_touched(struct sab_shard *s, int layer, int window)
@@ -31,51 +21,70 @@ static void mark_touched(struct sab_shard *s, int layer, int window)
         }
 }
 
-/* One window, from the first layer that gradient reaches down to the lowest. */
-static void backward_window(struct sab_shard *s, int window, int loss, real *grads)
+/* The gradient that the losses of the span's windows send to h and s; s->active tells those that have some. */
+static void readout_backward(struct sab_shard *s, int span, real *grads)
 {
     const struct sab_model *m = s->model;
-    int slot = s->n_slots > 1 ? window : 0, R = sab_shard_window_len(s, window) * s->S;
-    int from = 0; /* dh[from] holds the gradient entering the current layer */
-    if (s->n_slots == 1)
-        sab_shard_window(s, window, 1);
-    else
-        sab_shard_input(s, window);
-    const struct sab_window *top = &s->layers[m->L - 1].slots[slot];
-    if (loss) {
-        sab_readout_backward(m, R, top->h, top->s, s->y + (size_t)slot * s->window_len * s->S * m->Op, s->dh[from], s->ds,
-                             grads);
-    } else {
-        memset(s->dh[from], 0, (size_t)R * m->Hp * sizeof(real));
-        if (s->ds)
-            memset(s->ds, 0, (size_t)R * m->Hp * sizeof(real));
+    int slot = s->n_slots > 1 ? span : 0, n = sab_shard_span_windows(s, span);
+    const struct sab_span *w = &s->layers[m->L - 1].slots[slot];
+    const real *y = s->y + (size_t)slot * s->span_len * s->S * m->Op;
+    size_t row = (size_t)s->S * m->Hp, rows = (size_t)w->len * row;
+    memset(s->dh[0], 0, rows * sizeof(real));
+    if (s->ds)
+        memset(s->ds, 0, rows * sizeof(real));
+    for (int from, end = 0; sab_shard_next_run(s->active, n, &from, &end);) {
+        int first = from * s->window_len, last = end * s->window_len < w->len ? end * s->window_len : w->len;
+        size_t at = first * row;
+        sab_readout_backward(m, (last - first) * s->S, w->h + row + at, w->s ? w->s + at : NULL,
+                             y + (size_t)first * s->S * m->Op, s->dh[0] + at, s->ds ? s->ds + at : NULL, grads);
     }
-    sab_profile_lap(s->scratch.profile, SAB_PHASE_READOUT);
-    int active = loss;
-    for (int l = m->L - 1; l >= 0; l--) {
-        struct sab_layer_run *run = &s->layers[l];
-        active |= run->touched[window];
-        if (!active)
-            continue; /* nothing came from above either: dh[from] is still 0 */
-        sab_layer_backward(m, l, &run->slots[slot], &run->memory, &run->records, s->dh[from], l == m->L - 1 ? s->ds : NULL,
-                           grads, l > 0 ? s->dh[1 - from] : NULL, &s->scratch);
-        mark_touched(s, l, window);
+}
+
+/* One layer over the windows of a span that gradient enters. */
+static void backward_layer(struct sab_shard *s, int l, int span, const real *dh, real *dx, real *grads)
+{
+    const struct sab_model *m = s->model;
+    struct sab_layer_run *run = &s->layers[l];
+    const struct sab_span *w = &run->slots[s->n_slots > 1 ? span : 0];
+    int n = sab_shard_span_windows(s, span), first = span * s->span_windows;
+    for (int i = n - 1; i >= 0; i--) {
+        if (!(s->active[i] |= run->touched[first + i]))
+            continue;
+        sab_layer_backward(m, l, w, i * s->window_len, sab_shard_window_len(s, first + i), &run->memory, &run->records, dh,
+                           l == m->L - 1 ? s->ds : NULL, grads, &s->scratch);
+        mark_touched(s, l, first + i);
         sab_profile_lap(s->scratch.profile, SAB_PHASE_READ_BACKWARD);
         if (s->flow)
-            sab_shard_report(s, l, window, 1);
-        from = 1 - from;
+            sab_shard_report(s, l, first + i, 1);
+    }
+    if (dx)
+        memset(dx, 0, (size_t)w->len * s->S * m->Hp * sizeof *dx);
+    for (int from, end = 0; sab_shard_next_run(s->active, n, &from, &end);) {
+        int t = from * s->window_len, last = end * s->window_len < w->len ? end * s->window_len : w->len;
+        sab_layer_products(m, l, w, t, last - t, grads, dx, &s->scratch);
     }
 }
 
 void sab_shard_backward(struct sab_shard *s, real *grads)
 {
     const struct sab_model *m = s->model;
-    for (int window = s->used_windows - 1; window >= 0; window--) {
-        int loss = has_loss(s, window), reached = loss;
-        for (int l = 0; l < m->L; l++)
-            reached |= s->layers[l].touched[window];
-        if (reached)
-            backward_window(s, window, loss, grads);
+    for (int span = s->used_spans - 1; span >= 0; span--) {
+        int first = span * s->span_windows, reached = 0;
+        for (int i = 0; i < sab_shard_span_windows(s, span); i++) {
+            reached |= s->active[i] = (unsigned char)sab_shard_has_loss(s, first + i);
+            for (int l = 0; l < m->L; l++)
+                reached |= s->layers[l].touched[first + i];
+        }
+        if (!reached)
+            continue;
+        if (s->n_slots == 1)
+            sab_shard_span(s, span, 1);
+        else
+            sab_shard_input(s, span);
+        readout_backward(s, span, grads);
+        sab_profile_lap(s->scratch.profile, SAB_PHASE_READOUT);
+        for (int l = m->L - 1, from = 0; l >= 0; l--, from = 1 - from)
+            backward_layer(s, l, span, s->dh[from], l > 0 ? s->dh[1 - from] : NULL, grads);
     }
     for (int l = 0; l < m->L && m->K > 0; l++) {
         struct sab_remind_grads rg = sab_layer_remind_grads(m, l, grads);

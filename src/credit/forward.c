@@ -1,4 +1,4 @@
-/* A shard forward: input gathered, window after window through the layers, outputs and losses. */
+/* A shard forward: input gathered, span after span through the layers, outputs and losses. */
 #include "credit/shard.h"
 
 #include <string.h>
@@ -32,7 +32,7 @@ static void find_steps(struct sab_shard *s)
         s->steps = s->columns[b].length > s->steps ? s->columns[b].length : s->steps;
     if (s->batch->state)
         s->steps = s->T;
-    s->used_windows = (s->steps + s->window_len - 1) / s->window_len;
+    s->used_spans = (s->steps + s->span_len - 1) / s->span_len;
 }
 
 void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, const struct sab_column *columns, int b0,
@@ -42,11 +42,11 @@ void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, const st
     int S = s->S;
     s->batch = batch;
     s->b0 = b0;
+    s->columns = columns + b0;
+    find_steps(s);
     s->scale = scale;
     s->outputs = outputs;
     s->recall = recall;
-    s->columns = columns + b0;
-    find_steps(s);
     memset(&s->sums, 0, sizeof s->sums);
     for (int l = 0; l < m->L; l++) {
         struct sab_layer_run *run = &s->layers[l];
@@ -73,36 +73,70 @@ void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, const st
 void sab_shard_leave(const struct sab_shard *s)
 {
     const struct sab_model *m = s->model;
-    int window = s->used_windows - 1, slot = s->n_slots > 1 ? window : 0;
     for (int l = 0; l < m->L; l++) {
         const struct sab_layer_run *run = &s->layers[l];
-        const struct sab_window *w = &run->slots[slot];
-        size_t last = (size_t)(w->len - 1) * s->S * m->Hp;
+        const struct sab_span *w = &run->slots[s->n_slots - 1];
+        size_t last = (size_t)w->len * s->S * m->Hp;
         sab_stream_put(s->batch->state, l, s->b0, w->h + last, w->c ? w->c + last : NULL, &run->memory);
     }
 }
 
-int sab_shard_window_len(const struct sab_shard *s, int window)
+static int least(int a, int b)
 {
-    int t0 = window * s->window_len;
-    return s->steps - t0 < s->window_len ? s->steps - t0 : s->window_len;
+    return a < b ? a : b;
 }
 
-static struct sab_window *point_window(struct sab_shard *s, int layer, int window)
+int sab_shard_window_len(const struct sab_shard *s, int window)
+{
+    return least(s->window_len, s->steps - window * s->window_len);
+}
+
+int sab_shard_span_len(const struct sab_shard *s, int span)
+{
+    return least(s->span_len, s->steps - span * s->span_len);
+}
+
+int sab_shard_span_windows(const struct sab_shard *s, int span)
+{
+    return (sab_shard_span_len(s, span) + s->window_len - 1) / s->window_len;
+}
+
+int sab_shard_has_loss(const struct sab_shard *s, int window)
+{
+    int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
+    for (int t = t0; t < t0 + len; t++)
+        for (int b = 0; b < s->S; b++)
+            if (sab_batch_weight(s->batch, t, s->columns[b].b) > 0)
+                return 1;
+    return 0;
+}
+
+int sab_shard_next_run(const unsigned char *active, int n, int *from, int *end)
+{
+    for (*from = *end; *from < n && !active[*from]; ++*from)
+        ;
+    for (*end = *from; *end < n && active[*end]; ++*end)
+        ;
+    return *from < n;
+}
+
+/* Points a slot at a span's input and the state entering it. */
+static struct sab_span *point_span(struct sab_shard *s, int layer, int span)
 {
     const struct sab_model *m = s->model;
     struct sab_layer_run *run = &s->layers[layer];
-    int slot = s->n_slots > 1 ? window : 0;
-    struct sab_window *w = &run->slots[slot];
-    size_t start = (s->backward ? (size_t)window : 0) * s->S * m->Hp;
-    w->t0 = window * s->window_len;
-    w->len = sab_shard_window_len(s, window);
-    w->h0 = run->h_start + start;
-    w->c0 = run->c_start ? run->c_start + start : NULL;
+    int slot = s->n_slots > 1 ? span : 0;
+    struct sab_span *w = &run->slots[slot];
+    size_t row = (size_t)s->S * m->Hp, start = (s->backward ? (size_t)span : 0) * row;
+    w->t0 = span * s->span_len;
+    w->len = sab_shard_span_len(s, span);
+    memcpy(w->h, run->h_start + start, row * sizeof *w->h);
+    if (w->c)
+        memcpy(w->c, run->c_start + start, row * sizeof *w->c);
     w->ids = s->ids;
     if (layer > 0) {
         w->ids = NULL;
-        w->x = s->layers[layer - 1].slots[slot].h;
+        w->x = s->layers[layer - 1].slots[slot].h + row;
         w->x_stride = m->Hp;
     } else {
         w->x = s->values;
@@ -111,10 +145,10 @@ static struct sab_window *point_window(struct sab_shard *s, int layer, int windo
     return w;
 }
 
-void sab_shard_input(struct sab_shard *s, int window)
+void sab_shard_input(struct sab_shard *s, int span)
 {
     const struct sab_batch *batch = s->batch;
-    int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
+    int t0 = span * s->span_len, len = sab_shard_span_len(s, span);
     size_t S = (size_t)s->S, I = (size_t)s->model->shape.I;
     for (int i = 0; i < len; i++)
         for (size_t b = 0; b < S; b++) {
@@ -131,33 +165,29 @@ void sab_shard_input(struct sab_shard *s, int window)
     sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
 }
 
-/* The state leaving a window enters the next one. */
-static void pass_state(struct sab_shard *s, int layer, int window, const struct sab_window *w)
+/* The state leaving a span enters the next one. */
+static void pass_state(struct sab_shard *s, int layer, int span, const struct sab_span *w)
 {
     struct sab_layer_run *run = &s->layers[layer];
-    size_t n = (size_t)s->S * s->model->Hp, last = (size_t)(w->len - 1) * n;
-    size_t start = (s->backward ? (size_t)window + 1 : 0) * n;
-    if (window + 1 == s->used_windows)
+    size_t n = (size_t)s->S * s->model->Hp, last = w->len * n;
+    size_t start = (s->backward ? (size_t)span + 1 : 0) * n;
+    if (span + 1 == s->used_spans)
         return;
     memcpy(run->h_start + start, w->h + last, n * sizeof(real));
     if (w->c)
         memcpy(run->c_start + start, w->c + last, n * sizeof(real));
 }
 
-/* Readout and losses of a window; y ends as the gradient where one is wanted. Sums count once, not in a replay. */
-static void window_outputs(struct sab_shard *s, int window, int replay)
+/* Readout and losses of steps t0 .. t0+len-1 of span w, y [len,S,Op]. */
+static void outputs(struct sab_shard *s, const struct sab_span *w, int t0, int len, real *y, struct sab_loss_sums *sums)
 {
     const struct sab_model *m = s->model;
     const struct sab_batch *batch = s->batch;
-    int slot = s->n_slots > 1 ? window : 0;
-    const struct sab_window *w = &s->layers[m->L - 1].slots[slot];
-    real *y = s->y + (size_t)slot * s->window_len * s->S * m->Op;
-    struct sab_loss_sums spare = {0};
-    sab_readout_forward(m, w->len * s->S, w->h, w->s, y);
-    for (int i = 0; i < w->len; i++)
+    size_t row = (size_t)s->S * m->Hp, from = (size_t)(t0 - w->t0) * row;
+    sab_readout_forward(m, len * s->S, w->h + row + from, w->s ? w->s + from : NULL, y);
+    for (int t = t0; t < t0 + len; t++)
         for (int b = 0; b < s->S; b++, y += m->Op) {
             const struct sab_column *column = &s->columns[b];
-            int t = w->t0 + i;
             size_t at = (size_t)t * batch->B + column->b;
             if (s->outputs && t < column->length)
                 memcpy(s->outputs + at * m->O, y, (size_t)m->O * sizeof *y);
@@ -165,8 +195,35 @@ static void window_outputs(struct sab_shard *s, int window, int replay)
                 sab_loss_row(m, y, batch->labels ? batch->labels[at] : 0,
                              batch->targets ? batch->targets + at * m->O : NULL,
                              sab_batch_weight(batch, t, column->b), sab_batch_scored(batch, t, column->b), s->scale,
-                             s->backward ? y : NULL, replay ? &spare : &s->sums);
+                             s->backward ? y : NULL, sums);
         }
+}
+
+static int is_scored(const struct sab_shard *s, int window)
+{
+    int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
+    for (int t = t0; t < t0 + len; t++)
+        for (int b = 0; b < s->S; b++)
+            if (sab_batch_scored(s->batch, t, s->columns[b].b))
+                return 1;
+    return 0;
+}
+
+/* Outputs of those windows of a span that somebody asks for; y ends as the gradient where one is wanted. Sums count once,
+ * not in a replay. */
+static void span_outputs(struct sab_shard *s, int span, int replay)
+{
+    const struct sab_model *m = s->model;
+    int slot = s->n_slots > 1 ? span : 0, first = span * s->span_windows;
+    const struct sab_span *w = &s->layers[m->L - 1].slots[slot];
+    real *y = s->y + (size_t)slot * s->span_len * s->S * m->Op;
+    struct sab_loss_sums spare = {0};
+    for (int i = 0; i < sab_shard_span_windows(s, span); i++) {
+        int window = first + i, t0 = window * s->window_len;
+        if (s->outputs || sab_shard_has_loss(s, window) || (!replay && is_scored(s, window)))
+            outputs(s, w, t0, sab_shard_window_len(s, window), y + (size_t)(t0 - w->t0) * s->S * m->Op,
+                    replay ? &spare : &s->sums);
+    }
 }
 
 void sab_shard_report(struct sab_shard *s, int layer, int window, int reverse)
@@ -195,27 +252,27 @@ void sab_shard_report(struct sab_shard *s, int layer, int window, int reverse)
         }
 }
 
-void sab_shard_window(struct sab_shard *s, int window, int replay)
+void sab_shard_span(struct sab_shard *s, int span, int replay)
 {
     const struct sab_model *m = s->model;
-    sab_shard_input(s, window);
+    sab_shard_input(s, span);
     for (int l = 0; l < m->L; l++) {
         struct sab_layer_run *run = &s->layers[l];
-        struct sab_window *w = point_window(s, l, window);
+        struct sab_span *w = point_span(s, l, span);
         if (!s->backward)
             run->records.t0 = w->t0;
         sab_layer_forward(m, l, w, &run->memory, &run->records, replay, &s->scratch);
         if (!replay)
-            pass_state(s, l, window, w);
+            pass_state(s, l, span, w);
         if (!s->backward)
-            sab_shard_report(s, l, window, 0);
+            sab_shard_report(s, l, span, 0);
     }
-    window_outputs(s, window, replay);
+    span_outputs(s, span, replay);
     sab_profile_lap(s->scratch.profile, SAB_PHASE_READOUT);
 }
 
 void sab_shard_forward(struct sab_shard *s)
 {
-    for (int window = 0; window < s->used_windows; window++)
-        sab_shard_window(s, window, 0);
+    for (int span = 0; span < s->used_spans; span++)
+        sab_shard_span(s, span, 0);
 }

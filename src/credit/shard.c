@@ -36,22 +36,22 @@ static size_t record_entries(const struct sab_shard *s, const struct sab_remind 
     size_t all = sab_records_count(r, s->carried_cap, s->T);
     if (s->backward)
         return all;
-    return all - sab_records_count(r, s->carried_cap, s->T > s->window_len ? s->T - s->window_len : 0);
+    return all - sab_records_count(r, s->carried_cap, s->T > s->span_len ? s->T - s->span_len : 0);
 }
 
-/* The activations of one window. */
-static void lay_out_slot(struct layout *layout, const struct sab_shard *s, struct sab_window *w)
+/* The activations of one span. */
+static void lay_out_slot(struct layout *layout, const struct sab_shard *s, struct sab_span *w)
 {
     const struct sab_model *m = s->model;
-    size_t S = (size_t)s->S, n = (size_t)s->window_len * S * m->Hp;
+    size_t S = (size_t)s->S, row = S * m->Hp, n = s->span_len * row;
     w->S = s->S;
     w->pre = take_reals(layout, n * m->cell->G);
     w->extra = m->cell->n_extra ? take_reals(layout, n * m->cell->n_extra) : NULL;
-    w->c = m->cell->has_c ? take_reals(layout, n) : NULL;
-    w->hh = take_reals(layout, n);
-    w->h = m->K > 0 ? take_reals(layout, n) : w->hh;
+    w->c = m->cell->has_c ? take_reals(layout, row + n) : NULL;
+    w->h = take_reals(layout, row + n);
+    w->hh = m->K > 0 ? take_reals(layout, n) : w->h ? w->h + row : NULL;
     w->s = m->K > 0 ? take_reals(layout, n) : NULL;
-    w->query = m->K > 0 ? take_reals(layout, (size_t)s->window_len * S * m->Ap) : NULL;
+    w->query = m->K > 0 ? take_reals(layout, (size_t)s->span_len * S * m->Ap) : NULL;
 }
 
 static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
@@ -59,7 +59,7 @@ static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
     const struct sab_model *m = s->model;
     struct sab_layer_run *run = &s->layers[l];
     const struct sab_remind *r = &m->layers[l].remind;
-    size_t S = (size_t)s->S, row = S * m->Hp, starts = s->backward ? (size_t)s->n_windows : 1;
+    size_t S = (size_t)s->S, row = S * m->Hp, starts = s->backward ? (size_t)s->n_spans : 1;
     run->h_start = take_reals(layout, starts * row);
     run->c_start = m->cell->has_c ? take_reals(layout, starts * row) : NULL;
     run->memory.S = s->S;
@@ -67,7 +67,7 @@ static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
     run->touched = take(layout, (size_t)s->n_windows, 1);
     if (m->K > 0) {
         size_t cap = s->carried_cap + (size_t)s->T / m->k_att, entries = record_entries(s, r);
-        size_t steps = s->backward ? (size_t)s->T : (size_t)s->window_len;
+        size_t steps = s->backward ? (size_t)s->T : (size_t)s->span_len;
         run->memory.cap = (int)cap;
         run->memory.M = take_reals(layout, S * cap * m->Hp);
         run->memory.key = take_reals(layout, S * cap * m->Ap);
@@ -84,7 +84,7 @@ static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
             lay_out_slot(layout, s, &run->slots[i]);
     } else { /* a plan must not need what it plans for */
         struct layout one = {0};
-        lay_out_slot(&one, s, &(struct sab_window){0});
+        lay_out_slot(&one, s, &(struct sab_span){0});
         take(layout, (size_t)s->n_slots, one.used);
     }
 }
@@ -93,7 +93,7 @@ static void lay_out_scratch(struct layout *layout, struct sab_shard *s)
 {
     const struct sab_model *m = s->model;
     struct sab_scratch *scratch = &s->scratch;
-    size_t S = (size_t)s->S, row = S * m->Hp, len = (size_t)s->window_len;
+    size_t S = (size_t)s->S, row = S * m->Hp, len = (size_t)s->span_len;
     scratch->pre_h = take_reals(layout, S * m->GHp);
     scratch->key = take_reals(layout, S * m->Ap);
     scratch->scores = take_reals(layout, 2 * (s->carried_cap + (size_t)s->T / m->k_att) + 2 * (size_t)m->K + 4);
@@ -113,11 +113,12 @@ static void lay_out_scratch(struct layout *layout, struct sab_shard *s)
 static void lay_out(struct layout *layout, struct sab_shard *s)
 {
     const struct sab_model *m = s->model;
-    size_t steps = (size_t)s->window_len * s->S;
+    size_t steps = (size_t)s->span_len * s->S;
     s->first = take(layout, (size_t)s->S, sizeof *s->first);
     s->ids = m->shape.input == SAB_INPUT_IDS ? take(layout, steps, sizeof *s->ids) : NULL;
     s->values = m->shape.input == SAB_INPUT_VALUES ? take_reals(layout, steps * m->shape.I) : NULL;
-    s->y = take_reals(layout, (size_t)s->n_slots * s->window_len * s->S * m->Op);
+    s->y = take_reals(layout, s->n_slots * steps * m->Op);
+    s->active = take(layout, (size_t)s->span_windows, 1);
     lay_out_scratch(layout, s);
     for (int l = 0; l < m->L; l++)
         lay_out_layer(layout, s, l);
@@ -127,11 +128,16 @@ static void sizes(struct sab_shard *s)
 {
     const struct sab_model *m = s->model;
     int len = m->k_trunc > 0 && m->k_trunc < s->T ? m->k_trunc : s->T;
-    if (!s->backward)
-        len = s->T < SAB_EVALUATE_WINDOW ? s->T : SAB_EVALUATE_WINDOW;
+    if (!s->backward) /* no windows: any cut gives the same bits */
+        len = s->T < SAB_SPAN ? s->T : SAB_SPAN;
     s->window_len = len;
     s->n_windows = (s->T + len - 1) / len;
-    s->n_slots = s->backward && !m->config.recompute ? s->n_windows : 1;
+    s->span_windows = len < SAB_SPAN ? SAB_SPAN / len : 1;
+    if (s->span_windows > s->n_windows)
+        s->span_windows = s->n_windows;
+    s->span_len = s->span_windows * len;
+    s->n_spans = (s->n_windows + s->span_windows - 1) / s->span_windows;
+    s->n_slots = s->backward && !m->config.recompute ? s->n_spans : 1;
 }
 
 int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int S, int T, int carried_cap, int backward,
@@ -154,7 +160,7 @@ int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int 
         lay_out(&count, s);
         s->nbytes = count.used;
         if (nbytes)
-            *nbytes = count.used + (size_t)model->L * s->n_slots * sizeof(struct sab_window);
+            *nbytes = count.used + (size_t)model->L * s->n_slots * sizeof(struct sab_span);
     }
     for (int l = 0; out && !failed && l < model->L; l++) {
         s->layers[l].slots = sab_alloc((size_t)s->n_slots, sizeof *s->layers[l].slots);

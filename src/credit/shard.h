@@ -1,12 +1,13 @@
 /* A shard: a few sequences of a batch, taken through the network and back alone on one thread.
  *
- *     windows   0 .. n_windows-1 of k_trunc steps, the unit of everything:
- *     forward   oldest first; a window's activations fill a slot
+ *     windows   of k_trunc steps, the unit of credit
+ *     spans     of one or more windows, the unit of storage and of products over time
+ *     forward   oldest first; a span's activations fill a slot
  *     backward  newest first; gradient enters a window from its own losses, from the layer above, and through reads of
  *               the memories written in it; never from the window after through h or c
  *
- * Stored: one slot per window. Recomputed: one slot; the state at each window's start, the memories and the reads are
- * kept, and a window is run again before its backward pass. Same bits. */
+ * Stored: one slot per span. Recomputed: one slot; the state at each span's start, the memories and the reads are kept,
+ * and a span is run again before its backward pass. Same bits. */
 #ifndef SAB_CREDIT_SHARD_H
 #define SAB_CREDIT_SHARD_H
 
@@ -15,7 +16,7 @@
 enum { SAB_SHARD = 8 }; /* sequences per shard: what fills the registers of the step's product; changing it changes the
                            order of the gradient's sum, hence bits */
 
-enum { SAB_EVALUATE_WINDOW = 32 }; /* steps at once where nothing goes back; any number gives the same bits */
+enum { SAB_SPAN = 32 }; /* steps per span, about: whole windows, at least one. As above */
 
 /* A sequence of the batch and its number of steps. */
 struct sab_column {
@@ -25,27 +26,29 @@ struct sab_column {
 struct sab_layer_run {
     struct sab_memory memory;
     struct sab_records records;
-    real *h_start, *c_start;     /* [starts,S,Hp] state entering each window */
-    struct sab_window *slots;    /* [n_slots] */
+    real *h_start, *c_start;     /* [starts,S,Hp] state entering each span */
+    struct sab_span *slots;      /* [n_slots] */
     unsigned char *touched;      /* [n_windows] 1: gradient waits in memories of this window */
 };
 
 struct sab_shard {
     const struct sab_model *model;
-    int S, T, backward, flow, n_windows, n_slots, window_len; /* room; T steps at most */
+    int S, T, backward, flow; /* room; T steps at most */
+    int window_len, n_windows, span_windows, span_len, n_spans, n_slots; /* span_windows: windows per span */
     int carried_cap;              /* most memories taken over from the batch before */
     struct sab_layer_run *layers; /* [L] */
     int *first;                   /* [S] of every layer's memory */
-    int32_t *ids;                 /* [window_len,S] of the current window, or NULL */
-    real *values;                 /* [window_len,S,I] or NULL */
-    real *y;                      /* [n_slots,window_len,S,Op] outputs, then their gradient */
-    real *dh[2], *ds;             /* [window_len,S,Hp] */
+    int32_t *ids;                 /* [span_len,S] of the current span, or NULL */
+    real *values;                 /* [span_len,S,I] or NULL */
+    real *y;                      /* [n_slots,span_len,S,Op] outputs, then their gradient */
+    real *dh[2], *ds;             /* [span_len,S,Hp] */
+    unsigned char *active;        /* [span_windows] 1: gradient enters that window of the span */
     struct sab_scratch scratch;
 
     const struct sab_batch *batch;
     const struct sab_column *columns; /* [S] what of the batch this shard has */
     int b0;                       /* of a batch that carries state: its first sequence */
-    int steps, used_windows;      /* as many as the longest of its sequences needs */
+    int steps, used_spans;        /* as many as the longest of its sequences needs */
     double scale;                 /* 1 / sum of weights */
     sab_real *outputs;            /* [T,B,O] or NULL */
     const struct sab_recall *recall;
@@ -70,19 +73,26 @@ void sab_shard_load(struct sab_shard *shard, const struct sab_batch *batch, cons
 real sab_batch_weight(const struct sab_batch *batch, int t, int b);
 int sab_batch_scored(const struct sab_batch *batch, int t, int b);
 
-/* All windows forward; sums, outputs and (forward only) recall are filled. */
+/* All spans forward; sums, outputs and (forward only) recall are filled. */
 void sab_shard_forward(struct sab_shard *shard);
 /* Leaves the state and memories for the next batch. */
 void sab_shard_leave(const struct sab_shard *shard);
-/* All windows backward; grads [n_padded] ADD. */
+/* All spans backward; grads [n_padded] ADD. */
 void sab_shard_backward(struct sab_shard *shard, real *grads);
 
-/* Brings in the window's input, which all windows share the room for. */
-void sab_shard_input(struct sab_shard *shard, int window);
-/* One window forward into its slot; replay runs it a second time for the backward pass. */
-void sab_shard_window(struct sab_shard *shard, int window, int replay);
+/* Brings in the span's input, which all spans share the room for. */
+void sab_shard_input(struct sab_shard *shard, int span);
+/* One span forward into its slot; replay runs it a second time for the backward pass. */
+void sab_shard_span(struct sab_shard *shard, int span, int replay);
+/* Steps and windows of a span, and steps of a window: the last of each may be shorter. */
+int sab_shard_span_len(const struct sab_shard *shard, int span);
+int sab_shard_span_windows(const struct sab_shard *shard, int span);
 int sab_shard_window_len(const struct sab_shard *shard, int window);
-/* Tells recall of a window's reads, newest first if reverse. */
+/* Whether some position of the window has a weight in the loss. */
+int sab_shard_has_loss(const struct sab_shard *shard, int window);
+/* The next longest run of 1s at or after *end among active[0..n-1], from .. end-1; 0 when there is none. */
+int sab_shard_next_run(const unsigned char *active, int n, int *from, int *end);
+/* Tells recall of the reads of a window, newest first if reverse. */
 void sab_shard_report(struct sab_shard *shard, int layer, int window, int reverse);
 
 #endif

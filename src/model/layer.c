@@ -1,9 +1,9 @@
-/* One layer forward over a window:
+/* One layer forward over a span:
  *
  *     pre_t = bias + x_t W_ih + h_{t-1} W_hh     hh_t = cell(pre_t)
  *     v_t = query(hh_t)   s_t = read(v_t)        h_t = hh_t + G s_t        every k_att steps: write h_t or hh_t
  *
- * The products with x run over the whole window, the rest step by step. */
+ * The products with x run over the whole span, the rest step by step. */
 #include "model/model.h"
 
 #include <string.h>
@@ -15,11 +15,11 @@ static void copy_rows(int R, int width, const real *row, real *out)
 }
 
 /* pre [len*S,GHp] = bias + x W_ih. */
-static void input_product(const struct sab_model *m, const struct sab_layer_weights *lw, const struct sab_window *w)
+static void input_product(const struct sab_model *m, const struct sab_layer_weights *lw, const struct sab_span *w)
 {
     int R = w->len * w->S;
-    copy_rows(R, m->GHp, lw->bias, w->pre);
     if (!w->ids) {
+        copy_rows(R, m->GHp, lw->bias, w->pre);
         m->kernels->gemm(R, m->GHp, lw->I, w->x, w->x_stride, 1, lw->ih, w->pre, m->GHp, 1);
         return;
     }
@@ -27,31 +27,32 @@ static void input_product(const struct sab_model *m, const struct sab_layer_weig
         const real *row = lw->rows_ih + (size_t)w->ids[r] * m->GHp;
         real *pre = w->pre + (size_t)r * m->GHp;
         for (int j = 0; j < m->GHp; j++)
-            pre[j] += row[j];
+            pre[j] = lw->bias[j] + row[j];
     }
 }
 
-static void remind(const struct sab_model *m, const struct sab_layer_weights *lw, const struct sab_window *w, int i,
+static void remind(const struct sab_model *m, const struct sab_layer_weights *lw, const struct sab_span *w, int i,
                    struct sab_memory *memory, struct sab_records *records, int replay,
                    const struct sab_scratch *scratch)
 {
     const struct sab_remind *r = &lw->remind;
     int S = w->S, t = w->t0 + i;
-    size_t at = (size_t)i * S * m->Hp;
+    size_t n = (size_t)S * m->Hp, at = i * n;
     real *query = w->query + (size_t)i * S * m->Ap;
     if (sab_memory_count(r, memory->carried, t) > 0)
         r->score->map(r, 1, S, w->hh + at, query);
     sab_profile_lap(scratch->profile, SAB_PHASE_MAP);
     sab_read_forward(r, memory, t, query, records, replay, w->s + at, scratch->scores, scratch->profile);
-    for (int j = 0; j < S * m->Hp; j++)
-        w->h[at + j] = w->hh[at + j] + m->gain * w->s[at + j];
+    real *h = w->h + at + n;
+    for (size_t j = 0; j < n; j++)
+        h[j] = w->hh[at + j] + m->gain * w->s[at + j];
     sab_profile_lap(scratch->profile, SAB_PHASE_READ);
     if (!replay && (t + 1) % m->k_att == 0)
-        sab_memory_write(r, memory, (m->write == SAB_WRITE_STATE ? w->h : w->hh) + at, scratch->key);
+        sab_memory_write(r, memory, m->write == SAB_WRITE_STATE ? h : w->hh + at, scratch->key);
     sab_profile_lap(scratch->profile, SAB_PHASE_MAP);
 }
 
-void sab_layer_forward(const struct sab_model *m, int layer, const struct sab_window *w, struct sab_memory *memory,
+void sab_layer_forward(const struct sab_model *m, int layer, const struct sab_span *w, struct sab_memory *memory,
                        struct sab_records *records, int replay, const struct sab_scratch *scratch)
 {
     const struct sab_layer_weights *lw = &m->layers[layer];
@@ -59,14 +60,14 @@ void sab_layer_forward(const struct sab_model *m, int layer, const struct sab_wi
     input_product(m, lw, w);
     sab_profile_lap(scratch->profile, SAB_PHASE_INPUT);
     for (int i = 0; i < w->len; i++) {
-        size_t at = (size_t)i * S * Hp, before = at - (size_t)S * Hp;
+        size_t n = (size_t)S * Hp, at = i * n;
         struct sab_cell_step step = {
             .pre = w->pre + (size_t)i * S * GHp,
             .pre_h = scratch->pre_h,
             .extra = m->cell->n_extra ? w->extra + at * m->cell->n_extra : NULL,
-            .h_prev = i == 0 ? w->h0 : w->h + before,
-            .c_prev = !m->cell->has_c ? NULL : i == 0 ? w->c0 : w->c + before,
-            .c = m->cell->has_c ? w->c + at : NULL,
+            .h_prev = w->h + at,
+            .c_prev = m->cell->has_c ? w->c + at : NULL,
+            .c = m->cell->has_c ? w->c + at + n : NULL,
             .hh = w->hh + at,
         };
         if (!m->cell->fused)

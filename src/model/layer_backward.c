@@ -1,11 +1,12 @@
-/* One layer backward over a window, last step first. With dh_t all that reaches h_t,
+/* One layer backward: a window, last step first. With dh_t all that reaches h_t,
  *
  *     write state:        dh_t += dm_t                    ds_t = G dh_t + ds_out_t
  *     write provisional:  dhh_t += dm_t                   dv_t from the read backward
  *     dhh_t += dh_t + query_backward(dv_t)                dpre_t, dc_{t-1} = cell backward(dhh_t, dc_t)
  *     dh_{t-1} = dpre_t W_hh^T
  *
- * and dm_t complete because every read of memory t is later than t. Weight gradients are products over the window. */
+ * and dm_t complete because every read of memory t is later than t. Weight gradients are products over many steps: the
+ * more rows they have, the less of their time goes into reading and writing the weights' gradient. */
 #include "model/model.h"
 
 #include <string.h>
@@ -43,7 +44,7 @@ static int written(const struct sab_model *m, const struct sab_remind *r, const 
 }
 
 /* scratch->dhh of step i from scratch->dh, through the write and the read. */
-static void remind_backward(const struct sab_model *m, int layer, const struct sab_window *w, int i,
+static void remind_backward(const struct sab_model *m, int layer, const struct sab_span *w, int i,
                             const struct sab_memory *memory, const struct sab_records *records, const real *ds_out,
                             const struct sab_remind_grads *grads, const struct sab_scratch *scratch)
 {
@@ -71,39 +72,44 @@ static void remind_backward(const struct sab_model *m, int layer, const struct s
     sab_profile_lap(scratch->profile, SAB_PHASE_MAP_BACKWARD);
 }
 
-/* Products over the window: dW_hh += h_prev^T dpre_h, dW_ih += x^T dpre, biases, dW2, and dx = dpre W_ih^T. */
-static void window_products(const struct sab_model *m, int layer, const struct sab_window *w, real *grads, real *dx,
-                            const struct sab_remind_grads *rg, const struct sab_scratch *s)
+/* dW_hh += h_prev^T dpre_h, dW_ih += x^T dpre, biases, dW2, and dx = dpre W_ih^T. */
+void sab_layer_products(const struct sab_model *m, int layer, const struct sab_span *w, int from, int len, real *grads,
+                        real *dx, const struct sab_scratch *s)
 {
     const struct sab_layer_weights *lw = &m->layers[layer];
-    int S = w->S, R = w->len * S, Hp = m->Hp, GHp = m->GHp;
+    int R = len * w->S, Hp = m->Hp, GHp = m->GHp, Ip = sab_pad(lw->I);
+    size_t first = (size_t)from * w->S;
+    const real *dpre = s->dpre + first * GHp, *dpre_h = s->dpre_h + first * GHp;
     real *dhh = grad_of(m, SAB_ROLE_WEIGHT_HH, layer, grads), *dih = grad_of(m, SAB_ROLE_WEIGHT_IH, layer, grads);
     real *db_ih = grad_of(m, SAB_ROLE_BIAS_IH, layer, grads), *db_hh = grad_of(m, SAB_ROLE_BIAS_HH, layer, grads);
-    m->kernels->gemm(m->H, GHp, S, w->h0, 1, Hp, sab_matrix_rows(s->dpre_h, GHp), dhh, GHp, 1);
-    m->kernels->gemm(m->H, GHp, R - S, w->h, 1, Hp, sab_matrix_rows(s->dpre_h + (size_t)S * GHp, GHp), dhh, GHp, 1);
+    m->kernels->gemm(m->H, GHp, R, w->h + first * Hp, 1, Hp, sab_matrix_rows(dpre_h, GHp), dhh, GHp, 1);
     for (int r = 0; r < R; r++) {
-        add_rows(GHp, s->dpre + (size_t)r * GHp, db_ih);
-        add_rows(GHp, s->dpre_h + (size_t)r * GHp, db_hh);
+        add_rows(GHp, dpre + (size_t)r * GHp, db_ih);
+        add_rows(GHp, dpre_h + (size_t)r * GHp, db_hh);
         if (w->ids)
-            add_rows(GHp, s->dpre + (size_t)r * GHp, dih + (size_t)w->ids[r] * GHp);
+            add_rows(GHp, dpre + (size_t)r * GHp, dih + (size_t)w->ids[first + r] * GHp);
     }
     if (!w->ids)
-        m->kernels->gemm(lw->I, GHp, R, w->x, 1, w->x_stride, sab_matrix_rows(s->dpre, GHp), dih, GHp, 1);
-    if (m->K > 0)
-        lw->remind.score->map_weights(&lw->remind, 1, R, w->hh, s->dquery, rg);
+        m->kernels->gemm(lw->I, GHp, R, w->x + first * w->x_stride, 1, w->x_stride, sab_matrix_rows(dpre, GHp), dih, GHp,
+                         1);
+    if (m->K > 0) {
+        struct sab_remind_grads rg = sab_layer_remind_grads(m, layer, grads);
+        lw->remind.score->map_weights(&lw->remind, 1, R, w->hh + first * Hp, s->dquery + first * m->Ap, &rg);
+    }
     if (dx)
-        m->kernels->gemm(R, sab_pad(lw->I), GHp, s->dpre, GHp, 1, lw->ih_t, dx, sab_pad(lw->I), 0);
+        m->kernels->gemm(R, Ip, GHp, dpre, GHp, 1, lw->ih_t, dx + first * Ip, Ip, 0);
+    sab_profile_lap(s->profile, SAB_PHASE_WEIGHTS);
 }
 
-void sab_layer_backward(const struct sab_model *m, int layer, const struct sab_window *w,
+void sab_layer_backward(const struct sab_model *m, int layer, const struct sab_span *w, int from, int len,
                         const struct sab_memory *memory, const struct sab_records *records, const real *dh_out,
-                        const real *ds_out, real *grads, real *dx, const struct sab_scratch *s)
+                        const real *ds_out, real *grads, const struct sab_scratch *s)
 {
     int S = w->S, Hp = m->Hp, GHp = m->GHp, n = S * Hp;
     struct sab_remind_grads rg = sab_layer_remind_grads(m, layer, grads);
     memset(s->dcarry, 0, (size_t)n * sizeof(real));
     memset(s->dc, 0, (size_t)n * sizeof(real));
-    for (int i = w->len - 1; i >= 0; i--) {
+    for (int i = from + len - 1; i >= from; i--) {
         size_t at = (size_t)i * n;
         for (int j = 0; j < n; j++)
             s->dh[j] = dh_out[at + j] + s->dcarry[j];
@@ -112,9 +118,9 @@ void sab_layer_backward(const struct sab_model *m, int layer, const struct sab_w
         struct sab_cell_step step = {
             .pre = w->pre + (size_t)i * S * GHp,
             .extra = m->cell->n_extra ? w->extra + at * m->cell->n_extra : NULL,
-            .h_prev = i == 0 ? w->h0 : w->h + at - n,
-            .c_prev = !m->cell->has_c ? NULL : i == 0 ? w->c0 : w->c + at - n,
-            .c = m->cell->has_c ? w->c + at : NULL,
+            .h_prev = w->h + at,
+            .c_prev = m->cell->has_c ? w->c + at : NULL,
+            .c = m->cell->has_c ? w->c + at + n : NULL,
             .hh = w->hh + at,
         };
         struct sab_cell_back back = {
@@ -126,12 +132,10 @@ void sab_layer_backward(const struct sab_model *m, int layer, const struct sab_w
         };
         m->cell->backward(m->kernels, S, Hp, &step, &back);
         sab_profile_lap(s->profile, SAB_PHASE_CELL_BACKWARD);
-        if (i > 0)
+        if (i > from)
             m->kernels->gemm(S, Hp, GHp, back.dpre_h, GHp, 1, m->layers[layer].hh_t, s->dcarry, Hp, !m->cell->fused);
         sab_profile_lap(s->profile, SAB_PHASE_STATE_BACKWARD);
     }
-    window_products(m, layer, w, grads, dx, &rg, s);
-    sab_profile_lap(s->profile, SAB_PHASE_WEIGHTS);
     if (s->profile)
-        s->profile->rows_backward += (uint64_t)S * w->len;
+        s->profile->rows_backward += (uint64_t)S * len;
 }

@@ -94,17 +94,17 @@ void sab_model_prepare(struct sab_model *model);
 
 /* ---- layer.c, layer_backward.c ------------------------------------------------------------------------------------ */
 
-/* One layer over a window: steps t0 .. t0+len-1 (0-based) of S sequences. [len,S,..] arrays are time-major. */
-struct sab_window {
+/* One layer over a span: steps t0 .. t0+len-1 (0-based) of S sequences, whose arrays lie together. [len,S,..] arrays are
+ * time-major. */
+struct sab_span {
     int S, t0, len;
     const int32_t *ids;   /* [len,S] layer 0 with symbols */
     const real *x;        /* [len*S rows] of width I, stride x_stride, otherwise */
     ptrdiff_t x_stride;
-    const real *h0, *c0;  /* [S,Hp] entering */
+    real *h, *c;          /* [1+len,S,Hp] the state entering, then that of each step; c where the cell has one */
     real *pre;            /* [len,S,GHp] becomes the gates */
     real *extra;          /* [len,S,n_extra*Hp] */
-    real *c, *hh;         /* [len,S,Hp]; c where the cell has one */
-    real *h;              /* [len,S,Hp]; the same array as hh where there is no memory */
+    real *hh;             /* [len,S,Hp]; where there is no memory, h of each step */
     real *s;              /* [len,S,Hp] with memory */
     real *query;          /* [len,S,Ap] with memory */
 };
@@ -115,24 +115,29 @@ struct sab_scratch {
     real *key;       /* [S,Ap] */
     real *scores;    /* 2 * most memories + 2 */
     real *dh, *ds, *dm, *dc, *dcarry, *dhh; /* [S,Hp] each */
-    real *dpre;      /* [len,S,GHp] */
+    real *dpre;      /* [len,S,GHp] of a span */
     real *dpre_h;    /* [len,S,GHp] where the cell is not fused, else the same as dpre */
     real *dquery;    /* [len,S,Ap] */
     struct sab_profile *profile; /* of the worker, or NULL */
 };
 
-/* Fills the window's arrays from its inputs; appends to memory (unless replay: then reads what records hold and
- * writes nothing). */
-void sab_layer_forward(const struct sab_model *model, int layer, const struct sab_window *window,
-                       struct sab_memory *memory, struct sab_records *records, int replay,
-                       const struct sab_scratch *scratch);
+/* Fills the span's arrays from its inputs and the state entering; appends to memory (unless replay: then reads what
+ * records hold and writes nothing). */
+void sab_layer_forward(const struct sab_model *model, int layer, const struct sab_span *span, struct sab_memory *memory,
+                       struct sab_records *records, int replay, const struct sab_scratch *scratch);
 
-/* Gradient of a filled window. dh_out [len,S,Hp]: from above, to h. ds_out [len,S,Hp] or NULL: from the readout, to s.
- * grads: padded layout of the whole model, ADD. dx [len,S,pad(I)] or NULL: to the input, overwritten. Nothing enters
- * from the window after; memory->dM and dkey of older memories ADD. */
-void sab_layer_backward(const struct sab_model *model, int layer, const struct sab_window *window,
+/* Gradient of steps from .. from+len-1 of a filled span, a window: nothing enters from the step after it, or leaves to the
+ * step before. dh_out [span->len,S,Hp]: from above, to h. ds_out, as large, or NULL: from the readout, to s. Fills those
+ * steps of scratch->dpre and dquery; grads (padded layout of the whole model: attention's last weights), memory->dM and
+ * dkey ADD. */
+void sab_layer_backward(const struct sab_model *model, int layer, const struct sab_span *span, int from, int len,
                         const struct sab_memory *memory, const struct sab_records *records, const real *dh_out,
-                        const real *ds_out, real *grads, real *dx, const struct sab_scratch *scratch);
+                        const real *ds_out, real *grads, const struct sab_scratch *scratch);
+
+/* The products of such steps, one or more windows at once: weight gradients ADD to grads, and those steps of
+ * dx [span->len,S,pad(I)], the gradient of the input, unless it is NULL. */
+void sab_layer_products(const struct sab_model *model, int layer, const struct sab_span *span, int from, int len,
+                        real *grads, real *dx, const struct sab_scratch *scratch);
 
 /* Pointers to one layer's attention weights in an array of the padded layout. */
 struct sab_remind_grads sab_layer_remind_grads(const struct sab_model *model, int layer, real *grads);

@@ -219,26 +219,26 @@ void sab_stream_turn(struct sab_stream *s, int T)
 static int layer_create(const struct sab_model *m, struct sab_stream_layer *layer, int B)
 {
     size_t row = (size_t)B * m->Hp;
-    struct sab_window *w = &layer->window;
+    struct sab_span *w = &layer->span;
     w->S = B;
     w->len = 1;
     w->pre = sab_alloc(row * m->cell->G, sizeof(real));
     w->extra = sab_alloc(row * m->cell->n_extra, sizeof(real));
-    w->hh = sab_alloc(row, sizeof(real));
-    w->h = m->K > 0 ? sab_alloc(row, sizeof(real)) : w->hh;
+    w->h = sab_alloc(2 * row, sizeof(real));
+    w->hh = m->K > 0 ? sab_alloc(row, sizeof(real)) : w->h ? w->h + row : NULL;
     w->s = sab_alloc(row, sizeof(real));
     w->query = sab_alloc((size_t)B * m->Ap, sizeof(real));
-    w->c = m->cell->has_c ? sab_alloc(row, sizeof(real)) : NULL;
+    w->c = m->cell->has_c ? sab_alloc(2 * row, sizeof(real)) : NULL;
     return carry_create(m, &layer->now, B) && w->pre && w->extra && w->hh && w->h && w->s && w->query &&
            (!m->cell->has_c || w->c);
 }
 
-static void layer_free(struct sab_stream_layer *layer)
+static void layer_free(struct sab_stream_layer *layer, int has_memory)
 {
-    struct sab_window *w = &layer->window;
-    if (w->h != w->hh)
-        sab_free(w->h);
-    real *arrays[] = {w->pre, w->extra, w->hh, w->s, w->c, w->query};
+    struct sab_span *w = &layer->span;
+    if (has_memory)
+        sab_free(w->hh);
+    real *arrays[] = {w->pre, w->extra, w->h, w->s, w->c, w->query};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
         sab_free(arrays[i]);
     carry_free(&layer->now);
@@ -281,7 +281,7 @@ void sab_stream_free(struct sab_stream *s)
     if (!s)
         return;
     for (int l = 0; s->layers && l < s->model->L; l++)
-        layer_free(&s->layers[l]);
+        layer_free(&s->layers[l], s->model->K > 0);
     sab_free(s->layers);
     sab_free(s->scratch.pre_h);
     sab_free(s->scratch.key);
@@ -344,26 +344,27 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
         status = make_room(s, err);
     if (status)
         return status;
-    size_t row = (size_t)s->B * m->Hp * sizeof(real);
+    size_t n = (size_t)s->B * m->Hp, row = n * sizeof(real);
     for (int l = 0; l < m->L; l++) {
         struct sab_carry *now = &s->layers[l].now;
-        struct sab_window *w = &s->layers[l].window;
+        struct sab_span *w = &s->layers[l].span;
         /* A step of its own, in which all memories are carried ones. */
         w->t0 = s->records.t0 = (int)(s->t % m->k_att);
         now->memory.carried = s->records.carried = now->memory.n;
-        w->h0 = now->h;
-        w->c0 = now->c;
+        memcpy(w->h, now->h, row);
+        if (m->cell->has_c)
+            memcpy(w->c, now->c, row);
         w->ids = l == 0 ? ids : NULL;
-        w->x = l == 0 ? values : s->layers[l - 1].window.h;
+        w->x = l == 0 ? values : s->layers[l - 1].now.h;
         w->x_stride = l == 0 ? m->shape.I : m->Hp;
         sab_layer_forward(m, l, w, &now->memory, &s->records, 0, &s->scratch);
-        memcpy(now->h, w->h, row);
+        memcpy(now->h, w->h + n, row);
         if (m->cell->has_c)
-            memcpy(now->c, w->c, row);
+            memcpy(now->c, w->c + n, row);
     }
     s->t++;
-    const struct sab_window *top = &s->layers[m->L - 1].window;
-    sab_readout_forward(m, s->B, top->h, m->K > 0 ? top->s : NULL, s->y);
+    const struct sab_stream_layer *top = &s->layers[m->L - 1];
+    sab_readout_forward(m, s->B, top->now.h, m->K > 0 ? top->span.s : NULL, s->y);
     for (int b = 0; b < s->B; b++)
         memcpy(outputs + (size_t)b * m->O, s->y + (size_t)b * m->Op, (size_t)m->O * sizeof *outputs);
     return SAB_OK;

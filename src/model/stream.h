@@ -11,7 +11,7 @@ struct sab_carry {
 };
 
 struct sab_stream_layer {
-    struct sab_window window; /* of one step */
+    struct sab_span span;     /* of one step */
     struct sab_carry now;
     struct sab_carry next;    /* where a batch leaves what it makes of `now`; empty until the first batch */
 };
