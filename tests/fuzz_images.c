@@ -1,9 +1,10 @@
 /* Any bytes as image files, for libFuzzer: IDX pairs and CIFAR-10's records, plain or gzip. No crash, no overrun, no
  * memory beyond the promise, and what opens can be shown to its last pixel.
  *
- *     byte 0: format, by row or pixel, grey, permuted     bytes 1, 2: length of the first file     then the files
+ *     byte 0: the options below     bytes 1, 2: length of the first file     then the two files
  *
- * The corpus has plain, gzip and damaged files of each; tests/corpus/images.
+ * Where an option says so, a file is packed first: a mutation of a gzip hardly ever passes its checksum. The corpus,
+ * tests/corpus/images, has plain, packed and damaged files of each format; found-* reached code that those did not.
  *
  *     ctest: tier hours
  */
@@ -16,12 +17,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "data/image_view.h"
+#include "data_support.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
 
-enum { CIFAR = 1, BY_PIXEL = 2, GREY = 4, PERMUTED = 8, SHOWN = 4, HEADER = 3 };
+enum { CIFAR = 1, BY_PIXEL = 2, GREY = 4, PERMUTED = 8, PACK_FIRST = 16, PACK_SECOND = 32 };
+enum { HEADER = 3, SHOWN = 4 };
 
 static void require(int truth, const char *what)
 {
@@ -31,8 +33,8 @@ static void require(int truth, const char *what)
     }
 }
 
-/* A file in memory of these bytes; one of two in turn. */
-static const char *put(int which, const uint8_t *data, size_t nbytes)
+/* File `which` in memory of these bytes. */
+static const char *put(int which, const uint8_t *data, size_t nbytes, int is_packed)
 {
     static int fd[2] = {-1, -1};
     static char path[2][64];
@@ -40,8 +42,10 @@ static const char *put(int which, const uint8_t *data, size_t nbytes)
         fd[which] = memfd_create("input", 0);
         snprintf(path[which], sizeof path[which], "/proc/self/fd/%d", fd[which]);
     }
-    require(ftruncate(fd[which], 0) == 0 && pwrite(fd[which], data, nbytes, 0) == (ssize_t)nbytes,
+    unsigned char *packed = is_packed ? data_gzip(data, nbytes, 1, &nbytes) : NULL;
+    require(ftruncate(fd[which], 0) == 0 && pwrite(fd[which], packed ? packed : data, nbytes, 0) == (ssize_t)nbytes,
             "writing the input failed");
+    free(packed);
     return path[which];
 }
 
@@ -84,7 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
     uint8_t options = data[0];
     size_t first = (size_t)data[1] << 8 | data[2], rest = nbytes - HEADER;
     first = first < rest ? first : rest;
-    const char *a = put(0, data + HEADER, first), *b = put(1, data + HEADER + first, rest - first);
+    const char *a = put(0, data + HEADER, first, options & PACK_FIRST);
+    const char *b = put(1, data + HEADER + first, rest - first, options & PACK_SECOND);
     struct sab_image_set set = {0};
     struct sab_error err = {0};
     int status = options & CIFAR ? sab_image_set_add_cifar10(&set, a, &err) : sab_image_set_add_idx(&set, a, b, &err);
