@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "cli/arguments.h"
+#include "cli/generate_state.h"
 #include "cli/json_out.h"
 #include "cli/run_folder.h"
 #include "cli/sample.h"
@@ -29,6 +30,7 @@ struct own {
     int top_k;
     int64_t seed;
     char prompt[PROMPT_CAP], prompt_file[SAB_TEXT_CAP], stop[SAB_TEXT_CAP];
+    char state[SAB_TEXT_CAP], save_state[SAB_TEXT_CAP];
 };
 
 #define AT(field) offsetof(struct own, field)
@@ -47,6 +49,10 @@ static const struct sab_option own[] = {
      "a file that holds the prompt; - is standard input"},
     {"stop", SAB_OPTION_TEXT, AT(stop), SAB_TEXT_CAP, 0, 0, NULL, "", "",
      "stop once the text ends with this; \\n is a new line"},
+    {"state", SAB_OPTION_TEXT, AT(state), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+     "go on from a state saved before, as if there had been no stop; a prompt comes after it"},
+    {"save-state", SAB_OPTION_TEXT, AT(save_state), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+     "save the state at the end to this file"},
 };
 
 /* Text on its way out. Flushed at the ends of characters, often enough to be watched. */
@@ -70,8 +76,7 @@ struct work {
     struct sab_stream *stream;
     sab_real *outputs;              /* [O] */
     struct sab_candidate *room;     /* [O] */
-    int32_t last;                   /* the next symbol to be read; -1: none yet */
-    int64_t read;                   /* symbols that the stream has read */
+    struct sab_generate_state at;   /* last: the next symbol to be read; -1: none yet */
     int64_t written;
     int is_stopped;                 /* by --stop */
     char stop[SAB_TEXT_CAP];
@@ -111,6 +116,8 @@ static int load(const char *where, struct work *w, struct sab_error *err)
     w->room = sab_alloc((size_t)symbols, sizeof *w->room);
     if (!w->outputs || !w->room)
         return sab_fail(err, SAB_NOMEM, "no memory for %d symbols", symbols);
+    if (w->o->state[0])
+        return sab_generate_state_load(w->o->state, w->model, &w->stream, &w->at, err);
     return sab_stream_create(&w->stream, w->model, 1, err);
 }
 
@@ -129,20 +136,20 @@ static void clear(struct work *w)
 /* Reads the last symbol; then the outputs are about the next. */
 static int step(struct work *w, struct sab_error *err)
 {
-    int status = sab_stream_step(w->stream, &w->last, NULL, w->outputs, err);
+    int status = sab_stream_step(w->stream, &w->at.last, NULL, w->outputs, err);
     for (int i = 0; status == SAB_OK && i < w->vocabulary.n; i++)
         if (!isfinite(w->outputs[i]))
             status = sab_fail(err, SAB_NUMERIC, "symbol %lld: output %d of the network is not finite",
-                              (long long)w->read + 1, i);
-    w->read += status == SAB_OK;
+                              (long long)w->at.read + 1, i);
+    w->at.read += status == SAB_OK;
     return status;
 }
 
 static int read_symbol(struct work *w, int32_t symbol, struct sab_error *err)
 {
-    int status = w->last >= 0 ? step(w, err) : SAB_OK;
+    int status = w->at.last >= 0 ? step(w, err) : SAB_OK;
     if (status == SAB_OK)
-        w->last = symbol;
+        w->at.last = symbol;
     return status;
 }
 
@@ -226,14 +233,14 @@ static int begin(struct work *w, struct sab_error *err)
     int status = SAB_OK, has_prompt = o->prompt[0] || o->prompt_file[0];
     if (o->prompt[0] && o->prompt_file[0])
         return sab_fail(err, SAB_INVALID, "--prompt and --prompt-file cannot both be given");
-    if (w->last < 0 && (!has_prompt || w->config.reset_at[0]))
-        w->last = opening(w);
+    if (w->at.last < 0 && (!has_prompt || w->config.reset_at[0]))
+        w->at.last = opening(w);
     if (o->prompt[0])
         status = read_prompt(w, "--prompt", o->prompt, strlen(o->prompt), err);
     else if (o->prompt_file[0])
         status = read_prompt_file(w, o->prompt_file, err);
-    if (status == SAB_OK && w->last < 0)
-        w->last = opening(w); /* an empty file */
+    if (status == SAB_OK && w->at.last < 0)
+        w->at.last = opening(w); /* an empty file */
     return status;
 }
 
@@ -289,7 +296,7 @@ static void count_missing(struct writer *to, unsigned char byte)
 static int write_symbol(struct work *w, struct sab_error *err)
 {
     struct writer *to = &w->writer;
-    uint32_t code = w->vocabulary.codes[w->last];
+    uint32_t code = w->vocabulary.codes[w->at.last];
     char text[4] = {(char)code};
     size_t n = 1, stop = strlen(w->stop);
     if (w->vocabulary.units == SAB_UNITS_CHARS)
@@ -319,8 +326,8 @@ static int generate(struct work *w, struct sab_error *err)
         status = step(w, err);
         if (status != SAB_OK)
             break;
-        double u = sab_random_uniform((uint64_t)w->o->seed, SAB_STREAM_GENERATE, (uint64_t)w->read, 0);
-        w->last = sab_sample(&how, w->outputs, w->vocabulary.n, u, w->room);
+        double u = sab_random_uniform((uint64_t)w->o->seed, SAB_STREAM_GENERATE, (uint64_t)w->at.read, 0);
+        w->at.last = sab_sample(&how, w->outputs, w->vocabulary.n, u, w->room);
         w->written++;
         status = write_symbol(w, err);
     }
@@ -361,7 +368,7 @@ static void print_summary(const struct work *w)
 
 static int run(struct sab_cli *cli)
 {
-    struct work w = {.o = cli->own, .where = cli->words[0], .last = -1};
+    struct work w = {.o = cli->own, .where = cli->words[0], .at.last = -1};
     struct sab_error err = {0};
     int status = SAB_OK;
     w.writer.keeps = cli->json;
@@ -374,6 +381,8 @@ static int run(struct sab_cli *cli)
         status = begin(&w, &err);
     if (status == SAB_OK)
         status = generate(&w, &err);
+    if (status == SAB_OK && w.o->save_state[0])
+        status = sab_generate_state_save(w.o->save_state, w.model, w.stream, &w.at, &err);
     if (status == SAB_OK && cli->json)
         print_json(&w);
     else if (status == SAB_OK && !cli->quiet)
@@ -397,7 +406,9 @@ const struct sab_command sab_command_generate = {
     .examples =
         "  sab generate runs/text-sab-s1 --length 500 --temperature 0.7\n"
         "  sab generate runs/text-sab-s1 --prompt 'ROMEO:' --stop '\\n\\n'\n"
-        "  sab generate runs/text-sab-s1 --prompt-file - --top-p 0.9 <opening.txt\n",
+        "  sab generate runs/text-sab-s1 --prompt-file - --top-p 0.9 <opening.txt\n"
+        "  sab generate runs/text-sab-s1 --save-state half\n"
+        "  sab generate runs/text-sab-s1 --state half\n",
     .groups = "",
     .names = "",
     .defaults = "",
