@@ -13,7 +13,7 @@ struct sab_image_part {
     const struct sab_input_file *labels_file;
 };
 
-enum { SAB_IMAGE_PARTS = 5, SAB_IMAGE_FILES = 2 * SAB_IMAGE_PARTS, SAB_IMAGE_PIXELS = 1 << 24, SAB_IMAGE_CHANNELS = 3 };
+enum { SAB_IMAGE_PARTS = 5, SAB_IMAGE_FILES = 2 * SAB_IMAGE_PARTS, SAB_IMAGE_PIXELS = 1 << 22, SAB_IMAGE_CHANNELS = 3 };
 enum { SAB_CIFAR10_CLASSES = 10 };
 
 /* Zeroed, it is an empty set. Holds pointers into itself: do not copy. */
