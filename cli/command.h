@@ -36,6 +36,7 @@ const struct sab_command *sab_command_at(int i);
 extern const struct sab_command sab_command_train;
 extern const struct sab_command sab_command_eval;
 extern const struct sab_command sab_command_generate;
+extern const struct sab_command sab_command_predict;
 extern const struct sab_command sab_command_recall;
 extern const struct sab_command sab_command_inspect;
 extern const struct sab_command sab_command_check_grad;

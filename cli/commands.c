@@ -5,6 +5,7 @@ static const struct sab_command *const commands[] = {
     &sab_command_train,
     &sab_command_eval,
     &sab_command_generate,
+    &sab_command_predict,
     &sab_command_recall,
     &sab_command_inspect,
     &sab_command_check_grad,

@@ -67,6 +67,17 @@ static int take_out(struct own *o, struct sab_error *err)
 
 /* ---- collecting ---- */
 
+/* Sequences, from the first on, up to the last with a step that counts; at least one. */
+static int count_filled(const struct sab_batch *batch)
+{
+    int filled = 1;
+    for (int b = 1; b < batch->B; b++)
+        for (int t = 0; t < batch->T && filled <= b; t++)
+            if (!batch->weight || batch->weight[(size_t)t * (size_t)batch->B + (size_t)b] > 0)
+                filled = b + 1;
+    return filled;
+}
+
 static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
 {
     const struct own *o = cli->own;
@@ -90,6 +101,8 @@ static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
     status = sab_task_create(&w->task, c, sab_model_facts(w->model), err);
     if (status == SAB_OK)
         status = sab_task_batch(w->task, SAB_TEST, 0, o->sequences, &w->batch, err);
+    if (status == SAB_OK && count_filled(&w->batch) < o->sequences) /* others would thin out the mean */
+        status = sab_task_batch(w->task, SAB_TEST, 0, count_filled(&w->batch), &w->batch, err);
     w->batch.fresh = NULL; /* in the first batch all are */
     return status;
 }

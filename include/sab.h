@@ -82,6 +82,9 @@ enum sab_cpu { SAB_CPU_AUTO, SAB_CPU_REF, SAB_CPU_SSE2, SAB_CPU_AVX2, SAB_CPU_AV
 /* How an image becomes a sequence: a row at each step, or a pixel. */
 enum sab_by { SAB_BY_ROW, SAB_BY_PIXEL };
 enum sab_units { SAB_UNITS_BYTES, SAB_UNITS_CHARS };
+/* What a table of rows is to teach: values some rows ahead, the answer of each row, one answer for each series. */
+enum sab_goal { SAB_GOAL_FORECAST, SAB_GOAL_STEP, SAB_GOAL_SERIES };
+enum sab_header { SAB_HEADER_AUTO, SAB_HEADER_ON, SAB_HEADER_OFF };
 enum sab_schedule { SAB_SCHEDULE_CONSTANT, SAB_SCHEDULE_COSINE, SAB_SCHEDULE_STEP };
 
 #define SAB_TEXT_CAP 256
@@ -153,6 +156,14 @@ struct sab_config {
     int units;                     /* text: enum sab_units, what a symbol is */
     int unknown;                   /* text: characters seen fewer times are one symbol; 0: there is no such */
     char reset_at[SAB_TEXT_CAP];   /* text: documents end with this (escapes \n \t \r \\); "": never */
+    int loss;             /* npy, csv: 0 as the answers suggest, else 1 + enum sab_loss */
+    int standardise;      /* npy, csv: 1: values are scaled to mean 0 and deviation 1 of the training part */
+    int goal;             /* csv: enum sab_goal */
+    int horizon;          /* csv: how many rows ahead is forecast */
+    char inputs[SAB_TEXT_CAP];  /* csv: columns by name or number, "OT,2-4"; "": all that hold numbers */
+    char targets[SAB_TEXT_CAP]; /* csv: columns to forecast or of answers; "": to forecast, the inputs */
+    char series[SAB_TEXT_CAP];  /* csv: the column that says which series a row belongs to; "": one series */
+    int header;           /* csv: enum sab_header */
     /* where */
     int cpu;              /* enum sab_cpu */
     char out[SAB_TEXT_CAP];     /* run folder; "" picks runs/TASK-CREDIT-sSEED */

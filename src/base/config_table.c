@@ -11,6 +11,9 @@ static const char *const optimizers[] = {"adam", "adamw", "sgd", NULL};
 static const char *const cpus[] = {"auto", "ref", "sse2", "avx2", "avx512", "neon", NULL};
 static const char *const bys[] = {"row", "pixel", NULL};
 static const char *const units[] = {"bytes", "chars", NULL};
+static const char *const losses[] = {"auto", "cross-entropy", "mse", "bce", NULL};
+static const char *const goals[] = {"forecast", "step", "series", NULL};
+static const char *const headers[] = {"auto", "on", "off", NULL};
 static const char *const schedules[] = {"constant", "cosine", "step", NULL};
 
 /* Whole numbers end at 2^53 - 1, so that every JSON reader keeps them exact. */
@@ -118,6 +121,18 @@ const struct sab_option sab_options[] = {
         "text: one symbol for characters seen fewer times than this, and for unseen ones; 0: unseen ones are an error"),
     TEXT("reset-at", reset_at, "", "data",
          "text: a document ends with this, such as \\n\\n, and nothing is carried over; by default never"),
+    CHOICE("loss", loss, losses, "auto", "data",
+           "npy, csv: what the outputs are judged by; auto: cross-entropy for classes, mse for values"),
+    SWITCH("standardise", standardise, "on", "data",
+           "npy, csv: scale values to mean 0, deviation 1 of the training part"),
+    CHOICE("goal", goal, goals, "forecast", "data",
+           "csv: forecast values, or learn a column of answers for each step or each series"),
+    INT("horizon", horizon, 1, 1e6, "1", "data", "csv: how many rows ahead is forecast"),
+    TEXT("inputs", inputs, "", "data",
+         "csv: columns by name or number, such as price,4-6; by default all that hold numbers"),
+    TEXT("targets", targets, "", "data", "csv: columns to forecast (by default the inputs), or of answers"),
+    TEXT("series", series, "", "data", "csv: the column that names the series of each row; by default it is one series"),
+    CHOICE("header", header, headers, "auto", "data", "csv: whether the first line names the columns"),
 
     CHOICE("cpu", cpu, cpus, "auto", "run", "instruction set; auto is the fastest here; SAB_CPU sets it too"),
     TEXT("out", out, "", "run", "run folder; by default runs/TASK-CREDIT-sSEED"),

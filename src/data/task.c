@@ -17,6 +17,8 @@ static const struct sab_task_kind *const kinds[] = {
     &sab_task_mnist,
     &sab_task_cifar10,
     &sab_task_text,
+    &sab_task_npy,
+    &sab_task_csv,
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 

@@ -48,6 +48,8 @@ extern const struct sab_task_kind sab_task_text;
 
 /* A loss in nats as bits per character; NaN for a task (by name) whose loss is not that of a text's symbols. */
 double sab_task_bits_per_char(const char *task, double loss);
+extern const struct sab_task_kind sab_task_npy;
+extern const struct sab_task_kind sab_task_csv;
 
 /* The i-th kind, or NULL past the last. */
 const struct sab_task_kind *sab_task_kind_at(int i);

@@ -1,0 +1,242 @@
+/* See answers.h. */
+#include "cli/answers.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/json_out.h"
+#include "data/csv_facts.h"
+#include "data/facts.h"
+
+enum { NAME_CAP = 256 };
+
+static int is_classes(const struct sab_answers *a)
+{
+    return a->shape->loss == SAB_LOSS_CROSS_ENTROPY;
+}
+
+static int set_name(struct sab_answers *a, int o, const char *name, struct sab_error *err)
+{
+    a->names[o] = sab_alloc(strlen(name) + 1, 1);
+    if (!a->names[o])
+        return sab_fail(err, SAB_NOMEM, "no memory for the names of outputs");
+    strcpy(a->names[o], name);
+    return SAB_OK;
+}
+
+/* Targets are called as in the file; forecasts with how many rows ahead they are: "OT+24". */
+static int name_csv(struct sab_answers *a, int o, struct sab_error *err)
+{
+    const struct sab_csv_schema *schema = &a->schema;
+    char name[NAME_CAP];
+    if (is_classes(a))
+        return set_name(a, o, sab_text_set_at(&schema->classes, o), err);
+    int k = schema->targets[o];
+    int used = schema->columns[k].name ? snprintf(name, sizeof name, "%s", schema->columns[k].name)
+                                       : snprintf(name, sizeof name, "column%d", schema->columns[k].number);
+    if (schema->goal == SAB_GOAL_FORECAST)
+        snprintf(name + used, sizeof name - (size_t)used, "+%d", schema->horizon);
+    a->mean[o] = a->columns.mean[k];
+    a->deviation[o] = a->columns.deviation[k];
+    return set_name(a, o, name, err);
+}
+
+static int name_plain(struct sab_answers *a, int o, const json_t *classes, struct sab_error *err)
+{
+    char name[NAME_CAP];
+    const char *class = json_string_value(json_array_get(classes, (size_t)o));
+    if (is_classes(a))
+        snprintf(name, sizeof name, "%d", o);
+    else
+        snprintf(name, sizeof name, a->shape->O == 1 ? "y" : "y%d", o);
+    return set_name(a, o, is_classes(a) && class ? class : name, err);
+}
+
+/* What the facts of other tasks than csv may hold: names of classes, scalings of values. */
+static int name_all_plain(struct sab_answers *a, const char *task, const char *known, struct sab_error *err)
+{
+    json_t *facts = known ? sab_facts_parse(known, task, err) : NULL;
+    const json_t *classes = json_object_get(facts, "classes");
+    struct sab_scaling output = {0};
+    a->has_steps = !known || json_integer_value(json_object_get(facts, "per_step")) != 0;
+    int status = known && !facts ? SAB_FORMAT : SAB_OK;
+    if (status == SAB_OK && json_object_get(facts, "output_mean"))
+        status = sab_scaling_get(&output, facts, "output", a->shape->O, err);
+    if (status == SAB_OK && json_object_get(facts, "input_mean"))
+        status = sab_scaling_get(&a->input, facts, "input", a->shape->I, err);
+    for (int o = 0; o < a->shape->O && status == SAB_OK; o++) {
+        if (output.n > 0) {
+            a->mean[o] = output.mean[o];
+            a->deviation[o] = output.deviation[o];
+        }
+        status = name_plain(a, o, classes, err);
+    }
+    sab_scaling_clear(&output);
+    json_decref(facts);
+    return status;
+}
+
+int sab_answers_create(struct sab_answers *a, const struct sab_model *model, struct sab_error *err)
+{
+    const char *task = sab_model_config(model)->task, *known = sab_model_facts(model);
+    *a = (struct sab_answers){.shape = sab_model_shape(model)};
+    size_t O = (size_t)a->shape->O;
+    a->names = sab_alloc(O, sizeof *a->names);
+    a->mean = sab_alloc(O, sizeof *a->mean);
+    a->deviation = sab_alloc(O, sizeof *a->deviation);
+    a->results = sab_alloc(O, sizeof *a->results);
+    if (!a->names || !a->mean || !a->deviation || !a->results)
+        return sab_fail(err, SAB_NOMEM, "no memory for the names of %d outputs", a->shape->O);
+    for (size_t o = 0; o < O; o++)
+        a->deviation[o] = 1;
+    if (strcmp(task, "csv") != 0 || !known)
+        return name_all_plain(a, task, known, err);
+    int status = sab_csv_facts_read(&a->schema, &a->columns, known, err);
+    if (status == SAB_OK && (a->schema.I != a->shape->I || a->schema.loss != a->shape->loss ||
+                             a->shape->O != (is_classes(a) ? a->schema.classes.n : a->schema.O)))
+        status = sab_fail(err, SAB_FORMAT, "what the model knows of its data is for another model");
+    for (int o = 0; o < a->shape->O && status == SAB_OK; o++)
+        status = name_csv(a, o, err);
+    return status;
+}
+
+void sab_answers_clear(struct sab_answers *a)
+{
+    for (int o = 0; a->names && o < a->shape->O; o++)
+        sab_free(a->names[o]);
+    sab_free(a->names);
+    sab_free(a->mean);
+    sab_free(a->deviation);
+    sab_free(a->results);
+    sab_csv_schema_clear(&a->schema);
+    sab_scaling_clear(&a->columns);
+    sab_scaling_clear(&a->input);
+    memset(a, 0, sizeof *a);
+}
+
+void sab_answers_take(struct sab_answers *a, const sab_real *y)
+{
+    double sum = 0;
+    a->best = 0;
+    for (int o = 1; o < a->shape->O; o++)
+        if (y[o] > y[a->best])
+            a->best = o;
+    for (int o = 0; o < a->shape->O; o++) {
+        double v = (double)y[o];
+        a->results[o] = is_classes(a)                        ? exp(v - (double)y[a->best])
+                      : a->shape->loss == SAB_LOSS_BCE ? 1 / (1 + exp(-v))
+                                                             : v * a->deviation[o] + a->mean[o];
+        sum += a->results[o];
+    }
+    for (int o = 0; o < a->shape->O && is_classes(a); o++)
+        a->results[o] /= sum;
+}
+
+/* ---- words ---- */
+
+/* As RFC 4180 has it: in quotes where that is needed. */
+static void print_field(FILE *to, const char *text)
+{
+    if (!strpbrk(text, ",;\t\"\r\n")) {
+        fputs(text, to);
+        return;
+    }
+    putc('"', to);
+    for (; *text; text++) {
+        if (*text == '"')
+            putc('"', to);
+        putc(*text, to);
+    }
+    putc('"', to);
+}
+
+void sab_answers_print_head(const struct sab_answers *a, FILE *to, const struct sab_answers_place *places, int n)
+{
+    for (int i = 0; i < n; i++) {
+        print_field(to, places[i].name);
+        putc(',', to);
+    }
+    if (is_classes(a))
+        fputs("class", to);
+    for (int o = 0; o < a->shape->O && (!is_classes(a) || a->has_probabilities); o++) {
+        char name[NAME_CAP + 2];
+        snprintf(name, sizeof name, is_classes(a) ? "p_%s" : "%s", a->names[o]);
+        if (o > 0 || is_classes(a))
+            putc(',', to);
+        print_field(to, name);
+    }
+    putc('\n', to);
+}
+
+/* Seven digits: more than float has. */
+static void print_number(FILE *to, double value)
+{
+    fprintf(to, "%.7g", value);
+}
+
+void sab_answers_print_csv(const struct sab_answers *a, FILE *to, const struct sab_answers_place *places, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (places[i].text)
+            print_field(to, places[i].text);
+        else
+            fprintf(to, "%lld", places[i].number);
+        putc(',', to);
+    }
+    if (is_classes(a))
+        print_field(to, a->names[a->best]);
+    for (int o = 0; o < a->shape->O && (!is_classes(a) || a->has_probabilities); o++) {
+        if (o > 0 || is_classes(a))
+            putc(',', to);
+        print_number(to, a->results[o]);
+    }
+    putc('\n', to);
+}
+
+/* What print_number would say. */
+static double rounded(double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.7g", value);
+    return atof(text);
+}
+
+void sab_answers_print_json(const struct sab_answers *a, FILE *to, const struct sab_answers_place *places, int n)
+{
+    struct sab_json json = {.to = to};
+    sab_json_open(&json, NULL, '{');
+    for (int i = 0; i < n; i++) {
+        if (places[i].text)
+            sab_json_text(&json, places[i].name, places[i].text);
+        else
+            sab_json_int(&json, places[i].name, places[i].number);
+    }
+    if (is_classes(a))
+        sab_json_text(&json, "class", a->names[a->best]);
+    if (is_classes(a) && a->has_probabilities)
+        sab_json_open(&json, "probabilities", '{');
+    for (int o = 0; o < a->shape->O && (!is_classes(a) || a->has_probabilities); o++)
+        sab_json_real(&json, a->names[o], rounded(a->results[o]));
+    if (is_classes(a) && a->has_probabilities)
+        sab_json_close(&json, '}');
+    sab_json_close(&json, '}');
+}
+
+int sab_answers_width(const struct sab_answers *a)
+{
+    return is_classes(a) && !a->has_probabilities ? 1 : a->shape->O;
+}
+
+void sab_answers_numbers(const struct sab_answers *a, float *numbers)
+{
+    if (is_classes(a) && !a->has_probabilities) {
+        numbers[0] = (float)a->best;
+        return;
+    }
+    for (int o = 0; o < a->shape->O; o++)
+        numbers[o] = (float)a->results[o];
+}

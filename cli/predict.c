@@ -1,0 +1,334 @@
+/* sab predict: what a trained model says of a file, or of lines as they come. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "cli/answers.h"
+#include "cli/arguments.h"
+#include "cli/data_files.h"
+#include "cli/predict_lines.h"
+#include "cli/run_folder.h"
+#include "cli/say.h"
+#include "data/csv_task.h"
+#include "data/npy.h"
+#include "data/task.h"
+#include "io/file.h"
+
+enum { FORMAT_CSV, FORMAT_NPY, FORMAT_JSONL };
+
+struct own {
+    int format, probabilities, stream;
+    char output[SAB_TEXT_CAP], state[SAB_TEXT_CAP], save_state[SAB_TEXT_CAP];
+};
+
+static const char *const formats[] = {"csv", "npy", "jsonl", NULL};
+
+#define AT(field) offsetof(struct own, field)
+
+static const struct sab_option own[] = {
+    {"format", SAB_OPTION_CHOICE, AT(format), 0, 0, 0, formats, "csv", "",
+     "csv, one NumPy array, or a JSON object a line"},
+    {"probabilities", SAB_CLI_FLAG, AT(probabilities), 0, 0, 1, NULL, "off", "",
+     "of all classes, beside the most probable one"},
+    {"output", SAB_OPTION_TEXT, AT(output), SAB_TEXT_CAP, 0, 0, NULL, "", "", "a file instead of standard output"},
+    {"stream", SAB_CLI_FLAG, AT(stream), 0, 0, 1, NULL, "off", "",
+     "read lines from standard input and answer each at once, keeping the state"},
+    {"state", SAB_OPTION_TEXT, AT(state), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+     "with --stream: go on from the state in this file"},
+    {"save-state", SAB_OPTION_TEXT, AT(save_state), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+     "with --stream: leave the state in this file at the end"},
+};
+
+/* What one call works with. */
+struct work {
+    const struct own *o;
+    struct sab_config config;
+    struct sab_model *model;
+    struct sab_answers answers;
+    const struct sab_task_kind *kind;
+    void *state;             /* of the kind */
+    int is_own_file;         /* --data was given: all rows are answered */
+    FILE *to;
+    char *text;              /* of to, where it is memory */
+    size_t text_nbytes;
+    float *numbers;          /* npy: [count, width] */
+    int64_t count, cap;
+    int64_t sequence;        /* sequences before this batch */
+};
+
+/* ---- where answers go ---- */
+
+static int add_numbers(struct work *w, struct sab_error *err)
+{
+    int width = sab_answers_width(&w->answers);
+    if (w->count == w->cap) {
+        int64_t cap = w->cap ? 2 * w->cap : 1024;
+        float *numbers = sab_alloc((size_t)cap, (size_t)width * sizeof *numbers);
+        if (!numbers)
+            return sab_fail(err, SAB_NOMEM, "no memory for %lld answers", (long long)cap);
+        if (w->count > 0)
+            memcpy(numbers, w->numbers, (size_t)w->count * (size_t)width * sizeof *numbers);
+        sab_free(w->numbers);
+        w->numbers = numbers;
+        w->cap = cap;
+    }
+    sab_answers_numbers(&w->answers, w->numbers + w->count * width);
+    w->count++;
+    return SAB_OK;
+}
+
+static int put(struct work *w, const sab_real *y, const struct sab_answers_place *places, int n, struct sab_error *err)
+{
+    sab_answers_take(&w->answers, y);
+    if (w->o->format == FORMAT_NPY)
+        return add_numbers(w, err);
+    if (w->o->format == FORMAT_JSONL) {
+        sab_answers_print_json(&w->answers, w->to, places, n);
+    } else {
+        if (w->count == 0)
+            sab_answers_print_head(&w->answers, w->to, places, n);
+        sab_answers_print_csv(&w->answers, w->to, places, n);
+    }
+    w->count++;
+    return SAB_OK;
+}
+
+static int write_numbers(struct work *w, struct sab_error *err)
+{
+    int width = sab_answers_width(&w->answers);
+    const int64_t shape[2] = {w->count, width};
+    char header[SAB_NPY_HEADER_CAP];
+    size_t n = sab_npy_header(header, "f4", width > 1 ? 2 : 1, shape);
+    int ok = fwrite(header, 1, n, w->to) == n;
+    ok &= fwrite(w->numbers, sizeof *w->numbers * (size_t)width, (size_t)w->count, w->to) == (size_t)w->count;
+    return ok ? SAB_OK : sab_fail(err, SAB_IO, "writing the answers failed");
+}
+
+static int open_output(struct work *w, struct sab_error *err)
+{
+    w->to = w->o->output[0] ? open_memstream(&w->text, &w->text_nbytes) : stdout;
+    return w->to ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for the answers");
+}
+
+static int close_output(struct work *w, int status, struct sab_error *err)
+{
+    if (status == SAB_OK && w->o->format == FORMAT_NPY)
+        status = write_numbers(w, err);
+    if (!w->to || w->to == stdout)
+        return status;
+    int failed = ferror(w->to);
+    failed |= fclose(w->to) != 0;
+    if (status == SAB_OK && failed)
+        status = sab_fail(err, SAB_NOMEM, "no memory for the answers");
+    if (status == SAB_OK)
+        status = sab_file_write_atomic(w->o->output, w->text, w->text_nbytes, err);
+    free(w->text);
+    return status;
+}
+
+/* ---- files of sequences ---- */
+
+static int is_wanted(const struct sab_batch *batch, size_t position)
+{
+    return batch->scored ? batch->scored[position] : !batch->weight || batch->weight[position] > 0;
+}
+
+/* Answers of one whole sequence. Its steps are counted only where it has more than one answer. */
+static int put_sequence(struct work *w, const struct sab_batch *batch, const sab_real *outputs, int64_t index, int b,
+                        struct sab_error *err)
+{
+    int answers = 0, length = batch->lengths ? batch->lengths[b] : batch->T, status = SAB_OK;
+    int is_csv = w->kind == &sab_task_csv;
+    for (int t = 0; t < length; t++)
+        answers += is_wanted(batch, (size_t)t * (size_t)batch->B + (size_t)b);
+    if (answers == 0)
+        return SAB_OK;
+    struct sab_answers_place places[2] = {{"sequence", NULL, w->sequence}, {"step", NULL, 0}};
+    if (is_csv)
+        places[0] = (struct sab_answers_place){"series", sab_csv_task_spot(w->state, index, batch->B, b).series, 0};
+    for (int t = 0; t < length && status == SAB_OK; t++) {
+        size_t position = (size_t)t * (size_t)batch->B + (size_t)b;
+        places[1].number = t;
+        if (is_wanted(batch, position))
+            status = put(w, outputs + position * (size_t)w->answers.shape->O, places, w->answers.has_steps ? 2 : 1, err);
+    }
+    w->sequence++;
+    return status;
+}
+
+static int predict_sequences(struct work *w, struct sab_error *err)
+{
+    int B = w->config.batch, status = SAB_OK;
+    int64_t batches = w->kind->batches ? w->kind->batches(w->state, SAB_TEST, B) : 0;
+    if (batches == 0) /* drawn data have no end: one batch of them */
+        batches = 1;
+    for (int64_t index = 0; index < batches && status == SAB_OK; index++) {
+        struct sab_batch batch;
+        sab_real *outputs = NULL;
+        status = w->kind->batch(w->state, SAB_TEST, index, B, &batch, err);
+        if (status == SAB_OK) {
+            outputs = sab_alloc((size_t)batch.T * (size_t)batch.B, (size_t)w->answers.shape->O * sizeof *outputs);
+            status = outputs ? sab_model_evaluate(w->model, &batch, w->config.threads, outputs, NULL, NULL, err)
+                             : sab_fail(err, SAB_NOMEM, "no memory for the outputs of %d steps", batch.T);
+        }
+        for (int b = 0; b < B && status == SAB_OK; b++)
+            status = put_sequence(w, &batch, outputs, index, b, err);
+        sab_free(outputs);
+    }
+    return status;
+}
+
+/* ---- files of streams ---- */
+
+static int put_row(struct work *w, const struct sab_csv_spot *spot, int t, const sab_real *y, struct sab_error *err)
+{
+    struct sab_answers_place places[2];
+    int n = 0;
+    if (spot->series)
+        places[n++] = (struct sab_answers_place){"series", spot->series, 0};
+    places[n++] = (struct sab_answers_place){w->kind == &sab_task_csv ? "row" : "step", NULL, spot->row + t + 1};
+    return put(w, y, places, n, err);
+}
+
+/* One series after the other, each row by a step: the same bits as training's chunks with carried state. */
+static int predict_stream(struct work *w, sab_real *y, struct sab_error *err)
+{
+    struct sab_stream *stream = NULL;
+    int64_t batches = w->kind->batches(w->state, SAB_TEST, 1), steps = 0;
+    int status = SAB_OK, I = w->answers.shape->I;
+    for (int64_t index = 0; index < batches && status == SAB_OK; index++) {
+        struct sab_batch batch;
+        status = w->kind->batch(w->state, SAB_TEST, index, 1, &batch, err);
+        if (status == SAB_OK && batch.fresh[0]) {
+            sab_stream_free(stream);
+            stream = NULL;
+            steps = 0;
+            status = sab_stream_create(&stream, w->model, 1, err);
+        }
+        struct sab_csv_spot spot = {.row = steps};
+        if (status == SAB_OK && w->kind == &sab_task_csv)
+            spot = sab_csv_task_spot(w->state, index, 1, 0);
+        int length = status != SAB_OK ? 0 : batch.lengths ? batch.lengths[0] : batch.T;
+        for (int t = 0; t < length && status == SAB_OK; t++) {
+            status = sab_stream_step(stream, batch.ids ? batch.ids + t : NULL,
+                                     batch.values ? batch.values + (size_t)t * (size_t)I : NULL, y, err);
+            if (status == SAB_OK && (w->is_own_file || is_wanted(&batch, (size_t)t)))
+                status = put_row(w, &spot, t, y, err);
+        }
+        steps += length;
+    }
+    sab_stream_free(stream);
+    return status;
+}
+
+/* ---- the command ---- */
+
+static int open_data(struct sab_cli *cli, struct work *w, struct sab_error *err)
+{
+    struct sab_config *c = &w->config;
+    struct sab_shape shape;
+    sab_cli_apply(cli, c);
+    w->is_own_file = sab_cli_given(cli, "data");
+    if (w->is_own_file) {
+        memcpy(c->test_data, c->data, sizeof c->test_data);
+        memset(c->data, 0, sizeof c->data);
+        memset(c->valid_data, 0, sizeof c->valid_data);
+    }
+    int status = sab_cli_find_data(c, err);
+    for (int i = 0; sab_task_kind_at(i); i++)
+        if (strcmp(sab_task_kind_at(i)->name, c->task) == 0)
+            w->kind = sab_task_kind_at(i);
+    if (status == SAB_OK && !w->kind)
+        return sab_fail(err, SAB_FORMAT, "the model was trained for a task \"%.32s\", which this version does not know",
+                        c->task);
+    if (status == SAB_OK)
+        status = w->kind->create(&w->state, &shape, c, sab_model_facts(w->model), err);
+    if (status == SAB_OK && (shape.input != w->answers.shape->input || shape.I != w->answers.shape->I ||
+                             shape.O != w->answers.shape->O || shape.loss != w->answers.shape->loss))
+        status = sab_fail(err, SAB_FORMAT, "%s: the data have another shape than the model", cli->words[0]);
+    return status;
+}
+
+static int predict_file(struct sab_cli *cli, struct work *w, struct sab_error *err)
+{
+    struct sab_batch first;
+    int status = open_data(cli, w, err);
+    if (status == SAB_OK)
+        status = open_output(w, err);
+    if (status == SAB_OK)
+        status = w->kind->batch(w->state, SAB_TEST, 0, 1, &first, err);
+    if (status == SAB_OK && first.fresh) {
+        sab_real *y = sab_alloc((size_t)w->answers.shape->O, sizeof *y);
+        status = y ? predict_stream(w, y, err) : sab_fail(err, SAB_NOMEM, "no memory for the outputs");
+        sab_free(y);
+    } else if (status == SAB_OK) {
+        status = predict_sequences(w, err);
+    }
+    status = close_output(w, status, err);
+    if (w->state)
+        w->kind->destroy(w->state);
+    sab_free(w->numbers);
+    return status;
+}
+
+static int check_options(const struct sab_cli *cli, struct sab_error *err)
+{
+    const struct own *o = cli->own;
+    if (o->stream && (sab_cli_given(cli, "data") || o->output[0] || o->format == FORMAT_NPY))
+        return sab_fail(err, SAB_INVALID, "--stream reads standard input and writes csv or jsonl to standard output: no "
+                        "--data, --output or --format npy");
+    if (!o->stream && (o->state[0] || o->save_state[0]))
+        return sab_fail(err, SAB_INVALID, "--%s goes with --stream", o->state[0] ? "state" : "save-state");
+    return SAB_OK;
+}
+
+static int run(struct sab_cli *cli)
+{
+    struct work w = {.o = cli->own};
+    struct sab_error err = {0};
+    int status = check_options(cli, &err);
+    if (status == SAB_OK)
+        status = sab_cli_run_model(cli->words[0], &w.model, &w.config, &err);
+    if (status == SAB_OK) {
+        status = sab_answers_create(&w.answers, w.model, &err);
+        w.answers.has_probabilities = w.o->probabilities;
+    }
+    if (status == SAB_OK)
+        status = w.o->stream ? sab_predict_lines(&w.answers, w.model, w.o->format == FORMAT_JSONL, w.o->state,
+                                                 w.o->save_state, &err)
+                             : predict_file(cli, &w, &err);
+    if (w.answers.shape)
+        sab_answers_clear(&w.answers);
+    sab_model_free(w.model);
+    return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("predict", status, &err);
+}
+
+const struct sab_command sab_command_predict = {
+    .name = "predict",
+    .words = "RUN",
+    .words_least = 1,
+    .words_most = 1,
+    .summary = "write what a trained network says of a file, or of lines as they come",
+    .purpose =
+        "Runs a trained network over a file of the kind it was trained on, and writes its\n"
+        "answers: classes by name, values in the units of the data. The columns of the\n"
+        "answers themselves may be missing. Without --data, the test part of the data it\n"
+        "was trained on. A forecast stands in the row it was made at: OT+24 of row 100 is\n"
+        "for row 124.\n"
+        "\n"
+        "With --stream, lines of values come from standard input, and each is answered by\n"
+        "one line at once, with all the lines before it remembered. A line that cannot be\n"
+        "read ends it.\n",
+    .examples =
+        "  sab predict runs/csv-sab-s1 --data new.csv --output answers.csv\n"
+        "  sab predict runs/npy-sab-s1 --data new.npz --probabilities --format jsonl\n"
+        "  tail -f live.csv | sab predict runs/csv-sab-s1 --stream\n",
+    .groups = "",
+    .names = "data batch threads",
+    .defaults = "",
+    .own = own,
+    .own_count = sizeof own / sizeof own[0],
+    .own_nbytes = sizeof(struct own),
+    .run = run,
+};

@@ -1,0 +1,271 @@
+/* See predict_lines.h. */
+#include "cli/predict_lines.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "data/csv.h"
+#include "data/csv_choose.h"
+
+static const char input_name[] = "standard input";
+
+struct lines {
+    struct sab_answers *answers;
+    struct sab_model *model;
+    int as_json;
+    int I;
+    struct sab_csv csv;
+    int64_t line;
+    int width;            /* fields of every line; 0 before the first */
+    int *places;          /* [I] fields of the inputs */
+    int series_place;     /* or -1 */
+    struct sab_text_set names;
+    struct sab_stream **streams; /* one for each series */
+    int n_streams, streams_cap;
+    sab_real *values, *outputs;
+    int32_t id;
+};
+
+static const struct sab_csv_schema *schema_of(const struct lines *l)
+{
+    return l->answers->schema.n > 0 ? &l->answers->schema : NULL;
+}
+
+/* Inputs alone, in their order; or the columns as they were in training. */
+static int places_by_number(struct lines *l, struct sab_error *err)
+{
+    const struct sab_csv_schema *schema = schema_of(l);
+    int has_series = schema && schema->series.number;
+    l->width = l->csv.n;
+    if (l->csv.n == l->I && !has_series) {
+        for (int i = 0; i < l->I; i++)
+            l->places[i] = i;
+        return SAB_OK;
+    }
+    if (!schema || l->csv.n != schema->n_columns)
+        return sab_fail(err, SAB_FORMAT, "%s, line 1 has %d columns; the model needs its %d inputs%s", input_name,
+                        l->csv.n, l->I, schema ? ", all columns that it was trained with, or a first line with their "
+                                                "names" : "");
+    for (int i = 0; i < l->I; i++)
+        l->places[i] = schema->columns[schema->inputs[i]].number - 1;
+    l->series_place = has_series ? schema->series.number - 1 : -1;
+    return SAB_OK;
+}
+
+/* 1: the line names all columns that are needed. */
+static int places_by_name(struct lines *l)
+{
+    const struct sab_csv_schema *schema = schema_of(l);
+    if (!schema || !schema->is_named)
+        return 0;
+    const struct sab_csv_head head = {.path = input_name, .has_header = 1, .n = l->csv.n, .names = l->csv.fields};
+    for (int i = 0; i < l->I; i++)
+        if ((l->places[i] = sab_csv_place(schema, &schema->columns[schema->inputs[i]], &head)) < 0)
+            return 0;
+    if (schema->series.number && (l->series_place = sab_csv_place(schema, &schema->series, &head)) < 0)
+        return 0;
+    l->width = l->csv.n;
+    return 1;
+}
+
+static void name_input(const struct lines *l, int i, char text[SAB_CSV_COLUMN_CAP])
+{
+    const struct sab_csv_schema *schema = schema_of(l);
+    struct sab_csv_column unnamed = {.number = l->places[i] + 1};
+    sab_csv_column_show(schema ? &schema->columns[schema->inputs[i]] : &unnamed, text);
+}
+
+/* The line's inputs, standardised as in training. */
+static int read_inputs(struct lines *l, struct sab_error *err)
+{
+    const struct sab_csv_schema *schema = schema_of(l);
+    const struct sab_answers *a = l->answers;
+    for (int i = 0; i < l->I; i++) {
+        double value = 0;
+        char name[SAB_CSV_COLUMN_CAP];
+        name_input(l, i, name);
+        int status = sab_csv_number(&l->csv, l->places[i], name, &value, err);
+        if (status != SAB_OK)
+            return status;
+        if (a->shape->input == SAB_INPUT_IDS) {
+            if (value != floor(value) || value < 0 || value >= a->shape->I)
+                return sab_fail(err, SAB_FORMAT, "%s, line %lld: %g is not a symbol; they are 0..%d", input_name,
+                                (long long)l->line, value, a->shape->I - 1);
+            l->id = (int32_t)value;
+        } else if (schema) {
+            int k = schema->inputs[i];
+            l->values[i] = (sab_real)(float)(((double)(float)value - a->columns.mean[k]) / a->columns.deviation[k]);
+        } else {
+            l->values[i] = (sab_real)(a->input.n > 0 ? (value - a->input.mean[i]) / a->input.deviation[i] : value);
+        }
+    }
+    return SAB_OK;
+}
+
+/* The state that the line goes on from. */
+static int find_stream(struct lines *l, struct sab_stream **stream, struct sab_error *err)
+{
+    int s = 0;
+    if (l->series_place >= 0) {
+        char text[SAB_CSV_TEXT_CAP];
+        int n = sab_csv_copy(&l->csv.fields[l->series_place], text);
+        if (n < 1)
+            return sab_fail(err, SAB_FORMAT, "%s, line %lld: the name of the series is empty, too long or not UTF-8",
+                            input_name, (long long)l->line);
+        s = sab_text_set_add(&l->names, text, (size_t)n);
+        if (s < 0)
+            return sab_fail(err, SAB_NOMEM, "no memory for another series");
+    }
+    if (s == l->streams_cap) {
+        int cap = l->streams_cap ? 2 * l->streams_cap : 16;
+        struct sab_stream **streams = sab_alloc((size_t)cap, sizeof(struct sab_stream *));
+        if (!streams)
+            return sab_fail(err, SAB_NOMEM, "no memory for another series");
+        if (s > 0)
+            memcpy(streams, l->streams, (size_t)s * sizeof *streams);
+        sab_free(l->streams);
+        l->streams = streams;
+        l->streams_cap = cap;
+    }
+    if (s == l->n_streams) {
+        int status = sab_stream_create(&l->streams[s], l->model, 1, err);
+        if (status != SAB_OK)
+            return status;
+        l->n_streams++;
+    }
+    *stream = l->streams[s];
+    return SAB_OK;
+}
+
+static int answer(struct lines *l, struct sab_error *err)
+{
+    struct sab_stream *stream = NULL;
+    int is_ids = l->answers->shape->input == SAB_INPUT_IDS;
+    if (l->csv.n != l->width)
+        return sab_fail(err, SAB_FORMAT, "%s, line %lld has %d column%s; the lines before have %d", input_name,
+                        (long long)l->line, l->csv.n, l->csv.n == 1 ? "" : "s", l->width);
+    int status = read_inputs(l, err);
+    if (status == SAB_OK)
+        status = find_stream(l, &stream, err);
+    if (status == SAB_OK)
+        status = sab_stream_step(stream, is_ids ? &l->id : NULL, is_ids ? NULL : l->values, l->outputs, err);
+    if (status != SAB_OK)
+        return status;
+    sab_answers_take(l->answers, l->outputs);
+    if (l->as_json)
+        sab_answers_print_json(l->answers, stdout, NULL, 0);
+    else
+        sab_answers_print_csv(l->answers, stdout, NULL, 0);
+    return SAB_OK;
+}
+
+static int take_line(struct lines *l, const char *text, size_t nbytes, struct sab_error *err)
+{
+    int is_row = 0, status;
+    struct sab_csv_field *fields = l->csv.fields;
+    int cap = l->csv.cap;
+    char separator = l->csv.separator;
+    struct sab_csv csv;
+    l->line++;
+    status = sab_csv_begin(&csv, input_name, text, nbytes, err);
+    csv.fields = fields;
+    csv.cap = cap;
+    csv.next_line = l->line;
+    csv.separator = l->width > 0 ? separator : csv.separator; /* the first line's */
+    l->csv = csv;
+    if (status == SAB_OK)
+        status = sab_csv_next(&l->csv, &is_row, err);
+    if (status != SAB_OK)
+        return status;
+    if (!is_row)
+        return sab_fail(err, SAB_FORMAT, "%s, line %lld is empty", input_name, (long long)l->line);
+    if (l->width == 0 && places_by_name(l)) {
+        if (!l->as_json)
+            sab_answers_print_head(l->answers, stdout, NULL, 0);
+        return SAB_OK;
+    }
+    if (l->width == 0)
+        status = places_by_number(l, err);
+    return status == SAB_OK ? answer(l, err) : status;
+}
+
+static int flush(struct sab_error *err)
+{
+    if (fflush(stdout) == 0)
+        return SAB_OK;
+    return sab_fail(err, SAB_IO, "writing to standard output failed: %s", strerror(errno));
+}
+
+static int each_line(struct lines *l, struct sab_error *err)
+{
+    char *text = NULL;
+    size_t cap = 0;
+    ssize_t n;
+    int status = SAB_OK;
+    while (status == SAB_OK && (n = getline(&text, &cap, stdin)) > 0) {
+        status = take_line(l, text, (size_t)n, err);
+        int flushed = flush(status == SAB_OK ? err : NULL);
+        status = status == SAB_OK ? flushed : status;
+    }
+    if (status == SAB_OK && ferror(stdin))
+        status = sab_fail(err, SAB_IO, "reading standard input failed after line %lld", (long long)l->line);
+    free(text);
+    return status;
+}
+
+static int load_state(struct lines *l, const char *from, const char *to, struct sab_error *err)
+{
+    const struct sab_csv_schema *schema = schema_of(l);
+    if ((*from || *to) && schema && schema->series.number)
+        return sab_fail(err, SAB_INVALID, "--%s: the model was trained on several series, and a file holds the state of "
+                        "one", *from ? "state" : "save-state");
+    if (!*from)
+        return SAB_OK;
+    l->streams = sab_alloc(1, sizeof(struct sab_stream *));
+    if (!l->streams)
+        return sab_fail(err, SAB_NOMEM, "no memory for a state");
+    l->streams_cap = 1;
+    int status = sab_stream_load(&l->streams[0], l->model, from, err);
+    l->n_streams = status == SAB_OK;
+    return status;
+}
+
+static int save_state(struct lines *l, const char *to, struct sab_error *err)
+{
+    if (!*to)
+        return SAB_OK;
+    if (l->n_streams == 0)
+        return sab_fail(err, SAB_INVALID, "--save-state: no line was read, so there is no state");
+    return sab_stream_save(l->streams[0], to, err);
+}
+
+int sab_predict_lines(struct sab_answers *answers, struct sab_model *model, int as_json, const char *state_from,
+                      const char *state_to, struct sab_error *err)
+{
+    struct lines l = {.answers = answers, .model = model, .as_json = as_json, .series_place = -1};
+    l.I = answers->shape->input == SAB_INPUT_IDS ? 1 : answers->shape->I;
+    l.places = sab_alloc((size_t)l.I, sizeof *l.places);
+    l.values = sab_alloc((size_t)l.I, sizeof *l.values);
+    l.outputs = sab_alloc((size_t)answers->shape->O, sizeof *l.outputs);
+    int status = l.places && l.values && l.outputs ? SAB_OK
+                                                   : sab_fail(err, SAB_NOMEM, "no memory for %d inputs", l.I);
+    if (status == SAB_OK)
+        status = load_state(&l, state_from, state_to, err);
+    if (status == SAB_OK)
+        status = each_line(&l, err);
+    if (status == SAB_OK)
+        status = save_state(&l, state_to, err);
+    for (int s = 0; s < l.n_streams; s++)
+        sab_stream_free(l.streams[s]);
+    sab_free(l.streams);
+    sab_free(l.places);
+    sab_free(l.values);
+    sab_free(l.outputs);
+    sab_text_set_clear(&l.names);
+    sab_csv_clear(&l.csv);
+    return status;
+}

@@ -1,0 +1,225 @@
+/* See csv.h. */
+#include "data/csv.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "data/number.h"
+
+static char find_separator(const char *text, const char *end)
+{
+    int tabs = 0, semicolons = 0, is_quoted = 0;
+    for (; text < end && (is_quoted || (*text != '\n' && *text != '\r')); text++) {
+        is_quoted ^= *text == '"';
+        tabs += !is_quoted && *text == '\t';
+        semicolons += !is_quoted && *text == ';';
+    }
+    return tabs ? '\t' : semicolons ? ';' : ',';
+}
+
+int sab_csv_begin(struct sab_csv *csv, const char *path, const char *text, size_t nbytes, struct sab_error *err)
+{
+    *csv = (struct sab_csv){.path = path, .at = text, .end = text + nbytes, .next_line = 1};
+    if (nbytes >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
+        return sab_fail(err, SAB_FORMAT, "%s is text in UTF-16; save it as UTF-8", path);
+    const char *zero = memchr(text, 0, nbytes);
+    if (zero)
+        return sab_fail(err, SAB_FORMAT, "%s is not a text file: byte %zu is 0", path, (size_t)(zero - text));
+    if (nbytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        csv->at += 3;
+    csv->separator = find_separator(csv->at, csv->end);
+    return SAB_OK;
+}
+
+void sab_csv_clear(struct sab_csv *csv)
+{
+    sab_free(csv->fields);
+    csv->fields = NULL;
+    csv->n = csv->cap = 0;
+}
+
+static int is_line_end(const struct sab_csv *csv)
+{
+    return csv->at == csv->end || *csv->at == '\n' || *csv->at == '\r';
+}
+
+static void pass_line_end(struct sab_csv *csv)
+{
+    if (csv->at < csv->end && *csv->at == '\r')
+        csv->at += csv->at + 1 < csv->end && csv->at[1] == '\n';
+    csv->at += csv->at < csv->end;
+    csv->next_line++;
+}
+
+static int make_room(struct sab_csv *csv, struct sab_error *err)
+{
+    if (csv->n < csv->cap)
+        return SAB_OK;
+    if (csv->n == SAB_CSV_COLUMNS_MOST)
+        return sab_fail(err, SAB_FORMAT, "%s, line %lld: more than %d columns", csv->path, (long long)csv->line,
+                        SAB_CSV_COLUMNS_MOST);
+    int cap = csv->cap ? 2 * csv->cap : 16;
+    cap = cap < SAB_CSV_COLUMNS_MOST ? cap : SAB_CSV_COLUMNS_MOST;
+    struct sab_csv_field *fields = sab_alloc((size_t)cap, sizeof *fields);
+    if (!fields)
+        return sab_fail(err, SAB_NOMEM, "no memory for the columns of %s", csv->path);
+    if (csv->n > 0)
+        memcpy(fields, csv->fields, (size_t)csv->n * sizeof *fields);
+    sab_free(csv->fields);
+    csv->fields = fields;
+    csv->cap = cap;
+    return SAB_OK;
+}
+
+static int is_blank(const struct sab_csv *csv, char c)
+{
+    return c == ' ' || (c == '\t' && csv->separator != '\t');
+}
+
+static void pass_blanks(struct sab_csv *csv)
+{
+    while (csv->at < csv->end && is_blank(csv, *csv->at))
+        csv->at++;
+}
+
+/* From behind the opening quote to behind the closing one and the blanks that follow it. */
+static int read_quoted(struct sab_csv *csv, struct sab_csv_field *field, struct sab_error *err)
+{
+    int64_t line = csv->next_line;
+    *field = (struct sab_csv_field){.text = csv->at, .is_quoted = 1};
+    for (;; csv->at++) {
+        if (csv->at == csv->end)
+            return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %d: the quote that opens here is never closed",
+                            csv->path, (long long)line, csv->n + 1);
+        if (*csv->at == '\n')
+            csv->next_line++;
+        if (*csv->at != '"')
+            continue;
+        if (csv->at + 1 < csv->end && csv->at[1] == '"')
+            csv->at++;
+        else
+            break;
+    }
+    field->nbytes = (size_t)(csv->at++ - field->text);
+    pass_blanks(csv);
+    if (!is_line_end(csv) && *csv->at != csv->separator)
+        return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %d: text follows the closing quote; a quote inside "
+                        "quotes is written twice", csv->path, (long long)csv->next_line, csv->n + 1);
+    return SAB_OK;
+}
+
+static int read_field(struct sab_csv *csv, struct sab_csv_field *field, struct sab_error *err)
+{
+    pass_blanks(csv);
+    if (csv->at < csv->end && *csv->at == '"') {
+        csv->at++;
+        return read_quoted(csv, field, err);
+    }
+    const char *begin = csv->at;
+    while (!is_line_end(csv) && *csv->at != csv->separator)
+        csv->at++;
+    const char *last = csv->at;
+    while (last > begin && is_blank(csv, last[-1]))
+        last--;
+    *field = (struct sab_csv_field){.text = begin, .nbytes = (size_t)(last - begin)};
+    return SAB_OK;
+}
+
+/* Passes over lines with nothing in them. If content follows, the first of them is an error. */
+static int pass_empty_lines(struct sab_csv *csv, struct sab_error *err)
+{
+    int64_t first = csv->next_line;
+    int any = 0;
+    while (csv->at < csv->end && (*csv->at == '\n' || *csv->at == '\r')) {
+        pass_line_end(csv);
+        any = 1;
+    }
+    if (any && csv->at < csv->end)
+        return sab_fail(err, SAB_FORMAT, "%s, line %lld is empty, and lines with values follow it", csv->path,
+                        (long long)first);
+    return SAB_OK;
+}
+
+int sab_csv_next(struct sab_csv *csv, int *is_row, struct sab_error *err)
+{
+    int status = pass_empty_lines(csv, err);
+    *is_row = status == SAB_OK && csv->at < csv->end;
+    if (!*is_row)
+        return status;
+    csv->line = csv->next_line;
+    csv->n = 0;
+    for (;;) {
+        status = make_room(csv, err);
+        if (status == SAB_OK)
+            status = read_field(csv, &csv->fields[csv->n], err);
+        if (status != SAB_OK) {
+            *is_row = 0;
+            return status;
+        }
+        csv->n++;
+        if (is_line_end(csv))
+            break;
+        csv->at++;
+    }
+    pass_line_end(csv);
+    return SAB_OK;
+}
+
+int sab_csv_copy(const struct sab_csv_field *field, char text[SAB_CSV_TEXT_CAP])
+{
+    int n = 0;
+    for (size_t i = 0; i < field->nbytes; i++) {
+        if (n == SAB_CSV_TEXT_CAP - 1)
+            return -1;
+        text[n++] = field->text[i];
+        if (field->is_quoted && field->text[i] == '"')
+            i++;
+    }
+    text[n] = 0;
+    return sab_text_is_utf8(text, (size_t)n) ? n : -1;
+}
+
+void sab_csv_show(const struct sab_csv_field *field, char text[48])
+{
+    size_t n = field->nbytes < 40 ? field->nbytes : 40;
+    for (size_t i = 0; i < n; i++)
+        text[i] = field->text[i] >= ' ' && field->text[i] <= '~' ? field->text[i] : '?';
+    strcpy(text + n, field->nbytes > n ? "..." : "");
+}
+
+static int is_word(const struct sab_csv_field *field, const char *const *words)
+{
+    for (; *words; words++)
+        if (strlen(*words) == field->nbytes && strncasecmp(*words, field->text, field->nbytes) == 0)
+            return 1;
+    return 0;
+}
+
+int sab_csv_number(const struct sab_csv *csv, int i, const char *column, double *value, struct sab_error *err)
+{
+    static const char *const missing[] = {"nan", "na", "n/a", "null", "none", "nil", "?", "-", ".", "#n/a", NULL};
+    static const char *const endless[] = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", NULL};
+    const struct sab_csv_field *field = &csv->fields[i];
+    char shown[48];
+    double v = 0;
+    if (sab_number_read(field->text, field->nbytes, &v) == 0 && fabs(v) <= FLT_MAX) {
+        *value = v;
+        return SAB_OK;
+    }
+    sab_csv_show(field, shown);
+    int is_comma = csv->separator != ',' && memchr(field->text, ',', field->nbytes) != NULL;
+    const char *reason = field->nbytes == 0       ? "the cell is empty, a number is expected; fill it or remove the row"
+                       : is_word(field, missing)  ? "is a missing value, a number is expected; fill it or remove the row"
+                       : is_word(field, endless) || fabs(v) > FLT_MAX ? "is beyond the largest number, 3.4e38"
+                       : is_comma ? "is not a number; the decimal sign is a point"
+                                  : "is not a number";
+    if (field->nbytes == 0)
+        return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: %s", csv->path, (long long)csv->line, column, reason);
+    return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: \"%s\" %s", csv->path, (long long)csv->line, column,
+                    shown, reason);
+}

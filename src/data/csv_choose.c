@@ -1,0 +1,329 @@
+/* See csv_choose.h. */
+#include "data/csv_choose.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "data/number.h"
+
+static int is_number(const struct sab_csv_field *field)
+{
+    double value;
+    return sab_number_read(field->text, field->nbytes, &value) == 0;
+}
+
+int sab_csv_looks_named(const struct sab_csv_field *first, const struct sab_csv_field *second, int n)
+{
+    int numbers = 0;
+    for (int i = 0; i < n; i++) {
+        numbers += is_number(&first[i]);
+        if (second && first[i].nbytes > 0 && !is_number(&first[i]) && is_number(&second[i]))
+            return 1;
+    }
+    return numbers == 0;
+}
+
+void sab_csv_column_show(const struct sab_csv_column *column, char text[SAB_CSV_COLUMN_CAP])
+{
+    if (column->name && column->name[0])
+        snprintf(text, SAB_CSV_COLUMN_CAP, "\"%.55s\"", column->name);
+    else
+        snprintf(text, SAB_CSV_COLUMN_CAP, "%d", column->number);
+}
+
+/* ---- finding columns ---- */
+
+static int is_named(const struct sab_csv_field *field, const char *name, size_t nbytes)
+{
+    char text[SAB_CSV_TEXT_CAP];
+    int n = sab_csv_copy(field, text);
+    return n >= 0 && (size_t)n == nbytes && memcmp(text, name, nbytes) == 0;
+}
+
+/* The place of a name: -1 if no column has it, -2 if several have. */
+static int find_name(const struct sab_csv_head *head, const char *name, size_t nbytes)
+{
+    int place = -1;
+    for (int i = 0; head->has_header && i < head->n; i++)
+        if (is_named(&head->names[i], name, nbytes))
+            place = place == -1 ? i : -2;
+    return place;
+}
+
+int sab_csv_place(const struct sab_csv_schema *schema, const struct sab_csv_column *column,
+                  const struct sab_csv_head *head)
+{
+    if (!schema->is_named)
+        return column->number <= head->n ? column->number - 1 : -1;
+    return column->name ? find_name(head, column->name, strlen(column->name)) : -1;
+}
+
+static int fail_unknown(const struct sab_csv_head *head, const char *option, const char *item, size_t nbytes,
+                        struct sab_error *err)
+{
+    enum { MOST = 64 };
+    char texts[MOST][SAB_CSV_TEXT_CAP], known[200] = "";
+    const char *names[MOST];
+    int n = 0;
+    char word[48];
+    snprintf(word, sizeof word, "%.*s", nbytes < 40 ? (int)nbytes : 40, item);
+    if (!head->has_header)
+        return sab_fail(err, SAB_INVALID, "--%s: \"%s\": %.100s has no header, so columns are called 1..%d", option, word,
+                        head->path, head->n);
+    for (int i = 0; i < head->n && n < MOST; i++) {
+        size_t used = strlen(known);
+        if (sab_csv_copy(&head->names[i], texts[n]) < 0)
+            continue;
+        names[n] = texts[n];
+        if (used + strlen(texts[n]) + 3 < sizeof known)
+            snprintf(known + used, sizeof known - used, "%s%s", n ? ", " : "", texts[n]);
+        n++;
+    }
+    const char *nearest = sab_text_nearest(word, names, n);
+    if (nearest)
+        return sab_fail(err, SAB_INVALID, "--%s: %.100s has no column \"%s\"; did you mean \"%.60s\"?", option, head->path,
+                        word, nearest);
+    return sab_fail(err, SAB_INVALID, "--%s: %.100s has no column \"%s\"; it has %s", option, head->path, word, known);
+}
+
+/* "3" or "3-5", from 1; 1 if it is neither. */
+static int read_range(const char *item, size_t nbytes, int64_t *first, int64_t *last)
+{
+    char text[48], *dash;
+    if (nbytes == 0 || nbytes >= sizeof text)
+        return 1;
+    memcpy(text, item, nbytes);
+    text[nbytes] = 0;
+    dash = strchr(text, '-');
+    if (dash)
+        *dash = 0;
+    if (sab_text_to_int(text, first) || sab_text_to_int(dash ? dash + 1 : text, last))
+        return 1;
+    return 0;
+}
+
+/* The places that one item of a list stands for. */
+static int find_item(const struct sab_csv_head *head, const char *option, const char *item, size_t nbytes, int *first,
+                     int *last, struct sab_error *err)
+{
+    int64_t from, to;
+    int place = find_name(head, item, nbytes);
+    if (place == -2)
+        return sab_fail(err, SAB_INVALID, "--%s: several columns of %.100s are called \"%.*s\"; choose by number", option,
+                        head->path, nbytes < 40 ? (int)nbytes : 40, item);
+    *first = *last = place;
+    if (place >= 0)
+        return SAB_OK;
+    if (read_range(item, nbytes, &from, &to))
+        return fail_unknown(head, option, item, nbytes, err);
+    if (from < 1 || to < from || to > head->n)
+        return sab_fail(err, SAB_INVALID, "--%s: %.*s: the columns of %.100s are 1..%d", option,
+                        nbytes < 40 ? (int)nbytes : 40, item, head->path, head->n);
+    *first = (int)from - 1;
+    *last = (int)to - 1;
+    return SAB_OK;
+}
+
+/* Marks the columns of a list in is_chosen[n]. */
+static int find_list(const struct sab_csv_head *head, const char *option, const char *list, unsigned char *is_chosen,
+                     struct sab_error *err)
+{
+    for (const char *at = list;; at++) {
+        size_t nbytes = strcspn(at, ",");
+        int first = 0, last = 0, status = find_item(head, option, at, nbytes, &first, &last, err);
+        if (status != SAB_OK)
+            return status;
+        memset(is_chosen + first, 1, (size_t)(last - first) + 1);
+        at += nbytes;
+        if (*at == 0)
+            return SAB_OK;
+    }
+}
+
+/* ---- making the schema ---- */
+
+static int name_column(struct sab_csv_column *column, const struct sab_csv_head *head, int place, struct sab_error *err)
+{
+    char text[SAB_CSV_TEXT_CAP];
+    column->number = place + 1;
+    if (!head->has_header)
+        return SAB_OK;
+    int n = sab_csv_copy(&head->names[place], text);
+    if (n < 0)
+        return sab_fail(err, SAB_FORMAT, "%s: the name of column %d is longer than %d bytes or not UTF-8", head->path,
+                        place + 1, SAB_CSV_TEXT_CAP - 1);
+    if (find_name(head, text, (size_t)n) != place)
+        return sab_fail(err, SAB_FORMAT, "%s: several columns are called \"%.60s\"; rename them, or choose others",
+                        head->path, text);
+    column->name = sab_alloc((size_t)n + 1, 1);
+    if (!column->name)
+        return sab_fail(err, SAB_NOMEM, "no memory for the columns of %s", head->path);
+    memcpy(column->name, text, (size_t)n + 1);
+    return SAB_OK;
+}
+
+struct choice {
+    unsigned char *is_input, *is_target; /* [n] */
+    int inputs, targets, label, series;  /* numbers of columns; places or -1 */
+};
+
+static int count(const unsigned char *marks, int n)
+{
+    int sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += marks[i];
+    return sum;
+}
+
+static int choose_series(struct choice *c, const struct sab_config *config, const struct sab_csv_head *head,
+                         struct sab_error *err)
+{
+    int last = -1;
+    c->series = -1;
+    if (!config->series[0])
+        return SAB_OK;
+    int status = find_item(head, "series", config->series, strlen(config->series), &c->series, &last, err);
+    if (status == SAB_OK && last != c->series)
+        return sab_fail(err, SAB_INVALID, "--series: \"%.40s\" is more than one column", config->series);
+    return status;
+}
+
+static int choose_inputs(struct choice *c, const struct sab_config *config, const struct sab_csv_head *head,
+                         struct sab_error *err)
+{
+    int is_forecast = config->goal == SAB_GOAL_FORECAST;
+    if (config->inputs[0]) {
+        int status = find_list(head, "inputs", config->inputs, c->is_input, err);
+        if (status != SAB_OK)
+            return status;
+    } else {
+        for (int i = 0; i < head->n; i++)
+            c->is_input[i] = head->row && is_number(&head->row[i]) && i != c->series && (is_forecast || !c->is_target[i]);
+    }
+    if (c->series >= 0 && c->is_input[c->series])
+        return sab_fail(err, SAB_INVALID, "--inputs: column %d says which series a row belongs to (--series)",
+                        c->series + 1);
+    for (int i = 0; i < head->n && !is_forecast; i++)
+        if (c->is_input[i] && c->is_target[i])
+            return sab_fail(err, SAB_INVALID, "--inputs: column %d holds the answers (--targets); it cannot be an input "
+                            "too", i + 1);
+    if (count(c->is_input, head->n) == 0)
+        return sab_fail(err, SAB_FORMAT, "%s: no column%s holds a number in its first row; --inputs chooses columns",
+                        head->path, c->series >= 0 || !is_forecast ? " beside --series and --targets" : "");
+    return SAB_OK;
+}
+
+static int choose_targets(struct choice *c, const struct sab_config *config, const struct sab_csv_head *head,
+                          struct sab_error *err)
+{
+    static const char *const goals[] = {"forecast", "step", "series"};
+    if (config->targets[0]) {
+        int status = find_list(head, "targets", config->targets, c->is_target, err);
+        if (status != SAB_OK)
+            return status;
+    } else if (config->goal != SAB_GOAL_FORECAST) {
+        return sab_fail(err, SAB_INVALID, "--goal %s needs --targets: the column of the answers", goals[config->goal]);
+    }
+    if (config->goal == SAB_GOAL_SERIES && c->series < 0)
+        return sab_fail(err, SAB_INVALID, "--goal series needs --series: the column that names the series of each row");
+    return SAB_OK;
+}
+
+/* What the answers are judged by, as far as that can be told from the options. */
+static int choose_loss(struct sab_csv_schema *schema, struct choice *c, const struct sab_config *config, int n,
+                       struct sab_error *err)
+{
+    c->targets = count(c->is_target, n);
+    c->label = -1;
+    schema->loss = config->loss > 0 ? config->loss - 1 : SAB_LOSS_MSE;
+    if (config->goal == SAB_GOAL_FORECAST) {
+        if (schema->loss == SAB_LOSS_CROSS_ENTROPY)
+            return sab_fail(err, SAB_INVALID, "--loss cross-entropy: forecasts are values, not classes; --goal step learns "
+                            "classes");
+        return SAB_OK;
+    }
+    if (config->loss == 0 && c->targets == 1)
+        schema->loss = SAB_CSV_LOSS_OPEN;
+    if (schema->loss == SAB_LOSS_CROSS_ENTROPY && c->targets != 1)
+        return sab_fail(err, SAB_INVALID, "--loss cross-entropy takes one column of classes; --targets names %d",
+                        c->targets);
+    if (schema->loss == SAB_LOSS_CROSS_ENTROPY || schema->loss == SAB_CSV_LOSS_OPEN)
+        for (int i = 0; i < n; i++)
+            if (c->is_target[i])
+                c->label = i;
+    return SAB_OK;
+}
+
+static int fill_columns(struct sab_csv_schema *schema, const struct choice *c, const struct sab_csv_head *head,
+                        struct sab_error *err)
+{
+    size_t room = (size_t)head->n + 1; /* one more for a label that turns out to be a value */
+    schema->columns = sab_alloc(room, sizeof *schema->columns);
+    schema->inputs = sab_alloc(room, sizeof *schema->inputs);
+    schema->targets = sab_alloc(room, sizeof *schema->targets);
+    if (!schema->columns || !schema->inputs || !schema->targets)
+        return sab_fail(err, SAB_NOMEM, "no memory for the columns of %s", head->path);
+    int is_forecast = schema->goal == SAB_GOAL_FORECAST, all = is_forecast && c->targets == 0, status = SAB_OK;
+    for (int i = 0; i < head->n && status == SAB_OK; i++) {
+        int is_target = i != c->label && (all ? c->is_input[i] : c->is_target[i]);
+        if (c->is_input[i])
+            schema->inputs[schema->I++] = schema->n;
+        if (is_target)
+            schema->targets[schema->O++] = schema->n;
+        if (c->is_input[i] || is_target)
+            status = name_column(&schema->columns[schema->n++], head, i, err);
+    }
+    if (status == SAB_OK && c->label >= 0)
+        status = name_column(&schema->label, head, c->label, err);
+    if (status == SAB_OK && c->series >= 0)
+        status = name_column(&schema->series, head, c->series, err);
+    return status;
+}
+
+int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_config *config, const struct sab_csv_head *head,
+                   struct sab_error *err)
+{
+    struct choice c = {.is_input = sab_alloc((size_t)head->n, 1), .is_target = sab_alloc((size_t)head->n, 1)};
+    int status = c.is_input && c.is_target ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for columns");
+    schema->goal = config->goal;
+    schema->horizon = config->horizon;
+    schema->is_named = head->has_header;
+    schema->n_columns = head->n;
+    if (status == SAB_OK)
+        status = choose_series(&c, config, head, err);
+    if (status == SAB_OK)
+        status = choose_targets(&c, config, head, err);
+    if (status == SAB_OK)
+        status = choose_inputs(&c, config, head, err);
+    if (status == SAB_OK)
+        status = choose_loss(schema, &c, config, head->n, err);
+    if (status == SAB_OK)
+        status = fill_columns(schema, &c, head, err);
+    sab_free(c.is_input);
+    sab_free(c.is_target);
+    return status;
+}
+
+void sab_csv_choose_value(struct sab_csv_schema *schema)
+{
+    schema->loss = SAB_LOSS_MSE;
+    schema->targets[schema->O++] = schema->n;
+    schema->columns[schema->n++] = schema->label;
+    schema->label = (struct sab_csv_column){0};
+}
+
+void sab_csv_schema_clear(struct sab_csv_schema *schema)
+{
+    for (int i = 0; i < schema->n; i++)
+        sab_free(schema->columns[i].name);
+    sab_free(schema->columns);
+    sab_free(schema->inputs);
+    sab_free(schema->targets);
+    sab_free(schema->label.name);
+    sab_free(schema->series.name);
+    sab_text_set_clear(&schema->classes);
+    memset(schema, 0, sizeof *schema);
+}

@@ -1,0 +1,36 @@
+/* Which columns of a CSV file are read: chosen by the options --inputs, --targets, --series and --goal, or found again by
+ * the names that a model kept. Must not know values below the first row. */
+#ifndef SAB_DATA_CSV_CHOOSE_H
+#define SAB_DATA_CSV_CHOOSE_H
+
+#include "data/csv.h"
+#include "data/csv_table.h"
+
+/* loss of a schema while it is open whether the answers are classes or values. */
+enum { SAB_CSV_LOSS_OPEN = -1 };
+
+/* The first lines of a file. */
+struct sab_csv_head {
+    const char *path;
+    int has_header;
+    int n;                             /* columns */
+    const struct sab_csv_field *names; /* [n] the header; of no meaning without one */
+    const struct sab_csv_field *row;   /* [n] the first row of values; NULL where there is none */
+};
+
+/* Whether the first of two rows (the second may be NULL) names columns: it holds no number, or a text where the row below
+ * has a number. */
+int sab_csv_looks_named(const struct sab_csv_field *first, const struct sab_csv_field *second, int n);
+
+/* Fills an empty schema. Answers that may be classes or values are left in `label`, with SAB_CSV_LOSS_OPEN. */
+int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_config *config, const struct sab_csv_head *head,
+                   struct sab_error *err);
+
+/* Decides that the label is a value: it becomes a column and the one target. */
+void sab_csv_choose_value(struct sab_csv_schema *schema);
+
+/* Where a file has the schema's column: its place from 0, or -1. */
+int sab_csv_place(const struct sab_csv_schema *schema, const struct sab_csv_column *column,
+                  const struct sab_csv_head *head);
+
+#endif

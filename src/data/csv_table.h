@@ -1,0 +1,63 @@
+/* A CSV file as series of numbers: which columns are read and what they are called, then the values of those, row after
+ * row of one series after the other. Must not know batches or splits.
+ *
+ * Read in two passes over the bytes: the first checks the form and counts rows, series and classes, the second puts each
+ * number where it belongs. So rows of different series may be mixed, and nothing but the result takes memory. */
+#ifndef SAB_DATA_CSV_TABLE_H
+#define SAB_DATA_CSV_TABLE_H
+
+#include "data/text_set.h"
+#include "sab.h"
+
+enum { SAB_CSV_SERIES_MOST = 1000000, SAB_CSV_CLASSES_MOST = 10000, SAB_CSV_NUMBERS_AS_CLASSES_MOST = 100 };
+
+/* A column of the file. */
+struct sab_csv_column {
+    char *name; /* NULL where the file has no header */
+    int number; /* from 1 */
+};
+
+/* What is read of a file, and what for: asked for in words (csv_choose.h), or kept from training (csv_facts.h). Any file
+ * read with it has the columns at places of its own. */
+struct sab_csv_schema {
+    int goal, loss;                 /* enum sab_goal, sab_loss */
+    int horizon;
+    int is_named;                   /* columns are found by their names; else by their numbers */
+    int n_columns;                  /* columns of a file without header */
+    struct sab_csv_column *columns; /* [n] with numbers in them, each once */
+    int n;
+    int *inputs, I;                 /* indices into columns */
+    int *targets, O;                /* the same; NULL where the answers are classes */
+    struct sab_csv_column label, series; /* number 0: there is none */
+    struct sab_text_set classes;    /* of cross entropy */
+};
+
+void sab_csv_schema_clear(struct sab_csv_schema *schema);
+
+/* "column OT" or "column 3" for messages. */
+enum { SAB_CSV_COLUMN_CAP = 64 };
+void sab_csv_column_show(const struct sab_csv_column *column, char text[SAB_CSV_COLUMN_CAP]);
+
+struct sab_csv_series {
+    int64_t begin, rows;
+};
+
+struct sab_csv_table {
+    int64_t rows;
+    float *values;      /* [rows, schema.n] */
+    int32_t *labels;    /* [rows], or [series] where the goal is one answer a series; NULL where there are none */
+    int has_targets;    /* 0: the file lacks the columns of the answers, which only predicting can do without */
+    struct sab_csv_series *series;
+    int S;
+    struct sab_text_set names; /* of the series; empty where there is one without a name */
+};
+
+/* Reads a file. With `config`, the schema is made from its options and the file; without, the file must fit it. SAB_IO,
+ * SAB_FORMAT, SAB_INVALID (an option names a column that is not there), SAB_NOMEM. On failure *table is left alone, and
+ * *schema is for clearing only. */
+int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab_csv_schema *schema,
+                       const struct sab_config *config, struct sab_error *err);
+
+void sab_csv_table_clear(struct sab_csv_table *table);
+
+#endif

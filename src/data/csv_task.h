@@ -1,0 +1,16 @@
+/* The task csv beyond struct sab_task_kind: what predicting needs to say which row an output belongs to. */
+#ifndef SAB_DATA_CSV_TASK_H
+#define SAB_DATA_CSV_TASK_H
+
+#include "data/csv_table.h"
+#include "data/scaling.h"
+
+/* What the first step of column b of a test batch is. */
+struct sab_csv_spot {
+    const char *series; /* its name, or NULL */
+    int64_t row;        /* the row within the series, from 0; -1: the column is padding */
+};
+
+struct sab_csv_spot sab_csv_task_spot(const void *state, int64_t index, int B, int b);
+
+#endif

@@ -1,0 +1,169 @@
+# ctest: tier seconds
+# sab predict on files and lines, and the tasks csv and npy as the program sees them.
+load common
+
+setup_file()
+{
+    cd "$BATS_FILE_TMPDIR"
+    awk 'BEGIN { print "when,level,flow"; for (t = 1; t <= 200; t++) print "day" t "," sin(t / 3) * 10 + 50 "," t % 7 }' >river.csv
+    awk 'BEGIN { print "flow,state"; for (t = 1; t <= 200; t++) print t % 7 "," (t % 7 < 3 ? "\"low, dry\"" : "high") }' >states.csv
+    "$SAB" train csv --data river.csv --targets level --horizon 2 --T 20 --hidden 8 --batch 4 --steps 20 --k-trunc 5 \
+        --quiet --out river
+    "$SAB" train csv --data states.csv --goal step --targets state --T 20 --hidden 8 --batch 4 --steps 20 --quiet --out states
+    /usr/bin/env python3 - <<'END'
+import struct, zipfile
+def npy(descr, shape, data):
+    header = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode()
+    header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+x = [float(n % 5 + t) for n in range(40) for t in range(4)]
+with zipfile.ZipFile("set.npz", "w") as z:
+    z.writestr("x.npy", npy("<f4", (40, 4), struct.pack("<160f", *x)))
+    z.writestr("y.npy", npy("<i8", (40,), struct.pack("<40q", *[n % 5 // 3 for n in range(40)])))
+END
+    "$SAB" train npy --data set.npz --hidden 8 --batch 8 --steps 20 --quiet --out set
+}
+
+setup()
+{
+    cd "$BATS_FILE_TMPDIR"
+}
+
+@test "predict: a forecast for each row, in the units of the data" {
+    sab predict river --data river.csv
+    [ "$status" = 0 ]
+    [ -z "$stderr" ]
+    [ "$(printf '%s\n' "$output" | wc -l)" = 201 ]
+    [ "$(printf '%s\n' "$output" | head -n 1)" = 'row,level+2' ]
+    printf '%s\n' "$output" | awk -F, 'NR > 1 && (NF != 2 || $1 != NR - 1 || $2 < 20 || $2 > 80) { print; bad = 1 } END { exit bad }'
+    whole=$output
+    sab predict river --data river.csv --output answers.csv
+    [ -z "$output" ]
+    [ "$(cat answers.csv)" = "$whole" ]
+}
+
+@test "predict: without --data, the rows of the test part" {
+    sab predict river
+    [ "$(printf '%s\n' "$output" | wc -l)" = 11 ]
+    [[ $output == *$'\n189,'* ]]
+    [[ $output == *$'\n198,'* ]]
+}
+
+@test "predict --stream: one line in, one line out, the same as from the file" {
+    sab predict river --data river.csv
+    expected=$(printf '%s\n' "$output" | tail -n +2 | cut -d, -f2)
+    run --separate-stderr "$SAB" predict river --stream <river.csv
+    [ "$status" = 0 ]
+    [ "$(printf '%s\n' "$output" | head -n 1)" = level+2 ]
+    [ "$(printf '%s\n' "$output" | tail -n +2)" = "$expected" ]
+    cut -d, -f2,3 river.csv | tail -n +2 >inputs
+    run --separate-stderr "$SAB" predict river --stream <inputs
+    [ "$output" = "$expected" ]
+}
+
+@test "predict --stream: each line is answered before the next one comes" {
+    python3 - "$SAB" <<'END'
+import subprocess, sys
+sab = subprocess.Popen([sys.argv[1], "predict", "river", "--stream"], stdin=-1, stdout=-1, bufsize=0)
+for line in b"50,1\n", b"51,2\n":
+    sab.stdin.write(line)
+    float(sab.stdout.readline())
+sab.stdin.close()
+assert sab.stdout.read() == b"" and sab.wait() == 0
+END
+}
+
+@test "predict --stream: the state is left in a file and taken up again" {
+    cut -d, -f2,3 river.csv | tail -n +2 >inputs
+    "$SAB" predict river --stream <inputs >expected
+    head -n 77 inputs | "$SAB" predict river --stream --save-state state >answers
+    tail -n +78 inputs | "$SAB" predict river --stream --state state >>answers
+    cmp expected answers
+}
+
+@test "predict --stream: what cannot be read ends it, with its line" {
+    run --separate-stderr "$SAB" predict river --stream < <(printf '50,1\n51,x\n52,3\n')
+    [ "$status" = 1 ]
+    [ "$(printf '%s\n' "$output" | wc -l)" = 1 ]
+    [[ $stderr == *'line 2, column "flow": "x" is not a number'* ]]
+    for pair in '50,1\nNaN,1\n:line 2, column "level": "NaN" is a missing value' '50,1\n51\n:line 2 has 1 column' \
+        '50,1\n\n:line 2 is empty' '1,2,3,4\n:line 1 has 4 columns' '50,1\n,2\n:line 2, column "level": the cell is empty' \
+        'x,y\n:"x" is not a number'; do
+        run --separate-stderr "$SAB" predict river --stream < <(printf "${pair%%:*}")
+        [ "$status" = 1 ]
+        [[ $stderr == *"${pair#*:}"* ]] || { echo "$stderr"; false; }
+    done
+}
+
+@test "predict: classes by name, quoted where they must be, and their probabilities" {
+    sab predict states --data states.csv
+    has 'row,class' ',"low, dry"'
+    sab predict states --data states.csv --probabilities
+    has 'row,class,p_high,"p_low, dry"'
+    printf '%s\n' "$output" | tail -n +2 | sed 's/"[^"]*"/q/' |
+        awk -F, '{ d = $3 + $4 - 1; if (NF != 4 || d * d > 1e-10) { print; bad = 1 } } END { exit bad }'
+    cut -d, -f1 states.csv >unanswered.csv # without the column of the answers
+    first=$output
+    sab predict states --data unanswered.csv --probabilities
+    [ "$output" = "$first" ]
+}
+
+@test "predict: JSON lines and NumPy arrays" {
+    sab predict states --data states.csv --format jsonl --probabilities
+    printf '%s\n' "$output" | python3 -c '
+import json, sys
+rows = [json.loads(line) for line in sys.stdin]
+assert len(rows) == 200 and [r["row"] for r in rows] == list(range(1, 201))
+assert all(abs(sum(r["probabilities"].values()) - 1) < 1e-5 and r["class"] in r["probabilities"] for r in rows)'
+    sab predict river --data river.csv
+    printf '%s\n' "$output" >river.out
+    "$SAB" predict river --data river.csv --format npy --output river.npy
+    python3 -c '
+import struct
+data = open("river.npy", "rb").read()
+at = 10 + struct.unpack("<H", data[8:10])[0]
+assert data[:8] == b"\x93NUMPY\1\0" and at % 64 == 0 and b"(200, )" in data[:at], data[:at]
+values = struct.unpack("<200f", data[at:])
+text = [float(line.split(",")[1]) for line in list(open("river.out"))[1:]]
+assert all(abs(a - b) < 1e-4 * abs(b) for a, b in zip(values, text))'
+}
+
+@test "predict: sequences of arrays" {
+    sab predict set --data set.npz
+    [ "$(printf '%s\n' "$output" | wc -l)" = 41 ]
+    has 'sequence,class' '0,' '39,'
+    sab predict set --data set.npz --format jsonl --threads 2
+    has '{"sequence": 39, "class": '
+    run --separate-stderr "$SAB" predict set --stream < <(printf '1\n2\n3\n')
+    [ "$status" = 0 ]
+    [ "$(printf '%s\n' "$output" | wc -l)" = 3 ]
+}
+
+@test "predict: mistakes" {
+    sab predict river --data none.csv
+    fails 1 none.csv
+    sab predict river --data states.csv
+    fails 1 'states.csv has no column "level"'
+    sab predict set --data river.csv
+    fails 1 'river.csv is not a .npy file'
+    sab predict river --stream --data river.csv
+    fails 2 '--stream reads standard input'
+    sab predict river --save-state state
+    fails 2 '--save-state goes with --stream'
+    run --separate-stderr "$SAB" predict river --stream --save-state state </dev/null
+    fails 2 'no line was read'
+    sab predict river --data river.csv --output no/such/folder
+    fails 1 no/such/folder
+}
+
+@test "csv: eval, recall and resuming go on with the columns of training" {
+    sab eval river --json
+    keys mse loss weights_digest
+    [ "$(value scored)" = 10 ]
+    sab eval river --json --batch 1
+    [ "$(value scored)" = 10 ]
+    sab recall river
+    [ "$status" = 0 ]
+    sab eval river --test-data states.csv
+    fails 1 'has no column "level"'
+}

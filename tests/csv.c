@@ -1,0 +1,468 @@
+/* The task csv: what its batches hold, which rows count where, and named malformed files and options, each refused with
+ * its own sentence. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data_support.h"
+#include "io_support.h"
+#include "sab.h"
+
+/* options: "goal=step targets=b"; values without spaces. */
+static void configure(struct sab_config *config, const char *options)
+{
+    char word[128];
+    int n;
+    sab_config_init(config);
+    strcpy(config->task, "csv");
+    config->T = 4;
+    config->standardise = 0;
+    for (; sscanf(options, " %127s%n", word, &n) == 1; options += n) {
+        char *equals = strchr(word, '=');
+        struct sab_error err = {0};
+        *equals = 0;
+        if (sab_config_set(config, word, equals + 1, &err) != SAB_OK)
+            fail_msg("%s", err.message);
+    }
+}
+
+static int make(struct sab_task **task, const char *text, const char *options, struct sab_error *err)
+{
+    struct sab_config config;
+    const char *path = io_path("a.csv");
+    io_put(path, text, strlen(text));
+    configure(&config, options);
+    strcpy(config.data, path);
+    return sab_task_create(task, &config, NULL, err);
+}
+
+static struct sab_task *must(const char *text, const char *options)
+{
+    struct sab_task *task = NULL;
+    struct sab_error err = {0};
+    if (make(&task, text, options, &err) != SAB_OK)
+        fail_msg("%s: %s", options, err.message);
+    return task;
+}
+
+static struct sab_batch batch_of(struct sab_task *task, enum sab_split split, int64_t index, int B)
+{
+    struct sab_batch batch;
+    struct sab_error err = {0};
+    if (sab_task_batch(task, split, index, B, &batch, &err) != SAB_OK)
+        fail_msg("%s", err.message);
+    return batch;
+}
+
+/* Rows "t,100+t" for t = first..first+n-1 */
+static char *counting(char *text, int first, int n)
+{
+    char *at = text + sprintf(text, "t,u\n");
+    for (int t = first; t < first + n; t++)
+        at += sprintf(at, "%d,%d\n", t, 100 + t);
+    return text;
+}
+
+/* ---- streams ---- */
+
+static void forecasts_look_ahead(void **state)
+{
+    char text[4096];
+    struct sab_task *task = must(counting(text, 0, 40), "horizon=3 targets=u split=0.5,0.25,0.25");
+    (void)state;
+    assert_int_equal(sab_task_shape(task)->I, 2);
+    assert_int_equal(sab_task_shape(task)->O, 1);
+    assert_int_equal(sab_task_shape(task)->loss, SAB_LOSS_MSE);
+    for (int64_t i = 0; i < 30; i++) {
+        struct sab_batch b = batch_of(task, SAB_TRAIN, i, 3);
+        for (int p = 0; p < b.T * b.B; p++) {
+            if (b.weight[p] == 0)
+                continue;
+            double t = (double)b.values[2 * p];
+            assert_true((double)b.values[2 * p + 1] == 100 + t);
+            assert_true((double)b.targets[p] == 103 + t);
+            assert_true(t + 3 < 20); /* nothing beyond the training part */
+        }
+    }
+    sab_task_free(task);
+}
+
+/* Training goes on where it ended, but for the beginnings of series; and sees every row. */
+static void training_carries_on(void **state)
+{
+    char text[4096];
+    static const struct {
+        int rows, B;
+    } cases[] = {{200, 2}, {23, 5}, {9, 16}, {7, 1}};
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct sab_task *task = must(counting(text, 1, cases[k].rows), "split=1,0,0");
+        int B = cases[k].B, seen[256] = {0}, fresh = 0, all = 0;
+        double last[16] = {0};
+        for (int64_t i = 0; i < 120; i++) {
+            struct sab_batch b = batch_of(task, SAB_TRAIN, i, B);
+            for (int c = 0; c < B; c++) {
+                double first = (double)b.values[2 * c];
+                if (i == 0)
+                    assert_true(b.fresh[c]);
+                if (!b.fresh[c])
+                    assert_true(first == last[c] + 1);
+                fresh += b.fresh[c];
+                all++;
+                for (int t = 0; t < b.lengths[c]; t++)
+                    seen[(int)b.values[2 * (t * B + c)]] = 1;
+                last[c] = (double)b.values[2 * ((b.lengths[c] - 1) * B + c)];
+            }
+        }
+        assert_true(fresh < all || cases[k].rows <= 8);
+        for (int t = 1; t < cases[k].rows; t++) /* the last row has nothing to forecast */
+            if (!seen[t])
+                fail_msg("%d rows in %d columns: row %d never came", cases[k].rows, B, t);
+        sab_task_free(task);
+    }
+}
+
+/* Each target of a part counts once, whatever B is, after warm-up rows that do not. */
+static void evaluation_counts_each_row_once(void **state)
+{
+    char text[4096];
+    (void)state;
+    for (int B = 1; B <= 3; B++) {
+        struct sab_task *task = must(counting(text, 0, 50), "horizon=2 targets=t inputs=t split=0.5,0.3,0.2");
+        for (int split = SAB_VALID; split <= SAB_TEST; split++) {
+            int from = split == SAB_VALID ? 25 : 40, to = split == SAB_VALID ? 40 : 50, count[64] = {0};
+            double last = -1;
+            int64_t n = sab_task_batches(task, split, B);
+            assert_true(n > 1);
+            for (int64_t i = 0; i < n; i++) {
+                struct sab_batch b = batch_of(task, split, i, B);
+                assert_int_equal(b.fresh[0], i == 0);
+                for (int t = 0; t < b.lengths[0]; t++) {
+                    assert_true(last < 0 || (double)b.values[t * B] == last + 1);
+                    last = (double)b.values[t * B];
+                    if (b.weight[t * B] > 0)
+                        count[(int)b.targets[t * B]]++;
+                }
+                for (int p = 0; p < b.T * B; p++)
+                    assert_true(p % B == 0 || b.weight[p] == 0);
+            }
+            for (int t = 0; t < 50; t++)
+                assert_int_equal(count[t], t >= from && t < to);
+        }
+        sab_task_free(task);
+    }
+}
+
+/* Rows of two series in turn: each is a stream of its own. */
+static void mixed_series(void **state)
+{
+    char text[2048] = "id;v\n", row[32];
+    (void)state;
+    for (int t = 0; t < 20; t++) {
+        snprintf(row, sizeof row, "a;%d\nb;%d\n", t, 100 + t);
+        strcat(text, row);
+    }
+    struct sab_task *task = must(text, "series=id split=0.5,0,0.5");
+    struct sab_batch b = batch_of(task, SAB_TEST, 0, 2);
+    assert_int_equal(sab_task_shape(task)->I, 1);
+    assert_true((double)b.values[1] - (double)b.values[0] == 100);
+    for (int64_t i = 0; i < 20; i++) {
+        b = batch_of(task, SAB_TRAIN, i, 3);
+        for (int p = 0; p < b.T * b.B; p++)
+            assert_true(b.weight[p] == 0 || (double)b.targets[p] == (double)b.values[p] + 1);
+    }
+    sab_task_free(task);
+}
+
+static void labels_of_steps(void **state)
+{
+    struct sab_task *task = must("x,y\n0,up\n1,down\n2,up\n3,\"up\"\n4,down\n5,up\n", "goal=step targets=y split=1,0,0");
+    struct sab_batch b = batch_of(task, SAB_TRAIN, 0, 1);
+    static const int expected[] = {1, 0, 1, 1, 0, 1}; /* down, up */
+    (void)state;
+    assert_int_equal(sab_task_shape(task)->O, 2);
+    assert_int_equal(sab_task_shape(task)->I, 1);
+    for (int t = 0; t < b.lengths[0]; t++)
+        assert_int_equal(b.labels[t], expected[(int)b.values[t]]);
+    assert_non_null(strstr(sab_task_facts(task), "\"classes\":[\"down\",\"up\"]"));
+    sab_task_free(task);
+}
+
+static void labels_of_series(void **state)
+{
+    struct sab_task *task = must("s,x,y\np,1,10\nq,5,2\np,2,10\nr,7,10\nq,6,2\np,3,10\n",
+                                 "goal=series targets=y series=s split=1,0,0");
+    int seen = 0;
+    (void)state;
+    for (int64_t i = 0; i < 3; i++) {
+        struct sab_batch b = batch_of(task, SAB_TRAIN, i, 1);
+        int first = (int)b.values[0], length = first == 1 ? 3 : first == 5 ? 2 : 1;
+        assert_null(b.fresh);
+        assert_int_equal(b.lengths[0], length);
+        for (int t = 0; t < length; t++)
+            assert_true((b.weight[t] > 0) == (t == length - 1));
+        assert_int_equal(b.labels[length - 1], first != 5); /* 2 comes before 10 */
+        seen |= 1 << length;
+    }
+    assert_int_equal(seen, 14);
+    assert_int_equal(sab_task_steps(task), 3);
+    sab_task_free(task);
+}
+
+/* ---- columns and facts ---- */
+
+static void columns_are_chosen(void **state)
+{
+    static const struct {
+        const char *text, *options;
+        int I, O, loss;
+    } cases[] = {
+        {"date,a,b\n2020-01-01,1,2\n2020-01-02,2,3\n", "", 2, 2, SAB_LOSS_MSE},
+        {"1,2,3\n4,5,6\n", "", 3, 3, SAB_LOSS_MSE},
+        {"1,2,3\n4,5,6\n", "inputs=1,3 targets=2", 2, 1, SAB_LOSS_MSE},
+        {"1,2,3\n4,5,6\n", "inputs=1-2", 2, 2, SAB_LOSS_MSE},
+        {"10,20\n1,2\n3,4\n", "header=on inputs=20", 1, 1, SAB_LOSS_MSE},
+        {"a\tb\n1\t2\n3\t4\n", "inputs=b", 1, 1, SAB_LOSS_MSE},
+        {"\xef\xbb\xbf" "a;b\r\n1;2\r\n3;4\r\n\r\n\r\n", "inputs=a", 1, 1, SAB_LOSS_MSE},
+        {"a,b\r1,2\r3,4", "targets=a", 2, 1, SAB_LOSS_MSE},
+        {"\"a, \"\"b\"\"\",c\n1,x\n\"2\",\"y\nz\"\n", "inputs=1", 1, 1, SAB_LOSS_MSE},
+        {"a,y\n1,0.5\n2,1.5\n3,2\n", "goal=step targets=y", 1, 1, SAB_LOSS_MSE},
+        {"a,y\n1,0\n2,1\n3,1\n", "goal=step targets=y", 1, 2, SAB_LOSS_CROSS_ENTROPY},
+        {"a,y\n1,0\n2,1\n3,1\n", "goal=step targets=y loss=mse", 1, 1, SAB_LOSS_MSE},
+        {"a,y,z\n1,0,1\n2,1,1\n3,1,0\n", "goal=step targets=y,z loss=bce", 1, 2, SAB_LOSS_BCE},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        char options[256];
+        snprintf(options, sizeof options, "split=1,0,0 %s", cases[k].options);
+        struct sab_task *task = must(cases[k].text, options);
+        const struct sab_shape *shape = sab_task_shape(task);
+        if (shape->I != cases[k].I || shape->O != cases[k].O || shape->loss != cases[k].loss)
+            fail_msg("case %zu: I %d, O %d, loss %d", k, shape->I, shape->O, shape->loss);
+        sab_task_free(task);
+    }
+}
+
+static void means_are_of_the_training_part(void **state)
+{
+    struct sab_task *task = must("a\n1\n3\n1\n3\n1\n3\n1000\n1000\n", "standardise=on split=0.75,0,0.25");
+    struct sab_batch b = batch_of(task, SAB_TRAIN, 0, 1);
+    (void)state;
+    assert_true((double)b.values[0] == -1 && (double)b.targets[0] == 1);
+    assert_non_null(strstr(sab_task_facts(task), "\"column_mean\":[2.0],\"column_deviation\":[1.0]"));
+    sab_task_free(task);
+}
+
+/* Another file, with the columns elsewhere and without answers, read with the facts of the first. */
+static void facts_find_columns_again(void **state)
+{
+    struct sab_task *task = must("a,b,y\n1,10,n\n3,20,m\n1,10,n\n3,20,m\n", "goal=step targets=y standardise=on split=1,0,0");
+    struct sab_task *other = NULL;
+    struct sab_config config;
+    struct sab_error err = {0};
+    const char *path = io_path("b.csv");
+    static const char text[] = "b,extra,a\n20,x,3\n10,y,1\n", without[] = "b,extra\n1,2\n";
+    (void)state;
+    io_put(path, text, sizeof text - 1);
+    configure(&config, "goal=step");
+    strcpy(config.test_data, path);
+    assert_int_equal(sab_task_create(&other, &config, sab_task_facts(task), &err), SAB_OK);
+    struct sab_batch b = batch_of(other, SAB_TEST, 0, 1);
+    assert_null(b.labels);
+    assert_true((double)b.values[0] == 1 && (double)b.values[1] == 1 && (double)b.values[2] == -1);
+    assert_string_equal(sab_task_facts(other), sab_task_facts(task));
+    sab_task_free(other);
+    io_put(path, without, sizeof without - 1);
+    assert_int_equal(sab_task_create(&other, &config, sab_task_facts(task), &err), SAB_FORMAT);
+    assert_non_null(strstr(err.message, "has no column \"a\""));
+    sab_task_free(task);
+}
+
+static void packed_files(void **state)
+{
+    static const char text[] = "a\n1\n2\n3\n4\n";
+    size_t n;
+    unsigned char *gz = data_gzip(text, sizeof text - 1, 9, &n);
+    struct sab_config config;
+    struct sab_task *task = NULL;
+    struct sab_error err = {0};
+    const char *path = io_path("a.csv.gz");
+    (void)state;
+    io_put(path, gz, n);
+    free(gz);
+    configure(&config, "split=1,0,0");
+    strcpy(config.data, path);
+    assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_OK);
+    sab_task_free(task);
+}
+
+/* ---- refusals ---- */
+
+static void malformed(void **state)
+{
+    static const struct {
+        const char *name, *text, *options, *message;
+    } files[] = {
+        {"nothing but lines", "\n\n\n", "", "has no rows"},
+        {"header alone", "a,b\n", "", "a header and no rows"},
+        {"a text", "a,b\n1,2\n3,x\n", "", "line 3, column \"b\": \"x\" is not a number"},
+        {"empty cell", "a,b\n1,2\n3,\n", "", "line 3, column \"b\": the cell is empty"},
+        {"empty cell of a single column", "a\n1\n\n3\n", "", "line 3 is empty"},
+        {"NaN", "a,b\n1,2\nNaN,3\n", "", "line 3, column \"a\": \"NaN\" is a missing value"},
+        {"NA", "1,2\n3,NA\n", "header=off", "line 2, column 2: \"NA\" is a missing value"},
+        {"null", "1,2\n3,null\n", "header=off", "is a missing value"},
+        {"inf", "1,2\n3,-inf\n", "", "\"-inf\" is beyond the largest number"},
+        {"beyond float", "1,2\n3,1e39\n", "", "\"1e39\" is beyond the largest number"},
+        {"decimal comma", "a;b\n1;2\n1,5;3\n", "inputs=a", "the decimal sign is a point"},
+        {"hexadecimal", "1,2\n3,0x10\n", "", "\"0x10\" is not a number"},
+        {"two points", "1,2\n3,1.2.3\n", "", "\"1.2.3\" is not a number"},
+        {"space inside", "1,2\n3,1 000\n", "", "\"1 000\" is not a number"},
+        {"control character", "1,2\n3,\x1b[1m\n", "", "\"?[1m\" is not a number"},
+        {"long text", "1,2\n3,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", "", "...\" is not a number"},
+        {"short row", "a,b\n1,2\n3\n", "", "line 3 has 1 column; the first line has 2"},
+        {"long row", "a,b\n1,2\n3,4,5\n", "", "line 3 has 3 columns; the first line has 2"},
+        {"short first row", "a,b\n1\n", "", "line 2 has 1 column; the first line has 2"},
+        {"row within quotes is counted", "a,b\n\"x\ny\",2\n3\n", "inputs=b", "line 4 has 1 column"},
+        {"empty line inside", "a,b\n1,2\n\n3,4\n", "", "line 3 is empty"},
+        {"open quote", "a,b\n1,\"2\n3,4\n", "", "line 2, column 2: the quote that opens here is never closed"},
+        {"text behind a quote", "a,b\n1,\"2\"x\n", "", "line 2, column 2: text follows the closing quote"},
+        {"UTF-16", "\xff\xfe" "a", "", "UTF-16"},
+        {"no number", "a,b\nx,y\nz,w\n", "", "no column holds a number"},
+        {"no number beside the answers", "a,y\nx,1\nz,2\n", "goal=step targets=y", "no column beside"},
+        {"same name twice", "a,a\n1,2\n3,4\n", "", "several columns are called \"a\""},
+        {"same name twice, chosen", "a,a\n1,2\n3,4\n", "inputs=a", "choose by number"},
+        {"unknown column", "price,size\n1,2\n3,4\n", "inputs=prize", "did you mean \"price\"?"},
+        {"unknown column, unlike any", "price,size\n1,2\n3,4\n", "inputs=zzzzzz", "it has price, size"},
+        {"name without header", "1,2\n3,4\n", "inputs=a", "has no header, so columns are called 1..2"},
+        {"column 0", "1,2\n3,4\n", "inputs=0", "the columns of"},
+        {"column 3 of 2", "1,2\n3,4\n", "inputs=3", "are 1..2"},
+        {"range the wrong way", "1,2\n3,4\n", "inputs=2-1", "are 1..2"},
+        {"empty item", "1,2\n3,4\n", "inputs=1,,2", "columns are called 1..2"},
+        {"text chosen", "d,a\nmon,1\ntue,2\n", "inputs=d", "line 2, column \"d\": \"mon\" is not a number"},
+        {"no answers named", "a,b\n1,2\n3,4\n", "goal=step", "--goal step needs --targets"},
+        {"no series named", "a,b\n1,2\n3,4\n", "goal=series targets=b", "--goal series needs --series"},
+        {"series as input", "a,b\n1,2\n3,4\n", "series=a inputs=a", "which series a row belongs to"},
+        {"answers as input", "a,b\n1,2\n3,4\n", "goal=step targets=b inputs=a,b", "cannot be an input too"},
+        {"classes of a forecast", "a,b\n1,2\n3,4\n", "loss=cross-entropy", "forecasts are values"},
+        {"two columns of classes", "a,b,c\n1,2,3\n3,4,5\n", "goal=step targets=b,c loss=cross-entropy", "names 2"},
+        {"one class", "a,y\n1,x\n2,x\n", "goal=step targets=y", "one class only, \"x\""},
+        {"empty class", "a,y\n1,x\n2,\n", "goal=step targets=y", "line 3, column \"y\": the cell is empty"},
+        {"sorted by class", "a,y\n1,x\n2,x\n3,x\n4,z\n", "goal=step targets=y split=0.5,0.25,0.25", "sorted by class"},
+        {"not 0 or 1", "a,y\n1,0\n2,2\n", "goal=step targets=y loss=bce", "line 3, column \"y\": 2 is not in 0..1"},
+        {"two answers of a series", "s,a,y\np,1,u\np,2,v\n", "goal=series targets=y series=s", "line 3, column \"y\": another"},
+        {"two values of a series", "s,a,y\np,1,1.5\np,2,2.5\n", "goal=series targets=y series=s", "another answer"},
+        {"series without a name", "s,a\np,1\n,2\n", "series=s", "line 3, column \"s\": the cell is empty"},
+        {"series not UTF-8", "s,a\np,1\n\xff,2\n", "series=s", "not UTF-8"},
+        {"column name not UTF-8", "\xff,a\n1,1\n2,2\n", "", "the name of column 1"},
+        {"too short for the horizon", "a\n1\n2\n3\n", "horizon=3", "--horizon: 3 rows ahead is too far"},
+        {"nothing to train on", "a\n1\n2\n3\n", "split=0,0.5,0.5", "has no training data"},
+        {"split that is none", "a\n1\n2\n3\n", "split=0.5", "three fractions"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof files / sizeof *files; k++) {
+        struct sab_task *task = NULL;
+        struct sab_error err = {0};
+        char options[256];
+        snprintf(options, sizeof options, "split=1,0,0 %s", files[k].options);
+        int status = make(&task, files[k].text, options, &err);
+        if (status == SAB_OK || !strstr(err.message, files[k].message))
+            fail_msg("%s: expected \"%s\", got %d \"%s\"", files[k].name, files[k].message, status, err.message);
+        if (status != SAB_INVALID && !strstr(err.message, "a.csv"))
+            fail_msg("%s: the file is not named: %s", files[k].name, err.message);
+    }
+}
+
+static void bytes_that_are_no_text(void **state)
+{
+    struct sab_config config;
+    struct sab_task *task = NULL;
+    struct sab_error err = {0};
+    const char *path = io_path("a.csv");
+    (void)state;
+    io_put(path, "a\n1\n\0\n", 6);
+    configure(&config, "");
+    strcpy(config.data, path);
+    assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_FORMAT);
+    assert_non_null(strstr(err.message, "byte 4 is 0"));
+    strcpy(config.data, io_path("none.csv"));
+    assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_IO);
+    config.data[0] = 0;
+    assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_INVALID);
+}
+
+static void absent_parts(void **state)
+{
+    struct sab_task *task = must("a\n1\n2\n3\n4\n", "split=1,0,0");
+    struct sab_batch batch;
+    struct sab_error err = {0};
+    (void)state;
+    assert_int_equal(sab_task_batch(task, SAB_VALID, 0, 2, &batch, &err), SAB_INVALID);
+    assert_non_null(strstr(err.message, "has no validation data"));
+    sab_task_free(task);
+}
+
+/* Facts come out of model files, which may be hostile. */
+static void damaged_facts(void **state)
+{
+    static const struct {
+        const char *from, *to;
+    } changes[] = {
+        {"\"goal\":1", "\"goal\":3"},         {"\"loss\":0", "\"loss\":-1"},
+        {"\"loss\":0", "\"loss\":1"},         {"\"inputs\":[0]", "\"inputs\":[1]"},
+        {"\"inputs\":[0]", "\"inputs\":[]"},  {"\"inputs\":[0]", "\"inputs\":\"0\""},
+        {"\"targets\":[]", "\"targets\":[0]"}, {"[1,\"a\"]", "[0,\"a\"]"},
+        {"[1,\"a\"]", "[1]"},                 {"[1,\"a\"]", "\"a\""},
+        {"[\"x\",\"y\"]", "[\"x\",\"x\"]"},   {"[\"x\",\"y\"]", "[\"x\"]"},
+        {"[\"x\",\"y\"]", "[\"x\",1]"},       {"\"column_mean\":[0.0]", "\"column_mean\":[]"},
+        {"\"column_deviation\":[1.0]", "\"column_deviation\":[0.0]"},
+        {"\"column_deviation\":[1.0]", "\"column_deviation\":[true]"},
+        {"\"task\":\"csv\"", "\"task\":\"npy\""}, {"\"horizon\":1", "\"horizon\":0"},
+        {"\"label\":[2,\"l\"]", "\"label\":null"}, {"{", "["},
+    };
+    struct sab_task *task = must("a,l\n1,x\n2,y\n", "goal=step targets=l split=1,0,0"), *other = NULL;
+    const char *facts = sab_task_facts(task);
+    struct sab_config config;
+    (void)state;
+    configure(&config, "");
+    assert_int_equal(sab_task_create(&other, &config, facts, NULL), SAB_OK);
+    sab_task_free(other);
+    for (size_t k = 0; k < sizeof changes / sizeof *changes; k++) {
+        char text[2048];
+        struct sab_error err = {0};
+        const char *at = strstr(facts, changes[k].from);
+        if (!at)
+            fail_msg("no %s in %s", changes[k].from, facts);
+        snprintf(text, sizeof text, "%.*s%s%s", (int)(at - facts), facts, changes[k].to, at + strlen(changes[k].from));
+        if (sab_task_create(&other, &config, text, &err) == SAB_OK || !err.message[0])
+            fail_msg("taken: %s", text);
+    }
+    sab_task_free(task);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forecasts_look_ahead),
+        cmocka_unit_test(training_carries_on),
+        cmocka_unit_test(evaluation_counts_each_row_once),
+        cmocka_unit_test(mixed_series),
+        cmocka_unit_test(labels_of_steps),
+        cmocka_unit_test(labels_of_series),
+        cmocka_unit_test(columns_are_chosen),
+        cmocka_unit_test(means_are_of_the_training_part),
+        cmocka_unit_test(facts_find_columns_again),
+        cmocka_unit_test(packed_files),
+        cmocka_unit_test(malformed),
+        cmocka_unit_test(bytes_that_are_no_text),
+        cmocka_unit_test(absent_parts),
+        cmocka_unit_test(damaged_facts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

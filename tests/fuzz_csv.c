@@ -1,0 +1,93 @@
+/* Any bytes as a CSV file, for libFuzzer: no crash, no overrun; where a task is made of it, its batches are whole and its
+ * facts make the same task again. The first byte chooses the options.
+ *
+ *     ctest: tier hours
+ */
+#define _GNU_SOURCE
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "sab.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
+
+static void require(int truth, const char *what)
+{
+    if (!truth) {
+        fprintf(stderr, "%s\n", what);
+        abort();
+    }
+}
+
+static void choose(struct sab_config *config, unsigned choice, const char *path)
+{
+    static const char *const targets[] = {"", "2", "b", "1-2"};
+    sab_config_init(config);
+    strcpy(config->task, "csv");
+    strcpy(config->data, path);
+    strcpy(config->split, "0.6,0.2,0.2");
+    config->T = 3;
+    config->goal = (int)(choice % 3);
+    strcpy(config->targets, targets[choice / 3 % 4]);
+    if (config->goal == SAB_GOAL_SERIES || choice & 64)
+        strcpy(config->series, choice & 128 ? "1" : "s");
+    config->loss = choice % 7 < 4 ? (int)(choice % 7) : 0;
+    config->horizon = 1 + (int)(choice % 2);
+}
+
+static void read_batches(struct sab_task *task)
+{
+    const struct sab_shape *shape = sab_task_shape(task);
+    for (int split = SAB_TRAIN; split <= SAB_TEST; split++) {
+        int64_t batches = sab_task_batches(task, split, 2);
+        for (int64_t i = 0; i < batches && i < 50; i++) {
+            struct sab_batch batch;
+            struct sab_error err = {0};
+            int status = sab_task_batch(task, split, i, 2, &batch, &err);
+            require(status == SAB_OK, err.message);
+            for (int p = 0; p < batch.T * batch.B; p++) {
+                for (int k = 0; k < shape->I; k++)
+                    require(isfinite(batch.values[p * shape->I + k]), "a value that is not finite");
+                if (batch.labels)
+                    require(batch.labels[p] >= 0 && batch.labels[p] < shape->O, "a label out of range");
+                for (int k = 0; batch.targets && k < shape->O; k++)
+                    require(isfinite(batch.targets[p * shape->O + k]), "a target that is not finite");
+            }
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
+{
+    static int fd = -1;
+    static char path[64];
+    if (nbytes < 2)
+        return 0;
+    if (fd < 0) {
+        fd = memfd_create("input", 0);
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    }
+    require(ftruncate(fd, 0) == 0 && pwrite(fd, data + 1, nbytes - 1, 0) == (ssize_t)nbytes - 1, "writing the input failed");
+    struct sab_config config;
+    struct sab_task *task = NULL, *again = NULL;
+    struct sab_error err = {0};
+    choose(&config, data[0], path);
+    int status = sab_task_create(&task, &config, NULL, &err);
+    require(status == SAB_OK ? task != NULL : err.message[0] != 0, "status");
+    if (!task)
+        return 0;
+    read_batches(task);
+    status = sab_task_create(&again, &config, sab_task_facts(task), &err);
+    require(status == SAB_OK, err.message);
+    require(strcmp(sab_task_facts(task), sab_task_facts(again)) == 0, "the facts changed");
+    sab_task_free(again);
+    sab_task_free(task);
+    return 0;
+}
