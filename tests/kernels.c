@@ -113,6 +113,7 @@ static void test_attention(void **unused)
                 if (fabs((double)got[i] / (double)want[i] - 1) > 3e-7)
                     fail_msg("exp2x of %s: exp(2 * %.9g) is %.9g, not %.9g", k->name, (double)x1[i], (double)got[i],
                              (double)want[i]);
+            assert_true(k->largest(N * Ap, x1) == sab_kernels_ref.largest(N * Ap, x1));
             sab_kernels_ref.exp2x(Ap, x2, x4);
             k->score_mlp(N, Ap, want, x4, x3, (real)0.25, got);
             sab_kernels_ref.score_mlp(N, Ap, want, x4, x3, (real)0.25, want2);

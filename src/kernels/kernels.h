@@ -72,6 +72,9 @@ struct sab_kernels {
     /* y = exp(2 x), 2 x clamped to +-SAB_EXPONENT_MAX so that a product of two stays finite. In place is fine. */
     void (*exp2x)(int n, const real *x, real *y);
 
+    /* The largest |x_k|, 0 where n is 0; NaN or any such |x_k| where some x_k is NaN. n a multiple of SAB_LANES. */
+    real (*largest)(int n, const real *x);
+
     /* sum over k of x_k y_k: SAB_LANES partial sums, k mod SAB_LANES each in order of k, then folded 16 -> 8 -> 4 -> 2
      * -> 1 by halves. n a multiple of SAB_LANES. */
     real (*dot)(int n, const real *x, const real *y);

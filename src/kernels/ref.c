@@ -110,6 +110,14 @@ static void exp2x(int n, const real *x, real *y)
     }
 }
 
+static real largest(int n, const real *x)
+{
+    real most = 0;
+    for (int k = 0; k < n; k++)
+        most = (real)fabs((double)x[k]) <= most ? most : (real)fabs((double)x[k]);
+    return most;
+}
+
 /* 16 -> 8 -> 4 -> 2 -> 1 by halves. */
 static real fold(real lanes[SAB_LANES])
 {
@@ -180,6 +188,7 @@ const struct sab_kernels sab_kernels_ref = {
     .rnn_forward = rnn_forward,
     .rnn_backward = rnn_backward,
     .exp2x = exp2x,
+    .largest = largest,
     .dot = dot,
     .axpy = axpy,
     .score_mlp = score_mlp,

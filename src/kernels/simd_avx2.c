@@ -8,6 +8,7 @@
 #define MR 4
 typedef float vf __attribute__((vector_size(32)));
 typedef int vi __attribute__((vector_size(32)));
+typedef float v4 __attribute__((vector_size(16)));
 
 static inline vf vf_load(const float *p) { return (vf)_mm256_loadu_ps(p); }
 static inline void vf_store(float *p, vf v) { _mm256_storeu_ps(p, (__m256)v); }
@@ -22,6 +23,12 @@ static inline vf vf_rcp(vf x)
     vf r = (vf)_mm256_rcp_ps((__m256)x);
     vf e = (vf)_mm256_fnmadd_ps((__m256)x, (__m256)r, _mm256_set1_ps(1.0f));
     return vf_fma(r, e, r);
+}
+
+static inline v4 vf_fold4(const vf l[2])
+{
+    __m256 sum = (__m256)(l[0] + l[1]);
+    return (v4)_mm256_castps256_ps128(sum) + (v4)_mm256_extractf128_ps(sum, 1);
 }
 
 #define TABLE sab_kernels_avx2

@@ -8,6 +8,7 @@
 #define MR 8
 typedef float vf __attribute__((vector_size(64)));
 typedef int vi __attribute__((vector_size(64)));
+typedef float v4 __attribute__((vector_size(16)));
 
 static inline vf vf_load(const float *p) { return (vf)_mm512_loadu_ps(p); }
 static inline void vf_store(float *p, vf v) { _mm512_storeu_ps(p, (__m512)v); }
@@ -22,6 +23,13 @@ static inline vf vf_rcp(vf x)
     vf r = (vf)_mm512_rcp14_ps((__m512)x);
     vf e = (vf)_mm512_fnmadd_ps((__m512)x, (__m512)r, _mm512_set1_ps(1.0f));
     return vf_fma(r, e, r);
+}
+
+static inline v4 vf_fold4(const vf l[1])
+{
+    __m512 all = (__m512)l[0];
+    __m256 sum = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+    return (v4)_mm256_castps256_ps128(sum) + (v4)_mm256_extractf128_ps(sum, 1);
 }
 
 #define TABLE sab_kernels_avx512

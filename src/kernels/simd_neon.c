@@ -8,6 +8,7 @@
 #define MR 8
 typedef float vf __attribute__((vector_size(16)));
 typedef int vi __attribute__((vector_size(16)));
+typedef float v4 __attribute__((vector_size(16)));
 
 static inline vf vf_load(const float *p) { return (vf)vld1q_f32(p); }
 static inline void vf_store(float *p, vf v) { vst1q_f32(p, (float32x4_t)v); }
@@ -16,6 +17,8 @@ static inline vf vf_fma(vf a, vf b, vf c) { return (vf)vfmaq_f32((float32x4_t)c,
 static inline vf vf_min(vf a, vf b) { return (vf)vminq_f32((float32x4_t)a, (float32x4_t)b); }
 static inline vf vf_max(vf a, vf b) { return (vf)vmaxq_f32((float32x4_t)a, (float32x4_t)b); }
 static inline vf vf_rcp(vf x) { return vf_set(1.0f) / x; }
+
+static inline v4 vf_fold4(const vf l[4]) { return (l[0] + l[2]) + (l[1] + l[3]); }
 
 #define TABLE sab_kernels_neon
 #define TABLE_NAME "neon"

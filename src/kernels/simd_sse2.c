@@ -8,6 +8,7 @@
 #define MR 4
 typedef float vf __attribute__((vector_size(16)));
 typedef int vi __attribute__((vector_size(16)));
+typedef float v4 __attribute__((vector_size(16)));
 
 static inline vf vf_load(const float *p) { return (vf)_mm_loadu_ps(p); }
 static inline void vf_store(float *p, vf v) { _mm_storeu_ps(p, (__m128)v); }
@@ -16,6 +17,8 @@ static inline vf vf_fma(vf a, vf b, vf c) { return a * b + c; }
 static inline vf vf_min(vf a, vf b) { return (vf)_mm_min_ps((__m128)a, (__m128)b); }
 static inline vf vf_max(vf a, vf b) { return (vf)_mm_max_ps((__m128)a, (__m128)b); }
 static inline vf vf_rcp(vf x) { return vf_set(1.0f) / x; } /* exact: an estimate without FMA loses an ulp for no gain */
+
+static inline v4 vf_fold4(const vf l[4]) { return (l[0] + l[2]) + (l[1] + l[3]); }
 
 #define TABLE sab_kernels_sse2
 #define TABLE_NAME "sse2"

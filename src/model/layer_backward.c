@@ -68,7 +68,7 @@ static void remind_backward(const struct sab_model *m, int layer, const struct s
     sab_read_backward(r, memory, t, w->query + (size_t)i * w->S * m->Ap, records, w->s + at, scratch->ds, dquery, grads,
                       scratch->scores);
     sab_profile_lap(scratch->profile, SAB_PHASE_READ_BACKWARD);
-    r->score->map_backward(r, 1, w->S, w->hh + at, dquery, scratch->dhh);
+    r->score->map_backward(r, 1, w->S, w->hh + at, (size_t)m->Hp, dquery, scratch->dhh);
     sab_profile_lap(scratch->profile, SAB_PHASE_MAP_BACKWARD);
 }
 

@@ -41,17 +41,21 @@ static void cross_entropy(int O, const real *y, int32_t label, double weight, in
     int best = 0;
     for (int o = 1; o < O; o++)
         best = y[o] > y[best] ? o : best;
-    double top = y[best], sum = 0;
-    for (int o = 0; o < O; o++)
-        sum += exp(y[o] - top);
+    double top = y[best], of_label = weight > 0 ? y[label] : 0, sum = 0;
+    for (int o = 0; o < O; o++) {
+        double e = exp(y[o] - top);
+        sum += e;
+        if (dy)
+            dy[o] = (real)e;
+    }
     if (weight > 0)
-        sums->loss += weight * (log(sum) + top - y[label]);
+        sums->loss += weight * (log(sum) + top - of_label);
     if (scored) {
         sums->scored++;
         sums->correct += best == label;
     }
     for (int o = 0; dy && o < O; o++)
-        dy[o] = (real)(scale * weight * (exp(y[o] - top) / sum - (o == label)));
+        dy[o] = (real)(scale * weight * (dy[o] / sum - (o == label)));
 }
 
 static void squared_error(int O, const real *y, const real *target, double weight, int scored, double scale, real *dy,

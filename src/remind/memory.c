@@ -31,10 +31,7 @@ void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *me
         memcpy(dm + (size_t)b * Hp, memory->dM + row * Hp, (size_t)Hp * sizeof *dm);
         memcpy(scratch + (size_t)b * Ap, memory->dkey + row * Ap, (size_t)Ap * sizeof *dm);
     }
-    for (int b = 0; b < memory->S; b++) {
-        size_t row = (size_t)b * memory->cap + i;
-        r->score->map_backward(r, 0, 1, memory->M + row * Hp, scratch + (size_t)b * Ap, dm + (size_t)b * Hp);
-    }
+    r->score->map_backward(r, 0, memory->S, memory->M + (size_t)i * Hp, (size_t)memory->cap * Hp, scratch, dm);
 }
 
 void sab_memory_weights(const struct sab_remind *r, const struct sab_memory *memory,

@@ -47,8 +47,9 @@ struct sab_score_ops {
     int (*width)(int A); /* of a key row, before padding */
     /* x [R,Hp] -> y [R,Ap]: as key (is_query 0) or query (1). */
     void (*map)(const struct sab_remind *r, int is_query, int R, const real *x, real *y);
-    /* dx [R,Hp] += gradient through the map. */
-    void (*map_backward)(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy, real *dx);
+    /* dx [R,Hp] += gradient through the map; rows of x at a distance of x_stride. */
+    void (*map_backward)(const struct sab_remind *r, int is_query, int R, const real *x, size_t x_stride, const real *dy,
+                         real *dx);
     /* Weights of the map += from R rows of x and dy; to be called once for each row. */
     void (*map_weights)(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy,
                         const struct sab_remind_grads *grads);

@@ -22,10 +22,10 @@ static void map_product(const struct sab_remind *r, int is_query, int R, const r
     r->kernels->gemm(R, r->Ap, r->H, x, r->Hp, 1, is_query ? r->W2 : r->W1, y, r->Ap, 0);
 }
 
-static void map_product_backward(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy,
-                                 real *dx)
+static void map_product_backward(const struct sab_remind *r, int is_query, int R, const real *x, size_t x_stride,
+                                 const real *dy, real *dx)
 {
-    (void)x;
+    (void)x, (void)x_stride;
     r->kernels->gemm(R, r->Hp, r->A, dy, r->Ap, 1, is_query ? r->W2t : r->W1t, dx, r->Hp, 1);
 }
 
@@ -62,10 +62,7 @@ static void map_mlp(const struct sab_remind *r, int is_query, int R, const real 
 {
     map_product(r, is_query, R, x, y);
     for (int row = 0; row < R; row++, y += r->Ap) {
-        real most = 0;
-        for (int k = 0; k < r->A; k++)
-            most = y[k] > most ? y[k] : -y[k] > most ? -y[k] : most;
-        if (2 * most <= (real)SAB_EXPONENT_MAX)
+        if (2 * r->kernels->largest(r->Ap, y) <= (real)SAB_EXPONENT_MAX)
             r->kernels->exp2x(r->Ap, y, y);
         else
             for (int k = 0; k < r->Ap; k++)
@@ -151,13 +148,13 @@ static void release_map(const struct sab_remind *r, int is_query, int R, const r
             y[(size_t)row * r->Ap] += w[k] * (real)tanh(x[(size_t)row * r->Hp + k]);
 }
 
-static void release_map_backward(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy,
-                                 real *dx)
+static void release_map_backward(const struct sab_remind *r, int is_query, int R, const real *x, size_t x_stride,
+                                 const real *dy, real *dx)
 {
     const real *w = half(r, r->w, is_query);
     for (int row = 0; row < R; row++)
         for (int k = 0; k < r->H; k++) {
-            real y = (real)tanh(x[(size_t)row * r->Hp + k]);
+            real y = (real)tanh(x[row * x_stride + k]);
             dx[(size_t)row * r->Hp + k] += dy[(size_t)row * r->Ap] * w[k] * (1 - y * y);
         }
 }
