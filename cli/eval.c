@@ -127,7 +127,7 @@ static void print_row(const struct sab_config *config, const struct row *row)
     else
         snprintf(score, sizeof score, "%.3g", row->metrics.mse);
     printf("%8d %8d %10s %12s%s\n", row->T, row->steps, score, loss,
-           row->T == config->T ? "   trained at this T" : "");
+           row->T == config->T && !config->data[0] && !config->test_data[0] ? "   trained at this T" : "");
     fflush(stdout);
 }
 

@@ -27,6 +27,12 @@ static const struct sab_preset presets[] = {
      "task=mnist data=mnist by=pixel permute=1 hidden=128 batch=64 k-trunc=20 k-top=5 k-att=10 eval-size=0"},
     {"cifar10", "CIFAR-10, pixel by pixel, 1024 steps; k-trunc, k-top recalled, the rest ours",
      "task=cifar10 data=cifar10 by=pixel hidden=128 batch=64 k-trunc=16 k-top=10 k-att=10 eval-size=0"},
+    {"char-ptb", "characters of the Penn Treebank; the parts seen, k-trunc recalled, the rest ours",
+     "task=text data=ptb/char.train.txt valid-data=ptb/char.valid.txt test-data=ptb/char.test.txt units=bytes "
+     "T=100 hidden=512 batch=64 k-trunc=20 k-top=5 k-att=10"},
+    {"text8", "text8, 90 : 5 : 5 million characters; the parts seen, k-trunc recalled, the rest ours",
+     "task=text data=text/text8 split=0.9,0.05,0.05 units=bytes "
+     "T=100 hidden=512 batch=64 k-trunc=20 k-top=5 k-att=10"},
 };
 
 const struct sab_preset *sab_preset_at(int i)

@@ -70,13 +70,19 @@ static int take_task(struct sab_cli *cli, struct sab_error *err)
     return sab_fail(err, SAB_INVALID, "which task? sab train TASK, with one of %s", names);
 }
 
+/* 1 if the task draws its data, at any length. */
+static int is_drawn(const struct sab_config *config)
+{
+    for (int i = 0; sab_task_kind_at(i); i++)
+        if (strcmp(sab_task_kind_at(i)->name, config->task) == 0)
+            return sab_task_kind_at(i)->facts == NULL;
+    return 0;
+}
+
 /* Runs that end before they truly begin. */
 static void warn(const struct sab_config *config)
 {
-    int grows = 0;
-    for (int i = 0; sab_task_kind_at(i); i++)
-        grows |= strcmp(sab_task_kind_at(i)->name, config->task) == 0 && sab_task_kind_at(i)->facts == NULL;
-    if (grows && config->T > 1 && config->steps > 0 && config->steps <= config->curriculum)
+    if (is_drawn(config) && config->T > 1 && config->steps > 0 && config->steps <= config->curriculum)
         fprintf(stderr, "warning: with --steps %lld and --curriculum %lld no training sequence reaches T = %d;\n"
                         "--curriculum 0 trains at T from the start\n", (long long)config->steps,
                 (long long)config->curriculum, config->T);
@@ -139,10 +145,14 @@ static void print_summary(const struct sab_config *config, const struct sab_run_
         fprintf(stderr, "%ssab recall %s\n", lead, result->out);
         lead = "         ";
     }
-    if (!isnan(sab_task_bits_per_char(config->task, 0)))
-        fprintf(stderr, "%ssab generate %s\n         sab eval %s\n", lead, result->out, result->out);
-    else
-        fprintf(stderr, "%ssab eval %s --T %d,%lld\n", lead, result->out, config->T, 2LL * config->T);
+    if (!isnan(sab_task_bits_per_char(config->task, 0))) {
+        fprintf(stderr, "%ssab generate %s\n", lead, result->out);
+        lead = "         ";
+    }
+    fprintf(stderr, "%ssab eval %s", lead, result->out);
+    if (is_drawn(config))
+        fprintf(stderr, " --T %d,%lld", config->T, 2LL * config->T);
+    fputc('\n', stderr);
 }
 
 static int finish(const struct sab_cli *cli, int status, struct sab_run_result *result, struct sab_error *err)

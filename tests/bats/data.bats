@@ -79,6 +79,19 @@ idx() {
     } | gzip >"$1/train-labels-idx1-ubyte.gz"
 }
 
+@test "what sab data says reads a set does, and every preset is ready to train, where the files are here" {
+    folder=${given:-$BATS_TEST_DIRNAME/../../../shared/data}
+    export SAB_DATA=$folder
+    "$SAB" train --presets | sed -n 's/^\([a-z0-9-]*\)$/--preset \1/p' >lines
+    [ "$(wc -l <lines)" -ge 9 ]
+    "$SAB" data | sed -n 's/^  use      sab train //p' | grep -v '^csv ' >>lines
+    while read -r line; do
+        # shellcheck disable=SC2086
+        sab train $line --dry-run
+        [ "$status" = 0 ] || [[ $stderr == *'there is no '* ]] || { echo "$line: $stderr"; return 1; }
+    done <lines
+}
+
 @test "--data is found here, then below SAB_DATA, also with .gz, and the run remembers where" {
     idx data/tiny 40
     set -- train idx --hidden 4 --batch 8 --steps 2 --warmup 0 --quiet --json
