@@ -84,7 +84,7 @@ idx() {
     export SAB_DATA=$folder
     "$SAB" train --presets | sed -n 's/^\([a-z0-9-]*\)$/--preset \1/p' >lines
     [ "$(wc -l <lines)" -ge 9 ]
-    "$SAB" data | sed -n 's/^  use      sab train //p' | grep -v '^csv ' >>lines
+    "$SAB" data | sed -n 's/^  use      sab train //p' >>lines
     while read -r line; do
         # shellcheck disable=SC2086
         sab train $line --dry-run
