@@ -338,6 +338,7 @@ static void malformed(void **state)
         {"no number beside the answers", "a,y\nx,1\nz,2\n", "goal=step targets=y", "no column beside"},
         {"same name twice", "a,a\n1,2\n3,4\n", "", "several columns are called \"a\""},
         {"same name twice, chosen", "a,a\n1,2\n3,4\n", "inputs=a", "choose by number"},
+        {"same name twice, answers by number", "s,a,a,b\nA,1,x,3\nB,1,y,4\n", "goal=step targets=3", "called \"a\""},
         {"unknown column", "price,size\n1,2\n3,4\n", "inputs=prize", "did you mean \"price\"?"},
         {"unknown column, unlike any", "price,size\n1,2\n3,4\n", "inputs=zzzzzz", "it has price, size"},
         {"name without header", "1,2\n3,4\n", "inputs=a", "has no header, so columns are called 1..2"},
