@@ -32,6 +32,7 @@ static inline v4 vf_fold4(const vf l[1])
     return (v4)_mm256_castps256_ps128(sum) + (v4)_mm256_extractf128_ps(sum, 1);
 }
 
+#define vf_inverse vf_rcp
 #define TABLE sab_kernels_avx512
 #define TABLE_NAME "avx512"
 #include "kernels/simd.inc"

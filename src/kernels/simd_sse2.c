@@ -20,6 +20,7 @@ static inline vf vf_rcp(vf x) { return vf_set(1.0f) / x; } /* exact: an estimate
 
 static inline v4 vf_fold4(const vf l[4]) { return (l[0] + l[2]) + (l[1] + l[3]); }
 
+#define vf_inverse vf_rcp
 #define TABLE sab_kernels_sse2
 #define TABLE_NAME "sse2"
 #include "kernels/simd.inc"
