@@ -15,6 +15,10 @@ add_library(sab_flags INTERFACE)
 target_compile_options(sab_flags INTERFACE
     -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
     -ffp-contract=off -fno-math-errno)
+# gcc 12 for 64-bit Arm dies of an internal error where it turns a loop over fmax() into a vector reduction.
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64" AND CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_C_COMPILER_VERSION VERSION_LESS 13)
+    target_compile_options(sab_flags INTERFACE -fno-builtin-fmax)
+endif()
 if(SAB_DOUBLE)
     target_compile_definitions(sab_flags INTERFACE SAB_DOUBLE)
 endif()
