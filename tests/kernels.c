@@ -118,6 +118,22 @@ static void test_attention(void **unused)
             k->score_mlp(N, Ap, want, x4, x3, (real)0.25, got);
             sab_kernels_ref.score_mlp(N, Ap, want, x4, x3, (real)0.25, want2);
             near("score_mlp", k->name, got, want2, N, Ap * 6e-7);
+            int32_t at[40], found[40], expected[40];
+            int n = 0;
+            for (int i = problem_int(&state, 0, 3); i < N; i += problem_int(&state, 1, 3))
+                at[n++] = i;
+            k->score_mlp_at(n, at, Ap, want, x4, x3, (real)0.25, got2);
+            for (int j = 0; j < n; j++)
+                assert_memory_equal(&got2[j], &got[at[j]], sizeof *got);
+            int from = problem_int(&state, 0, N);
+            got[from < N ? from : 0] = NAN;
+            n = k->find_reaching(from, N, got, got[N / 2], found);
+            assert_int_equal(n, sab_kernels_ref.find_reaching(from, N, got, got[N / 2], expected));
+            assert_memory_equal(found, expected, (size_t)n * sizeof *found);
+            double drift = 0;
+            for (int i = 0; i < Ap; i++)
+                drift += fabs((double)x3[i]) * fabs(log((double)want[i] / (double)x4[i])) / 2;
+            assert_true(k->drift_mlp(Ap, want, x4, x3) >= drift * (1 - 1e-6));
             draw(&state, got, Ap, 1), draw(&state, got2, Ap, 1), draw(&state, got3, Ap, 1);
             memcpy(want2, got2, sizeof got2), memcpy(want3, got3, sizeof got3);
             real *du = x1 + ROOM / 2;

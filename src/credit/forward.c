@@ -62,6 +62,8 @@ void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, const st
             memset(s->first, 0, (size_t)S * sizeof *s->first);
         }
         run->records.carried = run->memory.carried;
+        for (int b = 0; b < S && run->memory.standing; b++)
+            run->memory.standing[b].n_winners = 0;
         if (s->backward && m->K > 0) {
             zero(run->memory.dM, (size_t)S * run->memory.cap * m->Hp);
             zero(run->memory.dkey, (size_t)S * run->memory.cap * m->Ap);

@@ -54,6 +54,26 @@ static void lay_out_slot(struct layout *layout, const struct sab_shard *s, struc
     w->query = m->K > 0 ? take_reals(layout, (size_t)s->span_len * S * m->Ap) : NULL;
 }
 
+/* What prune.c keeps; NULL where it is of no use. */
+static void lay_out_standing(struct layout *layout, const struct sab_shard *s, struct sab_memory *memory)
+{
+    const struct sab_model *m = s->model;
+    const struct sab_remind *r = &m->layers[0].remind;
+    memory->standing = NULL;
+    if (!r->score->drift || r->dense_forward)
+        return;
+    memory->standing = take(layout, (size_t)s->S, sizeof *memory->standing);
+    for (int b = 0; b < s->S; b++) {
+        struct sab_standing standing = {
+            .base = take_reals(layout, (size_t)memory->cap),
+            .before = take_reals(layout, (size_t)m->Ap),
+            .winners = take(layout, (size_t)m->K + 1, sizeof *standing.winners),
+        };
+        if (memory->standing)
+            memory->standing[b] = standing;
+    }
+}
+
 static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
 {
     const struct sab_model *m = s->model;
@@ -73,6 +93,7 @@ static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
         run->memory.key = take_reals(layout, S * cap * m->Ap);
         run->memory.dM = s->backward ? take_reals(layout, S * cap * m->Hp) : NULL;
         run->memory.dkey = s->backward ? take_reals(layout, S * cap * m->Ap) : NULL;
+        lay_out_standing(layout, s, &run->memory);
         run->records.S = s->S;
         run->records.reads = take(layout, steps * S, sizeof *run->records.reads);
         run->records.index = take(layout, entries * S, sizeof *run->records.index);
@@ -97,6 +118,7 @@ static void lay_out_scratch(struct layout *layout, struct sab_shard *s)
     scratch->pre_h = take_reals(layout, S * m->GHp);
     scratch->key = take_reals(layout, S * m->Ap);
     scratch->scores = take_reals(layout, 2 * (s->carried_cap + (size_t)s->T / m->k_att) + 2 * (size_t)m->K + 4);
+    scratch->candidates = take(layout, s->carried_cap + (size_t)s->T / m->k_att + 1, sizeof *scratch->candidates);
     if (!s->backward)
         return;
     real **rows[] = {&scratch->dh, &scratch->ds, &scratch->dm, &scratch->dc, &scratch->dcarry, &scratch->dhh};

@@ -84,6 +84,14 @@ struct sab_kernels {
     /* a_i = sum_k w_k tanh(u_ik + v_k) = sum_k w_k - 2 sum_k w_k / (1 + E_ik F_k), E = exp(2u) [N,Ap], F = exp(2v),
      * summed as dot does; wsum = sum_k w_k. The pad lanes of w are 0. */
     void (*score_mlp)(int N, int Ap, const real *E, const real *F, const real *w, real wsum, real *a);
+    /* The same for rows at[0..n-1] of E: a_j of row at[j], the bits that score_mlp gives. */
+    void (*score_mlp_at)(int n, const int32_t *at, int Ap, const real *E, const real *F, const real *w, real wsum,
+                         real *a);
+    /* sum_k |w_k| (max / min - 1) / 2 of F_k and G_k, all positive: at least sum_k |w_k| |v_k - v'_k| where F = exp(2v) and
+     * G = exp(2v'), less roundings. */
+    real (*drift_mlp)(int Ap, const real *F, const real *G, const real *w);
+    /* The numbers i, rising, of begin..end-1 with x_i >= bar or x_i NaN, into index; returns how many. */
+    int (*find_reaching)(int begin, int end, const real *x, real bar, int32_t *index);
     /* Backward of one score: with q = 1 / (1 + E F), tanh = 1 - 2q:  d = da w 4 q (1 - q);
      * du += d, dv += d, dw += da (1 - 2 q). */
     void (*score_mlp_backward)(int Ap, const real *E, const real *F, const real *w, real da, real *du, real *dv,

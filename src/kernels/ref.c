@@ -151,6 +151,31 @@ static void score_mlp(int N, int Ap, const real *E, const real *F, const real *w
     }
 }
 
+static void score_mlp_at(int n, const int32_t *at, int Ap, const real *E, const real *F, const real *w, real wsum, real *a)
+{
+    for (int j = 0; j < n; j++)
+        score_mlp(1, Ap, E + (ptrdiff_t)at[j] * Ap, F, w, wsum, a + j);
+}
+
+static real drift_mlp(int Ap, const real *F, const real *G, const real *w)
+{
+    real lanes[SAB_LANES] = {0};
+    for (int k = 0; k < Ap; k++) {
+        real ratio = F[k] > G[k] ? F[k] / G[k] : G[k] / F[k], size = w[k] < 0 ? -w[k] : w[k];
+        lanes[k % SAB_LANES] = fused(size, (ratio - 1) / 2, lanes[k % SAB_LANES]);
+    }
+    return fold(lanes);
+}
+
+static int find_reaching(int begin, int end, const real *x, real bar, int32_t *index)
+{
+    int n = 0;
+    for (int i = begin; i < end; i++)
+        if (!(x[i] < bar))
+            index[n++] = i;
+    return n;
+}
+
 static void score_mlp_backward(int Ap, const real *E, const real *F, const real *w, real da, real *du, real *dv, real *dw)
 {
     for (int k = 0; k < Ap; k++) {
@@ -192,6 +217,9 @@ const struct sab_kernels sab_kernels_ref = {
     .dot = dot,
     .axpy = axpy,
     .score_mlp = score_mlp,
+    .score_mlp_at = score_mlp_at,
+    .drift_mlp = drift_mlp,
+    .find_reaching = find_reaching,
     .score_mlp_backward = score_mlp_backward,
     .peak_fma = peak_fma,
     .peak_score = peak_score,

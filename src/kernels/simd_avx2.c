@@ -27,6 +27,10 @@ static inline vf vf_newton(vf x, vf r)
 static inline vf vf_rcp(vf x) { return vf_newton(x, (vf)_mm256_rcp_ps((__m256)x)); }
 static inline vf vf_inverse(vf x) { return vf_newton(x, vf_rcp(x)); }
 
+static inline unsigned vf_reaches(vf a, vf b)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_NLT_UQ));
+}
 static inline v4 vf_fold4(const vf l[2])
 {
     __m256 sum = (__m256)(l[0] + l[1]);

@@ -25,6 +25,7 @@ static inline vf vf_rcp(vf x)
     return vf_fma(r, e, r);
 }
 
+static inline unsigned vf_reaches(vf a, vf b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NLT_UQ); }
 static inline v4 vf_fold4(const vf l[1])
 {
     __m512 all = (__m512)l[0];

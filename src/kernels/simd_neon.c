@@ -18,6 +18,11 @@ static inline vf vf_min(vf a, vf b) { return (vf)vminq_f32((float32x4_t)a, (floa
 static inline vf vf_max(vf a, vf b) { return (vf)vmaxq_f32((float32x4_t)a, (float32x4_t)b); }
 static inline vf vf_rcp(vf x) { return vf_set(1.0f) / x; }
 
+static inline unsigned vf_reaches(vf a, vf b)
+{
+    const uint32x4_t bits = {1, 2, 4, 8};
+    return vaddvq_u32(vbicq_u32(bits, vcltq_f32((float32x4_t)a, (float32x4_t)b)));
+}
 static inline v4 vf_fold4(const vf l[4]) { return (l[0] + l[2]) + (l[1] + l[3]); }
 
 #define vf_inverse vf_rcp

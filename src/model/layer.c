@@ -42,7 +42,8 @@ static void remind(const struct sab_model *m, const struct sab_layer_weights *lw
     if (sab_memory_count(r, memory->carried, t) > 0)
         r->score->map(r, 1, S, w->hh + at, query);
     sab_profile_lap(scratch->profile, SAB_PHASE_MAP);
-    sab_read_forward(r, memory, t, query, records, replay, w->s + at, scratch->scores, scratch->profile);
+    sab_read_forward(r, memory, t, query, records, replay, w->s + at, scratch->scores, scratch->candidates,
+                     scratch->profile);
     real *h = w->h + at + n;
     for (size_t j = 0; j < n; j++)
         h[j] = w->hh[at + j] + m->gain * w->s[at + j];

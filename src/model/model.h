@@ -114,6 +114,7 @@ struct sab_scratch {
     real *pre_h;     /* [S,GHp] */
     real *key;       /* [S,Ap] */
     real *scores;    /* 2 * most memories + 2 */
+    int32_t *candidates; /* most memories */
     real *dh, *ds, *dm, *dc, *dcarry, *dhh; /* [S,Hp] each */
     real *dpre;      /* [len,S,GHp] of a span */
     real *dpre_h;    /* [len,S,GHp] where the cell is not fused, else the same as dpre */

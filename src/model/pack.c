@@ -2,6 +2,7 @@
 #include "model/model.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -149,7 +150,10 @@ void sab_model_prepare(struct sab_model *m)
             m->bias_sums[(size_t)l * m->GHp + j] = bias_ih[j] + (m->cell->fused ? lw->bias_h[j] : 0);
         struct sab_remind *r = &lw->remind;
         r->wsum = 0;
-        for (int k = 0; r->w && k < m->A && m->config.score == SAB_SCORE_MLP; k++)
+        r->wnorm = 0;
+        for (int k = 0; r->w && k < m->A && m->config.score == SAB_SCORE_MLP; k++) {
             r->wsum += r->w[k];
+            r->wnorm += fabs((double)r->w[k]);
+        }
     }
 }

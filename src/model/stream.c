@@ -72,13 +72,14 @@ static int room_grow(struct sab_stream *s, int cap, struct sab_error *err)
         return SAB_OK;
     real *scores = sab_alloc(2 * (size_t)cap + 2, sizeof *scores);
     real *alpha = sab_alloc(s->B * entries, sizeof *alpha);
-    int32_t *index = sab_alloc(s->B * entries, sizeof *index);
-    if (!scores || !alpha || !index) {
-        sab_free(scores), sab_free(alpha), sab_free(index);
+    int32_t *index = sab_alloc(s->B * entries, sizeof *index), *candidates = sab_alloc((size_t)cap, sizeof *candidates);
+    if (!scores || !alpha || !index || !candidates) {
+        sab_free(scores), sab_free(alpha), sab_free(index), sab_free(candidates);
         return sab_fail(err, SAB_NOMEM, "no memory for the scores of %d memories", cap);
     }
-    sab_free(s->scratch.scores), sab_free(s->records.alpha), sab_free(s->records.index);
+    sab_free(s->scratch.scores), sab_free(s->scratch.candidates), sab_free(s->records.alpha), sab_free(s->records.index);
     s->scratch.scores = scores;
+    s->scratch.candidates = candidates;
     s->records.alpha = alpha;
     s->records.index = index;
     s->room = cap;
@@ -286,6 +287,7 @@ void sab_stream_free(struct sab_stream *s)
     sab_free(s->scratch.pre_h);
     sab_free(s->scratch.key);
     sab_free(s->scratch.scores);
+    sab_free(s->scratch.candidates);
     sab_free(s->records.reads);
     sab_free(s->records.index);
     sab_free(s->records.alpha);

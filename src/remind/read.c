@@ -35,7 +35,8 @@ struct sab_read *sab_records_read(const struct sab_records *records, int t, int 
 }
 
 void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *query,
-                      struct sab_records *records, int replay, real *s, real *scratch, struct sab_profile *profile)
+                      struct sab_records *records, int replay, real *s, real *scratch, int32_t *candidates,
+                      struct sab_profile *profile)
 {
     int end = sab_memory_count(r, memory->carried, t), Hp = r->Hp, Ap = r->Ap;
     for (int b = 0; b < memory->S; b++, query += Ap, s += Hp) {
@@ -46,11 +47,15 @@ void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memor
         real *alpha = records->alpha + at;
         const real *M = memory->M + (size_t)b * memory->cap * Hp;
         if (!replay && N > 0) {
-            r->score->scores(r, N, memory->key + ((size_t)b * memory->cap + begin) * Ap, query, scratch);
+            struct sab_standing *standing = memory->standing ? &memory->standing[b] : NULL;
+            int n = sab_candidates(r, memory->key + (size_t)b * memory->cap * Ap, begin, end, query, scratch, candidates,
+                                   standing);
             sab_profile_lap(profile, SAB_PHASE_SCORE);
-            sab_sparsify_forward(r, N, scratch, read, index, alpha);
+            sab_sparsify_forward(r, n, scratch, read, index, alpha);
             for (int i = 0; i < read->n; i++)
-                index[i] += index[i] < 0 ? -begin : begin;
+                index[i] = index[i] < 0 ? ~candidates[~index[i]] : candidates[index[i]];
+            if (standing)
+                sab_standing_settle(read, index, standing);
             sab_profile_lap(profile, SAB_PHASE_SELECT);
         } else if (N == 0) {
             read->n = 0;

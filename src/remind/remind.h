@@ -32,6 +32,7 @@ struct sab_remind {
     struct sab_matrix W1t, W2t; /* [Ap,Hp] transposed, rows 0..A-1 */
     const real *w;           /* w3 [Ap], or w_l [2,Hp] of release2019 */
     real wsum;               /* sum of w3 */
+    double wnorm;            /* sum of |w3| */
 };
 
 /* Gradients of one layer's attention weights, in the shapes above; each may be NULL where the score has none. ADD. */
@@ -55,6 +56,10 @@ struct sab_score_ops {
                         const struct sab_remind_grads *grads);
     /* a[0..N-1] for N key rows. */
     void (*scores)(const struct sab_remind *r, int N, const real *keys, const real *query, real *a);
+    /* a[j] of key row at[j], j = 0..n-1: the same bits. NULL where no drift is known. */
+    void (*scores_at)(const struct sab_remind *r, int n, const int32_t *at, const real *keys, const real *query, real *a);
+    /* The most, but for roundings, that any score can differ between two queries. */
+    double (*drift)(const struct sab_remind *r, const real *query, const real *before);
     /* One score's gradient da to its key and the query, both before the map's elementwise function: dkey,
      * dquery ADD. */
     void (*backward)(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey, real *dquery,
@@ -65,6 +70,15 @@ const struct sab_score_ops *sab_score_find(int score);
 
 /* ---- the memory ------------------------------------------------------------------------------------------------ */
 
+/* What is known of one sequence's scores from the step before, for prune.c. */
+struct sab_standing {
+    real *base;        /* [cap] of each memory its last score less `moved` then; of the newest not yet known */
+    real *before;      /* [Ap] the query */
+    int32_t *winners;  /* [K+1] what was selected */
+    int n_winners, n;  /* 0: nothing is known; memories in base */
+    double moved;      /* drift since `base` began */
+};
+
 struct sab_memory {
     int S, cap;    /* sequences; memories each has room for */
     int carried;   /* memories from before step 0 */
@@ -72,6 +86,7 @@ struct sab_memory {
     int *first;    /* [S] the oldest memory that is the sequence's own; older rows are 0 */
     real *M;       /* [S,cap,Hp] */
     real *key;     /* [S,cap,Ap] */
+    struct sab_standing *standing; /* [S], or NULL: all scores are computed at each step */
     real *dM;      /* [S,cap,Hp]; NULL where no gradient is wanted */
     real *dkey;    /* [S,cap,Ap] */
 };
@@ -138,6 +153,12 @@ size_t sab_records_count(const struct sab_remind *r, int carried, int T);
 struct sab_read *sab_records_read(const struct sab_records *records, int t, int b);
 size_t sab_records_at(const struct sab_remind *r, const struct sab_records *records, int t, int b);
 
+/* The memories of begin..end-1 that can be selected, rising, into index, and their scores into a; returns how many. standing
+ * may be NULL. sab_standing_settle tells it what was selected. */
+int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int end, const real *query, real *a,
+                   int32_t *index, struct sab_standing *standing);
+void sab_standing_settle(const struct sab_read *read, const int32_t *index, struct sab_standing *standing);
+
 /* Fills read, index and alpha from the scores a[0..N-1], N >= 1. index and alpha have room for
  * sab_sparsify_cap(r, N) entries. */
 int sab_sparsify_cap(const struct sab_remind *r, int N);
@@ -147,9 +168,10 @@ void sab_sparsify_forward(const struct sab_remind *r, int N, const real *a, stru
 void sab_sparsify_backward(const struct sab_read *read, const real *alpha, const real *g, real sds, real *da);
 
 /* s [S,Hp] of step t: scores, sparsifies and records, or with replay takes what the records say.
- * query [S,Ap]; scratch: room for N reals. profile may be NULL. */
+ * query [S,Ap]; scratch: room for N reals, candidates for N numbers. profile may be NULL. */
 void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *query,
-                      struct sab_records *records, int replay, real *s, real *scratch, struct sab_profile *profile);
+                      struct sab_records *records, int replay, real *s, real *scratch, int32_t *candidates,
+                      struct sab_profile *profile);
 
 /* From ds [S,Hp] and s [S,Hp]: dquery [S,Ap] (before its map's elementwise function), overwritten; memory->dM, dkey
  * and grads ADD. scratch: room for 2 sab_sparsify_cap(r, N). */

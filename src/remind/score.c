@@ -88,6 +88,22 @@ static void mlp_scores(const struct sab_remind *r, int N, const real *keys, cons
             a[i] = wide_score(r, keys + (size_t)i * r->Ap, query);
 }
 
+static void mlp_scores_at(const struct sab_remind *r, int n, const int32_t *at, const real *keys, const real *query,
+                          real *a)
+{
+    int all = is_wide(query);
+    if (!all)
+        r->kernels->score_mlp_at(n, at, r->Ap, keys, query, r->w, r->wsum, a);
+    for (int j = 0; j < n; j++)
+        if (all || is_wide(keys + (size_t)at[j] * r->Ap))
+            a[j] = wide_score(r, keys + (size_t)at[j] * r->Ap, query);
+}
+
+static double mlp_drift(const struct sab_remind *r, const real *query, const real *before)
+{
+    return is_wide(query) || is_wide(before) ? INFINITY : r->kernels->drift_mlp(r->Ap, query, before, r->w);
+}
+
 static void mlp_backward(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey,
                          real *dquery, const struct sab_remind_grads *grads)
 {
@@ -186,11 +202,11 @@ const struct sab_score_ops *sab_score_find(int score)
 {
     static const struct sab_score_ops ops[] = {
         [SAB_SCORE_MLP] = {"mlp", width_product, map_mlp, map_product_backward, map_product_weights, mlp_scores,
-                           mlp_backward},
+                           mlp_scores_at, mlp_drift, mlp_backward},
         [SAB_SCORE_DOT] = {"dot", width_product, map_product, map_product_backward, map_product_weights, dot_scores,
-                           dot_backward},
+                           NULL, NULL, dot_backward},
         [SAB_SCORE_RELEASE2019] = {"release2019", width_number, release_map, release_map_backward, release_map_weights,
-                                   release_scores, release_backward},
+                                   release_scores, NULL, NULL, release_backward},
     };
     return &ops[score];
 }

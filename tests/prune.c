@@ -1,0 +1,86 @@
+/* Passing over scores that cannot win changes no selection and no bit, and does pass over most where queries move little.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "problem.h"
+#include "remind/remind.h"
+
+enum { N = 300, STEPS = 400, AP = 48, K = 7 };
+
+static real keys[N * AP], query[AP], raw[AP], w[AP], all[N], some[N];
+static int32_t everything[N], candidates[N];
+
+static void draw(uint64_t *state, real *x, int n, double scale)
+{
+    for (int i = 0; i < n; i++)
+        x[i] = (real)(scale * (2 * problem_uniform(state) - 1));
+}
+
+/* One walk of the query over a growing memory whose oldest leave; returns the share of scores computed. */
+static double walk(const struct sab_kernels *kernels, int sparsifier, double stride, uint64_t seed)
+{
+    struct sab_remind r = {.kernels = kernels, .score = sab_score_find(SAB_SCORE_MLP), .A = AP - 3, .Ap = AP, .H = AP,
+                           .Hp = AP, .K = K, .k_att = 1, .slots = 200, .sparsifier = sparsifier};
+    struct sab_standing standing = {.base = calloc(N, sizeof(real)), .before = calloc(AP, sizeof(real)),
+                                    .winners = calloc(K + 1, sizeof(int32_t))};
+    double computed = 0, possible = 0;
+    draw(&seed, w, AP - 3, 1);
+    memset(w + AP - 3, 0, 3 * sizeof *w);
+    draw(&seed, keys, N * AP, 2);
+    kernels->exp2x(N * AP, keys, keys);
+    draw(&seed, raw, AP, 1);
+    r.w = w;
+    for (int k = 0; k < AP; k++)
+        r.wsum += w[k], r.wnorm += fabs((double)w[k]);
+    for (int t = 0; t < STEPS; t++) {
+        int end = t / 2 + 1 < N ? t / 2 + 1 : N, begin = end > r.slots ? end - r.slots : 0;
+        for (int k = 0; k < AP; k++) /* now and then a jump */
+            raw[k] += (real)((t % 50 == 49 ? 1 : stride) * (2 * problem_uniform(&seed) - 1));
+        kernels->exp2x(AP, raw, query);
+        struct sab_read want, got;
+        int32_t want_index[K + 1], got_index[K + 1];
+        real want_alpha[K + 1], got_alpha[K + 1];
+        int n = sab_candidates(&r, keys, begin, end, query, all, everything, NULL);
+        sab_sparsify_forward(&r, n, all, &want, want_index, want_alpha);
+        int m = sab_candidates(&r, keys, begin, end, query, some, candidates, &standing);
+        sab_sparsify_forward(&r, m, some, &got, got_index, got_alpha);
+        assert_int_equal(want.n, got.n);
+        for (int i = 0; i < want.n; i++) {
+            want_index[i] = everything[want_index[i]];
+            got_index[i] = candidates[got_index[i]];
+        }
+        assert_memory_equal(want_index, got_index, (size_t)want.n * sizeof *want_index);
+        assert_memory_equal(want_alpha, got_alpha, (size_t)want.n * sizeof *want_alpha);
+        assert_true(want.kind == got.kind && want.Z == got.Z);
+        sab_standing_settle(&got, got_index, &standing);
+        computed += m;
+        possible += n;
+    }
+    free(standing.base), free(standing.before), free(standing.winners);
+    return computed / possible;
+}
+
+static void test_nothing_changes(void **unused)
+{
+    (void)unused;
+    for (int t = 0; sab_kernels_at(t); t++)
+        for (uint64_t seed = 1; seed <= 20; seed++)
+            for (int sparsifier = 0; sparsifier <= 1; sparsifier++) {
+                double slow = walk(sab_kernels_at(t), sparsifier, 1e-4, seed);
+                double fast = walk(sab_kernels_at(t), sparsifier, 0.5, seed);
+                assert_true(slow < 0.6);
+                assert_true(fast > slow);
+            }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_nothing_changes)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
