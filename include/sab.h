@@ -166,6 +166,7 @@ struct sab_config {
     int header;           /* csv: enum sab_header */
     /* where */
     int cpu;              /* enum sab_cpu */
+    char from[SAB_TEXT_CAP];    /* run folder or model file whose weights a new run begins with; "": drawn from seed */
     char out[SAB_TEXT_CAP];     /* run folder; "" picks runs/TASK-CREDIT-sSEED */
 };
 

@@ -274,6 +274,40 @@ static void test_no_steps(void **unused)
     remove_folder(f.dir);
 }
 
+/* A run that begins with another's weights: not trained it is that run, trained it goes on from there, and a model of
+ * another shape is refused before anything is written. */
+static void test_from(void **unused)
+{
+    (void)unused;
+    struct fixture first, second;
+    begin(&first), begin(&second);
+    train_ok(&first, 0);
+    snprintf(second.config.from, sizeof second.config.from, "%.200s", first.dir);
+    second.config.steps = 0;
+    second.config.seed = 9;
+    train_ok(&second, 0);
+    struct sab_model *a, *b;
+    char path[2 * SAB_TEXT_CAP], x[33], y[33];
+    snprintf(path, sizeof path, "%s/model.safetensors", first.dir);
+    assert_int_equal(sab_model_load(&a, path, &first.err), SAB_OK);
+    snprintf(path, sizeof path, "%s/model.safetensors", second.dir);
+    assert_int_equal(sab_model_load(&b, path, &first.err), SAB_OK);
+    sab_model_digest(a, x), sab_model_digest(b, y);
+    assert_string_equal(x, y);
+    sab_model_free(a), sab_model_free(b);
+    second.config.steps = 5;
+    train_ok(&second, 1);
+    assert_int_equal(second.result.steps, 5);
+    remove_folder(second.dir);
+    make_folder(second.dir);
+    snprintf(second.config.out, sizeof second.config.out, "%.200s/run", second.dir);
+    second.config.hidden++;
+    assert_int_equal(train(&second, 0), SAB_INVALID);
+    assert_message(&second, "its tensor weight_ih_l0");
+    assert_false(has_file(second.dir, "run/config.json"));
+    remove_folder(first.dir), remove_folder(second.dir);
+}
+
 static void test_interrupted(void **unused)
 {
     (void)unused;
@@ -378,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_stop_at),
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_no_steps),
+        cmocka_unit_test(test_from),
         cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_public_function),

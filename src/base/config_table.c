@@ -135,6 +135,8 @@ const struct sab_option sab_options[] = {
     CHOICE("header", header, headers, "auto", "data", "csv: whether the first line names the columns"),
 
     CHOICE("cpu", cpu, cpus, "auto", "run", "instruction set; auto is the fastest here; SAB_CPU sets it too"),
+    TEXT("from", from, "", "run",
+         "begin with the weights of this run or model.safetensors, and read data as it does; the shape must be the same"),
     TEXT("out", out, "", "run", "run folder; by default runs/TASK-CREDIT-sSEED"),
 };
 

@@ -274,6 +274,39 @@ static int resume(struct run *run, struct sab_error *err)
     return status;
 }
 
+/* The model that the run begins with, if config names one; a resumed run has taken over what it says of data. */
+static int load_source(const struct run *run, int is_resumed, struct sab_model **source, struct sab_error *err)
+{
+    const char *from = is_resumed ? run->config.out : run->config.from;
+    char path[SAB_PATH_CAP];
+    *source = NULL;
+    if (!run->config.from[0] || (is_resumed && !sab_folder_has(from, "model.safetensors")))
+        return SAB_OK;
+    if (sab_folder_has(from, "model.safetensors"))
+        sab_folder_path(from, "model.safetensors", path);
+    else
+        snprintf(path, sizeof path, "%s", from);
+    return sab_model_load(source, path, err);
+}
+
+/* The source's weights, tensor by tensor, become the model's. */
+static int take_weights(const struct run *run, const struct sab_model *source, struct sab_error *err)
+{
+    int n = sab_model_tensor_count(run->model), same = n == sab_model_tensor_count(source);
+    for (int i = 0; same && i < n; i++) {
+        struct sab_tensor to = sab_model_tensor(run->model, i), from = sab_model_tensor(source, i);
+        if (strcmp(to.name, from.name) != 0 || to.shape[0] != from.shape[0] || to.shape[1] != from.shape[1])
+            return sab_fail(err, SAB_INVALID, "--from %.200s: its tensor %s [%d,%d] is not %s [%d,%d], as this model "
+                                              "needs: cell, hidden, layers, score, credit and task must agree",
+                            run->config.from, from.name, from.shape[0], from.shape[1], to.name, to.shape[0], to.shape[1]);
+        memcpy(to.data, from.data, to.count * sizeof *to.data);
+    }
+    return same ? SAB_OK
+                : sab_fail(err, SAB_INVALID, "--from %.200s: it has %d tensors and this model needs %d: cell, layers, score "
+                                             "and credit must agree",
+                           run->config.from, sab_model_tensor_count(source), n);
+}
+
 /* Where state is carried from batch to batch, memories must have an end: unless told otherwise, a batch's worth. */
 static int settle_slots(struct run *run, struct sab_error *err)
 {
@@ -287,7 +320,7 @@ static int settle_slots(struct run *run, struct sab_error *err)
     return status;
 }
 
-static int prepare(struct run *run, const struct sab_config *config, struct sab_error *err)
+static int prepare(struct run *run, const struct sab_config *config, int is_resumed, struct sab_error *err)
 {
     run->config = *config;
     run->state.evaluated = run->state.best_step = run->saved_step = -1;
@@ -296,8 +329,11 @@ static int prepare(struct run *run, const struct sab_config *config, struct sab_
         status = sab_folder_name(config, run->config.out, err);
     if (status == SAB_OK)
         status = sab_stop_parse(config->stop_at, &run->stop, err);
+    struct sab_model *source = NULL;
     if (status == SAB_OK)
-        status = sab_task_create(&run->task, &run->config, NULL, err);
+        status = load_source(run, is_resumed, &source, err);
+    if (status == SAB_OK)
+        status = sab_task_create(&run->task, &run->config, source ? sab_model_facts(source) : NULL, err);
     if (status == SAB_OK)
         status = check_stop(run, err);
     if (status == SAB_OK)
@@ -306,6 +342,9 @@ static int prepare(struct run *run, const struct sab_config *config, struct sab_
         status = sab_model_create(&run->model, &run->config, sab_task_shape(run->task), err);
     if (status == SAB_OK)
         status = sab_model_set_facts(run->model, sab_task_facts(run->task), err);
+    if (status == SAB_OK && source && !is_resumed)
+        status = take_weights(run, source, err);
+    sab_model_free(source);
     if (status == SAB_OK)
         status = sab_trainer_create(&run->trainer, run->model, &run->config, err);
     if (status != SAB_OK)
@@ -345,7 +384,7 @@ int sab_run_train(const struct sab_config *config, int is_resumed, const struct 
     if (!run)
         return sab_fail(err, SAB_NOMEM, "no memory for a run");
     run->hooks = hooks;
-    int status = prepare(run, config, err);
+    int status = prepare(run, config, is_resumed, err);
     if (status == SAB_OK)
         status = is_resumed ? resume(run, err) : sab_folder_begin(run->config.out, &run->config, err);
     if (status == SAB_OK) {
