@@ -149,8 +149,8 @@ static void sum_up(const struct training *t, const struct sab_config *config, st
             u->seconds[phase] += (double)t->profile[i].ticks[phase] / u->ticks_per_s / u->updates;
     }
     double reached = rows / u->updates / ((double)u->steps * config->batch * config->layers);
-    sab_cost_count(t->model, u->steps, config->batch, reached, &u->cost);
-    sab_cost_count(t->model, u->steps, config->batch, 0, &u->evaluation_cost);
+    sab_cost_count(t->model, u->steps, config->batch, reached, t->model->recomputed, &u->cost);
+    sab_cost_count(t->model, u->steps, config->batch, 0, 0, &u->evaluation_cost);
     struct rusage usage = {0};
     getrusage(RUSAGE_SELF, &usage);
     u->peak_rss_nbytes = 1024.0 * (double)usage.ru_maxrss;

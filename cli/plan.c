@@ -4,14 +4,19 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
 #include "cli/json_out.h"
 #include "cli/say.h"
-#include "credit/shard.h"
+#include "credit/budget.h"
+#include "train/checkpoint.h"
 #include "train/folder.h"
+#include "train/run.h"
+#include "train/trainer.h"
 
 int sab_plan_threads(int threads)
 {
@@ -25,46 +30,54 @@ int sab_plan_threads(int threads)
 
 /* ---- sizes ---- */
 
-enum { PARAMETERS, THETA, PADDED, FULL_SHARD, LAST_SHARD, SIZES };
+/* What is known of a network of some width, all of it polynomials of degree 2 in H. */
+enum {
+    PARAMETERS, THETA, LAYOUTS, STORED, RECOMPUTED, FORWARD, STREAM, STATE, GRADIENTS, SIZES
+};
 
 /* The sizes of a network with H hidden units. */
-static int measure(const struct sab_config *config, const struct sab_shape *shape, int T, int H, double sizes[SIZES],
+static int measure(const struct sab_config *config, const struct sab_plan *plan, int H, double sizes[SIZES],
                    struct sab_error *err)
 {
     struct sab_config small = *config;
     struct sab_model *model = NULL;
-    size_t full = 0, last = 0;
+    struct sab_need need[3] = {0};
     small.hidden = H;
-    int rest = config->batch % SAB_SHARD, status = sab_model_create(&model, &small, shape, err);
-    if (status == SAB_OK && config->batch >= SAB_SHARD)
-        status = sab_shard_create(NULL, model, SAB_SHARD, T, 0, 1, 0, &full, err);
-    if (status == SAB_OK && rest)
-        status = sab_shard_create(NULL, model, rest, T, 0, 1, 0, &last, err);
+    int status = sab_model_create(&model, &small, &plan->shape, err);
+    struct sab_extent extent = {plan->sequence_steps, config->batch, 0, plan->threads, 0};
+    if (status == SAB_OK && plan->carries && model->K > 0)
+        extent.carried_cap = model->layers[0].remind.slots;
+    for (int backward = SAB_FORWARD_ONLY; backward <= SAB_RECOMPUTED && status == SAB_OK; backward++)
+        status = sab_need_count(model, &extent, backward, &need[backward], err);
     if (status == SAB_OK) {
         sizes[PARAMETERS] = 0;
         for (int i = 0; i < sab_model_tensor_count(model); i++)
             sizes[PARAMETERS] += (double)sab_model_tensor(model, i).count;
         sizes[THETA] = (double)model->n_theta;
-        sizes[PADDED] = (double)model->n_padded;
-        sizes[FULL_SHARD] = (double)full;
-        sizes[LAST_SHARD] = (double)last;
+        sizes[LAYOUTS] = sab_held_nbytes(model);
+        sizes[STORED] = need[SAB_STORED].activations;
+        sizes[RECOMPUTED] = need[SAB_RECOMPUTED].activations;
+        sizes[FORWARD] = need[SAB_FORWARD_ONLY].activations;
+        sizes[STREAM] = plan->carries ? sab_stream_nbytes(model, config->batch, extent.carried_cap) : 0;
+        sizes[STATE] = plan->carries ? sab_stream_state_nbytes(model, config->batch, extent.carried_cap) : 0;
+        sizes[GRADIENTS] = need[SAB_STORED].gradients;
     }
     sab_model_free(model);
     return status;
 }
 
-/* A plan must not need what it plans for. All sizes are polynomials of degree 2 in H (in H rounded up to a row's
- * padding, but for the number of parameters), so three small networks tell those of a large one. */
-static int extrapolate(const struct sab_config *config, const struct sab_shape *shape, int T, double sizes[SIZES],
+/* A plan must not need what it plans for. Three small networks tell the sizes of a large one (polynomials in H rounded up
+ * to a row's padding, but for the number of parameters). */
+static int extrapolate(const struct sab_config *config, const struct sab_plan *plan, double sizes[SIZES],
                        struct sab_error *err)
 {
     static const int nodes[3] = {64, 128, 192};
     double at[3][SIZES];
     int status = SAB_OK;
     if (config->hidden <= nodes[2])
-        return measure(config, shape, T, config->hidden, sizes, err);
+        return measure(config, plan, config->hidden, sizes, err);
     for (int i = 0; i < 3 && status == SAB_OK; i++)
-        status = measure(config, shape, T, nodes[i], at[i], err);
+        status = measure(config, plan, nodes[i], at[i], err);
     for (int k = 0; k < SIZES && status == SAB_OK; k++) {
         double x = k == PARAMETERS ? config->hidden : sab_pad(config->hidden);
         sizes[k] = 0;
@@ -77,25 +90,65 @@ static int extrapolate(const struct sab_config *config, const struct sab_shape *
     return status;
 }
 
-static void add_up(const struct sab_config *config, const double sizes[SIZES], struct sab_plan *plan)
+/* ---- memory ---- */
+
+/* Bytes that this process holds now, and held at most: the program, its libraries and the task's data. */
+static void look_at_process(double *now, double *most)
 {
+    struct rusage usage = {0};
+    long pages = 0;
+    getrusage(RUSAGE_SELF, &usage);
+    *most = 1024.0 * (double)usage.ru_maxrss;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file || fscanf(file, "%*d %ld", &pages) != 1)
+        pages = 0;
+    if (file)
+        fclose(file);
+    *now = pages > 0 ? (double)pages * (double)sysconf(_SC_PAGESIZE) : *most;
+}
+
+/* Bytes of the arrays of a batch that is drawn. */
+static double batch_nbytes(const struct sab_config *config, const struct sab_plan *plan)
+{
+    const struct sab_shape *shape = &plan->shape;
+    double in = shape->input == SAB_INPUT_IDS ? sizeof(int32_t) : sizeof(sab_real) * shape->I;
+    double out = shape->loss == SAB_LOSS_CROSS_ENTROPY ? sizeof(int32_t) : sizeof(sab_real) * shape->O;
+    return (in + out + sizeof(sab_real) + 1) * plan->sequence_steps * config->batch;
+}
+
+/* What the program comes to need beyond its own arrays: code that runs for the first time, buffers of files, and a stack
+ * for each thread. Measured. */
+enum { PROGRAM_NBYTES = 300 << 10, THREAD_NBYTES = 100 << 10 };
+
+static int add_up(const struct sab_config *config, const double sizes[SIZES], struct sab_plan *plan,
+                  struct sab_error *err)
+{
+    struct sab_need stored = {sizes[STORED], sizes[GRADIENTS]}, recomputed = {sizes[RECOMPUTED], sizes[GRADIENTS]};
+    double held = sizes[LAYOUTS] + sab_trainer_nbytes(config, sizes[THETA]), data = batch_nbytes(config, plan);
+    int backward;
     plan->parameters = llround(sizes[PARAMETERS]);
-    plan->shards = (config->batch - 1) / SAB_SHARD + 1;
-    plan->threads = sab_plan_threads(config->threads);
-    if (plan->threads > plan->shards)
-        plan->threads = plan->shards;
-    plan->activations_nbytes = (sizes[FULL_SHARD] + sizes[LAST_SHARD]) * plan->threads;
-    plan->gradients_nbytes = plan->shards * sizes[PADDED] * sizeof(sab_real);
-    /* Of theta's size: weights, gradient, best weights, average; moments; weights and moments before the update.
-     * Of the padded size: the same weights padded, and packed for products. */
-    int moments = config->optimizer == SAB_OPTIMIZER_SGD ? 1 : 2;
-    int copies = 3 + (config->average > 0) + moments + (1 + moments);
-    plan->weights_nbytes = (sizes[THETA] * copies + 2 * sizes[PADDED]) * sizeof(sab_real);
+    plan->weights_nbytes = held + sizes[THETA] * sizeof(sab_real); /* the best ones are kept */
+    plan->gradients_nbytes = sizes[GRADIENTS];
+    plan->budget_nbytes = sab_budget_nbytes(config);
+    int status = sab_budget_choose(config, plan->budget_nbytes, held + data, &stored, &recomputed, &backward,
+                                   err);
+    plan->recomputes = backward == SAB_RECOMPUTED;
+    plan->activations_nbytes = plan->recomputes ? sizes[RECOMPUTED] : sizes[STORED];
+    /* Training and evaluation share a block; state is carried in one stream of each. A checkpoint is put together in
+     * memory, the carried state twice, when the evaluation is over. */
+    double engine = plan->activations_nbytes + plan->gradients_nbytes;
+    engine = engine > sizes[FORWARD] ? engine : sizes[FORWARD];
+    double saving = sab_state_nbytes(config, sizes[THETA]) + 2 * sizes[STATE];
+    double peak = plan->now_nbytes + PROGRAM_NBYTES + plan->threads * (double)THREAD_NBYTES + plan->weights_nbytes + engine +
+                  sizes[STREAM] + (saving > sizes[STREAM] ? saving : sizes[STREAM]) + (plan->has_files ? 0 : data);
+    plan->peak_nbytes = peak > plan->most_nbytes ? peak : plan->most_nbytes;
+    return status;
 }
 
 int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct sab_error *err)
 {
     struct sab_task *task = NULL;
+    struct sab_config settled = *config;
     double sizes[SIZES];
     *plan = (struct sab_plan){0};
     int status = sab_task_create(&task, config, NULL, err);
@@ -104,11 +157,17 @@ int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct
     plan->shape = *sab_task_shape(task);
     plan->sequence_steps = sab_task_steps(task);
     plan->has_files = sab_task_facts(task) != NULL;
+    plan->shards = (config->batch - 1) / SAB_SHARD + 1;
+    plan->threads = sab_plan_threads(config->threads);
+    if (plan->threads > plan->shards)
+        plan->threads = plan->shards;
+    if (plan->has_files)
+        status = sab_run_settle(task, &settled, &plan->carries, err); /* makes a batch */
+    look_at_process(&plan->now_nbytes, &plan->most_nbytes);
     sab_task_free(task);
-    status = extrapolate(config, &plan->shape, plan->sequence_steps, sizes, err);
     if (status == SAB_OK)
-        add_up(config, sizes, plan);
-    return status;
+        status = extrapolate(&settled, plan, sizes, err);
+    return status == SAB_OK ? add_up(config, sizes, plan, err) : status;
 }
 
 /* ---- words ---- */
@@ -128,6 +187,9 @@ static void print_json(const struct sab_config *config, const struct sab_plan *p
     sab_json_int(&json, "weights_bytes", llround(plan->weights_nbytes));
     sab_json_int(&json, "gradients_bytes", llround(plan->gradients_nbytes));
     sab_json_int(&json, "activations_bytes", llround(plan->activations_nbytes));
+    sab_json_bool(&json, "recompute", plan->recomputes);
+    sab_json_real(&json, "memory_budget_bytes", plan->budget_nbytes);
+    sab_json_int(&json, "peak_rss_bytes", llround(plan->peak_nbytes));
     sab_json_text(&json, "out", out);
     sab_json_text(&json, "version", SAB_VERSION);
     sab_json_close(&json, '}');
@@ -136,9 +198,10 @@ static void print_json(const struct sab_config *config, const struct sab_plan *p
 static void print_lines(const struct sab_config *config, const struct sab_plan *plan, const char *out)
 {
     static const char *const answers[] = {"classes", "values", "answers"};
-    char text[SAB_SAY_CAP], credit[SAB_TEXT_CAP], cell[SAB_TEXT_CAP];
+    char text[SAB_SAY_CAP], credit[SAB_TEXT_CAP], cell[SAB_TEXT_CAP], recompute[SAB_TEXT_CAP];
     sab_config_get(config, "credit", credit, sizeof credit, NULL);
     sab_config_get(config, "cell", cell, sizeof cell, NULL);
+    sab_config_get(config, "recompute", recompute, sizeof recompute, NULL);
     printf("task         %s", config->task);
     if (!plan->has_files || plan->sequence_steps == config->T) /* T says nothing of images */
         printf(", T = %d", config->T);
@@ -160,8 +223,12 @@ static void print_lines(const struct sab_config *config, const struct sab_plan *
     printf(", %s for gradients", text);
     sab_say_bytes(plan->activations_nbytes, text);
     printf(", %s for activations", text);
-    sab_say_bytes(plan->weights_nbytes + plan->gradients_nbytes + plan->activations_nbytes, text);
-    printf(": %s in all\nfolder       %s\nNothing was done: this is a dry run.\n", text, out);
+    sab_say_bytes(plan->peak_nbytes, text);
+    printf("; %s at most, all in all\n", text);
+    sab_say_bytes(plan->budget_nbytes, text);
+    printf("activations  %s (--recompute %s, --memory %s%s%s)\n", plan->recomputes ? "recomputed" : "stored", recompute,
+           config->memory, isfinite(plan->budget_nbytes) ? ": " : "", isfinite(plan->budget_nbytes) ? text : "");
+    printf("folder       %s\nNothing was done: this is a dry run.\n", out);
 }
 
 void sab_plan_print(const struct sab_config *config, const struct sab_plan *plan, int as_json)

@@ -13,9 +13,13 @@ struct sab_plan {
     double weights_nbytes;       /* in every layout, optimiser and checkpoint copies included */
     double gradients_nbytes;     /* one per shard */
     double activations_nbytes;   /* of all threads */
+    int carries, recomputes;     /* batches carry state; windows are run again */
+    double budget_nbytes;
+    double now_nbytes, most_nbytes; /* of the process that plans, data of the task included */
+    double peak_nbytes;          /* resident, of the process that trains */
 };
 
-/* SAB_INVALID, SAB_NOMEM as making the task and the model do. */
+/* SAB_INVALID, SAB_NOMEM as making the task and the model do, and where --memory is too small. */
 int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct sab_error *err);
 /* To stdout: lines, or one JSON object. */
 void sab_plan_print(const struct sab_config *config, const struct sab_plan *plan, int as_json);

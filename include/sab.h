@@ -76,6 +76,8 @@ enum sab_score { SAB_SCORE_MLP, SAB_SCORE_DOT, SAB_SCORE_RELEASE2019 };
 enum sab_sparsifier { SAB_SPARSIFIER_RELU, SAB_SPARSIFIER_SOFTMAX };
 enum sab_density { SAB_SPARSE, SAB_DENSE };
 enum sab_write { SAB_WRITE_STATE, SAB_WRITE_PROVISIONAL };
+/* What the way back needs of the way there: stored, replayed, or whichever fits the memory; same bits. */
+enum sab_recompute { SAB_RECOMPUTE_OFF, SAB_RECOMPUTE_ON, SAB_RECOMPUTE_AUTO };
 enum sab_optimizer { SAB_OPTIMIZER_ADAM, SAB_OPTIMIZER_ADAMW, SAB_OPTIMIZER_SGD };
 /* Instruction sets; the fastest that the processor has is SAB_CPU_AUTO. */
 enum sab_cpu { SAB_CPU_AUTO, SAB_CPU_REF, SAB_CPU_SSE2, SAB_CPU_AVX2, SAB_CPU_AVX512, SAB_CPU_NEON };
@@ -115,7 +117,10 @@ struct sab_config {
     int mental_updates;   /* 1: gradient enters the recalled states; 0: they are constants */
     int forward;          /* enum sab_density */
     int backward;         /* enum sab_density; dense needs forward dense */
-    int recompute;        /* 1: keep window starts only and replay each window in the backward pass; same bits */
+    int recompute;        /* enum sab_recompute: on keeps window starts only and replays each window in the backward pass */
+    char memory[32];      /* what training may take, "512M": weights, optimiser, a batch and its gradients (the program and
+                             its files come on top); "auto": a quarter of what the machine has free when the first gradient
+                             is asked for; "none": any. Decides recompute auto; a size that is never enough is an error */
     /* training */
     int batch;            /* B: sequences per update */
     int64_t steps;        /* updates */

@@ -108,7 +108,7 @@ static void test_errors_teach(void **unused)
     expect_error("k-top", "5.0", "--k-top: \"5.0\" is not a whole number in 0..4096");
     expect_error("k-top", "99999999999999999999", "--k-top: \"99999999999999999999\" is not a whole number in 0..4096");
     expect_error("cell", "lstn", "--cell: \"lstn\" is not one of lstm, gru, rnn");
-    expect_error("recompute", "yes", "--recompute: \"yes\" is not one of on, off");
+    expect_error("recompute", "yes", "--recompute: \"yes\" is not one of off, on, auto");
     expect_error("average", "1", "--average: \"1\" is not a number in 0..0.999999999");
     expect_error("lr", "nan", "--lr: \"nan\" is not a number in 0..1000000");
     expect_error("lr", "inf", "--lr: \"inf\" is not a number in 0..1000000");
@@ -226,12 +226,39 @@ static void test_check_ranges_of_structs(void **unused)
     assert_int_equal(sab_config_check(&config, &err), SAB_INVALID);
     assert_non_null(strstr(err.message, "--lr: \"nan\""));
     sab_config_init(&config);
-    config.recompute = 2;
+    config.recompute = 3;
     assert_int_equal(sab_config_check(&config, &err), SAB_INVALID);
     sab_config_init(&config);
     memset(config.task, 'x', sizeof config.task);
     assert_int_equal(sab_config_check(&config, &err), SAB_INVALID);
     assert_non_null(strstr(err.message, "--task: the text does not end"));
+}
+
+static void test_memory(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *text;
+        double nbytes;
+    } good[] = {{"512M", 512.0 * (1 << 20)}, {"1.5K", 1536}, {"2G", 2.0 * (1 << 30)}, {"1T", 1099511627776.0},
+                {"77", 77}, {"auto", -1}, {"", -1}, {"none", INFINITY}};
+    static const char *const bad[] = {"M", "0", "-1G", "12X", "1 G", "0.1", "nan", "infG", "autoM", "1e999"};
+    struct sab_error err;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        double nbytes = 0;
+        assert_int_equal(sab_memory_parse(good[i].text, &nbytes, &err), SAB_OK);
+        assert_true(nbytes == good[i].nbytes);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct sab_config config;
+        double nbytes = 5;
+        assert_int_equal(sab_memory_parse(bad[i], &nbytes, &err), SAB_INVALID);
+        assert_non_null(strstr(err.message, "--memory: "));
+        assert_true(nbytes == 5);
+        sab_config_init(&config);
+        snprintf(config.memory, sizeof config.memory, "%s", bad[i]);
+        assert_int_equal(sab_config_check(&config, &err), SAB_INVALID);
+    }
 }
 
 static void expect_combination(const char *const *pairs, const char *message)
@@ -328,6 +355,7 @@ static void test_utf8(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_memory),
         cmocka_unit_test(test_table_covers_struct), cmocka_unit_test(test_defaults_are_legal),
         cmocka_unit_test(test_options_of_another_struct),
         cmocka_unit_test(test_errors_teach),        cmocka_unit_test(test_text_too_long),

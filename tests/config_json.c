@@ -92,8 +92,9 @@ static void test_malformed(void **unused)
     expect_refused("{\"lr\":\"0.1\"}", "key \"lr\" must be a number");
     expect_refused("{\"lr\":1e999}", "not legal JSON");
     expect_refused("{\"lr\":NaN}", "not legal JSON");
-    expect_refused("{\"recompute\":1}", "key \"recompute\" must be true or false");
-    expect_refused("{\"recompute\":\"on\"}", "key \"recompute\" must be true or false");
+    expect_refused("{\"mental_updates\":1}", "key \"mental_updates\" must be true or false");
+    expect_refused("{\"mental_updates\":\"on\"}", "key \"mental_updates\" must be true or false");
+    expect_refused("{\"recompute\":1}", "key \"recompute\" must be text");
     expect_refused("{\"cell\":0}", "key \"cell\" must be text");
     expect_refused("{\"cell\":\"LSTM\"}", "is not one of lstm, gru, rnn");
     expect_refused("{\"out\":\"\\u0000\"}", "not legal JSON");

@@ -35,7 +35,7 @@ static void test_sparse_lstm(void **unused)
     config.k_top = 2;
     config.k_trunc = 3;
     struct sab_model *m = model_of(&config, SAB_INPUT_IDS, 3);
-    sab_cost_count(m, 7, 2, 1, &cost);
+    sab_cost_count(m, 7, 2, 1, 0, &cost);
     equal("state", cost.flops[SAB_PHASE_STATE], 2.0 * 5 * 20 * 14);
     equal("input", cost.flops[SAB_PHASE_INPUT], 0);
     equal("cell", cost.elements[SAB_PHASE_CELL], 5.0 * 5 * 14);
@@ -49,9 +49,9 @@ static void test_sparse_lstm(void **unused)
     equal("state backward", cost.flops[SAB_PHASE_STATE_BACKWARD], 2.0 * 5 * 20 * (14 - 3 * 2));
     equal("weights", cost.flops[SAB_PHASE_WEIGHTS], 2.0 * 5 * 20 * 14 + 2.0 * 5 * 6 * (3 + 5) * 2);
     equal("all", sab_cost_flops(&cost), 2800 + 960 + 3360 + 960 + 1600 + 3760);
-    sab_cost_count(m, 7, 2, 0.5, &cost);
+    sab_cost_count(m, 7, 2, 0.5, 0, &cost);
     equal("weights where half is reached", cost.flops[SAB_PHASE_WEIGHTS], 3760 / 2);
-    sab_cost_count(m, 7, 2, 0, &cost);
+    sab_cost_count(m, 7, 2, 0, 0, &cost);
     equal("evaluation", sab_cost_flops(&cost), 2800 + 960 + 1120);
     sab_model_free(m);
 }
@@ -67,7 +67,7 @@ static void test_plain_layers(void **unused)
     config.credit = SAB_CREDIT_BPTT;
     config.layers = 2;
     struct sab_model *m = model_of(&config, SAB_INPUT_VALUES, 3);
-    sab_cost_count(m, 7, 2, 1, &cost);
+    sab_cost_count(m, 7, 2, 1, 0, &cost);
     equal("input", cost.flops[SAB_PHASE_INPUT], 2.0 * (3 + 5) * 15 * 14);
     equal("state", cost.flops[SAB_PHASE_STATE], 2 * 2.0 * 5 * 15 * 14);
     equal("cell", cost.elements[SAB_PHASE_CELL], 2 * 3.0 * 5 * 14);

@@ -109,7 +109,8 @@ static void all_recalled_is_dense(struct sab_config *c, struct sab_shape shape, 
 static void stored_is_recomputed(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct sab_config other = *c;
-    other.recompute = !c->recompute;
+    c->recompute = SAB_RECOMPUTE_OFF;
+    other.recompute = SAB_RECOMPUTE_ON;
     same(c, &other, shape, T, B, seed);
 }
 

@@ -45,7 +45,7 @@ static void test_config(void **unused)
         {offsetof(struct sab_config, mental_updates), "mental-updates", {-1, 2, 9}},
         {offsetof(struct sab_config, forward), "forward", {-1, 2, 9}},
         {offsetof(struct sab_config, backward), "backward", {-1, 2, 9}},
-        {offsetof(struct sab_config, recompute), "recompute", {-1, 2, 9}},
+        {offsetof(struct sab_config, recompute), "recompute", {-1, 3, 9}},
         {offsetof(struct sab_config, cpu), "cpu", {-1, 6, INT_MAX}},
     };
     static const size_t reals[] = {

@@ -1,7 +1,9 @@
 /* See alloc.h. */
 #include "base/alloc.h"
 
+#include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +27,28 @@ void *sab_alloc(size_t count, size_t size)
     if (block)
         memset(block, 0, nbytes);
     return block;
+}
+
+/* The number after `key` in a small file of the system; INFINITY without one ("max" in a control group is none). */
+static double system_number(const char *path, const char *key)
+{
+    double number = INFINITY;
+    char line[128];
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, key, strlen(key)) == 0 && sscanf(line + strlen(key), "%lf", &number) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return number;
+}
+
+double sab_memory_free_nbytes(void)
+{
+    double machine = 1024 * system_number("/proc/meminfo", "MemAvailable:");
+    double most = system_number("/sys/fs/cgroup/memory.max", "");
+    double group = isfinite(most) ? most - system_number("/sys/fs/cgroup/memory.current", "") : INFINITY;
+    return machine < group ? machine : group > 0 ? group : 0;
 }
 
 void sab_free(void *block)

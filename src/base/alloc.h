@@ -9,6 +9,9 @@
 void *sab_alloc(size_t count, size_t size);
 void sab_free(void *block);
 
+/* Bytes that this process could take without harm to others, as the system tells (Linux); INFINITY where it does not. */
+double sab_memory_free_nbytes(void);
+
 /* *out = a * b; returns 0, or 1 on overflow with *out untouched. */
 int sab_mul_overflows(size_t a, size_t b, size_t *out);
 

@@ -61,4 +61,8 @@ struct sab_stop {
 /* Reads "accuracy=0.99" and the like; "" is fine. SAB_INVALID names the text and what is legal. */
 int sab_stop_parse(const char *text, struct sab_stop *stop, struct sab_error *err);
 
+/* Reads "512M" (K, M, G, T: powers of 1024), "auto" (or nothing) or "none": bytes, -1 for auto, INFINITY for none. SAB_INVALID names the
+ * text and what is legal. */
+int sab_memory_parse(const char *text, double *nbytes, struct sab_error *err);
+
 #endif

@@ -1,6 +1,7 @@
 /* What a whole configuration must satisfy: each field its range, and the fields together. See config.h. */
 #include "base/config.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,27 @@ int sab_stop_parse(const char *text, struct sab_stop *stop, struct sab_error *er
                     "--stop-at: \"%.60s\" is not accuracy=X, loss=X or mse=X, such as accuracy=0.99", text);
 }
 
+int sab_memory_parse(const char *text, double *nbytes, struct sab_error *err)
+{
+    static const char units[] = "KMGT";
+    char number[32];
+    double value, unit = 1;
+    size_t length = strlen(text);
+    if (length == 0 || strcmp(text, "auto") == 0 || strcmp(text, "none") == 0) {
+        *nbytes = text[0] == 'n' ? INFINITY : -1;
+        return SAB_OK;
+    }
+    const char *at = length > 0 ? strchr(units, text[length - 1]) : NULL;
+    if (at)
+        unit = exp2(10.0 * (double)(at - units + 1));
+    snprintf(number, sizeof number, "%.*s", (int)(length - (at != NULL)), text);
+    if (length >= sizeof number || sab_text_to_real(number, &value) || !(value * unit >= 1))
+        return sab_fail(err, SAB_INVALID, "--memory: \"%.60s\" is not a size such as 512M or 2G, and neither auto nor none",
+                        text);
+    *nbytes = value * unit;
+    return SAB_OK;
+}
+
 /* A field is legal when its text, read back, is: one set of rules, for text and for structs filled by hand. */
 static int check_field(const struct sab_config *config, const struct sab_option *option, struct sab_error *err)
 {
@@ -63,6 +85,10 @@ int sab_config_check_model(const struct sab_config *config, struct sab_error *er
         if (status != SAB_OK)
             return status;
     }
+    double nbytes;
+    int status = sab_memory_parse(config->memory, &nbytes, err);
+    if (status != SAB_OK)
+        return status;
     if (config->credit == SAB_CREDIT_SAB && config->backward == SAB_DENSE && config->forward != SAB_DENSE)
         return sab_fail(err, SAB_INVALID, "--backward dense needs --forward dense: gradient cannot reach memories that "
                                           "were not read");

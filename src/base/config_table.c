@@ -7,6 +7,7 @@ static const char *const scores[] = {"mlp", "dot", "release2019", NULL};
 static const char *const sparsifiers[] = {"relu", "softmax", NULL};
 static const char *const densities[] = {"sparse", "dense", NULL};
 static const char *const writes[] = {"state", "provisional", NULL};
+static const char *const recomputes[] = {"off", "on", "auto", NULL};
 static const char *const optimizers[] = {"adam", "adamw", "sgd", NULL};
 static const char *const cpus[] = {"auto", "ref", "sse2", "avx2", "avx512", "neon", NULL};
 static const char *const bys[] = {"row", "pixel", NULL};
@@ -65,8 +66,10 @@ const struct sab_option sab_options[] = {
     CHOICE("forward", forward, densities, "sparse", "credit", "read the k_top memories or all of them"),
     CHOICE("backward", backward, densities, "sparse", "credit",
            "send gradient to the k_top memories or to all of them"),
-    SWITCH("recompute", recompute, "off", "credit",
-           "keep little and replay each window on the way back: less memory, same bits"),
+    CHOICE("recompute", recompute, recomputes, "auto", "credit",
+           "keep little and replay each window on the way back: less memory, same bits; auto: where --memory asks for it"),
+    TEXT("memory", memory, "auto", "credit",
+         "what training may take, such as 512M or 2G; auto: a quarter of what is free; none: no limit"),
 
     INT("batch", batch, 1, 1e6, "64", "training", "B: sequences per update, and at a time in evaluations"),
     INT64("steps", steps, 0, MOST, "5000", "training", "updates"),

@@ -77,11 +77,11 @@ static void count_backward(const struct sab_model *m, int layer, double R, doubl
         cost->flops[SAB_PHASE_WEIGHTS] += 2 * H * GH * R;
 }
 
-void sab_cost_count(const struct sab_model *m, int T, int B, double reached, struct sab_cost *cost)
+void sab_cost_count(const struct sab_model *m, int T, int B, double reached, int recomputed, struct sab_cost *cost)
 {
     double R = (double)T * B, H = m->H, numbers = sizeof(real);
     int len = m->k_trunc > 0 && m->k_trunc < T ? m->k_trunc : T, shards = (B + SAB_SHARD - 1) / SAB_SHARD;
-    double windows = (T + len - 1) / len, again = 1 + (m->config.recompute ? reached : 0);
+    double windows = (T + len - 1) / len, again = 1 + (recomputed ? reached : 0);
     struct reads n = count_reads(m, T);
     memset(cost, 0, sizeof *cost);
     for (int l = 0; l < m->L; l++)

@@ -12,8 +12,8 @@ struct sab_cost {
 
 /* A batch of B sequences of T steps. reached is the share of (step, sequence, layer) that gradient reaches, 1 where
  * every window has a loss; 0: forward only. Padding, checks, and what a smarter way could save (a window made ready
- * twice, the softmax of the loss) count nothing, but a recomputed window counts twice. */
-void sab_cost_count(const struct sab_model *model, int T, int B, double reached, struct sab_cost *cost);
+ * twice, the softmax of the loss) count nothing, but with recomputed 1 a reached window counts twice. */
+void sab_cost_count(const struct sab_model *model, int T, int B, double reached, int recomputed, struct sab_cost *cost);
 
 /* All products of the update, and all scores. */
 double sab_cost_flops(const struct sab_cost *cost);

@@ -5,6 +5,7 @@
  * steps past its longest. */
 #include <limits.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef _OPENMP
@@ -13,19 +14,22 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "credit/shard.h"
+#include "credit/budget.h"
 
 /* Steps of a batch, and sequences: S T rows of a shard are counted in int. */
 enum { MOST_ROWS = INT_MAX / (2 * SAB_SHARD) };
 
-/* What is kept between calls: a full and a last (smaller) shard per worker, and a gradient per shard. */
+/* What is kept between calls: a full and a last (smaller) shard per worker, and a gradient per shard, in one block. */
 struct sab_engine {
-    int T, B, carried_cap, backward, flow, workers;
+    struct sab_extent extent;
+    int backward;                    /* SAB_FORWARD_ONLY, ... */
     int n_shards;
     struct sab_column *columns;      /* [B] shard after shard */
     struct sab_shard **full, **last; /* [workers] */
     real *grads;                     /* [n_shards, n_padded] */
     struct sab_loss_sums *sums;      /* [n_shards] */
+    char *block;                     /* shards and gradients */
+    size_t block_nbytes;
 };
 
 static void engine_free(void *engine)
@@ -33,7 +37,7 @@ static void engine_free(void *engine)
     struct sab_engine *e = engine;
     if (!e)
         return;
-    for (int i = 0; i < e->workers; i++) {
+    for (int i = 0; i < e->extent.workers; i++) {
         if (e->full)
             sab_shard_free(e->full[i]);
         if (e->last)
@@ -42,8 +46,8 @@ static void engine_free(void *engine)
     sab_free(e->columns);
     sab_free(e->full);
     sab_free(e->last);
-    sab_free(e->grads);
     sab_free(e->sums);
+    sab_free(e->block);
     sab_free(e);
 }
 
@@ -67,24 +71,87 @@ static int worker_id(void)
 #endif
 }
 
-static int engine_fill(struct sab_engine *e, const struct sab_model *m, struct sab_error *err)
+/* A zeroed block of nbytes: the one that the engine before leaves, where that is large enough, or a new one. Training and
+ * evaluation take turns, and sequences grow: pages that are there need not be asked for again. */
+static int take_block(struct sab_engine *e, struct sab_engine *before, size_t nbytes, struct sab_error *err)
 {
-    int rest = e->B % SAB_SHARD, status = SAB_OK;
-    e->columns = sab_alloc((size_t)e->B, sizeof *e->columns);
-    e->full = sab_alloc((size_t)e->workers, sizeof *e->full);
-    e->last = sab_alloc((size_t)e->workers, sizeof *e->last);
-    e->sums = sab_alloc((size_t)e->n_shards, sizeof *e->sums);
-    if (e->backward)
-        e->grads = sab_alloc((size_t)e->n_shards, m->n_padded * sizeof(real));
-    if (!e->columns || !e->full || !e->last || !e->sums || (e->backward && !e->grads))
-        return sab_fail(err, SAB_NOMEM, "no memory for the gradients of %d shards", e->n_shards);
-    for (int i = 0; i < e->workers && !status; i++) {
-        if (e->B >= SAB_SHARD)
-            status = sab_shard_create(&e->full[i], m, SAB_SHARD, e->T, e->carried_cap, e->backward, e->flow, NULL, err);
-        if (rest && !status)
-            status = sab_shard_create(&e->last[i], m, rest, e->T, e->carried_cap, e->backward, e->flow, NULL, err);
+    if (before && before->block_nbytes >= nbytes) {
+        e->block = before->block;
+        e->block_nbytes = before->block_nbytes;
+        before->block = NULL;
+        memset(e->block, 0, nbytes);
     }
+    engine_free(before);
+    if (e->block)
+        return SAB_OK;
+    e->block_nbytes = nbytes;
+    e->block = sab_alloc(nbytes, 1);
+    return e->block ? SAB_OK
+                    : sab_fail(err, SAB_NOMEM, "no memory for the activations of %d sequences of %d steps (%zu MiB)",
+                               e->extent.B, e->extent.T, nbytes >> 20);
+}
+
+/* Lays the shards out in the block, one after the other, and the gradients after them. */
+static int fill_block(struct sab_engine *e, const struct sab_model *m, struct sab_error *err)
+{
+    const struct sab_extent *x = &e->extent;
+    int status = SAB_OK;
+    char *at = e->block;
+    for (int i = 0; i < x->workers; i++)
+        for (int is_last = 0; is_last < 2 && status == SAB_OK; is_last++) {
+            int S = is_last ? x->B % SAB_SHARD : x->B >= SAB_SHARD ? SAB_SHARD : 0;
+            size_t nbytes = 0;
+            if (S > 0)
+                status = sab_shard_create(is_last ? &e->last[i] : &e->full[i], m, S, x->T, x->carried_cap, e->backward,
+                                          x->flow, at, &nbytes, err);
+            at += nbytes;
+        }
+    e->grads = (real *)at;
     return status;
+}
+
+/* Counts, chooses and takes the memory of a new engine. `before`, which may be NULL, is freed. */
+static int engine_fill(struct sab_engine *e, struct sab_model *m, double batch_nbytes, struct sab_engine *before,
+                       struct sab_error *err)
+{
+    struct sab_need need, stored, recomputed;
+    int status = sab_need_count(m, &e->extent, SAB_FORWARD_ONLY, &need, err);
+    if (status == SAB_OK && e->backward) {
+        if (m->budget_nbytes == 0)
+            m->budget_nbytes = sab_budget_nbytes(&m->config);
+        status = sab_need_count(m, &e->extent, SAB_STORED, &stored, err);
+        if (status == SAB_OK)
+            status = sab_need_count(m, &e->extent, SAB_RECOMPUTED, &recomputed, err);
+        if (status == SAB_OK)
+            status = sab_budget_choose(&m->config, m->budget_nbytes, sab_held_nbytes(m) + batch_nbytes, &stored, &recomputed,
+                                       &e->backward, err);
+        need = e->backward == SAB_STORED ? stored : recomputed;
+        m->recomputed = e->backward == SAB_RECOMPUTED;
+    }
+    if (status == SAB_OK && need.activations + need.gradients > SIZE_MAX / 4)
+        status = sab_fail(err, SAB_NOMEM, "no machine has memory for the activations of %d sequences of %d steps",
+                          e->extent.B, e->extent.T);
+    if (status != SAB_OK) {
+        engine_free(before);
+        return status;
+    }
+    status = take_block(e, before, (size_t)(need.activations + need.gradients), err);
+    e->columns = sab_alloc((size_t)e->extent.B, sizeof *e->columns);
+    e->full = sab_alloc((size_t)e->extent.workers, sizeof *e->full);
+    e->last = sab_alloc((size_t)e->extent.workers, sizeof *e->last);
+    e->sums = sab_alloc((size_t)e->n_shards, sizeof *e->sums);
+    if (status == SAB_OK && (!e->columns || !e->full || !e->last || !e->sums))
+        status = sab_fail(err, SAB_NOMEM, "no memory for %d shards", e->n_shards);
+    return status == SAB_OK ? fill_block(e, m, err) : status;
+}
+
+/* Bytes of the batch's arrays. */
+static double batch_nbytes(const struct sab_model *m, const struct sab_batch *batch)
+{
+    double nbytes = (batch->ids != NULL) * sizeof *batch->ids + (batch->labels != NULL) * sizeof *batch->labels +
+                    (batch->weight != NULL) * sizeof(real) + (batch->scored != NULL) + (batch->values != NULL) *
+                    sizeof(real) * m->shape.I + (batch->targets != NULL) * sizeof(real) * m->O;
+    return nbytes * batch->T * batch->B;
 }
 
 /* The engine for this kind of call: the one kept, or a new one in its place. */
@@ -94,25 +161,22 @@ static int engine_for(struct sab_engine **out, struct sab_model *m, const struct
     int n_shards = (batch->B + SAB_SHARD - 1) / SAB_SHARD, workers = worker_count(threads, n_shards);
     int carried = batch->state && m->K > 0 ? sab_stream_carried(batch->state) : 0;
     struct sab_engine *e = m->engine;
-    if (e && e->T == batch->T && e->B == batch->B && e->carried_cap >= carried && e->backward == backward &&
-        e->flow == flow && e->workers == workers) {
+    if (e && e->extent.T == batch->T && e->extent.B == batch->B && e->extent.carried_cap >= carried &&
+        !e->backward == !backward && e->extent.flow == flow && e->extent.workers == workers) {
         *out = e;
         return SAB_OK;
     }
-    engine_free(e);
-    m->engine = NULL;
     e = sab_alloc(1, sizeof *e);
     if (!e)
         return sab_fail(err, SAB_NOMEM, "no memory for a batch");
-    e->T = batch->T;
-    e->B = batch->B;
     /* Carried memories grow in number with the batches, up to the slots: room for twice as many. */
-    e->carried_cap = carried > m->layers[0].remind.slots / 2 ? m->layers[0].remind.slots : 2 * carried;
+    int room = carried > m->layers[0].remind.slots / 2 ? m->layers[0].remind.slots : 2 * carried;
+    e->extent = (struct sab_extent){batch->T, batch->B, room, workers, flow};
     e->backward = backward;
-    e->flow = flow;
-    e->workers = workers;
     e->n_shards = n_shards;
-    int status = engine_fill(e, m, err);
+    struct sab_engine *before = m->engine;
+    m->engine = NULL;
+    int status = engine_fill(e, m, batch_nbytes(m, batch), before, err);
     if (status) {
         engine_free(e);
         return status;
@@ -225,7 +289,7 @@ static void run_shards(struct sab_engine *e, const struct sab_model *m, const st
     if (outputs && batch->lengths)
         memset(outputs, 0, (size_t)batch->T * batch->B * m->O * sizeof *outputs);
 #ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic, 1) num_threads(e->workers)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(e->extent.workers)
 #endif
     for (int i = 0; i < e->n_shards; i++) {
         int b0 = i * SAB_SHARD;
@@ -253,7 +317,7 @@ static void sum_gradients(struct sab_engine *e, const struct sab_model *m)
     size_t n = m->n_padded;
     int ranges = (int)((n + RANGE - 1) / RANGE);
 #ifdef _OPENMP
-#pragma omp parallel for schedule(static) num_threads(e->workers)
+#pragma omp parallel for schedule(static) num_threads(e->extent.workers)
 #endif
     for (int range = 0; range < ranges; range++) {
         size_t from = (size_t)range * RANGE, to = from + RANGE < n ? from + RANGE : n;
@@ -331,7 +395,7 @@ int sab_model_evaluate(struct sab_model *m, const struct sab_batch *batch, int t
     if (!status && batch->state)
         status = sab_stream_ready(batch->state, m, batch->B, batch->T, err);
     if (!status)
-        status = engine_for(&e, m, batch, 0, 0, recall ? 1 : threads, err);
+        status = engine_for(&e, m, batch, SAB_FORWARD_ONLY, 0, recall ? 1 : threads, err);
     if (status)
         return status;
     prepare(m);
@@ -355,7 +419,7 @@ int sab_model_gradient(struct sab_model *m, const struct sab_batch *batch, int t
     if (!status && batch->state)
         status = sab_stream_ready(batch->state, m, batch->B, batch->T, err);
     if (!status)
-        status = engine_for(&e, m, batch, 1, recall != NULL, recall ? 1 : threads, err);
+        status = engine_for(&e, m, batch, SAB_STORED, recall != NULL, recall ? 1 : threads, err);
     if (status)
         return status;
     prepare(m);

@@ -100,7 +100,9 @@ static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
         run->records.alpha = take_reals(layout, entries * S);
         run->records.flow = s->flow ? take_reals(layout, entries * S) : NULL;
     }
-    if (run->slots) {
+    struct sab_span *slots = take(layout, (size_t)s->n_slots, sizeof *slots);
+    if (layout->base) {
+        run->slots = slots;
         for (int i = 0; i < s->n_slots; i++)
             lay_out_slot(layout, s, &run->slots[i]);
     } else { /* a plan must not need what it plans for */
@@ -159,11 +161,11 @@ static void sizes(struct sab_shard *s)
         s->span_windows = s->n_windows;
     s->span_len = s->span_windows * len;
     s->n_spans = (s->n_windows + s->span_windows - 1) / s->span_windows;
-    s->n_slots = s->backward && !m->config.recompute ? s->n_spans : 1;
+    s->n_slots = s->backward == SAB_STORED ? s->n_spans : 1;
 }
 
 int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int S, int T, int carried_cap, int backward,
-                     int flow, size_t *nbytes, struct sab_error *err)
+                     int flow, void *block, size_t *nbytes, struct sab_error *err)
 {
     struct sab_shard *s = sab_alloc(1, sizeof *s);
     if (!s)
@@ -176,31 +178,17 @@ int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int 
     s->flow = flow;
     sizes(s);
     s->layers = sab_alloc((size_t)model->L, sizeof *s->layers);
-    int failed = !s->layers;
-    if (!failed) {
-        struct layout count = {0};
-        lay_out(&count, s);
-        s->nbytes = count.used;
-        if (nbytes)
-            *nbytes = count.used + (size_t)model->L * s->n_slots * sizeof(struct sab_span);
-    }
-    for (int l = 0; out && !failed && l < model->L; l++) {
-        s->layers[l].slots = sab_alloc((size_t)s->n_slots, sizeof *s->layers[l].slots);
-        failed = !s->layers[l].slots;
-    }
-    if (out && !failed) {
-        s->block = sab_alloc(s->nbytes, 1);
-        failed = !s->block;
-    }
-    if (failed || !out) {
-        size_t wanted = s->nbytes;
+    if (!s->layers) {
         sab_shard_free(s);
-        return failed ? sab_fail(err, SAB_NOMEM, "no memory for the activations of %d sequences of %d steps (%zu MiB)", S,
-                                 T, wanted >> 20)
-                      : SAB_OK;
+        return sab_fail(err, SAB_NOMEM, "no memory for a shard");
     }
-    lay_out(&(struct layout){.base = s->block}, s);
-    *out = s;
+    struct layout layout = {.base = out ? block : NULL};
+    lay_out(&layout, s);
+    *nbytes = layout.used;
+    if (out)
+        *out = s;
+    else
+        sab_shard_free(s);
     return SAB_OK;
 }
 
@@ -208,9 +196,6 @@ void sab_shard_free(struct sab_shard *s)
 {
     if (!s)
         return;
-    for (int l = 0; s->layers && l < s->model->L; l++)
-        sab_free(s->layers[l].slots);
     sab_free(s->layers);
-    sab_free(s->block);
     sab_free(s);
 }

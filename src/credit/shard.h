@@ -18,6 +18,9 @@ enum { SAB_SHARD = 8 }; /* sequences per shard: what fills the registers of the 
 
 enum { SAB_SPAN = 32 }; /* steps per span, about: whole windows, at least one. As above */
 
+/* What a shard is for: activations of one span, of all, or of one span, run again on the way back. */
+enum { SAB_FORWARD_ONLY, SAB_STORED, SAB_RECOMPUTED };
+
 /* A sequence of the batch and its number of steps. */
 struct sab_column {
     int b, length;
@@ -33,7 +36,7 @@ struct sab_layer_run {
 
 struct sab_shard {
     const struct sab_model *model;
-    int S, T, backward, flow; /* room; T steps at most */
+    int S, T, backward, flow; /* room; T steps at most; backward: SAB_STORED, ... */
     int window_len, n_windows, span_windows, span_len, n_spans, n_slots; /* span_windows: windows per span */
     int carried_cap;              /* most memories taken over from the batch before */
     struct sab_layer_run *layers; /* [L] */
@@ -54,14 +57,12 @@ struct sab_shard {
     const struct sab_recall *recall;
     struct sab_loss_sums sums;
 
-    void *block;                  /* everything above lives here */
-    size_t nbytes;
 };
 
-/* A shard for S sequences of T steps that take over at most carried_cap memories. backward 0: forward only. SAB_NOMEM.
- * With out NULL only *nbytes is set. */
+/* A shard for S sequences of T steps that take over at most carried_cap memories, laid out in a zeroed block of *nbytes,
+ * which is borrowed. SAB_NOMEM. With out NULL only *nbytes is set; it is above SIZE_MAX/4 when no machine has so much. */
 int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int S, int T, int carried_cap, int backward,
-                     int flow, size_t *nbytes, struct sab_error *err);
+                     int flow, void *block, size_t *nbytes, struct sab_error *err);
 void sab_shard_free(struct sab_shard *shard);
 
 /* Takes the sequences columns[b0 .. b0+S-1] of the batch, and of its carried state; forgets what was. In a batch that

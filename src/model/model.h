@@ -54,12 +54,15 @@ struct sab_model {
 
     int n_tensors;
     struct sab_tensor_spec *tensors;
-    size_t n_theta, n_padded;
+    size_t n_theta, n_padded, n_packed;
     real *theta, *grad, *padded, *packed, *bias_sums;
     struct sab_layer_weights *layers;
     struct sab_matrix V1, V2, V1t, V2t; /* [H,Op], transposed [O,Hp] */
     const real *b;                      /* [Op] */
 
+    double trainer_nbytes;            /* what its latest trainer took */
+    double budget_nbytes;             /* what config.memory came to; 0 until the first gradient */
+    int recomputed;                   /* 1: the last gradient ran its windows twice */
     struct sab_profile *profile;      /* NULL, or one per worker: borrowed from who measures */
     void *engine;                     /* what the credit layer keeps between calls */
     void (*engine_free)(void *engine);

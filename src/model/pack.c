@@ -124,7 +124,8 @@ int sab_pack_create(struct sab_model *m, struct sab_error *err)
     for (int l = 0; l < m->L; l++)
         point_layer(m, l);
     m->b = padded_of(m, SAB_ROLE_B, 0);
-    m->packed = sab_alloc(lay_out(m, NULL), sizeof(real));
+    m->n_packed = lay_out(m, NULL);
+    m->packed = sab_alloc(m->n_packed, sizeof(real));
     if (!m->packed)
         return sab_fail(err, SAB_NOMEM, "no memory for %zu weights", m->n_theta);
     lay_out(m, m->packed);

@@ -246,6 +246,19 @@ static void layer_free(struct sab_stream_layer *layer, int has_memory)
     carry_free(&layer->next);
 }
 
+double sab_stream_state_nbytes(const struct sab_model *m, int B, int memories)
+{
+    return (double)B * m->L * m->H * (1 + m->cell->has_c + (double)memories) * sizeof(real);
+}
+
+double sab_stream_nbytes(const struct sab_model *m, int B, int memories)
+{
+    double span = (double)m->GHp + (double)m->cell->n_extra * m->Hp + (m->K > 0 ? 4 : 3) * (double)m->Hp + m->Ap +
+                  (m->cell->has_c ? 2 : 0) * (double)m->Hp;
+    double carry = (1 + m->cell->has_c) * (double)m->Hp + (double)memories * (m->Hp + m->Ap);
+    return B * (m->L * (span + 2 * carry) + m->GHp + m->Ap + m->Op) * sizeof(real);
+}
+
 int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struct sab_error *err)
 {
     int most = INT_MAX / (m->GHp > m->Ap ? m->GHp : m->Ap); /* a layer's rows of one step are counted in int */

@@ -30,6 +30,10 @@ struct sab_stream {
 int sab_stream_ready(struct sab_stream *stream, const struct sab_model *model, int B, int T, struct sab_error *err);
 /* Room for `cap` memories, none of which is there yet. */
 int sab_stream_make_room(struct sab_stream *stream, int cap, struct sab_error *err);
+/* Bytes of a stream of B sequences that batches carry on, `memories` of them at most. */
+double sab_stream_nbytes(const struct sab_model *model, int B, int memories);
+/* And of the state in it, as it is saved. */
+double sab_stream_state_nbytes(const struct sab_model *model, int B, int memories);
 /* Memories that a batch takes over. */
 int sab_stream_carried(const struct sab_stream *stream);
 /* Sequences b0 .. b0+memory->S-1 of `now` into h, c [S,Hp] and memory, keys made anew; nothing for those that are fresh. */

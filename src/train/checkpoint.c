@@ -84,6 +84,11 @@ static int add_tensors(struct sab_safetensors_writer *writer, const struct sab_t
     return SAB_OK;
 }
 
+double sab_state_nbytes(const struct sab_config *config, double count)
+{
+    return (2 + (config->optimizer != SAB_OPTIMIZER_SGD ? 2 : 1) + (config->average > 0)) * count * sizeof(sab_real);
+}
+
 int sab_state_save(const char *path, const struct sab_trainer *trainer, const struct sab_run_state *state,
                    const sab_real *best, struct sab_error *err)
 {

@@ -40,4 +40,7 @@ int sab_state_save(const char *path, const struct sab_trainer *trainer, const st
 int sab_state_load(const char *path, struct sab_trainer *trainer, struct sab_run_state *state, sab_real *best,
                    struct sab_error *err);
 
+/* Bytes of the weights, moments and best weights in such a file, for `count` weights; it is put together in memory. */
+double sab_state_nbytes(const struct sab_config *config, double count);
+
 #endif

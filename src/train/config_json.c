@@ -112,8 +112,11 @@ static json_t *parse_object(const char *json, size_t nbytes, const char *what, s
 static const char *value_text(const struct sab_option *option, const json_t *value, char number[SAB_REAL_TEXT_CAP])
 {
     switch ((enum sab_option_kind)option->kind) {
-    case SAB_OPTION_TEXT:
     case SAB_OPTION_CHOICE:
+        if (json_is_boolean(value) && option->offset == offsetof(struct sab_config, recompute)) /* as 0.1.0 wrote it */
+            return json_is_true(value) ? "on" : "off";
+        return json_string_value(value);
+    case SAB_OPTION_TEXT:
         return json_string_value(value);
     case SAB_OPTION_SWITCH:
         return json_is_true(value) ? "on" : json_is_false(value) ? "off" : NULL;

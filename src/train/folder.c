@@ -101,12 +101,13 @@ int sab_folder_begin(const char *dir, const struct sab_config *config, struct sa
     return status == SAB_OK ? sab_folder_write_config(dir, config, err) : status;
 }
 
-/* Options that may change when a run is resumed: how long, how fast and where, and what can bring a run that stopped on
+/* Options that may change when a run is resumed: how long, how fast, in how much memory and where, and what can bring a run that stopped on
  * an explosion past it, and where its data lie now. */
 static int may_change(const char *name)
 {
     static const char *const names[] = {"steps",      "threads", "cpu", "stop-at", "patience", "eval-every", "save-every",
-                                        "out",        "lr",      "clip", "explode", "data",     "valid-data", "test-data"};
+                                        "out",        "lr",      "clip", "explode", "data",     "valid-data", "test-data",  "memory",
+                                        "recompute"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return 1;

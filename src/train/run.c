@@ -307,21 +307,21 @@ static int take_weights(const struct run *run, const struct sab_model *source, s
                            run->config.from, sab_model_tensor_count(source), n);
 }
 
-/* Where state is carried from batch to batch, memories must have an end: unless told otherwise, a batch's worth. */
-static int settle_slots(struct run *run, struct sab_error *err)
+int sab_run_settle(struct sab_task *task, struct sab_config *config, int *carries, struct sab_error *err)
 {
-    struct sab_config *config = &run->config;
     struct sab_batch first;
-    if (config->memory_slots > 0)
-        return SAB_OK;
-    int status = sab_task_batch(run->task, SAB_TRAIN, 0, config->batch, &first, err);
-    if (status == SAB_OK && first.fresh)
+    int status = sab_task_batch(task, SAB_TRAIN, 0, config->batch, &first, err);
+    if (status != SAB_OK)
+        return status;
+    *carries = first.fresh != NULL;
+    if (*carries && config->memory_slots == 0)
         config->memory_slots = first.T > config->k_att ? first.T / config->k_att : 1;
-    return status;
+    return SAB_OK;
 }
 
 static int prepare(struct run *run, const struct sab_config *config, int is_resumed, struct sab_error *err)
 {
+    int carries;
     run->config = *config;
     run->state.evaluated = run->state.best_step = run->saved_step = -1;
     int status = sab_config_check(config, err);
@@ -337,7 +337,7 @@ static int prepare(struct run *run, const struct sab_config *config, int is_resu
     if (status == SAB_OK)
         status = check_stop(run, err);
     if (status == SAB_OK)
-        status = settle_slots(run, err);
+        status = sab_run_settle(run->task, &run->config, &carries, err);
     if (status == SAB_OK)
         status = sab_model_create(&run->model, &run->config, sab_task_shape(run->task), err);
     if (status == SAB_OK)

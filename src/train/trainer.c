@@ -33,8 +33,15 @@ int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const 
         sab_trainer_free(trainer);
         return sab_fail(err, SAB_NOMEM, "no memory for the optimiser of %zu weights", flat.count);
     }
+    model->trainer_nbytes = sab_trainer_nbytes(config, (double)flat.count);
     *out = trainer;
     return SAB_OK;
+}
+
+double sab_trainer_nbytes(const struct sab_config *config, double count)
+{
+    int moments = config->optimizer == SAB_OPTIMIZER_SGD ? 1 : 2;
+    return (moments + (config->average > 0) + 3) * count * sizeof(sab_real);
 }
 
 void sab_trainer_free(struct sab_trainer *trainer)

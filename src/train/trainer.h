@@ -17,6 +17,9 @@ struct sab_trainer {
     sab_real *undo;          /* theta, m and v as they were before the update under way */
 };
 
+/* Bytes of the arrays of a trainer of `count` weights. */
+double sab_trainer_nbytes(const struct sab_config *config, double count);
+
 /* The rate of the update that comes next. */
 double sab_trainer_rate(const struct sab_trainer *trainer);
 

@@ -50,7 +50,7 @@ assert b["seconds_per_update"] >= b["seconds_per_update_fastest"] > 0'
 @test "bench: mistakes" {
     sab bench --repeat 0
     fails 2 '--repeat' '0' '1..100000'
-    sab bench --memorys 5
+    sab bench --memorie 5
     fails 2 'did you mean --memories'
     sab bench copy
     fails 2 'copy'

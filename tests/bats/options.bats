@@ -109,7 +109,7 @@ list()
 
 @test "bad configuration files name the file and the key" {
     for pair in '{"hiden": 8}=hiden' '{"hidden": 0}=1..16384' '{"hidden": "8"}=hidden' '{"T": 8, "T": 9}=T' \
-        '[1]=object' '{"hidden": 8=JSON' '=JSON' '{"cell": "gur"}=gur' '{"recompute": "on"}=recompute'; do
+        '[1]=object' '{"hidden": 8=JSON' '=JSON' '{"cell": "gur"}=gur' '{"mental_updates": "on"}=mental_updates'; do
         printf '%s' "${pair%=*}" >config.json
         sab train copy --config config.json --dry-run
         fails 1 config.json "${pair##*=}" || { echo "for: $pair"; return 1; }

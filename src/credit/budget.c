@@ -1,0 +1,62 @@
+/* See budget.h. */
+#include "credit/budget.h"
+
+#include <math.h>
+
+#include "base/alloc.h"
+#include "base/config.h"
+#include "base/error.h"
+
+int sab_need_count(const struct sab_model *m, const struct sab_extent *e, int backward, struct sab_need *need,
+                   struct sab_error *err)
+{
+    int rest = e->B % SAB_SHARD, n_shards = (e->B - 1) / SAB_SHARD + 1, status = SAB_OK;
+    size_t full = 0, last = 0;
+    if (e->B >= SAB_SHARD)
+        status = sab_shard_create(NULL, m, SAB_SHARD, e->T, e->carried_cap, backward, e->flow, NULL, &full, err);
+    if (status == SAB_OK && rest)
+        status = sab_shard_create(NULL, m, rest, e->T, e->carried_cap, backward, e->flow, NULL, &last, err);
+    *need = (struct sab_need){
+        .activations = ((double)full + (double)last) * e->workers,
+        .gradients = backward ? (double)n_shards * (double)m->n_padded * sizeof(real) : 0,
+    };
+    return status;
+}
+
+double sab_held_nbytes(const struct sab_model *m)
+{
+    double weights = 2 * (double)m->n_theta + (double)m->n_padded + (double)m->n_packed; /* theta has a gradient */
+    return weights * sizeof(real) + m->trainer_nbytes;
+}
+
+double sab_budget_nbytes(const struct sab_config *config)
+{
+    double nbytes = INFINITY;
+    sab_memory_parse(config->memory, &nbytes, NULL);
+    return nbytes < 0 ? sab_memory_free_nbytes() / 4 : nbytes;
+}
+
+static double mib(double nbytes)
+{
+    return nbytes / (1 << 20);
+}
+
+int sab_budget_choose(const struct sab_config *config, double budget, double held, const struct sab_need *stored,
+                      const struct sab_need *recomputed, int *backward, struct sab_error *err)
+{
+    double all = held + stored->activations + stored->gradients;
+    double least = held + recomputed->activations + recomputed->gradients;
+    /* one window over all steps gains nothing by being run again */
+    int is_stored = config->recompute == SAB_RECOMPUTE_OFF ||
+                    (config->recompute == SAB_RECOMPUTE_AUTO && (all <= budget || all <= least));
+    double limit;
+    *backward = is_stored ? SAB_STORED : SAB_RECOMPUTED;
+    sab_memory_parse(config->memory, &limit, NULL);
+    if (limit < 0 || (is_stored ? all : least) <= budget)
+        return SAB_OK;
+    if (least <= budget)
+        return sab_fail(err, SAB_NOMEM, "--memory %s: training needs %.1f MiB with --recompute off, and %.1f MiB without "
+                                        "that", config->memory, mib(all), mib(least));
+    return sab_fail(err, SAB_NOMEM, "--memory %s: training needs %.1f MiB at least; a smaller --batch or fewer "
+                                    "--threads need less", config->memory, mib(least));
+}

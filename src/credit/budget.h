@@ -1,0 +1,34 @@
+/* What a batch takes of memory, and whether the budget lets all its activations be stored. Nothing here changes a bit of a
+ * result. */
+#ifndef SAB_CREDIT_BUDGET_H
+#define SAB_CREDIT_BUDGET_H
+
+#include "credit/shard.h"
+
+/* How an engine is cut. */
+struct sab_extent {
+    int T, B, carried_cap; /* carried_cap: most memories taken over from the batch before */
+    int workers, flow;
+};
+
+struct sab_need {
+    double activations; /* bytes, of all workers */
+    double gradients;   /* one per shard */
+};
+
+/* What an engine needs whose shards are SAB_FORWARD_ONLY, SAB_STORED or SAB_RECOMPUTED; SAB_NOMEM. */
+int sab_need_count(const struct sab_model *model, const struct sab_extent *extent, int backward, struct sab_need *need,
+                   struct sab_error *err);
+
+/* What of the budget is taken before: the weights in every layout, and what the trainer keeps. */
+double sab_held_nbytes(const struct sab_model *model);
+
+/* Bytes of config.memory; what "auto" comes to now. config has been checked. */
+double sab_budget_nbytes(const struct sab_config *config);
+
+/* SAB_STORED or SAB_RECOMPUTED, as recompute says, or auto: stored where held bytes and the engine are within the budget.
+ * SAB_NOMEM, naming need and budget, where the one chosen is beyond a --memory that the user has set. */
+int sab_budget_choose(const struct sab_config *config, double budget, double held, const struct sab_need *stored,
+                      const struct sab_need *recomputed, int *backward, struct sab_error *err);
+
+#endif

@@ -1,0 +1,101 @@
+#!/usr/bin/env bats
+# What sab train --dry-run foretells of memory, against what the same training takes; and --memory and --recompute.
+#
+# ctest: tier minutes
+# ctest: timeout 400
+# ctest: processors 2
+
+setup()
+{
+    load common
+    cd "$BATS_TEST_TMPDIR" || return
+    export OMP_WAIT_POLICY=passive
+}
+
+# foretold ARGUMENT...: the forecast of the peak of resident memory is within 10 % of the measured one, and within 1.5 MiB
+# where that is more: the pages of the program and its libraries that a run touches depend on the system.
+foretold()
+{
+    local told taken
+    sab train "$@" --curriculum 0 --steps 2 --dry-run --json
+    [ "$status" = 0 ] || { echo "$*: $stderr"; return 1; }
+    told=$(value peak_rss_bytes)
+    rm -rf run
+    sab train "$@" --curriculum 0 --steps 2 --quiet --json --out run
+    [ "$status" = 0 ] || { echo "$*: $stderr"; return 1; }
+    taken=$(value peak_rss_bytes)
+    printf '%-95s told %6.1f MiB, taken %6.1f MiB, ratio %.3f\n' "$*" "$((told * 10 / 1048576))e-1" \
+        "$((taken * 10 / 1048576))e-1" "$((told * 1000 / taken))e-3" | tee -a "${SAB_TABLE:-/dev/null}"
+    local off=$((told > taken ? told - taken : taken - told)) slack=$((taken / 10))
+    [ "$off" -le $((slack > 1572864 ? slack : 1572864)) ]
+}
+
+@test "the forecast of memory holds for twenty configurations" {
+    [ -z "${SAB_SANITIZED-}" ] || skip 'a sanitizer takes memory of its own'
+    seq 1 60000 >numbers.txt
+    local bad=0
+    while read -r line; do
+        # shellcheck disable=SC2086
+        foretold $line || bad=$((bad + 1))
+    done <<'END'
+copy --T 20 --hidden 16 --batch 1 --eval-size 8
+copy --T 20 --hidden 64 --batch 8 --eval-size 16 --cell gru
+copy --T 100 --hidden 128 --batch 64 --eval-size 64 --eval-every 1
+copy --T 100 --hidden 128 --batch 64 --eval-size 64 --threads 1
+copy --T 100 --hidden 128 --batch 64 --eval-size 64 --threads 4
+copy --T 100 --hidden 128 --batch 61 --eval-size 64 --recompute on --average 0.9
+copy --T 200 --hidden 256 --batch 16 --eval-size 16 --threads 1
+copy --T 200 --hidden 512 --batch 8 --eval-size 8 --credit tbptt
+copy --T 200 --hidden 256 --batch 32 --eval-size 32 --credit bptt
+copy --T 200 --hidden 256 --batch 32 --eval-size 32 --credit bptt --recompute on
+copy --T 150 --hidden 100 --batch 20 --eval-size 20 --credit attention
+copy --T 2000 --hidden 32 --batch 8 --eval-size 8 --k-att 4
+copy --T 2000 --hidden 64 --batch 8 --eval-size 8 --credit tbptt --recompute on
+copy --T 500 --hidden 48 --batch 128 --eval-size 128 --layers 2 --credit tbptt --cell gru
+adding --T 300 --hidden 64 --batch 30 --eval-size 60 --cell rnn --layers 2 --k-att 3
+adding --T 1000 --hidden 128 --batch 8 --eval-size 8 --k-att 10 --optimizer sgd --score dot
+cue --T 1000 --hidden 64 --batch 16 --eval-size 16 --k-att 20 --recompute on --threads 2
+cue --T 400 --hidden 512 --batch 1 --eval-size 4 --k-att 5 --layers 2
+text --data numbers.txt --T 50 --hidden 128 --batch 16
+text --data numbers.txt --T 100 --hidden 64 --batch 32 --credit tbptt --cell gru --layers 2
+END
+    [ "$bad" = 0 ]
+}
+
+@test "little memory makes windows run again, with less memory and the same bits" {
+    [ -z "${SAB_SANITIZED-}" ] || skip 'a sanitizer takes memory of its own'
+    local task='copy --T 600 --hidden 64 --batch 16 --eval-size 8 --curriculum 0 --steps 2'
+    for memory in none 20M; do
+        # shellcheck disable=SC2086
+        sab train $task --memory $memory --dry-run --json
+        [ "$(value recompute)" = "$([ $memory = none ] && echo False || echo True)" ]
+        # shellcheck disable=SC2086
+        sab train $task --memory $memory --quiet --json --out "run-$memory"
+        echo "$memory: $output"
+        eval "peak_$memory=$(value peak_rss_bytes) digest_$memory=$(value weights_digest)"
+    done
+    # shellcheck disable=SC2154
+    [ "$digest_none" = "$digest_20M" ]
+    # shellcheck disable=SC2154
+    [ "$((peak_none * 2 / 3))" -gt "$peak_20M" ]
+}
+
+@test "a memory that is never enough is refused with need and budget" {
+    for more in --dry-run '--out run'; do
+        # shellcheck disable=SC2086
+        sab train copy --quiet --memory 3M --curriculum 0 $more
+        fails 1 '--memory 3M' 'MiB at least'
+    done
+    sab train copy --quiet --memory 25M --T 300 --curriculum 0 --recompute off --dry-run
+    fails 1 '--memory 25M' '--recompute off'
+}
+
+@test "a run may go on in less memory, to the same bits" {
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 10 --schedule constant --out part
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 20 --schedule constant --json --out straight
+    straight=$(value weights_digest)
+    sab train --resume part --steps 20 --memory 900K --recompute on --quiet --json
+    [ "$(value weights_digest)" = "$straight" ]
+}
