@@ -22,7 +22,7 @@ typedef sab_real real;
 
 enum {
     SAB_LANES = 16, /* rows are padded to this many; sums across a row keep this many partial sums */
-    SAB_PANEL = 32  /* columns per panel of a packed matrix */
+    SAB_PANEL = 48  /* columns per panel of a packed matrix */
 };
 
 static inline int sab_pad(int n)

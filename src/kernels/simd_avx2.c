@@ -6,6 +6,7 @@
 
 #define VL 8
 #define MR 4
+#define STRIP_VECTORS 3
 typedef float vf __attribute__((vector_size(32)));
 typedef int vi __attribute__((vector_size(32)));
 typedef float v4 __attribute__((vector_size(16)));

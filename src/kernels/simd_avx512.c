@@ -6,6 +6,7 @@
 
 #define VL 16
 #define MR 8
+#define STRIP_VECTORS 3
 typedef float vf __attribute__((vector_size(64)));
 typedef int vi __attribute__((vector_size(64)));
 typedef float v4 __attribute__((vector_size(16)));
