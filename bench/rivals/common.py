@@ -35,6 +35,8 @@ def parse(description):
     parser.add_argument("--k-att", type=int, default=1)
     parser.add_argument("--k-trunc", type=int, default=5)
     parser.add_argument("--write", choices=("state", "provisional"), default="provisional")
+    parser.add_argument("--scores", choices=("tanh", "reciprocal"), default="tanh",
+                        help="sab_expert: how all memories are compared; reciprocal is the trick of sab's own kernels")
     parser.add_argument("--lr", type=float, default=0.003)
     parser.add_argument("--clip", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=2)

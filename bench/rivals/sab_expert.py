@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """SAB as somebody who knows PyTorch well writes it: scores without gradient, only the recalled entries differentiated.
 
-    sab_expert.py [--T 100] [--steps 10] [--k-top 5] [--k-att 1] [--k-trunc 5] [--threads 2] [--check FILE]
+    sab_expert.py [--T 100] [--steps 10] [--k-top 5] [--k-att 1] [--k-trunc 5] [--threads 2] [--scores tanh] [--check FILE]
 
 One layer, LSTM, with the letters of docs/math:
 
@@ -12,7 +12,9 @@ One layer, LSTM, with the letters of docs/math:
 
 The memories and their keys u_i = m_i W1 lie in plain buffers [N,B,.]. A read copies K entries of each sequence out
 and, on the way back, adds their gradient to a second pair of buffers, from which it enters the graph at the step that
-wrote the memory (Written). So nothing of size N is ever done with gradient. A step must be visited after all reads of
+wrote the memory (Written). With --scores reciprocal, exp(2 u_i) is kept too, and all scores are taken as
+-sum_k w3_k / (1 + exp(2 u_ik) exp(2 v_k)), which has the same order as w3 . tanh(u_i + v): the trick of sab's own
+kernels, granted to PyTorch; it needs |u|, |v| < 20, as in the first updates. So nothing of size N is ever done with gradient. A step must be visited after all reads of
 what it wrote: therefore cuts and reads stay edges of the graph, which carry no gradient but keep the order.
 Must not know: the program, other than the layout of the file that --check reads.
 """
@@ -26,11 +28,12 @@ import common
 class Memory:
     """Memories and keys of one batch, and their gradients; row i B + b is memory i of sequence b."""
 
-    def __init__(self, cap, B, H, A, like):
+    def __init__(self, cap, B, H, A, like, scores):
         self.B, self.N = B, 0
         self.values, self.keys = like.new_empty(cap * B, H), like.new_empty(cap * B, A)
         self.dvalues, self.dkeys = like.new_zeros(cap * B, H), like.new_zeros(cap * B, A)
         self.scratch = like.new_empty(cap * B, A)
+        self.exps = like.new_empty(cap * B, A) if scores == "reciprocal" else None
         self.column = torch.arange(B)
 
     @torch.no_grad()
@@ -39,8 +42,13 @@ class Memory:
         N, B = self.N, self.B
         if N <= K:
             return torch.arange(N * B)
-        sums = torch.add(self.keys[:N * B].view(N, B, -1), query, out=self.scratch[:N * B].view(N, B, -1))
-        scores = torch.mv(sums.tanh_().view(N * B, -1), w3).view(N, B)
+        room = self.scratch[:N * B].view(N, B, -1)
+        if self.exps is None:
+            torch.add(self.keys[:N * B].view(N, B, -1), query, out=room).tanh_()
+        else:
+            torch.mul(self.exps[:N * B].view(N, B, -1), torch.exp(2 * query), out=room).add_(1).reciprocal_()
+            w3 = -w3
+        scores = torch.mv(room.view(N * B, -1), w3).view(N, B)
         best = scores.t().contiguous().topk(K, dim=1, sorted=False).indices.t()
         return (best * B + self.column).reshape(-1)
 
@@ -52,6 +60,8 @@ class Written(torch.autograd.Function):
     def forward(ctx, m, key, memory):
         rows = slice(memory.N * memory.B, (memory.N + 1) * memory.B)
         memory.values[rows], memory.keys[rows] = m, key
+        if memory.exps is not None:
+            torch.exp(2 * key, out=memory.exps[rows])
         memory.N += 1
         ctx.memory, ctx.rows = memory, rows
         return m.clone()
@@ -97,6 +107,7 @@ class SAB(torch.nn.Module):
         I, H, A, O = shape["I"], config["hidden"], config.get("attention_width", 0) or config["hidden"], shape["O"]
         self.K, self.k_att, self.k_trunc = config["k_top"], config["k_att"], config["k_trunc"]
         self.write_state = config["write"] == "state"
+        self.scores = config.get("scores", "tanh")
         bound = H ** -0.5
         self.weight_ih_l0 = common.uniform(bound, 4 * H, I)
         self.weight_hh_l0 = common.uniform(bound, 4 * H, H)
@@ -128,7 +139,7 @@ class SAB(torch.nn.Module):
     def forward(self, ids):
         T, B = ids.shape
         H, A = self.W1_l0.shape
-        memory = Memory(T // self.k_att, B, H, A, self.b)
+        memory = Memory(T // self.k_att, B, H, A, self.b, self.scores)
         weight = self.weight_hh_l0.t()
         inputs = F.embedding(ids, self.weight_ih_l0.t() + (self.bias_ih_l0 + self.bias_hh_l0)).unbind(0)
         h = c = none = self.b.new_zeros(B, H)
