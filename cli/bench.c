@@ -279,9 +279,9 @@ static int measure(struct sab_bench *b, const struct own *o, struct sab_error *e
     if (status == SAB_OK && o->stream)
         status = measure_stream(o, b, err);
     if (status == SAB_OK)
-        status = sab_ceilings_measure(b->kernels, 1, &b->one, err);
+        status = sab_ceilings_measure(b->kernels, 1, 0, &b->one, err);
     if (status == SAB_OK)
-        status = sab_ceilings_measure(b->kernels, b->updates.workers, &b->all, err);
+        status = sab_ceilings_measure(b->kernels, b->updates.workers, 0, &b->all, err);
     b->bound_s = sab_cost_flops(&b->updates.cost) / b->all.flops +
                  b->updates.cost.elements[SAB_PHASE_SCORE] / b->all.scores;
     return status;

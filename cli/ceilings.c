@@ -6,8 +6,14 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-enum { TRIES = 7, TRIAD_COUNT = 1 << 24, FUNCTIONS = 1024 };
-static const double TRY_S = 0.01;
+enum { FUNCTIONS = 1024 };
+
+/* How much trouble is taken. */
+struct effort {
+    int tries, triad_count;
+    double try_s;
+};
+static const struct effort careful = {7, 1 << 24, 0.01}, quick = {8, 1 << 21, 0.002};
 
 static double now(void)
 {
@@ -43,15 +49,15 @@ static double run_function(const struct loop *loop, int rounds)
 }
 
 /* The most that `threads` threads do together per second. */
-static double best(const struct loop *loop, int threads)
+static double best(const struct loop *loop, int threads, const struct effort *effort)
 {
     int rounds = 1;
     double start = now(), most = 0;
-    for (loop->run(loop, rounds); now() - start < TRY_S / 4 && rounds < 1 << 28; loop->run(loop, rounds)) {
+    for (loop->run(loop, rounds); now() - start < effort->try_s / 4 && rounds < 1 << 28; loop->run(loop, rounds)) {
         rounds *= 2;
         start = now();
     }
-    for (int i = 0; i < TRIES; i++) {
+    for (int i = 0; i < effort->tries; i++) {
         double done = 0;
         start = now();
 #ifdef _OPENMP
@@ -65,37 +71,39 @@ static double best(const struct loop *loop, int threads)
     return most;
 }
 
-static double best_triad(real *a, const real *b, const real *c, int threads)
+static double best_triad(real *a, const real *b, const real *c, int threads, const struct effort *effort)
 {
     double most = 0;
     (void)threads;
-    for (int i = 0; i <= TRIES; i++) { /* the first one maps the pages */
+    for (int i = 0; i <= effort->tries; i++) { /* the first one maps the pages */
         double start = now();
 #ifdef _OPENMP
 #pragma omp parallel for num_threads(threads) schedule(static)
 #endif
-        for (int j = 0; j < TRIAD_COUNT; j++)
+        for (int j = 0; j < effort->triad_count; j++)
             a[j] = b[j] + 3 * c[j];
-        double rate = 3.0 * TRIAD_COUNT * sizeof *a / (now() - start);
+        double rate = 3.0 * effort->triad_count * sizeof *a / (now() - start);
         most = rate > most && i > 0 ? rate : most;
     }
     return most;
 }
 
-int sab_ceilings_measure(const struct sab_kernels *kernels, int threads, struct sab_ceilings *ceilings,
+int sab_ceilings_measure(const struct sab_kernels *kernels, int threads, int is_quick, struct sab_ceilings *ceilings,
                          struct sab_error *err)
 {
-    real *arrays = sab_alloc(3 * (size_t)TRIAD_COUNT, sizeof *arrays);
+    const struct effort *effort = is_quick ? &quick : &careful;
+    size_t n = (size_t)effort->triad_count;
+    real *arrays = sab_alloc(3 * n, sizeof *arrays);
     if (!arrays)
         return sab_fail(err, SAB_NOMEM, "no memory to measure the memory's speed");
-    for (size_t i = 0; i < 3 * (size_t)TRIAD_COUNT; i++)
+    for (size_t i = 0; i < 3 * n; i++)
         arrays[i] = 1; /* pages that were never written are all the same one */
     *ceilings = (struct sab_ceilings){
         .threads = threads,
-        .flops = best(&(struct loop){kernels, run_fma}, threads),
-        .scores = best(&(struct loop){kernels, run_score}, threads),
-        .functions = best(&(struct loop){kernels, run_function}, threads),
-        .nbytes = best_triad(arrays, arrays + TRIAD_COUNT, arrays + 2 * (size_t)TRIAD_COUNT, threads),
+        .flops = best(&(struct loop){kernels, run_fma}, threads, effort),
+        .scores = best(&(struct loop){kernels, run_score}, threads, effort),
+        .functions = best(&(struct loop){kernels, run_function}, threads, effort),
+        .nbytes = best_triad(arrays, arrays + n, arrays + 2 * n, threads, effort),
     };
     sab_free(arrays);
     return SAB_OK;

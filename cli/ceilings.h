@@ -13,8 +13,8 @@ struct sab_ceilings {
     double nbytes;     /* triad a = b + 3 c of arrays far larger than the caches; three arrays counted */
 };
 
-/* SAB_NOMEM. Takes half a second and 192 MiB. */
-int sab_ceilings_measure(const struct sab_kernels *kernels, int threads, struct sab_ceilings *ceilings,
+/* SAB_NOMEM. Takes half a second and 192 MiB; quick: a twentieth of a second and 24 MiB, for a rough idea. */
+int sab_ceilings_measure(const struct sab_kernels *kernels, int threads, int is_quick, struct sab_ceilings *ceilings,
                          struct sab_error *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include <omp.h>
 #endif
 
+#include "cli/forecast.h"
 #include "cli/json_out.h"
 #include "cli/say.h"
 #include "credit/budget.h"
@@ -32,8 +33,27 @@ int sab_plan_threads(int threads)
 
 /* What is known of a network of some width, all of it polynomials of degree 2 in H. */
 enum {
-    PARAMETERS, THETA, LAYOUTS, STORED, RECOMPUTED, FORWARD, STREAM, STATE, GRADIENTS, SIZES
+    PARAMETERS, THETA, LAYOUTS, STORED, RECOMPUTED, FORWARD, STREAM, STATE, GRADIENTS,
+    UPDATE_PRODUCTS, UPDATE_REST, REPLAY_PRODUCTS, REPLAY_REST, EVALUATION_PRODUCTS, EVALUATION_REST, /* seconds */
+    SIZES
 };
+
+/* Work of an update, what replay adds to it, and work of an evaluation's batch. */
+static void measure_time(const struct sab_model *model, const struct sab_config *config, const struct sab_plan *plan,
+                         double sizes[SIZES])
+{
+    struct sab_cost cost;
+    struct sab_seconds work[3];
+    for (int i = 0; i < 3; i++) {
+        double reached = i < 2 ? plan->reached : 0;
+        sab_cost_count(model, plan->sequence_steps, config->batch, reached, i == 1, &cost);
+        if (plan->shape.input == SAB_INPUT_VALUES) /* products of few inputs hardly begin */
+            cost.flops[SAB_PHASE_INPUT] *= 1 + 12.0 / plan->shape.I;
+        work[i] = sab_forecast_work(&cost, &plan->ceilings);
+        sizes[UPDATE_PRODUCTS + 2 * i] = work[i].products - (i == 1 ? work[0].products : 0);
+        sizes[UPDATE_REST + 2 * i] = work[i].rest - (i == 1 ? work[0].rest : 0);
+    }
+}
 
 /* The sizes of a network with H hidden units. */
 static int measure(const struct sab_config *config, const struct sab_plan *plan, int H, double sizes[SIZES],
@@ -61,6 +81,7 @@ static int measure(const struct sab_config *config, const struct sab_plan *plan,
         sizes[STREAM] = plan->carries ? sab_stream_nbytes(model, config->batch, extent.carried_cap) : 0;
         sizes[STATE] = plan->carries ? sab_stream_state_nbytes(model, config->batch, extent.carried_cap) : 0;
         sizes[GRADIENTS] = need[SAB_STORED].gradients;
+        measure_time(model, config, plan, sizes);
     }
     sab_model_free(model);
     return status;
@@ -85,7 +106,8 @@ static int extrapolate(const struct sab_config *config, const struct sab_plan *p
             double a = nodes[(i + 1) % 3], b = nodes[(i + 2) % 3];
             sizes[k] += at[i][k] * ((x - a) * (x - b) / ((nodes[i] - a) * (nodes[i] - b)));
         }
-        sizes[k] = round(sizes[k]);
+        if (k < UPDATE_PRODUCTS)
+            sizes[k] = round(sizes[k]);
     }
     return status;
 }
@@ -145,13 +167,82 @@ static int add_up(const struct sab_config *config, const double sizes[SIZES], st
     return status;
 }
 
+/* ---- time ---- */
+
+/* The share of a sequence's windows with a loss. */
+static double count_losses(struct sab_task *task, const struct sab_config *config, int T)
+{
+    enum { MOST_STEPS = 1000000 }; /* more are not drawn for this */
+    struct sab_batch batch;
+    int n = 0, losses = 0;
+    if (T > MOST_STEPS || sab_task_batch(task, SAB_TRAIN, 0, 1, &batch, NULL) != SAB_OK)
+        return 1;
+    for (int t0 = 0; t0 < batch.T; n++) {
+        int t = t0, end = batch.T - t0 > config->k_trunc ? t0 + config->k_trunc : batch.T;
+        while (t < end && !(sab_batch_weight(&batch, t, 0) > 0))
+            t++;
+        losses += t < end;
+        t0 = end;
+    }
+    return (double)losses / n;
+}
+
+/* Of windows, the share that gradient enters: all, where there is one; else those with a loss, and those that wrote what
+ * is recalled, at most. */
+static double count_reached(struct sab_task *task, const struct sab_config *config, int T)
+{
+    if (config->credit == SAB_CREDIT_BPTT || config->credit == SAB_CREDIT_ATTENTION)
+        return 1;
+    int is_recalled = config->credit == SAB_CREDIT_SAB && config->k_top > 0 && config->mental_updates;
+    double losses = count_losses(task, config, T), written = fmin(1, (double)config->k_trunc / config->k_att);
+    return losses + (is_recalled ? (1 - losses) * written : 0);
+}
+
+/* Batches of one evaluation while training. */
+static double count_evaluation(struct sab_task *task, const struct sab_config *config, const struct sab_plan *plan)
+{
+    double asked = ceil((double)config->eval_size / config->batch);
+    double all = (double)sab_task_batches(task, SAB_VALID, config->batch);
+    return all > 0 && (plan->carries || config->eval_size == 0 || all < asked) ? all : asked;
+}
+
+/* While sequences grow from a tenth to their length, an update takes half as long. */
+static void forecast_time(const struct sab_config *config, const double sizes[SIZES], struct sab_plan *plan)
+{
+    struct sab_seconds update = {sizes[UPDATE_PRODUCTS], sizes[UPDATE_REST]};
+    struct sab_seconds evaluation = {sizes[EVALUATION_PRODUCTS], sizes[EVALUATION_REST]};
+    double rounds = ceil((double)plan->shards / plan->threads), balance = rounds * plan->threads / plan->shards;
+    double growing = plan->has_files ? 0 : (double)(config->curriculum < config->steps ? config->curriculum : config->steps);
+    double evaluations = 1 + (config->eval_every > 0 ? (double)((config->steps - 1) / config->eval_every) : 0);
+    if (plan->recomputes) {
+        update.products += sizes[REPLAY_PRODUCTS];
+        update.rest += sizes[REPLAY_REST];
+    }
+    plan->update_s = sab_forecast_clock(update, config->hidden, balance);
+    plan->run_s = ((double)config->steps - growing / 2) * plan->update_s +
+                  evaluations * plan->evaluation_batches * sab_forecast_clock(evaluation, config->hidden, balance);
+}
+
+/* One thread's, which other programs disturb least, times the processors in use; the memory is shared. */
+static int measure_ceilings(const struct sab_kernels *kernels, int threads, struct sab_ceilings *ceilings,
+                            struct sab_error *err)
+{
+    int processors = sab_plan_threads(0), n = threads < processors ? threads : processors;
+    int status = sab_ceilings_measure(kernels, 1, 1, ceilings, err);
+    ceilings->flops *= n;
+    ceilings->scores *= n;
+    ceilings->functions *= n;
+    return status;
+}
+
 int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct sab_error *err)
 {
     struct sab_task *task = NULL;
     struct sab_config settled = *config;
     double sizes[SIZES];
     *plan = (struct sab_plan){0};
-    int status = sab_task_create(&task, config, NULL, err);
+    settled.curriculum = 0; /* full length from the first batch */
+    int status = sab_task_create(&task, &settled, NULL, err);
     if (status != SAB_OK)
         return status;
     plan->shape = *sab_task_shape(task);
@@ -164,10 +255,19 @@ int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct
     if (plan->has_files)
         status = sab_run_settle(task, &settled, &plan->carries, err); /* makes a batch */
     look_at_process(&plan->now_nbytes, &plan->most_nbytes);
+    plan->reached = count_reached(task, config, plan->sequence_steps);
+    plan->evaluation_batches = count_evaluation(task, config, plan);
     sab_task_free(task);
+    const struct sab_kernels *kernels = sab_kernels_choose(config->cpu);
+    if (status == SAB_OK && kernels)
+        status = measure_ceilings(kernels, plan->threads, &plan->ceilings, err);
     if (status == SAB_OK)
         status = extrapolate(&settled, plan, sizes, err);
-    return status == SAB_OK ? add_up(config, sizes, plan, err) : status;
+    if (status == SAB_OK)
+        status = add_up(config, sizes, plan, err);
+    if (status == SAB_OK)
+        forecast_time(config, sizes, plan);
+    return status;
 }
 
 /* ---- words ---- */
@@ -190,6 +290,8 @@ static void print_json(const struct sab_config *config, const struct sab_plan *p
     sab_json_bool(&json, "recompute", plan->recomputes);
     sab_json_real(&json, "memory_budget_bytes", plan->budget_nbytes);
     sab_json_int(&json, "peak_rss_bytes", llround(plan->peak_nbytes));
+    sab_json_real(&json, "seconds_per_update", plan->update_s);
+    sab_json_real(&json, "seconds", plan->run_s);
     sab_json_text(&json, "out", out);
     sab_json_text(&json, "version", SAB_VERSION);
     sab_json_close(&json, '}');
@@ -228,6 +330,9 @@ static void print_lines(const struct sab_config *config, const struct sab_plan *
     sab_say_bytes(plan->budget_nbytes, text);
     printf("activations  %s (--recompute %s, --memory %s%s%s)\n", plan->recomputes ? "recomputed" : "stored", recompute,
            config->memory, isfinite(plan->budget_nbytes) ? ": " : "", isfinite(plan->budget_nbytes) ? text : "");
+    sab_say_duration(plan->run_s, text);
+    printf("time         about %.3g ms per update, %s for the run (a forecast, to a factor of 1.5 or so)\n",
+           1e3 * plan->update_s, text);
     printf("folder       %s\nNothing was done: this is a dry run.\n", out);
 }
 

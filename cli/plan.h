@@ -2,7 +2,7 @@
 #ifndef SAB_CLI_PLAN_H
 #define SAB_CLI_PLAN_H
 
-#include "sab.h"
+#include "cli/ceilings.h"
 
 struct sab_plan {
     int64_t parameters;
@@ -17,6 +17,10 @@ struct sab_plan {
     double budget_nbytes;
     double now_nbytes, most_nbytes; /* of the process that plans, data of the task included */
     double peak_nbytes;          /* resident, of the process that trains */
+    struct sab_ceilings ceilings;
+    double reached;              /* share of windows that gradient enters */
+    double evaluation_batches;   /* of one evaluation */
+    double update_s, run_s;      /* forecasts */
 };
 
 /* SAB_INVALID, SAB_NOMEM as making the task and the model do, and where --memory is too small. */

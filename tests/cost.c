@@ -80,11 +80,41 @@ static void test_plain_layers(void **unused)
     sab_model_free(m);
 }
 
+/* Memories that the steps can read, counted step by step. */
+static void test_reads(void **unused)
+{
+    (void)unused;
+    static const int Ts[] = {1, 2, 7, 40}, each[] = {1, 3, 7, 50}, slots[] = {0, 1, 4, 30};
+    for (int i = 0; i < 64; i++) {
+        struct sab_config config;
+        struct sab_cost cost;
+        int T = Ts[i & 3], k = each[i >> 2 & 3], most = slots[i >> 4];
+        double scored = 0, entries = 0, queries = 0;
+        sab_config_init(&config);
+        config.k_att = k;
+        config.memory_slots = most;
+        config.k_top = 2;
+        for (int t = 0; t < T; t++) {
+            int N = most > 0 && t / k > most ? most : t / k;
+            scored += N;
+            entries += N < 2 ? N : 2;
+            queries += N > 0;
+        }
+        struct sab_model *m = model_of(&config, SAB_INPUT_IDS, 3);
+        sab_cost_count(m, T, 1, 0, 0, &cost);
+        equal("scored", cost.elements[SAB_PHASE_SELECT], scored);
+        equal("read", cost.nbytes[SAB_PHASE_READ], (entries * 5 + 3 * 5 * T) * sizeof(real));
+        equal("map", cost.flops[SAB_PHASE_MAP], 2.0 * 5 * 5 * (T / k + queries));
+        sab_model_free(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sparse_lstm),
         cmocka_unit_test(test_plain_layers),
+        cmocka_unit_test(test_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,14 @@ struct reads {
     double scored, entries;  /* over all steps: memories compared, memories read */
 };
 
+/* The sum over steps of the memories that can be read, `most` at most: c of them at all steps but the first k c, where
+ * there were 0, 1, .. c-1 for k steps each. */
+static double sum_of(int T, int k, int most)
+{
+    double c = (T - 1) / k < most ? (T - 1) / k : most;
+    return k * c * (c - 1) / 2 + c * (T - k * c);
+}
+
 static struct reads count_reads(const struct sab_model *m, int T)
 {
     struct reads n = {0};
@@ -18,12 +26,9 @@ static struct reads count_reads(const struct sab_model *m, int T)
         return n;
     const struct sab_remind *r = &m->layers[0].remind;
     n.written = T / m->k_att;
-    for (int t = 0; t < T; t++) {
-        int all = sab_memory_count(r, 0, t), N = all < r->slots ? all : r->slots;
-        n.queries += N > 0;
-        n.scored += N;
-        n.entries += r->dense_forward || N < m->K ? N : m->K;
-    }
+    n.queries = sum_of(T, m->k_att, 1);
+    n.scored = sum_of(T, m->k_att, r->slots);
+    n.entries = r->dense_forward || r->slots < m->K ? n.scored : sum_of(T, m->k_att, m->K);
     return n;
 }
 

@@ -99,3 +99,17 @@ END
     sab train --resume part --steps 20 --memory 900K --recompute on --quiet --json
     [ "$(value weights_digest)" = "$straight" ]
 }
+
+@test "the forecast of time grows with the network, the updates and the evaluations" {
+    for arguments in '--hidden 16 --eval-every 0' '--hidden 1024 --eval-every 0' \
+        '--hidden 1024 --eval-every 1 --eval-size 6400' '--hidden 1024 --eval-every 0 --steps 100000'; do
+        # shellcheck disable=SC2086
+        sab train copy --steps 1000 --curriculum 0 $arguments --dry-run --json
+        [ "$status" = 0 ]
+        echo "$arguments: $(value seconds_per_update) s, $(value seconds) s"
+        printf '%s %s\n' "$(value seconds_per_update)" "$(value seconds)" >>told
+    done
+    # Wide margins: the machine may be busy with something else.
+    awk '{update[NR] = $1; run[NR] = $2}
+         END {exit !(update[1] > 0 && update[2] > 20 * update[1] && run[3] > 5 * run[2] && run[4] > 25 * run[2])}' told
+}
