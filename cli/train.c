@@ -237,10 +237,11 @@ const struct sab_command sab_command_train = {
         "goes on; other --steps also stretch a cosine schedule. The same seed gives the\n"
         "same bits, on any number of threads.\n"
         "\n"
-        "--dry-run foretells the peak of memory, to 10 %, and the time: from counts of the\n"
-        "work and a glance at what the machine can do, mostly within a factor of 1.5; long\n"
-        "sequences, of which many scores need not be computed, come out too slow. Where\n"
-        "--memory has no room for all activations, windows are run again on the way back.\n",
+        "--dry-run foretells the peak of memory, to 10 %, and the time: from counts of\n"
+        "the work and a glance at what the machine can do, mostly within a factor of\n"
+        "1.5; long sequences, of which many scores need not be computed, come out too\n"
+        "slow. Where --memory has no room for all activations, windows are run again\n"
+        "on the way back.\n",
     .examples =
         "  sab train copy --T 100 --k-trunc 5 --k-top 5 --stop-at accuracy=0.99\n"
         "  sab train copy --credit tbptt --k-trunc 5 --out runs/tbptt\n"
