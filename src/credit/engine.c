@@ -110,21 +110,24 @@ static int fill_block(struct sab_engine *e, const struct sab_model *m, struct sa
     return status;
 }
 
-/* Counts, chooses and takes the memory of a new engine. `before`, which may be NULL, is freed. */
-static int engine_fill(struct sab_engine *e, struct sab_model *m, double batch_nbytes, struct sab_engine *before,
+/* Counts, chooses and takes the memory of a new engine: for the longest batch that is known to come, so that sequences
+ * which grow need no more. `before`, which may be NULL, is freed. */
+static int engine_fill(struct sab_engine *e, struct sab_model *m, double step_nbytes, struct sab_engine *before,
                        struct sab_error *err)
 {
     struct sab_need need, stored, recomputed;
-    int status = sab_need_count(m, &e->extent, SAB_FORWARD_ONLY, &need, err);
+    struct sab_extent most = e->extent;
+    most.T = m->most_steps > most.T ? m->most_steps : most.T;
+    int status = sab_need_count(m, &most, SAB_FORWARD_ONLY, &need, err);
     if (status == SAB_OK && e->backward) {
         if (m->budget_nbytes == 0)
             m->budget_nbytes = sab_budget_nbytes(&m->config);
-        status = sab_need_count(m, &e->extent, SAB_STORED, &stored, err);
+        status = sab_need_count(m, &most, SAB_STORED, &stored, err);
         if (status == SAB_OK)
-            status = sab_need_count(m, &e->extent, SAB_RECOMPUTED, &recomputed, err);
+            status = sab_need_count(m, &most, SAB_RECOMPUTED, &recomputed, err);
         if (status == SAB_OK)
-            status = sab_budget_choose(&m->config, m->budget_nbytes, sab_held_nbytes(m) + batch_nbytes, &stored, &recomputed,
-                                       &e->backward, err);
+            status = sab_budget_choose(&m->config, m->budget_nbytes, sab_held_nbytes(m) + step_nbytes * most.T, &stored,
+                                       &recomputed, &e->backward, err);
         need = e->backward == SAB_STORED ? stored : recomputed;
         m->recomputed = e->backward == SAB_RECOMPUTED;
     }
@@ -145,13 +148,13 @@ static int engine_fill(struct sab_engine *e, struct sab_model *m, double batch_n
     return status == SAB_OK ? fill_block(e, m, err) : status;
 }
 
-/* Bytes of the batch's arrays. */
-static double batch_nbytes(const struct sab_model *m, const struct sab_batch *batch)
+/* Bytes of the batch's arrays for each step. */
+static double step_nbytes(const struct sab_model *m, const struct sab_batch *batch)
 {
     double nbytes = (batch->ids != NULL) * sizeof *batch->ids + (batch->labels != NULL) * sizeof *batch->labels +
                     (batch->weight != NULL) * sizeof(real) + (batch->scored != NULL) + (batch->values != NULL) *
                     sizeof(real) * m->shape.I + (batch->targets != NULL) * sizeof(real) * m->O;
-    return nbytes * batch->T * batch->B;
+    return nbytes * batch->B;
 }
 
 /* The engine for this kind of call: the one kept, or a new one in its place. */
@@ -176,7 +179,7 @@ static int engine_for(struct sab_engine **out, struct sab_model *m, const struct
     e->n_shards = n_shards;
     struct sab_engine *before = m->engine;
     m->engine = NULL;
-    int status = engine_fill(e, m, batch_nbytes(m, batch), before, err);
+    int status = engine_fill(e, m, step_nbytes(m, batch), before, err);
     if (status) {
         engine_free(e);
         return status;

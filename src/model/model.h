@@ -61,6 +61,7 @@ struct sab_model {
     const real *b;                      /* [Op] */
 
     double trainer_nbytes;            /* what its latest trainer took */
+    int most_steps;                   /* of any batch to come, for all that is known; 0: nothing is. Memory is taken for it */
     double budget_nbytes;             /* what config.memory came to; 0 until the first gradient */
     int recomputed;                   /* 1: the last gradient ran its windows twice */
     struct sab_profile *profile;      /* NULL, or one per worker: borrowed from who measures */

@@ -16,6 +16,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "data/task.h"
+#include "model/model.h"
 #include "optim/optim.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
@@ -349,6 +350,7 @@ static int prepare(struct run *run, const struct sab_config *config, int is_resu
         status = sab_trainer_create(&run->trainer, run->model, &run->config, err);
     if (status != SAB_OK)
         return status;
+    run->model->most_steps = sab_task_steps(run->task);
     run->best = sab_alloc(run->trainer->count, sizeof(sab_real));
     return run->best ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for %zu weights", run->trainer->count);
 }
