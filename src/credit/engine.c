@@ -131,7 +131,7 @@ static int engine_fill(struct sab_engine *e, struct sab_model *m, double step_nb
         need = e->backward == SAB_STORED ? stored : recomputed;
         m->recomputed = e->backward == SAB_RECOMPUTED;
     }
-    if (status == SAB_OK && need.activations + need.gradients > SIZE_MAX / 4)
+    if (status == SAB_OK && need.activations + need.gradients > (double)(SIZE_MAX / 4))
         status = sab_fail(err, SAB_NOMEM, "no machine has memory for the activations of %d sequences of %d steps",
                           e->extent.B, e->extent.T);
     if (status != SAB_OK) {
