@@ -77,10 +77,11 @@ void sab_shard_backward(struct sab_shard *s, real *grads)
         }
         if (!reached)
             continue;
-        if (s->n_slots == 1)
+        if (s->n_slots == 1 && span < s->used_spans - 1)
             sab_shard_span(s, span, 1);
-        else
+        else if (s->n_slots > 1)
             sab_shard_input(s, span);
+        /* else it is the newest span, which is still there */
         readout_backward(s, span, grads);
         sab_profile_lap(s->scratch.profile, SAB_PHASE_READOUT);
         for (int l = m->L - 1, from = 0; l >= 0; l--, from = 1 - from)
