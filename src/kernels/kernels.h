@@ -4,9 +4,8 @@
  * float build overwrites it with simd.inc, compiled once per instruction set (simd_*.c) and chosen at run time. A
  * kernel allocates nothing, fails never and knows no model.
  *
- * Common rules. Rows are padded: Hp, Ap, Op are H, A, O rounded up to SAB_LANES. Pad lanes of weights, of gradients
- * and of keys before exp2x are 0. Pad lanes of states are not always: an approximate tanh(0) may be 6e-8 (avx2), so
- * whatever sums over the pad lanes of a state has gradients, which are 0 there, as the other factor. Pointers need no
+ * Common rules. Rows are padded: Hp, Ap, Op are H, A, O rounded up to SAB_LANES. Pad lanes of weights, gradients,
+ * states and of keys before exp2x are 0. Pointers need no
  * alignment beyond that of real. Unless said otherwise outputs are overwritten and must not overlap inputs. A NaN in an
  * input is a NaN in every result computed from it. A result element depends only on its own inputs and on the order
  * written here, never on how many rows are computed with it: that is what makes batches, shards and streams agree to

@@ -13,9 +13,12 @@
 /* With fewer memories, looking for those to score costs more than scoring all. */
 enum { LEAST = 48 };
 
-/* This share of the sum of |w3| and of the drift is more than the roundings of two scores (6e-7 of that sum each), of the
- * drift, and of their differences kept as a real. */
-#define MARGIN 1e-5
+/* A share of the sum of |w3| and of the drift that is more than the roundings of two scores (kernels.h), of the drift, and
+ * of their difference kept as a real. */
+static double margin(const struct sab_remind *r)
+{
+    return (r->Ap / (double)SAB_LANES + 32) * 0x1p-21;
+}
 
 static int score_all(const struct sab_remind *r, const real *keys, int begin, int end, const real *query, real *a,
                      int32_t *index, struct sab_standing *standing)
@@ -43,7 +46,7 @@ static double find_bar(const struct sab_remind *r, const real *keys, int begin, 
     double least = a[0];
     for (int i = 1; i < standing->n_winners; i++)
         least = a[i] >= least ? least : a[i];
-    return least - standing->moved - MARGIN * (r->wnorm + standing->moved);
+    return least - standing->moved - margin(r) * (r->wnorm + standing->moved);
 }
 
 int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int end, const real *query, real *a,

@@ -87,7 +87,7 @@ def agree(options, config, shape):
         got = arrived.get(name.replace("-", "_"), value)
         if name in ("T", "batch", "seed", "ragged", "mask", "param-scale"):
             continue
-        wanted = value == "on" if value in ("on", "off") else value
+        wanted = value == "on" if isinstance(got, bool) else value  # a switch, or one of several words
         if got != wanted:
             return f"--{name} {value} arrived as {got}"
     return None
