@@ -70,3 +70,10 @@ PYTHON
     fails 1 "digits/train-images-idx3-ubyte.gz" "truncated gzip" "byte 100"
     [ ! -e run ]
 }
+
+@test "the example of the README begins on Debian's Fashion-MNIST" {
+    [ -d /usr/share/datasets/fashion-mnist ] || skip "the package dataset-fashion-mnist is not installed"
+    SAB_DATA='' sab train --preset fashion-rows --steps 4 --out runs/fashion --json
+    [ "$status" = 0 ]
+    keys accuracy weights_digest
+}
