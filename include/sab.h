@@ -81,6 +81,8 @@ enum sab_recompute { SAB_RECOMPUTE_OFF, SAB_RECOMPUTE_ON, SAB_RECOMPUTE_AUTO };
 enum sab_optimizer { SAB_OPTIMIZER_ADAM, SAB_OPTIMIZER_ADAMW, SAB_OPTIMIZER_SGD };
 /* Instruction sets; the fastest that the processor has is SAB_CPU_AUTO. */
 enum sab_cpu { SAB_CPU_AUTO, SAB_CPU_REF, SAB_CPU_SSE2, SAB_CPU_AVX2, SAB_CPU_AVX512, SAB_CPU_NEON };
+/* How the answers of the task transduce follow from its source. */
+enum sab_rewrite { SAB_REWRITE_COPY, SAB_REWRITE_REVERSE, SAB_REWRITE_SORT };
 /* How an image becomes a sequence: a row at each step, or a pixel. */
 enum sab_by { SAB_BY_ROW, SAB_BY_PIXEL };
 enum sab_units { SAB_UNITS_BYTES, SAB_UNITS_CHARS };
@@ -145,11 +147,12 @@ struct sab_config {
     int64_t save_every;   /* updates between checkpoints; 0: only at the end and when interrupted */
     double explode;       /* a gradient norm above this stops the run as an explosion */
     /* task */
-    char task[32];        /* copy, adding, cue */
+    char task[32];        /* copy, adding, cue, transduce, ... */
     int T;                /* the task's length; copying sequences are T+20 steps long; of continuous data, a chunk */
     int64_t curriculum;   /* updates over which training sequences grow from T/10 to T; 0: always T */
     int64_t fixed;        /* 0: fresh data each update; N: cycle through a fixed set of N sequences */
     int classes;          /* cue: number of different events */
+    int rewrite;          /* transduce: enum sab_rewrite */
     /* data */
     char data[SAB_TEXT_CAP];       /* file or folder; "" for tasks that draw their data */
     char valid_data[SAB_TEXT_CAP]; /* "": taken from data, by split */

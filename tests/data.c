@@ -204,6 +204,81 @@ static void test_cue_noise_says_nothing(void **unused)
     sab_task_free(task);
 }
 
+/* n symbols, a marker, n blanks; the answers are the source as it is, reversed, or in order; the lengths tell the end. */
+static void test_transduce_layout(void **unused)
+{
+    (void)unused;
+    static const int Ts[] = {1, 2, 3, 20};
+    enum { B = 500, BLANK = 8, MARKER = 9 };
+    for (int k = 0; k < 12; k++) {
+        int T = Ts[k / 3], least = T / 2 ? T / 2 : 1;
+        int kinds[8] = {0}, n_of[21] = {0}, total = 0;
+        struct sab_config config = make_config("transduce", T);
+        config.rewrite = k % 3;
+        struct sab_task *task = make_task(&config);
+        const struct sab_shape *shape = sab_task_shape(task);
+        assert_int_equal(shape->I, 10);
+        assert_int_equal(shape->O, 8);
+        assert_int_equal(sab_task_steps(task), 2 * T + 1);
+        struct sab_batch batch = get(task, SAB_TRAIN, 3, B);
+        assert_int_equal(batch.T, 2 * T + 1);
+        for (int b = 0; b < B; b++) {
+            int n = (batch.lengths[b] - 1) / 2, source[20] = {0};
+            assert_int_equal(batch.lengths[b], 2 * n + 1);
+            assert_in_range(n, least, T);
+            n_of[n - least]++;
+            for (int t = 0; t < n; t++) {
+                source[t] = batch.ids[t * B + b];
+                assert_in_range(source[t], 0, 7);
+                kinds[source[t]]++;
+                total++;
+            }
+            assert_int_equal(batch.ids[n * B + b], MARKER);
+            for (int t = 0; config.rewrite == SAB_REWRITE_SORT && t < n; t++)
+                for (int u = t + 1; u < n; u++)
+                    if (source[u] < source[t]) {
+                        int larger = source[t];
+                        source[t] = source[u];
+                        source[u] = larger;
+                    }
+            for (int t = 0; t < 2 * T + 1; t++) {
+                int is_answer = t > n && t <= 2 * n, at = t - n - 1;
+                assert_int_equal(batch.scored[t * B + b], is_answer);
+                assert_true(batch.weight[t * B + b] == is_answer);
+                if (!is_answer)
+                    continue;
+                assert_int_equal(batch.ids[t * B + b], BLANK);
+                assert_int_equal(batch.labels[t * B + b],
+                                 source[config.rewrite == SAB_REWRITE_REVERSE ? n - 1 - at : at]);
+            }
+        }
+        assert_uniform(kinds, 8, total, "symbols");
+        assert_uniform(n_of, T - least + 1, B, "lengths");
+        sab_task_free(task);
+    }
+}
+
+/* A large batch, then a small one with a curriculum's shorter sequences: nothing of the first is left in the second. */
+static void test_transduce_leaves_nothing_behind(void **unused)
+{
+    (void)unused;
+    struct sab_config config = make_config("transduce", 30);
+    config.curriculum = 100;
+    struct sab_task *task = make_task(&config);
+    get(task, SAB_TEST, 0, 50);
+    struct sab_batch batch = get(task, SAB_TRAIN, 0, 7);
+    assert_int_equal(batch.T, 7); /* T/10 = 3 */
+    double weight = 0, answers = 0;
+    for (int p = 0; p < 7 * 7; p++)
+        weight += (double)batch.weight[p];
+    for (int b = 0; b < 7; b++) {
+        assert_in_range(batch.lengths[b], 3, 7);
+        answers += (batch.lengths[b] - 1) / 2;
+    }
+    assert_true(weight == answers);
+    sab_task_free(task);
+}
+
 static void assert_uncorrelated(const double *x, const double *y, int n, const char *what)
 {
     double sx = 0, sy = 0, sxx = 0, syy = 0, sxy = 0;
@@ -261,7 +336,8 @@ static void test_places_and_contents_are_independent(void **unused)
     sab_task_free(task);
 }
 
-static const char *const names[] = {"copy", "adding", "cue"};
+static const char *const names[] = {"copy", "adding", "cue", "transduce"};
+enum { NAMES = sizeof names / sizeof names[0] };
 
 /* The bytes of sequence b of a batch, as far as the task uses them. */
 static size_t sequence(const struct sab_batch *batch, int b, int I, double *out)
@@ -291,7 +367,7 @@ static size_t draw(const struct sab_config *config, enum sab_split split, int64_
 static void test_pure_function_of_index(void **unused)
 {
     (void)unused;
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < NAMES; k++) {
         struct sab_config config = make_config(names[k], 24);
         double alone[256], among[256], later[256], other[256];
         size_t n = draw(&config, SAB_TRAIN, 35, 1, 0, alone);
@@ -318,7 +394,7 @@ static void test_pure_function_of_index(void **unused)
 static void test_fixed_set_cycles(void **unused)
 {
     (void)unused;
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < NAMES; k++) {
         struct sab_config config = make_config(names[k], 24);
         double fresh[256], fixed[256];
         size_t n = draw(&config, SAB_TRAIN, 2, 1, 0, fresh);
@@ -337,9 +413,8 @@ static void test_fixed_set_cycles(void **unused)
 static void test_splits_are_streams_of_their_own(void **unused)
 {
     (void)unused;
-    static const char *const tasks[] = {"copy", "adding", "cue"};
-    for (int k = 0; k < 3; k++) {
-        struct sab_config config = make_config(tasks[k], 40);
+    for (int k = 0; k < NAMES; k++) {
+        struct sab_config config = make_config(names[k], 40);
         double drawn[3][256];
         size_t n = 0;
         for (int split = SAB_TRAIN; split <= SAB_TEST; split++)
@@ -380,11 +455,13 @@ static void test_errors(void **unused)
     struct sab_config config = make_config("cpoy", 10);
     expect_refused(&config, "unknown task \"cpoy\"; did you mean \"copy\"?");
     config = make_config("chess", 10);
-    expect_refused(&config, "unknown task \"chess\"; the tasks are copy, adding, cue");
+    expect_refused(&config, "unknown task \"chess\"; the tasks are copy, adding, cue, transduce, idx");
     config = make_config("adding", 1);
     expect_refused(&config, "--T: 1 is too short for the task adding, which needs at least 2");
     config = make_config("copy", 2147483647);
     expect_refused(&config, "is too long");
+    config = make_config("transduce", 1 << 30);
+    expect_refused(&config, "--T: 1073741824 is too long for the task transduce, which takes at most 1073741823");
     config = make_config("copy", 10);
     strcpy(config.valid_data, "x");
     expect_refused(&config, "--data: the task copy draws its data");
@@ -432,6 +509,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_curriculum),
         cmocka_unit_test(test_copy_layout),      cmocka_unit_test(test_adding_layout),
+        cmocka_unit_test(test_transduce_layout), cmocka_unit_test(test_transduce_leaves_nothing_behind),
         cmocka_unit_test(test_cue_layout),       cmocka_unit_test(test_cue_noise_says_nothing),
         cmocka_unit_test(test_places_and_contents_are_independent),
         cmocka_unit_test(test_pure_function_of_index), cmocka_unit_test(test_fixed_set_cycles),

@@ -10,6 +10,7 @@ static const char *const writes[] = {"state", "provisional", NULL};
 static const char *const recomputes[] = {"off", "on", "auto", NULL};
 static const char *const optimizers[] = {"adam", "adamw", "sgd", NULL};
 static const char *const cpus[] = {"auto", "ref", "sse2", "avx2", "avx512", "neon", NULL};
+static const char *const rewrites[] = {"copy", "reverse", "sort", NULL};
 static const char *const bys[] = {"row", "pixel", NULL};
 static const char *const units[] = {"bytes", "chars", NULL};
 static const char *const losses[] = {"auto", "cross-entropy", "mse", "bce", NULL};
@@ -104,11 +105,13 @@ const struct sab_option sab_options[] = {
 
     TEXT("task", task, "copy", "task", "what to learn"),
     INT("T", T, 1, 1e8, "100", "task",
-        "length of the task; copying sequences have T+20 steps; text and series are cut into chunks of T"),
+        "length of the task; copying sequences have T+20 steps, transduce up to 2 T + 1; text and series are cut into chunks of T"),
     INT64("curriculum", curriculum, 0, MOST, "1000", "task",
           "updates over which training sequences grow from T/10 to T; 0: always T"),
     INT64("fixed", fixed, 0, MOST, "0", "task", "train on this many sequences again and again; 0: always fresh ones"),
     INT("classes", classes, 2, 1024, "8", "task", "cue: number of different events"),
+    CHOICE("rewrite", rewrite, rewrites, "reverse", "task",
+           "transduce: the source is to be answered as it is, reversed or sorted"),
 
     TEXT("data", data, "", "data", "file or folder that the task reads; looked for in $SAB_DATA too"),
     TEXT("valid-data", valid_data, "", "data", "what to evaluate on while training; by default a part of --data"),

@@ -14,7 +14,7 @@ static struct sab_shape adding_shape(const struct sab_config *config)
     return (struct sab_shape){SAB_INPUT_VALUES, 2, SAB_LOSS_MSE, 1};
 }
 
-static void adding_fill(const struct sab_draw *draw, const struct sab_column *column)
+static void adding_fill(const struct sab_draw *draw, struct sab_column *column)
 {
     size_t step = (size_t)column->B * 2;
     uint32_t T = (uint32_t)draw->T, half = T / 2;
@@ -31,6 +31,7 @@ static void adding_fill(const struct sab_draw *draw, const struct sab_column *co
 
 static const struct sab_synthetic adding = {
     .least_T = 2,
+    .times_T = 1,
     .extra_steps = 0,
     .scored_last = 1,
     .weighs_all = 0,

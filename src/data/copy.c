@@ -16,7 +16,7 @@ static struct sab_shape copy_shape(const struct sab_config *config)
     return (struct sab_shape){SAB_INPUT_IDS, MARKER + 1, SAB_LOSS_CROSS_ENTROPY, SYMBOLS + 1};
 }
 
-static void copy_fill(const struct sab_draw *draw, const struct sab_column *column)
+static void copy_fill(const struct sab_draw *draw, struct sab_column *column)
 {
     size_t B = (size_t)column->B, answer = (size_t)draw->T + LENGTH;
     for (uint32_t t = 0; t < LENGTH; t++) {
@@ -29,6 +29,7 @@ static void copy_fill(const struct sab_draw *draw, const struct sab_column *colu
 
 static const struct sab_synthetic copy = {
     .least_T = 1,
+    .times_T = 1,
     .extra_steps = 2 * LENGTH,
     .scored_last = LENGTH,
     .weighs_all = 1,

@@ -22,7 +22,7 @@ static struct sab_shape cue_shape(const struct sab_config *config)
     return (struct sab_shape){SAB_INPUT_IDS, config->classes + NOISE + 1, SAB_LOSS_CROSS_ENTROPY, config->classes};
 }
 
-static void cue_fill(const struct sab_draw *draw, const struct sab_column *column)
+static void cue_fill(const struct sab_draw *draw, struct sab_column *column)
 {
     size_t B = (size_t)column->B;
     uint32_t T = (uint32_t)draw->T, classes = (uint32_t)draw->classes, early = T / 10 ? T / 10 : 1;
@@ -37,6 +37,7 @@ static void cue_fill(const struct sab_draw *draw, const struct sab_column *colum
 
 static const struct sab_synthetic cue = {
     .least_T = 2,
+    .times_T = 1,
     .extra_steps = 0,
     .scored_last = 1,
     .weighs_all = 0,

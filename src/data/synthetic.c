@@ -18,6 +18,7 @@ struct state {
     int64_t fixed, curriculum;
     int cap;              /* B the arrays have room for */
     void *array[ARRAYS];
+    int32_t *lengths;     /* ragged tasks */
 };
 
 int sab_synthetic_create(void **state, struct sab_shape *shape, const struct sab_config *config,
@@ -26,9 +27,10 @@ int sab_synthetic_create(void **state, struct sab_shape *shape, const struct sab
     if (config->T < what->least_T)
         return sab_fail(err, SAB_INVALID, "--T: %d is too short for the task %s, which needs at least %d", config->T,
                         config->task, what->least_T);
-    if (config->T > INT_MAX - what->extra_steps)
+    int most_T = (INT_MAX - what->extra_steps) / what->times_T;
+    if (config->T > most_T)
         return sab_fail(err, SAB_INVALID, "--T: %d is too long for the task %s, which takes at most %d", config->T,
-                        config->task, INT_MAX - what->extra_steps);
+                        config->task, most_T);
     if (config->data[0] || config->valid_data[0] || config->test_data[0])
         return sab_fail(err, SAB_INVALID, "--data: the task %s draws its data; it reads no file", config->task);
     struct state *s = sab_alloc(1, sizeof *s);
@@ -39,6 +41,7 @@ int sab_synthetic_create(void **state, struct sab_shape *shape, const struct sab
     s->draw.seed = config->seed;
     s->T = config->T;
     s->draw.classes = config->classes;
+    s->draw.rewrite = config->rewrite;
     s->fixed = config->fixed;
     s->curriculum = config->curriculum;
     *shape = s->shape;
@@ -52,6 +55,8 @@ static void free_arrays(struct state *s)
         sab_free(s->array[k]);
         s->array[k] = NULL;
     }
+    sab_free(s->lengths);
+    s->lengths = NULL;
     s->cap = 0;
 }
 
@@ -61,10 +66,15 @@ void sab_synthetic_destroy(void *state)
     sab_free(state);
 }
 
+static int steps_of(const struct state *s, int T)
+{
+    return s->what->times_T * T + s->what->extra_steps;
+}
+
 int sab_synthetic_steps(const void *state)
 {
     const struct state *s = state;
-    return s->T + s->what->extra_steps;
+    return steps_of(s, s->T);
 }
 
 /* Bytes of array k for each step of each sequence; 0 where the task has no use for it. */
@@ -91,7 +101,7 @@ static size_t position_nbytes(const struct sab_shape *shape, int k)
  * enough. */
 static int make_room(struct state *s, int B, struct sab_error *err)
 {
-    size_t steps = (size_t)s->T + (size_t)s->what->extra_steps, positions;
+    size_t steps = (size_t)steps_of(s, s->T), positions;
     size_t used = (size_t)s->draw.steps * (size_t)B;
     if (sab_mul_overflows(steps, (size_t)B, &positions))
         return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %zu steps is too large to address", B, steps);
@@ -109,6 +119,10 @@ static int make_room(struct state *s, int B, struct sab_error *err)
             return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %zu steps", B, steps);
         }
     }
+    if (is_new && s->what->is_ragged && !(s->lengths = sab_alloc((size_t)B, sizeof *s->lengths))) {
+        free_arrays(s);
+        return sab_fail(err, SAB_NOMEM, "no memory for the lengths of %d sequences", B);
+    }
     if (is_new)
         s->cap = B;
     return SAB_OK;
@@ -117,7 +131,9 @@ static int make_room(struct state *s, int B, struct sab_error *err)
 static void fill_column(const struct state *s, int B, int b)
 {
     const struct sab_shape *shape = &s->shape;
-    struct sab_column column = {.B = B, .I = shape->I, .O = shape->O};
+    const struct sab_draw *draw = &s->draw;
+    struct sab_column column = {
+        .B = B, .I = shape->I, .O = shape->O, .length = draw->steps, .scored_last = s->what->scored_last};
     if (s->array[IDS])
         column.ids = (int32_t *)s->array[IDS] + b;
     else
@@ -126,7 +142,16 @@ static void fill_column(const struct state *s, int B, int b)
         column.labels = (int32_t *)s->array[LABELS] + b;
     else
         column.targets = (sab_real *)s->array[TARGETS] + (size_t)b * (size_t)shape->O;
-    s->what->fill(&s->draw, &column);
+    s->what->fill(draw, &column);
+    sab_real *weight = s->array[WEIGHT];
+    uint8_t *scored = s->array[SCORED];
+    for (int t = column.length - column.scored_last; t < column.length; t++) {
+        size_t at = (size_t)t * (size_t)B + (size_t)b;
+        scored[at] = 1;
+        weight[at] = 1;
+    }
+    if (s->lengths)
+        s->lengths[b] = column.length;
 }
 
 /* The length of training batch `index`: from T/10 up to T over the first `curriculum` batches. */
@@ -144,7 +169,7 @@ int sab_synthetic_batch(void *state, enum sab_split split, int64_t index, int B,
     static const enum sab_random_stream streams[] = {SAB_STREAM_TRAIN, SAB_STREAM_VALID, SAB_STREAM_TEST};
     struct state *s = state;
     s->draw.T = length_at(s, split, index);
-    s->draw.steps = s->draw.T + s->what->extra_steps;
+    s->draw.steps = steps_of(s, s->draw.T);
     int status = make_room(s, B, err);
     if (status != SAB_OK)
         return status;
@@ -156,13 +181,6 @@ int sab_synthetic_batch(void *state, enum sab_split split, int64_t index, int B,
         s->draw.index = (uint64_t)sequence;
         fill_column(s, B, b);
     }
-    size_t columns = (size_t)B, steps = (size_t)s->draw.steps;
-    sab_real *weight = s->array[WEIGHT];
-    uint8_t *scored = s->array[SCORED];
-    for (size_t p = (steps - (size_t)s->what->scored_last) * columns; p < steps * columns; p++) {
-        scored[p] = 1;
-        weight[p] = 1;
-    }
     *batch = (struct sab_batch){
         .T = s->draw.steps,
         .B = B,
@@ -170,8 +188,9 @@ int sab_synthetic_batch(void *state, enum sab_split split, int64_t index, int B,
         .values = s->array[VALUES],
         .labels = s->array[LABELS],
         .targets = s->array[TARGETS],
-        .weight = s->what->weighs_all ? NULL : weight,
-        .scored = scored,
+        .weight = s->what->weighs_all ? NULL : s->array[WEIGHT],
+        .scored = s->array[SCORED],
+        .lengths = s->lengths,
     };
     return SAB_OK;
 }

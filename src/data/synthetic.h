@@ -14,8 +14,9 @@ struct sab_draw {
     enum sab_random_stream stream;
     uint64_t index;
     int T;       /* config->T, or less while a curriculum lasts */
-    int steps;   /* T + extra_steps */
+    int steps;   /* times_T * T + extra_steps */
     int classes; /* config->classes */
+    int rewrite; /* config->rewrite */
 };
 
 /* Column b of a zeroed batch. Step t (from 0) of ids and labels is at [t * B], of values at [t * B * I + i], of targets
@@ -26,15 +27,18 @@ struct sab_column {
     sab_real *values;
     int32_t *labels;
     sab_real *targets;
+    int length;      /* comes as draw->steps; a ragged task says how many steps this sequence has */
+    int scored_last; /* comes as the task's own; a ragged task says how many of them are scored */
 };
 
 struct sab_synthetic {
     int least_T;
-    int extra_steps;      /* steps = T + extra_steps */
-    int scored_last;      /* accuracy and mse count the last so many steps */
-    int weighs_all;       /* 1: the loss is over all steps; 0: over the scored ones */
+    int times_T, extra_steps; /* steps = times_T * T + extra_steps */
+    int scored_last;          /* accuracy and mse count the last so many steps */
+    int weighs_all;           /* 1: the loss is over all steps; 0: over the scored ones */
+    int is_ragged;            /* 1: sequences have lengths of their own */
     struct sab_shape (*shape)(const struct sab_config *config);
-    void (*fill)(const struct sab_draw *draw, const struct sab_column *column);
+    void (*fill)(const struct sab_draw *draw, struct sab_column *column);
 };
 
 /* What the create function of a drawn task calls. SAB_INVALID where T is out of its range or files are named. */

@@ -13,6 +13,7 @@ static const struct sab_task_kind *const kinds[] = {
     &sab_task_copy,
     &sab_task_adding,
     &sab_task_cue,
+    &sab_task_transduce,
     &sab_task_idx,
     &sab_task_mnist,
     &sab_task_cifar10,

@@ -41,6 +41,7 @@ struct sab_task_kind {
 extern const struct sab_task_kind sab_task_copy;
 extern const struct sab_task_kind sab_task_adding;
 extern const struct sab_task_kind sab_task_cue;
+extern const struct sab_task_kind sab_task_transduce;
 extern const struct sab_task_kind sab_task_idx;
 extern const struct sab_task_kind sab_task_mnist;
 extern const struct sab_task_kind sab_task_cifar10;

@@ -22,7 +22,7 @@ load common
         [ "$status" = 0 ]
     done
     sab train --help
-    has 'Model:' 'Credit:' 'Training:' 'Task:' 'Data:' 'Run:' '--k-top 0..4096' '(default 5)' 'copy' 'adding' 'cue'
+    has 'Model:' 'Credit:' 'Training:' 'Task:' 'Data:' 'Run:' '--k-top 0..4096' '(default 5)' 'copy' 'adding' 'cue' 'transduce'
 }
 
 @test "what eval and recall take from the run is not said to be the default of training" {
@@ -93,7 +93,7 @@ load common
     sab eval
     fails 2 'RUN'
     sab train
-    fails 2 'copy, adding, cue'
+    fails 2 'copy, adding, cue, transduce'
     sab train cpoy
     fails 2 '"cpoy"' 'did you mean "copy"'
 }

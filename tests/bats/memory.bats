@@ -41,6 +41,7 @@ foretold()
 copy --T 20 --hidden 16 --batch 1 --eval-size 8
 copy --T 20 --hidden 64 --batch 8 --eval-size 16 --cell gru
 copy --T 100 --hidden 128 --batch 64 --eval-size 64 --eval-every 1
+transduce --T 100 --hidden 96 --batch 32 --eval-size 32
 copy --T 100 --hidden 128 --batch 64 --eval-size 64 --threads 1
 copy --T 100 --hidden 128 --batch 64 --eval-size 64 --threads 4
 copy --T 300 --hidden 64 --batch 64 --eval-size 64 --curriculum 1000
