@@ -26,22 +26,9 @@ const struct sab_option sab_cli_common[] = {
 };
 const int sab_cli_common_count = sizeof sab_cli_common / sizeof sab_cli_common[0];
 
-int sab_cli_lists(const char *list, const char *word)
-{
-    size_t length = strlen(word);
-    for (const char *at = list; *at;) {
-        size_t n = strcspn(at, " ");
-        if (n == length && memcmp(at, word, n) == 0)
-            return 1;
-        at += n;
-        at += strspn(at, " ");
-    }
-    return 0;
-}
-
 int sab_cli_takes(const struct sab_command *command, const struct sab_option *option)
 {
-    return sab_cli_lists(command->groups, option->group) || sab_cli_lists(command->names, option->name);
+    return sab_text_lists(command->groups, option->group) || sab_text_lists(command->names, option->name);
 }
 
 int sab_cli_takes_config(const struct sab_command *command)

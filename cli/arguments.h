@@ -43,7 +43,4 @@ extern const struct sab_option sab_cli_common[];
 extern const int sab_cli_common_count;
 int sab_cli_takes_config(const struct sab_command *command);
 
-/* 1 if the space-separated list holds the word. */
-int sab_cli_lists(const char *list, const char *word);
-
 #endif

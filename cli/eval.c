@@ -31,7 +31,9 @@ static const struct sab_option own[] = {
 
 /* What was measured at one length. */
 struct row {
-    int T, steps;
+    int T;         /* 0: sequences are as long as the data have them */
+    int steps;
+    double naive;  /* the mse of saying that nothing changes; NaN where that means nothing */
     struct sab_metrics metrics;
 };
 
@@ -61,11 +63,12 @@ static int measure(struct sab_model *model, const struct sab_config *base, enum 
 {
     struct sab_config config = *base;
     struct sab_task *task = NULL;
-    config.T = row->T;
+    config.T = row->T ? row->T : base->T;
     config.curriculum = 0;
     int status = sab_task_create(&task, &config, sab_model_facts(model), err);
     if (status == SAB_OK) {
         row->steps = sab_task_steps(task);
+        row->naive = sab_task_naive(task, split);
         status = sab_evaluate(model, task, split, &config, &row->metrics, err);
     }
     sab_task_free(task);
@@ -74,9 +77,11 @@ static int measure(struct sab_model *model, const struct sab_config *base, enum 
 
 static void print_row_json(struct sab_json *json, const char *task, const struct row *row)
 {
-    sab_json_int(json, "T", row->T);
+    if (row->T)
+        sab_json_int(json, "T", row->T);
     sab_json_int(json, "sequence_steps", row->steps);
     sab_json_metrics(json, task, &row->metrics);
+    sab_json_real(json, "last_value_mse", row->naive);
     sab_json_int(json, "scored", row->metrics.scored);
 }
 
@@ -107,12 +112,16 @@ static void print_json(const struct sab_config *config, struct sab_model *model,
     sab_json_close(&json, '}');
 }
 
+/* The table: `T`, `last value` and the remark only where they mean something. */
 static void print_head(const struct sab_config *config, const struct row *first)
 {
     const char *score = !isnan(sab_task_bits_per_char(config->task, 0)) ? "bits/char"
                       : !isnan(first->metrics.accuracy)                 ? "accuracy"
                                                                         : "mse";
-    printf("%8s %8s %10s %12s\n", "T", "steps", score, "loss");
+    if (first->T)
+        printf("%8s ", "T");
+    printf("%8s %10s %12s", "steps", score, "loss");
+    printf(isnan(first->naive) ? "\n" : " %18s\n", "mse of last value");
 }
 
 static void print_row(const struct sab_config *config, const struct row *row)
@@ -125,9 +134,16 @@ static void print_row(const struct sab_config *config, const struct row *row)
     else if (!isnan(row->metrics.accuracy))
         snprintf(score, sizeof score, "%.1f %%", 100 * row->metrics.accuracy);
     else
-        snprintf(score, sizeof score, "%.3g", row->metrics.mse);
-    printf("%8d %8d %10s %12s%s\n", row->T, row->steps, score, loss,
-           row->T == config->T && !config->data[0] && !config->test_data[0] ? "   trained at this T" : "");
+        sab_say_loss(row->metrics.mse, score);
+    if (row->T)
+        printf("%8d ", row->T);
+    printf("%8d %10s %12s", row->steps, score, loss);
+    if (!isnan(row->naive)) {
+        char naive[SAB_SAY_CAP];
+        sab_say_loss(row->naive, naive);
+        printf(" %18s", naive);
+    }
+    puts(row->T == config->T && !config->data[0] && !config->test_data[0] ? "   trained at this T" : "");
     fflush(stdout);
 }
 
@@ -146,8 +162,11 @@ static int run(struct sab_cli *cli)
     /* Files are measured whole, unless the command line says otherwise. */
     if (status == SAB_OK && sab_model_facts(model) && !sab_cli_given(cli, "eval-size"))
         config.eval_size = 0;
+    int has_T = status == SAB_OK && sab_task_reads(config.task, "T");
+    if (status == SAB_OK && o->T[0] && !has_T)
+        status = sab_fail(&err, SAB_INVALID, "--T: the task %s has sequences as long as its data", config.task);
     if (status == SAB_OK && !o->T[0])
-        rows[0].T = config.T;
+        rows[0].T = has_T ? config.T : 0;
     for (int i = 0; status == SAB_OK && i < n; i++) {
         status = measure(model, &config, o->split, &rows[i], &err);
         if (status != SAB_OK || cli->json)

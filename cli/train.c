@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
 #include "cli/json_out.h"
@@ -77,6 +78,25 @@ static int is_drawn(const struct sab_config *config)
         if (strcmp(sab_task_kind_at(i)->name, config->task) == 0)
             return sab_task_kind_at(i)->facts == NULL;
     return 0;
+}
+
+/* Options that were given, say more than "no", and change nothing. */
+static void warn_unread(const struct sab_cli *cli)
+{
+    char names[SAB_TEXT_CAP] = "";
+    for (int i = 0; i < sab_option_count; i++) {
+        const struct sab_option *option = &sab_options[i];
+        char value[SAB_TEXT_CAP] = "";
+        if (!cli->given[i] || !sab_text_lists("task data", option->group) || strcmp(option->name, "task") == 0 ||
+            sab_task_reads(cli->config.task, option->name))
+            continue;
+        sab_config_get(&cli->config, option->name, value, sizeof value, NULL);
+        size_t used = strlen(names);
+        if (value[0] && strcmp(value, "0") != 0 && strcmp(value, "off") != 0)
+            snprintf(names + used, sizeof names - used, "%s--%s", used ? ", " : "", option->name);
+    }
+    if (names[0])
+        fprintf(stderr, "warning: the task %s does not look at %s\n", cli->config.task, names);
 }
 
 /* Runs that end before they truly begin. */
@@ -197,6 +217,8 @@ static int run(struct sab_cli *cli)
     if (status != SAB_OK)
         return sab_say_error("train", status, &err);
 
+    if (!cli->quiet)
+        warn_unread(cli);
     if (!cli->quiet && !o->resume[0])
         warn(&cli->config);
     struct sab_progress_line line;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/task.h"
 #include "data_support.h"
 #include "io_support.h"
 #include "sab.h"
@@ -158,6 +159,35 @@ static void evaluation_counts_each_row_once(void **state)
         }
         sab_task_free(task);
     }
+}
+
+/* What the last value is worth, over the very positions that evaluation scores. */
+static void naive_forecasts(void **state)
+{
+    char text[2048] = "a,b\n", row[32];
+    (void)state;
+    for (int t = 0; t < 40; t++) {
+        snprintf(row, sizeof row, "%d,%d\n", t * t % 7, 2 * t);
+        strcat(text, row);
+    }
+    struct sab_task *task = must(text, "horizon=3 targets=a,b split=0.5,0.2,0.3 standardise=on");
+    for (int split = SAB_TRAIN; split <= SAB_TEST; split++) {
+        double sum = 0, n = 0;
+        for (int64_t i = 0; i < sab_task_batches(task, split, 1); i++) {
+            struct sab_batch b = batch_of(task, split, i, 1);
+            for (int k = 0; k < 2 * b.T; k++)
+                if (b.weight[k / 2] > 0) {
+                    sum += pow((double)b.targets[k] - (double)b.values[k], 2);
+                    n++;
+                }
+        }
+        if (n == 0 || !(fabs(sab_task_naive(task, split) - sum / n) < 1e-6))
+            fail_msg("split %d: expected %.9g, got %.9g", split, sum / n, sab_task_naive(task, split));
+    }
+    sab_task_free(task);
+    task = must("a,y\n1,0.5\n2,1.5\n3,2\n", "goal=step targets=y split=1,0,0");
+    assert_true(isnan(sab_task_naive(task, SAB_TRAIN)));
+    sab_task_free(task);
 }
 
 /* Rows of two series in turn: each is a stream of its own. */
@@ -453,6 +483,7 @@ int main(void)
         cmocka_unit_test(forecasts_look_ahead),
         cmocka_unit_test(training_carries_on),
         cmocka_unit_test(evaluation_counts_each_row_once),
+        cmocka_unit_test(naive_forecasts),
         cmocka_unit_test(mixed_series),
         cmocka_unit_test(labels_of_steps),
         cmocka_unit_test(labels_of_series),

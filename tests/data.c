@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/config.h"
 #include "data/task.h"
 
 static struct sab_config make_config(const char *task, int T)
@@ -504,10 +505,37 @@ static void test_curriculum(void **unused)
     sab_task_free(task);
 }
 
+/* Each kind says which of the options about tasks and data it looks at, and each of these has a reader. */
+static void test_every_option_is_read(void **unused)
+{
+    (void)unused;
+    for (int k = 0; sab_task_kind_at(k); k++) {
+        const char *name = sab_task_kind_at(k)->name, *at = sab_task_kind_at(k)->reads;
+        if (!at || !*at)
+            fail_msg("%s reads nothing", name);
+        for (char word[32]; sscanf(at, " %31s", word) == 1; at = strstr(at, word) + strlen(word)) {
+            const struct sab_option *option = sab_option_find(word);
+            if (!option || (strcmp(option->group, "task") != 0 && strcmp(option->group, "data") != 0))
+                fail_msg("%s reads %s, which is no option about tasks or data", name, word);
+            assert_true(sab_task_reads(name, word));
+        }
+    }
+    for (int i = 0; i < sab_option_count; i++) {
+        const struct sab_option *option = &sab_options[i];
+        int readers = strcmp(option->name, "task") == 0;
+        for (int k = 0; sab_task_kind_at(k); k++)
+            readers += sab_task_reads(sab_task_kind_at(k)->name, option->name);
+        if (readers == 0 && (strcmp(option->group, "task") == 0 || strcmp(option->group, "data") == 0))
+            fail_msg("no task reads --%s", option->name);
+    }
+    assert_false(sab_task_reads("csv", "fixed"));
+    assert_false(sab_task_reads("none", "T"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_curriculum),
+        cmocka_unit_test(test_curriculum),       cmocka_unit_test(test_every_option_is_read),
         cmocka_unit_test(test_copy_layout),      cmocka_unit_test(test_adding_layout),
         cmocka_unit_test(test_transduce_layout), cmocka_unit_test(test_transduce_leaves_nothing_behind),
         cmocka_unit_test(test_cue_layout),       cmocka_unit_test(test_cue_noise_says_nothing),

@@ -200,3 +200,16 @@ const char *sab_text_nearest(const char *word, const char *const *names, int n)
     }
     return NULL;
 }
+
+int sab_text_lists(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = list; *at;) {
+        size_t n = strcspn(at, " ");
+        if (n == length && memcmp(at, word, n) == 0)
+            return 1;
+        at += n;
+        at += strspn(at, " ");
+    }
+    return 0;
+}

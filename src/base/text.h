@@ -31,6 +31,9 @@ int sab_text_encode(uint32_t code, char buf[4]);
  * backslash returns 1. */
 int sab_text_unescape(const char *text, char *buf);
 
+/* 1 if the words of list, separated by blanks, hold the word. */
+int sab_text_lists(const char *list, const char *word);
+
 /* Edits (insert, delete, replace, swap neighbours; each place once) that turn a into b; texts above 63 bytes count as
  * far apart (INT_MAX). '-' and '_' are the same letter. */
 int sab_text_distance(const char *a, const char *b);

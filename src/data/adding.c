@@ -49,6 +49,7 @@ static int adding_create(void **state, struct sab_shape *shape, const struct sab
 const struct sab_task_kind sab_task_adding = {
     .name = "adding",
     .help = "add the two marked ones of T numbers",
+    .reads = "T curriculum fixed",
     .create = adding_create,
     SAB_SYNTHETIC_METHODS,
 };

@@ -47,6 +47,7 @@ static int copy_create(void **state, struct sab_shape *shape, const struct sab_c
 const struct sab_task_kind sab_task_copy = {
     .name = "copy",
     .help = "repeat ten symbols after a gap of T steps",
+    .reads = "T curriculum fixed",
     .create = copy_create,
     SAB_SYNTHETIC_METHODS,
 };

@@ -9,6 +9,7 @@
  * result does not depend on B. series reads whole series like any other set of sequences. */
 #include "data/csv_task.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -282,6 +283,28 @@ struct sab_csv_spot sab_csv_task_spot(const void *state, int64_t index, int B, i
     return (struct sab_csv_spot){table->names.n > 0 ? sab_text_set_at(&table->names, c.series) : NULL, c.begin};
 }
 
+/* Saying that nothing changes: each target's present value. */
+static double naive(const void *state, enum sab_split split)
+{
+    const struct state *s = state;
+    const struct sab_csv_schema *schema = &s->schema;
+    const struct sab_csv_table *table = table_of(s, split);
+    double sum = 0, n = 0;
+    if (schema->goal != SAB_GOAL_FORECAST || schema->loss != SAB_LOSS_MSE || !table->has_targets)
+        return NAN;
+    for (int i = 0; i < table->S; i++) {
+        struct walk w = walk_of(s, split, i);
+        int64_t offset = table->series[i].begin;
+        for (int64_t row = w.first; row < w.end && row + schema->horizon < w.last; row++)
+            for (int o = 0; o < schema->O; o++, n++) {
+                double change = (double)value_at(s, table, offset + row + schema->horizon, schema->targets[o]) -
+                                (double)value_at(s, table, offset + row, schema->targets[o]);
+                sum += change * change;
+            }
+    }
+    return n > 0 ? sum / n : NAN;
+}
+
 static int steps(const void *state)
 {
     const struct state *s = state;
@@ -447,10 +470,12 @@ static int facts(const void *state, char **json, struct sab_error *err)
 const struct sab_task_kind sab_task_csv = {
     .name = "csv",
     .help = "rows of numbers, one a time step: forecasts, or answers",
+    .reads = "T data valid-data test-data split loss standardise goal horizon inputs targets series header",
     .create = create,
     .destroy = destroy,
     .steps = steps,
     .batches = batches,
     .batch = batch,
+    .naive = naive,
     .facts = facts,
 };

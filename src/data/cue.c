@@ -55,6 +55,7 @@ static int cue_create(void **state, struct sab_shape *shape, const struct sab_co
 const struct sab_task_kind sab_task_cue = {
     .name = "cue",
     .help = "name at step T the one event of the first T/10 steps of noise",
+    .reads = "T curriculum fixed classes",
     .create = cue_create,
     SAB_SYNTHETIC_METHODS,
 };

@@ -334,13 +334,13 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
     return SAB_OK;
 }
 
-#define KIND(name_, help_, create_) \
-    {.name = name_, .help = help_, .create = create_, .destroy = destroy, .steps = steps, .batches = batches, \
+#define KIND(name_, help_, reads_, create_) \
+    {.name = name_, .help = help_, .reads = "data valid-data test-data split by permute" reads_, .create = create_, .destroy = destroy, .steps = steps, .batches = batches, \
      .batch = batch, .facts = facts}
 
 const struct sab_task_kind sab_task_idx =
-    KIND("idx", "classify images in IDX files, such as Fashion-MNIST, step by step", create_idx);
+    KIND("idx", "classify images in IDX files, such as Fashion-MNIST, step by step", "", create_idx);
 const struct sab_task_kind sab_task_mnist =
-    KIND("mnist", "the same as idx: --data DIR has MNIST's four files", create_idx);
+    KIND("mnist", "the same as idx: --data DIR has MNIST's four files", "", create_idx);
 const struct sab_task_kind sab_task_cifar10 =
-    KIND("cifar10", "classify the images of CIFAR-10, step by step", create_cifar10);
+    KIND("cifar10", "classify the images of CIFAR-10, step by step", " grey", create_cifar10);

@@ -444,6 +444,7 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
 const struct sab_task_kind sab_task_npy = {
     .name = "npy",
     .help = "sequences as NumPy arrays: x, y in an .npz or a folder",
+    .reads = "data valid-data test-data split loss standardise",
     .create = create,
     .destroy = destroy,
     .steps = steps,

@@ -44,6 +44,14 @@ double sab_task_bits_per_char(const char *task, double loss)
     return NAN;
 }
 
+int sab_task_reads(const char *task, const char *option)
+{
+    for (int i = 0; i < KINDS; i++)
+        if (strcmp(task, kinds[i]->name) == 0)
+            return sab_text_lists(kinds[i]->reads, option);
+    return 0;
+}
+
 static int fail_unknown(const char *name, struct sab_error *err)
 {
     const char *names[KINDS];
@@ -109,6 +117,11 @@ const char *sab_task_facts(const struct sab_task *task)
 int sab_task_steps(const struct sab_task *task)
 {
     return task->kind->steps ? task->kind->steps(task->state) : task->T;
+}
+
+double sab_task_naive(const struct sab_task *task, enum sab_split split)
+{
+    return task->kind->naive ? task->kind->naive(task->state, split) : NAN;
 }
 
 int64_t sab_task_batches(const struct sab_task *task, enum sab_split split, int B)

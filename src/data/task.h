@@ -9,9 +9,10 @@
 #include "sab.h"
 
 struct sab_task_kind {
-    const char *name; /* what `sab train NAME` says */
-    const char *help; /* one line */
-    int counts_bits;  /* 1: the loss is that of symbols of a text, measured in bits too */
+    const char *name;  /* what `sab train NAME` says */
+    const char *help;  /* one line */
+    const char *reads; /* the options of the groups task and data that it looks at: "T curriculum fixed" */
+    int counts_bits;   /* 1: the loss is that of symbols of a text, measured in bits too */
 
     /* Checks the options this kind reads, opens and checks its files, fills shape. facts: NULL when a model is to be
      * trained: what must be known of the data is learned from the training part; else the JSON object that a trained
@@ -34,6 +35,10 @@ struct sab_task_kind {
     int (*batch)(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
                  struct sab_error *err);
 
+    /* The mean squared error, over the positions of a split that an evaluation scores and in its units, of answers that
+     * need no training; NaN where there are none for these data. NULL: never are. */
+    double (*naive)(const void *state, enum sab_split split);
+
     /* The facts as a JSON text to be freed with sab_free. NULL: this kind has none. */
     int (*facts)(const void *state, char **json, struct sab_error *err);
 };
@@ -51,6 +56,12 @@ extern const struct sab_task_kind sab_task_text;
 double sab_task_bits_per_char(const char *task, double loss);
 extern const struct sab_task_kind sab_task_npy;
 extern const struct sab_task_kind sab_task_csv;
+
+/* Whether the task (by name) looks at an option of the groups task and data. */
+int sab_task_reads(const char *task, const char *option);
+
+/* See `naive` above; NaN where the kind has none. */
+double sab_task_naive(const struct sab_task *task, enum sab_split split);
 
 /* The i-th kind, or NULL past the last. */
 const struct sab_task_kind *sab_task_kind_at(int i);

@@ -354,6 +354,7 @@ static int text_facts(const void *state, char **json, struct sab_error *err)
 const struct sab_task_kind sab_task_text = {
     .name = "text",
     .help = "the next byte or character of a text, --data FILE",
+    .reads = "T data valid-data test-data split units unknown reset-at",
     .counts_bits = 1,
     .create = text_create,
     .destroy = text_destroy,

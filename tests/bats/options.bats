@@ -181,3 +181,17 @@ list()
     [ "$status" = 0 ]
     [ -z "$stderr" ]
 }
+
+@test "options that the task does not look at are warned of, in one line, unless they say no" {
+    awk 'BEGIN { for (t = 0; t < 200; t++) print t % 7 "," t % 5 }' >"$BATS_TEST_TMPDIR/a.csv"
+    few="--data $BATS_TEST_TMPDIR/a.csv --T 20 --hidden 4 --batch 2 --steps 1 --warmup 0"
+    # shellcheck disable=SC2086
+    sab train csv $few --fixed 10 --curriculum 10 --by pixel --out "$BATS_TEST_TMPDIR/one"
+    [ "$status" = 0 ]
+    [ "$(printf '%s\n' "$stderr" | grep -c warning)" = 1 ]
+    [[ $stderr == *'warning: the task csv does not look at --curriculum, --fixed, --by'* ]]
+    # shellcheck disable=SC2086
+    sab train csv $few --fixed 0 --curriculum 0 --grey off --out "$BATS_TEST_TMPDIR/two"
+    [ "$status" = 0 ]
+    [[ $stderr != *warning* ]]
+}

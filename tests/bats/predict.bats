@@ -157,8 +157,10 @@ assert all(abs(a - b) < 1e-4 * abs(b) for a, b in zip(values, text))'
 }
 
 @test "csv: eval, recall and resuming go on with the columns of training" {
+    sab eval river
+    has 'mse of last value'
     sab eval river --json
-    keys mse loss weights_digest
+    keys mse last_value_mse loss weights_digest T
     [ "$(value scored)" = 10 ]
     sab eval river --json --batch 1
     [ "$(value scored)" = 10 ]
