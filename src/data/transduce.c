@@ -69,6 +69,7 @@ static int transduce_create(void **state, struct sab_shape *shape, const struct 
 const struct sab_task_kind sab_task_transduce = {
     .name = "transduce",
     .help = "copy, reverse or sort up to T symbols (--rewrite)",
+    .reads = "T curriculum fixed rewrite",
     .create = transduce_create,
     SAB_SYNTHETIC_METHODS,
 };
