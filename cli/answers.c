@@ -118,7 +118,7 @@ void sab_answers_clear(struct sab_answers *a)
     memset(a, 0, sizeof *a);
 }
 
-void sab_answers_take(struct sab_answers *a, const sab_real *y)
+void sab_answers_take(struct sab_answers *a, const sab_real *y, const sab_real *x)
 {
     double sum = 0;
     a->best = 0;
@@ -126,7 +126,7 @@ void sab_answers_take(struct sab_answers *a, const sab_real *y)
         if (y[o] > y[a->best])
             a->best = o;
     for (int o = 0; o < a->shape->O; o++) {
-        double v = (double)y[o];
+        double v = (double)y[o] + (a->schema.present ? (double)x[a->schema.present[o]] : 0);
         a->results[o] = is_classes(a)                        ? exp(v - (double)y[a->best])
                       : a->shape->loss == SAB_LOSS_BCE ? 1 / (1 + exp(-v))
                                                              : v * a->deviation[o] + a->mean[o];

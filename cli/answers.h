@@ -27,8 +27,8 @@ struct sab_answers {
 int sab_answers_create(struct sab_answers *answers, const struct sab_model *model, struct sab_error *err);
 void sab_answers_clear(struct sab_answers *answers);
 
-/* Works out the results of the outputs y [O] of one step. */
-void sab_answers_take(struct sab_answers *answers, const sab_real *y);
+/* Works out the results of the outputs y [O] of one step whose inputs were x [I] (not looked at where they are symbols). */
+void sab_answers_take(struct sab_answers *answers, const sab_real *y, const sab_real *x);
 
 /* A column that says where an answer belongs. */
 struct sab_answers_place {

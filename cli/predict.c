@@ -78,9 +78,10 @@ static int add_numbers(struct work *w, struct sab_error *err)
     return SAB_OK;
 }
 
-static int put(struct work *w, const sab_real *y, const struct sab_answers_place *places, int n, struct sab_error *err)
+static int put(struct work *w, const sab_real *y, const sab_real *x, const struct sab_answers_place *places, int n,
+               struct sab_error *err)
 {
-    sab_answers_take(&w->answers, y);
+    sab_answers_take(&w->answers, y, x);
     if (w->o->format == FORMAT_NPY)
         return add_numbers(w, err);
     if (w->o->format == FORMAT_JSONL) {
@@ -151,7 +152,9 @@ static int put_sequence(struct work *w, const struct sab_batch *batch, const sab
         size_t position = (size_t)t * (size_t)batch->B + (size_t)b;
         places[1].number = t;
         if (is_wanted(batch, position))
-            status = put(w, outputs + position * (size_t)w->answers.shape->O, places, w->answers.has_steps ? 2 : 1, err);
+            status = put(w, outputs + position * (size_t)w->answers.shape->O,
+                         batch->values ? batch->values + position * (size_t)w->answers.shape->I : NULL, places,
+                         w->answers.has_steps ? 2 : 1, err);
     }
     w->sequence++;
     return status;
@@ -181,14 +184,15 @@ static int predict_sequences(struct work *w, struct sab_error *err)
 
 /* ---- files of streams ---- */
 
-static int put_row(struct work *w, const struct sab_csv_spot *spot, int t, const sab_real *y, struct sab_error *err)
+static int put_row(struct work *w, const struct sab_csv_spot *spot, int t, const sab_real *y, const sab_real *x,
+                   struct sab_error *err)
 {
     struct sab_answers_place places[2];
     int n = 0;
     if (spot->series)
         places[n++] = (struct sab_answers_place){"series", spot->series, 0};
     places[n++] = (struct sab_answers_place){w->kind == &sab_task_csv ? "row" : "step", NULL, spot->row + t + 1};
-    return put(w, y, places, n, err);
+    return put(w, y, x, places, n, err);
 }
 
 /* One series after the other, each row by a step: the same bits as training's chunks with carried state. */
@@ -211,10 +215,10 @@ static int predict_stream(struct work *w, sab_real *y, struct sab_error *err)
             spot = sab_csv_task_spot(w->state, index, 1, 0);
         int length = status != SAB_OK ? 0 : batch.lengths ? batch.lengths[0] : batch.T;
         for (int t = 0; t < length && status == SAB_OK; t++) {
-            status = sab_stream_step(stream, batch.ids ? batch.ids + t : NULL,
-                                     batch.values ? batch.values + (size_t)t * (size_t)I : NULL, y, err);
+            const sab_real *x = batch.values ? batch.values + (size_t)t * (size_t)I : NULL;
+            status = sab_stream_step(stream, batch.ids ? batch.ids + t : NULL, x, y, err);
             if (status == SAB_OK && (w->is_own_file || is_wanted(&batch, (size_t)t)))
-                status = put_row(w, &spot, t, y, err);
+                status = put_row(w, &spot, t, y, x, err);
         }
         steps += length;
     }

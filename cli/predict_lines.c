@@ -155,7 +155,7 @@ static int answer(struct lines *l, struct sab_error *err)
         status = sab_stream_step(stream, is_ids ? &l->id : NULL, is_ids ? NULL : l->values, l->outputs, err);
     if (status != SAB_OK)
         return status;
-    sab_answers_take(l->answers, l->outputs);
+    sab_answers_take(l->answers, l->outputs, l->values);
     if (l->as_json)
         sab_answers_print_json(l->answers, stdout, NULL, 0);
     else

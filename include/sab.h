@@ -168,6 +168,7 @@ struct sab_config {
     int standardise;      /* npy, csv: 1: values are scaled to mean 0 and deviation 1 of the training part */
     int goal;             /* csv: enum sab_goal */
     int horizon;          /* csv: how many rows ahead is forecast */
+    int relative;         /* csv: 1: what is forecast is the change from the present value */
     char inputs[SAB_TEXT_CAP];  /* csv: columns by name or number, "OT,2-4"; "": all that hold numbers */
     char targets[SAB_TEXT_CAP]; /* csv: columns to forecast or of answers; "": to forecast, the inputs */
     char series[SAB_TEXT_CAP];  /* csv: the column that says which series a row belongs to; "": one series */

@@ -161,6 +161,35 @@ static void evaluation_counts_each_row_once(void **state)
     }
 }
 
+/* Targets are changes: those of two series in turn, from the present value of their own columns. */
+static void relative_forecasts(void **state)
+{
+    char text[2048] = "id,u,v,w\n", row[64];
+    struct sab_task *task, *again = NULL;
+    struct sab_config config;
+    struct sab_error err = {0};
+    (void)state;
+    for (int t = 0; t < 20; t++) {
+        snprintf(row, sizeof row, "a,%d,7,%d\nb,%d,8,%d\n", t, 5 * t, 100 + 3 * t, -2 * t);
+        strcat(text, row);
+    }
+    task = must(text, "series=id relative=on horizon=2 inputs=2-4 targets=u,w split=1,0,0");
+    for (int64_t i = 0; i < 20; i++) {
+        struct sab_batch b = batch_of(task, SAB_TRAIN, i, 3);
+        for (int p = 0; p < b.T * b.B; p++) {
+            int is_a = (double)b.values[3 * p + 1] == 7;
+            assert_true(b.weight[p] == 0 || (double)b.targets[2 * p] == (is_a ? 2 : 6));
+            assert_true(b.weight[p] == 0 || (double)b.targets[2 * p + 1] == (is_a ? 10 : -4));
+        }
+    }
+    assert_true(sab_task_naive(task, SAB_TRAIN) == (2 * 2 + 6 * 6 + 10 * 10 + 4 * 4) / 4.0);
+    configure(&config, "");
+    assert_int_equal(sab_task_create(&again, &config, sab_task_facts(task), &err), SAB_OK);
+    assert_string_equal(sab_task_facts(again), sab_task_facts(task));
+    sab_task_free(again);
+    sab_task_free(task);
+}
+
 /* What the last value is worth, over the very positions that evaluation scores. */
 static void naive_forecasts(void **state)
 {
@@ -382,6 +411,8 @@ static void malformed(void **state)
         {"series as input", "a,b\n1,2\n3,4\n", "series=a inputs=a", "which series a row belongs to"},
         {"answers as input", "a,b\n1,2\n3,4\n", "goal=step targets=b inputs=a,b", "cannot be an input too"},
         {"classes of a forecast", "a,b\n1,2\n3,4\n", "loss=cross-entropy", "forecasts are values"},
+        {"change of what is no input", "a,b\n1,2\n3,4\n", "relative=on inputs=a targets=b", "\"b\" is not among --inputs"},
+        {"change of answers", "a,y\n1,0\n2,1\n", "relative=on goal=step targets=y", "--relative is for --goal forecast"},
         {"two columns of classes", "a,b,c\n1,2,3\n3,4,5\n", "goal=step targets=b,c loss=cross-entropy", "names 2"},
         {"one class", "a,y\n1,x\n2,x\n", "goal=step targets=y", "one class only, \"x\""},
         {"empty class", "a,y\n1,x\n2,\n", "goal=step targets=y", "line 3, column \"y\": the cell is empty"},
@@ -455,7 +486,7 @@ static void damaged_facts(void **state)
         {"\"column_deviation\":[1.0]", "\"column_deviation\":[0.0]"},
         {"\"column_deviation\":[1.0]", "\"column_deviation\":[true]"},
         {"\"task\":\"csv\"", "\"task\":\"npy\""}, {"\"horizon\":1", "\"horizon\":0"},
-        {"\"label\":[2,\"l\"]", "\"label\":null"}, {"{", "["},
+        {"\"relative\":false", "\"relative\":true"}, {"\"label\":[2,\"l\"]", "\"label\":null"}, {"{", "["},
     };
     struct sab_task *task = must("a,l\n1,x\n2,y\n", "goal=step targets=l split=1,0,0"), *other = NULL;
     const char *facts = sab_task_facts(task);
@@ -483,6 +514,7 @@ int main(void)
         cmocka_unit_test(forecasts_look_ahead),
         cmocka_unit_test(training_carries_on),
         cmocka_unit_test(evaluation_counts_each_row_once),
+        cmocka_unit_test(relative_forecasts),
         cmocka_unit_test(naive_forecasts),
         cmocka_unit_test(mixed_series),
         cmocka_unit_test(labels_of_steps),

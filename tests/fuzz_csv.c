@@ -39,6 +39,7 @@ static void choose(struct sab_config *config, unsigned choice, const char *path)
     if (config->goal == SAB_GOAL_SERIES || choice & 64)
         strcpy(config->series, choice & 128 ? "1" : "s");
     config->loss = choice % 7 < 4 ? (int)(choice % 7) : 0;
+    config->relative = choice % 5 == 0;
     config->horizon = 1 + (int)(choice % 2);
 }
 

@@ -134,6 +134,8 @@ const struct sab_option sab_options[] = {
     CHOICE("goal", goal, goals, "forecast", "data",
            "csv: forecast values, or learn a column of answers for each step or each series"),
     INT("horizon", horizon, 1, 1e6, "1", "data", "csv: how many rows ahead is forecast"),
+    SWITCH("relative", relative, "off", "data",
+           "csv: learn the change from the present value, so that a network that says nothing repeats the last one"),
     TEXT("inputs", inputs, "", "data",
          "csv: columns by name or number, such as price,4-6; by default all that hold numbers"),
     TEXT("targets", targets, "", "data", "csv: columns to forecast (by default the inputs), or of answers"),

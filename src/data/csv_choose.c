@@ -302,6 +302,8 @@ int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_config *confi
         status = choose_loss(schema, &c, config, head->n, err);
     if (status == SAB_OK)
         status = fill_columns(schema, &c, head, err);
+    if (status == SAB_OK && config->relative)
+        status = sab_csv_choose_relative(schema, err);
     sab_free(c.is_input);
     sab_free(c.is_target);
     return status;
@@ -315,6 +317,28 @@ void sab_csv_choose_value(struct sab_csv_schema *schema)
     schema->label = (struct sab_csv_column){0};
 }
 
+int sab_csv_choose_relative(struct sab_csv_schema *schema, struct sab_error *err)
+{
+    int *places = sab_alloc((size_t)schema->n, sizeof *places), status = SAB_OK; /* of columns among the inputs, from 1 */
+    schema->present = sab_alloc((size_t)schema->O + 1, sizeof *schema->present);
+    if (!places || !schema->present)
+        status = sab_fail(err, SAB_NOMEM, "no memory for columns");
+    else if (schema->goal != SAB_GOAL_FORECAST || schema->loss != SAB_LOSS_MSE)
+        status = sab_fail(err, SAB_INVALID, "--relative is for --goal forecast with --loss mse");
+    for (int i = 0; i < schema->I && status == SAB_OK; i++)
+        places[schema->inputs[i]] = i + 1;
+    for (int o = 0; o < schema->O && status == SAB_OK; o++) {
+        char shown[SAB_CSV_COLUMN_CAP];
+        schema->present[o] = places[schema->targets[o]] - 1;
+        sab_csv_column_show(&schema->columns[schema->targets[o]], shown);
+        if (schema->present[o] < 0)
+            status = sab_fail(err, SAB_INVALID, "--relative: the target %s is not among --inputs, so its present value is "
+                              "not known", shown);
+    }
+    sab_free(places);
+    return status;
+}
+
 void sab_csv_schema_clear(struct sab_csv_schema *schema)
 {
     for (int i = 0; i < schema->n; i++)
@@ -322,6 +346,7 @@ void sab_csv_schema_clear(struct sab_csv_schema *schema)
     sab_free(schema->columns);
     sab_free(schema->inputs);
     sab_free(schema->targets);
+    sab_free(schema->present);
     sab_free(schema->label.name);
     sab_free(schema->series.name);
     sab_text_set_clear(&schema->classes);

@@ -29,6 +29,9 @@ int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_config *confi
 /* Decides that the label is a value: it becomes a column and the one target. */
 void sab_csv_choose_value(struct sab_csv_schema *schema);
 
+/* Makes the schema's forecasts changes from the present values, each of which must be an input: SAB_INVALID if not. */
+int sab_csv_choose_relative(struct sab_csv_schema *schema, struct sab_error *err);
+
 /* Where a file has the schema's column: its place from 0, or -1. */
 int sab_csv_place(const struct sab_csv_schema *schema, const struct sab_csv_column *column,
                   const struct sab_csv_head *head);

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "data/csv.h"
+#include "data/csv_choose.h"
 #include "data/facts.h"
 
 /* ---- writing ---- */
@@ -33,8 +34,8 @@ int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_sc
         json_array_append_new(list, column_json(&schema->columns[i]));
     for (int i = 0; i < schema->classes.n; i++)
         json_array_append_new(classes, json_string(sab_text_set_at(&schema->classes, i)));
-    json_t *facts = json_pack("{s:s, s:i, s:i, s:i, s:b, s:i, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*}", "task", "csv", "goal",
-                              schema->goal, "loss", schema->loss, "horizon", schema->horizon, "named", schema->is_named,
+    json_t *facts = json_pack("{s:s, s:i, s:i, s:i, s:b, s:b, s:i, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*}", "task", "csv", "goal",
+                              schema->goal, "loss", schema->loss, "horizon", schema->horizon, "relative", schema->present != NULL, "named", schema->is_named,
                               "file_columns", schema->n_columns, "columns", list, "inputs",
                               ints_json(schema->inputs, schema->I), "targets", ints_json(schema->targets, schema->O),
                               "label", column_json(&schema->label), "series", column_json(&schema->series), "classes",
@@ -187,6 +188,9 @@ static int read_all(struct sab_csv_schema *schema, struct sab_scaling *columns, 
         status = get_classes(schema, facts, err);
     if (status == SAB_OK)
         status = check(schema, err);
+    if (status == SAB_OK && json_is_true(json_object_get(facts, "relative")) &&
+        sab_csv_choose_relative(schema, NULL) != SAB_OK)
+        status = fail_damaged("relative", err);
     return status == SAB_OK ? sab_scaling_get(columns, facts, "column", schema->n, err) : status;
 }
 

@@ -28,6 +28,8 @@ struct sab_csv_schema {
     int n;
     int *inputs, I;                 /* indices into columns */
     int *targets, O;                /* the same; NULL where the answers are classes */
+    int *present;                   /* [O] places among the inputs of the targets' present values, where forecasts are
+                                       changes from these; NULL: forecasts are values */
     struct sab_csv_column label, series; /* number 0: there is none */
     struct sab_text_set classes;    /* of cross entropy */
 };

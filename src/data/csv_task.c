@@ -236,9 +236,11 @@ static void fill_column(struct state *s, const struct sab_csv_table *table, cons
             continue;
         if (space->labels)
             space->labels[position] = table->labels[schema->goal == SAB_GOAL_SERIES ? c->series : offset + row];
-        for (int o = 0; o < schema->O; o++)
+        for (int o = 0; o < schema->O; o++) {
+            float present = schema->present ? value_at(s, table, offset + row, schema->targets[o]) : 0;
             space->targets[position * (size_t)schema->O + (size_t)o] =
-                (sab_real)value_at(s, table, offset + row + ahead, schema->targets[o]);
+                (sab_real)(value_at(s, table, offset + row + ahead, schema->targets[o]) - present);
+        }
     }
 }
 
@@ -470,7 +472,7 @@ static int facts(const void *state, char **json, struct sab_error *err)
 const struct sab_task_kind sab_task_csv = {
     .name = "csv",
     .help = "rows of numbers, one a time step: forecasts, or answers",
-    .reads = "T data valid-data test-data split loss standardise goal horizon inputs targets series header",
+    .reads = "T data valid-data test-data split loss standardise goal horizon relative inputs targets series header",
     .create = create,
     .destroy = destroy,
     .steps = steps,

@@ -156,6 +156,27 @@ assert all(abs(a - b) < 1e-4 * abs(b) for a, b in zip(values, text))'
     fails 1 no/such/folder
 }
 
+@test "csv --relative: answers are values again, in files and lines; they have the error that eval says" {
+    sab train csv --data river.csv --targets level --relative on --horizon 2 --T 20 --hidden 8 --batch 4 --steps 20 --quiet \
+        --out change
+    [ "$status" = 0 ]
+    sab eval change --json
+    mse=$(value mse)
+    sab predict change --data river.csv
+    [ "$(printf '%s\n' "$output" | head -n 1)" = 'row,level+2' ]
+    answers=$(printf '%s\n' "$output" | tail -n +2 | cut -d, -f2)
+    run --separate-stderr "$SAB" predict change --stream <river.csv
+    [ "$(printf '%s\n' "$output" | tail -n +2)" = "$answers" ]
+    sab predict change
+    printf '%s\n' "$output" | python3 -c '
+import statistics, sys
+level = [float(line.split(",")[1]) for line in open("river.csv").readlines()[1:]]
+rows = [line.split(",") for line in sys.stdin.read().split()[1:]]
+deviation = statistics.pstdev(level[:180])
+mse = statistics.fmean(((float(y) - level[int(row) + 1]) / deviation) ** 2 for row, y in rows)
+sys.exit(abs(mse / float(sys.argv[1]) - 1) > 1e-4 and f"{mse} is not {sys.argv[1]}")' "$mse"
+}
+
 @test "csv: eval, recall and resuming go on with the columns of training" {
     sab eval river
     has 'mse of last value'
