@@ -73,7 +73,7 @@ struct sab_error {
 enum sab_cell { SAB_CELL_LSTM, SAB_CELL_GRU, SAB_CELL_RNN };
 enum sab_credit { SAB_CREDIT_SAB, SAB_CREDIT_BPTT, SAB_CREDIT_TBPTT, SAB_CREDIT_ATTENTION };
 enum sab_score { SAB_SCORE_MLP, SAB_SCORE_DOT, SAB_SCORE_RELEASE2019 };
-enum sab_sparsifier { SAB_SPARSIFIER_RELU, SAB_SPARSIFIER_SOFTMAX };
+enum sab_sparsifier { SAB_SPARSIFIER_RELU, SAB_SPARSIFIER_SOFTMAX, SAB_SPARSIFIER_RELEASE2019 };
 enum sab_density { SAB_SPARSE, SAB_DENSE };
 enum sab_write { SAB_WRITE_STATE, SAB_WRITE_PROVISIONAL };
 /* What the way back needs of the way there: stored, replayed, or whichever fits the memory; same bits. */
@@ -89,6 +89,8 @@ enum sab_units { SAB_UNITS_BYTES, SAB_UNITS_CHARS };
 /* What a table of rows is to teach: values some rows ahead, the answer of each row, one answer for each series. */
 enum sab_goal { SAB_GOAL_FORECAST, SAB_GOAL_STEP, SAB_GOAL_SERIES };
 enum sab_header { SAB_HEADER_AUTO, SAB_HEADER_ON, SAB_HEADER_OFF };
+/* How copying shows its symbols: each as a row of weight_ih, or its number as the one input, as in the 2019 release. */
+enum sab_symbols { SAB_SYMBOLS_ROWS, SAB_SYMBOLS_NUMBER };
 enum sab_schedule { SAB_SCHEDULE_CONSTANT, SAB_SCHEDULE_COSINE, SAB_SCHEDULE_STEP };
 
 #define SAB_TEXT_CAP 256
@@ -107,6 +109,7 @@ struct sab_config {
     double read_floor;    /* z in alpha = r / max(sum r, z) of the relu sparsifier; 0 is the paper's */
     double read_gain;     /* G in h = hh + G s; 1 is the paper's */
     int write;            /* enum sab_write: what enters the memory, h (the paper's) or hh */
+    int zero_memory;      /* 1: the memory begins with one zero vector, as in the 2019 release; not for carried state */
     double forget_bias;   /* added to the LSTM forget gate's bias_ih at initialisation */
     double input_scale;   /* weight_ih of layer 0 starts uniform in +-input_scale/sqrt(H) */
     double score_scale;   /* w3 (or w) starts uniform in +-score_scale/sqrt(A) */
@@ -153,6 +156,7 @@ struct sab_config {
     int64_t fixed;        /* 0: fresh data each update; N: cycle through a fixed set of N sequences */
     int classes;          /* cue: number of different events */
     int rewrite;          /* transduce: enum sab_rewrite */
+    int symbols;          /* copy: enum sab_symbols */
     /* data */
     char data[SAB_TEXT_CAP];       /* file or folder; "" for tasks that draw their data */
     char valid_data[SAB_TEXT_CAP]; /* "": taken from data, by split */

@@ -337,6 +337,26 @@ static void test_places_and_contents_are_independent(void **unused)
     sab_task_free(task);
 }
 
+/* Symbols as numbers: the same sequences, shown otherwise. */
+static void test_copy_numbers(void **unused)
+{
+    (void)unused;
+    enum { T = 7, B = 5 };
+    struct sab_config config = make_config("copy", T);
+    struct sab_task *rows = make_task(&config);
+    config.symbols = SAB_SYMBOLS_NUMBER;
+    struct sab_task *numbers = make_task(&config);
+    assert_int_equal(sab_task_shape(numbers)->input, SAB_INPUT_VALUES);
+    assert_int_equal(sab_task_shape(numbers)->I, 1);
+    struct sab_batch a = get(rows, SAB_TRAIN, 2, B), b = get(numbers, SAB_TRAIN, 2, B);
+    assert_null(b.ids);
+    for (int i = 0; i < (T + 20) * B; i++)
+        assert_true(b.values[i] == (sab_real)a.ids[i]);
+    assert_memory_equal(a.labels, b.labels, (T + 20) * B * sizeof *a.labels);
+    sab_task_free(rows);
+    sab_task_free(numbers);
+}
+
 static const char *const names[] = {"copy", "adding", "cue", "transduce"};
 enum { NAMES = sizeof names / sizeof names[0] };
 
@@ -536,7 +556,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_curriculum),       cmocka_unit_test(test_every_option_is_read),
-        cmocka_unit_test(test_copy_layout),      cmocka_unit_test(test_adding_layout),
+        cmocka_unit_test(test_copy_layout),      cmocka_unit_test(test_copy_numbers),
+        cmocka_unit_test(test_adding_layout),
         cmocka_unit_test(test_transduce_layout), cmocka_unit_test(test_transduce_leaves_nothing_behind),
         cmocka_unit_test(test_cue_layout),       cmocka_unit_test(test_cue_noise_says_nothing),
         cmocka_unit_test(test_places_and_contents_are_independent),

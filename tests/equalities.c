@@ -24,7 +24,7 @@ static struct sab_shape random_case(struct sab_config *c, uint64_t *state)
     c->layers = problem_int(state, 1, 3);
     c->attention_width = problem_int(state, 0, 1) ? problem_int(state, 1, 20) : 0;
     c->score = problem_int(state, 0, 2);
-    c->sparsifier = problem_int(state, 0, 1);
+    c->sparsifier = problem_int(state, 0, 2);
     c->read_floor = problem_int(state, 0, 1);
     c->read_gain = problem_int(state, 0, 1) ? 1 : 0.5;
     c->write = problem_int(state, 0, 1);
@@ -35,6 +35,7 @@ static struct sab_shape random_case(struct sab_config *c, uint64_t *state)
     c->mental_updates = problem_int(state, 0, 3) > 0;
     c->forward = problem_int(state, 0, 3) ? SAB_SPARSE : SAB_DENSE;
     c->backward = c->forward == SAB_DENSE ? problem_int(state, 0, 1) : SAB_SPARSE;
+    c->zero_memory = problem_int(state, 0, 3) == 0;
     return (struct sab_shape){problem_int(state, 0, 1), problem_int(state, 1, 9), problem_int(state, 0, 1),
                               problem_int(state, 1, 7)};
 }
@@ -312,6 +313,7 @@ static void batches_are_the_sequence(struct sab_config *c, struct sab_shape shap
     struct sab_error err;
     struct sab_stream *stream;
     uint64_t state = seed;
+    c->zero_memory = 0;
     c->memory_slots = problem_int(&state, 1, 12);
     c->k_top = problem_int(&state, 0, 3) ? c->k_top : 0;
     problem_make(&p, c, shape, T, B, seed);
@@ -343,6 +345,7 @@ static void fresh_is_without_a_past(struct sab_config *c, struct sab_shape shape
     struct problem p;
     struct sab_error err;
     struct sab_stream *stream;
+    c->zero_memory = 0;
     c->memory_slots = 5;
     T = T / c->k_att * c->k_att + c->k_att;
     problem_make(&p, c, shape, 3 * T, B, seed);
@@ -377,6 +380,7 @@ static void carried_is_constant(struct sab_config *c, struct sab_shape shape, in
     struct problem p;
     struct sab_error err;
     struct sab_stream *stream;
+    c->zero_memory = 0;
     c->memory_slots = 7;
     c->mental_updates = 0;
     c->k_trunc = c->k_trunc % 4 + 1; /* long sequences explode in some of these networks */

@@ -70,12 +70,34 @@ static void test_floor(void **unused)
     assert_true(fabs((double)s.alpha[1] - 2.0 / 3) < 1e-6);
 }
 
+/* The authors' code: raw scores while there are no more than K memories, then K-1 weights above the K-th score. */
+static void test_release2019(void **unused)
+{
+    (void)unused;
+    const real a[] = {(real)0.5, -2, 3, 1}, g[] = {1, -2, 3, 4};
+    real da[MOST];
+    struct selected s = sparsify(SAB_SPARSIFIER_RELEASE2019, 4, 4, a, 0);
+    assert_int_equal(s.read.n, 4);
+    assert_memory_equal(s.alpha, a, sizeof a);
+    sab_sparsify_backward(&s.read, s.alpha, g, 7, da);
+    assert_memory_equal(da, g, sizeof g);
+    s = sparsify(SAB_SPARSIFIER_RELEASE2019, 3, 4, a, 0);
+    assert_int_equal(s.read.n, 3);
+    assert_memory_equal(s.index, ((int32_t[]){2, 3, 0}), 3 * sizeof *s.index);
+    assert_memory_equal(s.alpha, ((real[]){(real)2.5 / 3, (real)0.5 / 3, 0}), 3 * sizeof *s.alpha);
+    s = sparsify(SAB_SPARSIFIER_RELEASE2019, 1, 4, a, 0);
+    assert_true(s.read.n == 1 && s.index[0] == 2 && s.alpha[0] == 0);
+    sab_sparsify_backward(&s.read, s.alpha, g, 0, da);
+    assert_true(da[0] == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_older_wins_a_tie),
         cmocka_unit_test(test_relu_of_equal_scores),
         cmocka_unit_test(test_floor),
+        cmocka_unit_test(test_release2019),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

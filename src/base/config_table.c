@@ -4,7 +4,7 @@
 static const char *const cells[] = {"lstm", "gru", "rnn", NULL};
 static const char *const credits[] = {"sab", "bptt", "tbptt", "attention", NULL};
 static const char *const scores[] = {"mlp", "dot", "release2019", NULL};
-static const char *const sparsifiers[] = {"relu", "softmax", NULL};
+static const char *const sparsifiers[] = {"relu", "softmax", "release2019", NULL};
 static const char *const densities[] = {"sparse", "dense", NULL};
 static const char *const writes[] = {"state", "provisional", NULL};
 static const char *const recomputes[] = {"off", "on", "auto", NULL};
@@ -16,6 +16,7 @@ static const char *const units[] = {"bytes", "chars", NULL};
 static const char *const losses[] = {"auto", "cross-entropy", "mse", "bce", NULL};
 static const char *const goals[] = {"forecast", "step", "series", NULL};
 static const char *const headers[] = {"auto", "on", "off", NULL};
+static const char *const symbols[] = {"rows", "number", NULL};
 static const char *const schedules[] = {"constant", "cosine", "step", NULL};
 
 /* Whole numbers end at 2^53 - 1, so that every JSON reader keeps them exact. */
@@ -45,12 +46,14 @@ const struct sab_option sab_options[] = {
     INT("attention-width", attention_width, 0, 16384, "0", "model", "A: width of the score's hidden layer; 0 is H"),
     CHOICE("score", score, scores, "mlp", "model", "how a memory is compared with the present; mlp is the paper's"),
     CHOICE("sparsifier", sparsifier, sparsifiers, "softmax", "model",
-           "how scores become k_top weights; relu is the paper's"),
+           "how scores become k_top weights; relu is the paper's, release2019 the authors' code's"),
     REAL("read-floor", read_floor, 0, 1e6, "1", "model",
          "relu: least divisor of the weights, bounds the gradient; 0 is the paper's"),
     REAL("read-gain", read_gain, 0, 1e6, "1", "model", "G in h = hh + G s; 1 is the paper's"),
     CHOICE("write", write, writes, "provisional", "model",
            "what enters the memory: the state h (the paper's) or hh, before the read is added"),
+    SWITCH("zero-memory", zero_memory, "off", "model",
+           "the memory begins with one zero vector, as in the authors' code"),
     REAL("forget-bias", forget_bias, -100, 100, "0", "model", "added to the LSTM forget gate's bias at the start"),
     REAL("input-scale", input_scale, 0, 1e6, "10", "model",
          "the first input weights start uniform in +-input_scale/sqrt(H)"),
@@ -112,6 +115,8 @@ const struct sab_option sab_options[] = {
     INT("classes", classes, 2, 1024, "8", "task", "cue: number of different events"),
     CHOICE("rewrite", rewrite, rewrites, "reverse", "task",
            "transduce: the source is to be answered as it is, reversed or sorted"),
+    CHOICE("symbols", symbols, symbols, "rows", "task",
+           "copy: a symbol is a row of weights, or one number, as in the authors' code"),
 
     TEXT("data", data, "", "data", "file or folder that the task reads; looked for in $SAB_DATA too"),
     TEXT("valid-data", valid_data, "", "data", "what to evaluate on while training; by default a part of --data"),

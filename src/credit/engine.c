@@ -162,7 +162,7 @@ static int engine_for(struct sab_engine **out, struct sab_model *m, const struct
                       int flow, int threads, struct sab_error *err)
 {
     int n_shards = (batch->B + SAB_SHARD - 1) / SAB_SHARD, workers = worker_count(threads, n_shards);
-    int carried = batch->state && m->K > 0 ? sab_stream_carried(batch->state) : 0;
+    int carried = batch->state && m->K > 0 ? sab_stream_carried(batch->state) : m->zero_memories;
     struct sab_engine *e = m->engine;
     if (e && e->extent.T == batch->T && e->extent.B == batch->B && e->extent.carried_cap >= carried &&
         !e->backward == !backward && e->extent.flow == flow && e->extent.workers == workers) {

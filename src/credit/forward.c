@@ -35,6 +35,16 @@ static void find_steps(struct sab_shard *s)
     s->used_spans = (s->steps + s->span_len - 1) / s->span_len;
 }
 
+/* A memory with nothing of the sequence in it yet. */
+static void begin_memory(const struct sab_model *m, int layer, struct sab_memory *memory)
+{
+    memory->n = memory->carried = m->zero_memories;
+    memset(memory->first, 0, (size_t)memory->S * sizeof *memory->first);
+    for (int b = 0; b < memory->S && memory->n > 0; b++)
+        zero(memory->M + (size_t)b * memory->cap * m->Hp, (size_t)memory->n * m->Hp);
+    sab_memory_rekey(&m->layers[layer].remind, memory);
+}
+
 void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, const struct sab_column *columns, int b0,
                     double scale, sab_real *outputs, const struct sab_recall *recall)
 {
@@ -58,8 +68,7 @@ void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, const st
             zero(run->h_start, (size_t)S * m->Hp);
             if (run->c_start)
                 zero(run->c_start, (size_t)S * m->Hp);
-            run->memory.n = run->memory.carried = 0;
-            memset(s->first, 0, (size_t)S * sizeof *s->first);
+            begin_memory(m, l, &run->memory);
         }
         run->records.carried = run->memory.carried;
         for (int b = 0; b < S && run->memory.standing; b++)

@@ -4,7 +4,7 @@
  *     input    symbols 1..8    0          9         0
  *     target        0          0          0      the ten symbols
  *
- * The input has I = 10 symbols. The answers are 0 and 1..8, so O = 9: the marker is asked for nowhere. The loss is over
+ * The input has I = 10 symbols, or (--symbols number) is the symbol as one real number. The answers are 0 and 1..8, so O = 9: the marker is asked for nowhere. The loss is over
  * all T+20 steps, accuracy over the last ten. Without memory the best loss is 10 ln 8 / (T+20), accuracy 1/8. */
 #include "data/synthetic.h"
 
@@ -12,8 +12,17 @@ enum { SYMBOLS = 8, LENGTH = 10, MARKER = 9 };
 
 static struct sab_shape copy_shape(const struct sab_config *config)
 {
-    (void)config;
-    return (struct sab_shape){SAB_INPUT_IDS, MARKER + 1, SAB_LOSS_CROSS_ENTROPY, SYMBOLS + 1};
+    int is_number = config->symbols == SAB_SYMBOLS_NUMBER;
+    return (struct sab_shape){is_number ? SAB_INPUT_VALUES : SAB_INPUT_IDS, is_number ? 1 : MARKER + 1,
+                              SAB_LOSS_CROSS_ENTROPY, SYMBOLS + 1};
+}
+
+static void show(const struct sab_column *column, size_t t, int32_t symbol)
+{
+    if (column->ids)
+        column->ids[t * (size_t)column->B] = symbol;
+    else
+        column->values[t * (size_t)column->B] = (sab_real)symbol;
 }
 
 static void copy_fill(const struct sab_draw *draw, struct sab_column *column)
@@ -21,10 +30,10 @@ static void copy_fill(const struct sab_draw *draw, struct sab_column *column)
     size_t B = (size_t)column->B, answer = (size_t)draw->T + LENGTH;
     for (uint32_t t = 0; t < LENGTH; t++) {
         int32_t symbol = 1 + (int32_t)sab_random_below(draw->seed, draw->stream, draw->index, t, SYMBOLS);
-        column->ids[t * B] = symbol;
+        show(column, t, symbol);
         column->labels[(answer + t) * B] = symbol;
     }
-    column->ids[(answer - 1) * B] = MARKER;
+    show(column, answer - 1, MARKER);
 }
 
 static const struct sab_synthetic copy = {
@@ -47,7 +56,7 @@ static int copy_create(void **state, struct sab_shape *shape, const struct sab_c
 const struct sab_task_kind sab_task_copy = {
     .name = "copy",
     .help = "repeat ten symbols after a gap of T steps",
-    .reads = "T curriculum fixed",
+    .reads = "T curriculum fixed symbols",
     .create = copy_create,
     SAB_SYNTHETIC_METHODS,
 };

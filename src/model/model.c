@@ -57,6 +57,7 @@ static void resolve(struct sab_model *m)
     m->k_trunc = whole ? 0 : c->k_trunc;
     m->write = c->write;
     m->gain = (real)c->read_gain;
+    m->zero_memories = m->K > 0 && c->zero_memory;
 }
 
 int sab_model_create(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,

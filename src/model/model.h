@@ -51,6 +51,7 @@ struct sab_model {
     int k_trunc;            /* steps per window; 0: one window */
     int write;              /* enum sab_write */
     real gain;
+    int zero_memories;      /* that a sequence begins with: 0 or 1 */
 
     int n_tensors;
     struct sab_tensor_spec *tensors;

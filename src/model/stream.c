@@ -118,6 +118,9 @@ int sab_stream_make_room(struct sab_stream *s, int cap, struct sab_error *err)
 static int check_carrying(const struct sab_stream *s, struct sab_error *err)
 {
     const struct sab_model *m = s->model;
+    if (m->zero_memories)
+        return sab_fail(err, SAB_INVALID, "--zero-memory on is for sequences that begin anew, not for state that is "
+                                          "carried from batch to batch");
     if (m->layers[0].remind.slots == INT_MAX)
         return sab_fail(err, SAB_INVALID, "--memory-slots 0 (all memories) cannot be carried from batch to batch, it "
                                           "would grow without end: choose a number in 1..1000000000");
@@ -281,11 +284,17 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
         ok = layer_create(m, &s->layers[l], B);
     if (!ok)
         status = sab_fail(err, SAB_NOMEM, "no memory for a stream of %d sequences", B);
+    else if (m->zero_memories)
+        status = sab_stream_make_room(s, FIRST_CAP, err);
     if (status) {
         sab_stream_free(s);
         return status;
     }
     sab_model_prepare(m);
+    for (int l = 0; l < m->L && m->zero_memories; l++) { /* the block is zeroed */
+        s->layers[l].now.memory.n = m->zero_memories;
+        sab_memory_rekey(&m->layers[l].remind, &s->layers[l].now.memory);
+    }
     *out = s;
     return SAB_OK;
 }

@@ -2,7 +2,8 @@
  *
  * relu      thr = (K+1)-th largest a; r_i = max(a_i - thr, 0); alpha_i = r_i / max(Z, z), Z = sum r
  * softmax   alpha = softmax over the K largest
- * N <= K: softmax over all. Dense forward: softmax over all; dense backward keeps them all, sparse the K largest. */
+ * N <= K: softmax over all.
+ * release2019   the authors' code: thr = K-th largest a, so that K-1 weights are left; N <= K: alpha = a. Dense forward: softmax over all; dense backward keeps them all, sparse the K largest. */
 #include "remind/remind.h"
 
 #include <math.h>
@@ -74,10 +75,10 @@ static void select_all(const struct sab_remind *r, int N, const real *a, struct 
     read->Z = 1;
 }
 
-static void select_relu(const struct sab_remind *r, int N, const real *a, struct sab_read *read, int32_t *index,
+/* K weights; the threshold is the largest of the others. */
+static void select_relu(const struct sab_remind *r, int K, int N, const real *a, struct sab_read *read, int32_t *index,
                         real *alpha)
 {
-    int K = r->K;
     largest(N, a, K + 1, index);
     real threshold = a[index[K]];
     sort_rising(K, index);
@@ -94,13 +95,28 @@ static void select_relu(const struct sab_remind *r, int N, const real *a, struct
         alpha[i] = read->Z > 0 ? alpha[i] / read->Z : 0;
 }
 
+/* Scores as they are. */
+static void select_raw(int N, const real *a, struct sab_read *read, int32_t *index, real *alpha)
+{
+    for (int i = 0; i < N; i++) {
+        index[i] = i;
+        alpha[i] = a[i];
+    }
+    read->n = N;
+    read->kind = SAB_READ_RAW;
+    read->Z = 1;
+}
+
 void sab_sparsify_forward(const struct sab_remind *r, int N, const real *a, struct sab_read *read, int32_t *index,
                           real *alpha)
 {
-    if (r->dense_forward || N <= r->K) {
+    int is_release = r->sparsifier == SAB_SPARSIFIER_RELEASE2019;
+    if (r->dense_forward || (N <= r->K && !is_release)) {
         select_all(r, N, a, read, index, alpha);
-    } else if (r->sparsifier == SAB_SPARSIFIER_RELU) {
-        select_relu(r, N, a, read, index, alpha);
+    } else if (N <= r->K) {
+        select_raw(N, a, read, index, alpha);
+    } else if (is_release || r->sparsifier == SAB_SPARSIFIER_RELU) {
+        select_relu(r, r->K - is_release, N, a, read, index, alpha);
     } else {
         largest(N, a, r->K, index);
         sort_rising(r->K, index);
@@ -114,6 +130,11 @@ void sab_sparsify_forward(const struct sab_remind *r, int N, const real *a, stru
 void sab_sparsify_backward(const struct sab_read *read, const real *alpha, const real *g, real sds, real *da)
 {
     int n = read->n;
+    if (read->kind == SAB_READ_RAW) {
+        for (int i = 0; i < n; i++)
+            da[i] = g[i];
+        return;
+    }
     if (read->kind == SAB_READ_SOFTMAX || read->kind == SAB_READ_PART) {
         real mean = sds;
         if (read->kind == SAB_READ_SOFTMAX) {

@@ -68,6 +68,11 @@ CASES = {
     "one_unit": {"hidden": 1, "B": 1, "attention_width": 2, **SYMBOLS},
     "large_opposed_keys": {"read_gain": 0.5, "opposed": 32.0},
     "yes_or_no": {**ANSWERS, **UNEVEN, "layers": 2, "read_gain": 0.5},
+    "release2019_code": {"score": "release2019", "sparsifier": "release2019", "zero_memory": True, "k_att": 2, **SYMBOLS},
+    "release2019_one_recalled": {"sparsifier": "release2019", "k_top": 1, "read_floor": 0.5, "zero_memory": True},
+    "release2019_recomputed": {"sparsifier": "release2019", "k_top": 4, "read_floor": 0.5, "zero_memory": True, "layers": 2,
+                               "recompute": True, "score": "dot", "read_gain": 0.5, **UNEVEN},
+    "zero_memory_dense": {"zero_memory": True, "forward": "dense", "cell": "gru", "read_gain": 0.5},
 }
 
 

@@ -133,20 +133,23 @@ def attend(config, a, memory, cut, diagnostics):
             memory = torch.where(kept.unsqueeze(2), memory, cut(memory))
             diagnostics.order(ranked, K - 1, K)
         alpha = torch.softmax(a, dim=1)
+    elif config["sparsifier"] == "release2019" and N <= K:
+        alpha = a
     elif N <= K:
         alpha = torch.softmax(a, dim=1)
     elif config["sparsifier"] == "softmax":
         diagnostics.order(ranked, K - 1, K)
         alpha = torch.zeros_like(a).scatter(1, index[:, :K], torch.softmax(ranked[:, :K], dim=1))
     else:
+        K -= config["sparsifier"] == "release2019"
         # The gradient also depends on which memory is the threshold, so rank K+1 must stand apart from K+2 as well.
-        diagnostics.order(ranked, K - 1, K + 1)
+        diagnostics.order(ranked, max(K - 1, 0), K + 1)
         r = torch.clamp(ranked[:, :K] - ranked[:, K:K + 1], min=0)
         Z = r.sum(1, keepdim=True)
         floored = Z < z
         if z > 0:
             diagnostics.floor_margin = min(diagnostics.floor_margin, float((Z.detach() - z).abs().min()))
-        if not bool(floored.all()):
+        if K > 0 and not bool(floored.all()):
             diagnostics.min_Z = min(diagnostics.min_Z, float(Z.detach()[~floored].min()))
         alpha = torch.zeros_like(a).scatter(1, index[:, :K], r / torch.where(floored, torch.full_like(Z, z), Z))
     return alpha, (alpha.unsqueeze(2) * memory).sum(1)
@@ -161,7 +164,8 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None):
     config = resolve(config, T)
     K, L, G, cell = config["k_top"], config["layers"], config["read_gain"], config["cell"]
     zero = parameters["b"].new_zeros(B, H)
-    h, c, memories = [zero] * L, [zero] * L, [[] for _ in range(L)]
+    first = [zero] if K > 0 and config.get("zero_memory") else []
+    h, c, memories = [zero] * L, [zero] * L, [list(first) for _ in range(L)]
     diagnostics, outputs = Diagnostics(), []
     for t in range(1, T + 1):
         window_starts = (t - 1) % config["k_trunc"] == 0
