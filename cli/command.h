@@ -41,6 +41,7 @@ extern const struct sab_command sab_command_recall;
 extern const struct sab_command sab_command_inspect;
 extern const struct sab_command sab_command_check_grad;
 extern const struct sab_command sab_command_bench;
+extern const struct sab_command sab_command_reproduce;
 extern const struct sab_command sab_command_data;
 extern const struct sab_command sab_command_doctor;
 

@@ -10,6 +10,7 @@ static const struct sab_command *const commands[] = {
     &sab_command_inspect,
     &sab_command_check_grad,
     &sab_command_bench,
+    &sab_command_reproduce,
     &sab_command_data,
     &sab_command_doctor,
 };

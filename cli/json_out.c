@@ -26,8 +26,11 @@ static void put_text(struct sab_json *json, const char *text)
 
 static void begin(struct sab_json *json, const char *key)
 {
+    int own_line = json->depth > 0 && json->depth <= json->lines;
     if (json->any[json->depth])
-        fputs(", ", json->to);
+        fputs(own_line ? "," : ", ", json->to);
+    if (own_line)
+        fprintf(json->to, "\n%*s", json->depth, "");
     json->any[json->depth] = 1;
     if (key) {
         put_text(json, key);

@@ -1,4 +1,4 @@
-/* Writes JSON, one line: objects, lists, numbers, texts. Keys come in the order written. Must not know files. */
+/* Writes JSON, on one line unless told otherwise: objects, lists, numbers, texts. Keys come in the order written. Must not know files. */
 #ifndef SAB_CLI_JSON_OUT_H
 #define SAB_CLI_JSON_OUT_H
 
@@ -11,9 +11,10 @@ struct sab_json {
     FILE *to;
     int depth;
     int any[16]; /* something was written at this depth */
+    int lines;   /* entries down to this depth begin a line of their own; 0: all is one line */
 };
 
-/* key is NULL inside a list and for the outermost object. Closing the outermost ends the line. */
+/* key is NULL inside a list and for the outermost object. Closing the outermost ends a line. */
 void sab_json_open(struct sab_json *json, const char *key, char bracket);
 void sab_json_close(struct sab_json *json, char bracket);
 /* Bytes that are no UTF-8 are replaced by '?'. */

@@ -38,18 +38,30 @@ enum {
     SIZES
 };
 
+/* Of all threads, from those of one, which other programs disturb least; the memory is shared. */
+static struct sab_ceilings together(const struct sab_plan *plan)
+{
+    int processors = sab_plan_threads(0), n = plan->threads < processors ? plan->threads : processors;
+    struct sab_ceilings top = plan->ceilings;
+    top.flops *= n;
+    top.scores *= n;
+    top.functions *= n;
+    return top;
+}
+
 /* Work of an update, what replay adds to it, and work of an evaluation's batch. */
 static void measure_time(const struct sab_model *model, const struct sab_config *config, const struct sab_plan *plan,
                          double sizes[SIZES])
 {
     struct sab_cost cost;
     struct sab_seconds work[3];
+    struct sab_ceilings top = together(plan);
     for (int i = 0; i < 3; i++) {
         double reached = i < 2 ? plan->reached : 0;
         sab_cost_count(model, plan->sequence_steps, config->batch, reached, i == 1, &cost);
         if (plan->shape.input == SAB_INPUT_VALUES) /* products of few inputs hardly begin */
             cost.flops[SAB_PHASE_INPUT] *= 1 + 12.0 / plan->shape.I;
-        work[i] = sab_forecast_work(&cost, &plan->ceilings);
+        work[i] = sab_forecast_work(&cost, &top);
         sizes[UPDATE_PRODUCTS + 2 * i] = work[i].products - (i == 1 ? work[0].products : 0);
         sizes[UPDATE_REST + 2 * i] = work[i].rest - (i == 1 ? work[0].rest : 0);
     }
@@ -223,24 +235,12 @@ static void forecast_time(const struct sab_config *config, const double sizes[SI
                   evaluations * plan->evaluation_batches * sab_forecast_clock(evaluation, config->hidden, balance);
 }
 
-/* One thread's, which other programs disturb least, times the processors in use; the memory is shared. */
-static int measure_ceilings(const struct sab_kernels *kernels, int threads, struct sab_ceilings *ceilings,
-                            struct sab_error *err)
-{
-    int processors = sab_plan_threads(0), n = threads < processors ? threads : processors;
-    int status = sab_ceilings_measure(kernels, 1, 1, ceilings, err);
-    ceilings->flops *= n;
-    ceilings->scores *= n;
-    ceilings->functions *= n;
-    return status;
-}
-
 int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct sab_error *err)
 {
     struct sab_task *task = NULL;
     struct sab_config settled = *config;
     double sizes[SIZES];
-    *plan = (struct sab_plan){0};
+    *plan = (struct sab_plan){.ceilings = plan->ceilings};
     settled.curriculum = 0; /* full length from the first batch */
     int status = sab_task_create(&task, &settled, NULL, err);
     if (status != SAB_OK)
@@ -259,8 +259,8 @@ int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct
     plan->evaluation_batches = count_evaluation(task, config, plan);
     sab_task_free(task);
     const struct sab_kernels *kernels = sab_kernels_choose(config->cpu);
-    if (status == SAB_OK && kernels)
-        status = measure_ceilings(kernels, plan->threads, &plan->ceilings, err);
+    if (status == SAB_OK && kernels && plan->ceilings.threads == 0)
+        status = sab_ceilings_measure(kernels, 1, 1, &plan->ceilings, err);
     if (status == SAB_OK)
         status = extrapolate(&settled, plan, sizes, err);
     if (status == SAB_OK)

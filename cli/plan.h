@@ -17,13 +17,14 @@ struct sab_plan {
     double budget_nbytes;
     double now_nbytes, most_nbytes; /* of the process that plans, data of the task included */
     double peak_nbytes;          /* resident, of the process that trains */
-    struct sab_ceilings ceilings;
+    struct sab_ceilings ceilings; /* of one thread */
     double reached;              /* share of windows that gradient enters */
     double evaluation_batches;   /* of one evaluation */
     double update_s, run_s;      /* forecasts */
 };
 
-/* SAB_INVALID, SAB_NOMEM as making the task and the model do, and where --memory is too small. */
+/* plan is zero, but that it may have the ceilings of a plan made before: they are not measured again.
+ * SAB_INVALID, SAB_NOMEM as making the task and the model do, and where --memory is too small. */
 int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct sab_error *err);
 /* To stdout: lines, or one JSON object. */
 void sab_plan_print(const struct sab_config *config, const struct sab_plan *plan, int as_json);

@@ -61,16 +61,10 @@ static int fail_unknown(const char *name, struct sab_error *err)
     return sab_fail(err, SAB_INVALID, "no preset is called \"%.60s\"; sab train --presets lists them", name);
 }
 
-int sab_preset_apply(const char *name, struct sab_config *config, struct sab_error *err)
+int sab_preset_options(const char *options, struct sab_config *config, struct sab_error *err)
 {
-    const struct sab_preset *preset = NULL;
-    for (int i = 0; sab_preset_at(i); i++)
-        if (strcmp(name, presets[i].name) == 0)
-            preset = &presets[i];
-    if (!preset)
-        return fail_unknown(name, err);
     struct sab_config set = *config;
-    for (const char *at = preset->options; *at; at += strspn(at, " ")) {
+    for (const char *at = options; *at; at += strspn(at, " ")) {
         char pair[SAB_TEXT_CAP];
         int n = (int)strcspn(at, " ");
         snprintf(pair, sizeof pair, "%.*s", n, at);
@@ -83,6 +77,17 @@ int sab_preset_apply(const char *name, struct sab_config *config, struct sab_err
     }
     *config = set;
     return SAB_OK;
+}
+
+int sab_preset_apply(const char *name, struct sab_config *config, struct sab_error *err)
+{
+    const struct sab_preset *preset = NULL;
+    for (int i = 0; sab_preset_at(i); i++)
+        if (strcmp(name, presets[i].name) == 0)
+            preset = &presets[i];
+    if (!preset)
+        return fail_unknown(name, err);
+    return sab_preset_options(preset->options, config, err);
 }
 
 void sab_preset_list(int as_json)

@@ -208,7 +208,7 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK)
         status = sab_cli_find_data(&cli->config, &err);
     if (status == SAB_OK && o->dry_run) {
-        struct sab_plan plan;
+        struct sab_plan plan = {0};
         status = sab_plan_make(&cli->config, &plan, &err);
         if (status == SAB_OK)
             sab_plan_print(&cli->config, &plan, cli->json);

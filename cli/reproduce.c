@@ -1,0 +1,289 @@
+/* sab reproduce: the paper's tables, run and printed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/json_out.h"
+#include "cli/plan.h"
+#include "cli/reproduce_print.h"
+#include "cli/reproduce_run.h"
+#include "cli/say.h"
+#include "cli/stop.h"
+
+struct own {
+    char cell[SAB_TEXT_CAP], out[SAB_TEXT_CAP];
+    uint64_t seed;
+    int seeds, is_quick, threads;
+};
+
+#define AT(field) offsetof(struct own, field)
+
+static const struct sab_option own[] = {
+    {"cell", SAB_OPTION_TEXT, AT(cell), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+     "only this cell of the table, such as \"T=100 sab 5 5\", or a whole row or column"},
+    {"seed", SAB_OPTION_UINT64, AT(seed), 0, 0, 9007199254740991.0, NULL, "0", "",
+     "only this seed; 0: those of --seeds"},
+    {"seeds", SAB_OPTION_INT, AT(seeds), 0, 0, 1000, NULL, "0", "",
+     "seeds 1 to N; 0: as many as the table wants, two or three"},
+    {"quick", SAB_CLI_FLAG, AT(is_quick), 0, 0, 1, NULL, "off", "",
+     "a fiftieth of the updates, one seed, in a folder of its own: does it run?"},
+    {"threads", SAB_OPTION_INT, AT(threads), 0, 0, 4096, NULL, "0", "",
+     "threads; 0 is one per processor; the result is the same for any"},
+    {"out", SAB_OPTION_TEXT, AT(out), SAB_TEXT_CAP, 0, 0, NULL, "runs/reproduce", "",
+     "folder of results/TABLE/CELL-sSEED.json and of the run folders, runs/TABLE/CELL-sSEED"},
+};
+
+/* ---- which ---- */
+
+/* The folder: quick runs have their own. */
+static int find_folder(const struct own *o, char dir[SAB_TEXT_CAP], struct sab_error *err)
+{
+    int n = snprintf(dir, SAB_TEXT_CAP, "%s%s", o->out, o->is_quick ? "/quick" : "");
+    if (n >= SAB_TEXT_CAP)
+        return sab_fail(err, SAB_INVALID, "--out: the folder's name is longer than %d bytes", SAB_TEXT_CAP - 1);
+    return SAB_OK;
+}
+
+static int is_wanted(const struct own *o, const struct sab_table *table, const struct sab_table_cell *cell)
+{
+    return strcmp(cell->table, table->name) == 0 && (!o->cell[0] || sab_cell_is(cell, o->cell));
+}
+
+/* The seeds of a cell. */
+static void find_seeds(const struct own *o, const struct sab_table_cell *cell, uint64_t *first, uint64_t *last)
+{
+    *first = o->seed > 0 ? o->seed : 1;
+    *last = o->seed > 0 ? o->seed : (uint64_t)(o->is_quick ? 1 : o->seeds > 0 ? o->seeds : sab_cell_seeds(cell));
+}
+
+/* ---- the list ---- */
+
+/* Runs wanted and done, and the seconds that those missing take at most; seconds < 0: no forecast. */
+struct outlook {
+    int cells, runs, done;
+    double seconds;
+};
+
+static int look_at_cell(const struct own *o, const char *results, const struct sab_table_cell *cell, struct sab_plan *plan,
+                        struct outlook *outlook, struct sab_error *err)
+{
+    char path[SAB_FILE_CAP];
+    struct sab_config config;
+    uint64_t first, last;
+    int missing = 0, status = SAB_OK;
+    find_seeds(o, cell, &first, &last);
+    for (uint64_t seed = first; seed <= last && status == SAB_OK; seed++) {
+        status = sab_cell_result_path(cell, results, seed, path, err);
+        missing += status == SAB_OK && !sab_cell_result_exists(path);
+    }
+    outlook->cells++;
+    outlook->runs += (int)(last - first + 1);
+    outlook->done += (int)(last - first + 1) - missing;
+    if (status != SAB_OK || missing == 0)
+        return status;
+    status = sab_cell_config(cell, first, o->is_quick, &config, err);
+    config.threads = o->threads;
+    if (status == SAB_OK)
+        status = sab_cli_cpu(&config, err);
+    if (status == SAB_OK)
+        status = sab_plan_make(&config, plan, err);
+    outlook->seconds += missing * plan->run_s;
+    return status;
+}
+
+static void print_outlook(struct sab_json *json, int as_json, const struct sab_table *table, const struct outlook *outlook)
+{
+    char time[SAB_SAY_CAP];
+    if (as_json) {
+        sab_json_open(json, NULL, '{');
+        sab_json_text(json, "table", table->name);
+        sab_json_text(json, "title", table->title);
+        sab_json_int(json, "cells", outlook->cells);
+        sab_json_int(json, "runs", outlook->runs);
+        sab_json_int(json, "done", outlook->done);
+        sab_json_real(json, "seconds_left", outlook->seconds);
+        sab_json_close(json, '}');
+        return;
+    }
+    sab_say_duration(outlook->seconds, time);
+    printf("%-9s %s\n", table->name, table->title);
+    printf("          %d cells, %d of %d runs done", outlook->cells, outlook->done, outlook->runs);
+    printf(outlook->done < outlook->runs ? "; the rest takes %s at most here\n" : "\n", time);
+    fflush(stdout);
+}
+
+static int list(const struct sab_cli *cli, const char *dir, struct sab_error *err)
+{
+    const struct own *o = cli->own;
+    struct sab_json json = {.to = stdout};
+    struct sab_plan plan = {0};
+    char results[SAB_FILE_CAP];
+    int status = SAB_OK;
+    snprintf(results, sizeof results, "%s/results", dir);
+    if (cli->json) {
+        sab_json_open(&json, NULL, '{');
+        sab_json_open(&json, "tables", '[');
+    }
+    for (int t = 0; sab_table_at(t) && status == SAB_OK; t++) {
+        struct outlook outlook = {0};
+        for (int i = 0; sab_table_cell_at(i) && status == SAB_OK; i++)
+            if (strcmp(sab_table_cell_at(i)->table, sab_table_at(t)->name) == 0)
+                status = look_at_cell(o, results, sab_table_cell_at(i), &plan, &outlook, err);
+        if (status == SAB_OK)
+            print_outlook(&json, cli->json, sab_table_at(t), &outlook);
+    }
+    if (status != SAB_OK)
+        return status;
+    if (cli->json) {
+        sab_json_close(&json, ']');
+        sab_json_text(&json, "out", dir);
+        sab_json_close(&json, '}');
+    } else {
+        printf("\nTimes are forecasts, as if no run stopped early; runs that tables share are made\nonce.\n");
+    }
+    return SAB_OK;
+}
+
+/* ---- a table ---- */
+
+struct progress {
+    int now, all;
+};
+
+static int run_one(const struct sab_reproduction *how, const struct sab_table_cell *cell, uint64_t seed,
+                   struct progress *progress, struct sab_error *err)
+{
+    char name[SAB_CELL_NAME_CAP];
+    struct sab_error why = {0};
+    int made;
+    sab_cell_name(cell, name);
+    progress->now++;
+    if (!how->quiet)
+        fprintf(stderr, "%d/%d  %s, %s, seed %llu\n", progress->now, progress->all, cell->table, name,
+                (unsigned long long)seed);
+    int status = sab_reproduce_cell(how, cell, seed, &made, &why);
+    if (status == SAB_INTERRUPTED)
+        return sab_fail(err, status, "interrupted at %s, %s, seed %llu; the same command goes on", cell->table, name,
+                        (unsigned long long)seed);
+    if (status != SAB_OK)
+        return sab_fail(err, status, "%s, %s, seed %llu: %.380s", cell->table, name, (unsigned long long)seed, why.message);
+    if (!made && !how->quiet)
+        fprintf(stderr, "done before\n");
+    return SAB_OK;
+}
+
+/* All cells of a seed before the next seed: half a table is one of fewer seeds, not of fewer cells. */
+static int run_all(const struct own *o, const struct sab_table *table, const struct sab_reproduction *how,
+                   struct sab_error *err)
+{
+    struct progress progress = {0};
+    uint64_t first, last, begin = UINT64_MAX, end = 0;
+    int status = SAB_OK;
+    for (int i = 0; sab_table_cell_at(i); i++) {
+        if (!is_wanted(o, table, sab_table_cell_at(i)))
+            continue;
+        find_seeds(o, sab_table_cell_at(i), &first, &last);
+        progress.all += (int)(last - first + 1);
+        begin = first < begin ? first : begin;
+        end = last > end ? last : end;
+    }
+    if (progress.all == 0)
+        return sab_cell_fail_unknown(table, o->cell, err);
+    for (uint64_t seed = begin; seed <= end && status == SAB_OK; seed++)
+        for (int i = 0; sab_table_cell_at(i) && status == SAB_OK; i++) {
+            if (!is_wanted(o, table, sab_table_cell_at(i)))
+                continue;
+            find_seeds(o, sab_table_cell_at(i), &first, &last);
+            if (seed >= first && seed <= last)
+                status = run_one(how, sab_table_cell_at(i), seed, &progress, err);
+        }
+    return status;
+}
+
+static int print(const struct sab_cli *cli, const struct sab_table *table, const char *dir, struct sab_error *err)
+{
+    const struct own *o = cli->own;
+    struct sab_table_results loaded;
+    char results[SAB_FILE_CAP];
+    snprintf(results, sizeof results, "%s/results", dir);
+    int status = sab_table_results_load(table, results, o->is_quick, &loaded, err);
+    if (status == SAB_OK && cli->json) {
+        sab_table_print_json(stdout, &loaded, o->cell);
+    } else if (status == SAB_OK) {
+        printf("%s: %s\n\n", table->name, table->title);
+        sab_table_print(stdout, &loaded);
+        if (o->cell[0]) {
+            putchar('\n');
+            sab_table_print_runs(stdout, &loaded, o->cell);
+        }
+    }
+    sab_table_results_clear(&loaded);
+    return status;
+}
+
+static int run(struct sab_cli *cli)
+{
+    const struct own *o = cli->own;
+    const struct sab_table *table = NULL;
+    struct sab_error err = {0};
+    char dir[SAB_TEXT_CAP];
+    struct sab_config config;
+    sab_config_init(&config);
+    int status = find_folder(o, dir, &err);
+    if (status == SAB_OK && o->seed > 0 && (o->seeds > 0))
+        status = sab_fail(&err, SAB_INVALID, "--seed and --seeds cannot both be given");
+    if (status == SAB_OK && cli->n_words == 0 && o->cell[0])
+        status = sab_fail(&err, SAB_INVALID, "--cell %.60s: of which table? sab reproduce NAME --cell ...", o->cell);
+    if (status == SAB_OK)
+        status = sab_cli_cpu(&config, &err);
+    if (status == SAB_OK && cli->n_words == 0)
+        status = list(cli, dir, &err);
+    else if (status == SAB_OK)
+        status = sab_table_find(cli->words[0], &table, &err);
+    if (status == SAB_OK && table) {
+        struct sab_reproduction how = {dir, o->is_quick, cli->quiet, o->threads, config.cpu, sab_stop_listen(cli->quiet)};
+        status = run_all(o, table, &how, &err);
+        if (status == SAB_OK)
+            status = print(cli, table, dir, &err);
+    }
+    return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("reproduce", status, &err);
+}
+
+static void print_tables(void)
+{
+    printf("\nTables:\n");
+    for (int i = 0; sab_table_at(i); i++)
+        printf("  %-9s %s\n", sab_table_at(i)->name, sab_table_at(i)->title);
+}
+
+const struct sab_command sab_command_reproduce = {
+    .name = "reproduce",
+    .words = "[TABLE]",
+    .words_least = 0,
+    .words_most = 1,
+    .summary = "run the paper's tables and print them beside its figures",
+    .purpose =
+        "Runs what is missing of a table, trains and then tests each cell with each seed,\n"
+        "and prints the table as Markdown. Without a name it lists the tables, what of\n"
+        "them is done in --out, and how long the rest takes on this machine. Each run\n"
+        "leaves a result file with its command, seed, digest, metrics and curve. Ctrl-C\n"
+        "saves; the same command goes on. Several processes may work in one folder.\n"
+        "\n"
+        "The paper's figures are marked: seen, read in a source; recalled, from memory of\n"
+        "the paper; derived, computed. The same cell and seed give the same digest on the\n"
+        "same instruction set.\n",
+    .examples =
+        "  sab reproduce\n"
+        "  sab reproduce copy --cell \"T=100 sab 5 5\" --seed 1\n"
+        "  sab reproduce transfer --seeds 3 --out runs/paper\n"
+        "  sab reproduce cells --quick\n",
+    .groups = "",
+    .names = "",
+    .defaults = "",
+    .own = own,
+    .own_count = sizeof own / sizeof own[0],
+    .own_nbytes = sizeof(struct own),
+    .more_help = print_tables,
+    .run = run,
+};

@@ -1,0 +1,237 @@
+/* See reproduce_run.h. */
+#include "cli/reproduce_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/data_files.h"
+#include "cli/progress.h"
+#include "cli/run_folder.h"
+#include "data/task.h"
+#include "io/file.h"
+#include "kernels/kernels.h"
+#include "train/evaluate.h"
+#include "train/folder.h"
+
+/* What one call works with. */
+struct work {
+    const struct sab_reproduction *how;
+    const struct sab_table_cell *cell;
+    struct sab_config config;   /* out is the run's folder; data as found on this machine */
+    struct sab_cell_result result;
+};
+
+/* ---- one process at a time ---- */
+
+/* Waits until no other process works at the run. */
+static int lock(const struct work *w, int *file, struct sab_error *err)
+{
+    char path[SAB_FILE_CAP];
+    int status = sab_file_make_directory(w->config.out, err);
+    if (status != SAB_OK)
+        return status;
+    snprintf(path, sizeof path, "%s/lock", w->config.out);
+    *file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (*file < 0)
+        return sab_fail(err, SAB_IO, "cannot open %.250s: %s", path, strerror(errno));
+    for (int tries = 0; flock(*file, LOCK_EX | LOCK_NB) != 0; tries++) {
+        static const struct timespec pause = {0, 200000000};
+        if (tries == 0 && !w->how->quiet)
+            fprintf(stderr, "waiting: another process is at the run in %s\n", w->config.out);
+        if (*w->how->stop) {
+            close(*file);
+            return sab_fail(err, SAB_INTERRUPTED, "interrupted");
+        }
+        nanosleep(&pause, NULL);
+    }
+    return SAB_OK;
+}
+
+/* From here on the peak of memory is that of this cell, where the system can forget the one before (Linux). */
+static void forget_peak(void)
+{
+    FILE *file = fopen("/proc/self/clear_refs", "w");
+    if (file) {
+        fputs("5", file);
+        fclose(file);
+    }
+}
+
+static double peak_nbytes(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? 1024.0 * (double)usage.ru_maxrss : NAN;
+}
+
+/* ---- training ---- */
+
+/* An unfinished run must have been begun as this one would be. */
+static int check_run(const struct work *w, struct sab_error *err)
+{
+    struct sab_config was, is = w->config;
+    char before[SAB_TEXT_CAP], now[SAB_TEXT_CAP];
+    int status = sab_run_config(w->config.out, &was, err);
+    if (status != SAB_OK)
+        return status;
+    memcpy(is.data, was.data, sizeof is.data); /* where they lie may change */
+    memcpy(is.valid_data, was.valid_data, sizeof is.valid_data);
+    memcpy(is.test_data, was.test_data, sizeof is.test_data);
+    is.memory_slots = was.memory_slots; /* settled by the run */
+    const char *name = sab_cell_difference(&was, &is);
+    if (!name)
+        return SAB_OK;
+    sab_config_get(&was, name, before, sizeof before, NULL);
+    sab_config_get(&is, name, now, sizeof now, NULL);
+    return sab_fail(err, SAB_INVALID, "the run in %.200s was begun with other settings (--%s %.60s, not %.60s); move it away "
+                                      "or give another --out", w->config.out, name, before, now);
+}
+
+static struct sab_measured measured(const char *task, const struct sab_metrics *metrics)
+{
+    return (struct sab_measured){
+        .loss = metrics->loss,
+        .accuracy = metrics->accuracy,
+        .mse = metrics->mse,
+        .bits_per_char = sab_task_bits_per_char(task, metrics->loss),
+    };
+}
+
+static int train(struct work *w, struct sab_error *err)
+{
+    struct sab_cell_result *result = &w->result;
+    struct sab_progress_line line;
+    struct sab_run_result run = {.best_step = -1};
+    int goes_on = sab_folder_has(w->config.out, "config.json");
+    int status = goes_on ? check_run(w, err) : SAB_OK;
+    if (status != SAB_OK)
+        return status;
+    sab_progress_init(&line, w->config.task);
+    struct sab_run_hooks hooks = {.progress = w->how->quiet ? NULL : sab_progress_show, .user = &line,
+                                  .stop = w->how->stop};
+    status = sab_run_train(&w->config, goes_on, &hooks, &run, err);
+    sab_progress_end(&line);
+    if (status == SAB_NUMERIC) { /* a result too */
+        snprintf(result->failed, sizeof result->failed, "%.*s", (int)strcspn(err->message, ";"), err->message);
+        status = SAB_OK;
+    }
+    result->steps = run.steps;
+    result->best_step = run.best_step;
+    result->stopped_early = run.stopped_early;
+    result->seconds = round(1000 * run.seconds) / 1000;
+    result->best = measured(w->config.task, &run.best);
+    result->last = measured(w->config.task, &run.last);
+    memcpy(result->digest, run.weights_digest, sizeof result->digest);
+    return status;
+}
+
+/* ---- testing ---- */
+
+static int test_one(struct work *w, struct sab_model *model, const struct sab_cell_test *test, struct sab_measured *out,
+                    struct sab_error *err)
+{
+    struct sab_config config = w->config;
+    struct sab_metrics metrics;
+    struct sab_task *task = NULL;
+    config.T = test->T;
+    config.eval_size = sab_model_facts(model) ? 0 : test->sequences; /* files are measured whole */
+    config.curriculum = 0;
+    int status = sab_task_create(&task, &config, sab_model_facts(model), err);
+    if (status == SAB_OK)
+        status = sab_evaluate(model, task, SAB_TEST, &config, &metrics, err);
+    if (status == SAB_OK) {
+        *out = measured(config.task, &metrics);
+        out->T = test->T;
+        out->sequences = config.eval_size;
+    }
+    sab_task_free(task);
+    return status;
+}
+
+/* Measures the best weights on test data. */
+static int test(struct work *w, struct sab_error *err)
+{
+    struct sab_cell_test tests[SAB_TEST_CAP];
+    struct sab_config of_model;
+    struct sab_model *model = NULL;
+    if (w->result.best_step < 0)
+        return SAB_OK;
+    int n = sab_cell_tests(w->cell, &w->config, tests);
+    int status = sab_cli_run_model(w->config.out, &model, &of_model, err);
+    for (int i = 0; i < n && status == SAB_OK; i++) {
+        if (*w->how->stop)
+            status = sab_fail(err, SAB_INTERRUPTED, "interrupted");
+        else
+            status = test_one(w, model, &tests[i], &w->result.tests[w->result.n_tests++], err);
+    }
+    sab_model_free(model);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static int make(struct work *w, const char *path, struct sab_error *err)
+{
+    int file;
+    int status = lock(w, &file, err);
+    if (status != SAB_OK)
+        return status;
+    forget_peak();
+    status = train(w, err);
+    if (status == SAB_OK)
+        status = test(w, err);
+    w->result.peak_nbytes = peak_nbytes();
+    if (status == SAB_OK)
+        status = sab_cell_result_take_curve(&w->result, w->config.out, err);
+    if (status == SAB_OK)
+        status = sab_cell_result_write(path, w->cell, &w->result, err);
+    close(file);
+    return status;
+}
+
+static int check_existing(const char *path, const char *command, struct sab_error *err)
+{
+    struct sab_cell_result before;
+    int status = sab_cell_result_read(path, &before, err);
+    if (status == SAB_OK)
+        status = sab_cell_result_agrees(path, before.command, command, err);
+    sab_cell_result_clear(&before);
+    return status;
+}
+
+int sab_reproduce_cell(const struct sab_reproduction *how, const struct sab_table_cell *cell, uint64_t seed, int *made,
+                       struct sab_error *err)
+{
+    struct work w = {.how = how, .cell = cell, .result = {.seed = seed, .version = SAB_VERSION}};
+    char results[SAB_FILE_CAP], path[SAB_FILE_CAP];
+    *made = 0;
+    int status = sab_cell_config(cell, seed, how->is_quick, &w.config, err);
+    if (status != SAB_OK)
+        return status;
+    sab_cell_command(cell, &w.config, w.result.command);
+    snprintf(results, sizeof results, "%s/results", how->dir);
+    status = sab_cell_result_path(cell, results, seed, path, err);
+    if (status != SAB_OK)
+        return status;
+    if (sab_cell_result_exists(path))
+        return check_existing(path, w.result.command, err);
+    w.config.threads = how->threads;
+    w.config.cpu = how->cpu;
+    const struct sab_kernels *kernels = sab_kernels_choose(how->cpu);
+    snprintf(w.result.cpu, sizeof w.result.cpu, "%s", kernels ? kernels->name : "");
+    status = sab_cell_run_path(cell, how->dir, seed, w.config.out, err);
+    if (status == SAB_OK)
+        status = sab_cli_find_data(&w.config, err);
+    if (status == SAB_OK)
+        status = make(&w, path, err);
+    sab_cell_result_clear(&w.result);
+    *made = status == SAB_OK;
+    return status;
+}

@@ -1,0 +1,37 @@
+/* The tables that `sab reproduce` knows: what is trained, how it is measured, and what the paper has there. */
+#ifndef SAB_CLI_REPRODUCE_TABLES_H
+#define SAB_CLI_REPRODUCE_TABLES_H
+
+/* What a cell shows. */
+enum sab_measure { SAB_MEASURE_ACCURACY, SAB_MEASURE_MSE, SAB_MEASURE_BITS };
+
+/* A figure that a figure of ours stands beside. Where tests are of several lengths, one part for each, "; 95 %; 83 %". */
+struct sab_paper {
+    const char *text;     /* "" where there is none */
+    const char *standing; /* "seen": read in a source; "recalled": from memory of the paper; "derived": computed */
+};
+
+struct sab_table {
+    const char *name;
+    const char *title;    /* one line: what it shows */
+    const char *options;  /* of every cell, as presets have them */
+    const char *lengths;  /* T of the test sequences, "100,200"; "": that of the training */
+    const char *note;     /* below the table; "": nothing */
+    int measure;          /* enum sab_measure */
+    int seeds;            /* how many unless told otherwise */
+};
+
+/* A cell is called "COLUMN ROW". Where its table has lengths, these are the columns, and column is "". */
+struct sab_table_cell {
+    const char *table, *column, *row;
+    const char *options;  /* on top of the table's */
+    struct sab_paper paper;
+    int seeds;            /* 0: as the table has */
+    const char *reason;   /* why it may not have been run; NULL: no reason */
+};
+
+/* The i-th, or NULL past the last. Cells of a table stand together. */
+const struct sab_table *sab_table_at(int i);
+const struct sab_table_cell *sab_table_cell_at(int i);
+
+#endif
