@@ -10,7 +10,7 @@
 #include "cli/arguments.h"
 #include "cli/plan.h"
 #include "cli/say.h"
-#include "credit/shard.h"
+#include "credit/budget.h"
 
 enum { REPEAT_CAP = 100000, STREAM_SAMPLES = 2000, STREAM_BURST = 32 };
 

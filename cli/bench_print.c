@@ -89,14 +89,8 @@ static double busy(const struct sab_bench_updates *u)
 static void print_what(const struct sab_bench *b)
 {
     const struct sab_config *c = &b->config;
-    char credit[SAB_TEXT_CAP], cell[SAB_TEXT_CAP];
-    sab_config_get(c, "credit", credit, sizeof credit, NULL);
-    sab_config_get(c, "cell", cell, sizeof cell, NULL);
-    printf("network      %s, %d layer%s of %d, credit %s", cell, c->layers, c->layers == 1 ? "" : "s", c->hidden,
-           credit);
-    if (c->credit == SAB_CREDIT_SAB)
-        printf(" (k-top %d, k-att %d, k-trunc %d)", c->k_top, c->k_att, c->k_trunc);
-    printf("\ntask         %s, T = %d: %d sequences of %d steps\n", c->task, c->T, c->batch, b->updates.steps);
+    sab_say_network(c);
+    printf("task         %s, T = %d: %d sequences of %d steps\n", c->task, c->T, c->batch, b->updates.steps);
 }
 
 static void print_ceilings(const struct sab_bench *b, const struct sab_ceilings *top)

@@ -14,6 +14,7 @@
 #include "cli/json_out.h"
 #include "cli/say.h"
 #include "credit/budget.h"
+#include "model/stream.h"
 #include "train/checkpoint.h"
 #include "train/folder.h"
 #include "train/run.h"
@@ -203,7 +204,8 @@ static double count_losses(struct sab_task *task, const struct sab_config *confi
  * is recalled, at most. */
 static double count_reached(struct sab_task *task, const struct sab_config *config, int T)
 {
-    if (config->credit == SAB_CREDIT_BPTT || config->credit == SAB_CREDIT_ATTENTION)
+    int is_whole = config->credit == SAB_CREDIT_BPTT || config->credit == SAB_CREDIT_ATTENTION;
+    if (config->model != SAB_KIND_RECURRENT || is_whole)
         return 1;
     int is_recalled = config->credit == SAB_CREDIT_SAB && config->k_top > 0 && config->mental_updates;
     double losses = count_losses(task, config, T), written = fmin(1, (double)config->k_trunc / config->k_att);
@@ -300,21 +302,16 @@ static void print_json(const struct sab_config *config, const struct sab_plan *p
 static void print_lines(const struct sab_config *config, const struct sab_plan *plan, const char *out)
 {
     static const char *const answers[] = {"classes", "values", "answers"};
-    char text[SAB_SAY_CAP], credit[SAB_TEXT_CAP], cell[SAB_TEXT_CAP], recompute[SAB_TEXT_CAP];
-    sab_config_get(config, "credit", credit, sizeof credit, NULL);
-    sab_config_get(config, "cell", cell, sizeof cell, NULL);
+    char text[SAB_SAY_CAP], recompute[SAB_TEXT_CAP];
     sab_config_get(config, "recompute", recompute, sizeof recompute, NULL);
     printf("task         %s", config->task);
     if (!plan->has_files || plan->sequence_steps == config->T) /* T says nothing of images */
         printf(", T = %d", config->T);
     printf(": sequences of %d steps, %d %s in, %d %s out\n", plan->sequence_steps, plan->shape.I, plan->shape.input == SAB_INPUT_IDS ? "symbols" : "values",
            plan->shape.O, answers[plan->shape.loss]);
-    printf("network      %s, %d layer%s of %d, credit %s", cell, config->layers, config->layers == 1 ? "" : "s",
-           config->hidden, credit);
-    if (config->credit == SAB_CREDIT_SAB)
-        printf(" (k-top %d, k-att %d, k-trunc %d)", config->k_top, config->k_att, config->k_trunc);
+    sab_say_network(config);
     sab_say_count(plan->parameters, text);
-    printf("\nparameters   %s\n", text);
+    printf("parameters   %s\n", text);
     sab_say_count(config->steps, text);
     printf("updates      %s of %d sequences", text, config->batch);
     printf(", %d shard%s on %d thread%s\n", plan->shards, plan->shards == 1 ? "" : "s", plan->threads,

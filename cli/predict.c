@@ -14,6 +14,7 @@
 #include "data/npy.h"
 #include "data/task.h"
 #include "io/file.h"
+#include "model/network.h"
 
 enum { FORMAT_CSV, FORMAT_NPY, FORMAT_JSONL };
 
@@ -195,12 +196,30 @@ static int put_row(struct work *w, const struct sab_csv_spot *spot, int t, const
     return put(w, y, x, places, n, err);
 }
 
-/* One series after the other, each row by a step: the same bits as training's chunks with carried state. */
-static int predict_stream(struct work *w, sab_real *y, struct sab_error *err)
+/* Outputs [length,O] of a chunk of one series: by a step, with what the stream remembers; of a network without state, the
+ * chunk alone. */
+static int answer_chunk(struct work *w, struct sab_stream *stream, struct sab_batch *batch, int length, sab_real *outputs,
+                        struct sab_error *err)
+{
+    int I = w->answers.shape->I, O = w->answers.shape->O, status = SAB_OK;
+    if (!stream) {
+        batch->fresh = NULL;
+        return sab_model_evaluate(w->model, batch, 1, outputs, NULL, NULL, err);
+    }
+    for (int t = 0; t < length && status == SAB_OK; t++)
+        status = sab_stream_step(stream, batch->ids ? batch->ids + t : NULL,
+                                 batch->values ? batch->values + (size_t)t * (size_t)I : NULL,
+                                 outputs + (size_t)t * (size_t)O, err);
+    return status;
+}
+
+/* One series after the other: the same bits as training's chunks with carried state. */
+static int predict_stream(struct work *w, struct sab_error *err)
 {
     struct sab_stream *stream = NULL;
+    int has_state = sab_network_find(w->config.model)->has_state;
     int64_t batches = w->kind->batches(w->state, SAB_TEST, 1), steps = 0;
-    int status = SAB_OK, I = w->answers.shape->I;
+    int status = SAB_OK, I = w->answers.shape->I, O = w->answers.shape->O;
     for (int64_t index = 0; index < batches && status == SAB_OK; index++) {
         struct sab_batch batch;
         status = w->kind->batch(w->state, SAB_TEST, index, 1, &batch, err);
@@ -208,18 +227,22 @@ static int predict_stream(struct work *w, sab_real *y, struct sab_error *err)
             sab_stream_free(stream);
             stream = NULL;
             steps = 0;
-            status = sab_stream_create(&stream, w->model, 1, err);
+            status = has_state ? sab_stream_create(&stream, w->model, 1, err) : SAB_OK;
         }
+        if (status != SAB_OK)
+            break;
         struct sab_csv_spot spot = {.row = steps};
-        if (status == SAB_OK && w->kind == &sab_task_csv)
+        if (w->kind == &sab_task_csv)
             spot = sab_csv_task_spot(w->state, index, 1, 0);
-        int length = status != SAB_OK ? 0 : batch.lengths ? batch.lengths[0] : batch.T;
-        for (int t = 0; t < length && status == SAB_OK; t++) {
-            const sab_real *x = batch.values ? batch.values + (size_t)t * (size_t)I : NULL;
-            status = sab_stream_step(stream, batch.ids ? batch.ids + t : NULL, x, y, err);
-            if (status == SAB_OK && (w->is_own_file || is_wanted(&batch, (size_t)t)))
-                status = put_row(w, &spot, t, y, x, err);
-        }
+        int length = batch.lengths ? batch.lengths[0] : batch.T;
+        sab_real *outputs = sab_alloc((size_t)batch.T, (size_t)O * sizeof *outputs);
+        status = outputs ? answer_chunk(w, stream, &batch, length, outputs, err)
+                         : sab_fail(err, SAB_NOMEM, "no memory for the outputs of %d steps", batch.T);
+        for (int t = 0; t < length && status == SAB_OK; t++)
+            if (w->is_own_file || is_wanted(&batch, (size_t)t))
+                status = put_row(w, &spot, t, outputs + (size_t)t * (size_t)O,
+                                 batch.values ? batch.values + (size_t)t * (size_t)I : NULL, err);
+        sab_free(outputs);
         steps += length;
     }
     sab_stream_free(stream);
@@ -262,13 +285,8 @@ static int predict_file(struct sab_cli *cli, struct work *w, struct sab_error *e
         status = open_output(w, err);
     if (status == SAB_OK)
         status = w->kind->batch(w->state, SAB_TEST, 0, 1, &first, err);
-    if (status == SAB_OK && first.fresh) {
-        sab_real *y = sab_alloc((size_t)w->answers.shape->O, sizeof *y);
-        status = y ? predict_stream(w, y, err) : sab_fail(err, SAB_NOMEM, "no memory for the outputs");
-        sab_free(y);
-    } else if (status == SAB_OK) {
-        status = predict_sequences(w, err);
-    }
+    if (status == SAB_OK)
+        status = first.fresh ? predict_stream(w, err) : predict_sequences(w, err);
     status = close_output(w, status, err);
     if (w->state)
         w->kind->destroy(w->state);

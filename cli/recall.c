@@ -10,7 +10,7 @@
 #include "cli/json_out.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
-#include "credit/shard.h"
+#include "model/network.h"
 #include "report/heat_png.h"
 #include "report/heat_text.h"
 
@@ -88,6 +88,9 @@ static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
     if (status != SAB_OK)
         return status;
     const struct sab_config *c = &w->config;
+    if (!sab_network_find(c->model)->can_recall)
+        return sab_fail(err, SAB_FORMAT, "%.200s is a %s network, which has no memory: it recalls nothing", cli->words[0],
+                        sab_network_find(c->model)->name);
     const char *without = c->credit == SAB_CREDIT_BPTT                   ? "--credit bptt"
                         : c->credit == SAB_CREDIT_TBPTT                  ? "--credit tbptt"
                         : c->credit == SAB_CREDIT_SAB && c->k_top == 0 ? "--k-top 0"

@@ -28,4 +28,7 @@ void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf
 /* A loss: at least four significant digits without exponent where that is short. */
 void sab_say_loss(double loss, char buf[SAB_SAY_CAP]);
 
+/* Prints the line that says what is trained: "network      lstm, 1 layer of 128, credit bptt". */
+void sab_say_network(const struct sab_config *config);
+
 #endif

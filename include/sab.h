@@ -70,6 +70,8 @@ struct sab_error {
 
 /* ---- configuration ------------------------------------------------------------------------------------------ */
 
+/* Kinds of network: recurrent is the one that sab is about. */
+enum sab_kind { SAB_KIND_RECURRENT };
 enum sab_cell { SAB_CELL_LSTM, SAB_CELL_GRU, SAB_CELL_RNN };
 enum sab_credit { SAB_CREDIT_SAB, SAB_CREDIT_BPTT, SAB_CREDIT_TBPTT, SAB_CREDIT_ATTENTION };
 enum sab_score { SAB_SCORE_MLP, SAB_SCORE_DOT, SAB_SCORE_RELEASE2019 };
@@ -100,6 +102,7 @@ enum sab_schedule { SAB_SCHEDULE_CONSTANT, SAB_SCHEDULE_COSINE, SAB_SCHEDULE_STE
  * each are in the table behind sab_config_set; `sab train --help` prints it. */
 struct sab_config {
     /* model */
+    int model;            /* enum sab_kind */
     int cell;             /* enum sab_cell */
     int hidden;           /* H */
     int layers;
@@ -180,7 +183,7 @@ struct sab_config {
     /* where */
     int cpu;              /* enum sab_cpu */
     char from[SAB_TEXT_CAP];    /* run folder or model file whose weights a new run begins with; "": drawn from seed */
-    char out[SAB_TEXT_CAP];     /* run folder; "" picks runs/TASK-CREDIT-sSEED */
+    char out[SAB_TEXT_CAP];     /* run folder; "" picks runs/TASK-CREDIT-sSEED; for other networks runs/TASK-MODEL-sSEED */
 };
 
 /* Sets every field to its default. */
@@ -308,7 +311,7 @@ SAB_API int sab_model_gradient(struct sab_model *model, const struct sab_batch *
 
 /* ---- streaming ----------------------------------------------------------------------------------------------- */
 
-/* The running state of B sequences: hidden state, cell state and memories, starting from nothing. Borrows the model,
+/* The running state of B sequences, for networks that have one (--model recurrent): hidden state, cell state and memories, starting from nothing. Borrows the model,
  * whose weights must not change between steps; as the state of batches (sab_batch.state, which needs memory_slots where
  * there is a memory, and a T that is a multiple of k_att) it outlives them. Memories grow with the steps taken, up to twice
  * memory_slots if that is set. */

@@ -40,7 +40,7 @@ static void test_table_covers_struct(void **unused)
     assert_true(sizeof(struct sab_config) - end < 8);
     assert_null(sab_config_name(sab_option_count));
     assert_null(sab_config_name(-1));
-    assert_string_equal(sab_config_name(0), "cell");
+    assert_string_equal(sab_config_name(0), "model");
 }
 
 /* A table of one's own: the command line has some. */

@@ -1,6 +1,7 @@
 /* The rows of the option table, in the order of the fields of struct sab_config. See config.h. */
 #include "base/config.h"
 
+static const char *const models[] = {"recurrent", NULL};
 static const char *const cells[] = {"lstm", "gru", "rnn", NULL};
 static const char *const credits[] = {"sab", "bptt", "tbptt", "attention", NULL};
 static const char *const scores[] = {"mlp", "dot", "release2019", NULL};
@@ -40,6 +41,7 @@ static const char *const schedules[] = {"constant", "cosine", "step", NULL};
     {name, SAB_OPTION_TEXT, AT(field), SIZE(field), 0, 0, NULL, fallback, group, help}
 
 const struct sab_option sab_options[] = {
+    CHOICE("model", model, models, "recurrent", "model", "kind of network"),
     CHOICE("cell", cell, cells, "lstm", "model", "recurrent cell"),
     INT("hidden", hidden, 1, 16384, "128", "model", "H: width of the hidden state"),
     INT("layers", layers, 1, 16, "1", "model", "recurrent layers, one above the other"),
@@ -150,7 +152,7 @@ const struct sab_option sab_options[] = {
     CHOICE("cpu", cpu, cpus, "auto", "run", "instruction set; auto is the fastest here; SAB_CPU sets it too"),
     TEXT("from", from, "", "run",
          "begin with the weights of this run or model.safetensors, and read data as it does; the shape must be the same"),
-    TEXT("out", out, "", "run", "run folder; by default runs/TASK-CREDIT-sSEED"),
+    TEXT("out", out, "", "run", "run folder; by default runs/TASK-CREDIT-sSEED, or -MODEL- of other networks"),
 };
 
 const int sab_option_count = (int)(sizeof sab_options / sizeof sab_options[0]);

@@ -11,11 +11,13 @@ int sab_need_count(const struct sab_model *m, const struct sab_extent *e, int ba
                    struct sab_error *err)
 {
     int rest = e->B % SAB_SHARD, n_shards = (e->B - 1) / SAB_SHARD + 1, status = SAB_OK;
+    struct sab_room room = {SAB_SHARD, e->T, e->carried_cap, backward, e->flow};
     size_t full = 0, last = 0;
     if (e->B >= SAB_SHARD)
-        status = sab_shard_create(NULL, m, SAB_SHARD, e->T, e->carried_cap, backward, e->flow, NULL, &full, err);
+        status = m->network->shard_create(NULL, m, &room, NULL, &full, err);
+    room.S = rest;
     if (status == SAB_OK && rest)
-        status = sab_shard_create(NULL, m, rest, e->T, e->carried_cap, backward, e->flow, NULL, &last, err);
+        status = m->network->shard_create(NULL, m, &room, NULL, &last, err);
     *need = (struct sab_need){
         .activations = ((double)full + (double)last) * e->workers,
         .gradients = backward ? (double)n_shards * (double)m->n_padded * sizeof(real) : 0,

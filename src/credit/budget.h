@@ -3,7 +3,7 @@
 #ifndef SAB_CREDIT_BUDGET_H
 #define SAB_CREDIT_BUDGET_H
 
-#include "credit/shard.h"
+#include "model/network.h"
 
 /* How an engine is cut. */
 struct sab_extent {

@@ -82,19 +82,16 @@ static void count_backward(const struct sab_model *m, int layer, double R, doubl
         cost->flops[SAB_PHASE_WEIGHTS] += 2 * H * GH * R;
 }
 
-void sab_cost_count(const struct sab_model *m, int T, int B, double reached, int recomputed, struct sab_cost *cost)
+void sab_recurrent_count(const struct sab_model *m, int T, int B, double reached, int recomputed, struct sab_cost *cost)
 {
-    double R = (double)T * B, H = m->H, numbers = sizeof(real);
-    int len = m->k_trunc > 0 && m->k_trunc < T ? m->k_trunc : T, shards = (B + SAB_SHARD - 1) / SAB_SHARD;
+    double R = (double)T * B;
+    int len = m->k_trunc > 0 && m->k_trunc < T ? m->k_trunc : T;
     double windows = (T + len - 1) / len, again = 1 + (recomputed ? reached : 0);
     struct reads n = count_reads(m, T);
-    memset(cost, 0, sizeof *cost);
     for (int l = 0; l < m->L; l++)
         count_forward(m, l, R, B, &n, again, cost);
-    double readout = 2 * H * m->O * (m->K > 0 ? 2 : 1) * R;
+    double readout = 2 * (double)m->H * m->O * (m->K > 0 ? 2 : 1) * R;
     cost->flops[SAB_PHASE_READOUT] = again * readout;
-    cost->nbytes[SAB_PHASE_PACK] = ((double)m->n_theta + 3 * (double)m->n_padded) * numbers;
-    cost->nbytes[SAB_PHASE_LOAD] = R * (m->shape.input == SAB_INPUT_IDS ? sizeof(int32_t) : m->shape.I * numbers);
     if (!(reached > 0))
         return;
     struct sab_cost back = {0};
@@ -105,7 +102,21 @@ void sab_cost_count(const struct sab_model *m, int T, int B, double reached, int
         cost->nbytes[phase] += reached * back.nbytes[phase];
     }
     cost->flops[SAB_PHASE_READOUT] += 2 * readout;
-    cost->nbytes[SAB_PHASE_LOAD] += (m->L * n.written * (m->Hp + m->Ap) * B + shards * (double)m->n_padded) * numbers;
+    cost->nbytes[SAB_PHASE_LOAD] += m->L * n.written * (m->Hp + m->Ap) * B * sizeof(real);
+}
+
+void sab_cost_count(const struct sab_model *m, int T, int B, double reached, int recomputed, struct sab_cost *cost)
+{
+    double numbers = sizeof(real);
+    int shards = (B + SAB_SHARD - 1) / SAB_SHARD;
+    memset(cost, 0, sizeof *cost);
+    m->network->count(m, T, B, reached, recomputed, cost);
+    cost->nbytes[SAB_PHASE_PACK] = ((double)m->n_theta + 3 * (double)m->n_padded) * numbers;
+    cost->nbytes[SAB_PHASE_LOAD] +=
+        (double)T * B * (m->shape.input == SAB_INPUT_IDS ? sizeof(int32_t) : m->shape.I * numbers);
+    if (!(reached > 0))
+        return;
+    cost->nbytes[SAB_PHASE_LOAD] += shards * (double)m->n_padded * numbers;
     cost->nbytes[SAB_PHASE_REDUCE] = (3.0 * (shards - 1) * m->n_padded + 2 * (double)m->n_theta) * numbers;
     cost->nbytes[SAB_PHASE_OPTIMISER] = 7 * (double)m->n_theta * numbers;
 }

@@ -2,13 +2,7 @@
 #ifndef SAB_CREDIT_COST_H
 #define SAB_CREDIT_COST_H
 
-#include "model/model.h"
-
-struct sab_cost {
-    double flops[SAB_PHASE_COUNT];    /* of products and weighted sums: two per multiply-add */
-    double elements[SAB_PHASE_COUNT]; /* score: reciprocals; select: scores; cell: sigmoids and tanhs */
-    double nbytes[SAB_PHASE_COUNT];   /* read and written once each, in cache or not; 0 for products */
-};
+#include "model/network.h"
 
 /* A batch of B sequences of T steps. reached is the share of (step, sequence, layer) that gradient reaches, 1 where
  * every window has a loss; 0: forward only. Padding, checks, and what a smarter way could save (a window made ready
@@ -17,5 +11,9 @@ void sab_cost_count(const struct sab_model *model, int T, int B, double reached,
 
 /* All products of the update, and all scores. */
 double sab_cost_flops(const struct sab_cost *cost);
+
+/* The recurrent network's part of it. */
+void sab_recurrent_count(const struct sab_model *model, int T, int B, double reached, int recomputed,
+                         struct sab_cost *cost);
 
 #endif

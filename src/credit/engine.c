@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "credit/budget.h"
+#include "model/stream.h"
 
 /* Steps of a batch, and sequences: S T rows of a shard are counted in int. */
 enum { MOST_ROWS = INT_MAX / (2 * SAB_SHARD) };
@@ -25,7 +26,8 @@ struct sab_engine {
     int backward;                    /* SAB_FORWARD_ONLY, ... */
     int n_shards;
     struct sab_column *columns;      /* [B] shard after shard */
-    struct sab_shard **full, **last; /* [workers] */
+    const struct sab_network *network;
+    void **full, **last;             /* [workers] shards of the network */
     real *grads;                     /* [n_shards, n_padded] */
     struct sab_loss_sums *sums;      /* [n_shards] */
     char *block;                     /* shards and gradients */
@@ -39,9 +41,9 @@ static void engine_free(void *engine)
         return;
     for (int i = 0; i < e->extent.workers; i++) {
         if (e->full)
-            sab_shard_free(e->full[i]);
+            e->network->shard_free(e->full[i]);
         if (e->last)
-            sab_shard_free(e->last[i]);
+            e->network->shard_free(e->last[i]);
     }
     sab_free(e->columns);
     sab_free(e->full);
@@ -99,11 +101,11 @@ static int fill_block(struct sab_engine *e, const struct sab_model *m, struct sa
     char *at = e->block;
     for (int i = 0; i < x->workers; i++)
         for (int is_last = 0; is_last < 2 && status == SAB_OK; is_last++) {
-            int S = is_last ? x->B % SAB_SHARD : x->B >= SAB_SHARD ? SAB_SHARD : 0;
+            struct sab_room room = {is_last ? x->B % SAB_SHARD : x->B >= SAB_SHARD ? SAB_SHARD : 0, x->T, x->carried_cap,
+                                    e->backward, x->flow};
             size_t nbytes = 0;
-            if (S > 0)
-                status = sab_shard_create(is_last ? &e->last[i] : &e->full[i], m, S, x->T, x->carried_cap, e->backward,
-                                          x->flow, at, &nbytes, err);
+            if (room.S > 0)
+                status = m->network->shard_create(is_last ? &e->last[i] : &e->full[i], m, &room, at, &nbytes, err);
             at += nbytes;
         }
     e->grads = (real *)at;
@@ -173,8 +175,9 @@ static int engine_for(struct sab_engine **out, struct sab_model *m, const struct
     if (!e)
         return sab_fail(err, SAB_NOMEM, "no memory for a batch");
     /* Carried memories grow in number with the batches, up to the slots: room for twice as many. */
-    int room = carried > m->layers[0].remind.slots / 2 ? m->layers[0].remind.slots : 2 * carried;
+    int room = carried == 0 ? 0 : carried > m->layers[0].remind.slots / 2 ? m->layers[0].remind.slots : 2 * carried;
     e->extent = (struct sab_extent){batch->T, batch->B, room, workers, flow};
+    e->network = m->network;
     e->backward = backward;
     e->n_shards = n_shards;
     struct sab_engine *before = m->engine;
@@ -252,7 +255,9 @@ static int check_batch(const struct sab_model *m, const struct sab_batch *batch,
         if (batch->lengths[b] < 1 || batch->lengths[b] > batch->T)
             return sab_fail(err, SAB_INVALID, "length %d of sequence %d is not in 1..%d", batch->lengths[b], b,
                             batch->T);
-    int status = check_numbers(m, batch, err);
+    int status = m->network->check_steps ? m->network->check_steps(m, batch->T, err) : SAB_OK;
+    if (status == SAB_OK)
+        status = check_numbers(m, batch, err);
     return status == SAB_OK && m->shape.loss == SAB_LOSS_BCE && batch->targets ? check_answers(m, batch, err) : status;
 }
 
@@ -296,20 +301,13 @@ static void run_shards(struct sab_engine *e, const struct sab_model *m, const st
 #endif
     for (int i = 0; i < e->n_shards; i++) {
         int b0 = i * SAB_SHARD;
-        struct sab_shard *s = batch->B - b0 >= SAB_SHARD ? e->full[worker_id()] : e->last[worker_id()];
-        s->scratch.profile = profile_of(m);
-        sab_profile_start(s->scratch.profile);
-        sab_shard_load(s, batch, e->columns, b0, scale, outputs, recall);
-        sab_shard_forward(s);
-        if (e->backward) {
-            real *grads = e->grads + (size_t)i * m->n_padded;
+        struct sab_work work = {batch, e->columns + b0, b0, scale, outputs, recall, profile_of(m)};
+        real *grads = e->backward ? e->grads + (size_t)i * m->n_padded : NULL;
+        sab_profile_start(work.profile);
+        if (grads)
             memset(grads, 0, m->n_padded * sizeof *grads);
-            sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
-            sab_shard_backward(s, grads);
-        }
-        if (batch->state)
-            sab_shard_leave(s);
-        e->sums[i] = s->sums;
+        m->network->shard_run(batch->B - b0 >= SAB_SHARD ? e->full[worker_id()] : e->last[worker_id()], &work, grads,
+                              &e->sums[i]);
     }
 }
 

@@ -3,36 +3,9 @@
 
 #include <string.h>
 
-real sab_batch_weight(const struct sab_batch *batch, int t, int b)
-{
-    if (batch->lengths && t >= batch->lengths[b])
-        return 0;
-    return batch->weight ? batch->weight[(size_t)t * batch->B + b] : 1;
-}
-
-int sab_batch_scored(const struct sab_batch *batch, int t, int b)
-{
-    if (batch->lengths && t >= batch->lengths[b])
-        return 0;
-    if (batch->scored)
-        return batch->scored[(size_t)t * batch->B + b];
-    return sab_batch_weight(batch, t, b) > 0;
-}
-
 static void zero(real *x, size_t n)
 {
     memset(x, 0, n * sizeof *x);
-}
-
-/* Steps past the end of the longest sequence are not taken. */
-static void find_steps(struct sab_shard *s)
-{
-    s->steps = 0;
-    for (int b = 0; b < s->S; b++)
-        s->steps = s->columns[b].length > s->steps ? s->columns[b].length : s->steps;
-    if (s->batch->state)
-        s->steps = s->T;
-    s->used_spans = (s->steps + s->span_len - 1) / s->span_len;
 }
 
 /* A memory with nothing of the sequence in it yet. */
@@ -45,25 +18,22 @@ static void begin_memory(const struct sab_model *m, int layer, struct sab_memory
     sab_memory_rekey(&m->layers[layer].remind, memory);
 }
 
-void sab_shard_load(struct sab_shard *s, const struct sab_batch *batch, const struct sab_column *columns, int b0,
-                    double scale, sab_real *outputs, const struct sab_recall *recall)
+void sab_shard_load(struct sab_shard *s, const struct sab_work *work)
 {
     const struct sab_model *m = s->model;
+    const struct sab_batch *batch = work->batch;
     int S = s->S;
-    s->batch = batch;
-    s->b0 = b0;
-    s->columns = columns + b0;
-    find_steps(s);
-    s->scale = scale;
-    s->outputs = outputs;
-    s->recall = recall;
+    s->work = *work;
+    s->steps = batch->state ? s->T : sab_work_steps(work, S); /* what lies past all of them is not taken */
+    s->used_spans = (s->steps + s->span_len - 1) / s->span_len;
+    s->scratch.profile = work->profile;
     memset(&s->sums, 0, sizeof s->sums);
     for (int l = 0; l < m->L; l++) {
         struct sab_layer_run *run = &s->layers[l];
         memset(run->touched, 0, (size_t)s->n_windows);
         run->records.t0 = 0;
         if (batch->state) {
-            sab_stream_take(batch->state, l, b0, batch->fresh, run->h_start, run->c_start, &run->memory);
+            sab_stream_take(batch->state, l, work->b0, batch->fresh, run->h_start, run->c_start, &run->memory);
         } else {
             zero(run->h_start, (size_t)S * m->Hp);
             if (run->c_start)
@@ -88,7 +58,7 @@ void sab_shard_leave(const struct sab_shard *s)
         const struct sab_layer_run *run = &s->layers[l];
         const struct sab_span *w = &run->slots[s->n_slots - 1];
         size_t last = (size_t)w->len * s->S * m->Hp;
-        sab_stream_put(s->batch->state, l, s->b0, w->h + last, w->c ? w->c + last : NULL, &run->memory);
+        sab_stream_put(s->work.batch->state, l, s->work.b0, w->h + last, w->c ? w->c + last : NULL, &run->memory);
     }
 }
 
@@ -117,7 +87,7 @@ int sab_shard_has_loss(const struct sab_shard *s, int window)
     int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
     for (int t = t0; t < t0 + len; t++)
         for (int b = 0; b < s->S; b++)
-            if (sab_batch_weight(s->batch, t, s->columns[b].b) > 0)
+            if (sab_batch_weight(s->work.batch, t, s->work.columns[b].b) > 0)
                 return 1;
     return 0;
 }
@@ -158,21 +128,7 @@ static struct sab_span *point_span(struct sab_shard *s, int layer, int span)
 
 void sab_shard_input(struct sab_shard *s, int span)
 {
-    const struct sab_batch *batch = s->batch;
-    int t0 = span * s->span_len, len = sab_shard_span_len(s, span);
-    size_t S = (size_t)s->S, I = (size_t)s->model->shape.I;
-    for (int i = 0; i < len; i++)
-        for (size_t b = 0; b < S; b++) {
-            const struct sab_column *column = &s->columns[b];
-            size_t from = (size_t)(t0 + i) * batch->B + column->b, to = i * S + b;
-            int past = t0 + i >= column->length; /* what stands there is not read */
-            if (s->ids)
-                s->ids[to] = past ? 0 : batch->ids[from];
-            else if (past)
-                zero(s->values + to * I, I);
-            else
-                memcpy(s->values + to * I, batch->values + from * I, I * sizeof *s->values);
-        }
+    sab_work_input(&s->work, s->model, s->S, span * s->span_len, sab_shard_span_len(s, span), s->ids, s->values);
     sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
 }
 
@@ -193,21 +149,9 @@ static void pass_state(struct sab_shard *s, int layer, int span, const struct sa
 static void outputs(struct sab_shard *s, const struct sab_span *w, int t0, int len, real *y, struct sab_loss_sums *sums)
 {
     const struct sab_model *m = s->model;
-    const struct sab_batch *batch = s->batch;
     size_t row = (size_t)s->S * m->Hp, from = (size_t)(t0 - w->t0) * row;
     sab_readout_forward(m, len * s->S, w->h + row + from, w->s ? w->s + from : NULL, y);
-    for (int t = t0; t < t0 + len; t++)
-        for (int b = 0; b < s->S; b++, y += m->Op) {
-            const struct sab_column *column = &s->columns[b];
-            size_t at = (size_t)t * batch->B + column->b;
-            if (s->outputs && t < column->length)
-                memcpy(s->outputs + at * m->O, y, (size_t)m->O * sizeof *y);
-            if (batch->labels || batch->targets)
-                sab_loss_row(m, y, batch->labels ? batch->labels[at] : 0,
-                             batch->targets ? batch->targets + at * m->O : NULL,
-                             sab_batch_weight(batch, t, column->b), sab_batch_scored(batch, t, column->b), s->scale,
-                             s->backward ? y : NULL, sums);
-        }
+    sab_work_losses(&s->work, m, s->S, t0, len, s->backward, y, sums);
 }
 
 static int is_scored(const struct sab_shard *s, int window)
@@ -215,7 +159,7 @@ static int is_scored(const struct sab_shard *s, int window)
     int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
     for (int t = t0; t < t0 + len; t++)
         for (int b = 0; b < s->S; b++)
-            if (sab_batch_scored(s->batch, t, s->columns[b].b))
+            if (sab_batch_scored(s->work.batch, t, s->work.columns[b].b))
                 return 1;
     return 0;
 }
@@ -231,7 +175,7 @@ static void span_outputs(struct sab_shard *s, int span, int replay)
     struct sab_loss_sums spare = {0};
     for (int i = 0; i < sab_shard_span_windows(s, span); i++) {
         int window = first + i, t0 = window * s->window_len;
-        if (s->outputs || sab_shard_has_loss(s, window) || (!replay && is_scored(s, window)))
+        if (s->work.outputs || sab_shard_has_loss(s, window) || (!replay && is_scored(s, window)))
             outputs(s, w, t0, sab_shard_window_len(s, window), y + (size_t)(t0 - w->t0) * s->S * m->Op,
                     replay ? &spare : &s->sums);
     }
@@ -242,12 +186,12 @@ void sab_shard_report(struct sab_shard *s, int layer, int window, int reverse)
     const struct sab_layer_run *run = &s->layers[layer];
     const struct sab_remind *r = &s->model->layers[layer].remind;
     int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
-    if (!s->recall || s->model->K == 0)
+    if (!s->work.recall || s->model->K == 0)
         return;
     for (int i = 0; i < len; i++)
         for (int b = 0; b < s->S; b++) {
             int t = reverse ? t0 + len - 1 - i : t0 + i;
-            if (t >= s->columns[b].length)
+            if (t >= s->work.columns[b].length)
                 continue;
             const struct sab_read *read = sab_records_read(&run->records, t, b);
             size_t at = sab_records_at(r, &run->records, t, b);
@@ -257,7 +201,7 @@ void sab_shard_report(struct sab_shard *s, int layer, int window, int reverse)
                 for (int k = 0; k < n; k++)
                     when[k] = sab_memory_when(r, run->memory.carried,
                                               sab_read_entry(run->records.index[at + first + k])) + 1;
-                s->recall->read(s->recall->user, layer, t + 1, s->columns[b].b, n, when, run->records.alpha + at + first,
+                s->work.recall->read(s->work.recall->user, layer, t + 1, s->work.columns[b].b, n, when, run->records.alpha + at + first,
                                 run->records.flow ? run->records.flow + at + first : NULL);
             }
         }

@@ -1,33 +1,14 @@
 /* A shard's memory: one block, laid out in one place, counted before it is taken. */
 #include "credit/shard.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 
-/* Hands out pieces of a block; with base NULL it only counts. Saturates instead of overflowing. */
-struct layout {
-    char *base;
-    size_t used;
-};
-
-static void *take(struct layout *layout, size_t count, size_t size)
+static real *take_reals(struct sab_layout *layout, size_t count)
 {
-    size_t nbytes;
-    if (sab_mul_overflows(count, size, &nbytes) || nbytes > SIZE_MAX / 2 - layout->used) {
-        layout->used = SIZE_MAX / 2;
-        return NULL;
-    }
-    char *at = layout->base ? layout->base + layout->used : NULL;
-    layout->used += (nbytes + 63) / 64 * 64;
-    return at;
-}
-
-static real *take_reals(struct layout *layout, size_t count)
-{
-    return take(layout, count, sizeof(real));
+    return sab_layout_take(layout, count, sizeof(real));
 }
 
 /* Most entries that the records of one sequence hold at once. */
@@ -40,7 +21,7 @@ static size_t record_entries(const struct sab_shard *s, const struct sab_remind 
 }
 
 /* The activations of one span. */
-static void lay_out_slot(struct layout *layout, const struct sab_shard *s, struct sab_span *w)
+static void lay_out_slot(struct sab_layout *layout, const struct sab_shard *s, struct sab_span *w)
 {
     const struct sab_model *m = s->model;
     size_t S = (size_t)s->S, row = S * m->Hp, n = s->span_len * row;
@@ -55,26 +36,26 @@ static void lay_out_slot(struct layout *layout, const struct sab_shard *s, struc
 }
 
 /* What prune.c keeps; NULL where it is of no use. */
-static void lay_out_standing(struct layout *layout, const struct sab_shard *s, struct sab_memory *memory)
+static void lay_out_standing(struct sab_layout *layout, const struct sab_shard *s, struct sab_memory *memory)
 {
     const struct sab_model *m = s->model;
     const struct sab_remind *r = &m->layers[0].remind;
     memory->standing = NULL;
     if (!r->score->drift || r->dense_forward)
         return;
-    memory->standing = take(layout, (size_t)s->S, sizeof *memory->standing);
+    memory->standing = sab_layout_take(layout, (size_t)s->S, sizeof *memory->standing);
     for (int b = 0; b < s->S; b++) {
         struct sab_standing standing = {
             .base = take_reals(layout, (size_t)memory->cap),
             .before = take_reals(layout, (size_t)m->Ap),
-            .winners = take(layout, (size_t)m->K + 1, sizeof *standing.winners),
+            .winners = sab_layout_take(layout, (size_t)m->K + 1, sizeof *standing.winners),
         };
         if (memory->standing)
             memory->standing[b] = standing;
     }
 }
 
-static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
+static void lay_out_layer(struct sab_layout *layout, struct sab_shard *s, int l)
 {
     const struct sab_model *m = s->model;
     struct sab_layer_run *run = &s->layers[l];
@@ -84,7 +65,7 @@ static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
     run->c_start = m->cell->has_c ? take_reals(layout, starts * row) : NULL;
     run->memory.S = s->S;
     run->memory.first = s->first;
-    run->touched = take(layout, (size_t)s->n_windows, 1);
+    run->touched = sab_layout_take(layout, (size_t)s->n_windows, 1);
     if (m->K > 0) {
         size_t cap = s->carried_cap + (size_t)s->T / m->k_att, entries = record_entries(s, r);
         size_t steps = s->backward ? (size_t)s->T : (size_t)s->span_len;
@@ -95,24 +76,24 @@ static void lay_out_layer(struct layout *layout, struct sab_shard *s, int l)
         run->memory.dkey = s->backward ? take_reals(layout, S * cap * m->Ap) : NULL;
         lay_out_standing(layout, s, &run->memory);
         run->records.S = s->S;
-        run->records.reads = take(layout, steps * S, sizeof *run->records.reads);
-        run->records.index = take(layout, entries * S, sizeof *run->records.index);
+        run->records.reads = sab_layout_take(layout, steps * S, sizeof *run->records.reads);
+        run->records.index = sab_layout_take(layout, entries * S, sizeof *run->records.index);
         run->records.alpha = take_reals(layout, entries * S);
         run->records.flow = s->flow ? take_reals(layout, entries * S) : NULL;
     }
-    struct sab_span *slots = take(layout, (size_t)s->n_slots, sizeof *slots);
+    struct sab_span *slots = sab_layout_take(layout, (size_t)s->n_slots, sizeof *slots);
     if (layout->base) {
         run->slots = slots;
         for (int i = 0; i < s->n_slots; i++)
             lay_out_slot(layout, s, &run->slots[i]);
     } else { /* a plan must not need what it plans for */
-        struct layout one = {0};
+        struct sab_layout one = {0};
         lay_out_slot(&one, s, &(struct sab_span){0});
-        take(layout, (size_t)s->n_slots, one.used);
+        sab_layout_take(layout, (size_t)s->n_slots, one.used);
     }
 }
 
-static void lay_out_scratch(struct layout *layout, struct sab_shard *s)
+static void lay_out_scratch(struct sab_layout *layout, struct sab_shard *s)
 {
     const struct sab_model *m = s->model;
     struct sab_scratch *scratch = &s->scratch;
@@ -120,7 +101,7 @@ static void lay_out_scratch(struct layout *layout, struct sab_shard *s)
     scratch->pre_h = take_reals(layout, S * m->GHp);
     scratch->key = take_reals(layout, S * m->Ap);
     scratch->scores = take_reals(layout, 2 * (s->carried_cap + (size_t)s->T / m->k_att) + 2 * (size_t)m->K + 4);
-    scratch->candidates = take(layout, s->carried_cap + (size_t)s->T / m->k_att + 1, sizeof *scratch->candidates);
+    scratch->candidates = sab_layout_take(layout, s->carried_cap + (size_t)s->T / m->k_att + 1, sizeof *scratch->candidates);
     if (!s->backward)
         return;
     real **rows[] = {&scratch->dh, &scratch->ds, &scratch->dm, &scratch->dc, &scratch->dcarry, &scratch->dhh};
@@ -134,15 +115,15 @@ static void lay_out_scratch(struct layout *layout, struct sab_shard *s)
     s->ds = m->K > 0 ? take_reals(layout, len * row) : NULL;
 }
 
-static void lay_out(struct layout *layout, struct sab_shard *s)
+static void lay_out(struct sab_layout *layout, struct sab_shard *s)
 {
     const struct sab_model *m = s->model;
     size_t steps = (size_t)s->span_len * s->S;
-    s->first = take(layout, (size_t)s->S, sizeof *s->first);
-    s->ids = m->shape.input == SAB_INPUT_IDS ? take(layout, steps, sizeof *s->ids) : NULL;
+    s->first = sab_layout_take(layout, (size_t)s->S, sizeof *s->first);
+    s->ids = m->shape.input == SAB_INPUT_IDS ? sab_layout_take(layout, steps, sizeof *s->ids) : NULL;
     s->values = m->shape.input == SAB_INPUT_VALUES ? take_reals(layout, steps * m->shape.I) : NULL;
     s->y = take_reals(layout, s->n_slots * steps * m->Op);
-    s->active = take(layout, (size_t)s->span_windows, 1);
+    s->active = sab_layout_take(layout, (size_t)s->span_windows, 1);
     lay_out_scratch(layout, s);
     for (int l = 0; l < m->L; l++)
         lay_out_layer(layout, s, l);
@@ -164,25 +145,25 @@ static void sizes(struct sab_shard *s)
     s->n_slots = s->backward == SAB_STORED ? s->n_spans : 1;
 }
 
-int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int S, int T, int carried_cap, int backward,
-                     int flow, void *block, size_t *nbytes, struct sab_error *err)
+int sab_shard_create(struct sab_shard **out, const struct sab_model *model, const struct sab_room *room, void *block,
+                     size_t *nbytes, struct sab_error *err)
 {
     struct sab_shard *s = sab_alloc(1, sizeof *s);
     if (!s)
         return sab_fail(err, SAB_NOMEM, "no memory for a shard");
     s->model = model;
-    s->S = S;
-    s->T = T;
-    s->carried_cap = carried_cap;
-    s->backward = backward;
-    s->flow = flow;
+    s->S = room->S;
+    s->T = room->T;
+    s->carried_cap = room->carried_cap;
+    s->backward = room->backward;
+    s->flow = room->flow;
     sizes(s);
     s->layers = sab_alloc((size_t)model->L, sizeof *s->layers);
     if (!s->layers) {
         sab_shard_free(s);
         return sab_fail(err, SAB_NOMEM, "no memory for a shard");
     }
-    struct layout layout = {.base = out ? block : NULL};
+    struct sab_layout layout = {.base = out ? block : NULL};
     lay_out(&layout, s);
     *nbytes = layout.used;
     if (out)

@@ -1,4 +1,4 @@
-/* A shard: a few sequences of a batch, taken through the network and back alone on one thread.
+/* A shard of the recurrent network: a few sequences of a batch, taken through the network and back alone on one thread.
  *
  *     windows   of k_trunc steps, the unit of credit
  *     spans     of one or more windows, the unit of storage and of products over time
@@ -11,20 +11,11 @@
 #ifndef SAB_CREDIT_SHARD_H
 #define SAB_CREDIT_SHARD_H
 
+#include "model/network.h"
 #include "model/stream.h"
 
-enum { SAB_SHARD = 8 }; /* sequences per shard: what fills the registers of the step's product; changing it changes the
-                           order of the gradient's sum, hence bits */
-
-enum { SAB_SPAN = 32 }; /* steps per span, about: whole windows, at least one. As above */
-
-/* What a shard is for: activations of one span, of all, or of one span, run again on the way back. */
-enum { SAB_FORWARD_ONLY, SAB_STORED, SAB_RECOMPUTED };
-
-/* A sequence of the batch and its number of steps. */
-struct sab_column {
-    int b, length;
-};
+enum { SAB_SPAN = 32 }; /* steps per span, about: whole windows, at least one. Changing it changes
+                           the order of the gradient's sum, hence bits */
 
 struct sab_layer_run {
     struct sab_memory memory;
@@ -48,31 +39,20 @@ struct sab_shard {
     unsigned char *active;        /* [span_windows] 1: gradient enters that window of the span */
     struct sab_scratch scratch;
 
-    const struct sab_batch *batch;
-    const struct sab_column *columns; /* [S] what of the batch this shard has */
-    int b0;                       /* of a batch that carries state: its first sequence */
+    struct sab_work work;
     int steps, used_spans;        /* as many as the longest of its sequences needs */
-    double scale;                 /* 1 / sum of weights */
-    sab_real *outputs;            /* [T,B,O] or NULL */
-    const struct sab_recall *recall;
     struct sab_loss_sums sums;
-
 };
 
-/* A shard for S sequences of T steps that take over at most carried_cap memories, laid out in a zeroed block of *nbytes,
- * which is borrowed. SAB_NOMEM. With out NULL only *nbytes is set; it is above SIZE_MAX/4 when no machine has so much. */
-int sab_shard_create(struct sab_shard **out, const struct sab_model *model, int S, int T, int carried_cap, int backward,
-                     int flow, void *block, size_t *nbytes, struct sab_error *err);
+/* A shard laid out in a zeroed block of *nbytes, which is borrowed. SAB_NOMEM. With out NULL only *nbytes is set; it is
+ * above SIZE_MAX/4 when no machine has so much. */
+int sab_shard_create(struct sab_shard **out, const struct sab_model *model, const struct sab_room *room, void *block,
+                     size_t *nbytes, struct sab_error *err);
 void sab_shard_free(struct sab_shard *shard);
 
-/* Takes the sequences columns[b0 .. b0+S-1] of the batch, and of its carried state; forgets what was. In a batch that
- * carries state every sequence takes part to the last step, and columns[b].b is b. */
-void sab_shard_load(struct sab_shard *shard, const struct sab_batch *batch, const struct sab_column *columns, int b0,
-                    double scale, sab_real *outputs, const struct sab_recall *recall);
-
-/* The weight of (t, b of the batch) in the loss, lengths considered; whether it is scored. */
-real sab_batch_weight(const struct sab_batch *batch, int t, int b);
-int sab_batch_scored(const struct sab_batch *batch, int t, int b);
+/* Takes what it is to do, and of a carried state what its sequences go on from; forgets what was. In a batch that carries
+ * state every sequence takes part to the last step. */
+void sab_shard_load(struct sab_shard *shard, const struct sab_work *work);
 
 /* All spans forward; sums, outputs and (forward only) recall are filled. */
 void sab_shard_forward(struct sab_shard *shard);

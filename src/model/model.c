@@ -1,5 +1,5 @@
 /* Making a model, and what the public header says of its tensors. */
-#include "model/model.h"
+#include "model/network.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,31 +37,19 @@ static int fail_cpu(struct sab_error *err)
                     names);
 }
 
-/* What a credit preset makes of K and the window; 0 is one window over the whole sequence. */
 static void resolve(struct sab_model *m)
 {
-    const struct sab_config *c = &m->config;
-    int none = c->credit == SAB_CREDIT_TBPTT || c->credit == SAB_CREDIT_BPTT;
-    int whole = c->credit == SAB_CREDIT_BPTT || c->credit == SAB_CREDIT_ATTENTION;
-    m->L = c->layers;
-    m->H = c->hidden;
+    m->network = sab_network_find(m->config.model);
+    m->L = m->config.layers;
+    m->H = m->config.hidden;
     m->Hp = sab_pad(m->H);
-    m->cell = sab_cell_find(c->cell);
-    m->GHp = m->cell->G * m->Hp;
-    m->A = c->attention_width > 0 ? c->attention_width : m->H;
-    m->Ap = sab_pad(sab_score_find(c->score)->width(m->A));
     m->O = m->shape.O;
     m->Op = sab_pad(m->O);
-    m->K = none ? 0 : c->credit == SAB_CREDIT_ATTENTION && c->k_top == 0 ? 1 : c->k_top;
-    m->k_att = c->k_att;
-    m->k_trunc = whole ? 0 : c->k_trunc;
-    m->write = c->write;
-    m->gain = (real)c->read_gain;
-    m->zero_memories = m->K > 0 && c->zero_memory;
+    m->network->resolve(m);
 }
 
-int sab_model_create(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
-                     struct sab_error *err)
+int sab_model_outline(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
+                      struct sab_error *err)
 {
     int status = sab_config_check_model(config, err);
     if (!status)
@@ -79,12 +67,25 @@ int sab_model_create(struct sab_model **out, const struct sab_config *config, co
     m->kernels = kernels;
     resolve(m);
     status = sab_tensors_build(m, err);
-    if (!status) {
-        m->theta = sab_alloc(m->n_theta, sizeof(real));
-        m->grad = sab_alloc(m->n_theta, sizeof(real));
-        if (!m->theta || !m->grad)
-            status = sab_fail(err, SAB_NOMEM, "no memory for %zu weights", m->n_theta);
+    if (status) {
+        sab_model_free(m);
+        return status;
     }
+    *out = m;
+    return SAB_OK;
+}
+
+int sab_model_create(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
+                     struct sab_error *err)
+{
+    struct sab_model *m;
+    int status = sab_model_outline(&m, config, shape, err);
+    if (status)
+        return status;
+    m->theta = sab_alloc(m->n_theta, sizeof(real));
+    m->grad = sab_alloc(m->n_theta, sizeof(real));
+    if (!m->theta || !m->grad)
+        status = sab_fail(err, SAB_NOMEM, "no memory for %zu weights", m->n_theta);
     if (!status)
         status = sab_pack_create(m, err);
     if (status) {
@@ -110,6 +111,7 @@ void sab_model_free(struct sab_model *m)
     sab_free(m->packed);
     sab_free(m->bias_sums);
     sab_free(m->layers);
+    sab_free(m->own);
     sab_free(m);
 }
 

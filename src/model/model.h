@@ -14,7 +14,7 @@ enum sab_role {
     SAB_ROLE_WEIGHT_IH, SAB_ROLE_WEIGHT_HH, SAB_ROLE_BIAS_IH, SAB_ROLE_BIAS_HH,
     SAB_ROLE_W1, SAB_ROLE_W2, SAB_ROLE_W3, SAB_ROLE_W,
     SAB_ROLE_V1, SAB_ROLE_V2, SAB_ROLE_B,
-    SAB_ROLE_COUNT
+    SAB_ROLE_COUNT /* roles of other networks begin here */
 };
 
 /* A row of the table. Padded: [rows, G * sab_pad(cols)]. In theta: [G*cols, rows] if transposed, else [rows, cols]. */
@@ -29,7 +29,7 @@ struct sab_tensor_spec {
     size_t padded_offset; /* in padded */
 };
 
-/* One layer's weights as the products want them. */
+/* One recurrent layer's weights as the products want them. */
 struct sab_layer_weights {
     int I;                          /* width of its input */
     const real *bias;               /* [GHp] bias_ih, + bias_hh where the cell is fused */
@@ -40,14 +40,21 @@ struct sab_layer_weights {
     struct sab_remind remind;
 };
 
+struct sab_network; /* network.h */
+
 struct sab_model {
     struct sab_config config;
     struct sab_shape shape;
     char *facts;            /* about data; NULL: none */
     const struct sab_kernels *kernels;
-    const struct sab_cell_ops *cell;
+    const struct sab_network *network;
 
-    int L, H, Hp, GHp, A, Ap, O, Op, K, k_att;
+    int L, H, Hp, O, Op;
+    int has_V2;             /* the readout has a second input */
+
+    /* of the recurrent network; 0 in others, where K 0 is no memory */
+    const struct sab_cell_ops *cell;
+    int GHp, A, Ap, K, k_att;
     int k_trunc;            /* steps per window; 0: one window */
     int write;              /* enum sab_write */
     real gain;
@@ -56,8 +63,10 @@ struct sab_model {
     int n_tensors;
     struct sab_tensor_spec *tensors;
     size_t n_theta, n_padded, n_packed;
-    real *theta, *grad, *padded, *packed, *bias_sums;
-    struct sab_layer_weights *layers;
+    real *theta, *grad, *padded, *packed;
+    real *bias_sums;                    /* recurrent */
+    struct sab_layer_weights *layers;   /* recurrent */
+    void *own;                          /* what another network has: one allocation */
     struct sab_matrix V1, V2, V1t, V2t; /* [H,Op], transposed [O,Hp] */
     const real *b;                      /* [Op] */
 
@@ -77,12 +86,24 @@ struct sab_flat {
 };
 struct sab_flat sab_model_flat(struct sab_model *model);
 
+/* A model as sab_model_create makes it, but with its table of tensors only: no memory for weights, nothing to compute with. */
+int sab_model_outline(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
+                      struct sab_error *err);
+
 /* ---- tensors.c --------------------------------------------------------------------------------------------------- */
 
 /* Fills model->tensors and its sizes; SAB_NOMEM. */
 int sab_tensors_build(struct sab_model *model, struct sab_error *err);
+/* For networks, while that goes on: adds a row; ndim 1 or 2 dimensions in theta. Names of a layer's tensors end in _lN;
+ * layer is 0 for others. */
+void sab_tensors_add(struct sab_model *model, const char *name, int role, int layer, int rows, int G, int cols,
+                     int transposed, int ndim);
+/* Tensor i of theta = numbers uniform in +-bound, a function of (config.seed, i). */
+void sab_tensors_draw(struct sab_model *model, int i, double bound);
 /* The tensor of that role and layer (0 for the readout), or NULL where the model has none. */
 const struct sab_tensor_spec *sab_tensors_find(const struct sab_model *model, int role, int layer);
+/* Where that tensor is in model->padded, or NULL. */
+const real *sab_tensors_padded(const struct sab_model *model, int role, int layer);
 /* padded = theta in the layout of the mathematics. */
 void sab_tensors_pad(const struct sab_model *model, const real *theta, real *padded);
 /* And back, for gradients. */
@@ -92,7 +113,7 @@ void sab_tensors_init(struct sab_model *model);
 
 /* ---- pack.c ------------------------------------------------------------------------------------------------------ */
 
-/* Allocates padded and packed and points model->layers and the readout into them; SAB_NOMEM. */
+/* Allocates padded and packed and points the network's weights and the readout into them; SAB_NOMEM. */
 int sab_pack_create(struct sab_model *model, struct sab_error *err);
 /* Brings padded and packed up to date with theta. To be called before computing. */
 void sab_model_prepare(struct sab_model *model);
@@ -150,9 +171,9 @@ struct sab_remind_grads sab_layer_remind_grads(const struct sab_model *model, in
 
 /* ---- readout.c --------------------------------------------------------------------------------------------------- */
 
-/* y [R,Op] = h V1 + s V2 + b; s NULL where there is no memory. */
+/* y [R,Op] = h V1 + s V2 + b; s NULL where there is no second input (recurrent: no memory). */
 void sab_readout_forward(const struct sab_model *model, int R, const real *h, const real *s, real *y);
-/* Turns dy [R,Op] into dh, ds [R,Hp] (overwritten; ds NULL where there is no memory), grads ADD. */
+/* Turns dy [R,Op] into dh, ds [R,Hp] (overwritten; ds NULL where s is), grads ADD. */
 void sab_readout_backward(const struct sab_model *model, int R, const real *h, const real *s, const real *dy, real *dh,
                           real *ds, real *grads);
 

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "model/network.h"
 
 enum { FIRST_CAP = 64 };
 
@@ -264,6 +265,9 @@ double sab_stream_nbytes(const struct sab_model *m, int B, int memories)
 
 int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struct sab_error *err)
 {
+    if (!m->network->has_state)
+        return sab_fail(err, SAB_INVALID, "--model %s has no running state: it takes whole sequences, not one step after "
+                                          "another", m->network->name);
     int most = INT_MAX / (m->GHp > m->Ap ? m->GHp : m->Ap); /* a layer's rows of one step are counted in int */
     if (B < 1 || B > most)
         return sab_fail(err, SAB_INVALID, "a stream of B = %d sequences; B is in 1..%d for this model", B, most);

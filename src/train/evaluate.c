@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "model/network.h"
 
 static const char *const split_names[] = {"training", "validation", "test"};
 
@@ -69,6 +70,8 @@ int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split 
         struct sab_batch data;
         struct sab_metrics part;
         status = sab_task_batch(task, split, index, B, &data, err);
+        if (status == SAB_OK && !model->network->has_state)
+            data.fresh = NULL; /* each chunk alone */
         if (status == SAB_OK && data.fresh && !pass.carried)
             status = sab_stream_create(&pass.carried, model, B, err);
         data.state = pass.carried;

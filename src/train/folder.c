@@ -26,10 +26,10 @@ int sab_folder_name(const struct sab_config *config, char dir[SAB_TEXT_CAP], str
         memcpy(dir, config->out, SAB_TEXT_CAP);
         return SAB_OK;
     }
-    char credit[SAB_TEXT_CAP];
-    int status = sab_config_get(config, "credit", credit, sizeof credit, err);
+    char kind[SAB_TEXT_CAP];
+    int status = sab_config_get(config, config->model == SAB_KIND_RECURRENT ? "credit" : "model", kind, sizeof kind, err);
     if (status == SAB_OK)
-        snprintf(dir, SAB_TEXT_CAP, "runs/%.31s-%.32s-s%llu", config->task, credit, (unsigned long long)config->seed);
+        snprintf(dir, SAB_TEXT_CAP, "runs/%.31s-%.32s-s%llu", config->task, kind, (unsigned long long)config->seed);
     return status;
 }
 

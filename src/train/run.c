@@ -16,7 +16,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "data/task.h"
-#include "model/model.h"
+#include "model/network.h"
 #include "optim/optim.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
@@ -314,7 +314,7 @@ int sab_run_settle(struct sab_task *task, struct sab_config *config, int *carrie
     int status = sab_task_batch(task, SAB_TRAIN, 0, config->batch, &first, err);
     if (status != SAB_OK)
         return status;
-    *carries = first.fresh != NULL;
+    *carries = first.fresh != NULL && sab_network_find(config->model)->has_state;
     if (*carries && config->memory_slots == 0)
         config->memory_slots = first.T > config->k_att ? first.T / config->k_att : 1;
     return SAB_OK;

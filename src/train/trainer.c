@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "model/network.h"
 #include "model/stream.h"
 #include "optim/optim.h"
 
@@ -127,6 +128,8 @@ static int gradient(struct sab_trainer *trainer, struct sab_batch *batch, struct
 {
     struct sab_error why;
     int status = SAB_OK;
+    if (!trainer->model->network->has_state)
+        batch->fresh = NULL; /* each chunk alone */
     if (batch->fresh && !batch->state) {
         if (!trainer->carried)
             status = sab_stream_create(&trainer->carried, trainer->model, batch->B, &why);

@@ -1,0 +1,10 @@
+/* The table of networks. */
+#include "model/network.h"
+
+const struct sab_network *sab_network_find(int kind)
+{
+    static const struct sab_network *const networks[] = {
+        [SAB_KIND_RECURRENT] = &sab_network_recurrent,
+    };
+    return networks[kind];
+}
