@@ -70,7 +70,8 @@ int sab_preset_options(const char *options, struct sab_config *config, struct sa
         snprintf(pair, sizeof pair, "%.*s", n, at);
         char *value = strchr(pair, '=');
         *value++ = 0;
-        int status = sab_config_set(&set, pair, value, err);
+        int status = strcmp(pair, "preset") == 0 ? sab_preset_apply(value, &set, err)
+                                                 : sab_config_set(&set, pair, value, err);
         if (status != SAB_OK)
             return status;
         at += n;

@@ -13,7 +13,7 @@ struct sab_preset {
 /* The i-th preset, or NULL past the last. */
 const struct sab_preset *sab_preset_at(int i);
 
-/* Sets options as the rows of tables have them, "T=100 k-top=5"; what is wrong with one leaves config as it was. */
+/* Sets options as the rows of tables have them, "preset=copy-100 k-top=5"; what is wrong with one leaves config as it was. */
 int sab_preset_options(const char *options, struct sab_config *config, struct sab_error *err);
 
 /* Sets the options of the preset. SAB_INVALID suggests the nearest name and leaves config as it was. */

@@ -9,7 +9,6 @@
 #define NONE {"", ""}
 
 #define COPY "task=copy hidden=128 batch=64 steps=2000 eval-every=50 eval-size=512 stop-at=accuracy=0.99 "
-#define RELEASE2019 "score=release2019 k-trunc=5 k-top=5"
 
 static const struct sab_table tables[] = {
     {"copy", "copying: accuracy on the last ten steps, by method and length", COPY, "",
@@ -36,27 +35,27 @@ static const struct sab_table tables[] = {
 };
 
 #define AT_LENGTHS(row, options, at100, at200, at300, seeds) \
-    {"copy", "T=100", row, "T=100 " options, at100, seeds, NULL}, \
-    {"copy", "T=200", row, "T=200 " options, at200, seeds, NULL}, \
-    {"copy", "T=300", row, "T=300 " options, at300, seeds, NULL}
+    {"copy", "T=100", row, options " T=100", at100, seeds, NULL}, \
+    {"copy", "T=200", row, options " T=200", at200, seeds, NULL}, \
+    {"copy", "T=300", row, options " T=300", at300, seeds, NULL}
 #define TRANSFER(row, options, paper, seeds) {"transfer", "", row, options, paper, seeds, NULL}
 #define ADDING(row, options, at200, at400) \
-    {"adding", "T=200", row, "T=200 " options, at200, 0, NULL}, \
-    {"adding", "T=400", row, "T=400 " options, at400, 0, NULL}
+    {"adding", "T=200", row, options " T=200", at200, 0, NULL}, \
+    {"adding", "T=400", row, options " T=400", at400, 0, NULL}
 #define MENTAL(row, options) \
     {"mental", "mental=on", row, options, NONE, 0, NULL}, \
     {"mental", "mental=off", row, options " mental-updates=off", NONE, 0, NULL}
 #define TWICE(table, row, options) \
-    {table, "T=100", row, "T=100 " options, NONE, 0, NULL}, {table, "T=200", row, "T=200 " options, NONE, 0, NULL}
+    {table, "T=100", row, options " T=100", NONE, 0, NULL}, {table, "T=200", row, options " T=200", NONE, 0, NULL}
 #define VARIANTS(row, options) \
     {"variants", "softmax", row, options " sparsifier=softmax", NONE, 0, NULL}, \
     {"variants", "relu-1", row, options " sparsifier=relu read-floor=1", NONE, 0, NULL}, \
     {"variants", "relu-0", row, options " sparsifier=relu read-floor=0 write=state", NONE, 0, NULL}
 #define SMALLEST(row, options) \
-    {"smallest", "k-top=1", row, "k-top=1 " options, NONE, 0, NULL}, \
-    {"smallest", "k-top=2", row, "k-top=2 " options, NONE, 0, NULL}, \
-    {"smallest", "k-top=5", row, "k-top=5 " options, NONE, 0, NULL}, \
-    {"smallest", "k-top=10", row, "k-top=10 " options, NONE, 0, NULL}
+    {"smallest", "k-top=1", row, options " k-top=1", NONE, 0, NULL}, \
+    {"smallest", "k-top=2", row, options " k-top=2", NONE, 0, NULL}, \
+    {"smallest", "k-top=5", row, options " k-top=5", NONE, 0, NULL}, \
+    {"smallest", "k-top=10", row, options " k-top=10", NONE, 0, NULL}
 
 static const struct sab_table_cell cells[] = {
     AT_LENGTHS("bptt", "credit=bptt", RECALLED("99.8 %"), RECALLED("56.0 %"), RECALLED("35.9 %"), 0),
@@ -70,7 +69,7 @@ static const struct sab_table_cell cells[] = {
     AT_LENGTHS("sab 5 5", "k-trunc=5 k-top=5", SEEN("100 %"), NONE, NONE, 3),
     AT_LENGTHS("sab 10 10", "k-trunc=10 k-top=10", RECALLED("about 100 %"), RECALLED("about 100 %"),
                RECALLED("about 99 %"), 3),
-    AT_LENGTHS("release2019", RELEASE2019, NONE, NONE, NONE, 0),
+    AT_LENGTHS("release2019", "preset=release2019", NONE, NONE, NONE, 0),
 
     TRANSFER("bptt", "credit=bptt", RECALLED("; 34 %; 25 %; 21 %; 12 %; 12 %"), 0),
     TRANSFER("tbptt 5", "credit=tbptt k-trunc=5", NONE, 0),
@@ -78,7 +77,7 @@ static const struct sab_table_cell cells[] = {
     TRANSFER("attention", "credit=attention", RECALLED("; 52 %; 28 %; 20 %; 12 %; out of memory"), 0),
     TRANSFER("sab 5 5", "k-trunc=5 k-top=5", RECALLED("; 95 %; 83 %; 75 %; 47 %; 41 %"), 3),
     TRANSFER("sab 10 10", "k-trunc=10 k-top=10", NONE, 3),
-    TRANSFER("release2019", RELEASE2019, NONE, 0),
+    TRANSFER("release2019", "preset=release2019", NONE, 0),
 
     ADDING("bptt", "credit=bptt", RECALLED("4.6e-6"), RECALLED("1.6e-7")),
     ADDING("tbptt 10", "credit=tbptt k-trunc=10", NONE, NONE),

@@ -1,0 +1,30 @@
+/* A plot as SVG: axes with ticks, lines, points, a legend. Text in, text out: the same bytes for the same numbers. */
+#ifndef SAB_REPORT_PLOT_SVG_H
+#define SAB_REPORT_PLOT_SVG_H
+
+#include <stdio.h>
+
+#include "sab.h"
+
+struct sab_plot_series {
+    const char *label;      /* in the legend; NULL: none, as for further series of one colour */
+    int colour;             /* 0 and on: eight colours, then the same dashed */
+    int has_points;         /* a dot at each point, on its line */
+    int n;
+    const double *x, *y;    /* [n]; points that are not finite, or not above 0 on a logarithmic axis, are left out */
+};
+
+struct sab_plot {
+    const char *title, *x_name, *y_name;
+    int is_x_log;
+    double y_least, y_most; /* of the axis; equal: as the points need */
+    const struct sab_plot_series *series;
+    int n_series;
+};
+
+void sab_plot_write(FILE *to, const struct sab_plot *plot);
+
+/* The same as a file, replaced atomically. SAB_IO, SAB_NOMEM. */
+int sab_plot_svg(const struct sab_plot *plot, const char *path, struct sab_error *err);
+
+#endif
