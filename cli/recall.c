@@ -1,4 +1,6 @@
-/* sab recall: which past moments a trained network is reminded of. */
+/* sab recall: which past moments a trained network is reminded of. See recall.h. */
+#include "cli/recall.h"
+
 #include <langinfo.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,36 +80,36 @@ static int count_filled(const struct sab_batch *batch)
     return filled;
 }
 
-static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
+/* The batch to look at, once model and configuration are there. */
+static int take_batch(const struct own *o, const char *where, struct work *w, struct sab_error *err)
 {
-    const struct own *o = cli->own;
-    int status = sab_cli_run_model(cli->words[0], &w->model, &w->config, err);
-    if (status != SAB_OK)
-        return status;
-    status = sab_cli_take_data(cli, 1, &w->config, err);
-    if (status != SAB_OK)
-        return status;
     const struct sab_config *c = &w->config;
     if (!sab_network_find(c->model)->can_recall)
-        return sab_fail(err, SAB_FORMAT, "%.200s is a %s network, which has no memory: it recalls nothing", cli->words[0],
+        return sab_fail(err, SAB_FORMAT, "%.200s is a %s network, which has no memory: it recalls nothing", where,
                         sab_network_find(c->model)->name);
     const char *without = c->credit == SAB_CREDIT_BPTT                   ? "--credit bptt"
                         : c->credit == SAB_CREDIT_TBPTT                  ? "--credit tbptt"
                         : c->credit == SAB_CREDIT_SAB && c->k_top == 0 ? "--k-top 0"
                                                                          : NULL;
     if (without)
-        return sab_fail(err, SAB_FORMAT, "%.200s was trained without memory (%s): it recalls nothing", cli->words[0],
-                        without);
+        return sab_fail(err, SAB_FORMAT, "%.200s was trained without memory (%s): it recalls nothing", where, without);
     if (o->layer > c->layers)
-        return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", o->layer, c->layers,
-                        cli->words[0]);
-    status = sab_task_create(&w->task, c, sab_model_facts(w->model), err);
+        return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", o->layer, c->layers, where);
+    int status = sab_task_create(&w->task, c, sab_model_facts(w->model), err);
     if (status == SAB_OK)
         status = sab_task_batch(w->task, SAB_TEST, 0, o->sequences, &w->batch, err);
     if (status == SAB_OK && count_filled(&w->batch) < o->sequences) /* others would thin out the mean */
         status = sab_task_batch(w->task, SAB_TEST, 0, count_filled(&w->batch), &w->batch, err);
     w->batch.fresh = NULL; /* in the first batch all are */
     return status;
+}
+
+static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
+{
+    int status = sab_cli_run_model(cli->words[0], &w->model, &w->config, err);
+    if (status == SAB_OK)
+        status = sab_cli_take_data(cli, 1, &w->config, err);
+    return status == SAB_OK ? take_batch(cli->own, cli->words[0], w, err) : status;
 }
 
 static int find_rows(const struct own *o, struct work *w, struct sab_error *err)
@@ -250,6 +252,31 @@ static int show(const struct sab_cli *cli, const struct work *w, struct sab_erro
     return status;
 }
 
+static void clear(struct work *w)
+{
+    sab_recall_log_clear(&w->log);
+    sab_free(w->is_row);
+    sab_task_free(w->task);
+    sab_model_free(w->model);
+}
+
+int sab_recall_picture(const char *where, int sequences, const char *png, struct sab_error *err)
+{
+    const struct own plain = {.sequences = sequences};
+    struct work w = {0};
+    int status = sab_cli_run_model(where, &w.model, &w.config, err);
+    if (status == SAB_OK)
+        status = sab_cli_find_data(&w.config, err);
+    if (status == SAB_OK)
+        status = take_batch(&plain, where, &w, err);
+    if (status == SAB_OK)
+        status = collect(&plain, &w, err);
+    if (status == SAB_OK)
+        status = draw_png(&w, png, err);
+    clear(&w);
+    return status;
+}
+
 static int run(struct sab_cli *cli)
 {
     struct own *o = cli->own;
@@ -262,10 +289,7 @@ static int run(struct sab_cli *cli)
         status = collect(o, &w, &err);
     if (status == SAB_OK)
         status = show(cli, &w, &err);
-    sab_recall_log_clear(&w.log);
-    sab_free(w.is_row);
-    sab_task_free(w.task);
-    sab_model_free(w.model);
+    clear(&w);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("recall", status, &err);
 }
 

@@ -208,11 +208,12 @@ int sab_cell_result_path(const struct sab_table_cell *cell, const char *results,
     return n < SAB_FILE_CAP ? SAB_OK : sab_fail(err, SAB_INVALID, "the folder's name \"%.60s...\" is too long", results);
 }
 
-/* The first cell that trains the same network: the run is made once and belongs to it. */
+/* The first cell that trains the same network: the run is made once and belongs to it. Where maps are drawn on the way, only to
+ * the cell itself. */
 static const struct sab_table_cell *find_home(const struct sab_table_cell *cell)
 {
     struct sab_config config, other;
-    int is_legal = sab_cell_config(cell, 1, 0, &config, NULL) == SAB_OK;
+    int is_legal = sab_cell_config(cell, 1, 0, &config, NULL) == SAB_OK && sab_cell_table(cell)->figure != SAB_FIGURE_MAPS;
     for (int i = 0; is_legal && sab_table_cell_at(i) != cell; i++)
         if (sab_cell_config(sab_table_cell_at(i), 1, 0, &other, NULL) == SAB_OK && !sab_cell_difference(&config, &other))
             return sab_table_cell_at(i);

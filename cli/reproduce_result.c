@@ -83,6 +83,20 @@ static int read_curve(struct sab_cell_result *result, const json_t *list, struct
     return SAB_OK;
 }
 
+static int read_maps(struct sab_cell_result *result, const json_t *list, struct sab_error *err)
+{
+    if (json_array_size(list) > SAB_MAP_CAP)
+        return sab_fail(err, SAB_FORMAT, "it has %zu maps, more than %d", json_array_size(list), SAB_MAP_CAP);
+    result->n_maps = (int)json_array_size(list);
+    for (int i = 0; i < result->n_maps; i++) {
+        const json_t *object = json_array_get(list, (size_t)i);
+        result->maps[i].step = get_int(object, "step");
+        result->maps[i].accuracy = get_real(object, "accuracy");
+        get_text(object, "png", result->maps[i].png, sizeof result->maps[i].png);
+    }
+    return SAB_OK;
+}
+
 static int take_object(struct sab_cell_result *result, const json_t *root, struct sab_error *err)
 {
     const json_t *tests = json_object_get(root, "test");
@@ -106,7 +120,8 @@ static int take_object(struct sab_cell_result *result, const json_t *root, struc
     result->n_tests = (int)json_array_size(tests);
     for (int i = 0; i < result->n_tests; i++)
         result->tests[i] = get_measured(json_array_get(tests, (size_t)i));
-    return read_curve(result, json_object_get(root, "curve"), err);
+    int status = read_maps(result, json_object_get(root, "maps"), err);
+    return status == SAB_OK ? read_curve(result, json_object_get(root, "curve"), err) : status;
 }
 
 int sab_cell_result_read(const char *path, struct sab_cell_result *result, struct sab_error *err)
@@ -272,6 +287,17 @@ static void put_lists(struct sab_json *json, const struct sab_cell_result *resul
         sab_json_close(json, '}');
     }
     sab_json_close(json, ']');
+    if (result->n_maps > 0)
+        sab_json_open(json, "maps", '[');
+    for (int i = 0; i < result->n_maps; i++) {
+        sab_json_open(json, NULL, '{');
+        sab_json_int(json, "step", result->maps[i].step);
+        sab_json_real(json, "accuracy", result->maps[i].accuracy);
+        sab_json_text(json, "png", result->maps[i].png);
+        sab_json_close(json, '}');
+    }
+    if (result->n_maps > 0)
+        sab_json_close(json, ']');
     sab_json_open(json, "curve", '[');
     for (int i = 0; i < result->n_curve; i++) {
         sab_json_open(json, NULL, '{');
@@ -318,13 +344,9 @@ static void put_object(FILE *to, const struct sab_table_cell *cell, const struct
 int sab_cell_result_write(const char *path, const struct sab_table_cell *cell, const struct sab_cell_result *result,
                           struct sab_error *err)
 {
-    char folder[SAB_FILE_CAP], *text = NULL;
+    char *text = NULL;
     size_t nbytes;
-    snprintf(folder, sizeof folder, "%s", path);
-    *strrchr(folder, '/') = 0;
-    int status = sab_file_make_directory(folder, err);
-    if (status != SAB_OK)
-        return status;
+    int status = SAB_OK;
     FILE *to = open_memstream(&text, &nbytes);
     if (to)
         put_object(to, cell, result);

@@ -12,6 +12,15 @@ struct sab_measured {
     double loss, accuracy, mse, bits_per_char, seconds;
 };
 
+/* A picture of what is recalled at some update, beside the result file. */
+struct sab_cell_map {
+    int64_t step;
+    double accuracy;
+    char png[128];
+};
+
+enum { SAB_MAP_CAP = 3 };
+
 struct sab_cell_result {
     uint64_t seed;
     char command[SAB_COMMAND_CAP];
@@ -24,9 +33,11 @@ struct sab_cell_result {
     int n_tests, n_curve;
     struct sab_measured tests[SAB_TEST_CAP];
     struct sab_measured *curve; /* [n_curve] */
+    int n_maps;
+    struct sab_cell_map maps[SAB_MAP_CAP];
 };
 
-/* What the run and its tests gave; metrics.jsonl in the run's folder is its curve. Replaced atomically, folders made. */
+/* What the run and its tests gave; metrics.jsonl in the run's folder is its curve. Replaced atomically. */
 int sab_cell_result_write(const char *path, const struct sab_table_cell *cell, const struct sab_cell_result *result,
                           struct sab_error *err);
 /* Fills result->curve from the run's folder. */

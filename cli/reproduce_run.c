@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "cli/data_files.h"
 #include "cli/progress.h"
+#include "cli/reproduce_maps.h"
 #include "cli/run_folder.h"
 #include "data/task.h"
 #include "io/file.h"
@@ -104,20 +105,39 @@ static struct sab_measured measured(const char *task, const struct sab_metrics *
     };
 }
 
+/* Who watches a run. */
+struct watcher {
+    const struct work *work;
+    struct sab_progress_line line;
+    int status;             /* of keeping weights for maps */
+    struct sab_error err;
+};
+
+static void watch(void *user, const struct sab_progress *progress)
+{
+    struct watcher *watcher = user;
+    const struct work *w = watcher->work;
+    if (!w->how->quiet)
+        sab_progress_show(&watcher->line, progress);
+    if (sab_cell_table(w->cell)->figure == SAB_FIGURE_MAPS && progress->is_best && watcher->status == SAB_OK)
+        watcher->status = sab_maps_keep(w->config.out, progress, &watcher->err);
+}
+
 static int train(struct work *w, struct sab_error *err)
 {
     struct sab_cell_result *result = &w->result;
-    struct sab_progress_line line;
+    struct watcher watcher = {.work = w};
     struct sab_run_result run = {.best_step = -1};
     int goes_on = sab_folder_has(w->config.out, "config.json");
     int status = goes_on ? check_run(w, err) : SAB_OK;
     if (status != SAB_OK)
         return status;
-    sab_progress_init(&line, w->config.task);
-    struct sab_run_hooks hooks = {.progress = w->how->quiet ? NULL : sab_progress_show, .user = &line,
-                                  .stop = w->how->stop};
+    sab_progress_init(&watcher.line, w->config.task);
+    struct sab_run_hooks hooks = {.progress = watch, .user = &watcher, .stop = w->how->stop};
     status = sab_run_train(&w->config, goes_on, &hooks, &run, err);
-    sab_progress_end(&line);
+    sab_progress_end(&watcher.line);
+    if (watcher.status != SAB_OK)
+        return sab_fail(err, watcher.status, "%s", watcher.err.message);
     if (status == SAB_NUMERIC) { /* a result too */
         snprintf(result->failed, sizeof result->failed, "%.*s", (int)strcspn(err->message, ";"), err->message);
         status = SAB_OK;
@@ -177,6 +197,22 @@ static int test(struct work *w, struct sab_error *err)
 
 /* ---- all of it ---- */
 
+/* What goes into the folder of results; path is of the result file. */
+static int leave(struct work *w, const char *path, struct sab_error *err)
+{
+    char place[SAB_FILE_CAP];
+    snprintf(place, sizeof place, "%s", path);
+    *strrchr(place, '/') = 0;
+    int status = sab_file_make_directory(place, err);
+    if (status == SAB_OK)
+        status = sab_cell_result_take_curve(&w->result, w->config.out, err);
+    if (status == SAB_OK && sab_cell_table(w->cell)->figure == SAB_FIGURE_MAPS) {
+        snprintf(place, sizeof place, "%.*s", (int)(strlen(path) - strlen(".json")), path);
+        status = sab_maps_draw(w->config.out, place, &w->result, err);
+    }
+    return status == SAB_OK ? sab_cell_result_write(path, w->cell, &w->result, err) : status;
+}
+
 static int make(struct work *w, const char *path, struct sab_error *err)
 {
     int file;
@@ -189,9 +225,7 @@ static int make(struct work *w, const char *path, struct sab_error *err)
         status = test(w, err);
     w->result.peak_nbytes = peak_nbytes();
     if (status == SAB_OK)
-        status = sab_cell_result_take_curve(&w->result, w->config.out, err);
-    if (status == SAB_OK)
-        status = sab_cell_result_write(path, w->cell, &w->result, err);
+        status = leave(w, path, err);
     close(file);
     return status;
 }

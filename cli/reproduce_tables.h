@@ -11,6 +11,10 @@ struct sab_paper {
     const char *standing; /* "seen": read in a source; "recalled": from memory of the paper; "derived": computed */
 };
 
+/* What is drawn of a table: nothing; accuracy against updates, of one column; against the length of the test; against seconds
+ * of training; what is recalled at three times. */
+enum sab_figure { SAB_FIGURE_NONE, SAB_FIGURE_CURVES, SAB_FIGURE_LENGTHS, SAB_FIGURE_COST, SAB_FIGURE_MAPS };
+
 struct sab_table {
     const char *name;
     const char *title;    /* one line: what it shows */
@@ -19,6 +23,8 @@ struct sab_table {
     const char *note;     /* below the table; "": nothing */
     int measure;          /* enum sab_measure */
     int seeds;            /* how many unless told otherwise */
+    int figure;           /* enum sab_figure */
+    const char *column;   /* the one that SAB_FIGURE_CURVES shows */
 };
 
 /* A cell is called "COLUMN ROW". Where its table has lengths, these are the columns, and column is "". */
