@@ -6,13 +6,14 @@
 #include "cli/arguments.h"
 #include "cli/json_out.h"
 #include "cli/plan.h"
+#include "cli/reproduce_document.h"
 #include "cli/reproduce_print.h"
 #include "cli/reproduce_run.h"
 #include "cli/say.h"
 #include "cli/stop.h"
 
 struct own {
-    char cell[SAB_TEXT_CAP], out[SAB_TEXT_CAP];
+    char cell[SAB_TEXT_CAP], out[SAB_TEXT_CAP], document[SAB_TEXT_CAP], results[SAB_TEXT_CAP];
     uint64_t seed;
     int seeds, is_quick, threads;
 };
@@ -32,6 +33,10 @@ static const struct sab_option own[] = {
      "threads; 0 is one per processor; the result is the same for any"},
     {"out", SAB_OPTION_TEXT, AT(out), SAB_TEXT_CAP, 0, 0, NULL, "runs/reproduce", "",
      "folder of results/TABLE/CELL-sSEED.json and of the run folders, runs/TABLE/CELL-sSEED"},
+    {"document", SAB_OPTION_TEXT, AT(document), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+     "run nothing: write tables and figures into this Markdown file, where it has lines <!-- table NAME --> and <!-- end NAME -->"},
+    {"results", SAB_OPTION_TEXT, AT(results), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+     "the folder of result files that --document reads; by default that of --out"},
 };
 
 /* ---- which ---- */
@@ -222,6 +227,20 @@ static int print(const struct sab_cli *cli, const struct sab_table *table, const
     return status;
 }
 
+static int fill_document(const struct sab_cli *cli, const char *dir, struct sab_error *err)
+{
+    const struct own *o = cli->own;
+    char results[SAB_FILE_CAP];
+    int tables;
+    if (cli->n_words > 0 || o->is_quick)
+        return sab_fail(err, SAB_INVALID, "--document takes all tables that the document names, and no quick ones");
+    snprintf(results, sizeof results, o->results[0] ? "%s" : "%s/results", o->results[0] ? o->results : dir);
+    int status = sab_reproduce_document(o->document, results, &tables, err);
+    if (status == SAB_OK && !cli->quiet)
+        fprintf(stderr, "%s: %d table%s\n", o->document, tables, tables == 1 ? "" : "s");
+    return status;
+}
+
 static int run(struct sab_cli *cli)
 {
     const struct own *o = cli->own;
@@ -235,13 +254,17 @@ static int run(struct sab_cli *cli)
         status = sab_fail(&err, SAB_INVALID, "--seed and --seeds cannot both be given");
     if (status == SAB_OK && cli->n_words == 0 && o->cell[0])
         status = sab_fail(&err, SAB_INVALID, "--cell %.60s: of which table? sab reproduce NAME --cell ...", o->cell);
+    if (status == SAB_OK && o->results[0] && !o->document[0])
+        status = sab_fail(&err, SAB_INVALID, "--results is for --document");
     if (status == SAB_OK)
         status = sab_cli_cpu(&config, &err);
-    if (status == SAB_OK && cli->n_words == 0)
+    if (status == SAB_OK && o->document[0])
+        status = fill_document(cli, dir, &err);
+    else if (status == SAB_OK && cli->n_words == 0)
         status = list(cli, dir, &err);
     else if (status == SAB_OK)
         status = sab_table_find(cli->words[0], &table, &err);
-    if (status == SAB_OK && table) {
+    if (status == SAB_OK && table && !o->document[0]) {
         struct sab_reproduction how = {dir, o->is_quick, cli->quiet, o->threads, config.cpu, sab_stop_listen(cli->quiet)};
         status = run_all(o, table, &how, &err);
         if (status == SAB_OK)
@@ -277,7 +300,8 @@ const struct sab_command sab_command_reproduce = {
         "  sab reproduce\n"
         "  sab reproduce copy --cell \"T=100 sab 5 5\" --seed 1\n"
         "  sab reproduce transfer --seeds 3 --out runs/paper\n"
-        "  sab reproduce cells --quick\n",
+        "  sab reproduce cells --quick\n"
+        "  sab reproduce --document docs/results.md --results docs/results\n",
     .groups = "",
     .names = "",
     .defaults = "",

@@ -15,7 +15,7 @@
 enum { LONG_T = 1000, LONG_SEQUENCES = 16 };
 
 /* What --quick makes of a cell. */
-enum { QUICK_DIVISOR = 50, QUICK_BATCH = 16, QUICK_EVALUATED = 64 };
+enum { QUICK_DIVISOR = 50, QUICK_BATCH = 8, QUICK_EVALUATED = 16 };
 
 /* ---- names ---- */
 

@@ -51,15 +51,21 @@ double sab_measure_value(int measure, const struct sab_measured *measured)
 
 /* ---- over seeds ---- */
 
+struct range {
+    int64_t least, most;
+};
+
 struct summary {
     int seeds, values, solved, failed;
     double mean, least, most;
-    int64_t solved_least, solved_most, failed_least;
+    struct range solved_after, failed_after;
 };
 
-static int64_t least(int n, int64_t before, int64_t value)
+/* Takes in the n-th value, from 0. */
+static void widen(struct range *range, int n, int64_t value)
 {
-    return n == 0 || value < before ? value : before;
+    range->least = n == 0 || value < range->least ? value : range->least;
+    range->most = n == 0 || value > range->most ? value : range->most;
 }
 
 /* Of the test number i. */
@@ -68,15 +74,10 @@ static struct summary summarise(const struct sab_results_of_cell *of, int measur
     struct summary s = {.seeds = of->n, .least = INFINITY, .most = -INFINITY};
     for (int k = 0; k < of->n; k++) {
         const struct sab_cell_result *result = &of->list[k];
-        if (result->stopped_early) {
-            s.solved_least = least(s.solved, s.solved_least, result->steps);
-            s.solved_most = s.solved && s.solved_most > result->steps ? s.solved_most : result->steps;
-            s.solved++;
-        }
-        if (result->failed[0]) {
-            s.failed_least = least(s.failed, s.failed_least, result->steps);
-            s.failed++;
-        }
+        if (result->stopped_early)
+            widen(&s.solved_after, s.solved++, result->steps);
+        if (result->failed[0])
+            widen(&s.failed_after, s.failed++, result->steps);
         double value = i < result->n_tests ? sab_measure_value(measure, &result->tests[i]) : NAN;
         if (!isfinite(value))
             continue;
@@ -113,12 +114,12 @@ static void say_value(int measure, const struct summary *s, char *text, size_t c
         snprintf(text, cap, "%s%s (%s..%s)", mean, units[measure], low, high);
 }
 
-static size_t say_range(int64_t low, int64_t high, char *text, size_t cap)
+static size_t say_range(struct range range, char *text, size_t cap)
 {
     char a[SAB_SAY_CAP], b[SAB_SAY_CAP];
-    sab_say_count(low, a);
-    sab_say_count(high, b);
-    return (size_t)(low == high ? snprintf(text, cap, "%s", a) : snprintf(text, cap, "%s..%s", a, b));
+    sab_say_count(range.least, a);
+    sab_say_count(range.most, b);
+    return (size_t)(range.least == range.most ? snprintf(text, cap, "%s", a) : snprintf(text, cap, "%s..%s", a, b));
 }
 
 /* "3 seeds, solved after 550..900 updates" */
@@ -130,11 +131,14 @@ static void say_runs(const struct summary *s, char text[TEXT_CAP])
         if (s->solved < s->seeds)
             n += (size_t)snprintf(text + n, TEXT_CAP - n, "%d ", s->solved);
         n += (size_t)snprintf(text + n, TEXT_CAP - n, "solved after ");
-        n += say_range(s->solved_least, s->solved_most, text + n, TEXT_CAP - n);
+        n += say_range(s->solved_after, text + n, TEXT_CAP - n);
         n += (size_t)snprintf(text + n, TEXT_CAP - n, " updates");
     }
-    if (s->failed > 0)
-        snprintf(text + n, TEXT_CAP - n, ", %d ended in bad numbers (from update %lld)", s->failed, (long long)s->failed_least);
+    if (s->failed > 0) {
+        n += (size_t)snprintf(text + n, TEXT_CAP - n, ", %d ended in bad numbers (after ", s->failed);
+        n += say_range(s->failed_after, text + n, TEXT_CAP - n);
+        snprintf(text + n, TEXT_CAP - n, " updates)");
+    }
 }
 
 /* The i-th part of the paper's figure, "<br>the paper: 31 % (seen)"; "" where it has none. */

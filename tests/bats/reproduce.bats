@@ -115,3 +115,17 @@ file=quick/results/copy/T100-sab-5-5-s1.json
     sab reproduce --cell "$cell"
     fails 2 'of which table?'
 }
+
+@test "the committed document holds what the committed results say" {
+    cp -r "$BATS_TEST_DIRNAME/../../docs" .
+    sab reproduce --document docs/results.md --results docs/results
+    [ "$status" = 0 ]
+    [[ $stderr == 'docs/results.md: '[1-9]*' tables' ]]
+    diff -r docs "$BATS_TEST_DIRNAME/../../docs"
+    sab reproduce copy --document docs/results.md
+    fails 2 --document
+    sab reproduce --results docs/results
+    fails 2 '--results is for --document'
+    sab reproduce --document nowhere.md
+    fails 1 nowhere.md
+}

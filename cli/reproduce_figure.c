@@ -1,0 +1,147 @@
+/* See reproduce_figure.h. */
+#include "cli/reproduce_figure.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "report/plot_svg.h"
+
+enum { SERIES_CAP = 256, POINTS_CAP = 1 << 16 };
+
+/* Series under construction; the points of all stand in two blocks. */
+struct figure {
+    struct sab_plot_series *series;
+    double *x, *y;
+    int n_series, n_points;
+};
+
+const char *sab_table_figure_title(const struct sab_table *table)
+{
+    static const char *const titles[] = {
+        [SAB_FIGURE_NONE] = "",
+        [SAB_FIGURE_CURVES] = "validation accuracy while learning, one line a seed",
+        [SAB_FIGURE_LENGTHS] = "test accuracy by length of the test, mean over seeds",
+        [SAB_FIGURE_COST] = "test accuracy by seconds of training, mean over seeds; from left to right other k-top",
+        [SAB_FIGURE_MAPS] = "what is recalled",
+    };
+    return titles[table->figure];
+}
+
+static void begin_series(struct figure *figure, const char *label, int colour, int has_points)
+{
+    if (figure->n_series < SERIES_CAP)
+        figure->series[figure->n_series++] = (struct sab_plot_series){
+            label, colour, has_points, 0, figure->x + figure->n_points, figure->y + figure->n_points};
+}
+
+static void add_point(struct figure *figure, double x, double y)
+{
+    if (figure->n_points == POINTS_CAP)
+        return;
+    figure->x[figure->n_points] = x;
+    figure->y[figure->n_points++] = y;
+    figure->series[figure->n_series - 1].n++;
+}
+
+/* A line for each seed of each cell in the table's column. */
+static void add_curves(struct figure *figure, const struct sab_table_results *loaded)
+{
+    int colour = 0;
+    for (int i = 0; i < loaded->n_cells; i++) {
+        const struct sab_results_of_cell *of = &loaded->cells[i];
+        if (strcmp(of->cell->column, loaded->table->column) != 0)
+            continue;
+        for (int k = 0; k < of->n; k++) {
+            begin_series(figure, k == 0 ? of->cell->row : NULL, colour, 0);
+            for (int p = 0; p < of->list[k].n_curve; p++)
+                add_point(figure, (double)of->list[k].curve[p].step,
+                          sab_measure_value(loaded->table->measure, &of->list[k].curve[p]));
+        }
+        colour += of->n > 0;
+    }
+}
+
+/* Mean over seeds of test i; NaN where there is none. */
+static double mean_test(const struct sab_results_of_cell *of, int measure, int i)
+{
+    double sum = 0;
+    int n = 0;
+    for (int k = 0; k < of->n; k++)
+        if (i < of->list[k].n_tests) {
+            sum += sab_measure_value(measure, &of->list[k].tests[i]);
+            n++;
+        }
+    return sum / n;
+}
+
+static void add_lengths(struct figure *figure, const struct sab_table_results *loaded)
+{
+    int colour = 0;
+    for (int i = 0; i < loaded->n_cells; i++) {
+        const struct sab_results_of_cell *of = &loaded->cells[i];
+        if (of->n == 0)
+            continue;
+        begin_series(figure, of->cell->row, colour++, 1);
+        for (int k = 0; k < of->list[0].n_tests; k++)
+            add_point(figure, of->list[0].tests[k].T, mean_test(of, loaded->table->measure, k));
+    }
+}
+
+/* A line for each row, its cells in the order of the columns. */
+static void add_costs(struct figure *figure, const struct sab_table_results *loaded)
+{
+    int colour = 0;
+    const char *row = NULL;
+    for (int i = 0; i < loaded->n_cells; i++) {
+        const struct sab_results_of_cell *of = &loaded->cells[i];
+        double seconds = 0;
+        if (of->n == 0)
+            continue;
+        if (!row || strcmp(row, of->cell->row) != 0)
+            begin_series(figure, of->cell->row, colour++, 1);
+        row = of->cell->row;
+        for (int k = 0; k < of->n; k++)
+            seconds += of->list[k].seconds / of->n;
+        add_point(figure, seconds, mean_test(of, loaded->table->measure, 0));
+    }
+}
+
+int sab_table_draw(const struct sab_table_results *loaded, const char *path, int *drawn, struct sab_error *err)
+{
+    struct figure figure = {sab_alloc(SERIES_CAP, sizeof *figure.series), sab_alloc(POINTS_CAP, sizeof(double)),
+                            sab_alloc(POINTS_CAP, sizeof(double)), 0, 0};
+    static const char *const x_names[] = {"", "updates", "T of the test", "seconds of training", ""};
+    int status = SAB_OK, kind = loaded->table->figure;
+    *drawn = 0;
+    if (!figure.series || !figure.x || !figure.y)
+        status = sab_fail(err, SAB_NOMEM, "no memory for a figure");
+    else if (kind == SAB_FIGURE_CURVES)
+        add_curves(&figure, loaded);
+    else if (kind == SAB_FIGURE_LENGTHS)
+        add_lengths(&figure, loaded);
+    else if (kind == SAB_FIGURE_COST)
+        add_costs(&figure, loaded);
+    if (status == SAB_OK && figure.n_points > 0) {
+        char title[160];
+        snprintf(title, sizeof title, "%s%s%s: %s", loaded->table->name, kind == SAB_FIGURE_CURVES ? ", " : "",
+                 kind == SAB_FIGURE_CURVES ? loaded->table->column : "", sab_table_figure_title(loaded->table));
+        struct sab_plot plot = {
+            .title = title,
+            .x_name = x_names[kind],
+            .y_name = "accuracy",
+            .is_x_log = kind != SAB_FIGURE_CURVES,
+            .y_least = 0,
+            .y_most = 1,
+            .series = figure.series,
+            .n_series = figure.n_series,
+        };
+        *drawn = 1;
+        status = sab_plot_svg(&plot, path, err);
+    }
+    sab_free(figure.series);
+    sab_free(figure.x);
+    sab_free(figure.y);
+    return status;
+}
