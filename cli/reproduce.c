@@ -7,6 +7,7 @@
 #include "cli/json_out.h"
 #include "cli/plan.h"
 #include "cli/reproduce_document.h"
+#include "cli/reproduce_figure.h"
 #include "cli/reproduce_print.h"
 #include "cli/reproduce_run.h"
 #include "cli/say.h"
@@ -104,6 +105,8 @@ static void print_outlook(struct sab_json *json, int as_json, const struct sab_t
         sab_json_open(json, NULL, '{');
         sab_json_text(json, "table", table->name);
         sab_json_text(json, "title", table->title);
+        if (table->figure != SAB_FIGURE_NONE)
+            sab_json_text(json, "figure", sab_table_figure_title(table));
         sab_json_int(json, "cells", outlook->cells);
         sab_json_int(json, "runs", outlook->runs);
         sab_json_int(json, "done", outlook->done);
@@ -113,6 +116,8 @@ static void print_outlook(struct sab_json *json, int as_json, const struct sab_t
     }
     sab_say_duration(outlook->seconds, time);
     printf("%-9s %s\n", table->name, table->title);
+    if (table->figure != SAB_FIGURE_NONE)
+        printf("          figure: %s\n", sab_table_figure_title(table));
     printf("          %d cells, %d of %d runs done", outlook->cells, outlook->done, outlook->runs);
     printf(outlook->done < outlook->runs ? "; the rest takes %s at most here\n" : "\n", time);
     fflush(stdout);

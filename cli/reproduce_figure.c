@@ -23,8 +23,8 @@ const char *sab_table_figure_title(const struct sab_table *table)
         [SAB_FIGURE_NONE] = "",
         [SAB_FIGURE_CURVES] = "validation accuracy while learning, one line a seed",
         [SAB_FIGURE_LENGTHS] = "test accuracy by length of the test, mean over seeds",
-        [SAB_FIGURE_COST] = "test accuracy by seconds of training, mean over seeds; from left to right other k-top",
-        [SAB_FIGURE_MAPS] = "what is recalled",
+        [SAB_FIGURE_COST] = "test accuracy by processor time of training, a line a row",
+        [SAB_FIGURE_MAPS] = "what is recalled at three times",
     };
     return titles[table->figure];
 }
@@ -103,7 +103,7 @@ static void add_costs(struct figure *figure, const struct sab_table_results *loa
             begin_series(figure, of->cell->row, colour++, 1);
         row = of->cell->row;
         for (int k = 0; k < of->n; k++)
-            seconds += of->list[k].seconds / of->n;
+            seconds += of->list[k].cpu_s / of->n;
         add_point(figure, seconds, mean_test(of, loaded->table->measure, 0));
     }
 }
@@ -112,7 +112,7 @@ int sab_table_draw(const struct sab_table_results *loaded, const char *path, int
 {
     struct figure figure = {sab_alloc(SERIES_CAP, sizeof *figure.series), sab_alloc(POINTS_CAP, sizeof(double)),
                             sab_alloc(POINTS_CAP, sizeof(double)), 0, 0};
-    static const char *const x_names[] = {"", "updates", "T of the test", "seconds of training", ""};
+    static const char *const x_names[] = {"", "updates", "T of the test", "processor seconds of training", ""};
     int status = SAB_OK, kind = loaded->table->figure;
     *drawn = 0;
     if (!figure.series || !figure.x || !figure.y)

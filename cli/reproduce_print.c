@@ -313,7 +313,9 @@ static void print_json_runs(struct sab_json *json, const struct sab_results_of_c
         if (result->failed[0])
             sab_json_text(json, "failed", result->failed);
         sab_json_real(json, "seconds", result->seconds);
-        sab_json_real(json, "peak_rss_bytes", result->peak_nbytes);
+        sab_json_real(json, "cpu_seconds", result->cpu_s);
+        if (isfinite(result->peak_nbytes))
+            sab_json_int(json, "peak_rss_bytes", llround(result->peak_nbytes));
         sab_json_text(json, "weights_digest", result->digest);
         sab_json_text(json, "cpu", result->cpu);
         sab_json_text(json, "version", result->version);

@@ -16,7 +16,8 @@
 #include "cli/json_out.h"
 #include "io/file.h"
 
-enum { RESULT_CAP = 8 << 20, CURVE_CAP = 100000, RESULTS_CAP = 1000 };
+/* A file's values take many times its bytes in memory. */
+enum { RESULT_CAP = 1 << 20, METRICS_CAP = 8 << 20, CURVE_CAP = 100000, RESULTS_CAP = 1000 };
 
 int sab_cell_result_exists(const char *path)
 {
@@ -114,6 +115,7 @@ static int take_object(struct sab_cell_result *result, const json_t *root, struc
     result->best_step = json_object_get(root, "best_step") ? get_int(root, "best_step") : -1;
     result->stopped_early = json_is_true(json_object_get(root, "stopped_early"));
     result->seconds = get_real(root, "seconds");
+    result->cpu_s = get_real(root, "cpu_seconds");
     result->peak_nbytes = get_real(root, "peak_rss_bytes");
     result->best = get_measured(json_object_get(root, "best"));
     result->last = get_measured(json_object_get(root, "last"));
@@ -155,7 +157,7 @@ int sab_cell_result_take_curve(struct sab_cell_result *result, const char *run, 
     snprintf(path, sizeof path, "%s/metrics.jsonl", run);
     if (!sab_cell_result_exists(path)) /* it failed before it was evaluated */
         return SAB_OK;
-    int status = sab_file_read(path, RESULT_CAP, &text, &nbytes, err);
+    int status = sab_file_read(path, METRICS_CAP, &text, &nbytes, err);
     if (status != SAB_OK)
         return status;
     json_t *list = json_array();
@@ -327,7 +329,9 @@ static void put_object(FILE *to, const struct sab_table_cell *cell, const struct
     if (result->failed[0])
         sab_json_text(&json, "failed", result->failed);
     sab_json_real(&json, "seconds", result->seconds);
-    sab_json_real(&json, "peak_rss_bytes", result->peak_nbytes);
+    sab_json_real(&json, "cpu_seconds", result->cpu_s);
+    if (isfinite(result->peak_nbytes))
+        sab_json_int(&json, "peak_rss_bytes", llround(result->peak_nbytes));
     if (result->best_step >= 0) {
         sab_json_int(&json, "best_step", result->best_step);
         sab_json_open(&json, "best", '{');

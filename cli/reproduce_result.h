@@ -28,7 +28,8 @@ struct sab_cell_result {
     char failed[512];           /* why it ended before its time, bad numbers; "" if it did not */
     int64_t steps, best_step;   /* best_step -1: nothing was evaluated */
     int stopped_early;
-    double seconds, peak_nbytes;
+    double seconds, cpu_s;      /* of training: on the clock, and of all processors together */
+    double peak_nbytes;
     struct sab_measured best, last; /* of the validation data */
     int n_tests, n_curve;
     struct sab_measured tests[SAB_TEST_CAP];

@@ -11,7 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/data_files.h"
 #include "cli/progress.h"
 #include "cli/reproduce_maps.h"
@@ -72,6 +74,34 @@ static double peak_nbytes(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? 1024.0 * (double)usage.ru_maxrss : NAN;
 }
 
+/* ---- time ---- */
+
+/* Seconds on the clock tell little where machines are shared: processors' seconds are summed over sessions in the run's
+ * folder. */
+static double processors_s(void)
+{
+    struct timespec t;
+    return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0 ? (double)t.tv_sec + 1e-9 * (double)t.tv_nsec : NAN;
+}
+
+static int add_processors_s(const struct work *w, double session_s, double *all_s, struct sab_error *err)
+{
+    enum { NUMBER_CAP = 64 };
+    char path[SAB_FILE_CAP], text[SAB_REAL_TEXT_CAP];
+    void *before;
+    size_t nbytes;
+    *all_s = 0;
+    snprintf(path, sizeof path, "%s/cpu_seconds", w->config.out);
+    if (sab_file_read(path, NUMBER_CAP, &before, &nbytes, NULL) == SAB_OK) {
+        if (sab_text_to_real(before, all_s))
+            *all_s = 0;
+        sab_free(before);
+    }
+    *all_s = round(1000 * (*all_s + session_s)) / 1000;
+    sab_text_from_real(*all_s, text);
+    return sab_file_write_atomic(path, text, strlen(text), err);
+}
+
 /* ---- training ---- */
 
 /* An unfinished run must have been begun as this one would be. */
@@ -109,7 +139,7 @@ static struct sab_measured measured(const char *task, const struct sab_metrics *
 struct watcher {
     const struct work *work;
     struct sab_progress_line line;
-    int status;             /* of keeping weights for maps */
+    int status;             /* of keeping weights for maps, and the time */
     struct sab_error err;
 };
 
@@ -134,8 +164,11 @@ static int train(struct work *w, struct sab_error *err)
         return status;
     sab_progress_init(&watcher.line, w->config.task);
     struct sab_run_hooks hooks = {.progress = watch, .user = &watcher, .stop = w->how->stop};
+    double begin_s = processors_s();
     status = sab_run_train(&w->config, goes_on, &hooks, &run, err);
     sab_progress_end(&watcher.line);
+    if (watcher.status == SAB_OK && (status == SAB_OK || status == SAB_NUMERIC || status == SAB_INTERRUPTED))
+        watcher.status = add_processors_s(w, processors_s() - begin_s, &result->cpu_s, &watcher.err);
     if (watcher.status != SAB_OK)
         return sab_fail(err, watcher.status, "%s", watcher.err.message);
     if (status == SAB_NUMERIC) { /* a result too */

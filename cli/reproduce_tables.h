@@ -11,8 +11,8 @@ struct sab_paper {
     const char *standing; /* "seen": read in a source; "recalled": from memory of the paper; "derived": computed */
 };
 
-/* What is drawn of a table: nothing; accuracy against updates, of one column; against the length of the test; against seconds
- * of training; what is recalled at three times. */
+/* What is drawn of a table: nothing; accuracy against updates, of one column; against the length of the test; against processor
+ * seconds of training; what is recalled at three times. */
 enum sab_figure { SAB_FIGURE_NONE, SAB_FIGURE_CURVES, SAB_FIGURE_LENGTHS, SAB_FIGURE_COST, SAB_FIGURE_MAPS };
 
 struct sab_table {

@@ -35,7 +35,7 @@ static void put(const char *table, const char *name, uint64_t seed, double accur
                                     {.step = 100, .accuracy = accuracy, .loss = 0.5, .mse = NAN, .bits_per_char = NAN, .seconds = 2}};
     struct sab_cell_result result = {.seed = seed, .version = "9", .cpu = "ref", .digest = "0123456789abcdef0123456789abcdef",
                                      .steps = solved ? solved : 2000, .best_step = 100, .stopped_early = solved > 0,
-                                     .seconds = 20, .peak_nbytes = 1e7, .best = curve[1], .last = curve[1],
+                                     .seconds = 20, .cpu_s = 35.5, .peak_nbytes = 1e7, .best = curve[1], .last = curve[1],
                                      .n_curve = 2, .curve = curve};
     struct sab_cell_test tests[SAB_TEST_CAP];
     struct sab_config config;
@@ -177,6 +177,7 @@ static void test_results_come_back(void **unused)
     assert_int_equal(result.n_curve, 2);
     assert_int_equal(result.curve[1].step, 100);
     assert_true(result.curve[1].seconds == 2);
+    assert_true(result.cpu_s == 35.5);
     assert_string_equal(result.cpu, "ref");
     sab_cell_result_clear(&result);
 }
