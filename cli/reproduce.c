@@ -35,7 +35,8 @@ static const struct sab_option own[] = {
     {"out", SAB_OPTION_TEXT, AT(out), SAB_TEXT_CAP, 0, 0, NULL, "runs/reproduce", "",
      "folder of results/TABLE/CELL-sSEED.json and of the run folders, runs/TABLE/CELL-sSEED"},
     {"document", SAB_OPTION_TEXT, AT(document), SAB_TEXT_CAP, 0, 0, NULL, "", "",
-     "run nothing: write tables and figures into this Markdown file, where it has lines <!-- table NAME --> and <!-- end NAME -->"},
+     "run nothing: write tables and figures into this Markdown file, where it has lines <!-- table NAME --> and "
+     "<!-- end NAME -->"},
     {"results", SAB_OPTION_TEXT, AT(results), SAB_TEXT_CAP, 0, 0, NULL, "", "",
      "the folder of result files that --document reads; by default that of --out"},
 };
@@ -71,8 +72,8 @@ struct outlook {
     double seconds;
 };
 
-static int look_at_cell(const struct own *o, const char *results, const struct sab_table_cell *cell, struct sab_plan *plan,
-                        struct outlook *outlook, struct sab_error *err)
+static int look_at_cell(const struct own *o, const char *results, const struct sab_table_cell *cell,
+                        struct sab_plan *plan, struct outlook *outlook, struct sab_error *err)
 {
     char path[SAB_FILE_CAP];
     struct sab_config config;
@@ -98,7 +99,8 @@ static int look_at_cell(const struct own *o, const char *results, const struct s
     return status;
 }
 
-static void print_outlook(struct sab_json *json, int as_json, const struct sab_table *table, const struct outlook *outlook)
+static void print_outlook(struct sab_json *json, int as_json, const struct sab_table *table,
+                          const struct outlook *outlook)
 {
     char time[SAB_SAY_CAP];
     if (as_json) {
@@ -177,7 +179,8 @@ static int run_one(const struct sab_reproduction *how, const struct sab_table_ce
         return sab_fail(err, status, "interrupted at %s, %s, seed %llu; the same command goes on", cell->table, name,
                         (unsigned long long)seed);
     if (status != SAB_OK)
-        return sab_fail(err, status, "%s, %s, seed %llu: %.380s", cell->table, name, (unsigned long long)seed, why.message);
+        return sab_fail(err, status, "%s, %s, seed %llu: %.380s", cell->table, name, (unsigned long long)seed,
+                        why.message);
     if (!made && !how->quiet)
         fprintf(stderr, "done before\n");
     return SAB_OK;
@@ -270,7 +273,8 @@ static int run(struct sab_cli *cli)
     else if (status == SAB_OK)
         status = sab_table_find(cli->words[0], &table, &err);
     if (status == SAB_OK && table && !o->document[0]) {
-        struct sab_reproduction how = {dir, o->is_quick, cli->quiet, o->threads, config.cpu, sab_stop_listen(cli->quiet)};
+        struct sab_reproduction how = {dir, o->is_quick, cli->quiet, o->threads, config.cpu,
+                                       sab_stop_listen(cli->quiet)};
         status = run_all(o, table, &how, &err);
         if (status == SAB_OK)
             status = print(cli, table, dir, &err);

@@ -75,8 +75,8 @@ int sab_cell_fail_unknown(const struct sab_table *table, const char *name, struc
             n++;
         }
     const char *nearest = sab_text_nearest(name, names, n);
-    return sab_fail(err, SAB_INVALID, "the table %s has no cell, row or column \"%.60s\"; %s \"%s\"%s", table->name, name,
-                    nearest ? "did you mean" : "the first of its cells is", nearest ? nearest : names[0],
+    return sab_fail(err, SAB_INVALID, "the table %s has no cell, row or column \"%.60s\"; %s \"%s\"%s", table->name,
+                    name, nearest ? "did you mean" : "the first of its cells is", nearest ? nearest : names[0],
                     nearest ? "?" : "");
 }
 
@@ -179,7 +179,8 @@ static int is_named(const char *options, const char *name)
     return 0;
 }
 
-void sab_cell_command(const struct sab_table_cell *cell, const struct sab_config *config, char command[SAB_COMMAND_CAP])
+void sab_cell_command(const struct sab_table_cell *cell, const struct sab_config *config,
+                      char command[SAB_COMMAND_CAP])
 {
     struct sab_config plain;
     sab_config_init(&plain);
@@ -205,17 +206,20 @@ int sab_cell_result_path(const struct sab_table_cell *cell, const char *results,
     char slug[SAB_CELL_NAME_CAP];
     sab_cell_slug(cell, slug);
     int n = snprintf(path, SAB_FILE_CAP, "%s/%s/%s-s%llu.json", results, cell->table, slug, (unsigned long long)seed);
-    return n < SAB_FILE_CAP ? SAB_OK : sab_fail(err, SAB_INVALID, "the folder's name \"%.60s...\" is too long", results);
+    return n < SAB_FILE_CAP ? SAB_OK
+                            : sab_fail(err, SAB_INVALID, "the folder's name \"%.60s...\" is too long", results);
 }
 
-/* The first cell that trains the same network: the run is made once and belongs to it. Where maps are drawn on the way, only to
- * the cell itself. */
+/* The first cell that trains the same network: the run is made once and belongs to it. Where maps are drawn on the way,
+ * only to the cell itself. */
 static const struct sab_table_cell *find_home(const struct sab_table_cell *cell)
 {
     struct sab_config config, other;
-    int is_legal = sab_cell_config(cell, 1, 0, &config, NULL) == SAB_OK && sab_cell_table(cell)->figure != SAB_FIGURE_MAPS;
-    for (int i = 0; is_legal && sab_table_cell_at(i) != cell; i++)
-        if (sab_cell_config(sab_table_cell_at(i), 1, 0, &other, NULL) == SAB_OK && !sab_cell_difference(&config, &other))
+    int can_share = sab_cell_table(cell)->figure != SAB_FIGURE_MAPS &&
+                    sab_cell_config(cell, 1, 0, &config, NULL) == SAB_OK;
+    for (int i = 0; can_share && sab_table_cell_at(i) != cell; i++)
+        if (sab_cell_config(sab_table_cell_at(i), 1, 0, &other, NULL) == SAB_OK &&
+            !sab_cell_difference(&config, &other))
             return sab_table_cell_at(i);
     return cell;
 }

@@ -1,5 +1,5 @@
-/* A cell of a table and a seed, made into what can be run: a configuration, a command that anyone can type, names of files.
- * Must not know how it is run, nor what came of it. */
+/* A cell of a table and a seed, made into what can be run: a configuration, a command that anyone can type, names of
+ * files. Must not know how it is run, nor what came of it. */
 #ifndef SAB_CLI_REPRODUCE_CELL_H
 #define SAB_CLI_REPRODUCE_CELL_H
 
@@ -26,7 +26,8 @@ const struct sab_table *sab_cell_table(const struct sab_table_cell *cell);
 /* Seeds 1 and on that the cell wants unless told otherwise. */
 int sab_cell_seeds(const struct sab_table_cell *cell);
 
-/* The options of table and cell on top of the defaults. quick: a fiftieth of the updates, small batches, little to measure. */
+/* The options of table and cell on top of the defaults. quick: a fiftieth of the updates, small batches, little to
+ * measure. */
 int sab_cell_config(const struct sab_table_cell *cell, uint64_t seed, int is_quick, struct sab_config *config,
                     struct sab_error *err);
 
@@ -37,9 +38,10 @@ struct sab_cell_test {
 int sab_cell_tests(const struct sab_table_cell *cell, const struct sab_config *config,
                    struct sab_cell_test tests[SAB_TEST_CAP]);
 
-/* "sab train TASK --name value ...", with what the rows name and what differs from the defaults, but not where, on how many
- * threads and with which instructions: these do not decide what is learned. */
-void sab_cell_command(const struct sab_table_cell *cell, const struct sab_config *config, char command[SAB_COMMAND_CAP]);
+/* "sab train TASK --name value ...", with what the rows name and what differs from the defaults, but not where, on how
+ * many threads and with which instructions: these do not decide what is learned. */
+void sab_cell_command(const struct sab_table_cell *cell, const struct sab_config *config,
+                      char command[SAB_COMMAND_CAP]);
 /* Of the options that do, the first in which the two differ; NULL if there is none. The seed counts. */
 const char *sab_cell_difference(const struct sab_config *a, const struct sab_config *b);
 

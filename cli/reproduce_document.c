@@ -28,10 +28,11 @@ static void print_maps(const struct work *w, const struct sab_table_results *loa
         for (int k = 0; k < loaded->cells[i].n; k++) {
             const struct sab_cell_result *result = &loaded->cells[i].list[k];
             for (int m = 0; m < result->n_maps; m++)
-                fprintf(w->to, "\n![update %lld, %.1f %%](%s/%s/%s)\n\n*Seed %llu, the best weights up to update %lld: accuracy "
-                               "%.1f %%.*\n", (long long)result->maps[m].step, 100 * result->maps[m].accuracy, w->link,
-                        loaded->table->name, result->maps[m].png, (unsigned long long)result->seed,
-                        (long long)result->maps[m].step, 100 * result->maps[m].accuracy);
+                fprintf(w->to, "\n![update %lld, %.1f %%](%s/%s/%s)\n\n"
+                               "*Seed %llu, the best weights up to update %lld: accuracy %.1f %%.*\n",
+                        (long long)result->maps[m].step, 100 * result->maps[m].accuracy, w->link, loaded->table->name,
+                        result->maps[m].png, (unsigned long long)result->seed, (long long)result->maps[m].step,
+                        100 * result->maps[m].accuracy);
         }
 }
 
@@ -57,7 +58,8 @@ static int write_block(struct work *w, const struct sab_table *table, struct sab
         fputc('\n', w->to);
         sab_table_print(w->to, &loaded);
         if (any_result(&loaded))
-            fprintf(w->to, "\nEvery run, with its command, seed, digest and curve: [%s/%s](%s/%s). To rerun: `sab reproduce %s`.\n",
+            fprintf(w->to, "\nEvery run, with its command, seed, digest and curve: [%s/%s](%s/%s). "
+                           "To rerun: `sab reproduce %s`.\n",
                     w->link, table->name, w->link, table->name, table->name);
         if (drawn)
             fprintf(w->to, "\n![%s](%s/%s.svg)\n", sab_table_figure_title(table), w->link, table->name);
@@ -119,14 +121,14 @@ static int fill(struct work *w, const char *text, struct sab_error *err)
             return sab_fail(err, SAB_FORMAT, "%.250s, line %d: %.200s", w->document, begin, why.message);
         while (*at && !read_mark(at, "end", other)) {
             if (read_mark(at, "table", other))
-                return sab_fail(err, SAB_FORMAT, "%.250s, line %d: the table %s begins before <!-- end %s -->", w->document,
-                                number + 1, other, name);
+                return sab_fail(err, SAB_FORMAT, "%.250s, line %d: the table %s begins before <!-- end %s -->",
+                                w->document, number + 1, other, name);
             at = skip_line(at);
             number++;
         }
         if (!*at || strcmp(name, other) != 0)
-            return sab_fail(err, SAB_FORMAT, "%.250s, line %d: the table %s has no line <!-- end %s -->", w->document, begin, name,
-                            name);
+            return sab_fail(err, SAB_FORMAT, "%.250s, line %d: the table %s has no line <!-- end %s -->", w->document,
+                            begin, name, name);
         status = write_block(w, table, err);
         if (status != SAB_OK)
             return status;

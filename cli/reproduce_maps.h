@@ -1,5 +1,5 @@
-/* What is recalled at three times of a run: early, on the way, at the end. Of each time the best weights so far are kept in the
- * run's folder while it trains, and drawn when it is done. */
+/* What is recalled at three times of a run: early, on the way, at the end. Of each time the best weights so far are
+ * kept in the run's folder while it trains, and drawn when it is done. */
 #ifndef SAB_CLI_REPRODUCE_MAPS_H
 #define SAB_CLI_REPRODUCE_MAPS_H
 

@@ -177,7 +177,8 @@ static int list_labels(const struct sab_table_results *loaded, int is_row, const
     return n;
 }
 
-static const struct sab_results_of_cell *find(const struct sab_table_results *loaded, const char *row, const char *column)
+static const struct sab_results_of_cell *find(const struct sab_table_results *loaded, const char *row,
+                                              const char *column)
 {
     for (int i = 0; i < loaded->n_cells; i++)
         if (strcmp(loaded->cells[i].cell->row, row) == 0 && strcmp(loaded->cells[i].cell->column, column) == 0)
@@ -294,8 +295,8 @@ void sab_table_print_runs(FILE *to, const struct sab_table_results *loaded, cons
         sab_cell_name(of->cell, name);
         for (int k = 0; k < of->n && is_wanted(of->cell, only); k++) {
             sab_say_count(of->list[k].steps, steps);
-            fprintf(to, "- %s, seed %llu: %s updates, digest `%s` (%s)\n", name, (unsigned long long)of->list[k].seed, steps,
-                    of->list[k].digest, of->list[k].cpu);
+            fprintf(to, "- %s, seed %llu: %s updates, digest `%s` (%s)\n", name,
+                    (unsigned long long)of->list[k].seed, steps, of->list[k].digest, of->list[k].cpu);
         }
     }
 }

@@ -1,4 +1,5 @@
-/* A table of results as Markdown or JSON: means over seeds beside the paper's figures. Everything is read from result files. */
+/* A table of results as Markdown or JSON: means over seeds beside the paper's figures. Everything is read from result
+ * files. */
 #ifndef SAB_CLI_REPRODUCE_PRINT_H
 #define SAB_CLI_REPRODUCE_PRINT_H
 

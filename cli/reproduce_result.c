@@ -187,8 +187,9 @@ int sab_cell_result_agrees(const char *what, const char *command, const char *ex
         at--;
     const char *was = command + at + (command[at] != 0), *is = expected + at + (expected[at] != 0);
     int n_was = option_length(was), n_is = option_length(is);
-    return sab_fail(err, SAB_INVALID, "%.200s was made with other settings (%.*s, where this has %.*s); move it away or give "
-                                      "another --out", what, n_was < 80 ? n_was : 80, was, n_is < 80 ? n_is : 80, is);
+    return sab_fail(err, SAB_INVALID, "%.200s was made with other settings (%.*s, where this has %.*s); move it "
+                                      "away or give another --out",
+                    what, n_was < 80 ? n_was : 80, was, n_is < 80 ? n_is : 80, is);
 }
 
 /* ---- all results of a cell ---- */

@@ -121,8 +121,8 @@ static int check_run(const struct work *w, struct sab_error *err)
         return SAB_OK;
     sab_config_get(&was, name, before, sizeof before, NULL);
     sab_config_get(&is, name, now, sizeof now, NULL);
-    return sab_fail(err, SAB_INVALID, "the run in %.200s was begun with other settings (--%s %.60s, not %.60s); move it away "
-                                      "or give another --out", w->config.out, name, before, now);
+    return sab_fail(err, SAB_INVALID, "the run in %.200s was begun with other settings (--%s %.60s, not %.60s); move "
+                                      "it away or give another --out", w->config.out, name, before, now);
 }
 
 static struct sab_measured measured(const char *task, const struct sab_metrics *metrics)

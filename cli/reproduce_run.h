@@ -13,9 +13,9 @@ struct sab_reproduction {
     const volatile sig_atomic_t *stop;
 };
 
-/* Leaves DIR/results/TABLE/CELL-sSEED.json, unless it is there already: then *made is 0. A run that ends in bad numbers is a
- * result too. SAB_INTERRUPTED: the same call goes on. SAB_INVALID where run or result were made with other settings. Two
- * processes take turns at a run. */
+/* Leaves DIR/results/TABLE/CELL-sSEED.json, unless it is there already: then *made is 0. A run that ends in bad numbers
+ * is a result too. SAB_INTERRUPTED: the same call goes on. SAB_INVALID where run or result were made with other
+ * settings. Two processes take turns at a run. */
 int sab_reproduce_cell(const struct sab_reproduction *how, const struct sab_table_cell *cell, uint64_t seed, int *made,
                        struct sab_error *err);
 

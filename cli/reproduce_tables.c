@@ -1,5 +1,6 @@
-/* See reproduce_tables.h. Figures of others are seen, recalled or derived, and never anything else. All methods of a table make
- * the same number of updates at most; they stop once solved. Rows that are called "sab 5 10" have k-trunc 5, k-top 10. */
+/* See reproduce_tables.h. Figures of others are seen, recalled or derived, and never anything else. All methods of a
+ * table make the same number of updates at most; they stop once solved. Rows that are called "sab 5 10" have k-trunc 5,
+ * k-top 10. */
 #include "cli/reproduce_tables.h"
 
 #include <stddef.h>
@@ -12,8 +13,8 @@
 
 static const struct sab_table tables[] = {
     {"copy", "copying: accuracy on the last ten steps, by method and length", COPY, "",
-     "Guessing: 12.5 % (derived). A user of the released code had 62 % at T = 100 with its SAB, and 17 % with its truncated "
-     "BPTT (seen).",
+     "Guessing: 12.5 % (derived). A user of the released code had 62 % at T = 100 with its SAB, and 17 % with its "
+     "truncated BPTT (seen).",
      SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_CURVES, "T=100"},
     {"transfer", "copying: trained at T = 100, tested at longer ones", COPY "T=100", "100,200,300,400,2000,5000",
      "Beyond T = 1,000 the test has 16 sequences, 160 answers. Guessing: 12.5 % (derived).", SAB_MEASURE_ACCURACY, 2,
@@ -22,19 +23,24 @@ static const struct sab_table tables[] = {
      "task=adding hidden=128 batch=64 steps=3000 eval-every=100 eval-size=512 stop-at=mse=0.0001", "",
      "Always answering 1: 0.1767 (derived). Ours stop at 1e-4.", SAB_MEASURE_MSE, 2, SAB_FIGURE_NONE, NULL},
     {"mental", "mental updates on and off, copying at T = 100", COPY "T=100 k-top=5", "",
-     "The paper: without them it still learns, but worse or slower (recalled).", SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_NONE, NULL},
+     "The paper: without them it still learns, but worse or slower (recalled).", SAB_MEASURE_ACCURACY, 2,
+     SAB_FIGURE_NONE, NULL},
     {"sparsity", "sparse or dense reads and their gradient, copying", COPY "k-trunc=5 k-top=5", "",
      "The row says how the memories are read forward / backward.", SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_NONE, NULL},
     {"variants", "scores and sparsifiers, copying at T = 100", COPY "T=100 k-trunc=5 k-top=5", "",
-     "The paper's own form is mlp with relu, floor 0 and the state written.", SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_NONE, NULL},
-    {"cells", "recurrent cells, copying", COPY "k-trunc=5 k-top=5", "", "", SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_NONE, NULL},
+     "The paper's own form is mlp with relu, floor 0 and the state written.", SAB_MEASURE_ACCURACY, 2,
+     SAB_FIGURE_NONE, NULL},
+    {"cells", "recurrent cells, copying", COPY "k-trunc=5 k-top=5", "", "", SAB_MEASURE_ACCURACY, 2,
+     SAB_FIGURE_NONE, NULL},
     {"long", "copying learned at great lengths",
      "task=copy hidden=128 batch=16 steps=2000 eval-every=50 eval-size=64 stop-at=accuracy=0.99 k-trunc=5 k-top=5", "",
-     "Guessing: 12.5 % (derived). Beyond T = 1,000 the test has 16 sequences.", SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_NONE, NULL},
+     "Guessing: 12.5 % (derived). Beyond T = 1,000 the test has 16 sequences.", SAB_MEASURE_ACCURACY, 2,
+     SAB_FIGURE_NONE, NULL},
     {"smallest", "how little still solves copying at T = 200: cost against quality", COPY "T=200", "", "",
      SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_COST, NULL},
     {"heat", "what is recalled while copying at T = 200 is learned", COPY "T=200", "",
-     "The paper: diffuse early, later on the first ten positions (recalled).", SAB_MEASURE_ACCURACY, 1, SAB_FIGURE_MAPS, NULL},
+     "The paper: diffuse early, later on the first ten positions (recalled).", SAB_MEASURE_ACCURACY, 1,
+     SAB_FIGURE_MAPS, NULL},
 };
 
 #define AT_LENGTHS(row, options, at100, at200, at300, seeds) \

@@ -5,14 +5,15 @@
 /* What a cell shows. */
 enum sab_measure { SAB_MEASURE_ACCURACY, SAB_MEASURE_MSE, SAB_MEASURE_BITS };
 
-/* A figure that a figure of ours stands beside. Where tests are of several lengths, one part for each, "; 95 %; 83 %". */
+/* A figure that a figure of ours stands beside. Where tests are of several lengths, one part for each, "; 95 %; 83 %".
+ * */
 struct sab_paper {
     const char *text;     /* "" where there is none */
     const char *standing; /* "seen": read in a source; "recalled": from memory of the paper; "derived": computed */
 };
 
-/* What is drawn of a table: nothing; accuracy against updates, of one column; against the length of the test; against processor
- * seconds of training; what is recalled at three times. */
+/* What is drawn of a table: nothing; accuracy against updates, of one column; against the length of the test; against
+ * processor seconds of training; what is recalled at three times. */
 enum sab_figure { SAB_FIGURE_NONE, SAB_FIGURE_CURVES, SAB_FIGURE_LENGTHS, SAB_FIGURE_COST, SAB_FIGURE_MAPS };
 
 struct sab_table {

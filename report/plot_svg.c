@@ -19,7 +19,8 @@
 enum { WIDTH = 560, HEIGHT = 340, LEFT = 72, TOP = 40, RIGHT = 170, BOTTOM = 56, LINE = 18, TICKS_CAP = 64 };
 
 /* Okabe and Ito's colours, which colour-blind readers can tell apart. */
-static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c6d1f"};
+static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                      "#e69f00", "#56b4e9", "#000000", "#8c6d1f"};
 enum { COLOURS = sizeof colours / sizeof colours[0] };
 
 struct axis {
@@ -135,7 +136,8 @@ static void draw_frame(FILE *to, const struct sab_plot *plot)
 {
     double middle = TOP + HEIGHT / 2.0;
     char turned[96];
-    fprintf(to, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"none\" stroke=\"#444\"/>\n", LEFT, TOP, WIDTH, HEIGHT);
+    fprintf(to, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"none\" stroke=\"#444\"/>\n", LEFT, TOP,
+            WIDTH, HEIGHT);
     write_text(to, LEFT, TOP - 14, " font-size=\"14\"", plot->title);
     write_text(to, LEFT + WIDTH / 2.0, TOP + HEIGHT + 2.3 * LINE, " text-anchor=\"middle\"", plot->x_name);
     snprintf(turned, sizeof turned, " text-anchor=\"middle\" transform=\"rotate(-90 %d %.1f)\"", 18, middle);
@@ -147,13 +149,14 @@ static void put_style(FILE *to, int colour)
     fprintf(to, " stroke=\"%s\"%s", colours[colour % COLOURS], colour >= COLOURS ? " stroke-dasharray=\"5 3\"" : "");
 }
 
-static void draw_series(FILE *to, const struct sab_plot *plot, const struct sab_plot_series *series, const struct axis *x,
-                        const struct axis *y)
+static void draw_series(FILE *to, const struct sab_plot *plot, const struct sab_plot_series *series,
+                        const struct axis *x, const struct axis *y)
 {
     int any = 0;
     for (int i = 0; i < series->n; i++)
         if (is_shown(plot, series, i)) {
-            fprintf(to, "%s%.1f %.1f", any ? " L" : "<path class=\"line\" d=\"M", place(x, series->x[i]), place(y, series->y[i]));
+            fprintf(to, "%s%.1f %.1f", any ? " L" : "<path class=\"line\" d=\"M", place(x, series->x[i]),
+                    place(y, series->y[i]));
             any = 1;
         }
     if (any) {
@@ -163,8 +166,8 @@ static void draw_series(FILE *to, const struct sab_plot *plot, const struct sab_
     }
     for (int i = 0; i < series->n && series->has_points; i++)
         if (is_shown(plot, series, i))
-            fprintf(to, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", place(x, series->x[i]), place(y, series->y[i]),
-                    colours[series->colour % COLOURS]);
+            fprintf(to, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", place(x, series->x[i]),
+                    place(y, series->y[i]), colours[series->colour % COLOURS]);
 }
 
 static void draw_legend(FILE *to, const struct sab_plot *plot)
@@ -184,9 +187,10 @@ static void draw_legend(FILE *to, const struct sab_plot *plot)
 void sab_plot_write(FILE *to, const struct sab_plot *plot)
 {
     struct axis x = fit(plot, 1), y = fit(plot, 0);
-    fprintf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\" "
-                "fill=\"#222\">\n", LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM);
-    fputs("<style>.grid{stroke:#e4e4e4;fill:none}.line{stroke-width:1.6;stroke-linejoin:round;fill:none}</style>\n", to);
+    fprintf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" "
+                "font-size=\"12\" fill=\"#222\">\n", LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM);
+    fputs("<style>.grid{stroke:#e4e4e4;fill:none}.line{stroke-width:1.6;stroke-linejoin:round;fill:none}</style>\n",
+          to);
     fputs("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n", to);
     draw_ticks(to, &x, 1);
     draw_ticks(to, &y, 0);

@@ -37,7 +37,7 @@ static void test_points_and_ticks(void **unused)
     const struct sab_plot_series series[] = {{"a < b & c", 0, 1, 4, x, y}, {NULL, 0, 0, 0, x, y}};
     const struct sab_plot plot = {"title", "updates", "accuracy", 0, 0, 1, series, 2};
     char *text = write(&plot);
-    assert_non_null(strstr(text, "d=\"M72.0 380.0 L352.0 210.0 L632.0 40.0\"")); /* corner to corner: 560 x 340 at (72, 40) */
+    assert_non_null(strstr(text, "d=\"M72.0 380.0 L352.0 210.0 L632.0 40.0\"")); /* corner to corner */
     assert_int_equal(count(text, "<circle"), 3);
     assert_non_null(strstr(text, "a &lt; b &amp; c</text>"));
     for (int i = 0; i <= 4; i++) {

@@ -1,5 +1,5 @@
-/* Every row of the tables of `sab reproduce` is a legal configuration of a task that exists, its names are unlike all others,
- * and its command, read back by the rules of the command line, is the same configuration. */
+/* Every row of the tables of `sab reproduce` is a legal configuration of a task that exists, its names are unlike all
+ * others, and its command, read back by the rules of the command line, is the same configuration. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Result files become tables, figures and documents: every number of a table is one of a file, and filling a document twice
- * changes nothing. */
+/* Result files become tables, figures and documents: every number of a table is one of a file, and filling a document
+ * twice changes nothing. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,15 +27,20 @@ static const struct sab_table_cell *find(const char *table, const char *name)
     return NULL;
 }
 
-/* A result as a run would leave it: accuracy, at all lengths, and the updates of a run that was solved (0: it was not). */
+/* A result as a run would leave it: accuracy, at all lengths, and the updates of a run that was solved (0: it was not).
+ * */
 static void put(const char *table, const char *name, uint64_t seed, double accuracy, int solved, const char *failed)
 {
     const struct sab_table_cell *cell = find(table, name);
-    struct sab_measured curve[2] = {{.step = 50, .accuracy = 0.1, .loss = 1, .mse = NAN, .bits_per_char = NAN, .seconds = 1},
-                                    {.step = 100, .accuracy = accuracy, .loss = 0.5, .mse = NAN, .bits_per_char = NAN, .seconds = 2}};
-    struct sab_cell_result result = {.seed = seed, .version = "9", .cpu = "ref", .digest = "0123456789abcdef0123456789abcdef",
+    struct sab_measured curve[2] = {
+        {.step = 50, .accuracy = 0.1, .loss = 1, .mse = NAN, .bits_per_char = NAN, .seconds = 1},
+        {.step = 100, .accuracy = accuracy, .loss = 0.5, .mse = NAN, .bits_per_char = NAN, .seconds = 2},
+    };
+    struct sab_cell_result result = {.seed = seed, .version = "9", .cpu = "ref",
+                                     .digest = "0123456789abcdef0123456789abcdef",
                                      .steps = solved ? solved : 2000, .best_step = 100, .stopped_early = solved > 0,
-                                     .seconds = 20, .cpu_s = 35.5, .peak_nbytes = 1e7, .best = curve[1], .last = curve[1],
+                                     .seconds = 20, .cpu_s = 35.5, .peak_nbytes = 1e7, .best = curve[1],
+                                     .last = curve[1],
                                      .n_curve = 2, .curve = curve};
     struct sab_cell_test tests[SAB_TEST_CAP];
     struct sab_config config;
@@ -79,8 +84,9 @@ static void has(const char *text, const char *part)
 }
 
 static const char document[] = "# T\n\nbefore\n\n<!-- table copy -->\nold\n<!-- end copy -->\n<!-- table transfer -->\n"
-                               "<!-- end transfer -->\n<!-- table heat -->\n<!-- end heat -->\n<!-- table smallest -->\n"
-                               "<!-- end smallest -->\n<!-- table adding -->\n<!-- end adding -->\nafter";
+                               "<!-- end transfer -->\n<!-- table heat -->\n<!-- end heat -->\n"
+                               "<!-- table smallest -->\n<!-- end smallest -->\n"
+                               "<!-- table adding -->\n<!-- end adding -->\nafter";
 
 static void test_document(void **unused)
 {
@@ -97,9 +103,10 @@ static void test_document(void **unused)
     assert_null(strstr(text, "old"));
     assert_null(strstr(text, "published"));
     has(text, "# T\n\nbefore\n\n<!-- table copy -->\n\n| | T=100 | T=200 | T=300 |\n");
-    has(text, "| sab 5 5 | 98.2 % (95.0..100); 3 seeds, 2 solved after 550..900 updates<br>the paper: 100 % (seen) | not run |");
-    has(text, "| tbptt 5 | 16.1 %; 1 seed<br>the paper: 31 % (seen) | no figure; 1 seed, 1 ended in bad numbers (after 2,000 "
-              "updates) |");
+    has(text, "| sab 5 5 | 98.2 % (95.0..100); 3 seeds, 2 solved after 550..900 updates<br>the paper: 100 % (seen) | "
+              "not run |");
+    has(text, "| tbptt 5 | 16.1 %; 1 seed<br>the paper: 31 % (seen) | no figure; 1 seed, 1 ended in bad numbers (after "
+              "2,000 updates) |");
     has(text, "at most 2,000 updates of 64 sequences");
     has(text, "| sab 5 5 | 50.0 % | 50.0 %<br>the paper: 95 % (recalled) | 50.0 %<br>the paper: 83 % (recalled) |");
     has(text, "<br>the paper: out of memory (recalled)");
@@ -136,7 +143,8 @@ static void fails(const char *text, int status, const char *part)
 static void test_bad_documents(void **unused)
 {
     (void)unused;
-    fails("a\n<!-- table coppy -->\n", SAB_FORMAT, "bad.md, line 2: no table is called \"coppy\"; did you mean \"copy\"?");
+    fails("a\n<!-- table coppy -->\n", SAB_FORMAT,
+          "bad.md, line 2: no table is called \"coppy\"; did you mean \"copy\"?");
     fails("<!-- table copy -->\nb\n", SAB_FORMAT, "line 1: the table copy has no line <!-- end copy -->");
     fails("<!-- table copy -->\n<!-- end cells -->\n", SAB_FORMAT, "no line <!-- end copy -->");
     fails("<!-- table copy -->\n\n<!-- table cells -->\n<!-- end cells -->\n", SAB_FORMAT,
