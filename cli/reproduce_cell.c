@@ -217,7 +217,7 @@ static const struct sab_table_cell *find_home(const struct sab_table_cell *cell)
     struct sab_config config, other;
     int can_share = sab_cell_table(cell)->figure != SAB_FIGURE_MAPS &&
                     sab_cell_config(cell, 1, 0, &config, NULL) == SAB_OK;
-    for (int i = 0; can_share && sab_table_cell_at(i) != cell; i++)
+    for (int i = 0; can_share && sab_table_cell_at(i) && sab_table_cell_at(i) != cell; i++)
         if (sab_cell_config(sab_table_cell_at(i), 1, 0, &other, NULL) == SAB_OK &&
             !sab_cell_difference(&config, &other))
             return sab_table_cell_at(i);
