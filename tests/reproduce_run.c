@@ -1,6 +1,5 @@
-/* ctest: only float
- * A cell of a table, run: what it leaves, what is kept, and how it ends when stopped, exploding, or of other settings. The
- * cells are rows of this test, as small as can be. */
+/* A cell of a table, run: what it leaves, what is kept, and how it ends when stopped, exploding, or of other settings.
+ * The cells are rows of this test, as small as can be. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
