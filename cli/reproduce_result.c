@@ -185,7 +185,7 @@ int sab_cell_result_agrees(const char *what, const char *command, const char *ex
         at++;
     while (at > 0 && strncmp(command + at, " --", 3) != 0)
         at--;
-    const char *was = command + at + (command[at] != 0), *is = expected + at + (expected[at] != 0);
+    const char *was = command + at + (command[at] == ' '), *is = expected + at + (expected[at] == ' ');
     int n_was = option_length(was), n_is = option_length(is);
     return sab_fail(err, SAB_INVALID, "%.200s was made with other settings (%.*s, where this has %.*s); move it "
                                       "away or give another --out",

@@ -134,6 +134,8 @@ static void test_difference_of_settings_is_named(void **unused)
     assert_non_null(strstr(err.message, "(--steps 2000, where this has --steps 300)"));
     assert_int_equal(sab_cell_result_agrees("x", "sab train copy --seed 1", "sab train copy", &err), SAB_INVALID);
     assert_non_null(strstr(err.message, "--seed 1"));
+    assert_int_equal(sab_cell_result_agrees("x", "y", "sab train copy", &err), SAB_INVALID);
+    assert_non_null(strstr(err.message, "(y, where this has sab train)"));
 }
 
 int main(void)
