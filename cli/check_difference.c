@@ -25,6 +25,12 @@ void sab_check_uncut(struct sab_config *config, char *changed, size_t cap)
 {
     size_t used = 0;
     changed[0] = 0;
+    if (config->model == SAB_KIND_SEQ2SEQ) {
+        if (config->decoder_feed != SAB_FEED_LABELS)
+            snprintf(changed, cap, "decoder-feed own -> labels");
+        config->decoder_feed = SAB_FEED_LABELS;
+        return;
+    }
     int has_windows = config->credit == SAB_CREDIT_SAB || config->credit == SAB_CREDIT_TBPTT;
     if (has_windows && config->k_trunc < config->T) {
         used += (size_t)snprintf(changed, cap, "k-trunc %d -> %d", config->k_trunc, config->T);

@@ -12,7 +12,7 @@
 #include "train/config_json.h"
 
 /* Which draw is for what: the index of the random numbers; tensor i of the model has TENSORS + i. */
-enum { DRAW_X, DRAW_Y, DRAW_WEIGHT, DRAW_KIND, DRAW_LENGTHS, DRAW_TENSORS = 16 };
+enum { DRAW_X, DRAW_Y, DRAW_WEIGHT, DRAW_KIND, DRAW_LENGTHS, DRAW_SOURCE, DRAW_TENSORS = 16 };
 
 /* Element i of draw `what`; the lane has 32 bits, the rest of i goes into the index. */
 static double uniform(uint64_t seed, int what, size_t i)
@@ -66,6 +66,16 @@ static int32_t *make_lengths(uint64_t seed, int T, int B, int ragged)
     return lengths;
 }
 
+/* [T,B] 1 from a step on that is drawn for each sequence; in some it is past the end. */
+static uint8_t *make_scored(uint64_t seed, int T, int B, const int32_t *lengths)
+{
+    uint8_t *scored = sab_alloc((size_t)T * (size_t)B, 1);
+    for (int b = 0; scored && lengths && b < B; b++)
+        for (int t = below(seed, DRAW_SOURCE, (size_t)b, lengths[b] + 1); t < T; t++)
+            scored[(size_t)t * (size_t)B + (size_t)b] = 1;
+    return scored;
+}
+
 static void draw_weights(struct sab_model *model, uint64_t seed, double bound)
 {
     for (int i = 0; i < sab_model_tensor_count(model); i++) {
@@ -103,7 +113,11 @@ int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_c
                                     shape->loss == SAB_LOSS_BCE ? 0 : -1);
     batch->weight = make_weight(config->seed, positions, spec->mask);
     batch->lengths = make_lengths(config->seed, batch->T, batch->B, spec->ragged);
-    if ((!batch->ids && !batch->values) || (!batch->labels && !batch->targets) || !batch->weight || !batch->lengths)
+    int has_decoder = config->model == SAB_KIND_SEQ2SEQ;
+    if (has_decoder)
+        batch->scored = make_scored(config->seed, batch->T, batch->B, batch->lengths);
+    if ((!batch->ids && !batch->values) || (!batch->labels && !batch->targets) || !batch->weight || !batch->lengths ||
+        (has_decoder && !batch->scored))
         return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %d steps", batch->B, batch->T);
     return SAB_OK;
 }
@@ -117,6 +131,7 @@ void sab_check_problem_clear(struct sab_check_problem *problem)
     sab_free((void *)problem->batch.targets);
     sab_free((void *)problem->batch.weight);
     sab_free((void *)problem->batch.lengths);
+    sab_free((void *)problem->batch.scored);
     *problem = (struct sab_check_problem){0};
 }
 
@@ -196,6 +211,8 @@ int sab_check_problem_export(const struct sab_check_problem *problem, const sab_
         status = add_tensors(w, problem->model, err);
     if (status == SAB_OK)
         status = add_metadata(w, problem->model, err);
+    if (status == SAB_OK && batch->scored) /* bytes come last: all before are aligned */
+        status = add(w, "scored", SAB_DTYPE_U8, 2, batch->T, batch->B, 0, batch->scored, err);
     if (status == SAB_OK)
         status = sab_safetensors_writer_save(w, path, err);
     sab_safetensors_writer_free(w);

@@ -24,6 +24,7 @@ void sab_check_problem_clear(struct sab_check_problem *problem);
 /* Writes the problem and the answers that are in the model's gradient as one safetensors file:
  *     x         I32 [T,B] or real [T,B,I]         y        labels I32 [T,B] or targets real [T,B,O]
  *     weight    real [T,B]                        lengths  I32 [B]; steps past the end count for nothing
+ *     scored    U8 [T,B], 1 from the step on where a decoder begins; only of a network that has one
  *     outputs   real [T,B,O]                      loss     real [1]
  *     param.NAME, grad.NAME                       for each tensor of the model
  * with config, shape and version as metadata. */

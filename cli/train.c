@@ -161,11 +161,12 @@ static void print_summary(const struct sab_config *config, const struct sab_run_
     fprintf(stderr, "\nweights  %s (digest%s)\nfolder   %s\n", result->weights_digest,
             result->best_step != result->steps || config->average > 0 ? " after the last update" : "", result->out);
     const char *lead = "next     ";
-    if (config->credit != SAB_CREDIT_BPTT && config->credit != SAB_CREDIT_TBPTT && config->k_top > 0) {
+    int is_recurrent = config->model == SAB_KIND_RECURRENT;
+    if (is_recurrent && config->credit != SAB_CREDIT_BPTT && config->credit != SAB_CREDIT_TBPTT && config->k_top > 0) {
         fprintf(stderr, "%ssab recall %s\n", lead, result->out);
         lead = "         ";
     }
-    if (!isnan(sab_task_bits_per_char(config->task, 0))) {
+    if (is_recurrent && !isnan(sab_task_bits_per_char(config->task, 0))) {
         fprintf(stderr, "%ssab generate %s\n", lead, result->out);
         lead = "         ";
     }

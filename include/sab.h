@@ -71,12 +71,14 @@ struct sab_error {
 /* ---- configuration ------------------------------------------------------------------------------------------ */
 
 /* Kinds of network: recurrent is the one that sab is about. */
-enum sab_kind { SAB_KIND_RECURRENT };
+enum sab_kind { SAB_KIND_RECURRENT, SAB_KIND_SEQ2SEQ };
 enum sab_cell { SAB_CELL_LSTM, SAB_CELL_GRU, SAB_CELL_RNN };
 enum sab_credit { SAB_CREDIT_SAB, SAB_CREDIT_BPTT, SAB_CREDIT_TBPTT, SAB_CREDIT_ATTENTION };
 enum sab_score { SAB_SCORE_MLP, SAB_SCORE_DOT, SAB_SCORE_RELEASE2019 };
 enum sab_sparsifier { SAB_SPARSIFIER_RELU, SAB_SPARSIFIER_SOFTMAX, SAB_SPARSIFIER_RELEASE2019 };
 enum sab_density { SAB_SPARSE, SAB_DENSE };
+/* What a decoder is fed in an evaluation, the answers it gave or the labels; where a gradient is wanted, always labels. */
+enum sab_feed { SAB_FEED_OWN, SAB_FEED_LABELS };
 enum sab_write { SAB_WRITE_STATE, SAB_WRITE_PROVISIONAL };
 /* What the way back needs of the way there: stored, replayed, or whichever fits the memory; same bits. */
 enum sab_recompute { SAB_RECOMPUTE_OFF, SAB_RECOMPUTE_ON, SAB_RECOMPUTE_AUTO };
@@ -113,6 +115,8 @@ struct sab_config {
     double read_gain;     /* G in h = hh + G s; 1 is the paper's */
     int write;            /* enum sab_write: what enters the memory, h (the paper's) or hh */
     int zero_memory;      /* 1: the memory begins with one zero vector, as in the 2019 release; not for carried state */
+    int decoder_attention; /* seq2seq: 1: the decoder attends to all states of the source */
+    int decoder_feed;     /* seq2seq: enum sab_feed */
     double forget_bias;   /* added to the LSTM forget gate's bias_ih at initialisation */
     double input_scale;   /* weight_ih of layer 0 starts uniform in +-input_scale/sqrt(H) */
     double score_scale;   /* w3 (or w) starts uniform in +-score_scale/sqrt(A) */
@@ -255,7 +259,8 @@ struct sab_model;
 /* A named tensor of the model. Names and layouts of the cells are PyTorch's (weight_ih_l0 [G*H,I] with gate order
  * i f g o, or r z n; weight_hh_l0 [G*H,H]; bias_ih_l0, bias_hh_l0 [G*H]), then per layer with memory W1_l0 [H,A],
  * W2_l0 [H,A], w3_l0 [A] (mlp), W1_l0, W2_l0 (dot) or w_l0 [2H] (release2019: hidden, then memory), and the readout
- * V1 [H,O], V2 [H,O] (with memory), b [O]. */
+ * V1 [H,O], V2 [H,O] (with memory), b [O]. An encoder-decoder has encoder.weight_ih_l0, decoder.weight_ih_l0, ...,
+ * decoder.weight_answer [G*H,O], decoder.weight_context [G*H,H], attention.W1, W2, w3 or w; context enters V2. */
 struct sab_tensor {
     const char *name;
     int ndim;

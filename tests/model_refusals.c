@@ -36,7 +36,7 @@ static void test_config(void **unused)
         {offsetof(struct sab_config, layers), "layers", {0, 17, 1000000}},
         {offsetof(struct sab_config, attention_width), "attention-width", {-1, 16385, INT_MAX}},
         {offsetof(struct sab_config, score), "score", {-1, 3, INT_MIN}},
-        {offsetof(struct sab_config, sparsifier), "sparsifier", {-1, 2, 9}},
+        {offsetof(struct sab_config, sparsifier), "sparsifier", {-1, 3, 9}},
         {offsetof(struct sab_config, write), "write", {-1, 2, 9}},
         {offsetof(struct sab_config, credit), "credit", {-1, 4, 9}},
         {offsetof(struct sab_config, k_top), "k-top", {-1, 4097, INT_MAX}},

@@ -1,11 +1,12 @@
 /* The rows of the option table, in the order of the fields of struct sab_config. See config.h. */
 #include "base/config.h"
 
-static const char *const models[] = {"recurrent", NULL};
+static const char *const models[] = {"recurrent", "seq2seq", NULL};
 static const char *const cells[] = {"lstm", "gru", "rnn", NULL};
 static const char *const credits[] = {"sab", "bptt", "tbptt", "attention", NULL};
 static const char *const scores[] = {"mlp", "dot", "release2019", NULL};
 static const char *const sparsifiers[] = {"relu", "softmax", "release2019", NULL};
+static const char *const feeds[] = {"own", "labels", NULL};
 static const char *const densities[] = {"sparse", "dense", NULL};
 static const char *const writes[] = {"state", "provisional", NULL};
 static const char *const recomputes[] = {"off", "on", "auto", NULL};
@@ -56,6 +57,10 @@ const struct sab_option sab_options[] = {
            "what enters the memory: the state h (the paper's) or hh, before the read is added"),
     SWITCH("zero-memory", zero_memory, "off", "model",
            "the memory begins with one zero vector, as in the authors' code"),
+    SWITCH("decoder-attention", decoder_attention, "on", "model",
+           "seq2seq: the decoder attends to all states of the source, by --score; off: it has the last state only"),
+    CHOICE("decoder-feed", decoder_feed, feeds, "own", "model",
+           "seq2seq: what a decoder's step in an evaluation is told of the step before, its own answer or the label"),
     REAL("forget-bias", forget_bias, -100, 100, "0", "model", "added to the LSTM forget gate's bias at the start"),
     REAL("input-scale", input_scale, 0, 1e6, "10", "model",
          "the first input weights start uniform in +-input_scale/sqrt(H)"),

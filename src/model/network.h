@@ -91,7 +91,7 @@ struct sab_network {
     void (*count)(const struct sab_model *model, int T, int B, double reached, int recomputed, struct sab_cost *cost);
 };
 
-extern const struct sab_network sab_network_recurrent;
+extern const struct sab_network sab_network_recurrent, sab_network_seq2seq;
 
 /* The network of enum sab_kind. */
 const struct sab_network *sab_network_find(int kind);

@@ -29,6 +29,8 @@ DATA = {"input": "values", "I": 3, "loss": "mse", "O": 2, "T": 16, "B": 3, "ragg
         "opposed": 0.0}
 ANSWERS = {"loss": "bce", "O": 3}
 SYMBOLS = {"input": "ids", "I": 7, "loss": "cross_entropy", "O": 5}
+CLASSES = {"loss": "cross_entropy", "O": 3}
+SEQ2SEQ = {"model": "seq2seq", "decoder_attention": True, "decoder_feed": "own", "B": 5}
 UNEVEN = {"ragged": True, "mask": True}
 
 # Name: what differs from CONFIG and DATA.
@@ -68,6 +70,11 @@ CASES = {
     "one_unit": {"hidden": 1, "B": 1, "attention_width": 2, **SYMBOLS},
     "large_opposed_keys": {"read_gain": 0.5, "opposed": 32.0},
     "yes_or_no": {**ANSWERS, **UNEVEN, "layers": 2, "read_gain": 0.5},
+    "seq2seq": {**SEQ2SEQ, **SYMBOLS},
+    "seq2seq_gru_dot": {**SEQ2SEQ, **CLASSES, **UNEVEN, "cell": "gru", "score": "dot", "attention_width": 4},
+    "seq2seq_rnn_release2019": {**SEQ2SEQ, **SYMBOLS, **UNEVEN, "cell": "rnn", "score": "release2019", "B": 11},
+    "seq2seq_no_attention": {**SEQ2SEQ, **SYMBOLS, **UNEVEN, "decoder_attention": False},
+    "seq2seq_labels": {**SEQ2SEQ, **SYMBOLS, **UNEVEN, "cell": "gru", "decoder_feed": "labels"},
     "release2019_code": {"score": "release2019", "sparsifier": "release2019", "zero_memory": True, "k_att": 2, **SYMBOLS},
     "release2019_one_recalled": {"sparsifier": "release2019", "k_top": 1, "read_floor": 0.5, "zero_memory": True},
     "release2019_recomputed": {"sparsifier": "release2019", "k_top": 4, "read_floor": 0.5, "zero_memory": True, "layers": 2,
@@ -90,7 +97,7 @@ def make(name, index):
     """(Problem, answers) of the first seed that is safe."""
     config, data = dict(CONFIG), dict(DATA)
     for key, value in CASES[name].items():
-        (config if key in config else data)[key] = value
+        (data if key in data else config)[key] = value
     shape = {key: data[key] for key in ("input", "I", "loss", "O")}
     for seed in range(1000 * index, 1000 * index + 1000):
         problem = sab_oracle.problem_random(config, shape, data["T"], data["B"], seed, scale=1.5,

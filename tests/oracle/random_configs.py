@@ -36,8 +36,8 @@ except ImportError as missing:
 import sab_oracle
 
 SWITCH = 1e-6
-CATEGORIES = ("cell", "layers", "score", "sparsifier", "read_floor", "write", "mental_updates", "density", "credit",
-              "recompute", "input", "loss")
+CATEGORIES = ("model", "cell", "layers", "score", "sparsifier", "read_floor", "write", "mental_updates", "density",
+              "credit", "recompute", "input", "loss")
 
 
 def draw(seed, index):
@@ -57,7 +57,7 @@ def draw(seed, index):
     k_top = between(1, pick(min(T, 5), T))
     if credit == "sab" and rng.random() < 0.03:
         k_top = 0
-    return {
+    options = {
         "T": T, "batch": between(1, 9), "hidden": between(1, 33), "layers": between(1, 3), "I": between(1, 12),
         "O": between(2 if loss == "cross_entropy" else 1, 9), "attention-width": pick(0, between(1, 33)),
         "input": pick("ids", "values"), "loss": loss, "ragged": pick("on", "off"), "mask": pick("on", "off"),
@@ -68,6 +68,13 @@ def draw(seed, index):
         "k-att": pick(1, between(1, 8)), "k-trunc": pick(between(1, min(T, 8)), between(1, T), T),
         "mental-updates": pick("on", "off"), "forward": forward, "backward": backward,
         "recompute": pick("on", "off"), "param-scale": pick(0.7, 1, 1.4, 2), "seed": between(0, 10 ** 6)}
+    return as_seq2seq(options, pick) if rng.random() < 0.15 else options
+
+
+def as_seq2seq(options, pick):
+    """The same, of an encoder-decoder."""
+    return {**options, "model": "seq2seq", "loss": "cross_entropy", "O": max(options["O"], 2), "layers": 1,
+            "decoder-attention": pick("on", "off"), "decoder-feed": pick("own", "labels")}
 
 
 def command_line(program, options, path):
@@ -77,6 +84,7 @@ def command_line(program, options, path):
 def categories(options):
     """The rows of the table that a configuration belongs to."""
     known = {name.replace("-", "_"): value for name, value in options.items()}
+    known.setdefault("model", "recurrent")
     known["density"] = f"{known['forward']}/{known['backward']}"
     return [f"{name} {known[name]}" for name in CATEGORIES]
 

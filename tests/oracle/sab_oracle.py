@@ -16,6 +16,7 @@ import math
 import numpy as np
 import torch
 
+import seq2seq_oracle
 import tensorfile
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
@@ -42,6 +43,8 @@ def resolve(config, T):
 
 def parameter_shapes(config, shape):
     """The table of tensors: shape by name, in order."""
+    if config.get("model") == "seq2seq":
+        return seq2seq_oracle.parameter_shapes(config, shape)
     config = resolve(config, 1)
     H, A, I, O = config["hidden"], config["attention_width"] or config["hidden"], shape["I"], shape["O"]
     rows = GATES[config["cell"]] * H
@@ -226,27 +229,43 @@ def loss_of(shape, outputs, y, weight, lengths):
 # ---- a problem: configuration, data and weights ------------------------------------------------------------------
 
 class Problem:
-    """Everything that determines a loss and its gradients; arrays are numpy, `parameters` by name in table order."""
+    """Everything that determines a loss and its gradients; arrays are numpy, `parameters` by name in table order.
+    scored [T,B]: of an encoder-decoder, where its decoder answers; else None."""
 
-    def __init__(self, config, shape, x, y, weight, lengths, parameters):
+    def __init__(self, config, shape, x, y, weight, lengths, parameters, scored=None):
         self.config, self.shape, self.parameters = config, shape, parameters
-        self.x, self.y, self.weight, self.lengths = x, y, weight, lengths
+        self.x, self.y, self.weight, self.lengths, self.scored = x, y, weight, lengths, scored
+
+    def outputs(self, parameters, x, y, cut, error):
+        """(outputs that the loss is of, outputs of an evaluation, Diagnostics)."""
+        if self.config.get("model") != "seq2seq":
+            outputs, diagnostics = forward(self.config, self.shape, parameters, x, cut, error)
+            return outputs, outputs, diagnostics
+        diagnostics, apart = Diagnostics(), Diagnostics()
+        given = (self.config, parameters, x, y, self.weight, self.scored, self.lengths)
+        outputs = seq2seq_oracle.forward(*given, "labels", diagnostics, error)
+        with torch.no_grad():
+            evaluated = seq2seq_oracle.forward(*given, self.config["decoder_feed"], apart, error)
+        diagnostics.margin = apart.margin
+        return outputs, evaluated, diagnostics
 
     def solve(self, dtype=torch.float64, cut=torch.Tensor.detach, error=None):
-        """{"loss", "outputs", "grad": by name, "inside", "diagnostics"} computed in dtype, as double arrays; inside
-        [T,B] is true up to each sequence's length."""
+        """{"loss", "outputs", "evaluated_loss", "grad": by name, "inside", "diagnostics"} computed in dtype, as double
+        arrays; inside [T,B] is true up to each sequence's length. outputs are those of an evaluation."""
         def real(array):
             return torch.from_numpy(array.astype(np.float64)).to(dtype)
 
         parameters = {name: real(value).requires_grad_() for name, value in self.parameters.items()}
         x = torch.from_numpy(self.x.astype(np.int64)) if self.shape["input"] == "ids" else real(self.x)
         y = torch.from_numpy(self.y.astype(np.int64)) if self.shape["loss"] == "cross_entropy" else real(self.y)
-        outputs, diagnostics = forward(self.config, self.shape, parameters, x, cut, error)
-        loss = loss_of(self.shape, outputs, y, real(self.weight), torch.from_numpy(self.lengths.astype(np.int64)))
+        outputs, evaluated, diagnostics = self.outputs(parameters, x, y, cut, error)
+        weight, lengths = real(self.weight), torch.from_numpy(self.lengths.astype(np.int64))
+        loss = loss_of(self.shape, outputs, y, weight, lengths)
         loss.backward()
         grad = {name: (torch.zeros_like(p) if p.grad is None else p.grad).double().numpy()
                 for name, p in parameters.items()}
-        return {"loss": float(loss.detach()), "outputs": outputs.detach().double().numpy(), "grad": grad,
+        return {"loss": float(loss.detach()), "outputs": evaluated.detach().double().numpy(), "grad": grad,
+                "evaluated_loss": float(loss_of(self.shape, evaluated.detach(), y, weight, lengths)),
                 "inside": np.arange(1, self.x.shape[0] + 1)[:, None] <= self.lengths[None, :],
                 "diagnostics": diagnostics}
 
@@ -269,7 +288,7 @@ def problem_load(path):
         if name not in tensors or tensors[name].shape != size:
             raise ValueError(f"{path}: tensor {name} is missing or not {size}")
     problem = Problem(config, shape, tensors["x"], tensors["y"], tensors["weight"], tensors["lengths"],
-                      {name: tensors[f"param.{name}"] for name in table})
+                      {name: tensors[f"param.{name}"] for name in table}, tensors.get("scored"))
     answers = {"loss": float(tensors["loss"][0]), "outputs": tensors["outputs"].astype(np.float64),
                "grad": {name: tensors[f"grad.{name}"].astype(np.float64) for name in table}}
     return problem, answers
@@ -284,6 +303,9 @@ def problem_save(path, problem, answers, version):
         "outputs": answers["outputs"], "loss": np.array([answers["loss"]])}
     tensors.update({f"param.{name}": value.astype(np.float64) for name, value in problem.parameters.items()})
     tensors.update({f"grad.{name}": answers["grad"][name] for name in problem.parameters})
+    if problem.scored is not None:  # bytes come last: all before are aligned
+        tensors["evaluated_loss"] = np.array([answers["evaluated_loss"]])
+        tensors["scored"] = problem.scored.astype(np.uint8)
     tensorfile.save(path, tensors, {"config": json.dumps(problem.config), "shape": json.dumps(problem.shape),
                                     "version": version})
 
@@ -307,7 +329,10 @@ def problem_random(config, shape, T, B, seed, scale=1.0, ragged=False, mask=Fals
     if mask:
         weight = single(rng.integers(0, 2, (T, B)) * np.where(rng.random((T, B)) < 0.5, 1.0, rng.random((T, B))))
         weight[0, 0] = 1.0
-    return Problem(config, shape, x, y, weight, lengths, parameters)
+    scored = None
+    if config.get("model") == "seq2seq":  # the first three quarters are source in most
+        scored = np.arange(T)[:, None] >= np.minimum(rng.integers(0, T + 1, B), 3 * T // 4)[None, :]
+    return Problem(config, shape, x, y, weight, lengths, parameters, scored)
 
 
 # ---- comparison ---------------------------------------------------------------------------------------------------
@@ -355,7 +380,7 @@ def condition(problem, truth, dtype):
 
     moved = Problem(problem.config, problem.shape, problem.x, problem.y, problem.weight, problem.lengths,
                     {name: value.astype(np.float64) * (1 + move * rng.choice([-1.0, 1.0], value.shape))
-                     for name, value in problem.parameters.items()}).solve(error=error)
+                     for name, value in problem.parameters.items()}, problem.scored).solve(error=error)
     scale = UNIT[dtype] / move
     change = max([float((a - b).abs().max()) for (_, _, a, _), (_, _, b, _)
                   in zip(moved["diagnostics"].reads, truth["diagnostics"].reads)], default=0.0)

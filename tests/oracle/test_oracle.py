@@ -123,6 +123,31 @@ class AgainstPyTorch(unittest.TestCase):
                 for name, gradient in expected.items():
                     np.testing.assert_allclose(answers["grad"][name], gradient.numpy(), rtol=1e-11, atol=1e-14)
 
+    def test_encoder_decoder_is_two_of_torch_nn(self):
+        """The decoder's input is the symbol and the label before, side by side."""
+        kinds = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}
+        for cell, kind in kinds.items():
+            with self.subTest(cell=cell):
+                one = problem({"cell": cell, "model": "seq2seq", "layers": 1, "decoder_attention": False,
+                               "decoder_feed": "labels"}, IDS, B=1)
+                answers, source = one.solve(), int(one.scored[:, 0].argmax())
+                self.assertTrue(1 < source < 10 and one.scored[-1, 0])
+                parameters = {name: torch.from_numpy(value) for name, value in one.parameters.items()}
+                x = torch.nn.functional.one_hot(torch.from_numpy(one.x.astype(np.int64)), 5).double()
+                before = torch.nn.functional.one_hot(torch.from_numpy(one.y.astype(np.int64)), 3).double()[source - 1:-1]
+                before[0] = 0
+                encoder, decoder = kind(5, 4).double(), kind(8, 4).double()
+                encoder.load_state_dict({name[8:]: v for name, v in parameters.items() if name[:8] == "encoder."})
+                state = {name[8:]: v for name, v in parameters.items() if name[:8] == "decoder."}
+                state["weight_ih_l0"] = torch.cat([state["weight_ih_l0"], state.pop("weight_answer")], dim=1)
+                decoder.load_state_dict(state)
+                first, last = encoder(x[:source])
+                second, _ = decoder(torch.cat([x[source:], before], dim=2), last)
+                outputs = torch.cat([first, second]) @ parameters["V1"] + parameters["b"]
+                np.testing.assert_allclose(answers["outputs"], outputs.detach().numpy(), rtol=1e-12, atol=1e-14)
+                loss = torch.nn.functional.cross_entropy(outputs[:, 0], torch.from_numpy(one.y.astype(np.int64))[:, 0])
+                self.assertAlmostEqual(float(loss.detach()), answers["loss"], delta=1e-14)
+
     def test_ids_are_one_hot_columns(self):
         one = problem({}, IDS)
         values = problem({}, {**IDS, "input": "values"})
