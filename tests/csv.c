@@ -275,6 +275,29 @@ static void labels_of_series(void **state)
     sab_task_free(task);
 }
 
+/* Texts that differ only in their beginnings, or in their quotes, are told apart however often they come. */
+static void texts_that_are_alike(void **state)
+{
+    char text[8192] = "id,x,y\n", row[64];
+    (void)state;
+    for (int t = 0; t < 40; t++) {
+        snprintf(row, sizeof row, "a0001,%d,\"no \"\"1\"\"\"\nb0001,%d,\"no 1\"\nc0001,%d,no 1\n", t, 100 + t, 200 + t);
+        strcat(text, row);
+    }
+    struct sab_task *task = must(text, "series=id goal=step targets=y split=1,0,0");
+    assert_non_null(strstr(sab_task_facts(task), "\"classes\":[\"no \\\"1\\\"\",\"no 1\"]"));
+    for (int64_t i = 0; i < 40; i++) {
+        struct sab_batch b = batch_of(task, SAB_TRAIN, i, 2);
+        for (int c = 0; c < 2; c++)
+            for (int t = 0; t < b.lengths[c]; t++) {
+                double x = (double)b.values[t * 2 + c];
+                assert_int_equal(b.labels[t * 2 + c], x >= 100);
+                assert_true(t == 0 || x == (double)b.values[(t - 1) * 2 + c] + 1); /* one series only */
+            }
+    }
+    sab_task_free(task);
+}
+
 /* ---- columns and facts ---- */
 
 static void columns_are_chosen(void **state)
@@ -519,6 +542,7 @@ int main(void)
         cmocka_unit_test(mixed_series),
         cmocka_unit_test(labels_of_steps),
         cmocka_unit_test(labels_of_series),
+        cmocka_unit_test(texts_that_are_alike),
         cmocka_unit_test(columns_are_chosen),
         cmocka_unit_test(means_are_of_the_training_part),
         cmocka_unit_test(facts_find_columns_again),

@@ -113,20 +113,23 @@ static int read_quoted(struct sab_csv *csv, struct sab_csv_field *field, struct 
     return SAB_OK;
 }
 
-static int read_field(struct sab_csv *csv, struct sab_csv_field *field, struct sab_error *err)
+/* The place in the text is kept apart from csv: it then stays in a register, which is worth a third of the time. */
+static inline int read_field(struct sab_csv *csv, struct sab_csv_field *field, struct sab_error *err)
 {
-    pass_blanks(csv);
-    if (csv->at < csv->end && *csv->at == '"') {
-        csv->at++;
+    const char *at = csv->at, *const end = csv->end, separator = csv->separator;
+    while (at < end && (*at == ' ' || (*at == '\t' && separator != '\t')))
+        at++;
+    if (at < end && *at == '"') {
+        csv->at = at + 1;
         return read_quoted(csv, field, err);
     }
-    const char *begin = csv->at;
-    while (!is_line_end(csv) && *csv->at != csv->separator)
-        csv->at++;
-    const char *last = csv->at;
-    while (last > begin && is_blank(csv, last[-1]))
-        last--;
-    *field = (struct sab_csv_field){.text = begin, .nbytes = (size_t)(last - begin)};
+    const char *begin = at;
+    while (at < end && *at != separator && *at != '\n' && *at != '\r')
+        at++;
+    csv->at = at;
+    while (at > begin && is_blank(csv, at[-1]))
+        at--;
+    *field = (struct sab_csv_field){.text = begin, .nbytes = (size_t)(at - begin)};
     return SAB_OK;
 }
 
@@ -167,6 +170,27 @@ int sab_csv_next(struct sab_csv *csv, int *is_row, struct sab_error *err)
         csv->at++;
     }
     pass_line_end(csv);
+    return SAB_OK;
+}
+
+int sab_csv_pass(struct sab_csv *csv, int *is_row, struct sab_error *err)
+{
+    const char *at = csv->at, *const end = csv->end, separator = csv->separator;
+    int64_t n = 1;
+    if (at == end || *at == '\n' || *at == '\r')
+        return sab_csv_next(csv, is_row, err);
+    for (; at < end && *at != '\n' && *at != '\r'; at++) {
+        if (*at == '"')
+            return sab_csv_next(csv, is_row, err);
+        n += *at == separator;
+    }
+    if (n > SAB_CSV_COLUMNS_MOST)
+        return sab_csv_next(csv, is_row, err);
+    csv->line = csv->next_line;
+    csv->n = (int)n;
+    csv->at = at;
+    pass_line_end(csv);
+    *is_row = 1;
     return SAB_OK;
 }
 

@@ -36,6 +36,9 @@ void sab_csv_clear(struct sab_csv *csv);
  * end are none; others are an error. SAB_FORMAT, SAB_NOMEM. */
 int sab_csv_next(struct sab_csv *csv, int *is_row, struct sab_error *err);
 
+/* Passes over the next row as sab_csv_next does, but may tell only n, how many fields it has, and not what is in them. */
+int sab_csv_pass(struct sab_csv *csv, int *is_row, struct sab_error *err);
+
 /* Copies a name or label, its doubled quotes made single: its length, or -1 if it is longer than SAB_CSV_TEXT_CAP - 1
  * bytes or not UTF-8. */
 int sab_csv_copy(const struct sab_csv_field *field, char text[SAB_CSV_TEXT_CAP]);

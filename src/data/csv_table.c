@@ -13,6 +13,15 @@
 #include "data/input.h"
 #include "data/number.h"
 
+/* Texts of a column that were looked up, by their last bytes, which are often digits: most come again and again. */
+enum { MEMO_SLOTS = 1024 };
+struct memo {
+    struct {
+        struct sab_csv_field field; /* text NULL: free */
+        int number;
+    } slots[MEMO_SLOTS];
+};
+
 /* One file while it is read. */
 struct reading {
     const char *path;
@@ -29,6 +38,7 @@ struct reading {
     int series_cap;
     int64_t *filled;             /* [S] rows of each series that the second pass has seen */
     int labels_are_numbers, labels_are_whole;
+    struct memo series, labels;
 };
 
 /* ---- the first lines ---- */
@@ -141,6 +151,31 @@ static int begin(struct reading *r, struct sab_error *err)
 
 /* ---- first pass: form, series, classes ---- */
 
+static int slot_of(const struct sab_csv_field *field)
+{
+    unsigned sum = 0;
+    for (size_t i = field->nbytes > 4 ? field->nbytes - 4 : 0; i < field->nbytes; i++)
+        sum = 10 * sum + (unsigned char)field->text[i];
+    return (int)(sum % MEMO_SLOTS);
+}
+
+/* The number that was noted of a field with the same text, or -1. */
+static int recall(const struct memo *memo, const struct sab_csv_field *field)
+{
+    const struct sab_csv_field *known = &memo->slots[slot_of(field)].field;
+    if (!known->text || known->nbytes != field->nbytes || known->is_quoted != field->is_quoted ||
+        memcmp(known->text, field->text, field->nbytes) != 0)
+        return -1;
+    return memo->slots[slot_of(field)].number;
+}
+
+static void note(struct memo *memo, const struct sab_csv_field *field, int number)
+{
+    int slot = slot_of(field);
+    memo->slots[slot].field = *field;
+    memo->slots[slot].number = number;
+}
+
 /* Begins a pass over the rows of values. */
 static void rewind_rows(struct reading *r)
 {
@@ -153,14 +188,13 @@ static int copy_name(struct reading *r, int place, const struct sab_csv_column *
 {
     char shown[SAB_CSV_COLUMN_CAP];
     int n = sab_csv_copy(&r->csv.fields[place], text);
+    if (n > 0)
+        return SAB_OK;
     sab_csv_column_show(column, shown);
     if (n < 0)
         return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: a text of more than %d bytes, or not UTF-8", r->path,
                         (long long)r->csv.line, shown, SAB_CSV_TEXT_CAP - 1);
-    if (n == 0)
-        return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: the cell is empty", r->path, (long long)r->csv.line,
-                        shown);
-    return SAB_OK;
+    return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: the cell is empty", r->path, (long long)r->csv.line, shown);
 }
 
 static int grow_series(struct reading *r, struct sab_error *err)
@@ -181,18 +215,19 @@ static int grow_series(struct reading *r, struct sab_error *err)
 }
 
 /* The number of the series of the row just read. */
-static int series_of(struct reading *r, int *s, struct sab_error *err)
+static int find_series(struct reading *r, int *s, struct sab_error *err)
 {
-    char text[SAB_CSV_TEXT_CAP];
     struct sab_csv_table *table = r->table;
-    *s = 0;
-    if (r->series_place >= 0) {
+    *s = r->series_place < 0 ? 0 : recall(&r->series, &r->csv.fields[r->series_place]);
+    if (*s < 0) {
+        char text[SAB_CSV_TEXT_CAP];
         int status = copy_name(r, r->series_place, &r->schema->series, text, err);
         if (status != SAB_OK)
             return status;
         *s = sab_text_set_add(&table->names, text, strlen(text));
         if (*s < 0)
             return sab_fail(err, SAB_NOMEM, "no memory for the series of %s", r->path);
+        note(&r->series, &r->csv.fields[r->series_place], *s);
     }
     if (*s < table->S)
         return SAB_OK;
@@ -205,6 +240,12 @@ static int series_of(struct reading *r, int *s, struct sab_error *err)
     return status;
 }
 
+static inline int series_of(struct reading *r, int *s, struct sab_error *err)
+{
+    *s = 0;
+    return r->series_place < 0 && r->table->S > 0 ? SAB_OK : find_series(r, s, err);
+}
+
 /* Gathers the texts of a column of answers while the schema is made. */
 static int gather_class(struct reading *r, struct sab_error *err)
 {
@@ -212,6 +253,8 @@ static int gather_class(struct reading *r, struct sab_error *err)
     struct sab_text_set *classes = &r->schema->classes;
     char text[SAB_CSV_TEXT_CAP];
     double value = 0;
+    if (recall(&r->labels, field) >= 0)
+        return SAB_OK;
     int is_number = sab_number_read(field->text, field->nbytes, &value) == 0;
     int is_open = r->schema->loss == SAB_CSV_LOSS_OPEN;
     r->labels_are_numbers &= is_number;
@@ -221,8 +264,10 @@ static int gather_class(struct reading *r, struct sab_error *err)
     int status = copy_name(r, r->label_place, &r->schema->label, text, err);
     if (status != SAB_OK)
         return status;
-    if (sab_text_set_add(classes, text, strlen(text)) < 0)
+    int number = sab_text_set_add(classes, text, strlen(text));
+    if (number < 0)
         return sab_fail(err, SAB_NOMEM, "no memory for the classes of %s", r->path);
+    note(&r->labels, field, number);
     if (classes->n > SAB_CSV_CLASSES_MOST)
         return sab_fail(err, SAB_FORMAT, "%s, line %lld: more than %d classes; for values, give --loss mse", r->path,
                         (long long)r->csv.line, SAB_CSV_CLASSES_MOST);
@@ -284,12 +329,12 @@ static int close_classes(struct reading *r, struct sab_error *err)
 
 static int count_rows(struct reading *r, struct sab_error *err)
 {
-    int gathers = r->config && r->schema->label.number, is_row, status;
+    int gathers = r->config && r->schema->label.number, needs_fields = gathers || r->series_place >= 0, is_row, status;
     r->labels_are_numbers = r->labels_are_whole = 1;
     rewind_rows(r);
     for (;;) {
         int s = 0;
-        status = sab_csv_next(&r->csv, &is_row, err);
+        status = needs_fields ? sab_csv_next(&r->csv, &is_row, err) : sab_csv_pass(&r->csv, &is_row, err);
         if (status != SAB_OK || !is_row)
             break;
         status = check_width(r, err);
@@ -340,15 +385,20 @@ static int fail_several(const struct reading *r, const struct sab_csv_column *co
 static int take_label(struct reading *r, int s, int64_t row, struct sab_error *err)
 {
     const struct sab_csv_schema *schema = r->schema;
-    char text[SAB_CSV_TEXT_CAP], shown[SAB_CSV_COLUMN_CAP];
-    int status = copy_name(r, r->label_place, &schema->label, text, err);
-    if (status != SAB_OK)
-        return status;
-    int label = sab_text_set_find(&schema->classes, text, strlen(text));
+    const struct sab_csv_field *field = &r->csv.fields[r->label_place];
+    int label = recall(&r->labels, field);
     if (label < 0) {
-        sab_csv_column_show(&schema->label, shown);
-        return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: \"%.40s\" is not one of the %d classes that the model "
-                        "knows", r->path, (long long)r->csv.line, shown, text, schema->classes.n);
+        char text[SAB_CSV_TEXT_CAP], shown[SAB_CSV_COLUMN_CAP];
+        int status = copy_name(r, r->label_place, &schema->label, text, err);
+        if (status != SAB_OK)
+            return status;
+        label = sab_text_set_find(&schema->classes, text, strlen(text));
+        if (label < 0) {
+            sab_csv_column_show(&schema->label, shown);
+            return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: \"%.40s\" is not one of the %d classes that the "
+                            "model knows", r->path, (long long)r->csv.line, shown, text, schema->classes.n);
+        }
+        note(&r->labels, field, label);
     }
     int64_t at = schema->goal == SAB_GOAL_SERIES ? s : row;
     if (schema->goal == SAB_GOAL_SERIES && r->filled[s] > 0 && r->table->labels[at] != label)
@@ -397,6 +447,7 @@ static int check_targets(const struct reading *r, int s, int64_t row, struct sab
 static int read_rows(struct reading *r, struct sab_error *err)
 {
     int is_row, status = make_room(r, err);
+    memset(&r->labels, 0, sizeof r->labels); /* classes were sorted */
     rewind_rows(r);
     while (status == SAB_OK) {
         int s = 0;

@@ -26,6 +26,10 @@ static int read_slowly(const char *text, size_t n, double *value)
  * gives, at a tenth of its time. Whatever else there is goes the slow way. */
 int sab_number_read(const char *text, size_t n, double *value)
 {
+    if (n == 1 && text[0] >= '0' && text[0] <= '9') {
+        *value = text[0] - '0';
+        return 0;
+    }
     static const double powers[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
@@ -49,7 +53,7 @@ int sab_number_read(const char *text, size_t n, double *value)
         return 1;
     if (mantissa > (uint64_t)1 << 53)
         return read_slowly(text, n, value);
-    double magnitude = (double)mantissa / powers[decimals];
+    double magnitude = decimals ? (double)mantissa / powers[decimals] : (double)mantissa;
     *value = text[0] == '-' ? -magnitude : magnitude;
     return 0;
 }
