@@ -428,6 +428,7 @@ static void malformed(void **state)
         {"column 3 of 2", "1,2\n3,4\n", "inputs=3", "are 1..2"},
         {"range the wrong way", "1,2\n3,4\n", "inputs=2-1", "are 1..2"},
         {"empty item", "1,2\n3,4\n", "inputs=1,,2", "columns are called 1..2"},
+        {"decimal comma everywhere", "a;b\n1,5;2,5\n", "", "column 1 holds \"1,5\", and the decimal sign is a point"},
         {"text chosen", "d,a\nmon,1\ntue,2\n", "inputs=d", "line 2, column \"d\": \"mon\" is not a number"},
         {"no answers named", "a,b\n1,2\n3,4\n", "goal=step", "--goal step needs --targets"},
         {"no series named", "a,b\n1,2\n3,4\n", "goal=series targets=b", "--goal series needs --series"},

@@ -225,6 +225,7 @@ static void malformed_beginnings(void **state)
     } files[] = {
         {"nothing", "", 0, "not a .npy file"},
         {"short", "\x93NUM", 4, "not a .npy file"},
+        {"magic alone", "\x93NUMPY\1\0", 8, "ends within its header, after 8 bytes"},
         {"text", "1,2,3\n4,5,6\n", 12, "not a .npy file"},
         {"pickle", "\x80\4\x95" "abcdefgh", 11, "Python pickle"},
         {"version 4", "\x93NUMPY\4\0\0\0\0\0", 12, "version 4.0"},

@@ -191,6 +191,19 @@ static int choose_series(struct choice *c, const struct sab_config *config, cons
     return status;
 }
 
+/* "1,5" in the first row, where another sign separates columns. */
+static int has_decimal_comma(const struct sab_csv_head *head, int i)
+{
+    const struct sab_csv_field *field = head->row ? &head->row[i] : NULL;
+    char text[24];
+    double value;
+    if (!field || field->nbytes >= sizeof text || !memchr(field->text, ',', field->nbytes))
+        return 0;
+    memcpy(text, field->text, field->nbytes);
+    *(char *)memchr(text, ',', field->nbytes) = '.';
+    return sab_number_read(text, field->nbytes, &value) == 0;
+}
+
 static int choose_inputs(struct choice *c, const struct sab_config *config, const struct sab_csv_head *head,
                          struct sab_error *err)
 {
@@ -210,10 +223,14 @@ static int choose_inputs(struct choice *c, const struct sab_config *config, cons
         if (c->is_input[i] && c->is_target[i])
             return sab_fail(err, SAB_INVALID, "--inputs: column %d holds the answers (--targets); it cannot be an input "
                             "too", i + 1);
-    if (count(c->is_input, head->n) == 0)
-        return sab_fail(err, SAB_FORMAT, "%s: no column%s holds a number in its first row; --inputs chooses columns",
-                        head->path, c->series >= 0 || !is_forecast ? " beside --series and --targets" : "");
-    return SAB_OK;
+    if (count(c->is_input, head->n) > 0)
+        return SAB_OK;
+    for (int i = 0; i < head->n; i++)
+        if (has_decimal_comma(head, i))
+            return sab_fail(err, SAB_FORMAT, "%s: no column holds a number in its first row; column %d holds \"%.*s\", and "
+                            "the decimal sign is a point", head->path, i + 1, (int)head->row[i].nbytes, head->row[i].text);
+    return sab_fail(err, SAB_FORMAT, "%s: no column%s holds a number in its first row; --inputs chooses columns",
+                    head->path, c->series >= 0 || !is_forecast ? " beside --series and --targets" : "");
 }
 
 static int choose_targets(struct choice *c, const struct sab_config *config, const struct sab_csv_head *head,

@@ -214,11 +214,13 @@ static int read_header(struct header *h, int *is_fortran, struct sab_error *err)
 static int find_header(const unsigned char *bytes, size_t nbytes, const char *name, size_t *begin, size_t *length,
                        struct sab_error *err)
 {
-    if (nbytes < 10 || memcmp(bytes, "\x93NUMPY", 6) != 0) {
+    if (nbytes < 6 || memcmp(bytes, "\x93NUMPY", 6) != 0) {
         int is_pickle = nbytes > 1 && bytes[0] == 0x80 && bytes[1] <= 5;
         return sab_fail(err, SAB_FORMAT, is_pickle ? "%s is a Python pickle, which runs code when opened: refused. Save "
-                        "it with np.save" : "%s is not a .npy file: it does not begin with \\x93NUMPY", name);
+                        "it with np.save" : "%s is not a .npy file: it does not begin with \\x93NUMPY (nor with PK, as an .npz does)", name);
     }
+    if (nbytes < 10)
+        return sab_fail(err, SAB_FORMAT, "%s ends within its header, after %zu bytes", name, nbytes);
     if (bytes[6] < 1 || bytes[6] > 3 || bytes[7] != 0)
         return sab_fail(err, SAB_FORMAT, "%s is of version %d.%d of the format; 1.0, 2.0 and 3.0 are read", name,
                         bytes[6], bytes[7]);

@@ -311,7 +311,11 @@ static int take_weights(const struct run *run, const struct sab_model *source, s
 int sab_run_settle(struct sab_task *task, struct sab_config *config, int *carries, struct sab_error *err)
 {
     struct sab_batch first;
-    int status = sab_task_batch(task, SAB_TRAIN, 0, config->batch, &first, err);
+    int status = SAB_OK;
+    if (sab_task_facts(task)) /* files: better said now than at the first evaluation */
+        status = sab_task_batch(task, SAB_VALID, 0, config->batch, &first, err);
+    if (status == SAB_OK)
+        status = sab_task_batch(task, SAB_TRAIN, 0, config->batch, &first, err);
     if (status != SAB_OK)
         return status;
     *carries = first.fresh != NULL && sab_network_find(config->model)->has_state;

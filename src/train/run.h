@@ -52,7 +52,8 @@ int sab_run_train(const struct sab_config *config, int resume, const struct sab_
 /* The configuration of the run in folder `dir`. */
 int sab_run_config(const char *dir, struct sab_config *config, struct sab_error *err);
 
-/* Where state is carried from batch to batch, memories must have an end: unless told otherwise, a batch's worth. */
+/* Looks whether files have the parts that a run needs. Where state is carried from batch to batch, memories must have an
+ * end: unless told otherwise, a batch's worth. */
 int sab_run_settle(struct sab_task *task, struct sab_config *config, int *carries, struct sab_error *err);
 
 #endif

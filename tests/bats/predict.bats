@@ -156,6 +156,12 @@ assert all(abs(a - b) < 1e-4 * abs(b) for a, b in zip(values, text))'
     fails 1 no/such/folder
 }
 
+@test "csv: a part that is missing is told before the first update" {
+    sab train csv --data river.csv --split 1,0,0 --steps 5 --eval-every 5 --quiet --out never
+    fails 2 'sab train: river.csv has no validation data'
+    [ ! -e never/metrics.jsonl ]
+}
+
 @test "csv --relative: answers are values again, in files and lines; they have the error that eval says" {
     sab train csv --data river.csv --targets level --relative on --horizon 2 --T 20 --hidden 8 --batch 4 --steps 20 --quiet \
         --out change
