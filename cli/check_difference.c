@@ -31,6 +31,8 @@ void sab_check_uncut(struct sab_config *config, char *changed, size_t cap)
         config->decoder_feed = SAB_FEED_LABELS;
         return;
     }
+    if (config->model != SAB_KIND_RECURRENT) /* nothing is cut */
+        return;
     int has_windows = config->credit == SAB_CREDIT_SAB || config->credit == SAB_CREDIT_TBPTT;
     if (has_windows && config->k_trunc < config->T) {
         used += (size_t)snprintf(changed, cap, "k-trunc %d -> %d", config->k_trunc, config->T);

@@ -113,10 +113,15 @@ static void print_json(const struct sab_check_problem *problem, const struct sab
 static void print_table(const struct sab_check_problem *problem, const struct sab_check_finding *findings,
                         const struct verdict *verdict)
 {
-    printf("%-16s %9s %8s %8s   %s\n", "tensor", "worst", "checked", "skipped", "gradient and difference there");
+    int width = 16;
+    for (int i = 0; i < verdict->n; i++) {
+        int length = (int)strlen(sab_model_tensor(problem->model, i).name);
+        width = length > width ? length : width;
+    }
+    printf("%-*s %9s %8s %8s   %s\n", width, "tensor", "worst", "checked", "skipped", "gradient and difference there");
     for (int i = 0; i < verdict->n; i++) {
         const struct sab_check_finding *f = &findings[i];
-        printf("%-16s ", sab_model_tensor(problem->model, i).name);
+        printf("%-*s ", width, sab_model_tensor(problem->model, i).name);
         if (f->checked == 0)
             printf("%9s %8d %8d   all skipped: selections switch, or differences are too rough\n", "-", 0, f->skipped);
         else

@@ -105,7 +105,10 @@ static int measure(const struct sab_config *config, const struct sab_plan *plan,
 static int extrapolate(const struct sab_config *config, const struct sab_plan *plan, double sizes[SIZES],
                        struct sab_error *err)
 {
-    static const int nodes[3] = {64, 128, 192};
+    /* the columns of each head, where there are some, are padded too */
+    int has_heads = config->model == SAB_KIND_TRANSFORMER && config->heads != 1 && config->heads != 2 && config->heads != 4;
+    int step = has_heads ? SAB_LANES * config->heads : 64;
+    int nodes[3] = {step, 2 * step, 3 * step};
     double at[3][SIZES];
     int status = SAB_OK;
     if (config->hidden <= nodes[2])

@@ -70,12 +70,14 @@ struct sab_error {
 
 /* ---- configuration ------------------------------------------------------------------------------------------ */
 
-/* Kinds of network: recurrent is the one that sab is about. */
-enum sab_kind { SAB_KIND_RECURRENT, SAB_KIND_SEQ2SEQ };
+/* Kinds of network: recurrent is the one that sab is about, the others are what it is compared with. */
+enum sab_kind { SAB_KIND_RECURRENT, SAB_KIND_TRANSFORMER, SAB_KIND_SEQ2SEQ };
 enum sab_cell { SAB_CELL_LSTM, SAB_CELL_GRU, SAB_CELL_RNN };
 enum sab_credit { SAB_CREDIT_SAB, SAB_CREDIT_BPTT, SAB_CREDIT_TBPTT, SAB_CREDIT_ATTENTION };
 enum sab_score { SAB_SCORE_MLP, SAB_SCORE_DOT, SAB_SCORE_RELEASE2019 };
 enum sab_sparsifier { SAB_SPARSIFIER_RELU, SAB_SPARSIFIER_SOFTMAX, SAB_SPARSIFIER_RELEASE2019 };
+/* How a Transformer knows the order of steps. */
+enum sab_positions { SAB_POSITIONS_SINUSOIDAL, SAB_POSITIONS_LEARNED };
 enum sab_density { SAB_SPARSE, SAB_DENSE };
 /* What a decoder is fed in an evaluation, the answers it gave or the labels; where a gradient is wanted, always labels. */
 enum sab_feed { SAB_FEED_OWN, SAB_FEED_LABELS };
@@ -120,6 +122,9 @@ struct sab_config {
     double forget_bias;   /* added to the LSTM forget gate's bias_ih at initialisation */
     double input_scale;   /* weight_ih of layer 0 starts uniform in +-input_scale/sqrt(H) */
     double score_scale;   /* w3 (or w) starts uniform in +-score_scale/sqrt(A) */
+    int heads;            /* transformer: of attention; hidden is a multiple of them */
+    int positions;        /* transformer: enum sab_positions */
+    int context;          /* transformer: how many positions are learned, the most steps of a batch */
     /* credit */
     int credit;           /* enum sab_credit */
     int k_top;            /* K: memories recalled per step */
@@ -260,7 +265,9 @@ struct sab_model;
  * i f g o, or r z n; weight_hh_l0 [G*H,H]; bias_ih_l0, bias_hh_l0 [G*H]), then per layer with memory W1_l0 [H,A],
  * W2_l0 [H,A], w3_l0 [A] (mlp), W1_l0, W2_l0 (dot) or w_l0 [2H] (release2019: hidden, then memory), and the readout
  * V1 [H,O], V2 [H,O] (with memory), b [O]. An encoder-decoder has encoder.weight_ih_l0, decoder.weight_ih_l0, ...,
- * decoder.weight_answer [G*H,O], decoder.weight_context [G*H,H], attention.W1, W2, w3 or w; context enters V2. */
+ * decoder.weight_answer [G*H,O], decoder.weight_context [G*H,H], attention.W1, W2, w3 or w; context enters V2. A Transformer
+ * has embedding [I,H] (and embedding_bias [H] for values), positions [context,H] if they are learned, layers.N.* and norm.*
+ * as PyTorch's nn.TransformerEncoder names and shapes them, V1 and b. */
 struct sab_tensor {
     const char *name;
     int ndim;

@@ -23,7 +23,7 @@
 #include "train/config_json.h"
 
 #define FOLDER SAB_SOURCE_DIR "/tests/data/oracle"
-#define LEAST_CASES 33
+#define LEAST_CASES 48
 #define MOST_CASES 100
 
 #define TINY 3e-3

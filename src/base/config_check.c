@@ -89,6 +89,8 @@ int sab_config_check_model(const struct sab_config *config, struct sab_error *er
     int status = sab_memory_parse(config->memory, &nbytes, err);
     if (status != SAB_OK)
         return status;
+    if (config->model == SAB_KIND_TRANSFORMER && config->hidden % config->heads != 0)
+        return sab_fail(err, SAB_INVALID, "--heads %d: --hidden %d is not a multiple of it", config->heads, config->hidden);
     if (config->credit == SAB_CREDIT_SAB && config->backward == SAB_DENSE && config->forward != SAB_DENSE)
         return sab_fail(err, SAB_INVALID, "--backward dense needs --forward dense: gradient cannot reach memories that "
                                           "were not read");

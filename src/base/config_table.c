@@ -1,12 +1,13 @@
 /* The rows of the option table, in the order of the fields of struct sab_config. See config.h. */
 #include "base/config.h"
 
-static const char *const models[] = {"recurrent", "seq2seq", NULL};
+static const char *const models[] = {"recurrent", "transformer", "seq2seq", NULL};
 static const char *const cells[] = {"lstm", "gru", "rnn", NULL};
 static const char *const credits[] = {"sab", "bptt", "tbptt", "attention", NULL};
 static const char *const scores[] = {"mlp", "dot", "release2019", NULL};
 static const char *const sparsifiers[] = {"relu", "softmax", "release2019", NULL};
 static const char *const feeds[] = {"own", "labels", NULL};
+static const char *const positions[] = {"sinusoidal", "learned", NULL};
 static const char *const densities[] = {"sparse", "dense", NULL};
 static const char *const writes[] = {"state", "provisional", NULL};
 static const char *const recomputes[] = {"off", "on", "auto", NULL};
@@ -42,7 +43,8 @@ static const char *const schedules[] = {"constant", "cosine", "step", NULL};
     {name, SAB_OPTION_TEXT, AT(field), SIZE(field), 0, 0, NULL, fallback, group, help}
 
 const struct sab_option sab_options[] = {
-    CHOICE("model", model, models, "recurrent", "model", "kind of network"),
+    CHOICE("model", model, models, "recurrent", "model",
+           "kind of network; credit and recompute mean something to the recurrent one only, a transformer has no cell or score"),
     CHOICE("cell", cell, cells, "lstm", "model", "recurrent cell"),
     INT("hidden", hidden, 1, 16384, "128", "model", "H: width of the hidden state"),
     INT("layers", layers, 1, 16, "1", "model", "recurrent layers, one above the other"),
@@ -66,6 +68,10 @@ const struct sab_option sab_options[] = {
          "the first input weights start uniform in +-input_scale/sqrt(H)"),
     REAL("score-scale", score_scale, 0, 1e6, "1", "model",
          "the score's last weights start uniform in +-score_scale/sqrt(A)"),
+    INT("heads", heads, 1, 1024, "4", "model", "transformer: heads of attention; --hidden is a multiple of them"),
+    CHOICE("positions", positions, positions, "sinusoidal", "model",
+           "transformer: sines and cosines of the step (any length), or learned"),
+    INT("context", context, 1, 1e7, "1024", "model", "transformer: positions that are learned, the most steps of a sequence"),
 
     CHOICE("credit", credit, credits, "sab", "credit", "how blame travels back in time"),
     INT("k-top", k_top, 0, 4096, "5", "credit", "K: memories recalled at each step"),

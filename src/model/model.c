@@ -45,7 +45,8 @@ static void resolve(struct sab_model *m)
     m->Hp = sab_pad(m->H);
     m->O = m->shape.O;
     m->Op = sab_pad(m->O);
-    m->network->resolve(m);
+    if (m->network->resolve)
+        m->network->resolve(m);
 }
 
 int sab_model_outline(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,

@@ -19,7 +19,7 @@ enum sab_role {
 
 /* A row of the table. Padded: [rows, G * sab_pad(cols)]. In theta: [G*cols, rows] if transposed, else [rows, cols]. */
 struct sab_tensor_spec {
-    char name[32];
+    char name[48];
     int role, layer;
     int rows, G, cols;
     int transposed;

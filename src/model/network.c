@@ -5,6 +5,7 @@ const struct sab_network *sab_network_find(int kind)
 {
     static const struct sab_network *const networks[] = {
         [SAB_KIND_RECURRENT] = &sab_network_recurrent,
+        [SAB_KIND_TRANSFORMER] = &sab_network_transformer,
         [SAB_KIND_SEQ2SEQ] = &sab_network_seq2seq,
     };
     return networks[kind];

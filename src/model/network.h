@@ -59,7 +59,8 @@ struct sab_network {
 
     /* ---- sizes and weights ---- */
 
-    /* Fills the sizes that config and shape decide and that are this network's own; L, H, Hp, O, Op are set, K is 0. */
+    /* Fills the sizes that config and shape decide and that are this network's own; L, H, Hp, O, Op are set, K is 0.
+     * NULL: there are no others. */
     void (*resolve)(struct sab_model *model);
     /* Adds its tensors (sab_tensors_add), but for those of the readout, V1 and b, which all have. */
     void (*add_tensors)(struct sab_model *model);
@@ -91,7 +92,7 @@ struct sab_network {
     void (*count)(const struct sab_model *model, int T, int B, double reached, int recomputed, struct sab_cost *cost);
 };
 
-extern const struct sab_network sab_network_recurrent, sab_network_seq2seq;
+extern const struct sab_network sab_network_recurrent, sab_network_transformer, sab_network_seq2seq;
 
 /* The network of enum sab_kind. */
 const struct sab_network *sab_network_find(int kind);

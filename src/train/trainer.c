@@ -2,6 +2,7 @@
 #include "train/trainer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -70,22 +71,23 @@ double sab_trainer_rate(const struct sab_trainer *trainer)
 /* The tensor whose gradient is largest, as a user needs to know it. */
 static int fail_explosion(const struct sab_trainer *trainer, double norm, struct sab_error *err)
 {
-    const char *worst = "";
+    const struct sab_tensor_spec *worst = &trainer->model->tensors[0];
     double most = -1;
     for (int i = 0; i < sab_model_tensor_count(trainer->model); i++) {
         struct sab_tensor tensor = sab_model_tensor(trainer->model, i);
         double part = sab_optim_norm(tensor.grad, tensor.count);
         if (!(part <= most)) {
             most = part;
-            worst = tensor.name;
+            worst = &trainer->model->tensors[i];
         }
     }
-    const char *layer = strstr(worst, "_l");
+    int is_readout = worst->role == SAB_ROLE_V1 || worst->role == SAB_ROLE_V2 || worst->role == SAB_ROLE_B;
+    char where[32];
+    snprintf(where, sizeof where, is_readout ? "the readout" : "layer %d", worst->layer);
     return sab_fail(err, SAB_NUMERIC,
                     "update %lld: the gradient norm %.4g is above --explode %.4g; its largest part, %.4g, is in the "
-                    "tensor %s of %s%s",
-                    (long long)trainer->step + 1, norm, trainer->config.explode, most, worst,
-                    layer ? "layer " : "the readout", layer ? layer + 2 : "");
+                    "tensor %s of %s",
+                    (long long)trainer->step + 1, norm, trainer->config.explode, most, worst->name, where);
 }
 
 static void remember(struct sab_trainer *trainer)

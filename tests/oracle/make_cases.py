@@ -83,6 +83,16 @@ CASES = {
 }
 
 
+TRANSFORMER = {"model": "transformer", "hidden": 12, "layers": 2, "heads": 3, "positions": "sinusoidal", "context": 64}
+CASES.update({f"transformer_{name}": {**TRANSFORMER, **change} for name, change in {
+    "ids_uneven": {**SYMBOLS, **UNEVEN, "B": 11},
+    "values": {"positions": "learned", "hidden": 8, "heads": 2, **UNEVEN},
+    "yes_or_no_long": {**ANSWERS, "T": 61, "hidden": 6, "layers": 1, "B": 2},
+    "one_unit": {"hidden": 1, "heads": 1, "T": 1, "B": 1, "positions": "learned", "context": 1, **SYMBOLS},
+    "wide_head": {**SYMBOLS, "hidden": 18, "heads": 1, "layers": 1, "T": 7},
+}.items()})
+
+
 def oppose(problem, size):
     """Makes keys and queries that are large and cancel in their sum, in one column of each layer: there W2 = -W1, and
     W1 is scaled. Returns whether the largest number among them came out between size and 1.3 size."""
@@ -98,6 +108,8 @@ def make(name, index):
     config, data = dict(CONFIG), dict(DATA)
     for key, value in CASES[name].items():
         (data if key in data else config)[key] = value
+    if config.get("model") == "transformer":  # which has no use for the options of the others
+        config = {key: value for key, value in CASES[name].items() if key in config and key not in data}
     shape = {key: data[key] for key in ("input", "I", "loss", "O")}
     for seed in range(1000 * index, 1000 * index + 1000):
         problem = sab_oracle.problem_random(config, shape, data["T"], data["B"], seed, scale=1.5,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares the program's loss, outputs and every gradient with the oracle on random configurations.
 
-    random_configs.py PROGRAM [--count 500] [--seed 1] [--workers 2] [--only INDEX] [--keep DIR]
+    random_configs.py PROGRAM [--model recurrent] [--count 500] [--seed 1] [--workers 2] [--only INDEX] [--keep DIR]
 
 Each configuration is drawn from (seed, index), so `--seed S --only I` repeats one. The program is run as
 `PROGRAM check-grad --export FILE ...`; the file says what the numbers are (float or double) and with that the
@@ -37,7 +37,7 @@ import sab_oracle
 
 SWITCH = 1e-6
 CATEGORIES = ("model", "cell", "layers", "score", "sparsifier", "read_floor", "write", "mental_updates", "density",
-              "credit", "recompute", "input", "loss")
+              "credit", "recompute", "input", "loss", "heads", "positions")
 
 
 def draw(seed, index):
@@ -77,6 +77,28 @@ def as_seq2seq(options, pick):
             "decoder-attention": pick("on", "off"), "decoder-feed": pick("own", "labels")}
 
 
+def draw_transformer(seed, index):
+    """The same for `--model transformer`."""
+    rng = np.random.default_rng([seed, index])
+
+    def pick(*values):
+        return values[rng.integers(len(values))]
+
+    def between(low, high):
+        return int(rng.integers(low, high + 1))
+
+    T, loss, heads = pick(between(1, 20), between(40, 110)), pick("cross_entropy", "mse", "bce"), between(1, 4)
+    return {
+        "model": "transformer", "T": T, "batch": between(1, 9), "heads": heads, "hidden": heads * between(1, 12),
+        "layers": between(1, 3), "positions": pick("sinusoidal", "learned"), "context": T + between(0, 5),
+        "I": between(1, 12), "O": between(2 if loss == "cross_entropy" else 1, 9), "input": pick("ids", "values"),
+        "loss": loss, "ragged": pick("on", "off"), "mask": pick("on", "off"), "param-scale": pick(0.7, 1, 1.4, 2),
+        "seed": between(0, 10 ** 6)}
+
+
+DRAWS = {"recurrent": draw, "transformer": draw_transformer}
+
+
 def command_line(program, options, path):
     return [program, "check-grad", "--export", path] + [f"--{name}={value}" for name, value in options.items()]
 
@@ -85,8 +107,9 @@ def categories(options):
     """The rows of the table that a configuration belongs to."""
     known = {name.replace("-", "_"): value for name, value in options.items()}
     known.setdefault("model", "recurrent")
-    known["density"] = f"{known['forward']}/{known['backward']}"
-    return [f"{name} {known[name]}" for name in CATEGORIES]
+    if "forward" in known:
+        known["density"] = f"{known['forward']}/{known['backward']}"
+    return [f"{name} {known[name]}" for name in CATEGORIES if name in known]
 
 
 def agree(options, config, shape):
@@ -141,9 +164,9 @@ def judge(problem, answers):
 
 def run_one(job):
     """(index, options, verdict, worst tensor, errors, note, dtype name)."""
-    program, seed, index, keep = job
+    program, seed, index, keep, model = job
     torch.set_num_threads(1)
-    options = draw(seed, index)
+    options = DRAWS[model](seed, index)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(keep or folder, f"{index}.safetensors")
         try:
@@ -155,7 +178,7 @@ def run_one(job):
             wrong = agree(options, problem.config, problem.shape)
             if wrong is None and problem.weight.shape != (options["T"], options["batch"]):
                 wrong = f"weight is {problem.weight.shape}"
-            if wrong is None and index % 4 == 0:
+            if wrong is None and index % 4 == 0 and "recompute" in options:
                 wrong = recompute_differs(program, options, os.path.join(folder, "other.safetensors"), answers)
             if wrong is not None:
                 return index, options, "failed", "", {}, wrong, dtype
@@ -199,6 +222,7 @@ def report(results, program, seed):
 def main():
     parser = argparse.ArgumentParser(description="compare the program's gradients with the oracle")
     parser.add_argument("program")
+    parser.add_argument("--model", choices=sorted(DRAWS), default="recurrent")
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
@@ -208,7 +232,7 @@ def main():
     if arguments.keep:
         os.makedirs(arguments.keep, exist_ok=True)
     indices = range(arguments.count) if arguments.only is None else [arguments.only]
-    jobs = [(os.path.abspath(arguments.program), arguments.seed, index, arguments.keep) for index in indices]
+    jobs = [(os.path.abspath(arguments.program), arguments.seed, index, arguments.keep, arguments.model) for index in indices]
     with multiprocessing.Pool(arguments.workers) as pool:
         results = list(pool.imap_unordered(run_one, jobs))
     return report(results, arguments.program, arguments.seed)

@@ -18,6 +18,7 @@ import torch
 
 import seq2seq_oracle
 import tensorfile
+import transformer_oracle
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
@@ -45,6 +46,8 @@ def parameter_shapes(config, shape):
     """The table of tensors: shape by name, in order."""
     if config.get("model") == "seq2seq":
         return seq2seq_oracle.parameter_shapes(config, shape)
+    if config.get("model") == "transformer":
+        return transformer_oracle.parameter_shapes(config, shape)
     config = resolve(config, 1)
     H, A, I, O = config["hidden"], config["attention_width"] or config["hidden"], shape["I"], shape["O"]
     rows = GATES[config["cell"]] * H
@@ -163,6 +166,8 @@ def attend(config, a, memory, cut, diagnostics):
 def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None):
     """outputs [T,B,O] and Diagnostics. The graph is cut with `cut`: window starts, and constants of switched-off paths.
     error(size), if given, is added to each score, size as score_size has it."""
+    if config.get("model") == "transformer":
+        return transformer_oracle.forward(config, shape, parameters, x, error), Diagnostics()
     T, B, H = x.shape[0], x.shape[1], config["hidden"]
     config = resolve(config, T)
     K, L, G, cell = config["k_top"], config["layers"], config["read_gain"], config["cell"]
