@@ -127,10 +127,15 @@ static void print_lines(const struct findings *f)
         printf("task         %s %s\n", f->task, f->shape ? f->shape : "");
     sab_say_count(f->parameters, text);
     printf("numbers      %s in %d tensors\n\n", text, sab_safetensors_count(f->file));
+    int width = 24;
+    for (int i = 0; i < sab_safetensors_count(f->file); i++) {
+        size_t length = strlen(sab_safetensors_at(f->file, i)->name);
+        width = length > (size_t)width && length <= 40 ? (int)length : width;
+    }
     for (int i = 0; i < sab_safetensors_count(f->file); i++) {
         const struct sab_safetensors_view *view = sab_safetensors_at(f->file, i);
         write_shape(view, shape, sizeof shape);
-        printf("  %-24s %-4s %s\n", view->name, sab_dtype_name(view->dtype), shape);
+        printf("  %-*s %-4s %s\n", width, view->name, sab_dtype_name(view->dtype), shape);
     }
     if (f->has_config) {
         int any = 0;

@@ -77,6 +77,8 @@ static int measure(const struct sab_config *config, const struct sab_plan *plan,
     struct sab_need need[3] = {0};
     small.hidden = H;
     int status = sab_model_create(&model, &small, &plan->shape, err);
+    if (status == SAB_OK)
+        status = sab_model_check_steps(model, plan->sequence_steps, err);
     struct sab_extent extent = {plan->sequence_steps, config->batch, 0, plan->threads, 0};
     if (status == SAB_OK && plan->carries && model->K > 0)
         extent.carried_cap = model->layers[0].remind.slots;

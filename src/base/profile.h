@@ -17,6 +17,8 @@
 #include <time.h>
 #endif
 
+/* In the words of the recurrent network. Of the Transformer: input is its embedding, state its products of rows, cell norms
+ * and gelu, map attention; likewise backward. */
 enum sab_phase {
     SAB_PHASE_DATA,            /* making and checking a batch */
     SAB_PHASE_PACK,            /* weights brought into the layouts of the products */

@@ -255,7 +255,7 @@ static int check_batch(const struct sab_model *m, const struct sab_batch *batch,
         if (batch->lengths[b] < 1 || batch->lengths[b] > batch->T)
             return sab_fail(err, SAB_INVALID, "length %d of sequence %d is not in 1..%d", batch->lengths[b], b,
                             batch->T);
-    int status = m->network->check_steps ? m->network->check_steps(m, batch->T, err) : SAB_OK;
+    int status = sab_model_check_steps(m, batch->T, err);
     if (status == SAB_OK)
         status = check_numbers(m, batch, err);
     return status == SAB_OK && m->shape.loss == SAB_LOSS_BCE && batch->targets ? check_answers(m, batch, err) : status;

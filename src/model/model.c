@@ -167,6 +167,11 @@ int sab_model_set_facts(struct sab_model *m, const char *facts, struct sab_error
     return SAB_OK;
 }
 
+int sab_model_check_steps(const struct sab_model *m, int T, struct sab_error *err)
+{
+    return m->network->check_steps ? m->network->check_steps(m, T, err) : SAB_OK;
+}
+
 struct sab_flat sab_model_flat(struct sab_model *m)
 {
     return (struct sab_flat){m->theta, m->grad, m->n_theta};

@@ -86,6 +86,9 @@ struct sab_flat {
 };
 struct sab_flat sab_model_flat(struct sab_model *model);
 
+/* SAB_INVALID where the network cannot take batches of T steps. */
+int sab_model_check_steps(const struct sab_model *model, int T, struct sab_error *err);
+
 /* A model as sab_model_create makes it, but with its table of tensors only: no memory for weights, nothing to compute with. */
 int sab_model_outline(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
                       struct sab_error *err);

@@ -298,12 +298,12 @@ static int take_weights(const struct run *run, const struct sab_model *source, s
         struct sab_tensor to = sab_model_tensor(run->model, i), from = sab_model_tensor(source, i);
         if (strcmp(to.name, from.name) != 0 || to.shape[0] != from.shape[0] || to.shape[1] != from.shape[1])
             return sab_fail(err, SAB_INVALID, "--from %.200s: its tensor %s [%d,%d] is not %s [%d,%d], as this model "
-                                              "needs: cell, hidden, layers, score, credit and task must agree",
+                                              "needs: model, cell, hidden, layers, score, credit and task must agree",
                             run->config.from, from.name, from.shape[0], from.shape[1], to.name, to.shape[0], to.shape[1]);
         memcpy(to.data, from.data, to.count * sizeof *to.data);
     }
     return same ? SAB_OK
-                : sab_fail(err, SAB_INVALID, "--from %.200s: it has %d tensors and this model needs %d: cell, layers, score "
+                : sab_fail(err, SAB_INVALID, "--from %.200s: it has %d tensors and this model needs %d: model, cell, layers, score "
                                              "and credit must agree",
                            run->config.from, sab_model_tensor_count(source), n);
 }
@@ -347,6 +347,8 @@ static int prepare(struct run *run, const struct sab_config *config, int is_resu
         status = sab_model_create(&run->model, &run->config, sab_task_shape(run->task), err);
     if (status == SAB_OK)
         status = sab_model_set_facts(run->model, sab_task_facts(run->task), err);
+    if (status == SAB_OK)
+        status = sab_model_check_steps(run->model, sab_task_steps(run->task), err);
     if (status == SAB_OK && source && !is_resumed)
         status = take_weights(run, source, err);
     sab_model_free(source);
