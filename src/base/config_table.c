@@ -47,7 +47,7 @@ const struct sab_option sab_options[] = {
            "kind of network; credit and recompute mean something to the recurrent one only, a transformer has no cell or score"),
     CHOICE("cell", cell, cells, "lstm", "model", "recurrent cell"),
     INT("hidden", hidden, 1, 16384, "128", "model", "H: width of the hidden state"),
-    INT("layers", layers, 1, 16, "1", "model", "recurrent layers, one above the other"),
+    INT("layers", layers, 1, 16, "1", "model", "layers, one above the other; of a transformer, blocks"),
     INT("attention-width", attention_width, 0, 16384, "0", "model", "A: width of the score's hidden layer; 0 is H"),
     CHOICE("score", score, scores, "mlp", "model", "how a memory is compared with the present; mlp is the paper's"),
     CHOICE("sparsifier", sparsifier, sparsifiers, "softmax", "model",
