@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "cli/arguments.h"
+#include "cli/data_files.h"
 #include "cli/json_out.h"
 #include "cli/plan.h"
 #include "cli/reproduce_document.h"
@@ -66,9 +67,9 @@ static void find_seeds(const struct own *o, const struct sab_table_cell *cell, u
 
 /* ---- the list ---- */
 
-/* Runs wanted and done, and the seconds that those missing take at most; seconds < 0: no forecast. */
+/* Runs wanted and done, those whose data are not here, and the seconds that the others missing take at most. */
 struct outlook {
-    int cells, runs, done;
+    int cells, runs, done, without_data;
     double seconds;
 };
 
@@ -93,6 +94,10 @@ static int look_at_cell(const struct own *o, const char *results, const struct s
     config.threads = o->threads;
     if (status == SAB_OK)
         status = sab_cli_cpu(&config, err);
+    if (status == SAB_OK && sab_cli_find_data(&config, err) != SAB_OK) {
+        outlook->without_data += missing;
+        return SAB_OK;
+    }
     if (status == SAB_OK)
         status = sab_plan_make(&config, plan, err);
     outlook->seconds += missing * plan->run_s;
@@ -112,6 +117,7 @@ static void print_outlook(struct sab_json *json, int as_json, const struct sab_t
         sab_json_int(json, "cells", outlook->cells);
         sab_json_int(json, "runs", outlook->runs);
         sab_json_int(json, "done", outlook->done);
+        sab_json_int(json, "without_data", outlook->without_data);
         sab_json_real(json, "seconds_left", outlook->seconds);
         sab_json_close(json, '}');
         return;
@@ -121,7 +127,9 @@ static void print_outlook(struct sab_json *json, int as_json, const struct sab_t
     if (table->figure != SAB_FIGURE_NONE)
         printf("          figure: %s\n", sab_table_figure_title(table));
     printf("          %d cells, %d of %d runs done", outlook->cells, outlook->done, outlook->runs);
-    printf(outlook->done < outlook->runs ? "; the rest takes %s at most here\n" : "\n", time);
+    if (outlook->without_data > 0)
+        printf("; %d lack their data (sab data lists them)", outlook->without_data);
+    printf(outlook->done + outlook->without_data < outlook->runs ? "; the rest takes %s at most here\n" : "\n", time);
     fflush(stdout);
 }
 
