@@ -260,11 +260,27 @@ static void print_lengths(FILE *to, const struct sab_table_results *loaded, cons
     }
 }
 
+/* What all cells of the table are given: updates and the sequences of each. */
+static void print_effort(FILE *to, const struct sab_table_results *loaded)
+{
+    struct range steps = {0, 0}, batch = {0, 0};
+    struct sab_config config;
+    char text[TEXT_CAP];
+    for (int i = 0; i < loaded->n_cells; i++)
+        if (sab_cell_config(loaded->cells[i].cell, 1, loaded->is_quick, &config, NULL) == SAB_OK) {
+            widen(&steps, i, config.steps);
+            widen(&batch, i, config.batch);
+        }
+    say_range(steps, text, sizeof text);
+    fprintf(to, "\nMeans over seeds (least..most), on test data; at most %s updates", text);
+    say_range(batch, text, sizeof text);
+    fprintf(to, " of %s sequences each.%s%s\n", text, loaded->table->note[0] ? " " : "", loaded->table->note);
+}
+
 void sab_table_print(FILE *to, const struct sab_table_results *loaded)
 {
     struct sab_cell_test tests[SAB_TEST_CAP];
     struct sab_config config;
-    char steps[SAB_SAY_CAP];
     const struct sab_table *table = loaded->table;
     if (sab_cell_config(loaded->cells[0].cell, 1, loaded->is_quick, &config, NULL) != SAB_OK)
         return;
@@ -273,9 +289,7 @@ void sab_table_print(FILE *to, const struct sab_table_results *loaded)
         print_lengths(to, loaded, tests, n);
     else
         print_columns(to, loaded);
-    sab_say_count(config.steps, steps);
-    fprintf(to, "\nMeans over seeds (least..most), on test data; at most %s updates of %d sequences each.%s%s\n", steps,
-            config.batch, table->note[0] ? " " : "", table->note);
+    print_effort(to, loaded);
     if (loaded->is_quick)
         fprintf(to, "\nQuick: a fiftieth of the updates, one seed. This shows that it runs, not what it reaches.\n");
 }

@@ -39,9 +39,12 @@ static void test_every_cell(void **unused)
             fail_msg("%s, %s: there is no task %s", cell->table, cell->row, config.task);
         assert_true(config.steps > 0 && config.steps < 2000);
         assert_int_equal(sab_cell_table(cell)->lengths[0] != 0, cell->column[0] == 0);
-        assert_true(sab_cell_seeds(cell) >= (sab_cell_table(cell)->figure == SAB_FIGURE_MAPS ? 1 : 2));
+        assert_true(sab_cell_seeds(cell) >= 1);
+        if (!strcmp(config.task, "copy") && !strcmp(cell->table, "copy"))
+            assert_true(sab_cell_seeds(cell) >= (config.credit == SAB_CREDIT_SAB && config.sparsifier ==
+                                                 SAB_SPARSIFIER_SOFTMAX && config.model == SAB_KIND_RECURRENT ? 3 : 2));
     }
-    assert_true(n > 100);
+    assert_true(n > 90);
 }
 
 static void test_standing_of_figures(void **unused)
@@ -68,7 +71,7 @@ static void test_names_differ(void **unused)
         }
 }
 
-/* All methods of a row or column are given the same number of updates. */
+/* All methods of a column are given the same number of updates, but where that is what differs. */
 static void test_same_number_of_updates(void **unused)
 {
     (void)unused;
@@ -76,7 +79,9 @@ static void test_same_number_of_updates(void **unused)
         struct sab_config before, config;
         sab_cell_config(sab_table_cell_at(i - 1), 1, 0, &before, NULL);
         sab_cell_config(sab_table_cell_at(i), 1, 0, &config, NULL);
-        if (strcmp(sab_table_cell_at(i)->table, sab_table_cell_at(i - 1)->table) == 0 && config.T == before.T)
+        const char *table = sab_table_cell_at(i)->table;
+        if (strcmp(table, sab_table_cell_at(i - 1)->table) == 0 && config.T == before.T &&
+            strcmp(config.data, before.data) == 0 && config.by == before.by && strcmp(table, "pace") != 0 && strcmp(table, "forecasts") != 0)
             assert_int_equal(config.steps, before.steps);
     }
 }
