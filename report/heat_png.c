@@ -148,12 +148,12 @@ static void draw_cells(struct canvas *canvas, const struct sab_recall_map *map, 
 static void draw_columns_axis(struct canvas *canvas, const struct sab_recall_map *map, const struct layout *l)
 {
     double pixels_per_step = (double)l->cell_width / map->steps_per_column;
-    int steps = map->columns * map->steps_per_column, every = nice_step(6.0 * LETTER / pixels_per_step);
+    int last = map->first_step + map->columns * map->steps_per_column - 1, every = nice_step(6.0 * LETTER / pixels_per_step);
     int y = TOP + l->height;
-    for (int step = 1; step <= steps; step += step == 1 && every > 1 ? every - 1 : every) {
+    for (int step = 1; step <= last; step += step == 1 && every > 1 ? every - 1 : every) {
         char number[16];
         snprintf(number, sizeof number, "%d", step);
-        int x = LEFT + (int)((step - 0.5) * pixels_per_step);
+        int x = LEFT + (int)((step - map->first_step + 0.5) * pixels_per_step);
         fill(canvas, x - 1, y, ZOOM, TICK, ink);
         if (step > 1 || every * pixels_per_step >= 4.0 * LETTER)
             write_text(canvas, x - text_width(number) / 2, y + TICK + 4, number, 0);

@@ -44,7 +44,7 @@ static void put_axis(struct text *text, const struct sab_recall_map *map)
     int end = 0;
     for (int c = 0; c < map->columns; c++) {
         char number[16];
-        int n = snprintf(number, sizeof number, "%d", c * map->steps_per_column + 1);
+        int n = snprintf(number, sizeof number, "%d", map->first_step + c * map->steps_per_column);
         if (c % 10 || c < end || LABEL_WIDTH + 2 + c + n > SAB_HEAT_TEXT_WIDTH)
             continue;
         ticks[c] = '+';

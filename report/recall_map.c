@@ -41,6 +41,14 @@ static void lay_out_rows(struct sab_recall_map *map, const struct sab_recall_vie
     }
 }
 
+static int first_step(const struct sab_recall_log *log, const struct sab_recall_view *view)
+{
+    for (size_t i = 0; i < log->count; i++)
+        if (log->entries[i].layer == view->layer && log->entries[i].when == 0)
+            return 0;
+    return 1;
+}
+
 static void fill(struct sab_recall_map *map, const struct sab_recall_log *log, const struct sab_recall_view *view,
                  const int *row_of)
 {
@@ -48,8 +56,8 @@ static void fill(struct sab_recall_map *map, const struct sab_recall_log *log, c
         const struct sab_recall_entry *e = &log->entries[i];
         if (e->layer != view->layer || e->t > view->T || row_of[e->t - 1] < 0)
             continue;
-        map->cell[(size_t)row_of[e->t - 1] * (size_t)map->columns + (size_t)((e->when - 1) / map->steps_per_column)] +=
-            value_of(view, e);
+        int column = (e->when - map->first_step) / map->steps_per_column;
+        map->cell[(size_t)row_of[e->t - 1] * (size_t)map->columns + (size_t)column] += value_of(view, e);
     }
     for (int r = 0; r < map->rows; r++) {
         int steps = 0;
@@ -70,8 +78,10 @@ int sab_recall_map_make(struct sab_recall_map *map, const struct sab_recall_log 
     size_t rows_cap = (size_t)(view->T < view->rows_cap ? view->T : view->rows_cap);
     int *row_of = sab_alloc((size_t)view->T, sizeof *row_of);
     *map = (struct sab_recall_map){0};
-    map->steps_per_column = (view->T + view->columns_cap - 1) / view->columns_cap;
-    map->columns = (view->T + map->steps_per_column - 1) / map->steps_per_column;
+    map->first_step = first_step(log, view);
+    int steps = view->T + 1 - map->first_step;
+    map->steps_per_column = (steps + view->columns_cap - 1) / view->columns_cap;
+    map->columns = (steps + map->steps_per_column - 1) / map->steps_per_column;
     map->first = sab_alloc(rows_cap, sizeof *map->first);
     map->last = sab_alloc(rows_cap, sizeof *map->last);
     map->cell = sab_alloc(rows_cap, (size_t)map->columns * sizeof *map->cell);

@@ -20,7 +20,8 @@ struct sab_recall_view {
 
 struct sab_recall_map {
     int rows, columns;
-    int steps_per_column;     /* column c holds steps c * steps_per_column + 1 and on */
+    int first_step;           /* of the columns: 1, or 0 where a memory of zeros was recalled (--zero-memory) */
+    int steps_per_column;     /* column c holds steps first_step + c * steps_per_column and on */
     int *first, *last;        /* [rows] steps of each row */
     double *cell;             /* [rows,columns] */
     double most;              /* largest cell */

@@ -20,7 +20,7 @@
 /* A map whose cell (r, c) is r == c, on steps from `step` on. */
 static struct sab_recall_map diagonal(int rows, int columns, int step)
 {
-    struct sab_recall_map map = {.rows = rows, .columns = columns, .steps_per_column = 1, .most = 1};
+    struct sab_recall_map map = {.rows = rows, .columns = columns, .first_step = 1, .steps_per_column = 1, .most = 1};
     map.first = sab_alloc((size_t)rows, sizeof *map.first);
     map.last = sab_alloc((size_t)rows, sizeof *map.last);
     map.cell = sab_alloc((size_t)rows * (size_t)columns, sizeof *map.cell);

@@ -70,6 +70,32 @@ static void cells_are_means(void **state)
     sab_recall_log_clear(&log);
 }
 
+/* Step 0 is recalled where there is a memory of zeros: it has a column of its own before step 1's, or shares one. */
+static void step_zero_has_a_column(void **state)
+{
+    struct sab_recall_log log = {0};
+    (void)state;
+    for (int columns_cap = 1; columns_cap <= T + 1; columns_cap++) {
+        struct sab_recall_view view = {T, SEQUENCES, 0, SAB_RECALL_WEIGHT, NULL, 100, columns_cap};
+        struct sab_recall recall = sab_recall_log_collect(&log);
+        struct sab_recall_map map;
+        const int32_t zero_and_last[2] = {0, T - 1};
+        const sab_real alpha[2] = {(sab_real)0.75, (sab_real)0.25};
+        recall.read(recall.user, 0, T, 0, 2, zero_and_last, alpha, NULL);
+        assert_int_equal(sab_recall_log_sort(&log, NULL), SAB_OK);
+        assert_int_equal(sab_recall_map_make(&map, &log, &view, NULL), SAB_OK);
+        assert_int_equal(map.first_step, 0);
+        assert_true(map.columns <= columns_cap && map.columns * map.steps_per_column >= T + 1);
+        const double *row = &map.cell[(size_t)(map.rows - 1) * (size_t)map.columns];
+        double first = 0.75 / SEQUENCES, last = 0.25 / SEQUENCES;
+        int column = (T - 1) / map.steps_per_column;
+        assert_true(fabs(row[0] - (column == 0 ? first + last : first)) < 1e-7);
+        assert_true(column == 0 || fabs(row[column] - last) < 1e-7);
+        sab_recall_map_clear(&map);
+        sab_recall_log_clear(&log);
+    }
+}
+
 /* However coarse the map, each row still adds up to the weight of its steps: one where every step reads. */
 static void coarser_maps_keep_the_sum_of_a_row(void **state)
 {
@@ -166,6 +192,7 @@ int main(void)
         cmocka_unit_test(weights_of_zero_are_left_out_and_entries_sorted),
         cmocka_unit_test(cells_are_means),
         cmocka_unit_test(coarser_maps_keep_the_sum_of_a_row),
+        cmocka_unit_test(step_zero_has_a_column),
         cmocka_unit_test(the_reading_is_the_strongest_pair),
         cmocka_unit_test(no_rows_is_an_error),
         cmocka_unit_test(the_csv_has_every_weight_and_flow),
