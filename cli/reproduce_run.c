@@ -77,26 +77,28 @@ static double peak_nbytes(void)
 /* ---- time ---- */
 
 /* Seconds on the clock tell little where machines are shared: processors' seconds are summed over sessions in the run's
- * folder. */
+ * folder. They are unknown, and so not written, for a run that something else began or finished. */
 static double processors_s(void)
 {
     struct timespec t;
     return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0 ? (double)t.tv_sec + 1e-9 * (double)t.tv_nsec : NAN;
 }
 
-static int add_processors_s(const struct work *w, double session_s, double *all_s, struct sab_error *err)
+static int add_processors_s(const struct work *w, int goes_on, double session_s, double *all_s, struct sab_error *err)
 {
     enum { NUMBER_CAP = 64 };
     char path[SAB_FILE_CAP], text[SAB_REAL_TEXT_CAP];
     void *before;
     size_t nbytes;
-    *all_s = 0;
+    *all_s = goes_on ? NAN : 0;
     snprintf(path, sizeof path, "%s/cpu_seconds", w->config.out);
-    if (sab_file_read(path, NUMBER_CAP, &before, &nbytes, NULL) == SAB_OK) {
+    if (goes_on && sab_file_read(path, NUMBER_CAP, &before, &nbytes, NULL) == SAB_OK) {
         if (sab_text_to_real(before, all_s))
-            *all_s = 0;
+            *all_s = NAN;
         sab_free(before);
     }
+    if (isnan(*all_s))
+        return SAB_OK;
     *all_s = round(1000 * (*all_s + session_s)) / 1000;
     sab_text_from_real(*all_s, text);
     return sab_file_write_atomic(path, text, strlen(text), err);
@@ -168,7 +170,7 @@ static int train(struct work *w, struct sab_error *err)
     status = sab_run_train(&w->config, goes_on, &hooks, &run, err);
     sab_progress_end(&watcher.line);
     if (watcher.status == SAB_OK && (status == SAB_OK || status == SAB_NUMERIC || status == SAB_INTERRUPTED))
-        watcher.status = add_processors_s(w, processors_s() - begin_s, &result->cpu_s, &watcher.err);
+        watcher.status = add_processors_s(w, goes_on, processors_s() - begin_s, &result->cpu_s, &watcher.err);
     if (watcher.status != SAB_OK)
         return sab_fail(err, watcher.status, "%s", watcher.err.message);
     if (status == SAB_NUMERIC) { /* a result too */
@@ -256,7 +258,7 @@ static int make(struct work *w, const char *path, struct sab_error *err)
     status = train(w, err);
     if (status == SAB_OK)
         status = test(w, err);
-    w->result.peak_nbytes = peak_nbytes();
+    w->result.peak_nbytes = isnan(w->result.cpu_s) ? NAN : peak_nbytes(); /* of the same sessions */
     if (status == SAB_OK)
         status = leave(w, path, err);
     close(file);
