@@ -95,7 +95,7 @@ static void say_number(int measure, double value, char buf[SAB_SAY_CAP])
     if (measure == SAB_MEASURE_ACCURACY)
         snprintf(buf, SAB_SAY_CAP, value >= 0.9995 ? "%.0f" : "%.1f", 100 * value);
     else
-        snprintf(buf, SAB_SAY_CAP, measure == SAB_MEASURE_MSE ? "%.2g" : "%.3f", value);
+        snprintf(buf, SAB_SAY_CAP, measure == SAB_MEASURE_MSE ? "%.3g" : "%.3f", value);
 }
 
 /* "99.6 %" or, of several seeds, "99.6 % (99.1..100)" */
