@@ -21,11 +21,13 @@ file=quick/results/copy/T100-sab-5-5-s1.json
 @test "the list says what there is, what is done and how long the rest takes" {
     sab reproduce --quick --out .
     [ "$status" = 0 ]
-    has 'copy ' 'transfer ' '0 of 33 runs done' 'at most here'
+    has 'copy ' 'transfer ' 'at most here'
+    [[ $output =~ ([0-9]+)' cells, 0 of '([0-9]+)' runs done' ]]
+    [ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ]
     narrow
     sab reproduce --seeds 5 --json
     keys tables out
-    has '"table": "copy"' '"runs": 165' seconds_left
+    has '"table": "copy"' "\"runs\": $((5 * BASH_REMATCH[1]))" seconds_left
 }
 
 @test "a cell: a result file, a table beside the paper's figures, and the digest of the command it names" {
@@ -49,7 +51,7 @@ file=quick/results/copy/T100-sab-5-5-s1.json
     sab reproduce copy --cell "$cell" --quick --out . --seed 1
     [[ $stderr == *'done before'* ]]
     sab reproduce --quick --out .
-    has '1 of 33 runs done'
+    [[ $output =~ ' cells, 1 of '[0-9]+' runs done' ]]
 }
 
 @test "tables share a run, and test it at their own lengths" {
