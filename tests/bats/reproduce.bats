@@ -23,11 +23,12 @@ file=quick/results/copy/T100-sab-5-5-s1.json
     [ "$status" = 0 ]
     has 'copy ' 'transfer ' 'at most here'
     [[ $output =~ ([0-9]+)' cells, 0 of '([0-9]+)' runs done' ]]
-    [ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ]
+    cells=${BASH_REMATCH[1]}
+    [ "$cells" = "${BASH_REMATCH[2]}" ]
     narrow
     sab reproduce --seeds 5 --json
     keys tables out
-    has '"table": "copy"' "\"runs\": $((5 * BASH_REMATCH[1]))" seconds_left
+    has '"table": "copy"' "\"runs\": $((5 * cells))" seconds_left
 }
 
 @test "a cell: a result file, a table beside the paper's figures, and the digest of the command it names" {
