@@ -40,6 +40,9 @@ static const struct sab_table tables[] = {
     {"variants", "scores and sparsifiers, copying at T = 100", COPY_100 "k-trunc=5 k-top=5", "",
      "The paper's own form is mlp with relu, floor 0 and the state written.", SAB_MEASURE_ACCURACY, 2,
      SAB_FIGURE_NONE, NULL},
+    {"departures", "defaults that depart from the paper, one undone at a time, copying", COPY_100 "k-trunc=5 k-top=5", "",
+     "The last row undoes them all, together with the sparsifier (relu, floor 0) and the rate's warm-up and decay.",
+     SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_NONE, NULL},
     {"cells", "recurrent cells, copying", COPY_100 "k-trunc=5 k-top=5", "", "", SAB_MEASURE_ACCURACY, 2,
      SAB_FIGURE_NONE, NULL},
     {"long", "copying learned at great lengths",
@@ -140,6 +143,17 @@ static const struct sab_table_cell cells[] = {
     VARIANTS("mlp", "score=mlp"),
     VARIANTS("dot", "score=dot"),
     VARIANTS("release2019", "score=release2019"),
+
+    ONCE("departures", "defaults", ""),
+    ONCE("departures", "clip=1", "clip=1"),
+    ONCE("departures", "curriculum=0", "curriculum=0"),
+    ONCE("departures", "input-scale=1", "input-scale=1"),
+    ONCE("departures", "lr=0.001", "lr=0.001"),
+    ONCE("departures", "beta2=0.999", "beta2=0.999"),
+    ONCE("departures", "write=state", "write=state"),
+    ONCE("departures", "all",
+         "clip=1 curriculum=0 input-scale=1 lr=0.001 warmup=0 schedule=constant beta2=0.999 write=state sparsifier=relu "
+         "read-floor=0"),
 
     ONCE("cells", "lstm", "cell=lstm"),
     ONCE("cells", "gru", "cell=gru read-gain=0.5"),
