@@ -14,6 +14,7 @@
 #include "cli/say.h"
 #include "cli/stop.h"
 #include "data/task.h"
+#include "model/network.h"
 
 struct own {
     int dry_run, presets;
@@ -80,15 +81,20 @@ static int is_drawn(const struct sab_config *config)
     return 0;
 }
 
-/* Options that were given, say more than "no", and change nothing. */
-static void warn_unread(const struct sab_cli *cli)
+static int is_read(const struct sab_config *config, const char *option)
+{
+    return strcmp(option, "task") == 0 || sab_task_reads(config->task, option) ||
+           sab_text_lists(sab_network_find(config->model)->reads, option);
+}
+
+/* Warns of options of the groups that were given, say more than "no", and change nothing. */
+static void warn_unread(const struct sab_cli *cli, const char *groups, const char *reader, const char *name)
 {
     char names[SAB_TEXT_CAP] = "";
     for (int i = 0; i < sab_option_count; i++) {
         const struct sab_option *option = &sab_options[i];
         char value[SAB_TEXT_CAP] = "";
-        if (!cli->given[i] || !sab_text_lists("task data", option->group) || strcmp(option->name, "task") == 0 ||
-            sab_task_reads(cli->config.task, option->name))
+        if (!cli->given[i] || !sab_text_lists(groups, option->group) || is_read(&cli->config, option->name))
             continue;
         sab_config_get(&cli->config, option->name, value, sizeof value, NULL);
         size_t used = strlen(names);
@@ -96,7 +102,7 @@ static void warn_unread(const struct sab_cli *cli)
             snprintf(names + used, sizeof names - used, "%s--%s", used ? ", " : "", option->name);
     }
     if (names[0])
-        fprintf(stderr, "warning: the task %s does not look at %s\n", cli->config.task, names);
+        fprintf(stderr, "warning: %s %s does not look at %s\n", reader, name, names);
 }
 
 /* Runs that end before they truly begin. */
@@ -218,8 +224,10 @@ static int run(struct sab_cli *cli)
     if (status != SAB_OK)
         return sab_say_error("train", status, &err);
 
-    if (!cli->quiet)
-        warn_unread(cli);
+    if (!cli->quiet) {
+        warn_unread(cli, "task data", "the task", cli->config.task);
+        warn_unread(cli, "model credit", "--model", sab_network_find(cli->config.model)->name);
+    }
     if (!cli->quiet && !o->resume[0])
         warn(&cli->config);
     struct sab_progress_line line;

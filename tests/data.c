@@ -11,7 +11,9 @@
 #include <cmocka.h>
 
 #include "base/config.h"
+#include "base/text.h"
 #include "data/task.h"
+#include "model/network.h"
 
 static struct sab_config make_config(const char *task, int T)
 {
@@ -525,28 +527,36 @@ static void test_curriculum(void **unused)
     sab_task_free(task);
 }
 
-/* Each kind says which of the options about tasks and data it looks at, and each of these has a reader. */
+static void check_reads(const char *name, const char *reads, const char *groups)
+{
+    if (!reads || !*reads)
+        fail_msg("%s reads nothing", name);
+    const char *at = reads;
+    for (char word[32]; sscanf(at, " %31s", word) == 1; at = strstr(at, word) + strlen(word)) {
+        const struct sab_option *option = sab_option_find(word);
+        if (!option || !sab_text_lists(groups, option->group))
+            fail_msg("%s reads %s, which is no option of the groups %s", name, word, groups);
+    }
+}
+
+/* Each task and each network says which options of its groups it looks at, and each of these has a reader. */
 static void test_every_option_is_read(void **unused)
 {
     (void)unused;
-    for (int k = 0; sab_task_kind_at(k); k++) {
-        const char *name = sab_task_kind_at(k)->name, *at = sab_task_kind_at(k)->reads;
-        if (!at || !*at)
-            fail_msg("%s reads nothing", name);
-        for (char word[32]; sscanf(at, " %31s", word) == 1; at = strstr(at, word) + strlen(word)) {
-            const struct sab_option *option = sab_option_find(word);
-            if (!option || (strcmp(option->group, "task") != 0 && strcmp(option->group, "data") != 0))
-                fail_msg("%s reads %s, which is no option about tasks or data", name, word);
-            assert_true(sab_task_reads(name, word));
-        }
-    }
+    enum { NETWORKS = SAB_KIND_SEQ2SEQ + 1 };
+    for (int k = 0; sab_task_kind_at(k); k++)
+        check_reads(sab_task_kind_at(k)->name, sab_task_kind_at(k)->reads, "task data");
+    for (int k = 0; k < NETWORKS; k++)
+        check_reads(sab_network_find(k)->name, sab_network_find(k)->reads, "model credit");
     for (int i = 0; i < sab_option_count; i++) {
         const struct sab_option *option = &sab_options[i];
-        int readers = strcmp(option->name, "task") == 0;
+        int readers = strcmp(option->name, "task") == 0 || !sab_text_lists("task data model credit", option->group);
         for (int k = 0; sab_task_kind_at(k); k++)
             readers += sab_task_reads(sab_task_kind_at(k)->name, option->name);
-        if (readers == 0 && (strcmp(option->group, "task") == 0 || strcmp(option->group, "data") == 0))
-            fail_msg("no task reads --%s", option->name);
+        for (int k = 0; k < NETWORKS; k++)
+            readers += sab_text_lists(sab_network_find(k)->reads, option->name);
+        if (readers == 0)
+            fail_msg("nothing reads --%s", option->name);
     }
     assert_false(sab_task_reads("csv", "fixed"));
     assert_false(sab_task_reads("none", "T"));

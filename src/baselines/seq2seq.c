@@ -245,6 +245,8 @@ static void count(const struct sab_model *m, int T, int B, double reached, int r
 
 const struct sab_network sab_network_seq2seq = {
     .name = "seq2seq",
+    .reads = "model cell hidden layers attention-width score decoder-attention decoder-feed forget-bias input-scale "
+             "score-scale memory",
     .resolve = resolve,
     .add_tensors = add_tensors,
     .start = start,

@@ -195,3 +195,14 @@ list()
     [ "$status" = 0 ]
     [[ $stderr != *warning* ]]
 }
+
+@test "options that the model does not look at are warned of" {
+    few="--T 5 --hidden 8 --batch 2 --steps 1 --warmup 0 --curriculum 0"
+    # shellcheck disable=SC2086
+    sab train copy $few --model transformer --cell gru --k-top 3 --mental-updates off --out "$BATS_TEST_TMPDIR/one"
+    [ "$status" = 0 ]
+    [[ $stderr == *'warning: --model transformer does not look at --cell, --k-top'$'\n'* ]]
+    # shellcheck disable=SC2086
+    sab train copy $few --heads 2 --k-top 3 --out "$BATS_TEST_TMPDIR/two"
+    [ "$(printf '%s\n' "$stderr" | grep warning)" = 'warning: --model recurrent does not look at --heads' ]
+}
