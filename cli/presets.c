@@ -22,7 +22,7 @@ static const struct sab_preset presets[] = {
     {"release2019", "copying by the authors' code as its README runs it, but for where windows begin; seen",
      "task=copy T=100 hidden=128 batch=64 k-trunc=5 k-top=5 k-att=2 score=release2019 sparsifier=release2019 "
      "read-floor=0 zero-memory=on symbols=number write=state lr=0.001 clip=1 schedule=constant warmup=0 curriculum=0 "
-     "beta2=0.999 input-scale=1"},
+     "beta2=0.999 input-scale=1 explode=1e300"},
     {"adding-200", "adding two of 200 numbers; T recalled, the rest ours",
      "task=adding T=200 hidden=128 batch=64 k-trunc=10 k-top=10"},
     {"adding-400", "adding two of 400 numbers; T recalled, the rest ours",
