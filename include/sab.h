@@ -121,6 +121,7 @@ struct sab_config {
     int decoder_feed;     /* seq2seq: enum sab_feed */
     double forget_bias;   /* added to the LSTM forget gate's bias_ih at initialisation */
     double input_scale;   /* weight_ih of layer 0 starts uniform in +-input_scale/sqrt(H) */
+    double key_scale;     /* recurrent: W1 and W2 start uniform in +-key_scale/sqrt(H) */
     double score_scale;   /* w3 (or w) starts uniform in +-score_scale/sqrt(A) */
     int heads;            /* transformer: of attention; hidden is a multiple of them */
     int positions;        /* transformer: enum sab_positions */

@@ -10,7 +10,7 @@
 
 enum { H = 12, A = 40 };
 
-static struct sab_model *make(int score, double input_scale, double score_scale, double forget_bias)
+static struct sab_model *make(int score, double input_scale, double key_scale, double score_scale, double forget_bias)
 {
     struct sab_config config;
     struct sab_shape shape = {SAB_INPUT_IDS, 30, SAB_LOSS_CROSS_ENTROPY, 6};
@@ -22,6 +22,7 @@ static struct sab_model *make(int score, double input_scale, double score_scale,
     config.attention_width = A;
     config.score = score;
     config.input_scale = input_scale;
+    config.key_scale = key_scale;
     config.score_scale = score_scale;
     config.forget_bias = forget_bias;
     if (sab_model_create(&model, &config, &shape, &err))
@@ -37,16 +38,17 @@ static double largest(struct sab_tensor t)
     return most;
 }
 
-/* Uniform in +-1/sqrt(H), or +-scale/sqrt(A) for w3: of many draws the largest comes near, none beyond. */
+/* Uniform in +-1/sqrt(H), +-scale/sqrt(H) for keys and queries, +-scale/sqrt(A) for w3: of many draws the largest comes near, none beyond. */
 static void test_bounds(void **unused)
 {
     (void)unused;
     for (int score = SAB_SCORE_MLP; score <= SAB_SCORE_RELEASE2019; score++) {
-        struct sab_model *model = make(score, 1, 3, 0);
+        struct sab_model *model = make(score, 1, 2, 3, 0);
         for (int i = 0; i < sab_model_tensor_count(model); i++) {
             struct sab_tensor t = sab_model_tensor(model, i);
             double bound = !strncmp(t.name, "w3_", 3)  ? 3 / sqrt(A)
                          : !strncmp(t.name, "w_l", 3) ? 3 / sqrt(H)
+                         : !strncmp(t.name, "W1_", 3) || !strncmp(t.name, "W2_", 3) ? 2 / sqrt(H)
                                                        : 1 / sqrt(H);
             if (largest(t) > bound * 1.000001 || largest(t) < bound * (t.count > 10 ? 0.8 : 0.3))
                 fail_msg("%s: largest %g, bound %g", t.name, largest(t), bound);
@@ -60,15 +62,17 @@ static void test_scales(void **unused)
 {
     (void)unused;
     static const struct {
-        double input, score;
-        const char *named;
-    } cases[] = {{2, 1, "weight_ih_l0"}, {1, 2, "w3_"}};
-    for (int c = 0; c < 2; c++) {
-        struct sab_model *plain = make(SAB_SCORE_MLP, 1, 1, 0);
-        struct sab_model *scaled = make(SAB_SCORE_MLP, cases[c].input, cases[c].score, 0);
+        double input, key, score;
+        const char *named, *too;
+    } cases[] = {{2, 1, 1, "weight_ih_l0", "weight_ih_l0"}, {1, 2, 1, "W1_", "W2_"}, {1, 1, 2, "w3_", "w3_"}};
+    for (int c = 0; c < 3; c++) {
+        struct sab_model *plain = make(SAB_SCORE_MLP, 1, 1, 1, 0);
+        struct sab_model *scaled = make(SAB_SCORE_MLP, cases[c].input, cases[c].key, cases[c].score, 0);
         for (int i = 0; i < sab_model_tensor_count(plain); i++) {
             struct sab_tensor a = sab_model_tensor(plain, i), b = sab_model_tensor(scaled, i);
-            int factor = strncmp(a.name, cases[c].named, strlen(cases[c].named)) ? 1 : 2;
+            int is_named = !strncmp(a.name, cases[c].named, strlen(cases[c].named)) ||
+                           !strncmp(a.name, cases[c].too, strlen(cases[c].too));
+            int factor = is_named ? 2 : 1;
             for (size_t j = 0; j < a.count; j++)
                 if (b.data[j] != factor * a.data[j])
                     fail_msg("%s[%zu]: %g, not %d times %g", a.name, j, (double)b.data[j], factor, (double)a.data[j]);
@@ -81,7 +85,7 @@ static void test_scales(void **unused)
 static void test_forget_bias(void **unused)
 {
     (void)unused;
-    struct sab_model *plain = make(SAB_SCORE_MLP, 1, 1, 0), *open = make(SAB_SCORE_MLP, 1, 1, 5);
+    struct sab_model *plain = make(SAB_SCORE_MLP, 1, 1, 1, 0), *open = make(SAB_SCORE_MLP, 1, 1, 1, 5);
     for (int i = 0; i < sab_model_tensor_count(plain); i++) {
         struct sab_tensor a = sab_model_tensor(plain, i), b = sab_model_tensor(open, i);
         int named = !strncmp(a.name, "bias_ih", 7);

@@ -68,6 +68,8 @@ void sab_recurrent_start(struct sab_model *m, int i)
     double bound = 1 / sqrt(m->H);
     if (spec->role == SAB_ROLE_WEIGHT_IH && spec->layer == 0)
         bound = m->config.input_scale * bound;
+    else if (spec->role == SAB_ROLE_W1 || spec->role == SAB_ROLE_W2)
+        bound = m->config.key_scale * bound;
     else if (spec->role == SAB_ROLE_W3)
         bound = m->config.score_scale / sqrt(m->A);
     else if (spec->role == SAB_ROLE_W)
