@@ -11,6 +11,7 @@
 #include "cli/json_out.h"
 #include "data/csv_facts.h"
 #include "data/facts.h"
+#include "data/vocabulary.h"
 
 enum { NAME_CAP = 256 };
 
@@ -56,10 +57,37 @@ static int name_plain(struct sab_answers *a, int o, const json_t *classes, struc
     return set_name(a, o, is_classes(a) && class ? class : name, err);
 }
 
-/* What the facts of other tasks than csv may hold: names of classes, scalings of values. */
-static int name_all_plain(struct sab_answers *a, const char *task, const char *known, struct sab_error *err)
+/* Symbols are called as they are written, those that would break a line or are no text by their code. */
+static int name_symbol(struct sab_answers *a, int o, const struct sab_vocabulary *v, struct sab_error *err)
 {
-    json_t *facts = known ? sab_facts_parse(known, task, err) : NULL;
+    char name[SAB_CODE_NAME_CAP] = "unknown";
+    uint32_t code = o < v->n ? v->codes[o] : 0;
+    int is_plain = code >= ' ' && (code < 0x7f || (code >= 0xa0 && v->units == SAB_UNITS_CHARS));
+    if (o < v->n && is_plain)
+        name[sab_text_encode(code, name)] = 0;
+    else if (o < v->n)
+        sab_code_name(v->units, code, name);
+    return set_name(a, o, name, err);
+}
+
+static int name_text(struct sab_answers *a, const char *known, struct sab_error *err)
+{
+    struct sab_vocabulary vocabulary;
+    int status = sab_vocabulary_read(&vocabulary, known, err), symbols = a->shape->O;
+    if (status == SAB_OK && sab_vocabulary_size(&vocabulary) != symbols)
+        status = sab_fail(err, SAB_FORMAT, "what the model knows of its data is for another model: %d symbols, %d outputs",
+                          sab_vocabulary_size(&vocabulary), symbols);
+    a->has_steps = 1;
+    for (int o = 0; o < symbols && status == SAB_OK; o++)
+        status = name_symbol(a, o, &vocabulary, err);
+    sab_vocabulary_clear(&vocabulary);
+    return status;
+}
+
+/* What the facts of other tasks may hold: names of classes, scalings of values. Tasks may share their form (mnist, idx). */
+static int name_all_plain(struct sab_answers *a, const char *known, struct sab_error *err)
+{
+    json_t *facts = known ? sab_facts_parse(known, NULL, err) : NULL;
     const json_t *classes = json_object_get(facts, "classes");
     struct sab_scaling output = {0};
     a->has_steps = !known || json_integer_value(json_object_get(facts, "per_step")) != 0;
@@ -93,8 +121,10 @@ int sab_answers_create(struct sab_answers *a, const struct sab_model *model, str
         return sab_fail(err, SAB_NOMEM, "no memory for the names of %d outputs", a->shape->O);
     for (size_t o = 0; o < O; o++)
         a->deviation[o] = 1;
+    if (strcmp(task, "text") == 0 && known)
+        return name_text(a, known, err);
     if (strcmp(task, "csv") != 0 || !known)
-        return name_all_plain(a, task, known, err);
+        return name_all_plain(a, known, err);
     int status = sab_csv_facts_read(&a->schema, &a->columns, known, err);
     if (status == SAB_OK && (a->schema.I != a->shape->I || a->schema.loss != a->shape->loss ||
                              a->shape->O != (is_classes(a) ? a->schema.classes.n : a->schema.O)))
@@ -138,10 +168,11 @@ void sab_answers_take(struct sab_answers *a, const sab_real *y, const sab_real *
 
 /* ---- words ---- */
 
-/* As RFC 4180 has it: in quotes where that is needed. */
+/* As RFC 4180 has it: in quotes where that is needed, and where readers would drop a blank. */
 static void print_field(FILE *to, const char *text)
 {
-    if (!strpbrk(text, ",;\t\"\r\n")) {
+    size_t n = strlen(text);
+    if (!strpbrk(text, ",;\t\"\r\n") && (n == 0 || (text[0] != ' ' && text[n - 1] != ' '))) {
         fputs(text, to);
         return;
     }

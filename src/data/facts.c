@@ -28,9 +28,9 @@ json_t *sab_facts_parse(const char *facts, const char *task, struct sab_error *e
         return NULL;
     }
     const char *owner = json_string_value(json_object_get(root, "task"));
-    if (!owner || strcmp(owner, task) != 0) {
+    if (!owner || (task && strcmp(owner, task) != 0)) {
         sab_fail(err, SAB_FORMAT, "what the model knows of its data is for the task \"%.32s\", not %s",
-                 owner ? owner : "", task);
+                 owner ? owner : "", task ? task : "one that is known");
         json_decref(root);
         return NULL;
     }

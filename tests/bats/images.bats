@@ -42,6 +42,9 @@ PYTHON
     fails 2 '--T: the task mnist has sequences as long as its data'
     sab recall run
     [ "$status" = 0 ]
+    sab predict run
+    [ "$(printf '%s\n' "$output" | wc -l)" = 31 ]
+    has 'sequence,class' '29,'
 }
 
 @test "a run over images is resumed to the same bits, in the middle of a pass" {

@@ -132,3 +132,18 @@ assert text.endswith("\n") and text.count("\n") == 1, text'
     sab generate copy
     fails 2 copy 'only text'
 }
+
+@test "predict: the likeliest next characters by themselves, those that are none by their code" {
+    printf 'the café\n' >line.txt
+    sab predict run --data line.txt --probabilities
+    fails 1 line.txt # shorter than a chunk
+    head -c 300 text.txt >start.txt
+    sab predict run --data start.txt --probabilities
+    [ "$status" = 0 ]
+    has 'step,class,p_U+000A,"p_ ",p_5,p_a,' ',p_€'
+    sab predict run --data start.txt --format jsonl --probabilities
+    has '"U+000A": ' '"é": ' '" ": '
+    "$SAB" train text --data text.txt --units bytes --unknown 5 --T 20 --batch 4 --hidden 8 --k-att 5 --steps 2 --quiet --out bytes
+    sab predict bytes --data start.txt --probabilities
+    has ',p_byte 0x0a,"p_ ",p_5,' ',p_byte 0xc3,' ',p_unknown'
+}
