@@ -39,13 +39,16 @@ static const char *path_of(const struct state *s, int k)
 
 /* ---- what a model must know ---- */
 
-static int64_t largest(const struct sab_npy *array, int64_t begin, int64_t end)
+/* Of the training part of x or y: of one number a sequence, or of those of its steps. */
+static int64_t largest(const struct state *s, const struct sab_npy *array, int is_per_step)
 {
-    int64_t most = -1;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t v = sab_npy_int(array, i);
-        most = v > most ? v : most;
-    }
+    const struct sab_npy_set *set = &s->sets[0];
+    int64_t most = -1, row = is_per_step ? set->T : 1;
+    for (int64_t n = s->parts[SAB_TRAIN].begin; n < s->parts[SAB_TRAIN].end; n++)
+        for (int64_t t = 0; t < (is_per_step ? sab_npy_set_length(set, n) : 1); t++) {
+            int64_t v = sab_npy_int(array, n * row + t);
+            most = v > most ? v : most;
+        }
     return most;
 }
 
@@ -58,7 +61,7 @@ static int learn_input(struct state *s, struct sab_error *err)
         s->shape.I = set->I;
         return SAB_OK;
     }
-    int64_t most = largest(&set->x, s->parts[SAB_TRAIN].begin * set->T, s->parts[SAB_TRAIN].end * set->T);
+    int64_t most = largest(s, &set->x, 1);
     if (most >= WIDEST)
         return sab_fail(err, SAB_FORMAT, "%.200s: x holds the symbol %lld; whole numbers in x [N,T] are symbols below %d. "
                         "For values, save floats", s->config.data, (long long)most, WIDEST);
@@ -88,8 +91,7 @@ static int learn_output(struct state *s, struct sab_error *err)
     if (!can_be_classes)
         return sab_fail(err, SAB_FORMAT, "%.200s: --loss cross-entropy needs classes: a y of whole numbers, one for each "
                         "%s", path, s->is_per_step ? "step" : "sequence");
-    int64_t row = s->is_per_step ? set->T : 1;
-    int64_t most = largest(y, s->parts[SAB_TRAIN].begin * row, s->parts[SAB_TRAIN].end * row);
+    int64_t most = largest(s, y, s->is_per_step);
     if (most < 1 || most >= WIDEST)
         return sab_fail(err, SAB_FORMAT, "%.200s: the largest class in the training part of y is %lld; classes are 0, 1, "
                         "2, ... below %d. For values, give --loss mse", path, (long long)most, WIDEST);

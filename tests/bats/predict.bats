@@ -196,3 +196,22 @@ sys.exit(abs(mse / float(sys.argv[1]) - 1) > 1e-4 and f"{mse} is not {sys.argv[1
     sab eval river --test-data states.csv
     fails 1 'has no column "level"'
 }
+
+@test "npy: what stands past the lengths makes no symbols and no classes" {
+    python3 - <<'END'
+import os, struct
+def save(name, shape, numbers):
+    header = repr({"descr": "<i4", "fortran_order": False, "shape": shape}).encode()
+    header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
+    data = struct.pack(f"<{len(numbers)}i", *numbers)
+    open("padded/" + name, "wb").write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data)
+os.mkdir("padded")
+lengths = [2 + n % 3 for n in range(40)]
+save("x.npy", (40, 4), [(n + t) % 7 if t < lengths[n] else 5000 for n in range(40) for t in range(4)])
+save("y.npy", (40, 4), [n % 3 if t < lengths[n] else 255 for n in range(40) for t in range(4)])
+save("lengths.npy", (40,), lengths)
+END
+    sab train npy --data padded --dry-run
+    [ "$status" = 0 ]
+    has '7 symbols in, 3 classes out'
+}
