@@ -224,9 +224,14 @@ static int is_word(const struct sab_csv_field *field, const char *const *words)
     return 0;
 }
 
+int sab_csv_is_missing(const struct sab_csv_field *field)
+{
+    static const char *const missing[] = {"", "nan", "na", "n/a", "null", "none", "nil", "?", "-", ".", "#n/a", NULL};
+    return is_word(field, missing);
+}
+
 int sab_csv_number(const struct sab_csv *csv, int i, const char *column, double *value, struct sab_error *err)
 {
-    static const char *const missing[] = {"nan", "na", "n/a", "null", "none", "nil", "?", "-", ".", "#n/a", NULL};
     static const char *const endless[] = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", NULL};
     const struct sab_csv_field *field = &csv->fields[i];
     char shown[48];
@@ -238,7 +243,7 @@ int sab_csv_number(const struct sab_csv *csv, int i, const char *column, double 
     sab_csv_show(field, shown);
     int is_comma = csv->separator != ',' && memchr(field->text, ',', field->nbytes) != NULL;
     const char *reason = field->nbytes == 0       ? "the cell is empty, a number is expected; fill it or remove the row"
-                       : is_word(field, missing)  ? "is a missing value, a number is expected; fill it or remove the row"
+                       : sab_csv_is_missing(field) ? "is a missing value, a number is expected; fill it or remove the row"
                        : is_word(field, endless) || fabs(v) > FLT_MAX ? "is beyond the largest number, 3.4e38"
                        : is_comma ? "is not a number; the decimal sign is a point"
                                   : "is not a number";

@@ -46,6 +46,9 @@ int sab_csv_copy(const struct sab_csv_field *field, char text[SAB_CSV_TEXT_CAP])
 /* The field for a message: short, printable. */
 void sab_csv_show(const struct sab_csv_field *field, char text[48]);
 
+/* Whether the field is empty or one of the words for a missing value, such as NaN. */
+int sab_csv_is_missing(const struct sab_csv_field *field);
+
 /* The field as a number that float holds. SAB_FORMAT says what is wrong with it, after "PATH, line 7, column COLUMN: ". */
 int sab_csv_number(const struct sab_csv *csv, int i, const char *column, double *value, struct sab_error *err);
 

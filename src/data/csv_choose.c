@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "data/csv.h"
 #include "data/number.h"
 
 static int is_number(const struct sab_csv_field *field)
@@ -20,7 +21,7 @@ int sab_csv_looks_named(const struct sab_csv_field *first, const struct sab_csv_
     int numbers = 0;
     for (int i = 0; i < n; i++) {
         numbers += is_number(&first[i]);
-        if (second && first[i].nbytes > 0 && !is_number(&first[i]) && is_number(&second[i]))
+        if (second && !sab_csv_is_missing(&first[i]) && !is_number(&first[i]) && is_number(&second[i]))
             return 1;
     }
     return numbers == 0;
@@ -204,6 +205,18 @@ static int has_decimal_comma(const struct sab_csv_head *head, int i)
     return sab_number_read(text, field->nbytes, &value) == 0;
 }
 
+static int fail_no_number(const struct choice *c, const struct sab_csv_head *head, int is_forecast, struct sab_error *err)
+{
+    char shown[48];
+    if (head->n == 1 && head->row && memchr(head->row[0].text, ' ', head->row[0].nbytes)) {
+        sab_csv_show(&head->row[0], shown);
+        return sab_fail(err, SAB_FORMAT, "%s: no column holds a number in its first row; the one column holds \"%s\": tabs, "
+                        "semicolons or commas separate columns", head->path, shown);
+    }
+    return sab_fail(err, SAB_FORMAT, "%s: no column%s holds a number in its first row; --inputs chooses columns",
+                    head->path, c->series >= 0 || !is_forecast ? " beside --series and --targets" : "");
+}
+
 static int choose_inputs(struct choice *c, const struct sab_config *config, const struct sab_csv_head *head,
                          struct sab_error *err)
 {
@@ -215,6 +228,11 @@ static int choose_inputs(struct choice *c, const struct sab_config *config, cons
     } else {
         for (int i = 0; i < head->n; i++)
             c->is_input[i] = head->row && is_number(&head->row[i]) && i != c->series && (is_forecast || !c->is_target[i]);
+        for (int i = 0; i < head->n; i++)
+            if (has_decimal_comma(head, i))
+                return sab_fail(err, SAB_FORMAT, "%s: column %d holds \"%.*s\", and the decimal sign is a point; if it is no "
+                                "number, choose columns with --inputs", head->path, i + 1, (int)head->row[i].nbytes,
+                                head->row[i].text);
     }
     if (c->series >= 0 && c->is_input[c->series])
         return sab_fail(err, SAB_INVALID, "--inputs: column %d says which series a row belongs to (--series)",
@@ -223,14 +241,7 @@ static int choose_inputs(struct choice *c, const struct sab_config *config, cons
         if (c->is_input[i] && c->is_target[i])
             return sab_fail(err, SAB_INVALID, "--inputs: column %d holds the answers (--targets); it cannot be an input "
                             "too", i + 1);
-    if (count(c->is_input, head->n) > 0)
-        return SAB_OK;
-    for (int i = 0; i < head->n; i++)
-        if (has_decimal_comma(head, i))
-            return sab_fail(err, SAB_FORMAT, "%s: no column holds a number in its first row; column %d holds \"%.*s\", and "
-                            "the decimal sign is a point", head->path, i + 1, (int)head->row[i].nbytes, head->row[i].text);
-    return sab_fail(err, SAB_FORMAT, "%s: no column%s holds a number in its first row; --inputs chooses columns",
-                    head->path, c->series >= 0 || !is_forecast ? " beside --series and --targets" : "");
+    return count(c->is_input, head->n) > 0 ? SAB_OK : fail_no_number(c, head, is_forecast, err);
 }
 
 static int choose_targets(struct choice *c, const struct sab_config *config, const struct sab_csv_head *head,

@@ -18,8 +18,8 @@ struct sab_csv_head {
     const struct sab_csv_field *row;   /* [n] the first row of values; NULL where there is none */
 };
 
-/* Whether the first of two rows (the second may be NULL) names columns: it holds no number, or a text where the row below
- * has a number. */
+/* Whether the first of two rows (the second may be NULL) names columns: it holds no number, or a text (not NaN or such)
+ * where the row below has a number. */
 int sab_csv_looks_named(const struct sab_csv_field *first, const struct sab_csv_field *second, int n);
 
 /* Fills an empty schema. Answers that may be classes or values are left in `label`, with SAB_CSV_LOSS_OPEN. */

@@ -110,6 +110,75 @@ static int find_places(struct reading *r, const struct sab_csv_head *head, struc
     return SAB_OK;
 }
 
+/* ---- columns that begin with a gap ---- */
+
+/* Begins a pass over the rows of values. */
+static void rewind_rows(struct reading *r)
+{
+    r->csv.at = r->rows.at;
+    r->csv.next_line = r->rows.next_line;
+}
+
+/* Marks the columns that nobody reads and whose first cell holds no value: how many there are. */
+static int find_gaps(const struct reading *r, const struct sab_csv_head *head, unsigned char *is_gap)
+{
+    int gaps = 0;
+    for (int i = 0; i < r->n; i++)
+        is_gap[i] = sab_csv_is_missing(&head->row[i]);
+    for (int k = 0; k < r->schema->n; k++)
+        is_gap[r->places[k]] = 0;
+    if (r->label_place >= 0)
+        is_gap[r->label_place] = 0;
+    if (r->series_place >= 0)
+        is_gap[r->series_place] = 0;
+    for (int i = 0; i < r->n; i++)
+        gaps += is_gap[i];
+    return gaps;
+}
+
+static int fail_gap(const struct reading *r, int i, struct sab_error *err)
+{
+    char shown[48] = "";
+    if (r->schema->is_named)
+        sab_csv_show(&r->names[i], shown);
+    return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %d%s%s%s: no value is there, but line %lld has a number in this "
+                    "column; fill it, or choose columns with --inputs", r->path, (long long)r->rows.next_line, i + 1,
+                    *shown ? " (" : "", shown, *shown ? ")" : "", (long long)r->csv.line);
+}
+
+/* Inputs that nobody chose are the columns with a number in the first row. One that has none there and one later was most
+ * likely meant, and must not be left out in silence. */
+static int check_gaps(struct reading *r, const struct sab_csv_head *head, struct sab_error *err)
+{
+    int is_row = 1, status = SAB_OK;
+    if (!r->config || r->config->inputs[0] || !head->row)
+        return SAB_OK;
+    unsigned char *is_gap = sab_alloc((size_t)r->n, 1);
+    if (!is_gap)
+        return sab_fail(err, SAB_NOMEM, "no memory for the columns of %s", r->path);
+    int gaps = find_gaps(r, head, is_gap);
+    rewind_rows(r);
+    while (gaps > 0 && status == SAB_OK) {
+        status = sab_csv_next(&r->csv, &is_row, err);
+        if (status != SAB_OK || !is_row || r->csv.n != r->n)
+            break;
+        for (int i = 0; i < r->n && status == SAB_OK; i++) {
+            const struct sab_csv_field *field = &r->csv.fields[i];
+            double value;
+            if (!is_gap[i] || sab_csv_is_missing(field))
+                continue;
+            if (sab_number_read(field->text, field->nbytes, &value) == 0)
+                status = fail_gap(r, i, err);
+            is_gap[i] = 0;
+            gaps--;
+        }
+    }
+    sab_free(is_gap);
+    return status;
+}
+
+/* ---- what comes before the rows ---- */
+
 /* Reads what comes before the first row of values, and knows then which columns are read. */
 static int begin(struct reading *r, struct sab_error *err)
 {
@@ -146,7 +215,7 @@ static int begin(struct reading *r, struct sab_error *err)
         r->rows.next_line = again.next_line;
         r->rows.separator = separator;
     }
-    return status;
+    return status == SAB_OK ? check_gaps(r, &head, err) : status;
 }
 
 /* ---- first pass: form, series, classes ---- */
@@ -174,13 +243,6 @@ static void note(struct memo *memo, const struct sab_csv_field *field, int numbe
     int slot = slot_of(field);
     memo->slots[slot].field = *field;
     memo->slots[slot].number = number;
-}
-
-/* Begins a pass over the rows of values. */
-static void rewind_rows(struct reading *r)
-{
-    r->csv.at = r->rows.at;
-    r->csv.next_line = r->rows.next_line;
 }
 
 static int copy_name(struct reading *r, int place, const struct sab_csv_column *column, char text[SAB_CSV_TEXT_CAP],
