@@ -25,6 +25,13 @@ enum { PARTS = 3 };
 /* Rows of each part in a series: part p is cuts[p - 1] <= row < cuts[p], with cuts[-1] = 0. */
 struct cuts {
     int64_t at[PARTS];
+    int64_t chunks_before; /* of the series before this one in the training part */
+};
+
+/* Where a batch of an evaluation is: the B series from `first` on are read in the n batches from `begin` on. */
+struct group {
+    int split, B, first;
+    int64_t begin, n;
 };
 
 struct state {
@@ -37,6 +44,7 @@ struct state {
     struct sab_shape shape;
     struct sab_space space;
     int64_t chunks;                     /* of T rows in the training part */
+    struct group group;                 /* of the batch that was last asked for; B is 0 before the first */
 };
 
 static int is_stream(const struct state *s)
@@ -112,22 +120,49 @@ static int64_t phase_of(const struct state *s, int B, int b)
     return s->chunks / 4 >= B ? 0 : (int64_t)b * s->config.T / B;
 }
 
-static int64_t count_chunks(const struct state *s, enum sab_split split, int64_t phase)
+static int64_t count_chunks(const struct state *s, int64_t phase)
 {
     int64_t sum = 0;
-    for (int i = 0; i < table_of(s, split)->S; i++) {
-        struct walk w = walk_of(s, split, i);
+    for (int i = 0; i < s->tables[SAB_TRAIN].S; i++) {
+        struct walk w = walk_of(s, SAB_TRAIN, i);
         sum += chunks_in(&w, phase, s->config.T);
     }
     return sum;
 }
 
+/* Numbers the chunks of the training part, where no column is shifted. */
+static void number_chunks(struct state *s)
+{
+    s->chunks = 0;
+    for (int i = 0; i < s->tables[SAB_TRAIN].S; i++) {
+        struct walk w = walk_of(s, SAB_TRAIN, i);
+        s->cuts[i].chunks_before = s->chunks;
+        s->chunks += chunks_in(&w, 0, s->config.T);
+    }
+}
+
+/* The series that has a chunk of the training part where no column is shifted: the last that begins at or before it. */
+static int series_of_chunk(const struct state *s, int64_t number)
+{
+    int low = 0, high = s->tables[SAB_TRAIN].S;
+    while (high - low > 1) {
+        int middle = low + (high - low) / 2;
+        if (s->cuts[middle].chunks_before <= number)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static struct chunk training_chunk(const struct state *s, int64_t index, int B, int b)
 {
     int64_t phase = phase_of(s, B, b), T = s->config.T;
-    int64_t count = phase == 0 ? s->chunks : count_chunks(s, SAB_TRAIN, phase);
+    int64_t count = phase == 0 ? s->chunks : count_chunks(s, phase);
     int64_t number = (count / B * b + count % B * b / B + index % count) % count;
-    for (int i = 0;; i++) {
+    int first = phase == 0 ? series_of_chunk(s, number) : 0;
+    number -= phase == 0 ? s->cuts[first].chunks_before : 0;
+    for (int i = first;; i++) {
         struct walk w = walk_of(s, SAB_TRAIN, i);
         int64_t n = chunks_in(&w, phase, T);
         if (number < n) {
@@ -151,11 +186,25 @@ static int64_t group_batches(const struct state *s, enum sab_split split, int fi
     return most;
 }
 
+/* The group of batch `index`, below batches(). Batches are asked for in their order, so the group before is near. */
+static struct group find_group(const struct state *s, enum sab_split split, int64_t index, int B)
+{
+    struct group g = s->group;
+    if (g.B != B || g.split != (int)split || g.begin > index)
+        g = (struct group){.split = (int)split, .B = B, .n = group_batches(s, split, 0, B)};
+    while (index >= g.begin + g.n && g.first < table_of(s, split)->S) {
+        g.begin += g.n;
+        g.first += B;
+        g.n = group_batches(s, split, g.first, B);
+    }
+    return g;
+}
+
 static struct chunk evaluation_chunk(const struct state *s, enum sab_split split, int64_t index, int B, int b)
 {
-    int first = 0, S = table_of(s, split)->S;
-    for (int64_t n; index >= (n = group_batches(s, split, first, B)); first += B)
-        index -= n;
+    struct group g = find_group(s, split, index, B);
+    int first = g.first, S = table_of(s, split)->S;
+    index -= g.begin;
     if (b >= S - first)
         return (struct chunk){.series = -1};
     struct walk w = walk_of(s, split, first + b);
@@ -211,6 +260,12 @@ static int64_t batches(const void *state, enum sab_split split, int B)
     return sum;
 }
 
+/* Whether batches() is above 0, at once where batches were asked for before. */
+static int has_batches(const struct state *s, enum sab_split split, int B)
+{
+    return (s->group.B == B && s->group.split == (int)split) || batches(s, split, B) > 0;
+}
+
 static float value_at(const struct state *s, const struct sab_csv_table *table, int64_t row, int column)
 {
     double value = (double)table->values[row * s->schema.n + column];
@@ -249,8 +304,10 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
     struct state *s = state;
     const struct sab_csv_table *table = table_of(s, split);
     int longest = is_stream(s) ? s->config.T : 1;
-    if (table->S == 0 || batches(s, split, B) == 0)
+    if (table->S == 0 || !has_batches(s, split, B))
         return sab_parts_fail_empty(&s->config, split, err);
+    if (is_stream(s) && split != SAB_TRAIN)
+        s->group = find_group(s, split, index, B);
     for (int b = 0; b < B && !is_stream(s); b++) {
         struct chunk c = find_chunk(s, split, index, B, b);
         longest = c.length > longest ? c.length : longest;
@@ -427,7 +484,7 @@ static int prepare(struct state *s, const char *known, struct sab_error *err)
     if (status != SAB_OK)
         return status;
     if (is_stream(s))
-        s->chunks = count_chunks(s, SAB_TRAIN, 0);
+        number_chunks(s);
     const struct sab_csv_schema *schema = &s->schema;
     s->shape = (struct sab_shape){SAB_INPUT_VALUES, schema->I, schema->loss, schema->label.number ? schema->classes.n
                                                                                                  : schema->O};

@@ -29,6 +29,10 @@ struct sab_task {
     struct sab_shape shape;
     int T;       /* config->T */
     char *facts; /* or NULL */
+    struct {
+        int B; /* 0: not counted yet */
+        int64_t batches;
+    } counted[SAB_TEST + 1]; /* of the splits: counting many series takes long */
 };
 
 const struct sab_task_kind *sab_task_kind_at(int i)
@@ -134,7 +138,11 @@ int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, i
 {
     if (B < 1)
         return sab_fail(err, SAB_INVALID, "a batch of %d sequences: at least 1 is needed", B);
-    int64_t batches = split == SAB_TRAIN ? 0 : sab_task_batches(task, split, B);
+    if (task->counted[split].B != B) {
+        task->counted[split].batches = split == SAB_TRAIN ? 0 : sab_task_batches(task, split, B);
+        task->counted[split].B = B;
+    }
+    int64_t batches = task->counted[split].batches;
     int64_t most = batches > 0 ? batches - 1 : (INT64_MAX - B) / B;
     if (index < 0 || index > most)
         return sab_fail(err, SAB_INVALID, "batch number %lld is not in 0..%lld", (long long)index, (long long)most);
