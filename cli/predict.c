@@ -38,7 +38,7 @@ static const struct sab_option own[] = {
     {"state", SAB_OPTION_TEXT, AT(state), SAB_TEXT_CAP, 0, 0, NULL, "", "",
      "with --stream: go on from the state in this file"},
     {"save-state", SAB_OPTION_TEXT, AT(save_state), SAB_TEXT_CAP, 0, 0, NULL, "", "",
-     "with --stream: leave the state in this file at the end"},
+     "with --stream: leave the state in this file at the end, also after Ctrl-C or a line that cannot be read"},
 };
 
 /* What one call works with. */

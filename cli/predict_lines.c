@@ -8,8 +8,10 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "cli/stop.h"
 #include "data/csv.h"
 #include "data/csv_choose.h"
+#include "model/stream.h"
 
 static const char input_name[] = "standard input";
 
@@ -46,10 +48,14 @@ static int places_by_number(struct lines *l, struct sab_error *err)
             l->places[i] = i;
         return SAB_OK;
     }
+    if (has_series && l->csv.n != schema->n_columns)
+        return sab_fail(err, SAB_FORMAT, "%s, line 1 has %d column%s; the model needs the name of the series and its %d "
+                        "input%s: all %d columns that it was trained with, or a first line with names", input_name,
+                        l->csv.n, l->csv.n == 1 ? "" : "s", l->I, l->I == 1 ? "" : "s", schema->n_columns);
     if (!schema || l->csv.n != schema->n_columns)
-        return sab_fail(err, SAB_FORMAT, "%s, line 1 has %d columns; the model needs its %d inputs%s", input_name,
-                        l->csv.n, l->I, schema ? ", all columns that it was trained with, or a first line with their "
-                                                "names" : "");
+        return sab_fail(err, SAB_FORMAT, "%s, line 1 has %d column%s; the model needs its %d input%s%s", input_name,
+                        l->csv.n, l->csv.n == 1 ? "" : "s", l->I, l->I == 1 ? "" : "s",
+                        schema ? ", all columns that it was trained with, or a first line with their names" : "");
     for (int i = 0; i < l->I; i++)
         l->places[i] = schema->columns[schema->inputs[i]].number - 1;
     l->series_place = has_series ? schema->series.number - 1 : -1;
@@ -171,6 +177,10 @@ static int take_line(struct lines *l, const char *text, size_t nbytes, struct sa
     char separator = l->csv.separator;
     struct sab_csv csv;
     l->line++;
+    const char *zero = memchr(text, 0, nbytes);
+    if (zero)
+        return sab_fail(err, SAB_FORMAT, "%s, line %lld is no text: its byte %zu is 0", input_name, (long long)l->line,
+                        (size_t)(zero - text));
     status = sab_csv_begin(&csv, input_name, text, nbytes, err);
     csv.fields = fields;
     csv.cap = cap;
@@ -200,18 +210,23 @@ static int flush(struct sab_error *err)
     return sab_fail(err, SAB_IO, "writing to standard output failed: %s", strerror(errno));
 }
 
-static int each_line(struct lines *l, struct sab_error *err)
+/* stop: NULL, or set when it is to end. A line that has not come whole by then is not looked at. */
+static int each_line(struct lines *l, const volatile sig_atomic_t *stop, struct sab_error *err)
 {
     char *text = NULL;
     size_t cap = 0;
-    ssize_t n;
     int status = SAB_OK;
-    while (status == SAB_OK && (n = getline(&text, &cap, stdin)) > 0) {
+    while (status == SAB_OK) {
+        ssize_t n = stop && *stop ? -1 : getline(&text, &cap, stdin);
+        if (n < 1 || (stop && *stop && text[n - 1] != '\n'))
+            break;
         status = take_line(l, text, (size_t)n, err);
         int flushed = flush(status == SAB_OK ? err : NULL);
         status = status == SAB_OK ? flushed : status;
     }
-    if (status == SAB_OK && ferror(stdin))
+    if (status == SAB_OK && stop && *stop)
+        status = sab_fail(err, SAB_INTERRUPTED, "interrupted after line %lld", (long long)l->line);
+    else if (status == SAB_OK && ferror(stdin))
         status = sab_fail(err, SAB_IO, "reading standard input failed after line %lld", (long long)l->line);
     free(text);
     return status;
@@ -231,16 +246,26 @@ static int load_state(struct lines *l, const char *from, const char *to, struct 
     l->streams_cap = 1;
     int status = sab_stream_load(&l->streams[0], l->model, from, err);
     l->n_streams = status == SAB_OK;
+    if (status == SAB_OK && l->streams[0]->B != 1)
+        status = sab_fail(err, SAB_FORMAT, "%.300s holds the state of %d sequences; --stream goes on with one", from,
+                          l->streams[0]->B);
     return status;
 }
 
-static int save_state(struct lines *l, const char *to, struct sab_error *err)
+/* What ended the lines: their end, a line that cannot be read, or a signal. The state is of the last line answered. */
+static int save_state(struct lines *l, const char *to, int ended, struct sab_error *err)
 {
-    if (!*to)
-        return SAB_OK;
+    struct sab_error why = {0};
+    if (!*to || (ended != SAB_OK && ended != SAB_FORMAT && ended != SAB_INTERRUPTED))
+        return ended;
     if (l->n_streams == 0)
-        return sab_fail(err, SAB_INVALID, "--save-state: no line was read, so there is no state");
-    return sab_stream_save(l->streams[0], to, err);
+        return ended == SAB_OK ? sab_fail(err, SAB_INVALID, "--save-state: no line was read, so there is no state") : ended;
+    int status = sab_stream_save(l->streams[0], to, &why);
+    if (status != SAB_OK)
+        return sab_fail(err, status, "%s", why.message);
+    if (ended == SAB_INTERRUPTED)
+        sab_fail(err, ended, "interrupted after line %lld; --state %.200s goes on", (long long)l->line, to);
+    return ended;
 }
 
 int sab_predict_lines(struct sab_answers *answers, struct sab_model *model, int as_json, const char *state_from,
@@ -256,9 +281,7 @@ int sab_predict_lines(struct sab_answers *answers, struct sab_model *model, int 
     if (status == SAB_OK)
         status = load_state(&l, state_from, state_to, err);
     if (status == SAB_OK)
-        status = each_line(&l, err);
-    if (status == SAB_OK)
-        status = save_state(&l, state_to, err);
+        status = save_state(&l, state_to, each_line(&l, *state_to ? sab_stop_listen_reading() : NULL, err), err);
     for (int s = 0; s < l.n_streams; s++)
         sab_stream_free(l.streams[s]);
     sab_free(l.streams);

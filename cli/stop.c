@@ -23,12 +23,12 @@ static void on_signal(int number)
     errno = saved;
 }
 
-const volatile sig_atomic_t *sab_stop_listen(int is_quiet)
+static const volatile sig_atomic_t *listen_to(int is_quiet, int flags)
 {
     struct sigaction action, before;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;
-    action.sa_flags = SA_RESTART;
+    action.sa_flags = flags;
     sigemptyset(&action.sa_mask);
     stop_wanted = 0;
     stop_is_quiet = is_quiet;
@@ -39,4 +39,14 @@ const volatile sig_atomic_t *sab_stop_listen(int is_quiet)
     if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup has it ignored */
         sigaction(SIGHUP, &action, NULL);
     return &stop_wanted;
+}
+
+const volatile sig_atomic_t *sab_stop_listen(int is_quiet)
+{
+    return listen_to(is_quiet, SA_RESTART);
+}
+
+const volatile sig_atomic_t *sab_stop_listen_reading(void)
+{
+    return listen_to(1, 0);
 }

@@ -332,8 +332,8 @@ SAB_API int sab_stream_create(struct sab_stream **out, struct sab_model *model, 
 SAB_API void sab_stream_free(struct sab_stream *stream);
 /* An independent copy of the state. */
 SAB_API int sab_stream_clone(struct sab_stream **out, const struct sab_stream *stream, struct sab_error *err);
-/* The state as a file (safetensors), written atomically, and back, for a model of the same weights: a stream that goes on
- * to the bit. */
+/* The state as a file (safetensors), written atomically, and back, for a model of the same weights (SAB_FORMAT for any
+ * other): a stream that goes on to the bit. */
 SAB_API int sab_stream_save(const struct sab_stream *stream, const char *path, struct sab_error *err);
 SAB_API int sab_stream_load(struct sab_stream **out, struct sab_model *model, const char *path, struct sab_error *err);
 /* One step: ids [B] or values [B,I] (the other NULL) -> outputs [B,O], the same bits as a whole sequence gives. After a

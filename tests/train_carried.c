@@ -141,8 +141,8 @@ static void assert_refused(const char *path, struct problem *p, const char *part
         fail_msg("\"%s\" does not say \"%s\"", err.message, part);
 }
 
-/* A state file with a chosen number of memories, first memory and steps. */
-static void write_state(const char *path, int64_t steps, int first, int memories, float value)
+/* A state file with a chosen number of memories, first memory and steps, of the network with these weights. */
+static void write_state(const char *path, const char *weights, int64_t steps, int first, int memories, float value)
 {
     struct sab_safetensors_writer *writer;
     struct sab_error err;
@@ -152,6 +152,8 @@ static void write_state(const char *path, int64_t steps, int first, int memories
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         numbers[i] = (sab_real)value;
     assert_int_equal(sab_safetensors_writer_create(&writer, &err), SAB_OK);
+    if (weights)
+        sab_safetensors_writer_metadata(writer, "weights", weights, &err);
     sab_safetensors_writer_add(writer, "stream.steps", SAB_DTYPE_I64, 1, &one, &steps, &err);
     sab_safetensors_writer_add(writer, "stream.first", SAB_DTYPE_I32, 1, &sequences, firsts, &err);
     for (int l = 0; l < 2; l++) {
@@ -170,7 +172,8 @@ static void write_state(const char *path, int64_t steps, int first, int memories
 static void test_damaged_states_are_refused(void **unused)
 {
     (void)unused;
-    char dir[SAB_TEXT_CAP], path[2 * SAB_TEXT_CAP];
+    char dir[SAB_TEXT_CAP], path[2 * SAB_TEXT_CAP], own[33];
+    const char *const other = "00000000000000000000000000000000";
     struct problem p;
     struct sab_trainer *trainer;
     struct sab_stream *stream;
@@ -178,14 +181,17 @@ static void test_damaged_states_are_refused(void **unused)
     make_folder(dir);
     snprintf(path, sizeof path, "%s/stream.safetensors", dir);
     make(&p, &trainer, SAB_CELL_LSTM);
-    write_state(path, 8, 1, 4, 0.5f);
+    sab_model_digest(p.model, own);
+    write_state(path, own, 8, 1, 4, 0.5f);
     if (sab_stream_load(&stream, p.model, path, &err))
         fail_msg("%s", err.message);
     sab_stream_free(stream);
-    write_state(path, -1, 1, 4, 0.5f), assert_refused(path, &p, "after -1 steps");
-    write_state(path, 8, 5, 4, 0.5f), assert_refused(path, &p, "first memory of sequence 1 is 5, not in 0..4");
-    write_state(path, 8, 1, 7, 0.5f), assert_refused(path, &p, "holds 7 memories; this model's memory has 6 slots");
-    write_state(path, 8, 1, 4, 1e30f * 1e30f), assert_refused(path, &p, "is not finite");
+    write_state(path, other, 8, 1, 4, 0.5f), assert_refused(path, &p, "is the state of another network");
+    write_state(path, NULL, 8, 1, 4, 0.5f), assert_refused(path, &p, "does not say which network's state it is");
+    write_state(path, own, -1, 1, 4, 0.5f), assert_refused(path, &p, "after -1 steps");
+    write_state(path, own, 8, 5, 4, 0.5f), assert_refused(path, &p, "first memory of sequence 1 is 5, not in 0..4");
+    write_state(path, own, 8, 1, 7, 0.5f), assert_refused(path, &p, "holds 7 memories; this model's memory has 6 slots");
+    write_state(path, own, 8, 1, 4, 1e30f * 1e30f), assert_refused(path, &p, "is not finite");
     assert_int_equal(sab_model_save(p.model, path, &err), SAB_OK);
     assert_refused(path, &p, "holds no state of a stream");
     sab_trainer_free(trainer);

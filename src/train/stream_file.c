@@ -14,6 +14,8 @@
 
 enum { NAME_CAP = 32 };
 
+static const char weights_key[] = "weights"; /* the digest of the model that a state belongs to */
+
 static void name_tensor(char name[NAME_CAP], char what, int layer)
 {
     snprintf(name, NAME_CAP, "stream.%c_l%d", what, layer);
@@ -95,10 +97,14 @@ int sab_stream_save(const struct sab_stream *stream, const char *path, struct sa
 {
     struct sab_safetensors_writer *writer;
     void *room = NULL;
+    char digest[33];
     int status = sab_safetensors_writer_create(&writer, err);
     if (status != SAB_OK)
         return status;
+    sab_model_digest(stream->model, digest);
     status = sab_metadata_add(writer, sab_model_config(stream->model), stream->model, err);
+    if (status == SAB_OK)
+        status = sab_safetensors_writer_metadata(writer, weights_key, digest, err);
     if (status == SAB_OK)
         status = sab_stream_add(writer, stream, &room, err);
     if (status == SAB_OK)
@@ -229,6 +235,21 @@ int sab_stream_read(struct sab_stream **out, struct sab_safetensors *file, const
     return SAB_OK;
 }
 
+static int check_weights(const struct sab_safetensors *file, const char *path, const struct sab_model *model,
+                         struct sab_error *err)
+{
+    const char *weights = sab_safetensors_metadata(file, weights_key);
+    char digest[33];
+    if (!weights)
+        return sab_fail(err, SAB_FORMAT, "%.300s does not say which network's state it is: no stream was saved there",
+                        path);
+    sab_model_digest(model, digest);
+    if (strcmp(weights, digest) != 0)
+        return sab_fail(err, SAB_FORMAT, "%.300s is the state of another network: its weights are %.32s, these %s", path,
+                        weights, digest);
+    return SAB_OK;
+}
+
 int sab_stream_load(struct sab_stream **out, struct sab_model *model, const char *path, struct sab_error *err)
 {
     struct sab_safetensors *file;
@@ -236,7 +257,10 @@ int sab_stream_load(struct sab_stream **out, struct sab_model *model, const char
     int status = sab_safetensors_open(&file, path, err);
     if (status != SAB_OK)
         return status;
-    status = sab_stream_read(&stream, file, path, model, err);
+    if (sab_safetensors_find(file, "stream.steps"))
+        status = check_weights(file, path, model, err);
+    if (status == SAB_OK)
+        status = sab_stream_read(&stream, file, path, model, err);
     sab_safetensors_close(file);
     if (status == SAB_OK && !stream)
         status = sab_fail(err, SAB_FORMAT, "%s holds no state of a stream", path);

@@ -81,6 +81,39 @@ END
     cmp expected answers
 }
 
+@test "predict --stream: the state is left when a bad line or a signal ends the lines" {
+    cut -d, -f2,3 river.csv | tail -n +2 >inputs
+    "$SAB" predict river --stream <inputs >expected
+    run --separate-stderr "$SAB" predict river --stream --save-state state < <(head -n 77 inputs; echo 50,x)
+    [ "$status" = 1 ]
+    [[ $stderr == *'line 78, column "flow"'* ]]
+    tail -n +78 inputs | "$SAB" predict river --stream --state state | cmp - <(tail -n +78 expected)
+    python3 - "$SAB" <<'END'
+import signal, subprocess, sys
+for number in signal.SIGINT, signal.SIGTERM:
+    sab = subprocess.Popen([sys.argv[1], "predict", "river", "--stream", "--save-state", "state"], stdin=-1, stdout=-1,
+                           stderr=-1, bufsize=0)
+    for line in open("inputs", "rb").readlines()[:77]:
+        sab.stdin.write(line)
+        float(sab.stdout.readline())
+    sab.stdin.write(b"5") # the beginning of a line is none
+    sab.send_signal(number)
+    said = sab.stderr.read().decode()
+    assert sab.wait() == 75 and said == "sab predict: interrupted after line 77; --state state goes on\n", said
+END
+    tail -n +78 inputs | "$SAB" predict river --stream --state state | cmp - <(tail -n +78 expected)
+}
+
+@test "predict --stream: the state of another network, or of several sequences, is refused" {
+    "$SAB" train csv --data river.csv --targets level --horizon 2 --T 20 --hidden 8 --batch 4 --steps 20 --k-trunc 5 \
+        --seed 2 --quiet --out second
+    echo 50,1 | "$SAB" predict river --stream --save-state state >answers
+    run --separate-stderr "$SAB" predict second --stream --state state < <(echo 50,1)
+    fails 1 'state is the state of another network'
+    run --separate-stderr "$SAB" predict river --stream --state river/state.safetensors < <(echo 50,1)
+    fails 1 'river/state.safetensors does not say which network'
+}
+
 @test "predict --stream: what cannot be read ends it, with its line" {
     run --separate-stderr "$SAB" predict river --stream < <(printf '50,1\n51,x\n52,3\n')
     [ "$status" = 1 ]
@@ -88,11 +121,18 @@ END
     [[ $stderr == *'line 2, column "flow": "x" is not a number'* ]]
     for pair in '50,1\nNaN,1\n:line 2, column "level": "NaN" is a missing value' '50,1\n51\n:line 2 has 1 column' \
         '50,1\n\n:line 2 is empty' '1,2,3,4\n:line 1 has 4 columns' '50,1\n,2\n:line 2, column "level": the cell is empty' \
-        'x,y\n:"x" is not a number'; do
+        'x,y\n:"x" is not a number' '50,1\n5\0,1\n:line 2 is no text: its byte 1 is 0'; do
         run --separate-stderr "$SAB" predict river --stream < <(printf "${pair%%:*}")
         [ "$status" = 1 ]
         [[ $stderr == *"${pair#*:}"* ]] || { echo "$stderr"; false; }
     done
+}
+
+@test "predict --stream: a model of several series says that it needs their name" {
+    awk 'BEGIN { print "id,v"; for (t = 0; t < 200; t++) print "s" t % 2 "," t % 5 }' >two.csv
+    "$SAB" train csv --data two.csv --series id --T 5 --hidden 4 --batch 4 --steps 2 --quiet --out two
+    run --separate-stderr "$SAB" predict two --stream < <(echo 1)
+    fails 1 'line 1 has 1 column; the model needs the name of the series and its 1 input: all 2 columns'
 }
 
 @test "predict: classes by name, quoted where they must be, and their probabilities" {
