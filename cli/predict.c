@@ -1,4 +1,5 @@
 /* sab predict: what a trained model says of a file, or of lines as they come. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,7 +105,7 @@ static int write_numbers(struct work *w, struct sab_error *err)
     size_t n = sab_npy_header(header, "f4", width > 1 ? 2 : 1, shape);
     int ok = fwrite(header, 1, n, w->to) == n;
     ok &= fwrite(w->numbers, sizeof *w->numbers * (size_t)width, (size_t)w->count, w->to) == (size_t)w->count;
-    return ok ? SAB_OK : sab_fail(err, SAB_IO, "writing the answers failed");
+    return ok ? SAB_OK : sab_fail(err, SAB_IO, "writing the answers failed: %s", strerror(errno));
 }
 
 static int open_output(struct work *w, struct sab_error *err)
@@ -258,11 +259,14 @@ static int open_data(struct sab_cli *cli, struct work *w, struct sab_error *err)
     sab_cli_apply(cli, c);
     w->is_own_file = sab_cli_given(cli, "data");
     if (w->is_own_file) {
-        memcpy(c->test_data, c->data, sizeof c->test_data);
-        memset(c->data, 0, sizeof c->data);
         memset(c->valid_data, 0, sizeof c->valid_data);
+        memset(c->test_data, 0, sizeof c->test_data);
     }
     int status = sab_cli_find_data(c, err);
+    if (w->is_own_file) {
+        memcpy(c->test_data, c->data, sizeof c->test_data);
+        memset(c->data, 0, sizeof c->data);
+    }
     for (int i = 0; sab_task_kind_at(i); i++)
         if (strcmp(sab_task_kind_at(i)->name, c->task) == 0)
             w->kind = sab_task_kind_at(i);

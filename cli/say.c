@@ -20,8 +20,8 @@ int sab_say_error(const char *command, int status, const struct sab_error *err)
 int sab_say_flush(const char *command, int code)
 {
     errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return code;
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || code == SAB_EXIT_FAILED || code == SAB_EXIT_USAGE)
+        return code; /* what failed has been told */
     fprintf(stderr, "sab %s: the result could not be written to standard output: %s\n", command,
             errno ? strerror(errno) : "write error");
     return SAB_EXIT_FAILED;

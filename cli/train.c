@@ -72,13 +72,19 @@ static int take_task(struct sab_cli *cli, struct sab_error *err)
     return sab_fail(err, SAB_INVALID, "which task? sab train TASK, with one of %s", names);
 }
 
-/* 1 if the task draws its data, at any length. */
-static int is_drawn(const struct sab_config *config)
+/* NULL where there is no such task. */
+static const struct sab_task_kind *kind_of(const struct sab_config *config)
 {
     for (int i = 0; sab_task_kind_at(i); i++)
         if (strcmp(sab_task_kind_at(i)->name, config->task) == 0)
-            return sab_task_kind_at(i)->facts == NULL;
-    return 0;
+            return sab_task_kind_at(i);
+    return NULL;
+}
+
+/* 1 if the task draws its data, at any length. */
+static int is_drawn(const struct sab_config *config)
+{
+    return kind_of(config) && !kind_of(config)->facts;
 }
 
 static int is_read(const struct sab_config *config, const char *option)
@@ -212,7 +218,8 @@ static int run(struct sab_cli *cli)
         status = take_task(cli, &err);
     if (status == SAB_OK)
         status = sab_config_check(&cli->config, &err);
-    if (status == SAB_OK)
+    int is_known = kind_of(&cli->config) != NULL; /* if not, that is the one thing to tell, further down */
+    if (status == SAB_OK && is_known)
         status = sab_cli_find_data(&cli->config, &err);
     if (status == SAB_OK && o->dry_run) {
         struct sab_plan plan = {0};
@@ -224,11 +231,11 @@ static int run(struct sab_cli *cli)
     if (status != SAB_OK)
         return sab_say_error("train", status, &err);
 
-    if (!cli->quiet) {
+    if (!cli->quiet && is_known) {
         warn_unread(cli, "task data", "the task", cli->config.task);
         warn_unread(cli, "model credit", "--model", sab_network_find(cli->config.model)->name);
     }
-    if (!cli->quiet && !o->resume[0])
+    if (!cli->quiet && is_known && !o->resume[0])
         warn(&cli->config);
     struct sab_progress_line line;
     sab_progress_init(&line, cli->config.task);

@@ -28,6 +28,14 @@ struct pass {
     struct sab_stream *carried; /* state between batches that go on from each other */
 };
 
+int sab_evaluate_check(const struct sab_batch *batch, enum sab_split split, struct sab_error *err)
+{
+    if (batch->labels || batch->targets)
+        return SAB_OK;
+    return sab_fail(err, SAB_FORMAT, "the %s data have no answers to compare with; sab predict needs none",
+                    split_names[split]);
+}
+
 /* Drawn data: eval_size sequences. Data with an end: all of them, or the whole batches that eval_size has room for. */
 static int plan_pass(struct sab_task *task, enum sab_split split, const struct sab_config *config, struct pass *pass,
                      struct sab_error *err)
@@ -41,6 +49,9 @@ static int plan_pass(struct sab_task *task, enum sab_split split, const struct s
     if (batches == 0 && size > 0)
         return SAB_OK;
     int status = sab_task_batch(task, split, 0, B, &first, err); /* says why where there is none */
+    if (status != SAB_OK)
+        return status;
+    status = sab_evaluate_check(&first, split, err);
     if (status != SAB_OK)
         return status;
     if (batches == 0)

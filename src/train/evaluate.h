@@ -10,4 +10,7 @@
 int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_config *config,
                  struct sab_metrics *metrics, struct sab_error *err);
 
+/* SAB_FORMAT where a batch of the split has no labels and no targets. */
+int sab_evaluate_check(const struct sab_batch *batch, enum sab_split split, struct sab_error *err);
+
 #endif

@@ -314,6 +314,8 @@ int sab_run_settle(struct sab_task *task, struct sab_config *config, int *carrie
     int status = SAB_OK;
     if (sab_task_facts(task)) /* files: better said now than at the first evaluation */
         status = sab_task_batch(task, SAB_VALID, 0, config->batch, &first, err);
+    if (status == SAB_OK && sab_task_facts(task))
+        status = sab_evaluate_check(&first, SAB_VALID, err);
     if (status == SAB_OK)
         status = sab_task_batch(task, SAB_TRAIN, 0, config->batch, &first, err);
     if (status != SAB_OK)

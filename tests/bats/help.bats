@@ -58,6 +58,8 @@ load common
     fails 2 '"evla"' 'did you mean "eval"'
     sab --quiet train copy
     fails 2 '--quiet'
+    sab train txt --data nowhere.txt --steps 5
+    fails 2 'unknown task "txt"; did you mean "text"?'
 }
 
 @test "unknown options suggest the nearest" {

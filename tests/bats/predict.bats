@@ -181,7 +181,7 @@ assert all(abs(a - b) < 1e-4 * abs(b) for a, b in zip(values, text))'
 
 @test "predict: mistakes" {
     sab predict river --data none.csv
-    fails 1 none.csv
+    fails 1 '--data: there is no none.csv'
     sab predict river --data states.csv
     fails 1 'states.csv has no column "level"'
     sab predict set --data river.csv
@@ -194,6 +194,22 @@ assert all(abs(a - b) < 1e-4 * abs(b) for a, b in zip(values, text))'
     fails 2 'no line was read'
     sab predict river --data river.csv --output no/such/folder
     fails 1 no/such/folder
+    for options in '--format csv' '--format jsonl' '--format npy' --stream; do
+        # shellcheck disable=SC2086
+        run --separate-stderr bash -c '"$0" predict river "$@" <river.csv >/dev/full' "$SAB" $options $([ $options = --stream ] || echo --data river.csv)
+        fails 1 'No space left on device'
+    done
+}
+
+@test "data without answers are predicted; evaluating and validating on them is refused at once" {
+    cut -d, -f1 states.csv >bare.csv
+    sab predict states --data bare.csv
+    [ "$status" = 0 ]
+    sab eval states --data bare.csv
+    fails 1 'the test data have no answers'
+    sab train csv --data states.csv --valid-data bare.csv --goal step --targets state --T 20 --hidden 8 --batch 4 --steps 20 --quiet --out bare
+    fails 1 'the validation data have no answers'
+    [ ! -e bare ]
 }
 
 @test "csv: a part that is missing is told before the first update" {
