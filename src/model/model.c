@@ -76,6 +76,17 @@ int sab_model_outline(struct sab_model **out, const struct sab_config *config, c
     return SAB_OK;
 }
 
+/* Better said than found out by the system, which ends whoever asks for the last of it. */
+static int check_room(const struct sab_model *m, struct sab_error *err)
+{
+    const double small = 256 << 20, gib = 1 << 30;
+    double need = (double)(m->n_theta + m->n_padded) * sizeof(real), there = need > small ? sab_memory_free_nbytes() : need;
+    if (need <= there)
+        return SAB_OK;
+    return sab_fail(err, SAB_NOMEM, "a network of %d inputs and %d outputs with these options has %zu weights, which need %.1f "
+                    "GiB of memory; %.1f GiB are free", m->shape.I, m->shape.O, m->n_theta, need / gib, there / gib);
+}
+
 int sab_model_create(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
                      struct sab_error *err)
 {
@@ -83,9 +94,12 @@ int sab_model_create(struct sab_model **out, const struct sab_config *config, co
     int status = sab_model_outline(&m, config, shape, err);
     if (status)
         return status;
-    m->theta = sab_alloc(m->n_theta, sizeof(real));
-    m->grad = sab_alloc(m->n_theta, sizeof(real));
-    if (!m->theta || !m->grad)
+    status = check_room(m, err);
+    if (!status) {
+        m->theta = sab_alloc(m->n_theta, sizeof(real));
+        m->grad = sab_alloc(m->n_theta, sizeof(real));
+    }
+    if (!status && (!m->theta || !m->grad))
         status = sab_fail(err, SAB_NOMEM, "no memory for %zu weights", m->n_theta);
     if (!status)
         status = sab_pack_create(m, err);

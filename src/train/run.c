@@ -326,6 +326,26 @@ int sab_run_settle(struct sab_task *task, struct sab_config *config, int *carrie
     return SAB_OK;
 }
 
+/* Before memory is taken: the least that weights, their optimiser, gradients and the best ones come to need. */
+static int check_room(const struct run *run, struct sab_error *err)
+{
+    const double small = 256 << 20, gib = 1 << 30;
+    const struct sab_shape *shape = sab_task_shape(run->task);
+    struct sab_model *outline;
+    int status = sab_model_outline(&outline, &run->config, shape, err);
+    if (status != SAB_OK)
+        return status;
+    double theta = (double)outline->n_theta, shards = (run->config.batch - 1) / SAB_SHARD + 1;
+    double need = (3 * theta + (1 + shards) * (double)outline->n_padded) * sizeof(sab_real);
+    need += sab_trainer_nbytes(&run->config, theta);
+    sab_model_free(outline);
+    double there = need > small ? sab_memory_free_nbytes() : need;
+    if (need <= there)
+        return SAB_OK;
+    return sab_fail(err, SAB_NOMEM, "a network of %d inputs and %d outputs with these options has %.0f weights, whose training "
+                    "needs %.1f GiB of memory; %.1f GiB are free", shape->I, shape->O, theta, need / gib, there / gib);
+}
+
 static int prepare(struct run *run, const struct sab_config *config, int is_resumed, struct sab_error *err)
 {
     int carries;
@@ -345,6 +365,8 @@ static int prepare(struct run *run, const struct sab_config *config, int is_resu
         status = check_stop(run, err);
     if (status == SAB_OK)
         status = sab_run_settle(run->task, &run->config, &carries, err);
+    if (status == SAB_OK)
+        status = check_room(run, err);
     if (status == SAB_OK)
         status = sab_model_create(&run->model, &run->config, sab_task_shape(run->task), err);
     if (status == SAB_OK)

@@ -281,3 +281,18 @@ END
     [ "$status" = 0 ]
     [ "$(wc -l <many.out)" = 500001 ]
 }
+
+@test "a network beyond the machine's memory is refused before any is taken" {
+    python3 - <<'END'
+import os, struct
+os.makedirs("large", exist_ok=True)
+for name, shape, numbers in ("x.npy", (40, 4), [16000000] * 160), ("y.npy", (40,), [0, 1] * 20):
+    header = repr({"descr": "<i4", "fortran_order": False, "shape": shape}).encode()
+    header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
+    data = struct.pack(f"<{len(numbers)}i", *numbers)
+    open("large/" + name, "wb").write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data)
+END
+    sab train npy --data large --hidden 4096 --steps 1 --quiet --out never
+    fails 1 'a network of 16000001 inputs and 2 outputs' 'whose training needs' 'GiB are free'
+    [ ! -e never ]
+}
