@@ -212,7 +212,8 @@ static int read_prompt_file(struct work *w, const char *path, struct sab_error *
         return sab_fail(err, SAB_IO, "cannot open %.200s: %s", path, strerror(errno));
     char *text = sab_alloc(PROMPT_FILE_CAP + 1, 1);
     size_t nbytes = text ? fread(text, 1, PROMPT_FILE_CAP + 1, file) : 0;
-    int status = SAB_OK;
+    int status = SAB_OK, has_mark = nbytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+    size_t mark = has_mark && w->vocabulary.units == SAB_UNITS_CHARS ? 3 : 0; /* of byte order, none of the characters */
     if (!text)
         status = sab_fail(err, SAB_NOMEM, "no memory for the prompt");
     else if (ferror(file))
@@ -220,7 +221,7 @@ static int read_prompt_file(struct work *w, const char *path, struct sab_error *
     else if (nbytes > PROMPT_FILE_CAP)
         status = sab_fail(err, SAB_INVALID, "--prompt-file: %.200s has more than %d bytes", path, PROMPT_FILE_CAP);
     else
-        status = read_prompt(w, is_stdin ? "standard input" : path, text, nbytes, err);
+        status = read_prompt(w, is_stdin ? "standard input" : path, text + mark, nbytes - mark, err);
     sab_free(text);
     if (!is_stdin)
         fclose(file);

@@ -130,7 +130,8 @@ int sab_passage_find_unknown(const struct sab_passage *p, const struct sab_vocab
     *line = *column = 1;
     for (size_t at = 0; at < p->begin;) { /* what stands before a passage has been read as one too */
         size_t length = (size_t)sab_code_at(p->units, p->data + at, p->begin - at, code);
-        *column = *code == '\n' ? 1 : *column + 1;
+        int is_mark = at == 0 && *code == 0xfeff; /* of byte order */
+        *column = *code == '\n' ? 1 : *column + !is_mark;
         *line += *code == '\n';
         at += length ? length : 1;
     }

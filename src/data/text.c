@@ -100,6 +100,13 @@ static size_t whole_character(const struct sab_input_file *file, int units, size
     return at;
 }
 
+/* A byte order mark says that a file is UTF-8 and is none of its characters. */
+static size_t mark_nbytes(const struct sab_input_file *file, int units)
+{
+    int has_mark = units == SAB_UNITS_CHARS && file->nbytes >= 3 && memcmp(file->data, "\xef\xbb\xbf", 3) == 0;
+    return has_mark ? 3 : 0;
+}
+
 /* Which bytes of which file each part is. What --split gives to a part that has a file of its own goes to the part
  * before it. */
 static int place_parts(struct text *text, const struct sab_config *config, struct sab_error *err)
@@ -120,6 +127,8 @@ static int place_parts(struct text *text, const struct sab_config *config, struc
             part->passage.begin = data->data ? whole_character(data, config->units, (size_t)bounds[s]) : 0;
             part->passage.end = data->data ? whole_character(data, config->units, (size_t)bounds[s + 1]) : 0;
         }
+        if (part->passage.begin == 0 && file->data)
+            part->passage.begin = mark_nbytes(file, config->units);
         part->file = part->passage.end > part->passage.begin ? file : NULL;
     }
     if (text->learns && !text->parts[SAB_TRAIN].file)

@@ -147,3 +147,29 @@ assert text.endswith("\n") and text.count("\n") == 1, text'
     sab predict bytes --data start.txt --probabilities
     has ',p_byte 0x0a,"p_ ",p_5,' ',p_byte 0xc3,' ',p_unknown'
 }
+
+@test "a byte order mark is none of the characters of a file" {
+    (printf '\357\273\277'; cat text.txt) >marked.txt
+    local options='--T 20 --batch 4 --hidden 8 --k-att 5 --steps 10 --quiet --json'
+    # shellcheck disable=SC2086
+    sab train text --data text.txt --valid-data text.txt $options --out plain
+    one=$(value weights_digest) bits=$(value bits_per_char)
+    # shellcheck disable=SC2086
+    sab train text --data text.txt --valid-data marked.txt $options --out valid
+    [ "$status" = 0 ]
+    [ "$(value weights_digest) $(value bits_per_char)" = "$one $bits" ]
+    # shellcheck disable=SC2086
+    sab train text --data marked.txt --test-data text.txt $options --out marked
+    [ "$status" = 0 ]
+    sab generate plain --prompt 'the ' --length 20 --quiet
+    one=$output
+    printf '\357\273\277the ' >prompt.txt
+    sab generate plain --prompt-file prompt.txt --length 20 --quiet
+    [ "$output" = "$one" ]
+    (printf '\357\273\277the\nraZin'; cat text.txt) >odd.txt
+    sab eval plain --data odd.txt
+    fails 1 'odd.txt' 'line 2, column 3: "Z"'
+    (printf '\357\273\277raZin'; cat text.txt) >odd.txt
+    sab eval plain --data odd.txt
+    fails 1 'odd.txt' 'line 1, column 3: "Z"'
+}
