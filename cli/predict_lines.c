@@ -62,20 +62,24 @@ static int places_by_number(struct lines *l, struct sab_error *err)
     return SAB_OK;
 }
 
-/* 1: the line names all columns that are needed. */
-static int places_by_name(struct lines *l)
+/* Sets *is_named when the line names all columns that are needed. */
+static int places_by_name(struct lines *l, int *is_named, struct sab_error *err)
 {
     const struct sab_csv_schema *schema = schema_of(l);
+    struct sab_csv_head head = {.path = input_name, .has_header = 1, .n = l->csv.n, .names = l->csv.fields};
+    *is_named = 0;
     if (!schema || !schema->is_named)
-        return 0;
-    const struct sab_csv_head head = {.path = input_name, .has_header = 1, .n = l->csv.n, .names = l->csv.fields};
-    for (int i = 0; i < l->I; i++)
-        if ((l->places[i] = sab_csv_place(schema, &schema->columns[schema->inputs[i]], &head)) < 0)
-            return 0;
-    if (schema->series.number && (l->series_place = sab_csv_place(schema, &schema->series, &head)) < 0)
-        return 0;
-    l->width = l->csv.n;
-    return 1;
+        return SAB_OK;
+    int status = sab_csv_head_index(&head, err), found = status == SAB_OK;
+    for (int i = 0; i < l->I && found; i++)
+        found = (l->places[i] = sab_csv_place(schema, &schema->columns[schema->inputs[i]], &head)) >= 0;
+    if (found && schema->series.number)
+        found = (l->series_place = sab_csv_place(schema, &schema->series, &head)) >= 0;
+    sab_csv_head_clear(&head);
+    if (found)
+        l->width = l->csv.n;
+    *is_named = found;
+    return status;
 }
 
 static void name_input(const struct lines *l, int i, char text[SAB_CSV_COLUMN_CAP])
@@ -193,7 +197,10 @@ static int take_line(struct lines *l, const char *text, size_t nbytes, struct sa
         return status;
     if (!is_row)
         return sab_fail(err, SAB_FORMAT, "%s, line %lld is empty", input_name, (long long)l->line);
-    if (l->width == 0 && places_by_name(l)) {
+    int is_named = 0;
+    if (l->width == 0 && (status = places_by_name(l, &is_named, err)) != SAB_OK)
+        return status;
+    if (is_named) {
         if (!l->as_json)
             sab_answers_print_head(l->answers, stdout, NULL, 0);
         return SAB_OK;

@@ -44,10 +44,36 @@ static int is_named(const struct sab_csv_field *field, const char *name, size_t 
     return n >= 0 && (size_t)n == nbytes && memcmp(text, name, nbytes) == 0;
 }
 
+int sab_csv_head_index(struct sab_csv_head *head, struct sab_error *err)
+{
+    head->places = head->has_header ? sab_alloc((size_t)head->n, sizeof *head->places) : NULL;
+    int failed = head->has_header && !head->places;
+    for (int i = 0; head->has_header && i < head->n && !failed; i++) {
+        char text[SAB_CSV_TEXT_CAP];
+        int known = head->index.n, nbytes = sab_csv_copy(&head->names[i], text);
+        int k = nbytes < 0 ? -1 : sab_text_set_add(&head->index, text, (size_t)nbytes);
+        failed = nbytes >= 0 && k < 0;
+        if (k >= 0)
+            head->places[k] = k == known ? i : -2;
+    }
+    return failed ? sab_fail(err, SAB_NOMEM, "no memory for the columns of %s", head->path) : SAB_OK;
+}
+
+void sab_csv_head_clear(struct sab_csv_head *head)
+{
+    sab_text_set_clear(&head->index);
+    sab_free(head->places);
+    head->places = NULL;
+}
+
 /* The place of a name: -1 if no column has it, -2 if several have. */
 static int find_name(const struct sab_csv_head *head, const char *name, size_t nbytes)
 {
     int place = -1;
+    if (head->places) {
+        int k = sab_text_set_find(&head->index, name, nbytes);
+        return k < 0 ? -1 : head->places[k];
+    }
     for (int i = 0; head->has_header && i < head->n; i++)
         if (is_named(&head->names[i], name, nbytes))
             place = place == -1 ? i : -2;

@@ -16,7 +16,13 @@ struct sab_csv_head {
     int n;                             /* columns */
     const struct sab_csv_field *names; /* [n] the header; of no meaning without one */
     const struct sab_csv_field *row;   /* [n] the first row of values; NULL where there is none */
+    struct sab_text_set index;         /* of the names, see sab_csv_head_index; empty: names are looked for one by one */
+    int *places;                       /* [index.n] of each name: its place, -2 where several columns have it */
 };
+
+/* Makes finding many names fast. SAB_NOMEM; clear in every case. */
+int sab_csv_head_index(struct sab_csv_head *head, struct sab_error *err);
+void sab_csv_head_clear(struct sab_csv_head *head);
 
 /* Whether the first of two rows (the second may be NULL) names columns: it holds no number, or a text (not NaN or such)
  * where the row below has a number. */

@@ -202,10 +202,12 @@ static int begin(struct reading *r, struct sab_error *err)
         r->csv.n = second.n;
         return check_width(r, err);
     }
-    if (r->config)
+    status = sab_csv_head_index(&head, err);
+    if (status == SAB_OK && r->config)
         status = sab_csv_choose(r->schema, r->config, &head, err);
     if (status == SAB_OK)
         status = find_places(r, &head, err);
+    sab_csv_head_clear(&head);
     r->rows = r->csv;
     if (!head.has_header) {
         char separator = r->csv.separator;

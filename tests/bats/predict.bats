@@ -296,3 +296,14 @@ END
     fails 1 'a network of 16000001 inputs and 2 outputs' 'whose training needs' 'GiB are free'
     [ ! -e never ]
 }
+
+@test "csv: time does not grow with the square of the number of columns" {
+    awk 'BEGIN { for (t = -1; t < 30; t++) for (i = 1; i <= 40000; i++) printf "%s%s", (t < 0 ? "c" i : (t + i) % 9), (i < 40000 ? "," : "\n") }' >wide.csv
+    # shellcheck disable=SC2086
+    run timeout 20 "$SAB" train csv --data wide.csv --targets c5 --hidden 2 --T 5 --batch 2 --steps 1 --quiet --out wide
+    [ "$status" = 0 ]
+    run --separate-stderr timeout 20 "$SAB" predict wide --stream <wide.csv
+    [ "$status" = 0 ]
+    [ "$(printf '%s\n' "$output" | head -n 1)" = c5+1 ]
+    [ "$(printf '%s\n' "$output" | wc -l)" = 31 ]
+}
