@@ -51,6 +51,12 @@ double sab_memory_free_nbytes(void)
     return machine < group ? machine : group > 0 ? group : 0;
 }
 
+int sab_memory_allows(double nbytes, double *free_nbytes)
+{
+    const double small = 256 << 20; /* asking the system takes longer than most calls of ours */
+    return nbytes <= small || nbytes <= (*free_nbytes = sab_memory_free_nbytes());
+}
+
 void sab_free(void *block)
 {
     free(block);

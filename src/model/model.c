@@ -76,12 +76,11 @@ int sab_model_outline(struct sab_model **out, const struct sab_config *config, c
     return SAB_OK;
 }
 
-/* Better said than found out by the system, which ends whoever asks for the last of it. */
 static int check_room(const struct sab_model *m, struct sab_error *err)
 {
-    const double small = 256 << 20, gib = 1 << 30;
-    double need = (double)(m->n_theta + m->n_padded) * sizeof(real), there = need > small ? sab_memory_free_nbytes() : need;
-    if (need <= there)
+    const double gib = 1 << 30;
+    double need = (double)(m->n_theta + m->n_padded) * sizeof(real), there;
+    if (sab_memory_allows(need, &there))
         return SAB_OK;
     return sab_fail(err, SAB_NOMEM, "a network of %d inputs and %d outputs with these options has %zu weights, which need %.1f "
                     "GiB of memory; %.1f GiB are free", m->shape.I, m->shape.O, m->n_theta, need / gib, there / gib);

@@ -329,7 +329,7 @@ int sab_run_settle(struct sab_task *task, struct sab_config *config, int *carrie
 /* Before memory is taken: the least that weights, their optimiser, gradients and the best ones come to need. */
 static int check_room(const struct run *run, struct sab_error *err)
 {
-    const double small = 256 << 20, gib = 1 << 30;
+    const double gib = 1 << 30;
     const struct sab_shape *shape = sab_task_shape(run->task);
     struct sab_model *outline;
     int status = sab_model_outline(&outline, &run->config, shape, err);
@@ -339,8 +339,8 @@ static int check_room(const struct run *run, struct sab_error *err)
     double need = (3 * theta + (1 + shards) * (double)outline->n_padded) * sizeof(sab_real);
     need += sab_trainer_nbytes(&run->config, theta);
     sab_model_free(outline);
-    double there = need > small ? sab_memory_free_nbytes() : need;
-    if (need <= there)
+    double there;
+    if (sab_memory_allows(need, &there))
         return SAB_OK;
     return sab_fail(err, SAB_NOMEM, "a network of %d inputs and %d outputs with these options has %.0f weights, whose training "
                     "needs %.1f GiB of memory; %.1f GiB are free", shape->I, shape->O, theta, need / gib, there / gib);
