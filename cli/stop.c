@@ -3,23 +3,40 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A signal handler has no other way to be told anything. */
 static volatile sig_atomic_t stop_wanted;
 static volatile sig_atomic_t stop_is_quiet;
 
+static volatile sig_atomic_t stop_is_asked; /* by SIGINT or SIGTERM, at this moment: */
+static struct timespec stop_asked_at;
+
+/* timeout(1) and others send a signal to a process and once more to its group: within this time it is the same one. */
+static int is_echo(void)
+{
+    const long long ECHO_NS = 200000000;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (now.tv_sec - stop_asked_at.tv_sec) * 1000000000LL + now.tv_nsec - stop_asked_at.tv_nsec < ECHO_NS;
+}
+
 static void on_signal(int number)
 {
     static const char text[] = "\nsab: finishing this update, then saving; once more to quit at once\n";
-    int saved = errno;
+    int saved = errno, is_request = number == SIGINT || number == SIGTERM;
     stop_wanted = 1;
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    /* A closed pipe and a lost terminal are not written to. */
-    int can_tell = number == SIGINT || number == SIGTERM;
-    if (can_tell && !stop_is_quiet && write(STDERR_FILENO, text, sizeof text - 1) < 0)
-        stop_is_quiet = 1;
+    if (is_request && stop_is_asked && !is_echo()) {
+        signal(number, SIG_DFL);
+        raise(number); /* comes when this handler returns */
+    } else if (is_request && !stop_is_asked) {
+        clock_gettime(CLOCK_MONOTONIC, &stop_asked_at);
+        stop_is_asked = 1;
+        /* A closed pipe and a lost terminal are not written to. */
+        if (!stop_is_quiet && write(STDERR_FILENO, text, sizeof text - 1) < 0)
+            stop_is_quiet = 1;
+    }
     errno = saved;
 }
 
@@ -30,7 +47,9 @@ static const volatile sig_atomic_t *listen_to(int is_quiet, int flags)
     action.sa_handler = on_signal;
     action.sa_flags = flags;
     sigemptyset(&action.sa_mask);
-    stop_wanted = 0;
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
+    stop_wanted = stop_is_asked = 0;
     stop_is_quiet = is_quiet;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

@@ -158,6 +158,23 @@ starts()
     grep -q 'once more to quit' stderr
 }
 
+@test "a signal that comes twice at once, as from timeout, is one" {
+    "$SAB" train copy --T 1000 --curriculum 0 --hidden 128 --batch 64 --eval-size 8 --steps 1000 --out run >stdout 2>stderr 3>&- &
+    job=$!
+    for _ in $(seq 200); do
+        [ -e run/config.json ] && break
+        sleep 0.05
+    done
+    sleep 0.3
+    kill -TERM "$job"
+    sleep 0.02
+    kill -TERM "$job"
+    code=0
+    wait "$job" || code=$?
+    [ "$code" = 75 ]
+    [ -s run/state.safetensors ]
+}
+
 @test "resume goes on to more steps, and refuses another configuration" {
     # shellcheck disable=SC2086
     whole=$(digest train copy $tiny --steps 30 --out whole)
