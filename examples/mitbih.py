@@ -10,6 +10,7 @@ of the record's beats, the next 20 %, the last 20 %.
                           so that the beat before is in sight
     y [beats]             0 normal, 1 premature (codes A, a, J, S, e, j); other beats are left out
 """
+import os
 import sys
 
 import numpy as np
@@ -71,6 +72,7 @@ def main():
             y.append(int(code in PREMATURE))
     x, y = np.array(x, np.float32), np.array(y)
     cuts = [0, len(y) * 6 // 10, len(y) * 8 // 10, len(y)]
+    os.makedirs(out, exist_ok=True)
     for name, begin, end in zip(("train", "valid", "test"), cuts, cuts[1:]):
         np.savez(f"{out}/{name}.npz", x=x[begin:end], y=y[begin:end])
         print(f"{out}/{name}.npz: {end - begin} beats, {y[begin:end].sum()} of them premature")

@@ -19,3 +19,19 @@ load common
     [ "$(wc -l <forecast.csv)" = 2001 ]
     [ -s load.png ]
 }
+
+@test "tables.md: a record of beats becomes arrays in a new folder, where NumPy is" {
+    python3 -c 'import numpy' || skip 'no NumPy'
+    cd "$BATS_TEST_TMPDIR"
+    python3 - <<'END'
+import struct
+open("7.hea", "w").write("7 2 360 9000\n7.dat 212 200 11 1024 0 0 0 V1\n7.dat 212 200 11 1024 0 0 0 V2\n")
+open("7.dat", "wb").write(b"\x00\x44\x00" * 9000)
+open("7.atr", "wb").write(b"".join(struct.pack("<H", code << 10 | 300) for code in [1, 8] * 14) + b"\0\0")
+END
+    run python3 "$BATS_TEST_DIRNAME/../../examples/mitbih.py" 7 beats
+    [ "$status" = 0 ]
+    "$SAB" train npy --data beats/train.npz --valid-data beats/valid.npz --test-data beats/test.npz --hidden 4 --batch 4 \
+        --steps 2 --quiet --out ecg
+    "$SAB" eval ecg
+}
