@@ -2,6 +2,7 @@
 #include "cli/stop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 static volatile sig_atomic_t stop_wanted;
 static volatile sig_atomic_t stop_is_quiet;
 
+static volatile sig_atomic_t stop_input = -1; /* an input that is at its end, for who waits for more; -1: nobody does */
 static volatile sig_atomic_t stop_is_asked; /* by SIGINT or SIGTERM, at this moment: */
 static struct timespec stop_asked_at;
 
@@ -27,6 +29,8 @@ static void on_signal(int number)
     static const char text[] = "\nsab: finishing this update, then saving; once more to quit at once\n";
     int saved = errno, is_request = number == SIGINT || number == SIGTERM;
     stop_wanted = 1;
+    if (stop_input >= 0)
+        dup2(stop_input, STDIN_FILENO); /* a read that is about to begin must not wait either */
     if (is_request && stop_is_asked && !is_echo()) {
         signal(number, SIG_DFL);
         raise(number); /* comes when this handler returns */
@@ -67,5 +71,7 @@ const volatile sig_atomic_t *sab_stop_listen(int is_quiet)
 
 const volatile sig_atomic_t *sab_stop_listen_reading(void)
 {
+    if (stop_input < 0)
+        stop_input = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return listen_to(1, 0);
 }
