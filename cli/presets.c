@@ -28,20 +28,20 @@ static const struct sab_preset presets[] = {
     {"adding-400", "adding two of 400 numbers; T recalled, the rest ours",
      "task=adding T=400 hidden=128 batch=64 k-trunc=10 k-top=10"},
     {"mnist-rows", "MNIST, a row of pixels at each of 28 steps; all numbers ours; trained here to 98.7 % test",
-     "task=mnist data=mnist by=row k-trunc=28 input-scale=1 steps=1500 eval-size=2000"},
+     "task=mnist data=mnist by=row k-trunc=28 input-scale=1 key-scale=1 steps=1500 eval-size=2000"},
     {"fashion-rows", "Fashion-MNIST, a row of pixels at each of 28 steps; all numbers ours",
-     "task=idx data=fashion-mnist by=row k-trunc=28 input-scale=1 steps=1500 eval-size=2000"},
+     "task=idx data=fashion-mnist by=row k-trunc=28 input-scale=1 key-scale=1 steps=1500 eval-size=2000"},
     {"pmnist", "permuted MNIST, pixel by pixel, 784 steps; k-trunc 50 and k-top 10 recalled, the rest ours",
      "task=mnist data=mnist by=pixel permute=1 hidden=128 batch=32 k-trunc=50 k-top=10 k-att=20 write=state "
-     "input-scale=5 clip=1 lr=0.006 steps=9000 eval-size=2000"},
+     "input-scale=5 key-scale=1 clip=1 lr=0.006 steps=9000 eval-size=2000"},
     {"cifar10", "CIFAR-10, pixel by pixel, 1024 steps; k-trunc, k-top recalled, the rest ours",
      "task=cifar10 data=cifar10 by=pixel hidden=128 batch=64 k-trunc=16 k-top=10 k-att=10 eval-size=0"},
     {"char-ptb", "characters of the Penn Treebank; the parts seen, k-trunc recalled, the rest ours",
      "task=text data=ptb/char.train.txt valid-data=ptb/char.valid.txt test-data=ptb/char.test.txt units=bytes "
-     "T=100 hidden=512 batch=32 k-trunc=20 k-top=5 k-att=5 read-gain=0.3 input-scale=40 lr=0.006"},
+     "T=100 hidden=512 batch=32 k-trunc=20 k-top=5 k-att=5 read-gain=0.3 input-scale=40 key-scale=1 lr=0.006"},
     {"text8", "text8, 90 : 5 : 5 million characters; the parts seen, k-trunc recalled, the rest ours",
      "task=text data=text/text8 split=0.9,0.05,0.05 units=bytes "
-     "T=100 hidden=512 batch=32 k-trunc=20 k-top=5 k-att=5 read-gain=0.3 input-scale=40 lr=0.006"},
+     "T=100 hidden=512 batch=32 k-trunc=20 k-top=5 k-att=5 read-gain=0.3 input-scale=40 key-scale=1 lr=0.006"},
 };
 
 const struct sab_preset *sab_preset_at(int i)

@@ -37,6 +37,9 @@ static const struct sab_table tables[] = {
     {"mental", "mental updates on and off, copying at T = 100", COPY_100 "k-top=5", "",
      "The paper: without them it still learns, but worse or slower (recalled).", SAB_MEASURE_ACCURACY, 2,
      SAB_FIGURE_NONE, NULL},
+    {"keys", "how large the weights of keys and queries start, copying at T = 100", COPY_100, "",
+     "Rows are called k-trunc, k-top. What W1 and W2 are drawn from, in units of the usual 1/sqrt(H); the default is 15.",
+     SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
     {"sparsity", "sparse or dense reads and their gradient, copying", COPY_100 "k-trunc=5 k-top=5", "",
      "The row says how the memories are read forward / backward.", SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_NONE, NULL},
     {"variants", "scores and sparsifiers, copying at T = 100", COPY_100 "k-trunc=5 k-top=5", "",
@@ -67,7 +70,7 @@ static const struct sab_table tables[] = {
      SAB_MEASURE_BITS, 1, SAB_FIGURE_NONE, NULL},
     {"forecasts", "time series: mean squared error of forecasts",
      "task=csv relative=on T=96 hidden=64 batch=16 k-trunc=24 k-att=4 read-gain=0.2 clip=1 optimizer=adamw "
-     "weight-decay=0.1 average=0.98 warmup=50 split=0.6,0.2,0.2 steps=200 lr=0.001 input-scale=0.3 eval-every=20", "",
+     "weight-decay=0.1 average=0.98 warmup=50 split=0.6,0.2,0.2 steps=200 lr=0.001 input-scale=0.3 key-scale=1 eval-every=20", "",
      "In deviations of the training part, on the last fifth of the rows, all columns. Chosen on validation data among "
      "some thirty probes.", SAB_MEASURE_MSE, 1, SAB_FIGURE_NONE, NULL},
     {"heat", "what is recalled while copying at T = 200 is learned", COPY_200, "",
@@ -88,6 +91,10 @@ static const struct sab_table tables[] = {
 #define MENTAL(row, options) \
     {"mental", "mental=on", row, options, NONE, 0, NULL}, \
     {"mental", "mental=off", row, options " mental-updates=off", NONE, 0, NULL}
+#define KEYS(row, options) \
+    {"keys", "key-scale=1", row, options " key-scale=1", NONE, 0, NULL}, \
+    {"keys", "key-scale=5", row, options " key-scale=5", NONE, 0, NULL}, \
+    {"keys", "key-scale=15", row, options " key-scale=15", NONE, 0, NULL}
 #define ONCE(table, row, options) {table, "T=100", row, options, NONE, 0, NULL}
 /* The paper clips gradients of any size: so do we where its form is run. */
 #define VARIANTS(row, options) \
@@ -138,6 +145,10 @@ static const struct sab_table_cell cells[] = {
     MENTAL("k-trunc=10", "k-trunc=10"),
     MENTAL("k-trunc=20", "k-trunc=20"),
 
+    KEYS("sab 1 5", "k-trunc=1 k-top=5"),
+    KEYS("sab 10 5", "k-trunc=10 k-top=5"),
+    KEYS("sab 20 5", "k-trunc=20 k-top=5"),
+
     ONCE("sparsity", "sparse/sparse", "forward=sparse backward=sparse"),
     ONCE("sparsity", "dense/sparse", "forward=dense backward=sparse"),
     ONCE("sparsity", "dense/dense", "forward=dense backward=dense"),
@@ -150,11 +161,12 @@ static const struct sab_table_cell cells[] = {
     ONCE("departures", "clip=1", "clip=1"),
     ONCE("departures", "curriculum=0", "curriculum=0"),
     ONCE("departures", "input-scale=1", "input-scale=1"),
+    ONCE("departures", "key-scale=1", "key-scale=1"),
     ONCE("departures", "lr=0.001", "lr=0.001"),
     ONCE("departures", "beta2=0.999", "beta2=0.999"),
     ONCE("departures", "write=state", "write=state"),
     ONCE("departures", "all",
-         "clip=1 curriculum=0 input-scale=1 lr=0.001 warmup=0 schedule=constant beta2=0.999 write=state "
+         "clip=1 curriculum=0 input-scale=1 key-scale=1 lr=0.001 warmup=0 schedule=constant beta2=0.999 write=state "
          "sparsifier=relu read-floor=0 explode=1e300"),
 
     ONCE("cells", "lstm", "cell=lstm"),

@@ -66,7 +66,7 @@ const struct sab_option sab_options[] = {
     REAL("forget-bias", forget_bias, -100, 100, "0", "model", "added to the LSTM forget gate's bias at the start"),
     REAL("input-scale", input_scale, 0, 1e6, "10", "model",
          "the first input weights start uniform in +-input_scale/sqrt(H)"),
-    REAL("key-scale", key_scale, 0, 1e6, "1", "model",
+    REAL("key-scale", key_scale, 0, 1e6, "15", "model",
          "the weights of keys and queries, W1 and W2, start uniform in +-key_scale/sqrt(H)"),
     REAL("score-scale", score_scale, 0, 1e6, "1", "model",
          "the score's last weights start uniform in +-score_scale/sqrt(A)"),
