@@ -72,9 +72,6 @@ struct sab_kernels {
     /* y = exp(2 x), 2 x clamped to +-SAB_EXPONENT_MAX so that a product of two stays finite. In place is fine. */
     void (*exp2x)(int n, const real *x, real *y);
 
-    /* The largest |x_k|, 0 where n is 0; NaN or any such |x_k| where some x_k is NaN. n a multiple of SAB_LANES. */
-    real (*largest)(int n, const real *x);
-
     /* sum over k of x_k y_k: SAB_LANES partial sums, k mod SAB_LANES each in order of k, then folded 16 -> 8 -> 4 -> 2
      * -> 1 by halves. n a multiple of SAB_LANES. */
     real (*dot)(int n, const real *x, const real *y);
@@ -92,7 +89,7 @@ struct sab_kernels {
     /* The numbers i, rising, of begin..end-1 with x_i >= bar or x_i NaN, into index; returns how many. */
     int (*find_reaching)(int begin, int end, const real *x, real bar, int32_t *index);
     /* Backward of one score: with q = 1 / (1 + E F), tanh = 1 - 2q:  d = da w 4 q (1 - q);
-     * du += d, dv += d, dw += da (1 - 2 q). */
+     * du += d but where E was clipped, dv += d but where F was, dw += da (1 - 2 q). */
     void (*score_mlp_backward)(int Ap, const real *E, const real *F, const real *w, real da, real *du, real *dv,
                                real *dw);
 
@@ -113,12 +110,16 @@ enum { SAB_PEAK_CHAINS = 10, SAB_PEAK_ROOM = SAB_PEAK_CHAINS * SAB_LANES }; /* c
 #define SAB_EXP_ERROR 1e-7
 #define SAB_RCP_ULP 3.0
 
-/* Largest |2u| of exp2x: its exponential squared is finite. Where |2u| and |2v| stay below it tanh(u + v) is exact;
- * larger ones are the caller's to treat otherwise. */
+/* Largest |2u| of exp2x: its exponential squared is finite. What exp2x clipped lies above SAB_EXP_MOST or below SAB_EXP_LEAST,
+ * which are as close to exp(+-SAB_EXPONENT_MAX) as its error allows. */
 #ifdef SAB_DOUBLE
 #define SAB_EXPONENT_MAX 350.0
+#define SAB_EXP_MOST 1.0070908870280756e+152
+#define SAB_EXP_LEAST 9.9295903962650199e-153
 #else
 #define SAB_EXPONENT_MAX 43.0
+#define SAB_EXP_MOST 4.72783805e+18f
+#define SAB_EXP_LEAST 2.11513167e-19f
 #endif
 
 extern const struct sab_kernels sab_kernels_ref;

@@ -110,14 +110,6 @@ static void exp2x(int n, const real *x, real *y)
     }
 }
 
-static real largest(int n, const real *x)
-{
-    real most = 0;
-    for (int k = 0; k < n; k++)
-        most = (real)fabs((double)x[k]) <= most ? most : (real)fabs((double)x[k]);
-    return most;
-}
-
 /* 16 -> 8 -> 4 -> 2 -> 1 by halves. */
 static real fold(real lanes[SAB_LANES])
 {
@@ -176,13 +168,18 @@ static int find_reaching(int begin, int end, const real *x, real bar, int32_t *i
     return n;
 }
 
+static int is_clipped(real e)
+{
+    return e > SAB_EXP_MOST || e < SAB_EXP_LEAST;
+}
+
 static void score_mlp_backward(int Ap, const real *E, const real *F, const real *w, real da, real *du, real *dv, real *dw)
 {
     for (int k = 0; k < Ap; k++) {
         real q = 1 / fused(E[k], F[k], 1);
         real d = da * w[k] * 4 * q * (1 - q);
-        du[k] += d;
-        dv[k] += d;
+        du[k] += is_clipped(E[k]) ? 0 : d;
+        dv[k] += is_clipped(F[k]) ? 0 : d;
         dw[k] += da * (1 - 2 * q);
     }
 }
@@ -213,7 +210,6 @@ const struct sab_kernels sab_kernels_ref = {
     .rnn_forward = rnn_forward,
     .rnn_backward = rnn_backward,
     .exp2x = exp2x,
-    .largest = largest,
     .dot = dot,
     .axpy = axpy,
     .score_mlp = score_mlp,

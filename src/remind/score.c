@@ -38,86 +38,35 @@ static void map_product_weights(const struct sab_remind *r, int is_query, int R,
 
 /* ---- mlp: rows of exp(2u), so that a score costs a reciprocal instead of a tanh ------------------------------------
  *
- * Such a row holds e^-SAB_EXPONENT_MAX or more everywhere. A row with some |2u| beyond that bound, which only states
- * that have grown very large make, is kept as u itself, scaled down by WIDE_SCALE, an exact power of 2 that takes it
- * below every exponential: its first number tells the two apart. Scores with such a row use tanh. */
-
-#ifdef SAB_DOUBLE
-#define WIDE_SCALE 0x1p-600
-#else
-#define WIDE_SCALE 0x1p-100f
-#endif
-
-static int is_wide(const real *row)
-{
-    return fabs((double)row[0]) < 0.5 * exp(-SAB_EXPONENT_MAX);
-}
-
-static double row_value(const real *row, int k)
-{
-    return is_wide(row) ? (double)(row[k] / WIDE_SCALE) : 0.5 * log((double)row[k]);
-}
+ * Keys and queries are clipped to |2u| <= SAB_EXPONENT_MAX, where the product of two exponentials is finite: part of the
+ * score's definition (docs/math/attention.md), so what is clipped gets no gradient. */
 
 static void map_mlp(const struct sab_remind *r, int is_query, int R, const real *x, real *y)
 {
     map_product(r, is_query, R, x, y);
-    for (int row = 0; row < R; row++, y += r->Ap) {
-        if (2 * r->kernels->largest(r->Ap, y) <= (real)SAB_EXPONENT_MAX)
-            r->kernels->exp2x(r->Ap, y, y);
-        else
-            for (int k = 0; k < r->Ap; k++)
-                y[k] *= WIDE_SCALE;
-    }
-}
-
-static real wide_score(const struct sab_remind *r, const real *key, const real *query)
-{
-    double sum = 0;
-    for (int k = 0; k < r->A; k++)
-        sum += (double)r->w[k] * tanh(row_value(key, k) + row_value(query, k));
-    return (real)sum;
+    r->kernels->exp2x(R * r->Ap, y, y);
 }
 
 static void mlp_scores(const struct sab_remind *r, int N, const real *keys, const real *query, real *a)
 {
-    int all = is_wide(query);
-    if (!all)
-        r->kernels->score_mlp(N, r->Ap, keys, query, r->w, r->wsum, a);
-    for (int i = 0; i < N; i++)
-        if (all || is_wide(keys + (size_t)i * r->Ap))
-            a[i] = wide_score(r, keys + (size_t)i * r->Ap, query);
+    r->kernels->score_mlp(N, r->Ap, keys, query, r->w, r->wsum, a);
 }
 
 static void mlp_scores_at(const struct sab_remind *r, int n, const int32_t *at, const real *keys, const real *query,
                           real *a)
 {
-    int all = is_wide(query);
-    if (!all)
-        r->kernels->score_mlp_at(n, at, r->Ap, keys, query, r->w, r->wsum, a);
-    for (int j = 0; j < n; j++)
-        if (all || is_wide(keys + (size_t)at[j] * r->Ap))
-            a[j] = wide_score(r, keys + (size_t)at[j] * r->Ap, query);
+    r->kernels->score_mlp_at(n, at, r->Ap, keys, query, r->w, r->wsum, a);
 }
 
 static double mlp_drift(const struct sab_remind *r, const real *query, const real *before)
 {
-    return is_wide(query) || is_wide(before) ? INFINITY : r->kernels->drift_mlp(r->Ap, query, before, r->w);
+    return r->kernels->drift_mlp(r->Ap, query, before, r->w);
 }
 
 static void mlp_backward(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey,
                          real *dquery, const struct sab_remind_grads *grads)
 {
-    if (!is_wide(key) && !is_wide(query)) {
-        r->kernels->score_mlp_backward(r->Ap, key, query, r->w, da, dkey, dquery, grads->w);
-        return;
-    }
-    for (int k = 0; k < r->A; k++) {
-        double y = tanh(row_value(key, k) + row_value(query, k));
-        real d = (real)(da * (double)r->w[k] * (1 - y * y));
-        dkey[k] += d;
-        dquery[k] += d;
-        grads->w[k] += (real)(da * y);
-    }
+    r->kernels->score_mlp_backward(r->Ap, key, query, r->w, da, dkey, dquery, grads->w);
 }
 
 /* ---- dot ---------------------------------------------------------------------------------------------------------- */

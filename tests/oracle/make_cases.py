@@ -68,7 +68,7 @@ CASES = {
     "more_than_there_are": {"k_top": 40, "sparsifier": "relu", "k_trunc": 5},
     "one_step": {"T": 1, "B": 1, "hidden": 1, "k_trunc": 1},
     "one_unit": {"hidden": 1, "B": 1, "attention_width": 2, **SYMBOLS},
-    "large_opposed_keys": {"read_gain": 0.5, "opposed": 32.0},
+    "large_opposed_keys": {"read_gain": 0.5, "opposed": 16.0},
     "yes_or_no": {**ANSWERS, **UNEVEN, "layers": 2, "read_gain": 0.5},
     "seq2seq": {**SEQ2SEQ, **SYMBOLS},
     "seq2seq_gru_dot": {**SEQ2SEQ, **CLASSES, **UNEVEN, "cell": "gru", "score": "dot", "attention_width": 4},

@@ -89,6 +89,16 @@ def cell_step(cell, gates_x, gates_h, h, c):
     return (1 - z) * n + z * h, c
 
 
+# Keys and queries of the mlp score are clipped to this, by what the program computes in.
+KEY_LIMIT = {np.dtype(np.float32): 21.5, np.dtype(np.float64): 175.0}
+
+
+def clipped(config, x):
+    """x, but no further from 0 than the configuration's limit, and constant beyond."""
+    limit = config.get("key_limit", math.inf)
+    return torch.clamp(x, -limit, limit)
+
+
 def scores(config, parameters, layer, hh, memory):
     """a [B,N] of the memories [B,N,H] for the provisional states hh [B,H]."""
     if config["score"] == "release2019":
@@ -98,7 +108,7 @@ def scores(config, parameters, layer, hh, memory):
     query = (hh @ parameters[f"W2_l{layer}"]).unsqueeze(1)
     if config["score"] == "dot":
         return (keys * query).sum(2) / math.sqrt(keys.shape[2])
-    return torch.tanh(keys + query) @ parameters[f"w3_l{layer}"]
+    return torch.tanh(clipped(config, keys) + clipped(config, query)) @ parameters[f"w3_l{layer}"]
 
 
 def score_size(config, parameters, layer, hh, memory):
@@ -243,11 +253,13 @@ class Problem:
 
     def outputs(self, parameters, x, y, cut, error):
         """(outputs that the loss is of, outputs of an evaluation, Diagnostics)."""
-        if self.config.get("model") != "seq2seq":
-            outputs, diagnostics = forward(self.config, self.shape, parameters, x, cut, error)
+        dtype = next(iter(self.parameters.values())).dtype
+        config = {**self.config, "key_limit": KEY_LIMIT[dtype]}
+        if config.get("model") != "seq2seq":
+            outputs, diagnostics = forward(config, self.shape, parameters, x, cut, error)
             return outputs, outputs, diagnostics
         diagnostics, apart = Diagnostics(), Diagnostics()
-        given = (self.config, parameters, x, y, self.weight, self.scored, self.lengths)
+        given = (config, parameters, x, y, self.weight, self.scored, self.lengths)
         outputs = seq2seq_oracle.forward(*given, "labels", diagnostics, error)
         with torch.no_grad():
             evaluated = seq2seq_oracle.forward(*given, self.config["decoder_feed"], apart, error)

@@ -53,14 +53,16 @@ def cell_step(cell, gates_x, gates_h, h, c):
     return (1 - z) * torch.tanh(xn + r * hn) + z * h, c
 
 
-def scores(kind, parameters, states, h):
-    """([E] scores of the states for the decoder's state h, [E] the sums of the sizes of their terms)."""
+def scores(kind, parameters, states, h, limit):
+    """([E] scores of the states for the decoder's state h, [E] the sums of the sizes of their terms). Keys and queries
+    of the mlp score are clipped to the limit."""
     if kind == "release2019":
         both = torch.cat([h.expand_as(states), states], dim=1)
         return torch.tanh(both) @ parameters["attention.w"], parameters["attention.w"].abs().sum().expand(len(states))
     keys, query = states @ parameters["attention.W1"], h @ parameters["attention.W2"]
     if kind == "dot":
         return (keys * query).sum(1) / math.sqrt(len(query)), (keys * query).abs().sum(1) / math.sqrt(len(query))
+    keys, query = torch.clamp(keys, -limit, limit), torch.clamp(query, -limit, limit)
     return (torch.tanh(keys + query) @ parameters["attention.w3"],
             parameters["attention.w3"].abs().sum().expand(len(states)))
 
@@ -96,7 +98,7 @@ def sequence(config, parameters, x, labels, weight, scored, length, fed, diagnos
             if config["decoder_attention"]:
                 context = torch.zeros_like(h)
                 if states:
-                    a, size = scores(config["score"], parameters, torch.stack(states), h)
+                    a, size = scores(config["score"], parameters, torch.stack(states), h, config["key_limit"])
                     if error is not None:
                         a = a + error(size.detach())
                     alpha = torch.softmax(a, dim=0)
