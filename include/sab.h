@@ -74,6 +74,8 @@ struct sab_error {
 enum sab_kind { SAB_KIND_RECURRENT, SAB_KIND_TRANSFORMER, SAB_KIND_SEQ2SEQ };
 enum sab_cell { SAB_CELL_LSTM, SAB_CELL_GRU, SAB_CELL_RNN };
 enum sab_credit { SAB_CREDIT_SAB, SAB_CREDIT_BPTT, SAB_CREDIT_TBPTT, SAB_CREDIT_ATTENTION };
+/* Of memory m and state hh: w3 . tanh(m W1 + hh W2), both products clipped to +-21.5; (m W1) . (hh W2) / sqrt(A);
+ * w . tanh([hh ; m]). */
 enum sab_score { SAB_SCORE_MLP, SAB_SCORE_DOT, SAB_SCORE_RELEASE2019 };
 enum sab_sparsifier { SAB_SPARSIFIER_RELU, SAB_SPARSIFIER_SOFTMAX, SAB_SPARSIFIER_RELEASE2019 };
 /* How a Transformer knows the order of steps. */
