@@ -37,8 +37,8 @@ static const struct sab_table tables[] = {
     {"mental", "mental updates on and off, copying at T = 100", COPY_100 "k-top=5", "",
      "The paper: without them it still learns, but worse or slower (recalled).", SAB_MEASURE_ACCURACY, 2,
      SAB_FIGURE_NONE, NULL},
-    {"keys", "how large the weights of keys and queries start, copying at T = 100", COPY_100, "",
-     "Rows are called k-trunc, k-top. What W1 and W2 are drawn from, in units of the usual 1/sqrt(H); the default is 15.",
+    {"keys", "how large the weights of keys and queries start, copying", COPY_100, "",
+     "Rows are called k-trunc, k-top; T = 100 but where a row says another. What W1 and W2 are drawn from, in units of the usual 1/sqrt(H); the default is 15.",
      SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
     {"sparsity", "sparse or dense reads and their gradient, copying", COPY_100 "k-trunc=5 k-top=5", "",
      "The row says how the memories are read forward / backward.", SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_NONE, NULL},
@@ -91,10 +91,9 @@ static const struct sab_table tables[] = {
 #define MENTAL(row, options) \
     {"mental", "mental=on", row, options, NONE, 0, NULL}, \
     {"mental", "mental=off", row, options " mental-updates=off", NONE, 0, NULL}
-#define KEYS(row, options) \
-    {"keys", "key-scale=1", row, options " key-scale=1", NONE, 0, NULL}, \
-    {"keys", "key-scale=5", row, options " key-scale=5", NONE, 0, NULL}, \
-    {"keys", "key-scale=15", row, options " key-scale=15", NONE, 0, NULL}
+#define KEYS_AT(scale, row, options) {"keys", "key-scale=" scale, row, options " key-scale=" scale, NONE, 0, NULL}
+#define KEYS(row, options) KEYS_AT("1", row, options), KEYS_AT("5", row, options), KEYS_AT("15", row, options)
+#define KEYS_1_15(row, options) KEYS_AT("1", row, options), KEYS_AT("15", row, options)
 #define ONCE(table, row, options) {table, "T=100", row, options, NONE, 0, NULL}
 /* The paper clips gradients of any size: so do we where its form is run. */
 #define VARIANTS(row, options) \
@@ -148,6 +147,8 @@ static const struct sab_table_cell cells[] = {
     KEYS("sab 1 5", "k-trunc=1 k-top=5"),
     KEYS("sab 10 5", "k-trunc=10 k-top=5"),
     KEYS("sab 20 5", "k-trunc=20 k-top=5"),
+    KEYS_1_15("sab 5 5, T=200", "k-trunc=5 k-top=5 T=200 curriculum=2000"),
+    KEYS_1_15("sab 5 5, T=300", "k-trunc=5 k-top=5 T=300 curriculum=3000 steps=3000"),
 
     ONCE("sparsity", "sparse/sparse", "forward=sparse backward=sparse"),
     ONCE("sparsity", "dense/sparse", "forward=dense backward=sparse"),
