@@ -10,7 +10,7 @@
 #define NONE {"", ""}
 
 #define COPY "task=copy hidden=128 batch=64 steps=2000 eval-every=50 eval-size=512 stop-at=accuracy=0.99 "
-/* Training sequences grow by 0.09 steps an update: at a faster pace T = 300 is not learned (table pace). */
+/* Training sequences grow by 0.09 steps an update (table pace). */
 #define COPY_100 COPY "T=100 curriculum=1000 "
 #define COPY_200 COPY "T=200 curriculum=2000 "
 #define COPY_300 COPY "T=300 curriculum=3000 steps=3000 "
