@@ -38,7 +38,8 @@ static const struct sab_table tables[] = {
      "The paper: without them it still learns, but worse or slower (recalled).", SAB_MEASURE_ACCURACY, 2,
      SAB_FIGURE_NONE, NULL},
     {"keys", "how large the weights of keys and queries start, copying", COPY_100, "",
-     "Rows are called k-trunc, k-top; T = 100 but where a row says another. What W1 and W2 are drawn from, in units of the usual 1/sqrt(H); the default is 15.",
+     "Rows are called k-trunc, k-top; T = 100 but where a row says another. What W1 and W2 are drawn from, in units of "
+     "the usual 1/sqrt(H); the default is 15.",
      SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
     {"sparsity", "sparse or dense reads and their gradient, copying", COPY_100 "k-trunc=5 k-top=5", "",
      "The row says how the memories are read forward / backward.", SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_NONE, NULL},
@@ -70,7 +71,8 @@ static const struct sab_table tables[] = {
      SAB_MEASURE_BITS, 1, SAB_FIGURE_NONE, NULL},
     {"forecasts", "time series: mean squared error of forecasts",
      "task=csv relative=on T=96 hidden=64 batch=16 k-trunc=24 k-att=4 read-gain=0.2 clip=1 optimizer=adamw "
-     "weight-decay=0.1 average=0.98 warmup=50 split=0.6,0.2,0.2 steps=200 lr=0.001 input-scale=0.3 key-scale=1 eval-every=20", "",
+     "weight-decay=0.1 average=0.98 warmup=50 split=0.6,0.2,0.2 steps=200 lr=0.001 input-scale=0.3 "
+     "key-scale=1 eval-every=20", "",
      "In deviations of the training part, on the last fifth of the rows, all columns. Chosen on validation data among "
      "some thirty probes.", SAB_MEASURE_MSE, 1, SAB_FIGURE_NONE, NULL},
     {"heat", "what is recalled while copying at T = 200 is learned", COPY_200, "",

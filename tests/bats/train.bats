@@ -83,10 +83,18 @@ digest()
 # its background jobs ignore SIGINT; the program listens to it all the same.
 starts()
 {
+    starts_until run/metrics.jsonl "$@"
+}
+
+# starts_until FILE ARGUMENTS...: in the background; waits until the run has written the file.
+starts_until()
+{
+    file=$1
+    shift
     "$SAB" "$@" >stdout 2>stderr 3>&- &
     job=$!
     for _ in $(seq 600); do
-        [ -s run/metrics.jsonl ] && return 0
+        [ -s "$file" ] && return 0
         sleep 0.05
     done
     echo "the training did not start: $(cat stderr)"
@@ -142,12 +150,7 @@ starts()
 }
 
 @test "a second signal ends the program at once" {
-    "$SAB" train copy --T 4000 --curriculum 0 --hidden 256 --batch 64 --steps 10 --out run >stdout 2>stderr 3>&- &
-    job=$!
-    for _ in $(seq 200); do
-        [ -e run/config.json ] && break
-        sleep 0.05
-    done
+    starts_until run/config.json train copy --T 4000 --curriculum 0 --hidden 256 --batch 64 --steps 10 --out run
     sleep 0.3
     kill -TERM "$job"
     sleep 0.3
@@ -159,12 +162,7 @@ starts()
 }
 
 @test "a signal that comes twice at once, as from timeout, is one" {
-    "$SAB" train copy --T 1000 --curriculum 0 --hidden 128 --batch 64 --eval-size 8 --steps 1000 --out run >stdout 2>stderr 3>&- &
-    job=$!
-    for _ in $(seq 200); do
-        [ -e run/config.json ] && break
-        sleep 0.05
-    done
+    starts_until run/config.json train copy --T 1000 --curriculum 0 --hidden 128 --batch 64 --eval-size 8 --steps 1000 --out run
     sleep 0.3
     kill -TERM "$job"
     sleep 0.02
