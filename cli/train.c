@@ -111,9 +111,23 @@ static void warn_unread(const struct sab_cli *cli, const char *groups, const cha
         fprintf(stderr, "warning: %s %s does not look at %s\n", reader, name, names);
 }
 
-/* Runs that end before they truly begin. */
+/* One read, whose weight is its score's share of itself. */
+static void warn_single(const struct sab_config *config)
+{
+    if (config->model != SAB_KIND_RECURRENT || config->credit != SAB_CREDIT_SAB || config->k_top != 1 ||
+        config->forward == SAB_DENSE)
+        return;
+    if (config->sparsifier == SAB_SPARSIFIER_RELEASE2019)
+        fputs("warning: --sparsifier release2019 keeps k-top - 1 memories: with --k-top 1 nothing is recalled\n", stderr);
+    else if (config->sparsifier == SAB_SPARSIFIER_SOFTMAX || config->read_floor == 0)
+        fputs("warning: with --k-top 1 the one memory recalled has weight 1 whatever its score, so that scores are never\n"
+              "trained; --sparsifier relu --read-floor 2 trains them\n", stderr);
+}
+
+/* Runs that end before they truly begin, or that cannot learn all they have. */
 static void warn(const struct sab_config *config)
 {
+    warn_single(config);
     if (is_drawn(config) && config->T > 1 && config->steps > 0 && config->steps <= config->curriculum)
         fprintf(stderr, "warning: with --steps %lld and --curriculum %lld no training sequence reaches T = %d;\n"
                         "--curriculum 0 trains at T from the start\n", (long long)config->steps,

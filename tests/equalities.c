@@ -407,6 +407,41 @@ static void carried_is_constant(struct sab_config *c, struct sab_shape shape, in
     problem_free(&p);
 }
 
+/* The largest gradient of a weight that only scores depend on. */
+static double score_gradient(const struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    struct problem p;
+    problem_make(&p, c, shape, T, B, seed);
+    struct sab_error err;
+    struct sab_metrics metrics;
+    if (sab_model_gradient(p.model, &p.batch, 1, &metrics, NULL, &err))
+        fail_msg("%s", err.message);
+    double most = 0;
+    for (int i = 0; i < sab_model_tensor_count(p.model); i++) {
+        struct sab_tensor tensor = sab_model_tensor(p.model, i);
+        if (strchr("Ww", tensor.name[0]) && strncmp(tensor.name, "weight", 6) != 0)
+            for (size_t k = 0; k < tensor.count; k++)
+                most = fmax(most, fabs((double)tensor.grad[k]));
+    }
+    problem_free(&p);
+    return most;
+}
+
+static int scores_learned; /* cases where the floor gave scores a gradient */
+
+/* A weight that is the only one is 1 whatever its score, but where a floor holds. */
+static void single_weight_trains_no_score(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    c->k_top = 1;
+    c->forward = c->backward = SAB_SPARSE;
+    c->sparsifier = seed % 2 ? SAB_SPARSIFIER_SOFTMAX : SAB_SPARSIFIER_RELU;
+    c->read_floor = 0;
+    assert_true(score_gradient(c, shape, T, B, seed) == 0);
+    c->sparsifier = SAB_SPARSIFIER_RELU;
+    c->read_floor = 1000;
+    scores_learned += score_gradient(c, shape, T, B, seed) > 0;
+}
+
 #define EQUALITY(name)                \
     static void test_##name(void **s) \
     {                                 \
@@ -428,6 +463,13 @@ EQUALITY(batches_are_the_sequence)
 EQUALITY(fresh_is_without_a_past)
 EQUALITY(carried_is_constant)
 
+static void test_single_weight_trains_no_score(void **s)
+{
+    (void)s;
+    for_each_case(single_weight_trains_no_score);
+    assert_true(scores_learned > CASES / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_batches_are_the_sequence), cmocka_unit_test(test_fresh_is_without_a_past),
         cmocka_unit_test(test_carried_is_constant),     cmocka_unit_test(test_short_is_in_a_batch_of_long),
         cmocka_unit_test(test_filling_changes_nothing), cmocka_unit_test(test_order_of_lengths_changes_nothing),
+        cmocka_unit_test(test_single_weight_trains_no_score),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,6 +182,23 @@ list()
     [ -z "$stderr" ]
 }
 
+@test "one read whose score cannot be trained is warned of, and only that" {
+    local brief=(--T 20 --hidden 4 --batch 2 --steps 1 --eval-size 4 --curriculum 0 --warmup 0 --k-top 1)
+    sab train copy "${brief[@]}" --out "$BATS_TEST_TMPDIR/softmax"
+    [ "$status" = 0 ]
+    [[ $stderr == *'warning: with --k-top 1 the one memory recalled has weight 1'*'--sparsifier relu --read-floor 2'* ]]
+    sab train copy "${brief[@]}" --sparsifier relu --read-floor 0 --out "$BATS_TEST_TMPDIR/relu-0"
+    [[ $stderr == *'warning: with --k-top 1 the one memory recalled has weight 1'* ]]
+    sab train copy "${brief[@]}" --sparsifier release2019 --out "$BATS_TEST_TMPDIR/release"
+    [[ $stderr == *'warning: --sparsifier release2019 keeps k-top - 1 memories'* ]]
+    sab train copy "${brief[@]}" --sparsifier relu --read-floor 2 --out "$BATS_TEST_TMPDIR/relu-2"
+    [[ $stderr != *warning* ]]
+    sab train copy "${brief[@]}" --credit tbptt --out "$BATS_TEST_TMPDIR/tbptt"
+    [[ $stderr != *'warning: with --k-top 1'* ]]
+    sab train copy "${brief[@]}" --forward dense --out "$BATS_TEST_TMPDIR/dense"
+    [[ $stderr != *'warning: with --k-top 1'* ]]
+}
+
 @test "options that the task does not look at are warned of, in one line, unless they say no" {
     awk 'BEGIN { for (t = 0; t < 200; t++) print t % 7 "," t % 5 }' >"$BATS_TEST_TMPDIR/a.csv"
     few="--data $BATS_TEST_TMPDIR/a.csv --T 20 --hidden 4 --batch 2 --steps 1 --warmup 0"
