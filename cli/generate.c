@@ -21,6 +21,7 @@
 #include "cli/sample.h"
 #include "cli/say.h"
 #include "data/vocabulary.h"
+#include "io/file.h"
 
 enum { PROMPT_CAP = 4096, PROMPT_FILE_CAP = 64 << 20 };
 
@@ -376,6 +377,8 @@ static int run(struct sab_cli *cli)
     if (sab_text_unescape(w.o->stop, w.stop))
         status = sab_fail(&err, SAB_INVALID, "--stop: \"%.60s\" has a backslash that is not one of \\n \\t \\r \\\\",
                           w.o->stop);
+    if (status == SAB_OK && w.o->save_state[0])
+        status = sab_file_check_writable(w.o->save_state, &err);
     if (status == SAB_OK)
         status = load(w.where, &w, &err);
     if (status == SAB_OK)

@@ -306,7 +306,7 @@ static int check_options(const struct sab_cli *cli, struct sab_error *err)
                         "--data, --output or --format npy");
     if (!o->stream && (o->state[0] || o->save_state[0]))
         return sab_fail(err, SAB_INVALID, "--%s goes with --stream", o->state[0] ? "state" : "save-state");
-    return SAB_OK;
+    return o->save_state[0] ? sab_file_check_writable(o->save_state, err) : SAB_OK;
 }
 
 static int run(struct sab_cli *cli)

@@ -107,8 +107,14 @@ static void bad_places_are_refused_by_name(void **state)
         {long_path, SAB_IO, "File name too long"},
         {"/proc/version-of-nothing", SAB_IO, "/proc/version-of-nothing"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_refused(sab_file_write_atomic(cases[i].path, "x", 1, &err), cases[i].status, &err, cases[i].what);
+        if (cases[i].path != long_path && strncmp(cases[i].path, "/proc", 5) != 0) /* these only writing tells */
+            assert_refused(sab_file_check_writable(cases[i].path, &err), cases[i].status, &err, cases[i].what);
+    }
+    assert_int_equal(sab_file_check_writable(io_path("plain"), &err), SAB_OK);
+    assert_int_equal(sab_file_check_writable(io_path("not-yet"), &err), SAB_OK);
+    assert_false(io_exists(io_path("not-yet")));
     assert_false(io_exists(io_path("folder.tmp")));
     assert_true(io_holds(io_path("plain"), "p", 1));
 }
@@ -126,12 +132,14 @@ static void an_unwritable_folder_is_refused(void **state)
     if (is_root)
         assert_int_equal(seteuid(65534), 0); /* permissions do not bind root */
     int written = sab_file_write_atomic(path, "new", 3, &err);
+    int checked = sab_file_check_writable(path, NULL);
     struct sab_error appended_err = {0}, made_err = {0};
     int appended = sab_file_append(io_path("closed/other"), "x", 1, &appended_err);
     int made = sab_file_make_directory(io_path("closed/sub"), &made_err);
     if (is_root)
         assert_int_equal(seteuid(0), 0);
     chmod(io_path("closed"), 0755);
+    assert_int_equal(checked, SAB_IO);
     assert_refused(written, SAB_IO, &err, path);
     assert_refused(written, SAB_IO, &err, "Permission denied");
     assert_refused(appended, SAB_IO, &appended_err, "closed/other");

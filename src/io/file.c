@@ -161,21 +161,36 @@ static int replacement_fill(struct replacement *r, const void *data, size_t nbyt
     return SAB_OK;
 }
 
+/* Opens the folder, where nothing that cannot be replaced may have the name. */
+static int replacement_enter(struct replacement *r, struct sab_error *err)
+{
+    int status = replacement_split(r, err);
+    if (status != SAB_OK)
+        return status;
+    struct stat old;
+    r->folder_fd = open_retry(AT_FDCWD, r->folder, O_RDONLY | O_DIRECTORY);
+    if (r->folder_fd < 0)
+        return sab_fail(err, SAB_IO, "cannot write '%s': opening its folder failed: %s", r->path, strerror(errno));
+    if (fstatat(r->folder_fd, r->name, &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(old.st_mode))
+        return sab_fail(err, SAB_IO, "cannot write '%s': it is a folder", r->path);
+    return SAB_OK;
+}
+
+static void replacement_leave(struct replacement *r)
+{
+    if (r->fd >= 0)
+        close(r->fd); /* synced if it was filled, so nothing is left to fail */
+    if (r->folder_fd >= 0)
+        close(r->folder_fd);
+    sab_free(r->text);
+}
+
 int sab_file_write_atomic(const char *path, const void *data, size_t nbytes, struct sab_error *err)
 {
     struct replacement r = {.path = path, .folder_fd = -1, .fd = -1};
-    int status = replacement_split(&r, err);
-    if (status != SAB_OK)
-        return status;
-    r.folder_fd = open_retry(AT_FDCWD, r.folder, O_RDONLY | O_DIRECTORY);
-    struct stat old;
-    if (r.folder_fd < 0)
-        status = sab_fail(err, SAB_IO, "cannot write '%s': opening its folder failed: %s", path, strerror(errno));
-    else if (fstatat(r.folder_fd, r.name, &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(old.st_mode))
-        status = sab_fail(err, SAB_IO, "cannot write '%s': it is a folder", path);
-    else
+    int status = replacement_enter(&r, err);
+    if (status == SAB_OK)
         status = replacement_open(&r, err);
-
     if (status == SAB_OK) {
         status = replacement_fill(&r, data, nbytes, err);
         if (status != SAB_OK)
@@ -185,11 +200,17 @@ int sab_file_write_atomic(const char *path, const void *data, size_t nbytes, str
             status = sab_fail(err, SAB_IO, "'%s' was written, but syncing its folder failed: %s", path,
                               strerror(errno));
     }
-    if (r.fd >= 0)
-        close(r.fd); /* synced above, so nothing is left to fail */
-    if (r.folder_fd >= 0)
-        close(r.folder_fd);
-    sab_free(r.text);
+    replacement_leave(&r);
+    return status;
+}
+
+int sab_file_check_writable(const char *path, struct sab_error *err)
+{
+    struct replacement r = {.path = path, .folder_fd = -1, .fd = -1};
+    int status = replacement_enter(&r, err);
+    if (status == SAB_OK && faccessat(r.folder_fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
+        status = sab_fail(err, SAB_IO, "cannot write '%s': its folder: %s", path, strerror(errno));
+    replacement_leave(&r);
     return status;
 }
 

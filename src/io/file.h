@@ -13,6 +13,10 @@
  * fails is the new content already visible. SAB_IO or SAB_NOMEM. */
 int sab_file_write_atomic(const char *path, const void *data, size_t nbytes, struct sab_error *err);
 
+/* Whether sab_file_write_atomic would find a folder that it may write to, and no folder at `path`: for work whose result
+ * is written at its end. Writes nothing. SAB_INVALID, SAB_IO or SAB_NOMEM. */
+int sab_file_check_writable(const char *path, struct sab_error *err);
+
 /* Reads a regular file of at most `cap` bytes into a new block (free it with sab_free) in which a 0 byte follows the
  * data. SAB_IO when it cannot be read or is not a regular file, SAB_INVALID when it is larger than cap, SAB_NOMEM. */
 int sab_file_read(const char *path, size_t cap, void **data, size_t *nbytes, struct sab_error *err);

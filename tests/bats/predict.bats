@@ -192,6 +192,9 @@ assert all(abs(a - b) < 1e-4 * abs(b) for a, b in zip(values, text))'
     fails 2 '--save-state goes with --stream'
     run --separate-stderr "$SAB" predict river --stream --save-state state </dev/null
     fails 2 'no line was read'
+    run --separate-stderr "$SAB" predict river --stream --save-state no/such/folder < <(echo 50,1)
+    fails 1 no/such/folder
+    [ -z "$output" ]
     sab predict river --data river.csv --output no/such/folder
     fails 1 no/such/folder
     for options in '--format csv' '--format jsonl' '--format npy' --stream; do

@@ -122,6 +122,9 @@ assert text.endswith("\n") and text.count("\n") == 1, text'
     fails 2 --prompt-file
     sab generate run --state text.txt
     fails 1 text.txt
+    sab generate run --save-state no/such/folder # nothing is written that could then not be gone on with
+    fails 1 no/such/folder
+    [ -z "$output" ]
     sab generate run --state run/model.safetensors
     fails 1 'not a state'
     sab train text --data text.txt --T 20 --batch 4 --hidden 16 --k-att 5 --steps 1 --seed 2 --quiet --out other
