@@ -1,0 +1,76 @@
+/* One CSV file while it is read into a table: the state that its parts share. csv_begin.c finds what comes before the
+ * first row of values, csv_names.c numbers the texts of the columns of series and of answers, csv_table.c makes the two
+ * passes over the rows. Nobody else includes this. */
+#ifndef SAB_DATA_CSV_READING_H
+#define SAB_DATA_CSV_READING_H
+
+#include "data/csv.h"
+#include "data/csv_table.h"
+#include "data/input.h"
+
+/* Texts of a column that were looked up, by their last bytes, which are often digits: most come again and again. */
+enum { SAB_CSV_MEMO_SLOTS = 1024 };
+struct sab_csv_memo {
+    struct {
+        struct sab_csv_field field; /* text NULL: free */
+        int number;
+    } slots[SAB_CSV_MEMO_SLOTS];
+};
+
+/* One file while it is read. */
+struct sab_csv_reading {
+    const char *path;
+    const struct sab_config *config; /* NULL: the schema is known */
+    struct sab_csv_schema *schema;
+    struct sab_csv_table *table;
+    struct sab_input_file file;
+    struct sab_csv csv;
+    struct sab_csv rows;         /* the csv where its first row of values begins */
+    struct sab_csv_field *names; /* the first line */
+    int n;                       /* columns */
+    int *places;                 /* [schema.n] of the columns, or -1 */
+    int label_place, series_place;
+    int series_cap;
+    int64_t *filled;             /* [S] rows of each series that the second pass has seen */
+    int labels_are_numbers, labels_are_whole;
+    struct sab_csv_memo series, labels;
+};
+
+/* ---- csv_begin.c ---- */
+
+/* Reads what comes before the first row of values, and knows then which columns are read: schema, places, rows. With a
+ * config, checks that no column was left out whose first cell only is missing. */
+int sab_csv_reading_begin(struct sab_csv_reading *r, struct sab_error *err);
+
+/* Begins a pass over the rows of values. */
+static inline void sab_csv_reading_rewind(struct sab_csv_reading *r)
+{
+    r->csv.at = r->rows.at;
+    r->csv.next_line = r->rows.next_line;
+}
+
+/* SAB_FORMAT unless the row just read has as many columns as the first line. */
+int sab_csv_reading_check_width(const struct sab_csv_reading *r, struct sab_error *err);
+
+/* ---- csv_names.c: all of the row just read ---- */
+
+/* The number of its series, which may be a new one. */
+int sab_csv_reading_find_series(struct sab_csv_reading *r, int *s, struct sab_error *err);
+
+static inline int sab_csv_reading_series(struct sab_csv_reading *r, int *s, struct sab_error *err)
+{
+    *s = 0;
+    return r->series_place < 0 && r->table->S > 0 ? SAB_OK : sab_csv_reading_find_series(r, s, err);
+}
+
+/* Gathers its class while the schema is made. */
+int sab_csv_reading_gather_class(struct sab_csv_reading *r, struct sab_error *err);
+
+/* After the last row: decides between classes and values where that was open, and sorts classes. Numbers noted before
+ * no longer hold. */
+int sab_csv_reading_close_classes(struct sab_csv_reading *r, struct sab_error *err);
+
+/* The number of its class, which the schema must have. */
+int sab_csv_reading_find_class(struct sab_csv_reading *r, int *label, struct sab_error *err);
+
+#endif
