@@ -23,7 +23,7 @@ const char *sab_table_figure_title(const struct sab_table *table)
         [SAB_FIGURE_NONE] = "",
         [SAB_FIGURE_CURVES] = "validation accuracy while learning, one line a seed",
         [SAB_FIGURE_LENGTHS] = "test accuracy by length of the test, mean over seeds",
-        [SAB_FIGURE_COST] = "test accuracy by processor time of training, a line a row",
+        [SAB_FIGURE_COST] = "test accuracy by processor time; a colour is a row, a mark its column",
         [SAB_FIGURE_MAPS] = "what is recalled at three times",
     };
     return titles[table->figure];
@@ -33,7 +33,7 @@ static void begin_series(struct figure *figure, const char *label, int colour, i
 {
     if (figure->n_series < SERIES_CAP)
         figure->series[figure->n_series++] = (struct sab_plot_series){
-            label, colour, has_points, 0, figure->x + figure->n_points, figure->y + figure->n_points};
+            label, colour, has_points, 0, figure->x + figure->n_points, figure->y + figure->n_points, NULL};
 }
 
 static void add_point(struct figure *figure, double x, double y)
@@ -89,22 +89,26 @@ static void add_lengths(struct figure *figure, const struct sab_table_results *l
     }
 }
 
-/* A line for each row, its cells in the order of the columns. */
+/* A point for each cell. Columns that are all called KEY=... are marked by what follows. */
 static void add_costs(struct figure *figure, const struct sab_table_results *loaded)
 {
-    int colour = 0;
-    const char *row = NULL;
+    int colour = -1;
+    const char *row = NULL, *first = loaded->n_cells > 0 ? loaded->cells[0].cell->column : "";
+    size_t key = strchr(first, '=') ? (size_t)(strchr(first, '=') - first) + 1 : 0;
+    for (int i = 0; i < loaded->n_cells; i++)
+        key = strncmp(loaded->cells[i].cell->column, first, key) == 0 ? key : 0;
     for (int i = 0; i < loaded->n_cells; i++) {
         const struct sab_results_of_cell *of = &loaded->cells[i];
         double seconds = 0;
         if (of->n == 0)
             continue;
-        if (!row || strcmp(row, of->cell->row) != 0)
-            begin_series(figure, of->cell->row, colour++, 1);
+        int is_new = !row || strcmp(row, of->cell->row) != 0;
         row = of->cell->row;
+        begin_series(figure, is_new ? row : NULL, colour += is_new, 1);
         for (int k = 0; k < of->n; k++)
             seconds += of->list[k].cpu_s / of->n;
         add_point(figure, seconds, mean_test(of, loaded->table->measure, 0));
+        figure->series[figure->n_series - 1].mark = of->cell->column + key;
     }
 }
 
@@ -133,7 +137,7 @@ int sab_table_draw(const struct sab_table_results *loaded, const char *path, int
             .y_name = "accuracy",
             .is_x_log = kind != SAB_FIGURE_CURVES,
             .y_least = 0,
-            .y_most = 1,
+            .y_most = kind == SAB_FIGURE_COST ? 1.04 : 1, /* marks over points at 1 */
             .series = figure.series,
             .n_series = figure.n_series,
         };

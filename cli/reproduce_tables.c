@@ -41,6 +41,10 @@ static const struct sab_table tables[] = {
      "Rows are called k-trunc, k-top; T = 100 but where a row says another. What W1 and W2 are drawn from, in units of "
      "the usual 1/sqrt(H); the default is 15.",
      SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
+    {"single", "one memory read at each step: what lets its score learn, copying", COPY_100, "",
+     "Rows are called k-trunc, k-top; relu-2 is the relu sparsifier with floor 2. A softmax over one memory is 1 whatever "
+     "its score, and so is relu with floor 0, the paper's form: no score learns. The paper: 58 % for 1, 1 (recalled).",
+     SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
     {"sparsity", "sparse or dense reads and their gradient, copying", COPY_100 "k-trunc=5 k-top=5", "",
      "The row says how the memories are read forward / backward.", SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_NONE, NULL},
     {"variants", "scores and sparsifiers, copying at T = 100", COPY_100 "k-trunc=5 k-top=5", "",
@@ -59,7 +63,8 @@ static const struct sab_table tables[] = {
      SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_NONE, NULL},
     {"pace", "how fast training sequences may grow, copying at T = 300", "k-trunc=10 k-top=10", "", "",
      SAB_MEASURE_ACCURACY, 1, SAB_FIGURE_NONE, NULL},
-    {"smallest", "how little still solves copying at T = 200: cost against quality", COPY_200, "", "",
+    {"smallest", "how little still solves copying at T = 200: cost against quality", COPY_200, "",
+     "Columns relu-2 have the relu sparsifier with floor 2 (table single).",
      SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_COST, NULL},
     {"pixels", "images read step by step: accuracy on all test images", "eval-every=500", "",
      "Rows: MNIST, 28 steps. Permuted: MNIST pixel by pixel in a random order, 784 steps. The paper's full BPTT has "
@@ -96,6 +101,10 @@ static const struct sab_table tables[] = {
 #define KEYS_AT(scale, row, options) {"keys", "key-scale=" scale, row, options " key-scale=" scale, NONE, 0, NULL}
 #define KEYS(row, options) KEYS_AT("1", row, options), KEYS_AT("5", row, options), KEYS_AT("15", row, options)
 #define KEYS_1_15(row, options) KEYS_AT("1", row, options), KEYS_AT("15", row, options)
+#define SINGLE(row, options) \
+    {"single", "softmax", row, options, NONE, 0, NULL}, \
+    {"single", "relu-2", row, options " sparsifier=relu read-floor=2", NONE, 0, NULL}, \
+    {"single", "relu-40", row, options " sparsifier=relu read-floor=40", NONE, 0, NULL}
 #define ONCE(table, row, options) {table, "T=100", row, options, NONE, 0, NULL}
 /* The paper clips gradients of any size: so do we where its form is run. */
 #define VARIANTS(row, options) \
@@ -104,6 +113,7 @@ static const struct sab_table tables[] = {
     {"variants", "relu-0", row, options " sparsifier=relu read-floor=0 write=state explode=1e300", NONE, 0, NULL}
 #define SMALLEST(row, options) \
     {"smallest", "k-top=1", row, options " k-top=1", NONE, 0, NULL}, \
+    {"smallest", "k-top=1 relu-2", row, options " k-top=1 sparsifier=relu read-floor=2", NONE, 0, NULL}, \
     {"smallest", "k-top=2", row, options " k-top=2", NONE, 0, NULL}, \
     {"smallest", "k-top=5", row, options " k-top=5", NONE, 0, NULL}
 
@@ -151,6 +161,13 @@ static const struct sab_table_cell cells[] = {
     KEYS("sab 20 5", "k-trunc=20 k-top=5"),
     KEYS_1_15("sab 5 5, T=200", "k-trunc=5 k-top=5 T=200 curriculum=2000"),
     KEYS_1_15("sab 5 5, T=300", "k-trunc=5 k-top=5 T=300 curriculum=3000 steps=3000"),
+
+    SINGLE("sab 1 1", "k-trunc=1 k-top=1"),
+    {"single", "softmax 6,000 updates", "sab 1 1", "k-trunc=1 k-top=1 steps=6000", NONE, 0, NULL},
+    {"single", "relu-40 6,000 updates", "sab 1 1", "k-trunc=1 k-top=1 steps=6000 sparsifier=relu read-floor=40", NONE, 0,
+     NULL},
+    SINGLE("sab 5 1", "k-trunc=5 k-top=1"),
+    SINGLE("sab 5 1, T=200", "k-trunc=5 k-top=1 T=200 curriculum=2000"),
 
     ONCE("sparsity", "sparse/sparse", "forward=sparse backward=sparse"),
     ONCE("sparsity", "dense/sparse", "forward=dense backward=sparse"),

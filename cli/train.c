@@ -121,7 +121,7 @@ static void warn_single(const struct sab_config *config)
         fputs("warning: --sparsifier release2019 keeps k-top - 1 memories: with --k-top 1 nothing is recalled\n", stderr);
     else if (config->sparsifier == SAB_SPARSIFIER_SOFTMAX || config->read_floor == 0)
         fputs("warning: with --k-top 1 the one memory recalled has weight 1 whatever its score, so that scores are never\n"
-              "trained; --sparsifier relu --read-floor 2 trains them\n", stderr);
+              "trained; --sparsifier relu with a --read-floor of 2 to 40 trains them\n", stderr);
 }
 
 /* Runs that end before they truly begin, or that cannot learn all they have. */

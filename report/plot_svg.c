@@ -66,6 +66,9 @@ static struct axis fit(const struct sab_plot *plot, int is_x)
         axis.least -= 0.5;
         axis.most += 0.5;
     }
+    double margin = is_x && plot->n_series > 0 && plot->series[0].mark ? 0.04 * (axis.most - axis.least) : 0;
+    axis.least -= margin; /* room for marks */
+    axis.most += margin;
     axis.from = is_x ? LEFT : TOP + HEIGHT;
     axis.to = is_x ? LEFT + WIDTH : TOP;
     return axis;
@@ -170,6 +173,18 @@ static void draw_series(FILE *to, const struct sab_plot *plot, const struct sab_
                     place(y, series->y[i]), colours[series->colour % COLOURS]);
 }
 
+/* Under the points of one colour and over those of the next, so that marks of near points stand apart. */
+static void draw_marks(FILE *to, const struct sab_plot *plot, const struct sab_plot_series *series,
+                       const struct axis *x, const struct axis *y)
+{
+    char how[64];
+    snprintf(how, sizeof how, " text-anchor=\"middle\" font-size=\"10\" fill=\"%s\"", colours[series->colour % COLOURS]);
+    for (int i = 0; i < series->n && series->mark; i++)
+        if (is_shown(plot, series, i))
+            write_text(to, place(x, series->x[i]), place(y, series->y[i]) + (series->colour % 2 ? -6 : 13), how,
+                       series->mark);
+}
+
 static void draw_legend(FILE *to, const struct sab_plot *plot)
 {
     int n = 0;
@@ -197,6 +212,8 @@ void sab_plot_write(FILE *to, const struct sab_plot *plot)
     draw_frame(to, plot);
     for (int s = 0; s < plot->n_series; s++)
         draw_series(to, plot, &plot->series[s], &x, &y);
+    for (int s = 0; s < plot->n_series; s++)
+        draw_marks(to, plot, &plot->series[s], &x, &y);
     draw_legend(to, plot);
     fputs("</svg>\n", to);
 }

@@ -12,6 +12,7 @@ struct sab_plot_series {
     int has_points;         /* a dot at each point, on its line */
     int n;
     const double *x, *y;    /* [n]; points that are not finite, or not above 0 on a logarithmic axis, are left out */
+    const char *mark;       /* beside each point, or NULL */
 };
 
 struct sab_plot {

@@ -34,7 +34,7 @@ static void test_points_and_ticks(void **unused)
 {
     (void)unused;
     const double x[] = {0, 1000, 2000, NAN}, y[] = {0, 0.5, 1, 1};
-    const struct sab_plot_series series[] = {{"a < b & c", 0, 1, 4, x, y}, {NULL, 0, 0, 0, x, y}};
+    const struct sab_plot_series series[] = {{"a < b & c", 0, 1, 4, x, y, NULL}, {NULL, 0, 0, 0, x, y, NULL}};
     const struct sab_plot plot = {"title", "updates", "accuracy", 0, 0, 1, series, 2};
     char *text = write(&plot);
     assert_non_null(strstr(text, "d=\"M72.0 380.0 L352.0 210.0 L632.0 40.0\"")); /* corner to corner */
@@ -56,7 +56,7 @@ static void test_logarithmic_axis(void **unused)
 {
     (void)unused;
     const double x[] = {100, 1000, 10000, 0, -1}, y[] = {1, 2, 3, 4, 5};
-    const struct sab_plot_series series = {"a", 9, 1, 5, x, y};
+    const struct sab_plot_series series = {"a", 9, 1, 5, x, y, NULL};
     const struct sab_plot plot = {"t", "x", "y", 1, 0, 0, &series, 1};
     char *text = write(&plot);
     assert_non_null(strstr(text, "d=\"M72.0 380.0 L352.0 210.0 L632.0 40.0\""));
@@ -66,11 +66,24 @@ static void test_logarithmic_axis(void **unused)
     free(text);
 }
 
+static void test_marks(void **unused)
+{
+    (void)unused;
+    const double x[] = {100, 1000}, y[] = {0, 1};
+    const struct sab_plot_series series[] = {{"a", 0, 1, 2, x, y, "k < 5"}, {NULL, 1, 1, 2, x, y, "6"}};
+    const struct sab_plot plot = {"t", "x", "y", 1, 0, 1, series, 2};
+    char *text = write(&plot);
+    assert_int_equal(count(text, ">k &lt; 5</text>"), 2);
+    assert_int_equal(count(text, ">6</text>"), 2);
+    assert_null(strstr(text, "cx=\"72.0\"")); /* points keep off the frame, to leave room */
+    free(text);
+}
+
 static void test_nothing_and_a_single_point(void **unused)
 {
     (void)unused;
     const double one = 3;
-    const struct sab_plot_series series = {"a", 0, 1, 1, &one, &one};
+    const struct sab_plot_series series = {"a", 0, 1, 1, &one, &one, NULL};
     struct sab_plot plot = {"t", "x", "y", 0, 0, 0, &series, 1};
     char *text = write(&plot);
     assert_non_null(strstr(text, "cx=\"352.0\" cy=\"210.0\""));
@@ -97,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_points_and_ticks),
         cmocka_unit_test(test_logarithmic_axis),
+        cmocka_unit_test(test_marks),
         cmocka_unit_test(test_nothing_and_a_single_point),
         cmocka_unit_test(test_unwritable),
     };
