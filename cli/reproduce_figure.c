@@ -23,7 +23,7 @@ const char *sab_table_figure_title(const struct sab_table *table)
         [SAB_FIGURE_NONE] = "",
         [SAB_FIGURE_CURVES] = "validation accuracy while learning, one line a seed",
         [SAB_FIGURE_LENGTHS] = "test accuracy by length of the test, mean over seeds",
-        [SAB_FIGURE_COST] = "accuracy by processor time; colours are rows, marks are columns",
+        [SAB_FIGURE_COST] = "accuracy by processor time; colours are rows, marks columns",
         [SAB_FIGURE_MAPS] = "what is recalled at three times",
     };
     return titles[table->figure];
