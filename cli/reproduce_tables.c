@@ -87,6 +87,7 @@ static const struct sab_table tables[] = {
 
 #define AT_1000 "T=1000 batch=64 curriculum=10000 eval-every=50"
 #define AT_5000 "T=5000 batch=16 curriculum=50000 eval-every=100"
+#define AT_10000 "T=10000 batch=16 curriculum=100000 eval-every=100"
 #define AT_LENGTHS(row, options, at100, at200, at300, seeds) \
     {"copy", "T=100", row, COPY_100 options, at100, seeds, NULL}, \
     {"copy", "T=200", row, COPY_200 options, at200, seeds, NULL}, \
@@ -196,6 +197,7 @@ static const struct sab_table_cell cells[] = {
     {"long", "T=1000", "sab 5 5", "k-trunc=5 k-top=5 " AT_1000, NONE, 0, NULL},
     {"long", "T=1000", "sab 10 10", "k-trunc=10 k-top=10 " AT_1000, NONE, 0, NULL},
     {"long", "T=5000", "sab 5 5", "k-trunc=5 k-top=5 " AT_5000, NONE, 0, NULL},
+    {"long", "T=10000", "sab 5 5", "k-trunc=5 k-top=5 " AT_10000, NONE, 0, NULL},
     {"long", "T=5000", "sab 10 10", "k-trunc=10 k-top=10 " AT_5000, NONE, 0, NULL},
 
     {"pace", "T=300", "grows in 1,000 updates", COPY "T=300 curriculum=1000", NONE, 0, NULL},
