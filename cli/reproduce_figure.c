@@ -104,7 +104,8 @@ static void add_costs(struct figure *figure, const struct sab_table_results *loa
             continue;
         int is_new = !row || strcmp(row, of->cell->row) != 0;
         row = of->cell->row;
-        begin_series(figure, is_new ? row : NULL, colour += is_new, 1);
+        colour += is_new;
+        begin_series(figure, is_new ? row : NULL, colour, 1);
         for (int k = 0; k < of->n; k++)
             seconds += of->list[k].cpu_s / of->n;
         add_point(figure, seconds, mean_test(of, loaded->table->measure, 0));
@@ -137,7 +138,7 @@ int sab_table_draw(const struct sab_table_results *loaded, const char *path, int
             .y_name = "accuracy",
             .is_x_log = kind != SAB_FIGURE_CURVES,
             .y_least = 0,
-            .y_most = kind == SAB_FIGURE_COST ? 1.04 : 1, /* marks over points at 1 */
+            .y_most = 1,
             .series = figure.series,
             .n_series = figure.n_series,
         };

@@ -42,6 +42,14 @@ static int is_shown(const struct sab_plot *plot, const struct sab_plot_series *s
     return isfinite(series->x[i]) && isfinite(series->y[i]) && (!plot->is_x_log || series->x[i] > 0);
 }
 
+static int has_marks(const struct sab_plot *plot)
+{
+    for (int s = 0; s < plot->n_series; s++)
+        if (plot->series[s].mark)
+            return 1;
+    return 0;
+}
+
 static struct axis fit(const struct sab_plot *plot, int is_x)
 {
     struct axis axis = {.is_log = is_x && plot->is_x_log, .least = INFINITY, .most = -INFINITY};
@@ -66,8 +74,8 @@ static struct axis fit(const struct sab_plot *plot, int is_x)
         axis.least -= 0.5;
         axis.most += 0.5;
     }
-    double margin = is_x && plot->n_series > 0 && plot->series[0].mark ? 0.04 * (axis.most - axis.least) : 0;
-    axis.least -= margin; /* room for marks */
+    double margin = has_marks(plot) ? 0.04 * (axis.most - axis.least) : 0; /* room for marks at the frame */
+    axis.least -= margin;
     axis.most += margin;
     axis.from = is_x ? LEFT : TOP + HEIGHT;
     axis.to = is_x ? LEFT + WIDTH : TOP;

@@ -18,7 +18,7 @@ struct sab_plot_series {
 struct sab_plot {
     const char *title, *x_name, *y_name;
     int is_x_log;
-    double y_least, y_most; /* of the axis; equal: as the points need */
+    double y_least, y_most; /* of the axis, but for room for marks; equal: as the points need */
     const struct sab_plot_series *series;
     int n_series;
 };

@@ -76,6 +76,7 @@ static void test_marks(void **unused)
     assert_int_equal(count(text, ">k &lt; 5</text>"), 2);
     assert_int_equal(count(text, ">6</text>"), 2);
     assert_null(strstr(text, "cx=\"72.0\"")); /* points keep off the frame, to leave room */
+    assert_null(strstr(text, "cy=\"40.0\""));
     free(text);
 }
 
