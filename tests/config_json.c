@@ -80,6 +80,7 @@ static void test_malformed(void **unused)
     expect_refused("{\"hidden\":1} x", "not legal JSON");
     expect_refused("{\"hiden\":1}", "unknown key \"hiden\"; did you mean \"hidden\"?");
     expect_refused("{\"k-top\":1}", "unknown key \"k-top\"; did you mean \"k_top\"?");
+    expect_refused("{\"\":1}", "unknown key \"\"");
     expect_refused("{\"zzzzzzzz\":1}", "unknown key \"zzzzzzzz\"");
     expect_refused("{\"hidden\":1,\"hidden\":2}", "duplicate object key near '\"hidden\"'");
     expect_refused("{\"hidden\":\"1\"}", "key \"hidden\" must be a whole number");

@@ -154,7 +154,7 @@ static int set_key(struct sab_config *config, const char *key, const json_t *val
     char own_key[KEY_CAP] = "", number[SAB_REAL_TEXT_CAP];
     if (option)
         make_key(option, own_key);
-    if (strcmp(key, own_key) != 0)
+    if (!option || strcmp(key, own_key) != 0)
         return fail_unknown_key(key, err);
     const char *text = value_text(option, value, number);
     if (!text)
