@@ -37,7 +37,7 @@ struct canvas {
     uint8_t *rgb;
 };
 
-static const uint8_t ink[3] = {40, 40, 40};
+static const uint8_t ink[3] = {40, 40, 40}, below_0[3] = {150, 185, 230};
 
 void sab_heat_colour(double x, uint8_t rgb[3])
 {
@@ -138,7 +138,8 @@ static void draw_cells(struct canvas *canvas, const struct sab_recall_map *map, 
             uint8_t rgb[3];
             double value = map->cell[(size_t)r * (size_t)map->columns + (size_t)c];
             sab_heat_colour(map->most > 0 ? value / map->most : 0, rgb);
-            fill(canvas, LEFT + c * l->cell_width, TOP + r * l->cell_height, l->cell_width, l->cell_height, rgb);
+            fill(canvas, LEFT + c * l->cell_width, TOP + r * l->cell_height, l->cell_width, l->cell_height,
+                 value < 0 ? below_0 : rgb);
         }
     frame(canvas, LEFT, TOP, l->width, l->height);
 }
@@ -194,6 +195,11 @@ static void draw_scale(struct canvas *canvas, const struct sab_recall_map *map, 
         write_text(canvas, x + SCALE_WIDTH + TICK + 4, y - LINE / 2, number, 0);
     }
     write_text(canvas, x, TOP + height + GAP, value_name, 0);
+    if (map->least < 0) {
+        int y = TOP + height + GAP + LINE + TICK;
+        fill(canvas, x, y, SCALE_WIDTH, LINE, below_0);
+        write_text(canvas, x + SCALE_WIDTH + TICK + 4, y, "below 0", 0);
+    }
 }
 
 int sab_heat_png(const struct sab_recall_map *map, const char *title, const char *row_name, const char *value_name,

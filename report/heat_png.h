@@ -1,4 +1,4 @@
-/* A recall map as a picture: white for nothing, darker for more, with axes, tick numbers and a scale. */
+/* A recall map as a picture: white for nothing, darker for more, blue for a mean below 0, with axes, tick numbers and a scale. */
 #ifndef SAB_REPORT_HEAT_PNG_H
 #define SAB_REPORT_HEAT_PNG_H
 

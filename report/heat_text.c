@@ -11,6 +11,7 @@
 enum { LABEL_WIDTH = 13, LEVELS = 5, BYTES_PER_CELL = 3, LINE_CAP = 512 };
 
 static const char *const blocks[LEVELS] = {" ", "\u2591", "\u2592", "\u2593", "\u2588"};
+static const char below_0[] = "-";
 static const char *const letters[LEVELS] = {" ", ".", ":", "*", "#"};
 
 struct text {
@@ -28,11 +29,20 @@ __attribute__((format(printf, 2, 3))) static void put(struct text *text, const c
         text->used += (size_t)n;
 }
 
-/* Level l covers (l - 1/2) / (LEVELS - 1) to (l + 1/2) / (LEVELS - 1) of the largest. */
+/* Level l covers (l - 1/2) / (LEVELS - 1) to (l + 1/2) / (LEVELS - 1) of the largest; what is below 0, or no number, is
+ * level 0. */
 static int level(double value, double most)
 {
-    int l = most > 0 ? (int)(value / most * (LEVELS - 1) + 0.5) : 0;
+    if (!(value > 0 && most > 0))
+        return 0;
+    int l = value < most ? (int)(value / most * (LEVELS - 1) + 0.5) : LEVELS - 1;
     return l < LEVELS ? l : LEVELS - 1;
+}
+
+static const char *cell_shade(const struct sab_recall_map *map, int r, int c, const char *const *shades)
+{
+    double value = map->cell[(size_t)r * (size_t)map->columns + (size_t)c];
+    return value < 0 ? below_0 : shades[level(value, map->most)];
 }
 
 /* The numbers under the columns: the step that a column begins with, at each tenth column and where there is room. */
@@ -64,6 +74,8 @@ static void put_legend(struct text *text, const struct sab_recall_map *map, cons
     put(text, "\n%*s  mean %s:", LABEL_WIDTH, "", value_name);
     for (int l = 1; l < LEVELS; l++)
         put(text, "  %s %.2g", shades[l], map->most * l / (LEVELS - 1));
+    if (map->least < 0)
+        put(text, "  %s below 0", below_0);
     put(text, "\n");
 }
 
@@ -85,10 +97,10 @@ char *sab_heat_text(const struct sab_recall_map *map, const char *row_name, cons
             snprintf(label, sizeof label, "%d", map->first[r]);
         put(&text, "%*s |", LABEL_WIDTH, label);
         int end = map->columns;
-        while (end > 0 && level(map->cell[(size_t)r * (size_t)map->columns + (size_t)end - 1], map->most) == 0)
+        while (end > 0 && cell_shade(map, r, end - 1, shades)[0] == ' ')
             end--;
         for (int c = 0; c < end; c++)
-            put(&text, "%s", shades[level(map->cell[(size_t)r * (size_t)map->columns + (size_t)c], map->most)]);
+            put(&text, "%s", cell_shade(map, r, c, shades));
         put(&text, "\n");
     }
     put_axis(&text, map);

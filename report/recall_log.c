@@ -1,6 +1,7 @@
 /* See recall_log.h. */
 #include "report/recall_log.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,9 +38,14 @@ static void on_read(void *user, int layer, int t, int b, int n, const int32_t *w
 {
     struct sab_recall_log *log = user;
     (void)flow;
-    for (int i = 0; i < n && !log->is_full; i++) {
+    for (int i = 0; i < n && !log->is_full && !log->is_bad; i++) {
         if (alpha[i] == 0)
             continue;
+        if (!isfinite(alpha[i])) {
+            log->bad = (struct sab_recall_entry){layer, b, t, when[i], alpha[i], 0};
+            log->is_bad = 1;
+            return;
+        }
         log->is_full = log->count == log->cap && make_room(log);
         if (!log->is_full)
             log->entries[log->count++] = (struct sab_recall_entry){layer, b, t, when[i], alpha[i], 0};
@@ -69,6 +75,10 @@ int sab_recall_log_sort(struct sab_recall_log *log, struct sab_error *err)
     if (log->is_full)
         return sab_fail(err, SAB_NOMEM, "no memory for more than %zu recalled weights; take fewer sequences "
                                         "or a smaller T", log->count);
+    if (log->is_bad)
+        return sab_fail(err, SAB_NUMERIC, "layer %d, step %d of sequence %d recalls step %d with weight %g: nothing can be "
+                                          "shown of a network whose numbers overflow", log->bad.layer + 1, log->bad.t,
+                        log->bad.sequence + 1, log->bad.when, (double)log->bad.alpha);
     if (log->count)
         qsort(log->entries, log->count, sizeof *log->entries, compare_entries);
     log->is_sorted = 1;

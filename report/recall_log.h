@@ -16,6 +16,8 @@ struct sab_recall_log {
     size_t count, cap;
     int is_sorted;
     int is_full;        /* memory ran out: entries are missing */
+    int is_bad;         /* a weight is NaN or infinite: the first one is `bad`, and nothing was kept from there on */
+    struct sab_recall_entry bad;
     int has_flow;
 };
 
@@ -25,7 +27,7 @@ void sab_recall_log_clear(struct sab_recall_log *log);
 /* Collect entries: give the result to sab_model_evaluate, then sort. Weights of 0 (a threshold that was looked at) are
  * left out. */
 struct sab_recall sab_recall_log_collect(struct sab_recall_log *log);
-/* SAB_NOMEM if entries are missing. */
+/* SAB_NOMEM if entries are missing; SAB_NUMERIC, naming layer, step and sequence, if a weight is not finite. */
 int sab_recall_log_sort(struct sab_recall_log *log, struct sab_error *err);
 /* Fill in flow: give the result to sab_model_gradient with the same batch, after sorting. */
 struct sab_recall sab_recall_log_flow(struct sab_recall_log *log);

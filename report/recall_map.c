@@ -68,6 +68,8 @@ static void fill(struct sab_recall_map *map, const struct sab_recall_log *log, c
             *cell /= (double)steps * view->sequences;
             if (*cell > map->most)
                 map->most = *cell;
+            if (*cell < map->least)
+                map->least = *cell;
         }
     }
 }

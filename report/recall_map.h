@@ -24,7 +24,8 @@ struct sab_recall_map {
     int steps_per_column;     /* column c holds steps first_step + c * steps_per_column and on */
     int *first, *last;        /* [rows] steps of each row */
     double *cell;             /* [rows,columns] */
-    double most;              /* largest cell */
+    double most, least;       /* largest and smallest cell, 0 included: scores that release2019 takes for weights may be
+                                 negative */
 };
 
 /* SAB_INVALID when no step is a row, SAB_NOMEM. The log must be sorted. */

@@ -81,6 +81,51 @@ static void text_shows_the_cells(void **state)
     sab_recall_map_clear(&map);
 }
 
+/* Number of pixels of a colour in a PNG file. */
+static long count_colour(const char *path, const uint8_t rgb[3], png_image *image)
+{
+    memset(image, 0, sizeof *image);
+    image->version = PNG_IMAGE_VERSION;
+    assert_true(png_image_begin_read_from_file(image, path));
+    image->format = PNG_FORMAT_RGB;
+    uint8_t *pixels = malloc(PNG_IMAGE_SIZE(*image));
+    assert_non_null(pixels);
+    assert_true(png_image_finish_read(image, NULL, pixels, 0, NULL));
+    long n = 0;
+    for (size_t i = 0; i < PNG_IMAGE_SIZE(*image); i += 3)
+        n += memcmp(pixels + i, rgb, 3) == 0;
+    free(pixels);
+    return n;
+}
+
+/* Scores that release2019 takes for weights may be negative: text read its shades before their beginning. */
+static void means_below_0_have_a_sign_of_their_own(void **state)
+{
+    struct sab_recall_map map = diagonal(2, 3, 7);
+    char path[] = "/tmp/sab_heat_XXXXXX";
+    const double cells[] = {-1, 0.5, -1e300, 1, NAN, -0.125};
+    const uint8_t blue[3] = {150, 185, 230};
+    png_image image;
+    (void)state;
+    memcpy(map.cell, cells, sizeof cells);
+    map.least = -1e300;
+    char *text = sab_heat_text(&map, "step", "weight", 0, NULL);
+    if (!strstr(text, " 7 |-:-\n") || !strstr(text, " 8 |# -\n") || !strstr(text, "# 1  - below 0\n"))
+        fail_msg("expected rows -:- and # - and a legend that ends with - below 0:\n%s", text);
+    sab_free(text);
+    int fd = mkstemp(path);
+    close(fd);
+    assert_int_equal(sab_heat_png(&map, "t", "step", "weight", path, NULL), SAB_OK);
+    assert_int_equal(count_colour(path, blue, &image), 3 * 32 * 32 + 20 * 14); /* three cells, one in the legend */
+    unlink(path);
+    map.least = map.most = 0; /* nothing to compare with */
+    text = sab_heat_text(&map, "step", "weight", 1, NULL);
+    assert_non_null(strstr(text, " 7 |- -\n"));
+    assert_null(strstr(text, "below"));
+    sab_free(text);
+    sab_recall_map_clear(&map);
+}
+
 static void an_empty_map_can_be_shown(void **state)
 {
     struct sab_recall_map map = diagonal(2, 3, 1);
@@ -132,23 +177,6 @@ static void colours_are_ordered_by_lightness(void **state)
     assert_memory_equal(rgb, beyond, 3);
     sab_heat_colour(NAN, beyond);
     assert_int_equal(beyond[0], 255);
-}
-
-/* Number of pixels of a colour in a PNG file. */
-static long count_colour(const char *path, const uint8_t rgb[3], png_image *image)
-{
-    memset(image, 0, sizeof *image);
-    image->version = PNG_IMAGE_VERSION;
-    assert_true(png_image_begin_read_from_file(image, path));
-    image->format = PNG_FORMAT_RGB;
-    uint8_t *pixels = malloc(PNG_IMAGE_SIZE(*image));
-    assert_non_null(pixels);
-    assert_true(png_image_finish_read(image, NULL, pixels, 0, NULL));
-    long n = 0;
-    for (size_t i = 0; i < PNG_IMAGE_SIZE(*image); i += 3)
-        n += memcmp(pixels + i, rgb, 3) == 0;
-    free(pixels);
-    return n;
 }
 
 static void the_picture_shows_the_cells(void **state)
@@ -259,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_fits_eighty_columns),
         cmocka_unit_test(text_shows_the_cells),
+        cmocka_unit_test(means_below_0_have_a_sign_of_their_own),
         cmocka_unit_test(an_empty_map_can_be_shown),
         cmocka_unit_test(colours_are_ordered_by_lightness),
         cmocka_unit_test(the_picture_shows_the_cells),

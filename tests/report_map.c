@@ -142,6 +142,42 @@ static void the_reading_is_the_strongest_pair(void **state)
     sab_recall_log_clear(&log);
 }
 
+static void a_weight_that_is_no_number_is_an_error(void **state)
+{
+    const sab_real bad[] = {(sab_real)NAN, (sab_real)INFINITY, (sab_real)-INFINITY};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct sab_recall_log log = {0};
+        struct sab_error err = {0};
+        const int32_t when[] = {1, 2};
+        const sab_real alpha[] = {1, bad[i]};
+        struct sab_recall recall = sab_recall_log_collect(&log);
+        recall.read(recall.user, 0, 3, 1, 2, when, alpha, NULL);
+        recall.read(recall.user, 1, 4, 0, 1, when, &bad[0], NULL);
+        assert_int_equal(sab_recall_log_sort(&log, &err), SAB_NUMERIC);
+        if (!strstr(err.message, "layer 1, step 3 of sequence 2 recalls step 2 with weight"))
+            fail_msg("the message does not name the first bad weight: %s", err.message);
+        sab_recall_log_clear(&log);
+    }
+}
+
+static void a_mean_below_0_is_the_least(void **state)
+{
+    struct sab_recall_log log = {0};
+    struct sab_recall_map map;
+    struct sab_recall_view view = {T, 1, 0, SAB_RECALL_WEIGHT, NULL, 100, 100};
+    const int32_t when[] = {1, 2};
+    const sab_real alpha[] = {(sab_real)-0.5, 2};
+    (void)state;
+    struct sab_recall recall = sab_recall_log_collect(&log);
+    recall.read(recall.user, 0, 3, 0, 2, when, alpha, NULL);
+    assert_int_equal(sab_recall_log_sort(&log, NULL), SAB_OK);
+    assert_int_equal(sab_recall_map_make(&map, &log, &view, NULL), SAB_OK);
+    assert_true(map.least == -0.5 && map.most == 2);
+    sab_recall_map_clear(&map);
+    sab_recall_log_clear(&log);
+}
+
 static void no_rows_is_an_error(void **state)
 {
     struct sab_recall_log log = {0};
@@ -194,6 +230,8 @@ int main(void)
         cmocka_unit_test(coarser_maps_keep_the_sum_of_a_row),
         cmocka_unit_test(step_zero_has_a_column),
         cmocka_unit_test(the_reading_is_the_strongest_pair),
+        cmocka_unit_test(a_weight_that_is_no_number_is_an_error),
+        cmocka_unit_test(a_mean_below_0_is_the_least),
         cmocka_unit_test(no_rows_is_an_error),
         cmocka_unit_test(the_csv_has_every_weight_and_flow),
     };
