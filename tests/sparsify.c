@@ -23,7 +23,7 @@ static struct selected sparsify(int sparsifier, int K, int N, const real *a, rea
     struct sab_remind r = {.K = K, .k_att = 1, .sparsifier = sparsifier, .floor = floor};
     struct selected s;
     assert_true(sab_sparsify_cap(&r, N) <= MOST);
-    sab_sparsify_forward(&r, N, a, &s.read, s.index, s.alpha);
+    sab_sparsify_forward(&r, N, N, a, &s.read, s.index, s.alpha);
     assert_true(s.read.n <= sab_sparsify_cap(&r, N));
     return s;
 }

@@ -55,7 +55,7 @@ int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int 
     if (!standing || !r->score->drift || r->dense_forward)
         return score_all(r, keys, begin, end, query, a, index, NULL);
     double bar = -INFINITY;
-    if (end - begin >= LEAST && standing->n_winners > 0) {
+    if (end - begin >= LEAST && end - begin > r->K && standing->n_winners > 0) {
         standing->moved += r->score->drift(r, query, standing->before);
         bar = find_bar(r, keys, begin, query, a, standing);
     }

@@ -51,7 +51,7 @@ void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memor
             int n = sab_candidates(r, memory->key + (size_t)b * memory->cap * Ap, begin, end, query, scratch, candidates,
                                    standing);
             sab_profile_lap(profile, SAB_PHASE_SCORE);
-            sab_sparsify_forward(r, n, scratch, read, index, alpha);
+            sab_sparsify_forward(r, N, n, scratch, read, index, alpha);
             for (int i = 0; i < read->n; i++)
                 index[i] = index[i] < 0 ? ~candidates[~index[i]] : candidates[index[i]];
             if (standing)

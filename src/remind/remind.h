@@ -154,17 +154,18 @@ size_t sab_records_count(const struct sab_remind *r, int carried, int T);
 struct sab_read *sab_records_read(const struct sab_records *records, int t, int b);
 size_t sab_records_at(const struct sab_remind *r, const struct sab_records *records, int t, int b);
 
-/* The memories of begin..end-1 that can be selected, rising, into index, and their scores into a; returns how many. standing
- * may be NULL. sab_standing_settle tells it what was selected. */
+/* The memories of begin..end-1 that can be selected, rising, into index, and their scores into a; returns how many: all of
+ * them unless there are more than K and reads are sparse. standing may be NULL. sab_standing_settle tells it what was
+ * selected. */
 int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int end, const real *query, real *a,
                    int32_t *index, struct sab_standing *standing);
 void sab_standing_settle(const struct sab_read *read, const int32_t *index, struct sab_standing *standing);
 
-/* Fills read, index and alpha from the scores a[0..N-1], N >= 1. index and alpha have room for
- * sab_sparsify_cap(r, N) entries. */
+/* Fills read, index and alpha of a step that has N >= 1 memories from the scores a[0..n-1] of its n candidates, as
+ * sab_candidates finds them; index counts candidates. index and alpha have room for sab_sparsify_cap(r, N) entries. */
 int sab_sparsify_cap(const struct sab_remind *r, int N);
-void sab_sparsify_forward(const struct sab_remind *r, int N, const real *a, struct sab_read *read, int32_t *index,
-                          real *alpha);
+void sab_sparsify_forward(const struct sab_remind *r, int N, int n, const real *a, struct sab_read *read,
+                          int32_t *index, real *alpha);
 /* da[0..n-1] from g_i = m_i . ds and sds = s . ds. */
 void sab_sparsify_backward(const struct sab_read *read, const real *alpha, const real *g, real sds, real *da);
 

@@ -3,9 +3,13 @@
  * relu      thr = (K+1)-th largest a; r_i = max(a_i - thr, 0); alpha_i = r_i / max(Z, z), Z = sum r
  * softmax   alpha = softmax over the K largest
  * N <= K: softmax over all.
- * release2019   the authors' code: thr = K-th largest a, so that K-1 weights are left; N <= K: alpha = a. Dense forward: softmax over all; dense backward keeps them all, sparse the K largest. */
+ * release2019   the authors' code: thr = K-th largest a, so that K-1 weights are left; N <= K: alpha = a. Dense forward: softmax over all; dense backward keeps them all, sparse the K largest.
+ *
+ * Which of these holds is decided by N, how many memories there are. The scores given are those of n candidates: fewer
+ * than N where N > K and the others cannot be among the largest. */
 #include "remind/remind.h"
 
+#include <assert.h>
 #include <math.h>
 
 int sab_sparsify_cap(const struct sab_remind *r, int N)
@@ -15,14 +19,15 @@ int sab_sparsify_cap(const struct sab_remind *r, int N)
     return N < r->K + 1 ? N : r->K + 1;
 }
 
-/* The indices of the n largest of a[0..N-1], largest first. */
-static void largest(int N, const real *a, int n, int32_t *index)
+/* The indices of the k largest of a[0..n-1], largest first. */
+static void largest(int n, const real *a, int k, int32_t *index)
 {
     int have = 0;
-    for (int i = 0; i < N; i++) {
-        if (have == n && !(a[i] > a[index[n - 1]]))
+    assert(k <= n);
+    for (int i = 0; i < n; i++) {
+        if (have == k && !(a[i] > a[index[k - 1]]))
             continue;
-        int at = have < n ? have++ : n - 1;
+        int at = have < k ? have++ : k - 1;
         for (; at > 0 && a[i] > a[index[at - 1]]; at--)
             index[at] = index[at - 1];
         index[at] = i;
@@ -76,10 +81,10 @@ static void select_all(const struct sab_remind *r, int N, const real *a, struct 
 }
 
 /* K weights; the threshold is the largest of the others. */
-static void select_relu(const struct sab_remind *r, int K, int N, const real *a, struct sab_read *read, int32_t *index,
+static void select_relu(const struct sab_remind *r, int K, int n, const real *a, struct sab_read *read, int32_t *index,
                         real *alpha)
 {
-    largest(N, a, K + 1, index);
+    largest(n, a, K + 1, index);
     real threshold = a[index[K]];
     sort_rising(K, index);
     real Z = 0;
@@ -107,18 +112,19 @@ static void select_raw(int N, const real *a, struct sab_read *read, int32_t *ind
     read->Z = 1;
 }
 
-void sab_sparsify_forward(const struct sab_remind *r, int N, const real *a, struct sab_read *read, int32_t *index,
-                          real *alpha)
+void sab_sparsify_forward(const struct sab_remind *r, int N, int n, const real *a, struct sab_read *read,
+                          int32_t *index, real *alpha)
 {
     int is_release = r->sparsifier == SAB_SPARSIFIER_RELEASE2019;
+    assert(1 <= n && n <= N && (n == N || (N > r->K && !r->dense_forward)));
     if (r->dense_forward || (N <= r->K && !is_release)) {
         select_all(r, N, a, read, index, alpha);
     } else if (N <= r->K) {
         select_raw(N, a, read, index, alpha);
     } else if (is_release || r->sparsifier == SAB_SPARSIFIER_RELU) {
-        select_relu(r, r->K - is_release, N, a, read, index, alpha);
+        select_relu(r, r->K - is_release, n, a, read, index, alpha);
     } else {
-        largest(N, a, r->K, index);
+        largest(n, a, r->K, index);
         sort_rising(r->K, index);
         softmax(r->K, a, index, alpha);
         read->n = r->K;
