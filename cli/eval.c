@@ -66,6 +66,8 @@ static int measure(struct sab_model *model, const struct sab_config *base, enum 
     config.T = row->T ? row->T : base->T;
     config.curriculum = 0;
     int status = sab_task_create(&task, &config, sab_model_facts(model), err);
+    if (status == SAB_OK && split == SAB_TRAIN)
+        sab_task_read_in_order(task);
     if (status == SAB_OK) {
         row->steps = sab_task_steps(task);
         row->naive = sab_task_naive(task, split);

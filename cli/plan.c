@@ -14,6 +14,7 @@
 #include "cli/json_out.h"
 #include "cli/say.h"
 #include "credit/budget.h"
+#include "data/task.h"
 #include "model/stream.h"
 #include "train/checkpoint.h"
 #include "train/folder.h"
@@ -59,7 +60,8 @@ static void measure_time(const struct sab_model *model, const struct sab_config 
     struct sab_ceilings top = together(plan);
     for (int i = 0; i < 3; i++) {
         double reached = i < 2 ? plan->reached : 0;
-        sab_cost_count(model, plan->sequence_steps, config->batch, reached, i == 1, &cost);
+        int B = i < 2 ? config->batch : plan->evaluation_columns;
+        sab_cost_count(model, plan->sequence_steps, B, reached, i == 1, &cost);
         if (plan->shape.input == SAB_INPUT_VALUES) /* products of few inputs hardly begin */
             cost.flops[SAB_PHASE_INPUT] *= 1 + 12.0 / plan->shape.I;
         work[i] = sab_forecast_work(&cost, &top);
@@ -221,8 +223,15 @@ static double count_reached(struct sab_task *task, const struct sab_config *conf
 static double count_evaluation(struct sab_task *task, const struct sab_config *config, const struct sab_plan *plan)
 {
     double asked = ceil((double)config->eval_size / config->batch);
-    double all = (double)sab_task_batches(task, SAB_VALID, config->batch);
+    double all = (double)sab_task_batches(task, SAB_VALID, plan->evaluation_columns);
     return all > 0 && (plan->carries || config->eval_size == 0 || all < asked) ? all : asked;
+}
+
+/* How much longer threads take than if all had work to the end. */
+static double balance_of(const struct sab_plan *plan, int B)
+{
+    double shards = (B - 1) / SAB_SHARD + 1;
+    return ceil(shards / plan->threads) * plan->threads / shards;
 }
 
 /* While sequences grow from a tenth to their length, an update takes half as long. */
@@ -230,7 +239,7 @@ static void forecast_time(const struct sab_config *config, const double sizes[SI
 {
     struct sab_seconds update = {sizes[UPDATE_PRODUCTS], sizes[UPDATE_REST]};
     struct sab_seconds evaluation = {sizes[EVALUATION_PRODUCTS], sizes[EVALUATION_REST]};
-    double rounds = ceil((double)plan->shards / plan->threads), balance = rounds * plan->threads / plan->shards;
+    double balance = balance_of(plan, config->batch), evaluation_balance = balance_of(plan, plan->evaluation_columns);
     double growing = plan->has_files ? 0 : (double)(config->curriculum < config->steps ? config->curriculum : config->steps);
     double evaluations = 1 + (config->eval_every > 0 ? (double)((config->steps - 1) / config->eval_every) : 0);
     if (plan->recomputes) {
@@ -239,7 +248,7 @@ static void forecast_time(const struct sab_config *config, const double sizes[SI
     }
     plan->update_s = sab_forecast_clock(update, config->hidden, balance);
     plan->run_s = ((double)config->steps - growing / 2) * plan->update_s +
-                  evaluations * plan->evaluation_batches * sab_forecast_clock(evaluation, config->hidden, balance);
+                  evaluations * plan->evaluation_batches * sab_forecast_clock(evaluation, config->hidden, evaluation_balance);
 }
 
 int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct sab_error *err)
@@ -263,6 +272,7 @@ int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct
         status = sab_run_settle(task, &settled, &plan->carries, err); /* makes a batch */
     look_at_process(&plan->now_nbytes, &plan->most_nbytes);
     plan->reached = count_reached(task, config, plan->sequence_steps);
+    plan->evaluation_columns = plan->carries ? sab_task_columns(task, SAB_VALID, config->batch) : config->batch;
     plan->evaluation_batches = count_evaluation(task, config, plan);
     sab_task_free(task);
     const struct sab_kernels *kernels = sab_kernels_choose(config->cpu);

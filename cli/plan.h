@@ -19,6 +19,7 @@ struct sab_plan {
     double peak_nbytes;          /* resident, of the process that trains */
     struct sab_ceilings ceilings; /* of one thread */
     double reached;              /* share of windows that gradient enters */
+    int evaluation_columns;      /* sequences at a time */
     double evaluation_batches;   /* of one evaluation */
     double update_s, run_s;      /* forecasts */
 };

@@ -12,6 +12,7 @@
 #include "cli/json_out.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
+#include "data/task.h"
 #include "model/network.h"
 #include "report/heat_png.h"
 #include "report/heat_text.h"
@@ -80,6 +81,34 @@ static int count_filled(const struct sab_batch *batch)
     return filled;
 }
 
+static int64_t count_scored(const struct sab_batch *batch)
+{
+    int64_t count = 0;
+    for (int t = 0; t < batch->T; t++)
+        for (int b = 0; b < batch->B; b++)
+            count += sab_batch_scored(batch, t, b) != 0;
+    return count;
+}
+
+/* The first batch; where nothing in it counts, as in rows of a series before its test part, the one with most that does. */
+static int64_t find_batch(struct sab_task *task, int B)
+{
+    int64_t best = 0, most = 0, n = sab_task_batches(task, SAB_TEST, B);
+    struct sab_batch batch;
+    for (int64_t i = 0; i < n && most < (int64_t)B * sab_task_steps(task); i++) {
+        if (sab_task_batch(task, SAB_TEST, i, B, &batch, NULL) != SAB_OK)
+            return 0;
+        int64_t count = count_scored(&batch);
+        if (count > most) {
+            most = count;
+            best = i;
+        }
+        if (i == 0 && most > 0)
+            return 0;
+    }
+    return best;
+}
+
 /* The batch to look at, once model and configuration are there. */
 static int take_batch(const struct own *o, const char *where, struct work *w, struct sab_error *err)
 {
@@ -96,11 +125,13 @@ static int take_batch(const struct own *o, const char *where, struct work *w, st
     if (o->layer > c->layers)
         return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", o->layer, c->layers, where);
     int status = sab_task_create(&w->task, c, sab_model_facts(w->model), err);
+    int B = status == SAB_OK ? sab_task_columns(w->task, SAB_TEST, o->sequences) : 0;
+    int64_t index = status == SAB_OK ? find_batch(w->task, B) : 0;
     if (status == SAB_OK)
-        status = sab_task_batch(w->task, SAB_TEST, 0, o->sequences, &w->batch, err);
-    if (status == SAB_OK && count_filled(&w->batch) < o->sequences) /* others would thin out the mean */
+        status = sab_task_batch(w->task, SAB_TEST, index, B, &w->batch, err);
+    if (status == SAB_OK && index == 0 && count_filled(&w->batch) < B) /* others would thin out the mean */
         status = sab_task_batch(w->task, SAB_TEST, 0, count_filled(&w->batch), &w->batch, err);
-    w->batch.fresh = NULL; /* in the first batch all are */
+    w->batch.fresh = NULL; /* as if all began here */
     return status;
 }
 

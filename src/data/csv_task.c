@@ -4,9 +4,10 @@
  *     series     at the last row of a series, its answer
  *
  * forecast and step read series as streams, in chunks of T rows whose state is carried on. Training: column b starts at its
- * own place, b/B through the data, and goes round and round. Validation and test: each series has a column to itself and
- * is read once, from up to T / 2 rows before its part (weight 0: those rows only bring the state up) to the end, so the
- * result does not depend on B. series reads whole series like any other set of sequences. */
+ * own place, b/B through the data, and goes round and round. Validation, test, and the training part in order: each series
+ * has a column to itself and is read once, from its first row to the end of the part. Rows before the part have weight 0:
+ * they only bring the state up, as they would where answers are asked for one by one. So the result does not depend on B.
+ * series reads whole series like any other set of sequences. */
 #include "data/csv_task.h"
 
 #include <math.h>
@@ -44,6 +45,7 @@ struct state {
     struct sab_shape shape;
     struct sab_space space;
     int64_t chunks;                     /* of T rows in the training part */
+    int in_order;                       /* the training part is read as the others are */
     struct group group;                 /* of the batch that was last asked for; B is 0 before the first */
 };
 
@@ -64,25 +66,24 @@ static const struct sab_csv_table *table_of(const struct state *s, enum sab_spli
 
 /* ---- streams ---- */
 
-/* What is read of one series for a part: inputs of rows begin..end-1, of which those from `first` on count if their
- * target, horizon rows later, is below `last`. */
+/* What is read of one series for a part: inputs of rows 0..end-1, of which those from `first` on count if their target,
+ * horizon rows later, is below `last`. */
 struct walk {
-    int64_t begin, end, first, last;
+    int64_t end, first, last;
 };
 
 static struct walk walk_of(const struct state *s, enum sab_split split, int series)
 {
-    int64_t ahead = s->schema.goal == SAB_GOAL_FORECAST ? s->schema.horizon : 0, T = s->config.T;
+    int64_t ahead = s->schema.goal == SAB_GOAL_FORECAST ? s->schema.horizon : 0;
     if (has_own(s, split)) {
         int64_t rows = s->tables[split].series[series].rows;
-        return (struct walk){.begin = 0, .end = rows, .first = 0, .last = rows};
+        return (struct walk){.end = rows, .first = 0, .last = rows};
     }
     const int64_t *cuts = s->cuts[series].at;
     int64_t from = split == SAB_TRAIN ? 0 : cuts[split - 1];
     struct walk w = {.first = from > ahead ? from - ahead : 0, .last = cuts[split], .end = cuts[split] - ahead};
-    w.begin = split == SAB_TRAIN || w.first < T / 2 ? 0 : w.first - T / 2;
     if (w.end <= w.first || from == cuts[split])
-        w.end = w.begin; /* nothing that counts */
+        w.end = 0; /* nothing that counts */
     return w;
 }
 
@@ -90,12 +91,12 @@ static struct walk walk_of(const struct state *s, enum sab_split split, int seri
  * `phase` rows later where there are as many. */
 static int64_t skipped(const struct walk *w, int64_t phase)
 {
-    return w->end - w->begin > phase ? phase : 0;
+    return w->end > phase ? phase : 0;
 }
 
 static int64_t chunks_in(const struct walk *w, int64_t phase, int64_t T)
 {
-    return w->end > w->begin ? (w->end - w->begin - skipped(w, phase) + T - 1) / T : 0;
+    return w->end > 0 ? (w->end - skipped(w, phase) + T - 1) / T : 0;
 }
 
 /* A chunk of one series. */
@@ -109,7 +110,7 @@ struct chunk {
 static struct chunk chunk_at(const struct walk *w, int series, int64_t number, int64_t phase, int64_t T)
 {
     struct chunk c = {.series = series, .is_first = number == 0, .walk = *w};
-    c.begin = w->begin + skipped(w, phase) + number * T;
+    c.begin = skipped(w, phase) + number * T;
     c.length = (int)(w->end - c.begin < T ? w->end - c.begin : T);
     return c;
 }
@@ -220,11 +221,17 @@ static int64_t sequence_count(const struct state *s, enum sab_split split)
     return has_own(s, split) ? s->tables[split].S : (int64_t)(s->bounds[split + 1] - s->bounds[split]);
 }
 
+/* The order of training is drawn anew in each pass. */
+static int is_drawn(const struct state *s, enum sab_split split)
+{
+    return split == SAB_TRAIN && !s->in_order;
+}
+
 /* A whole series as one chunk. */
 static struct chunk sequence_chunk(const struct state *s, enum sab_split split, int64_t index, int B, int b)
 {
     uint64_t n = (uint64_t)sequence_count(s, split), at = (uint64_t)index * (uint64_t)B + (uint64_t)b;
-    if (split == SAB_TRAIN)
+    if (is_drawn(s, split))
         at = sab_shuffle(s->config.seed, at / n, at % n, n);
     if (at >= n)
         return (struct chunk){.series = -1};
@@ -239,8 +246,8 @@ static struct chunk sequence_chunk(const struct state *s, enum sab_split split, 
 
 static struct chunk find_chunk(const struct state *s, enum sab_split split, int64_t index, int B, int b)
 {
-    return !is_stream(s)        ? sequence_chunk(s, split, index, B, b)
-         : split == SAB_TRAIN ? training_chunk(s, index, B, b)
+    return !is_stream(s)         ? sequence_chunk(s, split, index, B, b)
+         : is_drawn(s, split) ? training_chunk(s, index, B, b)
                               : evaluation_chunk(s, split, index, B, b);
 }
 
@@ -249,7 +256,7 @@ static int64_t batches(const void *state, enum sab_split split, int B)
     const struct state *s = state;
     if (!is_stream(s))
         return (sequence_count(s, split) + B - 1) / B;
-    if (split == SAB_TRAIN)
+    if (is_drawn(s, split))
         return (s->chunks + B - 1) / B;
     int64_t sum = 0;
     for (int first = 0; first < table_of(s, split)->S; first += B) {
@@ -306,7 +313,7 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
     int longest = is_stream(s) ? s->config.T : 1;
     if (table->S == 0 || !has_batches(s, split, B))
         return sab_parts_fail_empty(&s->config, split, err);
-    if (is_stream(s) && split != SAB_TRAIN)
+    if (is_stream(s) && !is_drawn(s, split))
         s->group = find_group(s, split, index, B);
     for (int b = 0; b < B && !is_stream(s); b++) {
         struct chunk c = find_chunk(s, split, index, B, b);
@@ -330,6 +337,16 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
         batch->targets = NULL;
     }
     return SAB_OK;
+}
+
+static void read_in_order(void *state)
+{
+    ((struct state *)state)->in_order = 1;
+}
+
+static int columns(const void *state, enum sab_split split)
+{
+    return is_stream(state) ? table_of(state, split)->S : 0;
 }
 
 struct sab_csv_spot sab_csv_task_spot(const void *state, int64_t index, int B, int b)
@@ -535,6 +552,8 @@ const struct sab_task_kind sab_task_csv = {
     .steps = steps,
     .batches = batches,
     .batch = batch,
+    .columns = columns,
+    .read_in_order = read_in_order,
     .naive = naive,
     .facts = facts,
 };

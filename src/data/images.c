@@ -27,6 +27,7 @@ struct images {
     struct sab_image_view view;
     int classes;
     uint64_t seed;
+    int in_order;                 /* the training part is read as the others are */
     int cap;                      /* B the arrays have room for */
     sab_real *values, *weight;    /* [T,B,I], [T,B] */
     int32_t *labels;              /* [T,B] */
@@ -287,7 +288,7 @@ static int make_room(struct images *s, int B, struct sab_error *err)
 static size_t image_at(const struct images *s, enum sab_split split, uint64_t i)
 {
     uint64_t n = s->range[split].n;
-    if (split == SAB_TRAIN)
+    if (split == SAB_TRAIN && !s->in_order)
         return (size_t)sab_shuffle(s->seed, i / n, i % n, n);
     return (size_t)(i < n ? i : n);
 }
@@ -334,9 +335,14 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
     return SAB_OK;
 }
 
+static void read_in_order(void *state)
+{
+    ((struct images *)state)->in_order = 1;
+}
+
 #define KIND(name_, help_, reads_, create_) \
     {.name = name_, .help = help_, .reads = "data valid-data test-data split by permute" reads_, .create = create_, .destroy = destroy, .steps = steps, .batches = batches, \
-     .batch = batch, .facts = facts}
+     .batch = batch, .read_in_order = read_in_order, .facts = facts}
 
 const struct sab_task_kind sab_task_idx =
     KIND("idx", "classify images in IDX files, such as Fashion-MNIST, step by step", "", create_idx);

@@ -28,6 +28,7 @@ struct state {
     } parts[PARTS];
     struct sab_shape shape;
     int is_per_step;
+    int in_order;                   /* the training part is read as the others are */
     struct sab_scaling input, output; /* of values; no columns for symbols and classes */
     struct sab_space space;
 };
@@ -360,9 +361,14 @@ static int64_t batches(const void *state, enum sab_split split, int B)
 static int64_t sequence_at(const struct state *s, enum sab_split split, int64_t index, int B, int b)
 {
     uint64_t n = (uint64_t)(s->parts[split].end - s->parts[split].begin), at = (uint64_t)index * (uint64_t)B + (uint64_t)b;
-    if (split == SAB_TRAIN)
+    if (split == SAB_TRAIN && !s->in_order)
         at = sab_shuffle(s->config.seed, at / n, at % n, n);
     return at < n ? s->parts[split].begin + (int64_t)at : -1;
+}
+
+static void read_in_order(void *state)
+{
+    ((struct state *)state)->in_order = 1;
 }
 
 static void fill_input(struct state *s, const struct sab_npy_set *set, int64_t n, int b)
@@ -452,5 +458,6 @@ const struct sab_task_kind sab_task_npy = {
     .steps = steps,
     .batches = batches,
     .batch = batch,
+    .read_in_order = read_in_order,
     .facts = facts,
 };

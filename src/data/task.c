@@ -28,6 +28,7 @@ struct sab_task {
     void *state;
     struct sab_shape shape;
     int T;       /* config->T */
+    int in_order; /* the training part too */
     char *facts; /* or NULL */
     struct {
         int B; /* 0: not counted yet */
@@ -123,6 +124,20 @@ int sab_task_steps(const struct sab_task *task)
     return task->kind->steps ? task->kind->steps(task->state) : task->T;
 }
 
+void sab_task_read_in_order(struct sab_task *task)
+{
+    if (task->kind->read_in_order)
+        task->kind->read_in_order(task->state);
+    task->in_order = 1;
+    task->counted[SAB_TRAIN].B = 0;
+}
+
+int sab_task_columns(const struct sab_task *task, enum sab_split split, int B)
+{
+    int n = task->kind->columns ? task->kind->columns(task->state, split) : 0;
+    return n > 0 && n < B ? n : B;
+}
+
 double sab_task_naive(const struct sab_task *task, enum sab_split split)
 {
     return task->kind->naive ? task->kind->naive(task->state, split) : NAN;
@@ -139,7 +154,7 @@ int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, i
     if (B < 1)
         return sab_fail(err, SAB_INVALID, "a batch of %d sequences: at least 1 is needed", B);
     if (task->counted[split].B != B) {
-        task->counted[split].batches = split == SAB_TRAIN ? 0 : sab_task_batches(task, split, B);
+        task->counted[split].batches = split == SAB_TRAIN && !task->in_order ? 0 : sab_task_batches(task, split, B);
         task->counted[split].B = B;
     }
     int64_t batches = task->counted[split].batches;

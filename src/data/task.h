@@ -35,6 +35,13 @@ struct sab_task_kind {
     int (*batch)(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
                  struct sab_error *err);
 
+    /* Has the training part read from now on as the others are: each sequence once, in the order of the file. NULL where
+     * it always is. */
+    void (*read_in_order)(void *state);
+
+    /* Of a split whose batches carry state, the most sequences that its batches have a use for. 0, or NULL: any number. */
+    int (*columns)(const void *state, enum sab_split split);
+
     /* The mean squared error, over the positions of a split that an evaluation scores and in its units, of answers that
      * need no training; NaN where there are none for these data. NULL: never are. */
     double (*naive)(const void *state, enum sab_split split);
@@ -59,6 +66,10 @@ extern const struct sab_task_kind sab_task_csv;
 
 /* Whether the task (by name) looks at an option of the groups task and data. */
 int sab_task_reads(const char *task, const char *option);
+
+/* See `read_in_order` and `columns` above. The latter is at most B. */
+void sab_task_read_in_order(struct sab_task *task);
+int sab_task_columns(const struct sab_task *task, enum sab_split split, int B);
 
 /* See `naive` above; NaN where the kind has none. */
 double sab_task_naive(const struct sab_task *task, enum sab_split split);

@@ -36,6 +36,7 @@ struct part {
 
 struct text {
     int T, batch, unknown, learns;
+    int in_order; /* the training part is read as the others are */
     uint64_t seed;
     char separator[SAB_TEXT_CAP];
     struct sab_vocabulary vocabulary;
@@ -274,11 +275,21 @@ static int text_create(void **state, struct sab_shape *shape, const struct sab_c
     return SAB_OK;
 }
 
+static int is_drawn(const struct text *text, enum sab_split split)
+{
+    return split == SAB_TRAIN && !text->in_order;
+}
+
+static void text_read_in_order(void *state)
+{
+    ((struct text *)state)->in_order = 1;
+}
+
 static int64_t text_batches(const void *state, enum sab_split split, int B)
 {
     const struct text *text = state;
     int64_t chunks = text->parts[split].passage.n_chunks;
-    return split == SAB_TRAIN ? chunks / B : (chunks + B - 1) / B;
+    return is_drawn(text, split) ? chunks / B : (chunks + B - 1) / B;
 }
 
 static int make_room(struct text *text, int B, struct sab_error *err)
@@ -328,14 +339,14 @@ static int text_batch(void *state, enum sab_split split, int64_t index, int B, s
         return sab_fail(err, SAB_INVALID, "there is no %s part of the text: name a file with %s", part_names[split],
                         part_options[split]);
     int64_t columns = text_batches(text, split, B), pass = 0, first = 0;
-    int status = check_length(text, split, B, err);
+    int status = check_length(text, split, is_drawn(text, split) ? B : 1, err);
     if (status == SAB_OK)
         status = sab_input_check(part->file, err);
     if (status == SAB_OK)
         status = make_room(text, B, err);
     if (status != SAB_OK)
         return status;
-    if (split == SAB_TRAIN) {
+    if (is_drawn(text, split)) {
         int64_t left_over = p->n_chunks - columns * B; /* less than B */
         pass = index / columns;
         index %= columns;
@@ -369,5 +380,6 @@ const struct sab_task_kind sab_task_text = {
     .destroy = text_destroy,
     .batches = text_batches,
     .batch = text_batch,
+    .read_in_order = text_read_in_order,
     .facts = text_facts,
 };

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "data/task.h"
 #include "model/network.h"
 
 static const char *const split_names[] = {"training", "validation", "test"};
@@ -58,13 +59,22 @@ static int plan_pass(struct sab_task *task, enum sab_split split, const struct s
         return sab_fail(err, SAB_INVALID, "--eval-size: 0 is all, and the data of the task %s have no end",
                         config->task);
     if (first.fresh || size == 0) { /* a part of a stream says little of the stream */
-        B = config->batch;
+        B = sab_task_columns(task, split, config->batch);
         batches = sab_task_batches(task, split, B);
     } else if (batches > size / B) {
         batches = size / B;
     }
     *pass = (struct pass){.B = B, .count = batches * B};
     return SAB_OK;
+}
+
+static int has_weight(const struct sab_batch *batch)
+{
+    for (int t = 0; t < batch->T; t++)
+        for (int b = 0; b < batch->B; b++)
+            if (sab_batch_weight(batch, t, b) > 0)
+                return 1;
+    return 0;
 }
 
 int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_config *config,
@@ -81,8 +91,12 @@ int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split 
         struct sab_batch data;
         struct sab_metrics part;
         status = sab_task_batch(task, split, index, B, &data, err);
-        if (status == SAB_OK && !model->network->has_state)
+        done += B;
+        if (status == SAB_OK && !model->network->has_state) {
             data.fresh = NULL; /* each chunk alone */
+            if (!has_weight(&data))
+                continue;
+        }
         if (status == SAB_OK && data.fresh && !pass.carried)
             status = sab_stream_create(&pass.carried, model, B, err);
         data.state = pass.carried;
@@ -90,7 +104,6 @@ int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split 
             status = sab_model_evaluate(model, &data, config->threads, NULL, &part, NULL, err);
         if (status == SAB_OK)
             add(&sums, &part);
-        done += B;
     }
     sab_stream_free(pass.carried);
     if (status != SAB_OK)
