@@ -13,7 +13,7 @@
 #include "data/facts.h"
 #include "data/vocabulary.h"
 
-enum { NAME_CAP = 256 };
+enum { NAME_CAP = 256, NUMBER_CAP = 40 };
 
 static int is_classes(const struct sab_answers *a)
 {
@@ -41,6 +41,7 @@ static int name_csv(struct sab_answers *a, int o, struct sab_error *err)
                                        : snprintf(name, sizeof name, "column%d", schema->columns[k].number);
     if (schema->goal == SAB_GOAL_FORECAST)
         snprintf(name + used, sizeof name - (size_t)used, "+%d", schema->horizon);
+    a->origin[o] = schema->columns[k].origin;
     a->mean[o] = a->columns.mean[k];
     a->deviation[o] = a->columns.deviation[k];
     return set_name(a, o, name, err);
@@ -116,8 +117,9 @@ int sab_answers_create(struct sab_answers *a, const struct sab_model *model, str
     a->names = sab_alloc(O, sizeof *a->names);
     a->mean = sab_alloc(O, sizeof *a->mean);
     a->deviation = sab_alloc(O, sizeof *a->deviation);
+    a->origin = sab_alloc(O, sizeof *a->origin);
     a->results = sab_alloc(O, sizeof *a->results);
-    if (!a->names || !a->mean || !a->deviation || !a->results)
+    if (!a->names || !a->mean || !a->deviation || !a->origin || !a->results)
         return sab_fail(err, SAB_NOMEM, "no memory for the names of %d outputs", a->shape->O);
     for (size_t o = 0; o < O; o++)
         a->deviation[o] = 1;
@@ -141,11 +143,35 @@ void sab_answers_clear(struct sab_answers *a)
     sab_free(a->names);
     sab_free(a->mean);
     sab_free(a->deviation);
+    sab_free(a->origin);
     sab_free(a->results);
     sab_csv_schema_clear(&a->schema);
     sab_scaling_clear(&a->columns);
     sab_scaling_clear(&a->input);
     memset(a, 0, sizeof *a);
+}
+
+/* How many decimals a value has digits for whose deviation is this: seven digits of the deviation, more than float has. */
+static int decimals_of(double deviation)
+{
+    double decimals = 6 - floor(log10(deviation));
+    return decimals < 0 ? 0 : decimals > 300 ? 300 : (int)decimals;
+}
+
+/* Whether the scale of an output's values is known: they were standardised. */
+static int has_scale(const struct sab_answers *a, int o)
+{
+    return a->shape->loss == SAB_LOSS_MSE && (a->deviation[o] != 1 || a->mean[o] != 0 || a->origin[o] != 0);
+}
+
+/* A standardised value in the units of the data. It is rounded to the decimals that it has digits for before the origin is
+ * added: a constant added to the data then moves it by that constant and by nothing else. */
+static double undo_scaling(const struct sab_answers *a, int o, double value)
+{
+    double scale = pow(10, decimals_of(a->deviation[o]));
+    value = value * a->deviation[o] + a->mean[o];
+    double rounded = nearbyint(value * scale) / scale;
+    return (has_scale(a, o) && isfinite(rounded) ? rounded : value) + a->origin[o];
 }
 
 void sab_answers_take(struct sab_answers *a, const sab_real *y, const sab_real *x)
@@ -159,7 +185,7 @@ void sab_answers_take(struct sab_answers *a, const sab_real *y, const sab_real *
         double v = (double)y[o] + (a->schema.present ? (double)x[a->schema.present[o]] : 0);
         a->results[o] = is_classes(a)                        ? exp(v - (double)y[a->best])
                       : a->shape->loss == SAB_LOSS_BCE ? 1 / (1 + exp(-v))
-                                                             : v * a->deviation[o] + a->mean[o];
+                                                             : undo_scaling(a, o, v);
         sum += a->results[o];
     }
     for (int o = 0; o < a->shape->O && is_classes(a); o++)
@@ -203,10 +229,17 @@ void sab_answers_print_head(const struct sab_answers *a, FILE *to, const struct 
     putc('\n', to);
 }
 
-/* Seven digits: more than float has. */
-static void print_number(FILE *to, double value)
+/* Probabilities, and values whose scale is not known, have seven digits: more than float has. Others have the digits of
+ * their deviation, and those of their level before them. */
+static void number_text(const struct sab_answers *a, int o, char text[NUMBER_CAP])
 {
-    fprintf(to, "%.7g", value);
+    double value = a->results[o];
+    int digits = 7;
+    if (has_scale(a, o) && value != 0) {
+        double needed = floor(log10(fabs(value))) + 1 + decimals_of(a->deviation[o]);
+        digits = needed < 1 ? 1 : needed > 17 ? 17 : (int)needed;
+    }
+    snprintf(text, NUMBER_CAP, "%.*g", digits, value);
 }
 
 void sab_answers_print_csv(const struct sab_answers *a, FILE *to, const struct sab_answers_place *places, int n)
@@ -223,17 +256,11 @@ void sab_answers_print_csv(const struct sab_answers *a, FILE *to, const struct s
     for (int o = 0; o < a->shape->O && (!is_classes(a) || a->has_probabilities); o++) {
         if (o > 0 || is_classes(a))
             putc(',', to);
-        print_number(to, a->results[o]);
+        char text[NUMBER_CAP];
+        number_text(a, o, text);
+        fputs(text, to);
     }
     putc('\n', to);
-}
-
-/* What print_number would say. */
-static double rounded(double value)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.7g", value);
-    return atof(text);
 }
 
 void sab_answers_print_json(const struct sab_answers *a, FILE *to, const struct sab_answers_place *places, int n)
@@ -250,8 +277,11 @@ void sab_answers_print_json(const struct sab_answers *a, FILE *to, const struct 
         sab_json_text(&json, "class", a->names[a->best]);
     if (is_classes(a) && a->has_probabilities)
         sab_json_open(&json, "probabilities", '{');
-    for (int o = 0; o < a->shape->O && (!is_classes(a) || a->has_probabilities); o++)
-        sab_json_real(&json, a->names[o], rounded(a->results[o]));
+    for (int o = 0; o < a->shape->O && (!is_classes(a) || a->has_probabilities); o++) {
+        char text[NUMBER_CAP];
+        number_text(a, o, text);
+        sab_json_real(&json, a->names[o], atof(text));
+    }
     if (is_classes(a) && a->has_probabilities)
         sab_json_close(&json, '}');
     sab_json_close(&json, '}');
@@ -262,12 +292,12 @@ int sab_answers_width(const struct sab_answers *a)
     return is_classes(a) && !a->has_probabilities ? 1 : a->shape->O;
 }
 
-void sab_answers_numbers(const struct sab_answers *a, float *numbers)
+void sab_answers_numbers(const struct sab_answers *a, double *numbers)
 {
     if (is_classes(a) && !a->has_probabilities) {
-        numbers[0] = (float)a->best;
+        numbers[0] = a->best;
         return;
     }
     for (int o = 0; o < a->shape->O; o++)
-        numbers[o] = (float)a->results[o];
+        numbers[o] = a->results[o];
 }

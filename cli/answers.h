@@ -12,7 +12,8 @@
 struct sab_answers {
     const struct sab_shape *shape;
     char **names;               /* [O] of values, or of classes */
-    double *mean, *deviation;   /* [O] */
+    double *mean, *deviation;   /* [O] of values, less their origins */
+    double *origin;             /* [O] */
     double *results;            /* [O] of the last sab_answers_take: values or probabilities */
     int best;                   /* its most probable class */
     int has_probabilities;      /* print them beside the class */
@@ -43,6 +44,6 @@ void sab_answers_print_json(const struct sab_answers *answers, FILE *to, const s
 
 /* The results as numbers: the class, or the probabilities or values: how many there are. */
 int sab_answers_width(const struct sab_answers *answers);
-void sab_answers_numbers(const struct sab_answers *answers, float *numbers);
+void sab_answers_numbers(const struct sab_answers *answers, double *numbers);
 
 #endif

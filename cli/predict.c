@@ -54,7 +54,7 @@ struct work {
     FILE *to;
     char *text;              /* of to, where it is memory */
     size_t text_nbytes;
-    float *numbers;          /* npy: [count, width] */
+    double *numbers;         /* npy: [count, width] */
     int64_t count, cap;
     int64_t sequence;        /* sequences before this batch */
 };
@@ -66,7 +66,7 @@ static int add_numbers(struct work *w, struct sab_error *err)
     int width = sab_answers_width(&w->answers);
     if (w->count == w->cap) {
         int64_t cap = w->cap ? 2 * w->cap : 1024;
-        float *numbers = sab_alloc((size_t)cap, (size_t)width * sizeof *numbers);
+        double *numbers = sab_alloc((size_t)cap, (size_t)width * sizeof *numbers);
         if (!numbers)
             return sab_fail(err, SAB_NOMEM, "no memory for %lld answers", (long long)cap);
         if (w->count > 0)
@@ -102,7 +102,7 @@ static int write_numbers(struct work *w, struct sab_error *err)
     int width = sab_answers_width(&w->answers);
     const int64_t shape[2] = {w->count, width};
     char header[SAB_NPY_HEADER_CAP];
-    size_t n = sab_npy_header(header, "f4", width > 1 ? 2 : 1, shape);
+    size_t n = sab_npy_header(header, "f8", width > 1 ? 2 : 1, shape);
     int ok = fwrite(header, 1, n, w->to) == n;
     ok &= fwrite(w->numbers, sizeof *w->numbers * (size_t)width, (size_t)w->count, w->to) == (size_t)w->count;
     return ok ? SAB_OK : sab_fail(err, SAB_IO, "writing the answers failed: %s", strerror(errno));

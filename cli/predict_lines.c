@@ -24,6 +24,7 @@ struct lines {
     int64_t line;
     int width;            /* fields of every line; 0 before the first */
     int *places;          /* [I] fields of the inputs */
+    struct sab_decimal *origins; /* [I] of the inputs' columns */
     int series_place;     /* or -1 */
     struct sab_text_set names;
     struct sab_stream **streams; /* one for each series */
@@ -95,12 +96,13 @@ static int read_inputs(struct lines *l, struct sab_error *err)
     const struct sab_csv_schema *schema = schema_of(l);
     const struct sab_answers *a = l->answers;
     for (int i = 0; i < l->I; i++) {
-        double value = 0;
+        struct sab_decimal number = {0};
         char name[SAB_CSV_COLUMN_CAP];
         name_input(l, i, name);
-        int status = sab_csv_number(&l->csv, l->places[i], name, &value, err);
+        int status = sab_csv_number(&l->csv, l->places[i], name, &number, err);
         if (status != SAB_OK)
             return status;
+        double value = number.value;
         if (a->shape->input == SAB_INPUT_IDS) {
             if (value != floor(value) || value < 0 || value >= a->shape->I)
                 return sab_fail(err, SAB_FORMAT, "%s, line %lld: %g is not a symbol; they are 0..%d", input_name,
@@ -108,7 +110,7 @@ static int read_inputs(struct lines *l, struct sab_error *err)
             l->id = (int32_t)value;
         } else if (schema) {
             int k = schema->inputs[i];
-            l->values[i] = (sab_real)(float)(((double)(float)value - a->columns.mean[k]) / a->columns.deviation[k]);
+            l->values[i] = (sab_real)((sab_decimal_minus(&number, &l->origins[i]) - a->columns.mean[k]) / a->columns.deviation[k]);
         } else {
             l->values[i] = (sab_real)(a->input.n > 0 ? (value - a->input.mean[i]) / a->input.deviation[i] : value);
         }
@@ -281,10 +283,14 @@ int sab_predict_lines(struct sab_answers *answers, struct sab_model *model, int 
     struct lines l = {.answers = answers, .model = model, .as_json = as_json, .series_place = -1};
     l.I = answers->shape->input == SAB_INPUT_IDS ? 1 : answers->shape->I;
     l.places = sab_alloc((size_t)l.I, sizeof *l.places);
+    l.origins = sab_alloc((size_t)l.I, sizeof *l.origins);
     l.values = sab_alloc((size_t)l.I, sizeof *l.values);
     l.outputs = sab_alloc((size_t)answers->shape->O, sizeof *l.outputs);
-    int status = l.places && l.values && l.outputs ? SAB_OK
-                                                   : sab_fail(err, SAB_NOMEM, "no memory for %d inputs", l.I);
+    int status = l.places && l.origins && l.values && l.outputs
+                     ? SAB_OK
+                     : sab_fail(err, SAB_NOMEM, "no memory for %d inputs", l.I);
+    for (int i = 0; status == SAB_OK && schema_of(&l) && i < l.I; i++)
+        l.origins[i] = sab_decimal_of(answers->schema.columns[answers->schema.inputs[i]].origin);
     if (status == SAB_OK)
         status = load_state(&l, state_from, state_to, err);
     if (status == SAB_OK)
@@ -293,6 +299,7 @@ int sab_predict_lines(struct sab_answers *answers, struct sab_model *model, int 
         sab_stream_free(l.streams[s]);
     sab_free(l.streams);
     sab_free(l.places);
+    sab_free(l.origins);
     sab_free(l.values);
     sab_free(l.outputs);
     sab_text_set_clear(&l.names);

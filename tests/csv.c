@@ -341,8 +341,37 @@ static void means_are_of_the_training_part(void **state)
     struct sab_batch b = batch_of(task, SAB_TRAIN, 0, 1);
     (void)state;
     assert_true((double)b.values[0] == -1 && (double)b.targets[0] == 1);
-    assert_non_null(strstr(sab_task_facts(task), "\"column_mean\":[2.0],\"column_deviation\":[1.0]"));
+    assert_non_null(strstr(sab_task_facts(task), "\"column_origin\":[1.0]"));
+    assert_non_null(strstr(sab_task_facts(task), "\"column_mean\":[1.0],\"column_deviation\":[1.0]"));
     sab_task_free(task);
+}
+
+/* A meter that reads 48 million more: what is learned from is the same to the bit. */
+static void levels_do_not_blur_changes(void **state)
+{
+    static const char *const settings[] = {"split=0.8,0.1,0.1 standardise=on", "split=0.8,0.1,0.1 standardise=on relative=on"};
+    char low[4096] = "reading\n", high[4096] = "reading\n", row[64];
+    (void)state;
+    for (int t = 0, sum = 90441; t < 100; t++, sum += 40 + t * t % 37) {
+        snprintf(row, sizeof row, "%d.%02d\n", sum / 100, sum % 100);
+        strcat(low, row);
+        snprintf(row, sizeof row, "%d.%02d\n", 48211000 + sum / 100, sum % 100);
+        strcat(high, row);
+    }
+    for (size_t k = 0; k < 2; k++) {
+        struct sab_task *a = must(low, settings[k]), *b = must(high, settings[k]);
+        for (int split = SAB_TRAIN; split <= SAB_TEST; split++) {
+            assert_true(sab_task_naive(a, split) == sab_task_naive(b, split));
+            for (int64_t i = 0; i < sab_task_batches(a, split, 2); i++) {
+                struct sab_batch x = batch_of(a, split, i, 2), y = batch_of(b, split, i, 2);
+                size_t n = (size_t)x.T * (size_t)x.B * sizeof(sab_real);
+                assert_memory_equal(x.values, y.values, n);
+                assert_memory_equal(x.targets, y.targets, n);
+            }
+        }
+        sab_task_free(a);
+        sab_task_free(b);
+    }
 }
 
 /* Another file, with the columns elsewhere and without answers, read with the facts of the first. */
@@ -516,6 +545,9 @@ static void damaged_facts(void **state)
         {"[\"x\",\"y\"]", "[\"x\",\"x\"]"},   {"[\"x\",\"y\"]", "[\"x\"]"},
         {"[\"x\",\"y\"]", "[\"x\",1]"},       {"\"column_mean\":[0.0]", "\"column_mean\":[]"},
         {"\"column_deviation\":[1.0]", "\"column_deviation\":[0.0]"},
+        {"\"column_origin\":[0.0]", "\"column_origin\":[]"},
+        {"\"column_origin\":[0.0]", "\"column_origin\":[1e39]"},
+        {"\"column_origin\":[0.0]", "\"column_origin\":[\"0\"]"},
         {"\"column_deviation\":[1.0]", "\"column_deviation\":[true]"},
         {"\"task\":\"csv\"", "\"task\":\"npy\""}, {"\"horizon\":1", "\"horizon\":0"},
         {"\"relative\":false", "\"relative\":true"}, {"\"label\":[2,\"l\"]", "\"label\":null"}, {"{", "["},
@@ -554,6 +586,7 @@ int main(void)
         cmocka_unit_test(texts_that_are_alike),
         cmocka_unit_test(columns_are_chosen),
         cmocka_unit_test(means_are_of_the_training_part),
+        cmocka_unit_test(levels_do_not_blur_changes),
         cmocka_unit_test(facts_find_columns_again),
         cmocka_unit_test(packed_files),
         cmocka_unit_test(malformed),

@@ -158,6 +158,36 @@ static void numbers_as_strtod(void **state)
             fail_msg("\"%s\" is read as %g", not_numbers[k], value);
 }
 
+/* Differences of the digits that stand there, not of their nearest doubles. */
+static void differences_of_decimals(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        double expected;
+    } cases[] = {
+        {"48211904.93", "48211904.41", 0.52}, {"0.3", "0.1", 0.2},      {"-1.5", "2.25", -3.75}, {"7", "0", 7},
+        {"1e3", "1", 999},                    {"3", "1e-3", 2.999},     {"1e300", "-1e300", 2e300},
+        {"9007199254740992", "0.125", 9007199254740991.875},          {"1700000000.001", "1700000000", 0.001},
+    };
+    static const double values[] = {0, 1, -0.1, 48211904.41, 1700000000, 1e15, 1e-5, 0.1 + 0.2, 1e300, -2.5};
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct sab_decimal a, b;
+        assert_int_equal(sab_decimal_read(cases[k].a, strlen(cases[k].a), &a), 0);
+        assert_int_equal(sab_decimal_read(cases[k].b, strlen(cases[k].b), &b), 0);
+        if (sab_decimal_minus(&a, &b) != cases[k].expected)
+            fail_msg("%s - %s: expected %.17g, got %.17g", cases[k].a, cases[k].b, cases[k].expected,
+                     sab_decimal_minus(&a, &b));
+    }
+    for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
+        struct sab_decimal d = sab_decimal_of(values[k]);
+        assert_true(d.value == values[k]);
+        if (d.decimals >= 0 && (double)d.mantissa / pow(10, d.decimals) != values[k])
+            fail_msg("%.17g is not %lld / 10^%d", values[k], (long long)d.mantissa, d.decimals);
+    }
+    assert_int_equal(sab_decimal_of(48211904.41).decimals, 2);
+}
+
 /* ---- malformed .npy ---- */
 
 static void malformed_npy(void **state)
@@ -415,7 +445,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_type), cmocka_unit_test(reads_other_headers),
         cmocka_unit_test(writes_what_it_reads), cmocka_unit_test(half_precision),
-        cmocka_unit_test(numbers_as_strtod), cmocka_unit_test(malformed_npy),
+        cmocka_unit_test(numbers_as_strtod), cmocka_unit_test(differences_of_decimals),
+        cmocka_unit_test(malformed_npy),
         cmocka_unit_test(malformed_beginnings), cmocka_unit_test(archives),
         cmocka_unit_test(damaged_archives),
     };

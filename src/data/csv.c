@@ -9,7 +9,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "data/number.h"
 
 static char find_separator(const char *text, const char *end)
 {
@@ -230,21 +229,22 @@ int sab_csv_is_missing(const struct sab_csv_field *field)
     return is_word(field, missing);
 }
 
-int sab_csv_number(const struct sab_csv *csv, int i, const char *column, double *value, struct sab_error *err)
+int sab_csv_number(const struct sab_csv *csv, int i, const char *column, struct sab_decimal *number,
+                   struct sab_error *err)
 {
     static const char *const endless[] = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", NULL};
     const struct sab_csv_field *field = &csv->fields[i];
     char shown[48];
-    double v = 0;
-    if (sab_number_read(field->text, field->nbytes, &v) == 0 && fabs(v) <= FLT_MAX) {
-        *value = v;
+    struct sab_decimal read = {0};
+    if (sab_decimal_read(field->text, field->nbytes, &read) == 0 && fabs(read.value) <= FLT_MAX) {
+        *number = read;
         return SAB_OK;
     }
     sab_csv_show(field, shown);
     int is_comma = csv->separator != ',' && memchr(field->text, ',', field->nbytes) != NULL;
     const char *reason = field->nbytes == 0       ? "the cell is empty, a number is expected; fill it or remove the row"
                        : sab_csv_is_missing(field) ? "is a missing value, a number is expected; fill it or remove the row"
-                       : is_word(field, endless) || fabs(v) > FLT_MAX ? "is beyond the largest number, 3.4e38"
+                       : is_word(field, endless) || fabs(read.value) > FLT_MAX ? "is beyond the largest number, 3.4e38"
                        : is_comma ? "is not a number; the decimal sign is a point"
                                   : "is not a number";
     if (field->nbytes == 0)

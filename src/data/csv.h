@@ -3,6 +3,7 @@
 #ifndef SAB_DATA_CSV_H
 #define SAB_DATA_CSV_H
 
+#include "data/number.h"
 #include "sab.h"
 
 enum {
@@ -50,6 +51,7 @@ void sab_csv_show(const struct sab_csv_field *field, char text[48]);
 int sab_csv_is_missing(const struct sab_csv_field *field);
 
 /* The field as a number that float holds. SAB_FORMAT says what is wrong with it, after "PATH, line 7, column COLUMN: ". */
-int sab_csv_number(const struct sab_csv *csv, int i, const char *column, double *value, struct sab_error *err);
+int sab_csv_number(const struct sab_csv *csv, int i, const char *column, struct sab_decimal *number,
+                   struct sab_error *err);
 
 #endif

@@ -1,6 +1,8 @@
 /* See csv_facts.h. */
 #include "data/csv_facts.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -29,19 +31,22 @@ static json_t *ints_json(const int *numbers, int n)
 int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_scaling *columns, char **json,
                         struct sab_error *err)
 {
-    json_t *list = json_array(), *classes = json_array();
-    for (int i = 0; i < schema->n; i++)
+    json_t *list = json_array(), *origins = json_array(), *classes = json_array();
+    for (int i = 0; i < schema->n; i++) {
         json_array_append_new(list, column_json(&schema->columns[i]));
+        json_array_append_new(origins, json_real(schema->columns[i].origin));
+    }
     for (int i = 0; i < schema->classes.n; i++)
         json_array_append_new(classes, json_string(sab_text_set_at(&schema->classes, i)));
-    json_t *facts = json_pack("{s:s, s:i, s:i, s:i, s:b, s:b, s:i, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*}", "task", "csv", "goal",
+    json_t *facts = json_pack("{s:s, s:i, s:i, s:i, s:b, s:b, s:i, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*}", "task", "csv", "goal",
                               schema->goal, "loss", schema->loss, "horizon", schema->horizon, "relative", schema->present != NULL, "named", schema->is_named,
-                              "file_columns", schema->n_columns, "columns", list, "inputs",
+                              "file_columns", schema->n_columns, "columns", list, "column_origin", origins, "inputs",
                               ints_json(schema->inputs, schema->I), "targets", ints_json(schema->targets, schema->O),
                               "label", column_json(&schema->label), "series", column_json(&schema->series), "classes",
                               classes);
     /* A list cut short by lack of memory must not be kept. */
     int is_whole = facts && json_array_size(json_object_get(facts, "columns")) == (size_t)schema->n &&
+                   json_array_size(json_object_get(facts, "column_origin")) == (size_t)schema->n &&
                    json_array_size(json_object_get(facts, "classes")) == (size_t)schema->classes.n &&
                    json_array_size(json_object_get(facts, "inputs")) == (size_t)schema->I &&
                    json_array_size(json_object_get(facts, "targets")) == (size_t)schema->O &&
@@ -104,6 +109,21 @@ static int get_columns(struct sab_csv_schema *schema, const json_t *facts, struc
         schema->n++;
     }
     return status;
+}
+
+/* Models of before version 2 have none: all 0. */
+static int get_origins(struct sab_csv_schema *schema, const json_t *facts, struct sab_error *err)
+{
+    const json_t *list = json_object_get(facts, "column_origin");
+    if (list && json_array_size(list) != (size_t)schema->n)
+        return fail_damaged("column_origin", err);
+    for (int i = 0; list && i < schema->n; i++) {
+        const json_t *number = json_array_get(list, (size_t)i);
+        schema->columns[i].origin = json_number_value(number);
+        if (!json_is_number(number) || !(fabs(schema->columns[i].origin) <= FLT_MAX))
+            return fail_damaged("column_origin", err);
+    }
+    return SAB_OK;
 }
 
 static int get_ints(const json_t *facts, const char *key, int below, int **numbers, int *n, struct sab_error *err)
@@ -175,6 +195,8 @@ static int read_all(struct sab_csv_schema *schema, struct sab_scaling *columns, 
     schema->is_named = json_is_true(json_object_get(facts, "named"));
     if (status == SAB_OK)
         status = get_columns(schema, facts, err);
+    if (status == SAB_OK)
+        status = get_origins(schema, facts, err);
     if (status == SAB_OK)
         status = get_ints(facts, "inputs", schema->n, &schema->inputs, &schema->I, err);
     if (status == SAB_OK)

@@ -7,6 +7,7 @@
 #include "data/csv.h"
 #include "data/csv_table.h"
 #include "data/input.h"
+#include "data/number.h"
 
 /* Texts of a column that were looked up, by their last bytes, which are often digits: most come again and again. */
 enum { SAB_CSV_MEMO_SLOTS = 1024 };
@@ -32,6 +33,8 @@ struct sab_csv_reading {
     int label_place, series_place;
     int series_cap;
     int64_t *filled;             /* [S] rows of each series that the second pass has seen */
+    struct sab_decimal *origins; /* [schema.n] of the columns */
+    int is_first_row;
     int labels_are_numbers, labels_are_whole;
     struct sab_csv_memo series, labels;
 };

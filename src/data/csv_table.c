@@ -1,6 +1,7 @@
 /* See csv_table.h. */
 #include "data/csv_table.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -47,11 +48,12 @@ static int make_room(struct sab_csv_reading *r, struct sab_error *err)
         begin += table->series[s].rows;
     }
     r->filled = sab_alloc((size_t)table->S, sizeof *r->filled);
+    r->origins = sab_alloc((size_t)schema->n, sizeof *r->origins);
     if (!sab_mul_overflows(rows, (size_t)schema->n, &cells))
         table->values = sab_alloc(cells, sizeof *table->values);
     if (r->label_place >= 0)
         table->labels = sab_alloc(schema->goal == SAB_GOAL_SERIES ? (size_t)table->S : rows, sizeof *table->labels);
-    if (!r->filled || !table->values || (r->label_place >= 0 && !table->labels))
+    if (!r->filled || !r->origins || !table->values || (r->label_place >= 0 && !table->labels))
         return sab_fail(err, SAB_NOMEM, "no memory for the %lld rows of %s", (long long)table->rows, r->path);
     return SAB_OK;
 }
@@ -83,35 +85,50 @@ static int take_label(struct sab_csv_reading *r, int s, int64_t row, struct sab_
 static int take_values(struct sab_csv_reading *r, int64_t row, struct sab_error *err)
 {
     const struct sab_csv_schema *schema = r->schema;
-    float *values = r->table->values + row * schema->n;
+    double *values = r->table->values + row * schema->n;
     for (int i = 0; i < schema->n; i++) {
-        double value = 0;
+        struct sab_decimal number;
         char shown[SAB_CSV_COLUMN_CAP];
         if (r->places[i] < 0)
             continue;
         const struct sab_csv_field *field = &r->csv.fields[r->places[i]];
-        if (sab_number_read(field->text, field->nbytes, &value) != 0 || !isfinite((float)value)) {
+        if (sab_decimal_read(field->text, field->nbytes, &number) != 0 || fabs(number.value) > FLT_MAX) {
             sab_csv_column_show(&schema->columns[i], shown);
-            return sab_csv_number(&r->csv, r->places[i], shown, &value, err);
+            return sab_csv_number(&r->csv, r->places[i], shown, &number, err);
         }
-        values[i] = (float)value;
+        values[i] = sab_decimal_minus(&number, &r->origins[i]);
     }
     return SAB_OK;
+}
+
+/* Levels that change little, such as a meter's, would lose their digits in what is computed with float, so values are
+ * kept as differences from the first. Values that are to stay as they are have the origin 0. */
+static void choose_origins(struct sab_csv_reading *r)
+{
+    struct sab_csv_schema *schema = r->schema;
+    int is_scaled = r->config && r->config->standardise && schema->loss != SAB_LOSS_BCE;
+    for (int i = 0; i < schema->n; i++) {
+        struct sab_decimal first;
+        const struct sab_csv_field *field = r->places[i] < 0 ? NULL : &r->csv.fields[r->places[i]];
+        if (is_scaled && field && sab_decimal_read(field->text, field->nbytes, &first) == 0 && fabs(first.value) <= FLT_MAX)
+            schema->columns[i].origin = first.value;
+        r->origins[i] = sab_decimal_of(schema->columns[i].origin);
+    }
 }
 
 static int check_targets(const struct sab_csv_reading *r, int s, int64_t row, struct sab_error *err)
 {
     const struct sab_csv_schema *schema = r->schema;
-    const float *values = r->table->values + row * schema->n;
+    const double *values = r->table->values + row * schema->n;
     char shown[SAB_CSV_COLUMN_CAP];
     for (int o = 0; o < schema->O && r->table->has_targets; o++) {
-        float value = values[schema->targets[o]];
+        double value = values[schema->targets[o]];
         if (schema->goal == SAB_GOAL_SERIES && r->filled[s] > 0 && value != values[schema->targets[o] - schema->n])
             return fail_several(r, &schema->columns[schema->targets[o]], s, err);
         if (schema->loss == SAB_LOSS_BCE && (value < 0 || value > 1)) {
             sab_csv_column_show(&schema->columns[schema->targets[o]], shown);
             return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: %g is not in 0..1, which --loss bce needs", r->path,
-                            (long long)r->csv.line, shown, (double)value);
+                            (long long)r->csv.line, shown, value);
         }
     }
     return SAB_OK;
@@ -121,6 +138,7 @@ static int read_rows(struct sab_csv_reading *r, struct sab_error *err)
 {
     int is_row, status = make_room(r, err);
     memset(&r->labels, 0, sizeof r->labels); /* classes were sorted */
+    r->is_first_row = 1;
     sab_csv_reading_rewind(r);
     while (status == SAB_OK) {
         int s = 0;
@@ -130,6 +148,9 @@ static int read_rows(struct sab_csv_reading *r, struct sab_error *err)
         status = sab_csv_reading_series(r, &s, err);
         if (status != SAB_OK)
             break;
+        if (r->is_first_row)
+            choose_origins(r);
+        r->is_first_row = 0;
         int64_t row = r->table->series[s].begin + r->filled[s];
         status = take_values(r, row, err);
         if (status == SAB_OK)
@@ -158,6 +179,7 @@ int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab
     sab_free(r.names);
     sab_free(r.places);
     sab_free(r.filled);
+    sab_free(r.origins);
     sab_input_close(&r.file);
     if (status != SAB_OK) {
         sab_csv_table_clear(&t);

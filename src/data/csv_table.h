@@ -15,6 +15,7 @@ enum { SAB_CSV_SERIES_MOST = 1000000, SAB_CSV_CLASSES_MOST = 10000, SAB_CSV_NUMB
 struct sab_csv_column {
     char *name; /* NULL where the file has no header */
     int number; /* from 1 */
+    double origin; /* values are kept as their differences from this: 0, or one of them where the level may be large */
 };
 
 /* What is read of a file, and what for: asked for in words (csv_choose.h), or kept from training (csv_facts.h). Any file
@@ -46,7 +47,7 @@ struct sab_csv_series {
 
 struct sab_csv_table {
     int64_t rows;
-    float *values;      /* [rows, schema.n] */
+    double *values;     /* [rows, schema.n], less their columns' origins */
     int32_t *labels;    /* [rows], or [series] where the goal is one answer a series; NULL where there are none */
     int has_targets;    /* 0: the file lacks the columns of the answers, which only predicting can do without */
     struct sab_csv_series *series;

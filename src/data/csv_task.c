@@ -273,10 +273,18 @@ static int has_batches(const struct state *s, enum sab_split split, int B)
     return (s->group.B == B && s->group.split == (int)split) || batches(s, split, B) > 0;
 }
 
-static float value_at(const struct state *s, const struct sab_csv_table *table, int64_t row, int column)
+/* Standardised. */
+static double value_at(const struct state *s, const struct sab_csv_table *table, int64_t row, int column)
 {
-    double value = (double)table->values[row * s->schema.n + column];
-    return (float)((value - s->columns.mean[column]) / s->columns.deviation[column]);
+    double value = table->values[row * s->schema.n + column];
+    return (value - s->columns.mean[column]) / s->columns.deviation[column];
+}
+
+/* From one row to another, in the same units. */
+static double change_between(const struct state *s, const struct sab_csv_table *table, int64_t from, int64_t to, int column)
+{
+    const double *values = table->values + column;
+    return (values[to * s->schema.n] - values[from * s->schema.n]) / s->columns.deviation[column];
 }
 
 static void fill_column(struct state *s, const struct sab_csv_table *table, const struct chunk *c, int b)
@@ -299,9 +307,10 @@ static void fill_column(struct state *s, const struct sab_csv_table *table, cons
         if (space->labels)
             space->labels[position] = table->labels[schema->goal == SAB_GOAL_SERIES ? c->series : offset + row];
         for (int o = 0; o < schema->O; o++) {
-            float present = schema->present ? value_at(s, table, offset + row, schema->targets[o]) : 0;
+            int k = schema->targets[o];
             space->targets[position * (size_t)schema->O + (size_t)o] =
-                (sab_real)(value_at(s, table, offset + row + ahead, schema->targets[o]) - present);
+                (sab_real)(schema->present ? change_between(s, table, offset + row, offset + row + ahead, k)
+                                           : value_at(s, table, offset + row + ahead, k));
         }
     }
 }
@@ -373,8 +382,7 @@ static double naive(const void *state, enum sab_split split)
         int64_t offset = table->series[i].begin;
         for (int64_t row = w.first; row < w.end && row + schema->horizon < w.last; row++)
             for (int o = 0; o < schema->O; o++, n++) {
-                double change = (double)value_at(s, table, offset + row + schema->horizon, schema->targets[o]) -
-                                (double)value_at(s, table, offset + row, schema->targets[o]);
+                double change = change_between(s, table, offset + row, offset + row + schema->horizon, schema->targets[o]);
                 sum += change * change;
             }
     }
@@ -437,7 +445,7 @@ static int learn_scaling(struct state *s, struct sab_error *err)
     for (int i = 0; i < table->S; i++)
         for (int64_t row = 0; row < training_rows(s, i); row++)
             for (int k = 0; k < schema->n; k++)
-                sab_scaling_add(&s->columns, k, (double)table->values[(table->series[i].begin + row) * schema->n + k]);
+                sab_scaling_add(&s->columns, k, table->values[(table->series[i].begin + row) * schema->n + k]);
     sab_scaling_end(&s->columns);
     for (int o = 0; o < schema->O && schema->loss == SAB_LOSS_BCE; o++) {
         s->columns.mean[schema->targets[o]] = 0;

@@ -163,7 +163,7 @@ import struct
 data = open("river.npy", "rb").read()
 at = 10 + struct.unpack("<H", data[8:10])[0]
 assert data[:8] == b"\x93NUMPY\1\0" and at % 64 == 0 and b"(200, )" in data[:at], data[:at]
-values = struct.unpack("<200f", data[at:])
+values = struct.unpack("<200d", data[at:])
 text = [float(line.split(",")[1]) for line in list(open("river.out"))[1:]]
 assert all(abs(a - b) < 1e-4 * abs(b) for a, b in zip(values, text))'
 }

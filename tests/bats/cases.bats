@@ -1,0 +1,44 @@
+# ctest: tier seconds
+# What new users bring: each test is a file like one that was reported to go wrong, and says what has to come of it.
+load common
+
+setup()
+{
+    cd "$BATS_TEST_TMPDIR"
+    small=(--T 24 --hidden 8 --batch 4 --steps 20 --warmup 2 --threads 1 --quiet)
+}
+
+# column N: of the data, below the names.
+column()
+{
+    printf '%s\n' "$output" | tail -n +2 | cut -d, -f"$1"
+}
+
+@test "level-large-against-changes: a constant changes no metric and moves forecasts by itself" {
+    for level in 0 48211000; do
+        awk -v level=$level 'BEGIN { print "time,reading"; r = 904.41
+            for (t = 0; t < 600; t++) { printf "2023-%05d,%d.%02d\n", t, level + int(r), int(100 * r) % 100
+                r += 0.4 + 0.25 * sin(t / 4) } }' >$level.csv
+        for relative in on off; do
+            sab train csv --data $level.csv --relative $relative "${small[@]}" --out $level-$relative
+            [ "$status" = 0 ]
+        done
+    done
+    for relative in on off; do
+        sab eval 0-$relative --json
+        low=$output
+        sab eval 48211000-$relative --json
+        [ "${low%\"out\"*}" = "${output%\"out\"*}" ] || { echo "$low"; echo "$output"; false; }
+        sab predict 0-$relative --data 0.csv
+        column 2 >low
+        sab predict 48211000-$relative --data 48211000.csv
+        column 2 >high
+        [ "$(wc -l <low)" = 600 ]
+        [ "$(tail -n 3 high | sort -u | wc -l)" = 3 ]
+        python3 -c '
+from decimal import Decimal
+for low, high in zip(open("low"), open("high")):
+    assert Decimal(high) - Decimal(low) == 48211000, (low, high)'
+        tail -n +2 48211000.csv | cut -d, -f2 | "$SAB" predict 48211000-$relative --stream | cmp - high
+    done
+}
