@@ -1,4 +1,4 @@
-/* See csv_choose.h. */
+/* See csv_choose.h: the schema, from options and the first lines. */
 #include "data/csv_choose.h"
 
 #include <stdio.h>
@@ -6,7 +6,6 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/text.h"
 #include "data/csv.h"
 #include "data/number.h"
 
@@ -27,151 +26,6 @@ int sab_csv_looks_named(const struct sab_csv_field *first, const struct sab_csv_
     return numbers == 0;
 }
 
-void sab_csv_column_show(const struct sab_csv_column *column, char text[SAB_CSV_COLUMN_CAP])
-{
-    if (column->name && column->name[0])
-        snprintf(text, SAB_CSV_COLUMN_CAP, "\"%.55s\"", column->name);
-    else
-        snprintf(text, SAB_CSV_COLUMN_CAP, "%d", column->number);
-}
-
-/* ---- finding columns ---- */
-
-static int is_named(const struct sab_csv_field *field, const char *name, size_t nbytes)
-{
-    char text[SAB_CSV_TEXT_CAP];
-    int n = sab_csv_copy(field, text);
-    return n >= 0 && (size_t)n == nbytes && memcmp(text, name, nbytes) == 0;
-}
-
-int sab_csv_head_index(struct sab_csv_head *head, struct sab_error *err)
-{
-    head->places = head->has_header ? sab_alloc((size_t)head->n, sizeof *head->places) : NULL;
-    int failed = head->has_header && !head->places;
-    for (int i = 0; head->has_header && i < head->n && !failed; i++) {
-        char text[SAB_CSV_TEXT_CAP];
-        int known = head->index.n, nbytes = sab_csv_copy(&head->names[i], text);
-        int k = nbytes < 0 ? -1 : sab_text_set_add(&head->index, text, (size_t)nbytes);
-        failed = nbytes >= 0 && k < 0;
-        if (k >= 0)
-            head->places[k] = k == known ? i : -2;
-    }
-    return failed ? sab_fail(err, SAB_NOMEM, "no memory for the columns of %s", head->path) : SAB_OK;
-}
-
-void sab_csv_head_clear(struct sab_csv_head *head)
-{
-    sab_text_set_clear(&head->index);
-    sab_free(head->places);
-    head->places = NULL;
-}
-
-/* The place of a name: -1 if no column has it, -2 if several have. */
-static int find_name(const struct sab_csv_head *head, const char *name, size_t nbytes)
-{
-    int place = -1;
-    if (head->places) {
-        int k = sab_text_set_find(&head->index, name, nbytes);
-        return k < 0 ? -1 : head->places[k];
-    }
-    for (int i = 0; head->has_header && i < head->n; i++)
-        if (is_named(&head->names[i], name, nbytes))
-            place = place == -1 ? i : -2;
-    return place;
-}
-
-int sab_csv_place(const struct sab_csv_schema *schema, const struct sab_csv_column *column,
-                  const struct sab_csv_head *head)
-{
-    if (!schema->is_named)
-        return column->number <= head->n ? column->number - 1 : -1;
-    return column->name ? find_name(head, column->name, strlen(column->name)) : -1;
-}
-
-static int fail_unknown(const struct sab_csv_head *head, const char *option, const char *item, size_t nbytes,
-                        struct sab_error *err)
-{
-    enum { MOST = 64 };
-    char texts[MOST][SAB_CSV_TEXT_CAP], known[200] = "";
-    const char *names[MOST];
-    int n = 0;
-    char word[48];
-    snprintf(word, sizeof word, "%.*s", nbytes < 40 ? (int)nbytes : 40, item);
-    if (!head->has_header)
-        return sab_fail(err, SAB_INVALID, "--%s: \"%s\": %.100s has no header, so columns are called 1..%d", option, word,
-                        head->path, head->n);
-    for (int i = 0; i < head->n && n < MOST; i++) {
-        size_t used = strlen(known);
-        if (sab_csv_copy(&head->names[i], texts[n]) < 0)
-            continue;
-        names[n] = texts[n];
-        if (used + strlen(texts[n]) + 3 < sizeof known)
-            snprintf(known + used, sizeof known - used, "%s%s", n ? ", " : "", texts[n]);
-        n++;
-    }
-    const char *nearest = sab_text_nearest(word, names, n);
-    if (nearest)
-        return sab_fail(err, SAB_INVALID, "--%s: %.100s has no column \"%s\"; did you mean \"%.60s\"?", option, head->path,
-                        word, nearest);
-    return sab_fail(err, SAB_INVALID, "--%s: %.100s has no column \"%s\"; it has %s", option, head->path, word, known);
-}
-
-/* "3" or "3-5", from 1; 1 if it is neither. */
-static int read_range(const char *item, size_t nbytes, int64_t *first, int64_t *last)
-{
-    char text[48], *dash;
-    if (nbytes == 0 || nbytes >= sizeof text)
-        return 1;
-    memcpy(text, item, nbytes);
-    text[nbytes] = 0;
-    dash = strchr(text, '-');
-    if (dash)
-        *dash = 0;
-    if (sab_text_to_int(text, first) || sab_text_to_int(dash ? dash + 1 : text, last))
-        return 1;
-    return 0;
-}
-
-/* The places that one item of a list stands for. */
-static int find_item(const struct sab_csv_head *head, const char *option, const char *item, size_t nbytes, int *first,
-                     int *last, struct sab_error *err)
-{
-    int64_t from, to;
-    int place = find_name(head, item, nbytes);
-    if (place == -2)
-        return sab_fail(err, SAB_INVALID, "--%s: several columns of %.100s are called \"%.*s\"; choose by number", option,
-                        head->path, nbytes < 40 ? (int)nbytes : 40, item);
-    *first = *last = place;
-    if (place >= 0)
-        return SAB_OK;
-    if (read_range(item, nbytes, &from, &to))
-        return fail_unknown(head, option, item, nbytes, err);
-    if (from < 1 || to < from || to > head->n)
-        return sab_fail(err, SAB_INVALID, "--%s: %.*s: the columns of %.100s are 1..%d", option,
-                        nbytes < 40 ? (int)nbytes : 40, item, head->path, head->n);
-    *first = (int)from - 1;
-    *last = (int)to - 1;
-    return SAB_OK;
-}
-
-/* Marks the columns of a list in is_chosen[n]. */
-static int find_list(const struct sab_csv_head *head, const char *option, const char *list, unsigned char *is_chosen,
-                     struct sab_error *err)
-{
-    for (const char *at = list;; at++) {
-        size_t nbytes = strcspn(at, ",");
-        int first = 0, last = 0, status = find_item(head, option, at, nbytes, &first, &last, err);
-        if (status != SAB_OK)
-            return status;
-        memset(is_chosen + first, 1, (size_t)(last - first) + 1);
-        at += nbytes;
-        if (*at == 0)
-            return SAB_OK;
-    }
-}
-
-/* ---- making the schema ---- */
-
 static int name_column(struct sab_csv_column *column, const struct sab_csv_head *head, int place, struct sab_error *err)
 {
     char text[SAB_CSV_TEXT_CAP];
@@ -182,7 +36,7 @@ static int name_column(struct sab_csv_column *column, const struct sab_csv_head 
     if (n < 0)
         return sab_fail(err, SAB_FORMAT, "%s: the name of column %d is longer than %d bytes or not UTF-8", head->path,
                         place + 1, SAB_CSV_TEXT_CAP - 1);
-    if (find_name(head, text, (size_t)n) != place)
+    if (sab_csv_find_name(head, text, (size_t)n) != place)
         return sab_fail(err, SAB_FORMAT, "%s: several columns are called \"%.60s\"; rename them, or choose others",
                         head->path, text);
     column->name = sab_alloc((size_t)n + 1, 1);
@@ -212,7 +66,7 @@ static int choose_series(struct choice *c, const struct sab_config *config, cons
     c->series = -1;
     if (!config->series[0])
         return SAB_OK;
-    int status = find_item(head, "series", config->series, strlen(config->series), &c->series, &last, err);
+    int status = sab_csv_find_item(head, "series", config->series, strlen(config->series), &c->series, &last, err);
     if (status == SAB_OK && last != c->series)
         return sab_fail(err, SAB_INVALID, "--series: \"%.40s\" is more than one column", config->series);
     return status;
@@ -248,7 +102,7 @@ static int choose_inputs(struct choice *c, const struct sab_config *config, cons
 {
     int is_forecast = config->goal == SAB_GOAL_FORECAST;
     if (config->inputs[0]) {
-        int status = find_list(head, "inputs", config->inputs, c->is_input, err);
+        int status = sab_csv_find_list(head, "inputs", config->inputs, c->is_input, err);
         if (status != SAB_OK)
             return status;
     } else {
@@ -275,7 +129,7 @@ static int choose_targets(struct choice *c, const struct sab_config *config, con
 {
     static const char *const goals[] = {"forecast", "step", "series"};
     if (config->targets[0]) {
-        int status = find_list(head, "targets", config->targets, c->is_target, err);
+        int status = sab_csv_find_list(head, "targets", config->targets, c->is_target, err);
         if (status != SAB_OK)
             return status;
     } else if (config->goal != SAB_GOAL_FORECAST) {
@@ -391,18 +245,4 @@ int sab_csv_choose_relative(struct sab_csv_schema *schema, struct sab_error *err
     }
     sab_free(places);
     return status;
-}
-
-void sab_csv_schema_clear(struct sab_csv_schema *schema)
-{
-    for (int i = 0; i < schema->n; i++)
-        sab_free(schema->columns[i].name);
-    sab_free(schema->columns);
-    sab_free(schema->inputs);
-    sab_free(schema->targets);
-    sab_free(schema->present);
-    sab_free(schema->label.name);
-    sab_free(schema->series.name);
-    sab_text_set_clear(&schema->classes);
-    memset(schema, 0, sizeof *schema);
 }

@@ -24,6 +24,17 @@ struct sab_csv_head {
 int sab_csv_head_index(struct sab_csv_head *head, struct sab_error *err);
 void sab_csv_head_clear(struct sab_csv_head *head);
 
+/* The place of a name: -1 if no column has it, -2 if several have. */
+int sab_csv_find_name(const struct sab_csv_head *head, const char *name, size_t nbytes);
+
+/* The places that one item of the list of an option stands for: a name, a number from 1, or "3-5". */
+int sab_csv_find_item(const struct sab_csv_head *head, const char *option, const char *item, size_t nbytes, int *first,
+                      int *last, struct sab_error *err);
+
+/* Marks the columns of a list in is_chosen[n]. */
+int sab_csv_find_list(const struct sab_csv_head *head, const char *option, const char *list, unsigned char *is_chosen,
+                      struct sab_error *err);
+
 /* Whether the first of two rows (the second may be NULL) names columns: it holds no number, or a text (not NaN or such)
  * where the row below has a number. */
 int sab_csv_looks_named(const struct sab_csv_field *first, const struct sab_csv_field *second, int n);

@@ -1,0 +1,111 @@
+/* See csv_state.h: batches, and what answers that need no training would cost. */
+#include <math.h>
+
+#include "data/csv_state.h"
+#include "data/parts.h"
+
+/* Standardised. */
+static double value_at(const struct sab_csv_state *s, const struct sab_csv_table *table, int64_t row, int column)
+{
+    double value = table->values[row * s->schema.n + column];
+    return (value - s->columns.mean[column]) / s->columns.deviation[column];
+}
+
+/* From one row to another, in the same units. */
+static double change_between(const struct sab_csv_state *s, const struct sab_csv_table *table, int64_t from, int64_t to, int column)
+{
+    const double *values = table->values + column;
+    return (values[to * s->schema.n] - values[from * s->schema.n]) / s->columns.deviation[column];
+}
+
+static void fill_column(struct sab_csv_state *s, const struct sab_csv_table *table, const struct sab_csv_chunk *c, int b)
+{
+    const struct sab_csv_schema *schema = &s->schema;
+    struct sab_space *space = &s->space;
+    int64_t ahead = schema->goal == SAB_GOAL_FORECAST ? schema->horizon : 0, offset = table->series[c->series].begin;
+    for (int t = 0; t < c->length; t++) {
+        size_t position = (size_t)t * (size_t)space->B + (size_t)b;
+        int64_t row = c->begin + t;
+        for (int i = 0; i < schema->I; i++)
+            space->values[position * (size_t)schema->I + (size_t)i] =
+                (sab_real)value_at(s, table, offset + row, schema->inputs[i]);
+        if (row < c->walk.first || row + ahead >= c->walk.last)
+            continue;
+        space->weight[position] = 1;
+        space->scored[position] = 1;
+        if (!table->has_targets)
+            continue;
+        if (space->labels)
+            space->labels[position] = table->labels[schema->goal == SAB_GOAL_SERIES ? c->series : offset + row];
+        for (int o = 0; o < schema->O; o++) {
+            int k = schema->targets[o];
+            space->targets[position * (size_t)schema->O + (size_t)o] =
+                (sab_real)(schema->present ? change_between(s, table, offset + row, offset + row + ahead, k)
+                                           : value_at(s, table, offset + row + ahead, k));
+        }
+    }
+}
+
+int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch, struct sab_error *err)
+{
+    struct sab_csv_state *s = state;
+    const struct sab_csv_table *table = sab_csv_table_of(s, split);
+    int longest = sab_csv_is_stream(s) ? s->config.T : 1;
+    if (table->S == 0 || !sab_csv_has_batches(s, split, B))
+        return sab_parts_fail_empty(&s->config, split, err);
+    if (sab_csv_is_stream(s) && !sab_csv_is_drawn(s, split))
+        s->group = sab_csv_find_group(s, split, index, B);
+    for (int b = 0; b < B && !sab_csv_is_stream(s); b++) {
+        struct sab_csv_chunk c = sab_csv_find_chunk(s, split, index, B, b);
+        longest = c.length > longest ? c.length : longest;
+    }
+    int status = sab_space_make(&s->space, &s->shape, longest, B, err);
+    if (status != SAB_OK)
+        return status;
+    for (int b = 0; b < B; b++) {
+        struct sab_csv_chunk c = sab_csv_find_chunk(s, split, index, B, b);
+        s->space.lengths[b] = c.series < 0 ? 1 : c.length;
+        s->space.fresh[b] = c.series < 0 || c.is_first;
+        if (c.series >= 0)
+            fill_column(s, table, &c, b);
+    }
+    *batch = sab_space_batch(&s->space);
+    if (sab_csv_is_stream(s))
+        batch->fresh = s->space.fresh;
+    if (!table->has_targets) {
+        batch->labels = NULL;
+        batch->targets = NULL;
+    }
+    return SAB_OK;
+}
+
+struct sab_csv_spot sab_csv_task_spot(const void *state, int64_t index, int B, int b)
+{
+    const struct sab_csv_state *s = state;
+    const struct sab_csv_table *table = sab_csv_table_of(s, SAB_TEST);
+    struct sab_csv_chunk c = sab_csv_find_chunk(s, SAB_TEST, index, B, b);
+    if (c.series < 0)
+        return (struct sab_csv_spot){.row = -1};
+    return (struct sab_csv_spot){table->names.n > 0 ? sab_text_set_at(&table->names, c.series) : NULL, c.begin};
+}
+
+/* Saying that nothing changes: each target's present value. */
+double sab_csv_naive(const void *state, enum sab_split split)
+{
+    const struct sab_csv_state *s = state;
+    const struct sab_csv_schema *schema = &s->schema;
+    const struct sab_csv_table *table = sab_csv_table_of(s, split);
+    double sum = 0, n = 0;
+    if (schema->goal != SAB_GOAL_FORECAST || schema->loss != SAB_LOSS_MSE || !table->has_targets)
+        return NAN;
+    for (int i = 0; i < table->S; i++) {
+        struct sab_csv_walk w = sab_csv_walk_of(s, split, i);
+        int64_t offset = table->series[i].begin;
+        for (int64_t row = w.first; row < w.end && row + schema->horizon < w.last; row++)
+            for (int o = 0; o < schema->O; o++, n++) {
+                double change = change_between(s, table, offset + row, offset + row + schema->horizon, schema->targets[o]);
+                sum += change * change;
+            }
+    }
+    return n > 0 ? sum / n : NAN;
+}
