@@ -47,10 +47,9 @@ static int name_csv(struct sab_answers *a, int o, struct sab_error *err)
     return set_name(a, o, name, err);
 }
 
-static int name_plain(struct sab_answers *a, int o, const json_t *classes, struct sab_error *err)
+static int name_plain(struct sab_answers *a, int o, const char *class, struct sab_error *err)
 {
     char name[NAME_CAP];
-    const char *class = json_string_value(json_array_get(classes, (size_t)o));
     if (is_classes(a))
         snprintf(name, sizeof name, "%d", o);
     else
@@ -88,24 +87,26 @@ static int name_text(struct sab_answers *a, const char *known, struct sab_error 
 /* What the facts of other tasks may hold: names of classes, scalings of values. Tasks may share their form (mnist, idx). */
 static int name_all_plain(struct sab_answers *a, const char *known, struct sab_error *err)
 {
-    json_t *facts = known ? sab_facts_parse(known, NULL, err) : NULL;
-    const json_t *classes = json_object_get(facts, "classes");
+    const struct sab_value *facts = NULL;
     struct sab_scaling output = {0};
-    a->has_steps = !known || json_integer_value(json_object_get(facts, "per_step")) != 0;
-    int status = known && !facts ? SAB_FORMAT : SAB_OK;
-    if (status == SAB_OK && json_object_get(facts, "output_mean"))
+    int64_t per_step = 0;
+    int status = known ? sab_facts_parse(&facts, known, NULL, err) : SAB_OK;
+    const struct sab_value *class = sab_value_first(sab_value_get(facts, "classes"));
+    a->has_steps = !known || (sab_value_int(sab_value_get(facts, "per_step"), 0, 1, &per_step) == 0 && per_step);
+    if (status == SAB_OK && sab_value_get(facts, "output_mean"))
         status = sab_scaling_get(&output, facts, "output", a->shape->O, err);
-    if (status == SAB_OK && json_object_get(facts, "input_mean"))
+    if (status == SAB_OK && sab_value_get(facts, "input_mean"))
         status = sab_scaling_get(&a->input, facts, "input", a->shape->I, err);
     for (int o = 0; o < a->shape->O && status == SAB_OK; o++) {
         if (output.n > 0) {
             a->mean[o] = output.mean[o];
             a->deviation[o] = output.deviation[o];
         }
-        status = name_plain(a, o, classes, err);
+        status = name_plain(a, o, sab_value_string(class), err);
+        class = class ? class->next : NULL;
     }
     sab_scaling_clear(&output);
-    json_decref(facts);
+    sab_json_free(facts);
     return status;
 }
 

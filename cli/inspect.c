@@ -1,10 +1,10 @@
 /* sab inspect: what a safetensors file or a run holds. */
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "cli/arguments.h"
 #include "cli/json_out.h"
 #include "cli/run_folder.h"
@@ -22,7 +22,7 @@ struct findings {
     struct sab_safetensors *file;
     struct sab_config config;
     int has_config;
-    json_t *last;            /* last line of metrics.jsonl */
+    const struct sab_value *last; /* last whole line of metrics.jsonl */
     const char *version, *task, *shape;
     int64_t parameters;      /* numbers in all tensors */
     char digest[SAB_DIGEST_DIGITS + 1]; /* of the weights, in the file's order */
@@ -59,15 +59,19 @@ static int find_metrics(struct findings *f, const char *where, struct sab_error 
     if (status != SAB_OK)
         return status;
     const char *text = data;
+    while (nbytes > 0 && text[nbytes - 1] != '\n') /* a run that was killed may have begun a line */
+        nbytes--;
     while (nbytes > 0 && text[nbytes - 1] == '\n')
         nbytes--;
     size_t start = nbytes;
     while (start > 0 && text[start - 1] != '\n')
         start--;
     if (nbytes > start)
-        f->last = json_loadb(text + start, nbytes - start, JSON_REJECT_DUPLICATES, NULL);
+        status = sab_json_parse(&f->last, text + start, nbytes - start, NULL);
     sab_free(data);
-    if (nbytes > start && !json_is_object(f->last))
+    if (status == SAB_NOMEM)
+        return sab_fail(err, SAB_NOMEM, "no memory for the last line of %.300s", path);
+    if (nbytes > start && !sab_value_is(f->last, SAB_VALUE_OBJECT))
         return sab_fail(err, SAB_FORMAT, "%.300s: the last line is no JSON object", path);
     return SAB_OK;
 }
@@ -147,14 +151,12 @@ static void print_lines(const struct findings *f)
         if (!any)
             printf("  everything is the default\n");
     }
-    if (f->last) {
-        const char *key;
-        json_t *number;
+    double number;
+    if (f->last)
         printf("\nlast evaluation:\n");
-        json_object_foreach(f->last, key, number)
-            if (json_is_number(number))
-                printf("  %-12s %.6g\n", key, json_number_value(number));
-    }
+    for (const struct sab_value *v = sab_value_first(f->last); v; v = v->next)
+        if (sab_value_real(v, &number) == 0)
+            printf("  %-12s %.6g\n", v->key, number);
 }
 
 static void print_tensors_json(struct sab_json *json, const struct findings *f)
@@ -197,14 +199,12 @@ static void print_json(const struct findings *f)
         sab_json_close(&json, '}');
     }
     if (f->last) {
-        const char *key;
-        json_t *number;
         sab_json_open(&json, "last", '{');
-        json_object_foreach(f->last, key, number)
-            if (json_is_integer(number))
-                sab_json_int(&json, key, json_integer_value(number));
-            else if (json_is_real(number))
-                sab_json_real(&json, key, json_real_value(number));
+        for (const struct sab_value *v = sab_value_first(f->last); v; v = v->next)
+            if (v->kind == SAB_VALUE_INT)
+                sab_json_int(&json, v->key, v->as.integer);
+            else if (v->kind == SAB_VALUE_REAL)
+                sab_json_real(&json, v->key, v->as.real);
         sab_json_close(&json, '}');
     }
     sab_json_close(&json, '}');
@@ -222,7 +222,7 @@ static int run(struct sab_cli *cli)
         print_json(&f);
     else if (status == SAB_OK)
         print_lines(&f);
-    json_decref(f.last);
+    sab_json_free(f.last);
     sab_safetensors_close(f.file);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("inspect", status, &err);
 }

@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "cli/json_out.h"
 #include "io/file.h"
 
@@ -34,20 +34,21 @@ void sab_cell_result_clear(struct sab_cell_result *result)
 
 /* ---- reading ---- */
 
-static double get_real(const json_t *object, const char *key)
+static double get_real(const struct sab_value *object, const char *key)
 {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
+    double value;
+    return sab_value_real(sab_value_get(object, key), &value) == 0 ? value : NAN;
 }
 
-static int64_t get_int(const json_t *object, const char *key)
+static int64_t get_int(const struct sab_value *object, const char *key)
 {
-    return json_integer_value(json_object_get(object, key));
+    int64_t value;
+    return sab_value_int(sab_value_get(object, key), INT64_MIN, INT64_MAX, &value) == 0 ? value : 0;
 }
 
-static void get_text(const json_t *object, const char *key, char *text, size_t cap)
+static void get_text(const struct sab_value *object, const char *key, char *text, size_t cap)
 {
-    const char *value = json_string_value(json_object_get(object, key));
+    const char *value = sab_value_string(sab_value_get(object, key));
     snprintf(text, cap, "%s", value ? value : "");
 }
 
@@ -56,7 +57,7 @@ static int to_int(int64_t value)
     return value > 0 && value < INT32_MAX ? (int)value : 0;
 }
 
-static struct sab_measured get_measured(const json_t *object)
+static struct sab_measured get_measured(const struct sab_value *object)
 {
     return (struct sab_measured){
         .step = get_int(object, "step"),
@@ -70,78 +71,82 @@ static struct sab_measured get_measured(const json_t *object)
     };
 }
 
-static int read_curve(struct sab_cell_result *result, const json_t *list, struct sab_error *err)
+/* Room for a curve of n evaluations. */
+static int make_curve(struct sab_cell_result *result, size_t n, struct sab_error *err)
 {
-    size_t n = json_array_size(list);
     if (n > CURVE_CAP)
         return sab_fail(err, SAB_FORMAT, "a curve of %zu evaluations is longer than %d", n, CURVE_CAP);
     result->curve = sab_alloc(n, sizeof *result->curve);
-    if (!result->curve)
-        return sab_fail(err, SAB_NOMEM, "no memory for a curve of %zu evaluations", n);
-    result->n_curve = (int)n;
-    for (size_t i = 0; i < n; i++)
-        result->curve[i] = get_measured(json_array_get(list, i));
-    return SAB_OK;
+    return result->curve ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for a curve of %zu evaluations", n);
 }
 
-static int read_maps(struct sab_cell_result *result, const json_t *list, struct sab_error *err)
+static int read_curve(struct sab_cell_result *result, const struct sab_value *list, struct sab_error *err)
 {
-    if (json_array_size(list) > SAB_MAP_CAP)
-        return sab_fail(err, SAB_FORMAT, "it has %zu maps, more than %d", json_array_size(list), SAB_MAP_CAP);
-    result->n_maps = (int)json_array_size(list);
-    for (int i = 0; i < result->n_maps; i++) {
-        const json_t *object = json_array_get(list, (size_t)i);
-        result->maps[i].step = get_int(object, "step");
-        result->maps[i].accuracy = get_real(object, "accuracy");
-        get_text(object, "png", result->maps[i].png, sizeof result->maps[i].png);
+    int status = make_curve(result, sab_value_size(list), err);
+    for (const struct sab_value *v = sab_value_first(list); v && status == SAB_OK; v = v->next)
+        result->curve[result->n_curve++] = get_measured(v);
+    return status;
+}
+
+static int read_maps(struct sab_cell_result *result, const struct sab_value *list, struct sab_error *err)
+{
+    if (sab_value_size(list) > SAB_MAP_CAP)
+        return sab_fail(err, SAB_FORMAT, "it has %zu maps, more than %d", sab_value_size(list), SAB_MAP_CAP);
+    for (const struct sab_value *v = sab_value_first(list); v; v = v->next) {
+        int i = result->n_maps++;
+        result->maps[i].step = get_int(v, "step");
+        result->maps[i].accuracy = get_real(v, "accuracy");
+        get_text(v, "png", result->maps[i].png, sizeof result->maps[i].png);
     }
     return SAB_OK;
 }
 
-static int take_object(struct sab_cell_result *result, const json_t *root, struct sab_error *err)
+static int take_object(struct sab_cell_result *result, const struct sab_value *root, struct sab_error *err)
 {
-    const json_t *tests = json_object_get(root, "test");
+    const struct sab_value *tests = sab_value_get(root, "test");
     get_text(root, "command", result->command, sizeof result->command);
     get_text(root, "version", result->version, sizeof result->version);
     get_text(root, "cpu", result->cpu, sizeof result->cpu);
     get_text(root, "weights_digest", result->digest, sizeof result->digest);
     get_text(root, "failed", result->failed, sizeof result->failed);
-    if (!result->command[0] || !result->digest[0] || !json_is_array(tests))
+    if (!result->command[0] || !result->digest[0] || !sab_value_is(tests, SAB_VALUE_ARRAY))
         return sab_fail(err, SAB_FORMAT, "it is not the result of a cell: command, weights_digest or test is missing");
-    if (json_array_size(tests) > SAB_TEST_CAP)
-        return sab_fail(err, SAB_FORMAT, "it has %zu tests, more than %d", json_array_size(tests), SAB_TEST_CAP);
+    if (sab_value_size(tests) > SAB_TEST_CAP)
+        return sab_fail(err, SAB_FORMAT, "it has %zu tests, more than %d", sab_value_size(tests), SAB_TEST_CAP);
     result->seed = (uint64_t)get_int(root, "seed");
     result->steps = get_int(root, "steps");
-    result->best_step = json_object_get(root, "best_step") ? get_int(root, "best_step") : -1;
-    result->stopped_early = json_is_true(json_object_get(root, "stopped_early"));
+    result->best_step = sab_value_get(root, "best_step") ? get_int(root, "best_step") : -1;
+    result->stopped_early = sab_value_is(sab_value_get(root, "stopped_early"), SAB_VALUE_TRUE);
     result->seconds = get_real(root, "seconds");
     result->cpu_s = get_real(root, "cpu_seconds");
     result->peak_nbytes = get_real(root, "peak_rss_bytes");
-    result->best = get_measured(json_object_get(root, "best"));
-    result->last = get_measured(json_object_get(root, "last"));
-    result->n_tests = (int)json_array_size(tests);
-    for (int i = 0; i < result->n_tests; i++)
-        result->tests[i] = get_measured(json_array_get(tests, (size_t)i));
-    int status = read_maps(result, json_object_get(root, "maps"), err);
-    return status == SAB_OK ? read_curve(result, json_object_get(root, "curve"), err) : status;
+    result->best = get_measured(sab_value_get(root, "best"));
+    result->last = get_measured(sab_value_get(root, "last"));
+    for (const struct sab_value *v = sab_value_first(tests); v; v = v->next)
+        result->tests[result->n_tests++] = get_measured(v);
+    int status = read_maps(result, sab_value_get(root, "maps"), err);
+    return status == SAB_OK ? read_curve(result, sab_value_get(root, "curve"), err) : status;
 }
 
 int sab_cell_result_read(const char *path, struct sab_cell_result *result, struct sab_error *err)
 {
     void *text;
     size_t nbytes;
-    json_error_t where;
+    const struct sab_value *root;
+    struct sab_json_problem where;
     struct sab_error why = {0};
     *result = (struct sab_cell_result){0};
     int status = sab_file_read(path, RESULT_CAP, &text, &nbytes, err);
     if (status != SAB_OK)
         return status;
-    json_t *root = json_loadb(text, nbytes, JSON_REJECT_DUPLICATES, &where);
+    status = sab_json_parse(&root, text, nbytes, &where);
     sab_free(text);
-    if (!root)
-        return sab_fail(err, SAB_FORMAT, "%.250s, line %d: %.150s", path, where.line, where.text);
+    if (status == SAB_NOMEM)
+        return sab_fail(err, SAB_NOMEM, "no memory for %.250s", path);
+    if (status != SAB_OK)
+        return sab_fail(err, SAB_FORMAT, "%.250s, line %d: %.150s", path, where.line, where.what);
     status = take_object(result, root, &why);
-    json_decref(root);
+    sab_json_free(root);
     if (status != SAB_OK) {
         sab_cell_result_clear(result);
         return sab_fail(err, status, "%.250s: %.200s", path, why.message);
@@ -160,12 +165,22 @@ int sab_cell_result_take_curve(struct sab_cell_result *result, const char *run, 
     int status = sab_file_read(path, METRICS_CAP, &text, &nbytes, err);
     if (status != SAB_OK)
         return status;
-    json_t *list = json_array();
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
-        json_array_append_new(list, json_loads(line, 0, NULL));
+    size_t n = 0;
+    for (size_t i = 0; i < nbytes; i++)
+        n += ((const char *)text)[i] == '\n';
+    status = make_curve(result, n, err);
+    char *rest;
+    for (char *line = strtok_r(text, "\n", &rest); line && status == SAB_OK; line = strtok_r(NULL, "\n", &rest)) {
+        const struct sab_value *evaluation;
+        status = sab_json_parse(&evaluation, line, strlen(line), NULL);
+        if (status == SAB_OK && result->n_curve < (int)n)
+            result->curve[result->n_curve++] = get_measured(evaluation);
+        if (status == SAB_OK)
+            sab_json_free(evaluation);
+        else
+            sab_fail(err, status, "%.300s: line %d cannot be read", path, result->n_curve + 1);
+    }
     sab_free(text);
-    status = read_curve(result, list, err);
-    json_decref(list);
     return status;
 }
 

@@ -1,4 +1,4 @@
-# Finds the libraries that sab links and gives them as imported targets sab::jansson, sab::xxhash, ... in the list
+# Finds the libraries that sab links and gives them as imported targets sab::xxhash, sab::png, ... in the list
 # SAB_DEPENDENCIES. Used by the build and, installed beside sabConfig.cmake, by programs that link the static library.
 
 # One library: header, library name and the Debian package that has both.
@@ -23,7 +23,6 @@ endmacro()
 
 macro(sab_find_dependencies with_openmp)
     set(SAB_DEPENDENCIES m)
-    sab_find_library(jansson jansson.h jansson libjansson-dev)
     sab_find_library(xxhash xxhash.h xxhash libxxhash-dev)
     sab_find_library(png png.h png libpng-dev)
     sab_find_library(zlib zlib.h z zlib1g-dev)

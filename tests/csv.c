@@ -341,8 +341,8 @@ static void means_are_of_the_training_part(void **state)
     struct sab_batch b = batch_of(task, SAB_TRAIN, 0, 1);
     (void)state;
     assert_true((double)b.values[0] == -1 && (double)b.targets[0] == 1);
-    assert_non_null(strstr(sab_task_facts(task), "\"column_origin\":[1.0]"));
-    assert_non_null(strstr(sab_task_facts(task), "\"column_mean\":[1.0],\"column_deviation\":[1.0]"));
+    assert_non_null(strstr(sab_task_facts(task), "\"column_origin\":[1]"));
+    assert_non_null(strstr(sab_task_facts(task), "\"column_mean\":[1],\"column_deviation\":[1]"));
     sab_task_free(task);
 }
 
@@ -543,12 +543,12 @@ static void damaged_facts(void **state)
         {"\"targets\":[]", "\"targets\":[0]"}, {"[1,\"a\"]", "[0,\"a\"]"},
         {"[1,\"a\"]", "[1]"},                 {"[1,\"a\"]", "\"a\""},
         {"[\"x\",\"y\"]", "[\"x\",\"x\"]"},   {"[\"x\",\"y\"]", "[\"x\"]"},
-        {"[\"x\",\"y\"]", "[\"x\",1]"},       {"\"column_mean\":[0.0]", "\"column_mean\":[]"},
-        {"\"column_deviation\":[1.0]", "\"column_deviation\":[0.0]"},
-        {"\"column_origin\":[0.0]", "\"column_origin\":[]"},
-        {"\"column_origin\":[0.0]", "\"column_origin\":[1e39]"},
-        {"\"column_origin\":[0.0]", "\"column_origin\":[\"0\"]"},
-        {"\"column_deviation\":[1.0]", "\"column_deviation\":[true]"},
+        {"[\"x\",\"y\"]", "[\"x\",1]"},       {"\"column_mean\":[0]", "\"column_mean\":[]"},
+        {"\"column_deviation\":[1]", "\"column_deviation\":[0.0]"},
+        {"\"column_origin\":[0]", "\"column_origin\":[]"},
+        {"\"column_origin\":[0]", "\"column_origin\":[1e39]"},
+        {"\"column_origin\":[0]", "\"column_origin\":[\"0\"]"},
+        {"\"column_deviation\":[1]", "\"column_deviation\":[true]"},
         {"\"task\":\"csv\"", "\"task\":\"npy\""}, {"\"horizon\":1", "\"horizon\":0"},
         {"\"relative\":false", "\"relative\":true"}, {"\"label\":[2,\"l\"]", "\"label\":null"}, {"{", "["},
     };

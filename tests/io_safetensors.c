@@ -419,17 +419,17 @@ static void headers_too_large_to_read_are_not_written(void **state)
 
     const uint64_t shape[] = {0, 0, 0, 0, 0, 0, 0, 0};
     assert_int_equal(sab_safetensors_writer_create(&w, &err), SAB_OK);
-    for (int i = 0; i < 14600; i++) {
+    for (int i = 0; i < 37600; i++) {
         char name[32];
         snprintf(name, sizeof name, "t%d", i);
         assert_int_equal(sab_safetensors_writer_add(w, name, SAB_DTYPE_F32, 8, shape, NULL, &err), SAB_OK);
-        if (i == 13000) {
+        if (i == 37000) {
             assert_int_equal(sab_safetensors_writer_save(w, path, &err), SAB_OK);
             assert_int_equal(try_open(path, &err), SAB_OK);
         }
     }
     assert_int_equal(sab_safetensors_writer_save(w, path, &err), SAB_INVALID);
-    assert_non_null(strstr(err.message, "262144"));
+    assert_non_null(strstr(err.message, "too many values"));
     sab_safetensors_writer_free(w);
     free(text);
     free(old);

@@ -173,13 +173,13 @@ struct facts_case {
 #define FACTS(rest) "{\"task\":\"text\"," rest "}"
 
 static const struct facts_case facts_cases[] = {
-    {"no JSON", "{\"task\":", "not a JSON object"},
+    {"no JSON", "{\"task\":", "not legal JSON"},
     {"a list", "[1]", "not a JSON object"},
     {"another task's", "{\"task\":\"csv\"}", "not text"},
     {"keys missing", FACTS("\"units\":\"chars\",\"unknown\":0"), "keys"},
     {"a key too many", FACTS("\"units\":\"chars\",\"unknown\":0,\"symbols\":\"a\",\"x\":1"), "keys"},
     {"a key twice", FACTS("\"units\":\"chars\",\"unknown\":0,\"symbols\":\"a\",\"symbols\":\"b\""),
-     "not a JSON object"},
+     "\"symbols\" stands twice"},
     {"units of another kind", FACTS("\"units\":\"words\",\"unknown\":0,\"symbols\":\"a\""), "units"},
     {"units no text", FACTS("\"units\":1,\"unknown\":0,\"symbols\":\"a\""), "units"},
     {"unknown below 0", FACTS("\"units\":\"chars\",\"unknown\":-1,\"symbols\":\"a\""), "unknown"},
@@ -190,8 +190,8 @@ static const struct facts_case facts_cases[] = {
     {"not ascending", FACTS("\"units\":\"chars\",\"unknown\":0,\"symbols\":\"ba\""), "0x61, after 0x62"},
     {"a symbol twice", FACTS("\"units\":\"chars\",\"unknown\":0,\"symbols\":\"aa\""), "ascend"},
     {"a byte beyond 255", FACTS("\"units\":\"bytes\",\"unknown\":0,\"symbols\":\"a\xc4\x80\""), "0x100"},
-    {"a lone surrogate", FACTS("\"units\":\"chars\",\"unknown\":0,\"symbols\":\"\\ud800\""), "not a JSON object"},
-    {"invalid UTF-8", FACTS("\"units\":\"chars\",\"unknown\":0,\"symbols\":\"\xff\""), "not a JSON object"},
+    {"a lone surrogate", FACTS("\"units\":\"chars\",\"unknown\":0,\"symbols\":\"\\ud800\""), "not legal JSON"},
+    {"invalid UTF-8", FACTS("\"units\":\"chars\",\"unknown\":0,\"symbols\":\"\xff\""), "not legal JSON"},
 };
 
 static void test_vocabularies_that_cannot_be_used(void **unused)

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <jansson.h>
 
+#include "base/json.h"
 #include "train/evaluate.h"
 #include "train/run.h"
 #include "train_helpers.h"
@@ -50,7 +50,7 @@ static void assert_message(const struct fixture *f, const char *part)
 }
 
 /* The lines of metrics.jsonl as JSON; their number. */
-static int read_metrics(const struct fixture *f, json_t **lines, int cap)
+static int read_metrics(const struct fixture *f, const struct sab_value **lines, int cap)
 {
     size_t nbytes;
     int n = 0;
@@ -58,8 +58,7 @@ static int read_metrics(const struct fixture *f, json_t **lines, int cap)
     assert_true(nbytes == 0 || text[nbytes - 1] == '\n');
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         assert_true(n < cap);
-        lines[n] = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-        if (!lines[n])
+        if (sab_json_parse(&lines[n], line, strlen(line), NULL) != SAB_OK)
             fail_msg("not JSON: %s", line);
         n++;
     }
@@ -67,12 +66,12 @@ static int read_metrics(const struct fixture *f, json_t **lines, int cap)
     return n;
 }
 
-static double number(const json_t *line, const char *key)
+static double number(const struct sab_value *line, const char *key)
 {
-    const json_t *value = json_object_get(line, key);
-    if (!json_is_number(value))
+    double value = 0;
+    if (sab_value_real(sab_value_get(line, key), &value))
         fail_msg("no number under %s", key);
-    return json_number_value(value);
+    return value;
 }
 
 static void test_files_of_a_run(void **unused)
@@ -87,7 +86,7 @@ static void test_files_of_a_run(void **unused)
     assert_int_equal(strlen(f.result.weights_digest), 32);
     assert_true(f.result.seconds > 0 && f.result.seconds_per_update > 0);
 
-    json_t *lines[16];
+    const struct sab_value *lines[16];
     int n = read_metrics(&f, lines, 16);
     assert_int_equal(n, 8); /* 7, 14, ... 49 and the end */
     double seconds = 0;
@@ -99,8 +98,8 @@ static void test_files_of_a_run(void **unused)
         assert_true(number(lines[i], "lr") == 0.01);
         assert_true(number(lines[i], "seconds") >= seconds);
         seconds = number(lines[i], "seconds");
-        assert_null(json_object_get(lines[i], "mse"));
-        json_decref(lines[i]);
+        assert_null(sab_value_get(lines[i], "mse"));
+        sab_json_free(lines[i]);
     }
     struct sab_config read;
     assert_int_equal(sab_run_config(f.dir, &read, &f.err), SAB_OK);
@@ -144,7 +143,7 @@ static void test_best_is_kept(void **unused)
         train_ok(&f, 0);
         assert_true(f.result.best_step < f.result.steps);
         check_best(&f);
-        json_t *lines[64];
+        const struct sab_value *lines[64];
         int n = read_metrics(&f, lines, 64), best = 0;
         for (int i = 1; i < n; i++)
             if (number(lines[i], "loss") < number(lines[best], "loss"))
@@ -152,7 +151,7 @@ static void test_best_is_kept(void **unused)
         assert_true(number(lines[best], "step") == (double)f.result.best_step);
         assert_true(number(lines[best], "loss") == f.result.best.loss);
         for (int i = 0; i < n; i++)
-            json_decref(lines[i]);
+            sab_json_free(lines[i]);
         remove_folder(f.dir);
     }
 }
@@ -205,12 +204,12 @@ static void test_mse_task(void **unused)
     assert_true(isnan(f.result.best.accuracy));
     assert_true(f.result.best.mse > 0);
     check_best(&f);
-    json_t *lines[16];
+    const struct sab_value *lines[16];
     int n = read_metrics(&f, lines, 16);
     for (int i = 0; i < n; i++) {
-        assert_null(json_object_get(lines[i], "accuracy"));
+        assert_null(sab_value_get(lines[i], "accuracy"));
         assert_true(number(lines[i], "mse") > 0);
-        json_decref(lines[i]);
+        sab_json_free(lines[i]);
     }
     remove_folder(f.dir);
 }

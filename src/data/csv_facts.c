@@ -13,77 +13,71 @@
 
 /* ---- writing ---- */
 
-static json_t *column_json(const struct sab_csv_column *column)
+/* [number] or [number, name]; null where there is none */
+static void put_column(struct sab_json *facts, const char *key, const struct sab_csv_column *column)
 {
-    if (column->number == 0)
-        return json_null();
-    return column->name ? json_pack("[i, s]", column->number, column->name) : json_pack("[i]", column->number);
+    if (column->number == 0) {
+        sab_json_null(facts, key);
+        return;
+    }
+    sab_json_open(facts, key, '[');
+    sab_json_int(facts, NULL, column->number);
+    if (column->name)
+        sab_json_text(facts, NULL, column->name);
+    sab_json_close(facts, ']');
 }
 
-static json_t *ints_json(const int *numbers, int n)
+static void put_ints(struct sab_json *facts, const char *key, const int *numbers, int n)
 {
-    json_t *list = json_array();
-    for (int i = 0; list && i < n; i++)
-        json_array_append_new(list, json_integer(numbers[i]));
-    return list;
+    sab_json_open(facts, key, '[');
+    for (int i = 0; i < n; i++)
+        sab_json_int(facts, NULL, numbers[i]);
+    sab_json_close(facts, ']');
 }
 
 int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_scaling *columns, char **json,
                         struct sab_error *err)
 {
-    json_t *list = json_array(), *origins = json_array(), *classes = json_array();
-    for (int i = 0; i < schema->n; i++) {
-        json_array_append_new(list, column_json(&schema->columns[i]));
-        json_array_append_new(origins, json_real(schema->columns[i].origin));
-    }
+    struct sab_json facts;
+    sab_facts_begin(&facts, "csv");
+    sab_json_int(&facts, "goal", schema->goal);
+    sab_json_int(&facts, "loss", schema->loss);
+    sab_json_int(&facts, "horizon", schema->horizon);
+    sab_json_bool(&facts, "relative", schema->present != NULL);
+    sab_json_bool(&facts, "named", schema->is_named);
+    sab_json_int(&facts, "file_columns", schema->n_columns);
+    sab_json_open(&facts, "columns", '[');
+    for (int i = 0; i < schema->n; i++)
+        put_column(&facts, NULL, &schema->columns[i]);
+    sab_json_close(&facts, ']');
+    sab_json_open(&facts, "column_origin", '[');
+    for (int i = 0; i < schema->n; i++)
+        sab_json_real(&facts, NULL, schema->columns[i].origin);
+    sab_json_close(&facts, ']');
+    put_ints(&facts, "inputs", schema->inputs, schema->I);
+    put_ints(&facts, "targets", schema->targets, schema->O);
+    put_column(&facts, "label", &schema->label);
+    put_column(&facts, "series", &schema->series);
+    sab_json_open(&facts, "classes", '[');
     for (int i = 0; i < schema->classes.n; i++)
-        json_array_append_new(classes, json_string(sab_text_set_at(&schema->classes, i)));
-    json_t *facts = json_pack("{s:s, s:i, s:i, s:i, s:b, s:b, s:i, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*}", "task", "csv", "goal",
-                              schema->goal, "loss", schema->loss, "horizon", schema->horizon, "relative", schema->present != NULL, "named", schema->is_named,
-                              "file_columns", schema->n_columns, "columns", list, "column_origin", origins, "inputs",
-                              ints_json(schema->inputs, schema->I), "targets", ints_json(schema->targets, schema->O),
-                              "label", column_json(&schema->label), "series", column_json(&schema->series), "classes",
-                              classes);
-    /* A list cut short by lack of memory must not be kept. */
-    int is_whole = facts && json_array_size(json_object_get(facts, "columns")) == (size_t)schema->n &&
-                   json_array_size(json_object_get(facts, "column_origin")) == (size_t)schema->n &&
-                   json_array_size(json_object_get(facts, "classes")) == (size_t)schema->classes.n &&
-                   json_array_size(json_object_get(facts, "inputs")) == (size_t)schema->I &&
-                   json_array_size(json_object_get(facts, "targets")) == (size_t)schema->O &&
-                   sab_scaling_put(columns, facts, "column") == 0;
-    int status = is_whole ? sab_facts_print(facts, json, err)
-                          : sab_fail(err, SAB_NOMEM, "no memory for what is known of the data");
-    json_decref(facts);
-    return status;
+        sab_json_text(&facts, NULL, sab_text_set_at(&schema->classes, i));
+    sab_json_close(&facts, ']');
+    sab_scaling_put(columns, &facts, "column");
+    return sab_facts_end(&facts, json, err);
 }
 
 /* ---- reading ---- */
 
-static int fail_damaged(const char *key, struct sab_error *err)
-{
-    return sab_fail(err, SAB_FORMAT, "what the model knows of its data is damaged at \"%s\"", key);
-}
-
-static int get_int(const json_t *facts, const char *key, int least, int most, int *value, struct sab_error *err)
-{
-    const json_t *number = json_object_get(facts, key);
-    json_int_t v = json_integer_value(number);
-    if (!json_is_integer(number) || v < least || v > most)
-        return fail_damaged(key, err);
-    *value = (int)v;
-    return SAB_OK;
-}
-
 /* [number] or [number, name] */
-static int get_column(const json_t *json, const char *key, int is_named, struct sab_csv_column *column,
+static int get_column(const struct sab_value *json, const char *key, int is_named, struct sab_csv_column *column,
                       struct sab_error *err)
 {
-    const json_t *number = json_array_get(json, 0);
-    const char *name = json_string_value(json_array_get(json, 1));
-    json_int_t v = json_integer_value(number);
-    if (!json_is_integer(number) || v < 1 || v > SAB_CSV_COLUMNS_MOST + 1 || is_named != (name != NULL) ||
+    const struct sab_value *number = sab_value_first(json);
+    const char *name = number ? sab_value_string(number->next) : NULL;
+    int64_t v;
+    if (sab_value_int(number, 1, SAB_CSV_COLUMNS_MOST + 1, &v) || is_named != (name != NULL) ||
         (name && strlen(name) >= SAB_CSV_TEXT_CAP))
-        return fail_damaged(key, err);
+        return sab_facts_damaged(key, err);
     column->number = (int)v;
     if (!name)
         return SAB_OK;
@@ -94,73 +88,69 @@ static int get_column(const json_t *json, const char *key, int is_named, struct 
     return SAB_OK;
 }
 
-static int get_columns(struct sab_csv_schema *schema, const json_t *facts, struct sab_error *err)
+static int get_columns(struct sab_csv_schema *schema, const struct sab_value *facts, struct sab_error *err)
 {
-    const json_t *list = json_object_get(facts, "columns");
-    size_t n = json_array_size(list);
+    const struct sab_value *list = sab_value_get(facts, "columns"), *column = sab_value_first(list);
+    size_t n = sab_value_size(list);
     if (n < 1 || n > SAB_CSV_COLUMNS_MOST)
-        return fail_damaged("columns", err);
+        return sab_facts_damaged("columns", err);
     schema->columns = sab_alloc(n, sizeof *schema->columns);
     if (!schema->columns)
         return sab_fail(err, SAB_NOMEM, "no memory for what the model knows of its data");
     int status = SAB_OK;
-    for (size_t i = 0; i < n && status == SAB_OK; i++) {
-        status = get_column(json_array_get(list, i), "columns", schema->is_named, &schema->columns[i], err);
+    for (size_t i = 0; i < n && status == SAB_OK; i++, column = column->next) {
+        status = get_column(column, "columns", schema->is_named, &schema->columns[i], err);
         schema->n++;
     }
     return status;
 }
 
 /* Models of before version 2 have none: all 0. */
-static int get_origins(struct sab_csv_schema *schema, const json_t *facts, struct sab_error *err)
+static int get_origins(struct sab_csv_schema *schema, const struct sab_value *facts, struct sab_error *err)
 {
-    const json_t *list = json_object_get(facts, "column_origin");
-    if (list && json_array_size(list) != (size_t)schema->n)
-        return fail_damaged("column_origin", err);
-    for (int i = 0; list && i < schema->n; i++) {
-        const json_t *number = json_array_get(list, (size_t)i);
-        schema->columns[i].origin = json_number_value(number);
-        if (!json_is_number(number) || !(fabs(schema->columns[i].origin) <= FLT_MAX))
-            return fail_damaged("column_origin", err);
-    }
+    const struct sab_value *list = sab_value_get(facts, "column_origin"), *number = sab_value_first(list);
+    if (list && sab_value_size(list) != (size_t)schema->n)
+        return sab_facts_damaged("column_origin", err);
+    for (int i = 0; list && i < schema->n; i++, number = number->next)
+        if (sab_value_real(number, &schema->columns[i].origin) || !(fabs(schema->columns[i].origin) <= FLT_MAX))
+            return sab_facts_damaged("column_origin", err);
     return SAB_OK;
 }
 
-static int get_ints(const json_t *facts, const char *key, int below, int **numbers, int *n, struct sab_error *err)
+static int get_ints(const struct sab_value *facts, const char *key, int below, int **numbers, int *n, struct sab_error *err)
 {
-    const json_t *list = json_object_get(facts, key);
-    size_t count = json_array_size(list);
-    if (!json_is_array(list) || count > (size_t)below)
-        return fail_damaged(key, err);
+    const struct sab_value *list = sab_value_get(facts, key), *number = sab_value_first(list);
+    size_t count = sab_value_size(list);
+    if (!sab_value_is(list, SAB_VALUE_ARRAY) || count > (size_t)below)
+        return sab_facts_damaged(key, err);
     *numbers = sab_alloc(count, sizeof **numbers);
     if (!*numbers)
         return sab_fail(err, SAB_NOMEM, "no memory for what the model knows of its data");
-    for (size_t i = 0; i < count; i++) {
-        const json_t *number = json_array_get(list, i);
-        json_int_t v = json_integer_value(number);
-        if (!json_is_integer(number) || v < 0 || v >= below)
-            return fail_damaged(key, err);
+    for (size_t i = 0; i < count; i++, number = number->next) {
+        int64_t v;
+        if (sab_value_int(number, 0, below - 1, &v))
+            return sab_facts_damaged(key, err);
         (*numbers)[i] = (int)v;
     }
     *n = (int)count;
     return SAB_OK;
 }
 
-static int get_classes(struct sab_csv_schema *schema, const json_t *facts, struct sab_error *err)
+static int get_classes(struct sab_csv_schema *schema, const struct sab_value *facts, struct sab_error *err)
 {
-    const json_t *list = json_object_get(facts, "classes");
-    size_t n = json_array_size(list);
-    if (!json_is_array(list) || n > SAB_CSV_CLASSES_MOST)
-        return fail_damaged("classes", err);
-    for (size_t i = 0; i < n; i++) {
-        const char *text = json_string_value(json_array_get(list, i));
+    const struct sab_value *list = sab_value_get(facts, "classes"), *class = sab_value_first(list);
+    size_t n = sab_value_size(list);
+    if (!sab_value_is(list, SAB_VALUE_ARRAY) || n > SAB_CSV_CLASSES_MOST)
+        return sab_facts_damaged("classes", err);
+    for (size_t i = 0; i < n; i++, class = class->next) {
+        const char *text = sab_value_string(class);
         if (!text || strlen(text) >= SAB_CSV_TEXT_CAP)
-            return fail_damaged("classes", err);
+            return sab_facts_damaged("classes", err);
         int at = sab_text_set_add(&schema->classes, text, strlen(text));
         if (at < 0)
             return sab_fail(err, SAB_NOMEM, "no memory for what the model knows of its data");
         if (at != (int)i)
-            return fail_damaged("classes", err);
+            return sab_facts_damaged("classes", err);
     }
     return SAB_OK;
 }
@@ -170,29 +160,29 @@ static int check(const struct sab_csv_schema *schema, struct sab_error *err)
 {
     int is_classes = schema->loss == SAB_LOSS_CROSS_ENTROPY;
     if (schema->I < 1)
-        return fail_damaged("inputs", err);
+        return sab_facts_damaged("inputs", err);
     if (is_classes ? schema->O != 0 : schema->O < 1)
-        return fail_damaged("targets", err);
+        return sab_facts_damaged("targets", err);
     if (is_classes != (schema->classes.n >= 2) || (!is_classes && schema->classes.n > 0))
-        return fail_damaged("classes", err);
+        return sab_facts_damaged("classes", err);
     if (is_classes != (schema->label.number > 0) || (is_classes && schema->goal == SAB_GOAL_FORECAST))
-        return fail_damaged("label", err);
+        return sab_facts_damaged("label", err);
     if (schema->goal == SAB_GOAL_SERIES && schema->series.number == 0)
-        return fail_damaged("series", err);
+        return sab_facts_damaged("series", err);
     return SAB_OK;
 }
 
-static int read_all(struct sab_csv_schema *schema, struct sab_scaling *columns, const json_t *facts,
+static int read_all(struct sab_csv_schema *schema, struct sab_scaling *columns, const struct sab_value *facts,
                     struct sab_error *err)
 {
-    int status = get_int(facts, "goal", SAB_GOAL_FORECAST, SAB_GOAL_SERIES, &schema->goal, err);
+    int status = sab_facts_int(facts, "goal", SAB_GOAL_FORECAST, SAB_GOAL_SERIES, &schema->goal, err);
     if (status == SAB_OK)
-        status = get_int(facts, "loss", SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_BCE, &schema->loss, err);
+        status = sab_facts_int(facts, "loss", SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_BCE, &schema->loss, err);
     if (status == SAB_OK)
-        status = get_int(facts, "horizon", 1, 1000000, &schema->horizon, err);
+        status = sab_facts_int(facts, "horizon", 1, 1000000, &schema->horizon, err);
     if (status == SAB_OK)
-        status = get_int(facts, "file_columns", 1, SAB_CSV_COLUMNS_MOST, &schema->n_columns, err);
-    schema->is_named = json_is_true(json_object_get(facts, "named"));
+        status = sab_facts_int(facts, "file_columns", 1, SAB_CSV_COLUMNS_MOST, &schema->n_columns, err);
+    schema->is_named = sab_value_is(sab_value_get(facts, "named"), SAB_VALUE_TRUE);
     if (status == SAB_OK)
         status = get_columns(schema, facts, err);
     if (status == SAB_OK)
@@ -201,28 +191,29 @@ static int read_all(struct sab_csv_schema *schema, struct sab_scaling *columns, 
         status = get_ints(facts, "inputs", schema->n, &schema->inputs, &schema->I, err);
     if (status == SAB_OK)
         status = get_ints(facts, "targets", schema->n, &schema->targets, &schema->O, err);
-    const json_t *label = json_object_get(facts, "label"), *series = json_object_get(facts, "series");
-    if (status == SAB_OK && !json_is_null(label))
+    const struct sab_value *label = sab_value_get(facts, "label"), *series = sab_value_get(facts, "series");
+    if (status == SAB_OK && !sab_value_is(label, SAB_VALUE_NULL))
         status = get_column(label, "label", schema->is_named, &schema->label, err);
-    if (status == SAB_OK && !json_is_null(series))
+    if (status == SAB_OK && !sab_value_is(series, SAB_VALUE_NULL))
         status = get_column(series, "series", schema->is_named, &schema->series, err);
     if (status == SAB_OK)
         status = get_classes(schema, facts, err);
     if (status == SAB_OK)
         status = check(schema, err);
-    if (status == SAB_OK && json_is_true(json_object_get(facts, "relative")) &&
+    if (status == SAB_OK && sab_value_is(sab_value_get(facts, "relative"), SAB_VALUE_TRUE) &&
         sab_csv_choose_relative(schema, NULL) != SAB_OK)
-        status = fail_damaged("relative", err);
+        status = sab_facts_damaged("relative", err);
     return status == SAB_OK ? sab_scaling_get(columns, facts, "column", schema->n, err) : status;
 }
 
 int sab_csv_facts_read(struct sab_csv_schema *schema, struct sab_scaling *columns, const char *json,
                        struct sab_error *err)
 {
-    json_t *facts = sab_facts_parse(json, "csv", err);
-    if (!facts)
-        return SAB_FORMAT;
-    int status = read_all(schema, columns, facts, err);
-    json_decref(facts);
+    const struct sab_value *facts;
+    int status = sab_facts_parse(&facts, json, "csv", err);
+    if (status != SAB_OK)
+        return status;
+    status = read_all(schema, columns, facts, err);
+    sab_json_free(facts);
     return status;
 }

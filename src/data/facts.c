@@ -6,62 +6,92 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-/* Each { [ : costs the parser less than 150 bytes, each comma (another number of a list) less than 56, each byte of text at
- * most three: 48 MiB in all. */
-enum { STRUCTURE_CAP = 1 << 21, STRUCTURE_COST = 8, COMMA_COST = 3 };
-
-static size_t structure_of(const char *facts, size_t nbytes)
+int sab_facts_parse(const struct sab_value **out, const char *facts, const char *task, struct sab_error *err)
 {
-    size_t cost = 0;
-    for (size_t i = 0; i < nbytes; i++)
-        cost += facts[i] == ',' ? COMMA_COST : strchr("{[:", facts[i]) && facts[i] ? STRUCTURE_COST : 0;
-    return cost;
-}
-
-json_t *sab_facts_parse(const char *facts, const char *task, struct sab_error *err)
-{
-    size_t nbytes = strlen(facts), structure = structure_of(facts, nbytes);
-    if (nbytes > SAB_FACTS_CAP || structure > STRUCTURE_CAP) {
-        sab_fail(err, SAB_FORMAT, "what the model knows of its data has %zu bytes in %zu parts; at most %d in %d are "
-                                  "legal", nbytes, structure / STRUCTURE_COST, SAB_FACTS_CAP, STRUCTURE_CAP / STRUCTURE_COST);
-        return NULL;
-    }
-    json_error_t where; /* a 0 byte is a symbol that a text may have */
-    json_t *root = json_loadb(facts, nbytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
-    if (!json_is_object(root)) {
-        sab_fail(err, SAB_FORMAT, "what the model knows of its data is not a JSON object (byte %d)",
-                 root ? 0 : where.position);
-        json_decref(root);
-        return NULL;
-    }
-    const char *owner = json_string_value(json_object_get(root, "task"));
-    if (!owner || (task && strcmp(owner, task) != 0)) {
-        sab_fail(err, SAB_FORMAT, "what the model knows of its data is for the task \"%.32s\", not %s",
-                 owner ? owner : "", task ? task : "one that is known");
-        json_decref(root);
-        return NULL;
-    }
-    return root;
-}
-
-int sab_facts_print(const json_t *facts, char **json, struct sab_error *err)
-{
-    size_t nbytes = json_dumpb(facts, NULL, 0, JSON_COMPACT);
-    if (nbytes == 0)
-        return sab_fail(err, SAB_NOMEM, "no memory for what is known of the data");
+    size_t nbytes = strlen(facts);
     if (nbytes > SAB_FACTS_CAP)
-        return sab_fail(err, SAB_INVALID, "what a model must know of these data has %zu bytes; it keeps at most %d",
-                        nbytes, SAB_FACTS_CAP);
-    char *text = sab_alloc(nbytes + 1, 1);
-    if (!text || json_dumpb(facts, text, nbytes, JSON_COMPACT) != nbytes) {
-        sab_free(text);
-        return sab_fail(err, SAB_NOMEM, "no memory for what is known of the data");
-    }
-    if (structure_of(text, nbytes) > STRUCTURE_CAP) {
-        sab_free(text);
-        return sab_fail(err, SAB_INVALID, "what a model must know of these data (columns, classes) has more parts than the %d "
-                        "that it keeps", STRUCTURE_CAP / STRUCTURE_COST);
-    }
-    *json = text;
+        return sab_fail(err, SAB_FORMAT, "what the model knows of its data has %zu bytes; at most %d are legal", nbytes,
+                        SAB_FACTS_CAP);
+    struct sab_json_problem problem;
+    const struct sab_value *root;
+    int status = sab_json_parse(&root, facts, nbytes, &problem);
+    if (status == SAB_NOMEM)
+        return sab_fail(err, SAB_NOMEM, "no memory for what the model knows of its data");
+    if (status != SAB_OK)
+        return sab_fail(err, SAB_FORMAT, "what the model knows of its data is not legal JSON: byte %zu: %s", problem.at,
+                        problem.what);
+    const char *owner = sab_value_string(sab_value_get(root, "task"));
+    if (!sab_value_is(root, SAB_VALUE_OBJECT))
+        status = sab_fail(err, SAB_FORMAT, "what the model knows of its data is not a JSON object");
+    else if (!owner || (task && strcmp(owner, task) != 0))
+        status = sab_fail(err, SAB_FORMAT, "what the model knows of its data is for the task \"%.32s\", not %s",
+                          owner ? owner : "", task ? task : "one that is known");
+    if (status == SAB_OK)
+        *out = root;
+    else
+        sab_json_free(root);
+    return status;
+}
+
+int sab_facts_damaged(const char *key, struct sab_error *err)
+{
+    return sab_fail(err, SAB_FORMAT, "what the model knows of its data is damaged at \"%s\"", key);
+}
+
+int sab_facts_int(const struct sab_value *facts, const char *key, int least, int most, int *value, struct sab_error *err)
+{
+    int64_t number;
+    if (sab_value_int(sab_value_get(facts, key), least, most, &number))
+        return sab_facts_damaged(key, err);
+    *value = (int)number;
     return SAB_OK;
+}
+
+void sab_facts_begin(struct sab_json *json, const char *task)
+{
+    *json = (struct sab_json){.is_compact = 1};
+    sab_json_open(json, NULL, '{');
+    sab_json_text(json, "task", task);
+}
+
+int sab_facts_end(struct sab_json *json, char **text, struct sab_error *err)
+{
+    size_t nbytes;
+    sab_json_close(json, '}');
+    char *whole = sab_json_take(json, &nbytes);
+    if (!whole)
+        return sab_fail(err, SAB_NOMEM, "no memory for what is known of the data");
+    const struct sab_value *back;
+    struct sab_json_problem problem;
+    int status = SAB_OK;
+    if (json->is_altered)
+        status = sab_fail(err, SAB_INVALID, "a name in the data is not UTF-8 text");
+    else if (nbytes > SAB_FACTS_CAP)
+        status = sab_fail(err, SAB_INVALID, "what a model must know of these data (columns, classes) has %zu bytes; it keeps at "
+                                            "most %d", nbytes, SAB_FACTS_CAP);
+    else if ((status = sab_json_parse(&back, whole, nbytes, &problem)) == SAB_OK)
+        sab_json_free(back); /* and so it can be read back */
+    else if (status == SAB_NOMEM)
+        sab_fail(err, SAB_NOMEM, "no memory for what is known of the data");
+    else
+        status = sab_fail(err, SAB_INVALID, "what a model must know of these data (columns, classes) cannot be kept: %s",
+                          problem.what);
+    if (status != SAB_OK) {
+        sab_free(whole);
+        return status;
+    }
+    *text = whole;
+    return SAB_OK;
+}
+
+int sab_facts_equal(const char *a, const char *b)
+{
+    if (!a || !b || strcmp(a, b) == 0)
+        return a && b ? 1 : a == b;
+    const struct sab_value *x = NULL, *y = NULL;
+    int is_equal = sab_json_parse(&x, a, strlen(a), NULL) == SAB_OK && sab_json_parse(&y, b, strlen(b), NULL) == SAB_OK &&
+                   sab_value_equal(x, y);
+    sab_json_free(x);
+    sab_json_free(y);
+    return is_equal;
 }

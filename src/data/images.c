@@ -116,19 +116,21 @@ static int check_labels(const struct images *s, struct sab_error *err)
 static int facts(const void *state, char **json, struct sab_error *err)
 {
     const struct images *s = state;
-    json_t *mean = json_array(), *deviation = json_array();
-    for (int c = 0; c < s->view.channels; c++) {
-        json_array_append_new(mean, json_real(s->view.mean[c]));
-        json_array_append_new(deviation, json_real(s->view.deviation[c]));
-    }
-    json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o}", "task", s->format->name, "rows",
-                               (json_int_t)s->view.rows, "cols", (json_int_t)s->view.cols, "channels",
-                               (json_int_t)s->view.source, "classes", (json_int_t)s->classes, "mean", mean, "deviation",
-                               deviation);
-    int status = object ? sab_facts_print(object, json, err) : sab_fail(err, SAB_NOMEM, "no memory for what is known "
-                                                                        "of the images");
-    json_decref(object);
-    return status;
+    struct sab_json facts;
+    sab_facts_begin(&facts, s->format->name);
+    sab_json_int(&facts, "rows", (int64_t)s->view.rows);
+    sab_json_int(&facts, "cols", (int64_t)s->view.cols);
+    sab_json_int(&facts, "channels", (int64_t)s->view.source);
+    sab_json_int(&facts, "classes", s->classes);
+    sab_json_open(&facts, "mean", '[');
+    for (int c = 0; c < s->view.channels; c++)
+        sab_json_real(&facts, NULL, s->view.mean[c]);
+    sab_json_close(&facts, ']');
+    sab_json_open(&facts, "deviation", '[');
+    for (int c = 0; c < s->view.channels; c++)
+        sab_json_real(&facts, NULL, s->view.deviation[c]);
+    sab_json_close(&facts, ']');
+    return sab_facts_end(&facts, json, err);
 }
 
 static int fail_facts(const char *key, struct sab_error *err)
@@ -136,27 +138,24 @@ static int fail_facts(const char *key, struct sab_error *err)
     return sab_fail(err, SAB_FORMAT, "what the model knows of its images is damaged: \"%s\"", key);
 }
 
-static int fact(const json_t *known, const char *key, long most, size_t *value, struct sab_error *err)
+static int fact(const struct sab_value *known, const char *key, long most, size_t *value, struct sab_error *err)
 {
-    const json_t *number = json_object_get(known, key);
-    json_int_t n = json_integer_value(number);
-    if (!json_is_integer(number) || n < 1 || n > most)
+    int64_t n;
+    if (sab_value_int(sab_value_get(known, key), 1, most, &n))
         return fail_facts(key, err);
     *value = (size_t)n;
     return SAB_OK;
 }
 
-static int fact_reals(const json_t *known, const char *key, double least, int n, double *values, struct sab_error *err)
+static int fact_reals(const struct sab_value *known, const char *key, double least, int n, double *values,
+                      struct sab_error *err)
 {
-    const json_t *array = json_object_get(known, key);
-    if (json_array_size(array) != (size_t)n)
+    const struct sab_value *array = sab_value_get(known, key), *number = sab_value_first(array);
+    if (sab_value_size(array) != (size_t)n)
         return fail_facts(key, err);
-    for (int i = 0; i < n; i++) {
-        const json_t *number = json_array_get(array, (size_t)i);
-        values[i] = json_number_value(number);
-        if (!json_is_number(number) || !isfinite(values[i]) || values[i] < least || values[i] > 255)
+    for (int i = 0; i < n; i++, number = number->next)
+        if (sab_value_real(number, &values[i]) || values[i] < least || values[i] > 255)
             return fail_facts(key, err);
-    }
     return SAB_OK;
 }
 
@@ -165,10 +164,11 @@ static int recall_facts(struct images *s, const struct sab_config *config, const
 {
     size_t rows = 0, cols = 0, channels = 0, classes = 0;
     double mean[SAB_IMAGE_CHANNELS], deviation[SAB_IMAGE_CHANNELS];
-    json_t *known = sab_facts_parse(text, s->format->name, err);
-    if (!known)
-        return err ? (int)err->status : SAB_FORMAT;
-    int status = fact(known, "rows", SAB_IMAGE_PIXELS, &rows, err);
+    const struct sab_value *known;
+    int status = sab_facts_parse(&known, text, s->format->name, err);
+    if (status != SAB_OK)
+        return status;
+    status = fact(known, "rows", SAB_IMAGE_PIXELS, &rows, err);
     if (status == SAB_OK)
         status = fact(known, "cols", (long)(SAB_IMAGE_PIXELS / rows), &cols, err);
     if (status == SAB_OK)
@@ -185,7 +185,7 @@ static int recall_facts(struct images *s, const struct sab_config *config, const
         s->classes = (int)classes;
         sab_image_view_standardise(&s->view, mean, deviation);
     }
-    json_decref(known);
+    sab_json_free(known);
     for (int k = SAB_TRAIN; k <= SAB_TEST && status == SAB_OK; k++) {
         const struct sab_image_set *set = &s->own[k];
         if (set->n > 0 && (set->rows != rows || set->cols != cols || set->channels != channels))

@@ -100,54 +100,45 @@ static int learn_output(struct state *s, struct sab_error *err)
     return SAB_OK;
 }
 
-static int get_int(const json_t *facts, const char *key, int least, int most, int *value, struct sab_error *err)
-{
-    const json_t *number = json_object_get(facts, key);
-    json_int_t v = json_integer_value(number);
-    if (!json_is_integer(number) || v < least || v > most)
-        return sab_fail(err, SAB_FORMAT, "what the model knows of its data is damaged: \"%s\" is not in %d..%d", key, least,
-                        most);
-    *value = (int)v;
-    return SAB_OK;
-}
-
 static int read_facts(struct state *s, const char *text, struct sab_error *err)
 {
-    json_t *facts = sab_facts_parse(text, "npy", err);
-    if (!facts)
-        return SAB_FORMAT;
+    const struct sab_value *facts;
+    int status = sab_facts_parse(&facts, text, "npy", err);
+    if (status != SAB_OK)
+        return status;
     struct sab_shape *shape = &s->shape;
-    int status = get_int(facts, "input", SAB_INPUT_IDS, SAB_INPUT_VALUES, &shape->input, err);
+    status = sab_facts_int(facts, "input", SAB_INPUT_IDS, SAB_INPUT_VALUES, &shape->input, err);
     if (status == SAB_OK)
-        status = get_int(facts, "I", 1, WIDEST, &shape->I, err);
+        status = sab_facts_int(facts, "I", 1, WIDEST, &shape->I, err);
     if (status == SAB_OK)
-        status = get_int(facts, "loss", SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_BCE, &shape->loss, err);
+        status = sab_facts_int(facts, "loss", SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_BCE, &shape->loss, err);
     if (status == SAB_OK)
-        status = get_int(facts, "O", 1, WIDEST, &shape->O, err);
+        status = sab_facts_int(facts, "O", 1, WIDEST, &shape->O, err);
     if (status == SAB_OK)
-        status = get_int(facts, "per_step", 0, 1, &s->is_per_step, err);
+        status = sab_facts_int(facts, "per_step", 0, 1, &s->is_per_step, err);
     if (status == SAB_OK && shape->input == SAB_INPUT_VALUES)
         status = sab_scaling_get(&s->input, facts, "input", shape->I, err);
     if (status == SAB_OK && shape->loss != SAB_LOSS_CROSS_ENTROPY)
         status = sab_scaling_get(&s->output, facts, "output", shape->O, err);
-    json_decref(facts);
+    sab_json_free(facts);
     return status;
 }
 
 static int facts(const void *state, char **json, struct sab_error *err)
 {
     const struct state *s = state;
-    json_t *facts = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i}", "task", "npy", "input", s->shape.input, "I", s->shape.I,
-                              "loss", s->shape.loss, "O", s->shape.O, "per_step", s->is_per_step);
-    int failed = !facts;
-    if (!failed && s->input.n > 0)
-        failed = sab_scaling_put(&s->input, facts, "input");
-    if (!failed && s->output.n > 0)
-        failed = sab_scaling_put(&s->output, facts, "output");
-    int status = failed ? sab_fail(err, SAB_NOMEM, "no memory for what is known of the data")
-                        : sab_facts_print(facts, json, err);
-    json_decref(facts);
-    return status;
+    struct sab_json facts;
+    sab_facts_begin(&facts, "npy");
+    sab_json_int(&facts, "input", s->shape.input);
+    sab_json_int(&facts, "I", s->shape.I);
+    sab_json_int(&facts, "loss", s->shape.loss);
+    sab_json_int(&facts, "O", s->shape.O);
+    sab_json_int(&facts, "per_step", s->is_per_step);
+    if (s->input.n > 0)
+        sab_scaling_put(&s->input, &facts, "input");
+    if (s->output.n > 0)
+        sab_scaling_put(&s->output, &facts, "output");
+    return sab_facts_end(&facts, json, err);
 }
 
 /* ---- whether a file fits ---- */

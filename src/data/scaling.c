@@ -57,45 +57,40 @@ void sab_scaling_end(struct sab_scaling *scaling)
     }
 }
 
-static int put_list(json_t *facts, const char *name, const char *what, const double *numbers, int n)
+static void put_list(struct sab_json *facts, const char *name, const char *what, const double *numbers, int n)
 {
     char key[64];
-    json_t *list = json_array();
-    for (int i = 0; list && i < n; i++)
-        if (json_array_append_new(list, json_real(numbers[i])) != 0) {
-            json_decref(list);
-            return 1;
-        }
     snprintf(key, sizeof key, "%s_%s", name, what);
-    return !list || json_object_set_new(facts, key, list) != 0;
+    sab_json_open(facts, key, '[');
+    for (int i = 0; i < n; i++)
+        sab_json_real(facts, NULL, numbers[i]);
+    sab_json_close(facts, ']');
 }
 
-int sab_scaling_put(const struct sab_scaling *scaling, json_t *facts, const char *name)
+void sab_scaling_put(const struct sab_scaling *scaling, struct sab_json *facts, const char *name)
 {
-    return put_list(facts, name, "mean", scaling->mean, scaling->n) ||
-           put_list(facts, name, "deviation", scaling->deviation, scaling->n);
+    put_list(facts, name, "mean", scaling->mean, scaling->n);
+    put_list(facts, name, "deviation", scaling->deviation, scaling->n);
 }
 
-static int get_list(const json_t *facts, const char *name, const char *what, double *numbers, int n,
+static int get_list(const struct sab_value *facts, const char *name, const char *what, double *numbers, int n,
                     struct sab_error *err)
 {
     char key[64];
     snprintf(key, sizeof key, "%s_%s", name, what);
-    const json_t *list = json_object_get(facts, key);
-    if (!json_is_array(list) || json_array_size(list) != (size_t)n)
+    const struct sab_value *list = sab_value_get(facts, key), *number = sab_value_first(list);
+    if (!sab_value_is(list, SAB_VALUE_ARRAY) || list->size != (size_t)n)
         return sab_fail(err, SAB_FORMAT, "what the model knows of its data is damaged: \"%s\" is not a list of %d "
                         "numbers", key, n);
-    for (int i = 0; i < n; i++) {
-        const json_t *number = json_array_get(list, (size_t)i);
-        numbers[i] = json_number_value(number);
-        if (!json_is_number(number) || !isfinite(numbers[i]))
+    for (int i = 0; i < n; i++, number = number->next)
+        if (sab_value_real(number, &numbers[i]))
             return sab_fail(err, SAB_FORMAT, "what the model knows of its data is damaged: \"%s\"[%d] is not a number",
                             key, i);
-    }
     return SAB_OK;
 }
 
-int sab_scaling_get(struct sab_scaling *scaling, const json_t *facts, const char *name, int n, struct sab_error *err)
+int sab_scaling_get(struct sab_scaling *scaling, const struct sab_value *facts, const char *name, int n,
+                    struct sab_error *err)
 {
     struct sab_scaling s = {0};
     int status = sab_scaling_create(&s, n, err);

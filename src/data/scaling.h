@@ -3,8 +3,8 @@
 #ifndef SAB_DATA_SCALING_H
 #define SAB_DATA_SCALING_H
 
-#include <jansson.h>
-
+#include "base/json.h"
+#include "base/json_out.h"
 #include "sab.h"
 
 struct sab_scaling {
@@ -23,10 +23,11 @@ void sab_scaling_begin(struct sab_scaling *scaling);
 void sab_scaling_add(struct sab_scaling *scaling, int i, double value);
 void sab_scaling_end(struct sab_scaling *scaling);
 
-/* Puts the numbers into the facts as NAME_mean and NAME_deviation; 1: no memory. */
-int sab_scaling_put(const struct sab_scaling *scaling, json_t *facts, const char *name);
+/* Puts the numbers into the facts as NAME_mean and NAME_deviation. */
+void sab_scaling_put(const struct sab_scaling *scaling, struct sab_json *facts, const char *name);
 
 /* Reads them back into a scaling of n columns; the facts may be hostile. SAB_FORMAT, SAB_NOMEM. */
-int sab_scaling_get(struct sab_scaling *scaling, const json_t *facts, const char *name, int n, struct sab_error *err);
+int sab_scaling_get(struct sab_scaling *scaling, const struct sab_value *facts, const char *name, int n,
+                    struct sab_error *err);
 
 #endif

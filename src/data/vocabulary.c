@@ -98,25 +98,23 @@ int sab_vocabulary_write(const struct sab_vocabulary *v, char **json, struct sab
     size_t nbytes = 0;
     for (int i = 0; symbols && i < v->n; i++)
         nbytes += (size_t)sab_text_encode(v->codes[i], symbols + nbytes);
-    json_t *object = symbols ? json_object() : NULL;
-    int status = SAB_NOMEM;
-    if (object && json_object_set_new(object, "task", json_string(task_name)) == 0 &&
-        json_object_set_new(object, "units", json_string(unit_names[v->units])) == 0 &&
-        json_object_set_new(object, "unknown", json_integer(v->unknown)) == 0 &&
-        json_object_set_new(object, "symbols", json_stringn(symbols, nbytes)) == 0)
-        status = sab_facts_print(object, json, err);
-    else
-        sab_fail(err, SAB_NOMEM, "no memory for a vocabulary of %d symbols as text", v->n);
-    json_decref(object);
+    if (!symbols)
+        return sab_fail(err, SAB_NOMEM, "no memory for a vocabulary of %d symbols as text", v->n);
+    struct sab_json facts;
+    sab_facts_begin(&facts, task_name);
+    sab_json_text(&facts, "units", unit_names[v->units]);
+    sab_json_int(&facts, "unknown", v->unknown);
+    sab_json_bytes(&facts, "symbols", symbols, nbytes);
     sab_free(symbols);
-    return status;
+    return sab_facts_end(&facts, json, err);
 }
 
 /* The symbols one after another: all must be below the limit and ascend. */
-static int read_symbols(struct sab_vocabulary *v, int units, int unknown, const json_t *symbols, struct sab_error *err)
+static int read_symbols(struct sab_vocabulary *v, int units, int unknown, const struct sab_value *symbols,
+                        struct sab_error *err)
 {
-    const char *text = json_string_value(symbols);
-    size_t nbytes = json_string_length(symbols);
+    const char *text = symbols->as.string; /* in which a 0 byte is a symbol like any other */
+    size_t nbytes = symbols->size;
     int n = 0;
     for (size_t i = 0; i < nbytes; i++)
         n += ((unsigned char)text[i] & 0xc0) != 0x80;
@@ -142,33 +140,36 @@ static int read_symbols(struct sab_vocabulary *v, int units, int unknown, const 
     return status;
 }
 
-static int read_object(struct sab_vocabulary *v, const json_t *object, struct sab_error *err)
+static int read_object(struct sab_vocabulary *v, const struct sab_value *object, struct sab_error *err)
 {
-    const json_t *units = json_object_get(object, "units"), *unknown = json_object_get(object, "unknown");
-    const json_t *symbols = json_object_get(object, "symbols");
-    if (!units || !unknown || !symbols || json_object_size(object) != 4)
+    const struct sab_value *units = sab_value_get(object, "units"), *unknown = sab_value_get(object, "unknown");
+    const struct sab_value *symbols = sab_value_get(object, "symbols");
+    const char *unit_name = sab_value_string(units);
+    int64_t least;
+    if (!units || !unknown || !symbols || sab_value_size(object) != 4)
         return sab_fail(err, SAB_FORMAT, "the keys must be task, units, unknown and symbols");
     int kind = -1;
-    for (int i = 0; i < 2 && json_is_string(units); i++)
-        if (strcmp(json_string_value(units), unit_names[i]) == 0)
+    for (int i = 0; i < 2 && unit_name; i++)
+        if (strcmp(unit_name, unit_names[i]) == 0)
             kind = i;
     if (kind < 0)
         return sab_fail(err, SAB_FORMAT, "\"units\" is neither \"bytes\" nor \"chars\"");
-    if (!json_is_integer(unknown) || json_integer_value(unknown) < 0 || json_integer_value(unknown) > SAB_UNKNOWN_MOST)
+    if (sab_value_int(unknown, 0, SAB_UNKNOWN_MOST, &least))
         return sab_fail(err, SAB_FORMAT, "\"unknown\" is not a whole number in 0..%d", SAB_UNKNOWN_MOST);
-    if (!json_is_string(symbols))
+    if (!sab_value_is(symbols, SAB_VALUE_STRING))
         return sab_fail(err, SAB_FORMAT, "\"symbols\" is no text");
-    return read_symbols(v, kind, (int)json_integer_value(unknown), symbols, err);
+    return read_symbols(v, kind, (int)least, symbols, err);
 }
 
 int sab_vocabulary_read(struct sab_vocabulary *v, const char *facts, struct sab_error *err)
 {
     struct sab_error why = {0};
     *v = (struct sab_vocabulary){0};
-    json_t *object = sab_facts_parse(facts, task_name, err);
-    if (!object)
-        return err ? err->status : SAB_FORMAT;
-    int status = read_object(v, object, &why);
-    json_decref(object);
+    const struct sab_value *object;
+    int status = sab_facts_parse(&object, facts, task_name, err);
+    if (status != SAB_OK)
+        return status;
+    status = read_object(v, object, &why);
+    sab_json_free(object);
     return status == SAB_OK ? SAB_OK : sab_fail(err, status, "the vocabulary that the model kept: %s", why.message);
 }

@@ -32,40 +32,6 @@ size_t sab_dtype_nbytes(int dtype)
     return dtypes[dtype].nbytes;
 }
 
-/* UTF-8 bytes of the character that four hexadecimal digits name; of half a surrogate pair, half of the pair's four. */
-static size_t escape_nbytes(const char *digits)
-{
-    unsigned code = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = digits[i];
-        code = code << 4 | (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-    }
-    return code < 0x80 ? 1 : code < 0x800 || (code >= 0xD800 && code < 0xE000) ? 2 : 3;
-}
-
-struct sab_header_extent sab_safetensors_measure(const char *header, size_t nbytes)
-{
-    struct sab_header_extent extent = {0, 0};
-    int in_string = 0;
-    for (size_t i = 0; i < nbytes; i++) {
-        char c = header[i];
-        if (c == '"') {
-            in_string = !in_string;
-        } else if (!in_string) {
-            extent.structure += c == '{' || c == '[' || c == ':' || c == ',';
-        } else if (c != '\\') {
-            extent.text_nbytes++;
-        } else if (nbytes - i > 5 && header[i + 1] == 'u') {
-            extent.text_nbytes += escape_nbytes(header + i + 2);
-            i += 5;
-        } else {
-            extent.text_nbytes++;
-            i++;
-        }
-    }
-    return extent;
-}
-
 int sab_safetensors_nbytes(int dtype, int ndim, const uint64_t *shape, size_t *nbytes)
 {
     size_t product = sab_dtype_nbytes(dtype);

@@ -16,20 +16,8 @@ enum {
     SAB_LENGTH_NBYTES = 8,       /* of the number before the header */
     SAB_PAYLOAD_ALIGN = 64,      /* our headers are padded with spaces to this */
 
-    /* These two bound what parsing a header can allocate by 64 MiB. Text: the parser holds a token at most three times
-     * (its buffer, that buffer's predecessor or the value, the copy of a key), 3 x 8 MiB. Structure: each { [ : , costs
-     * less than 150 bytes (the two of {"a": are the worst, 288), 262144 x 150 = 37.5 MiB. A test measures both. */
-    SAB_HEADER_CAP = 8 << 20,
-    SAB_STRUCTURE_CAP = 262144
+    SAB_HEADER_CAP = 8 << 20     /* and SAB_JSON_VALUES_CAP values: parsing takes 32 MiB at most, the views 8 */
 };
-
-/* What a header holds, seen without parsing: its delimiters { [ : , outside of strings, and the bytes that all its
- * strings, keys included, make once decoded. Right for well-formed JSON; of anything else, some number. */
-struct sab_header_extent {
-    size_t structure;
-    size_t text_nbytes;
-};
-struct sab_header_extent sab_safetensors_measure(const char *header, size_t nbytes);
 
 /* *nbytes = product of shape * bytes per element; returns 1 on overflow or a
  * dimension above INT64_MAX, else 0. */

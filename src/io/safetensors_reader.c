@@ -1,16 +1,16 @@
-/* The reading half of safetensors.h. The file is read whole; its header is parsed strictly by jansson; then each tensor
+/* The reading half of safetensors.h. The file is read whole; its header is parsed strictly (base/json.h); then each tensor
  * is checked alone (types, ranges, shape against bytes), all together (no hole, no overlap, nothing left over), and the
  * digest last, so that the message is the most specific one. */
 #include "io/safetensors.h"
 
 #include <assert.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "io/digest.h"
 #include "io/file.h"
 #include "io/safetensors_format.h"
@@ -18,7 +18,7 @@
 enum { SHOWN_CAP = 96 }; /* of a name or token in a message */
 
 struct sab_safetensors {
-    json_t *root;     /* owns names and metadata */
+    const struct sab_value *root; /* owns names and metadata */
     char *bytes;      /* the file; NULL once the tensors were copied */
     size_t nbytes;
     size_t header;    /* its length */
@@ -30,37 +30,17 @@ struct sab_safetensors {
 
 /* ---- the header ------------------------------------------------------------------------------------------------- */
 
-/* Bytes of all texts in value, keys included. The parser's nesting limit bounds the recursion. */
-static size_t text_nbytes(json_t *value)
-{
-    size_t sum = json_string_length(value), i;
-    const char *key;
-    json_t *part;
-    json_object_foreach(value, key, part)
-        sum += strlen(key) + text_nbytes(part);
-    json_array_foreach(value, i, part)
-        sum += text_nbytes(part);
-    return sum;
-}
-
-/* f->root = the JSON of the header. Where jansson is refused memory, it says nothing, or calls it a syntax error, which
- * cannot be told from one, or drops characters of a text, which its length betrays. */
 static int parse_json(struct sab_safetensors *f, const char *path, struct sab_error *err)
 {
-    const char *text = f->bytes + SAB_LENGTH_NBYTES;
-    struct sab_header_extent extent = sab_safetensors_measure(text, f->header);
-    if (extent.structure > SAB_STRUCTURE_CAP)
-        return sab_fail(err, SAB_FORMAT, "'%s' has a header of %zu JSON delimiters; at most %d are read", path,
-                        extent.structure, SAB_STRUCTURE_CAP);
-    json_error_t problem = {0};
-    f->root = json_loadb(text, f->header, JSON_REJECT_DUPLICATES, &problem);
-    if (f->root && text_nbytes(f->root) == extent.text_nbytes)
-        return SAB_OK;
-    if (f->root || problem.text[0] == '\0' || json_error_code(&problem) == json_error_out_of_memory)
+    struct sab_json_problem problem;
+    int status = sab_json_parse(&f->root, f->bytes + SAB_LENGTH_NBYTES, f->header, &problem);
+    if (status == SAB_NOMEM)
         return sab_fail(err, SAB_NOMEM, "no memory to parse the header of '%s'", path);
     char shown[SHOWN_CAP];
-    return sab_fail(err, SAB_FORMAT, "'%s' has a damaged header: byte %d of the file: %s", path,
-                    SAB_LENGTH_NBYTES + problem.position, sab_safetensors_shown(shown, sizeof shown, problem.text));
+    return status == SAB_OK ? SAB_OK
+                            : sab_fail(err, SAB_FORMAT, "'%s' has a damaged header: byte %zu of the file: %s", path,
+                                       SAB_LENGTH_NBYTES + problem.at,
+                                       sab_safetensors_shown(shown, sizeof shown, problem.what));
 }
 
 static int parse_header(struct sab_safetensors *f, const char *path, struct sab_error *err)
@@ -87,17 +67,15 @@ static int parse_header(struct sab_safetensors *f, const char *path, struct sab_
     return parse_json(f, path, err);
 }
 
-static int check_metadata(const json_t *metadata, const char *path, struct sab_error *err)
+static int check_metadata(const struct sab_value *metadata, const char *path, struct sab_error *err)
 {
-    if (!json_is_object(metadata))
+    if (!sab_value_is(metadata, SAB_VALUE_OBJECT))
         return sab_fail(err, SAB_FORMAT, "'%s': " SAB_METADATA_KEY " is not a JSON object", path);
-    const char *key;
-    json_t *value;
     char shown[SHOWN_CAP];
-    json_object_foreach((json_t *)metadata, key, value)
-        if (!json_is_string(value))
+    for (const struct sab_value *value = sab_value_first(metadata); value; value = value->next)
+        if (!sab_value_string(value))
             return sab_fail(err, SAB_FORMAT, "'%s': the metadata under '%s' is not a text", path,
-                            sab_safetensors_shown(shown, sizeof shown, key));
+                            sab_safetensors_shown(shown, sizeof shown, value->key));
     return SAB_OK;
 }
 
@@ -112,34 +90,36 @@ static int find_dtype(const char *name)
 }
 
 /* *out = a whole number >= 0; returns 0 where value is something else. */
-static int get_size(const json_t *value, uint64_t *out)
+static int get_size(const struct sab_value *value, uint64_t *out)
 {
-    if (!json_is_integer(value) || json_integer_value(value) < 0)
+    int64_t number;
+    if (sab_value_int(value, 0, INT64_MAX, &number))
         return 0;
-    *out = (uint64_t)json_integer_value(value);
+    *out = (uint64_t)number;
     return 1;
 }
 
-static int parse_type(struct sab_safetensors_view *view, const json_t *entry, const char *path, const char *shown,
+static int parse_type(struct sab_safetensors_view *view, const struct sab_value *entry, const char *path, const char *shown,
                       struct sab_error *err)
 {
-    const json_t *dtype = json_object_get(entry, "dtype"), *shape = json_object_get(entry, "shape");
+    const struct sab_value *shape = sab_value_get(entry, "shape"), *size = sab_value_first(shape);
+    const char *dtype = sab_value_string(sab_value_get(entry, "dtype"));
     char shown_dtype[SHOWN_CAP];
-    if (!json_is_string(dtype))
+    if (!dtype)
         return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has no dtype", path, shown);
-    view->dtype = find_dtype(json_string_value(dtype));
+    view->dtype = find_dtype(dtype);
     if (view->dtype < 0)
         return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has dtype '%s'; U8, I32, I64, F32 and F64 are read", path,
-                        shown, sab_safetensors_shown(shown_dtype, sizeof shown_dtype, json_string_value(dtype)));
-    if (!json_is_array(shape))
+                        shown, sab_safetensors_shown(shown_dtype, sizeof shown_dtype, dtype));
+    if (!sab_value_is(shape, SAB_VALUE_ARRAY))
         return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has no shape", path, shown);
-    size_t ndim = json_array_size(shape);
+    size_t ndim = shape->size;
     if (ndim > SAB_SAFETENSORS_NDIM_CAP)
         return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has %zu dimensions; at most %d are read", path, shown, ndim,
                         SAB_SAFETENSORS_NDIM_CAP);
     view->ndim = (int)ndim;
-    for (size_t d = 0; d < ndim; d++)
-        if (!get_size(json_array_get(shape, d), &view->shape[d]))
+    for (size_t d = 0; d < ndim; d++, size = size->next)
+        if (!get_size(size, &view->shape[d]))
             return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s': dimension %zu of its shape is not a whole number >= 0",
                             path, shown, d);
     if (sab_safetensors_nbytes(view->dtype, view->ndim, view->shape, &view->nbytes))
@@ -147,24 +127,20 @@ static int parse_type(struct sab_safetensors_view *view, const json_t *entry, co
     return SAB_OK;
 }
 
-static int parse_view(struct sab_safetensors *f, const char *name, const json_t *entry, const char *path,
-                      struct sab_error *err)
+static int parse_view(struct sab_safetensors *f, const struct sab_value *entry, const char *path, struct sab_error *err)
 {
     struct sab_safetensors_view *view = &f->views[f->count];
     char shown[SHOWN_CAP];
-    sab_safetensors_shown(shown, sizeof shown, name);
-    view->name = name;
-    if (!json_is_object(entry) || json_object_size(entry) != 3)
-        return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' is not described by dtype, shape and data_offsets alone",
-                        path, shown);
+    sab_safetensors_shown(shown, sizeof shown, entry->key);
+    view->name = entry->key;
     int status = parse_type(view, entry, path, shown, err);
     if (status != SAB_OK)
         return status;
 
-    const json_t *offsets = json_object_get(entry, "data_offsets");
+    const struct sab_value *offsets = sab_value_get(entry, "data_offsets"), *first = sab_value_first(offsets);
     uint64_t begin, end;
-    if (!json_is_array(offsets) || json_array_size(offsets) != 2 || !get_size(json_array_get(offsets, 0), &begin) ||
-        !get_size(json_array_get(offsets, 1), &end))
+    if (!sab_value_is(offsets, SAB_VALUE_ARRAY) || offsets->size != 2 || !get_size(first, &begin) ||
+        !get_size(first->next, &end))
         return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s': data_offsets are not two whole numbers >= 0", path, shown);
     size_t payload = f->nbytes - SAB_LENGTH_NBYTES - f->header;
     if (begin > end)
@@ -181,16 +157,25 @@ static int parse_view(struct sab_safetensors *f, const char *name, const json_t 
     return SAB_OK;
 }
 
+/* Before there is room for them: so hostile headers have at most as many tensors as values can describe. */
+static int check_entries(const struct sab_safetensors *f, const char *path, struct sab_error *err)
+{
+    char shown[SHOWN_CAP];
+    for (const struct sab_value *v = sab_value_first(f->root); v; v = v->next)
+        if (strcmp(v->key, SAB_METADATA_KEY) != 0 && (!sab_value_is(v, SAB_VALUE_OBJECT) || v->size != 3))
+            return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' is not described by dtype, shape and data_offsets alone",
+                            path, sab_safetensors_shown(shown, sizeof shown, v->key));
+    return SAB_OK;
+}
+
 static int parse_views(struct sab_safetensors *f, const char *path, struct sab_error *err)
 {
-    f->views = sab_alloc(json_object_size(f->root), sizeof *f->views);
+    f->views = sab_alloc(sab_value_size(f->root), sizeof *f->views);
     if (!f->views)
-        return sab_fail(err, SAB_NOMEM, "no memory for the %zu tensors of '%s'", json_object_size(f->root), path);
-    const char *name;
-    json_t *entry;
-    json_object_foreach(f->root, name, entry) {
-        int status = strcmp(name, SAB_METADATA_KEY) == 0 ? check_metadata(entry, path, err)
-                                                         : parse_view(f, name, entry, path, err);
+        return sab_fail(err, SAB_NOMEM, "no memory for the %zu tensors of '%s'", sab_value_size(f->root), path);
+    for (const struct sab_value *entry = sab_value_first(f->root); entry; entry = entry->next) {
+        int status = strcmp(entry->key, SAB_METADATA_KEY) == 0 ? check_metadata(entry, path, err)
+                                                               : parse_view(f, entry, path, err);
         if (status != SAB_OK)
             return status;
     }
@@ -306,6 +291,8 @@ int sab_safetensors_open(struct sab_safetensors **out, const char *path, struct 
     if (status == SAB_OK)
         status = parse_header(f, path, err);
     if (status == SAB_OK)
+        status = check_entries(f, path, err);
+    if (status == SAB_OK)
         status = parse_views(f, path, err);
     if (status == SAB_OK)
         status = check_cover(f, path, err);
@@ -324,7 +311,7 @@ void sab_safetensors_close(struct sab_safetensors *file)
 {
     if (!file)
         return;
-    json_decref(file->root);
+    sab_json_free(file->root);
     sab_free(file->views);
     sab_free(file->aligned);
     sab_free(file->bytes);
@@ -352,7 +339,7 @@ const struct sab_safetensors_view *sab_safetensors_find(const struct sab_safeten
 
 const char *sab_safetensors_metadata(const struct sab_safetensors *file, const char *key)
 {
-    return json_string_value(json_object_get(json_object_get(file->root, SAB_METADATA_KEY), key));
+    return sab_value_string(sab_value_get(sab_value_get(file->root, SAB_METADATA_KEY), key));
 }
 
 int sab_safetensors_has_digest(const struct sab_safetensors *file)

@@ -2,11 +2,13 @@
 #include "io/safetensors.h"
 
 #include <assert.h>
-#include <jansson.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json.h"
+#include "base/json_out.h"
+#include "base/text.h"
 #include "io/digest.h"
 #include "io/file.h"
 #include "io/safetensors_format.h"
@@ -19,8 +21,13 @@ struct entry {
     size_t nbytes;
 };
 
+struct text {
+    char *key, *value; /* one block, of key */
+    struct text *next;
+};
+
 struct sab_safetensors_writer {
-    json_t *metadata;      /* what the caller added, in that order */
+    struct text *metadata; /* what the caller added, in that order */
     struct entry *entries; /* as in the payload: wider types first, so that each is aligned without a hole */
     size_t count, cap;
 };
@@ -28,12 +35,8 @@ struct sab_safetensors_writer {
 int sab_safetensors_writer_create(struct sab_safetensors_writer **out, struct sab_error *err)
 {
     struct sab_safetensors_writer *w = sab_alloc(1, sizeof *w);
-    if (w)
-        w->metadata = json_object();
-    if (!w || !w->metadata) {
-        sab_free(w);
+    if (!w)
         return sab_fail(err, SAB_NOMEM, "no memory to write tensors");
-    }
     *out = w;
     return SAB_OK;
 }
@@ -45,28 +48,20 @@ void sab_safetensors_writer_free(struct sab_safetensors_writer *writer)
     for (size_t i = 0; i < writer->count; i++)
         sab_free(writer->entries[i].name);
     sab_free(writer->entries);
-    json_decref(writer->metadata);
+    while (writer->metadata) {
+        struct text *next = writer->metadata->next;
+        sab_free(writer->metadata->key);
+        sab_free(writer->metadata);
+        writer->metadata = next;
+    }
     sab_free(writer);
 }
 
 /* ---- collecting ------------------------------------------------------------------------------------------------- */
 
-/* Well-formed as Unicode's table 3-7 has it: nothing overlong, no surrogates, nothing above U+10FFFF. */
 static int is_utf8(const char *text)
 {
-    const unsigned char *c = (const unsigned char *)text;
-    while (*c) {
-        unsigned lead = *c++;
-        unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-        unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-        int more = lead < 0x80 ? 0 : lead < 0xC2 ? -1 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : lead < 0xF5 ? 3 : -1;
-        if (more < 0)
-            return 0;
-        for (; more > 0; more--, c++, low = 0x80, high = 0xBF)
-            if (*c < low || *c > high)
-                return 0;
-    }
-    return 1;
+    return sab_text_is_utf8(text, strlen(text));
 }
 
 static int check_name(const struct sab_safetensors_writer *w, const char *name, struct sab_error *err)
@@ -142,71 +137,83 @@ int sab_safetensors_writer_metadata(struct sab_safetensors_writer *writer, const
                                     struct sab_error *err)
 {
     char shown[96];
+    struct text **link = &writer->metadata;
+    int is_taken = strcmp(key, SAB_DIGEST_KEY) == 0;
     sab_safetensors_shown(shown, sizeof shown, key);
-    if (strcmp(key, SAB_DIGEST_KEY) == 0 || json_object_get(writer->metadata, key))
+    for (; *link && !is_taken; link = &(*link)->next)
+        is_taken = strcmp((*link)->key, key) == 0;
+    if (is_taken)
         return sab_fail(err, SAB_INVALID, "the metadata key '%s' is taken", shown);
     if (!is_utf8(key) || !is_utf8(value))
         return sab_fail(err, SAB_INVALID, "the metadata '%s' is not UTF-8", shown);
-    if (json_object_set_new(writer->metadata, key, json_string(value)) != 0)
+    size_t key_nbytes = strlen(key) + 1, value_nbytes = strlen(value) + 1;
+    struct text *text = sab_alloc(1, sizeof *text);
+    if (text)
+        text->key = sab_alloc(key_nbytes + value_nbytes, 1);
+    if (!text || !text->key) {
+        sab_free(text);
         return sab_fail(err, SAB_NOMEM, "no memory for the metadata '%s'", shown);
+    }
+    memcpy(text->key, key, key_nbytes);
+    text->value = memcpy(text->key + key_nbytes, value, value_nbytes);
+    *link = text;
     return SAB_OK;
 }
 
 /* ---- saving ----------------------------------------------------------------------------------------------------- */
 
-/* {"dtype":D,"shape":[...],"data_offsets":[begin,end]}, or NULL without memory. */
-static json_t *describe(const struct entry *entry, size_t begin)
+/* "NAME":{"dtype":D,"shape":[...],"data_offsets":[begin,end]} */
+static void describe(struct sab_json *json, const struct entry *entry, size_t begin)
 {
-    json_t *shape = json_array();
-    int failed = !shape;
-    for (int d = 0; d < entry->ndim && !failed; d++)
-        failed = json_array_append_new(shape, json_integer((json_int_t)entry->shape[d])) != 0;
-    if (failed) {
-        json_decref(shape);
-        return NULL;
-    }
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", sab_dtype_name(entry->dtype), "shape", shape, "data_offsets",
-                     (json_int_t)begin, (json_int_t)(begin + entry->nbytes));
+    sab_json_open(json, entry->name, '{');
+    sab_json_text(json, "dtype", sab_dtype_name(entry->dtype));
+    sab_json_open(json, "shape", '[');
+    for (int d = 0; d < entry->ndim; d++)
+        sab_json_int(json, NULL, (int64_t)entry->shape[d]);
+    sab_json_close(json, ']');
+    sab_json_open(json, "data_offsets", '[');
+    sab_json_int(json, NULL, (int64_t)begin);
+    sab_json_int(json, NULL, (int64_t)(begin + entry->nbytes));
+    sab_json_close(json, ']');
+    sab_json_close(json, '}');
 }
 
-/* The header with zeros for a digest; *payload = bytes after it. NULL without memory. */
-static json_t *describe_all(const struct sab_safetensors_writer *w, size_t *payload)
+/* The header's text with zeros for a digest, freed with sab_free; *payload = bytes after it. NULL without memory. */
+static char *describe_all(const struct sab_safetensors_writer *w, size_t *length, size_t *payload)
 {
-    json_t *root = json_pack("{s:{s:s}}", SAB_METADATA_KEY, SAB_DIGEST_KEY, SAB_DIGEST_ZEROS);
-    int failed = !root || json_object_update(json_object_get(root, SAB_METADATA_KEY), w->metadata) != 0;
+    struct sab_json json = {.is_compact = 1};
     size_t at = 0;
+    sab_json_open(&json, NULL, '{');
+    sab_json_open(&json, SAB_METADATA_KEY, '{');
+    sab_json_text(&json, SAB_DIGEST_KEY, SAB_DIGEST_ZEROS);
+    for (const struct text *text = w->metadata; text; text = text->next)
+        sab_json_text(&json, text->key, text->value);
+    sab_json_close(&json, '}');
     for (size_t i = 0; i < w->count; i++) {
-        const struct entry *entry = &w->entries[i];
-        failed = failed || json_object_set_new(root, entry->name, describe(entry, at)) != 0;
-        at += entry->nbytes;
+        describe(&json, &w->entries[i], at);
+        at += w->entries[i].nbytes;
     }
-    if (failed) {
-        json_decref(root);
-        return NULL;
-    }
+    sab_json_close(&json, '}');
     *payload = at;
-    return root;
+    return sab_json_take(&json, length);
 }
 
-/* Everything but the digest; returns 0 without memory. */
-static int lay_out(const struct sab_safetensors_writer *w, const json_t *root, char *file, size_t length,
-                   size_t header)
+/* Everything but the digest. header: what the file announces, text and padding. */
+static void lay_out(const struct sab_safetensors_writer *w, char *file, const char *text, size_t length, size_t header)
 {
     for (int i = 0; i < SAB_LENGTH_NBYTES; i++)
         file[i] = (char)((uint64_t)header >> 8 * i);
-    char *text = file + SAB_LENGTH_NBYTES;
-    if (json_dumpb(root, text, length, JSON_COMPACT) != length)
-        return 0;
-    memset(text + length, ' ', header - length);
+    char *to = file + SAB_LENGTH_NBYTES;
     assert(memcmp(text, SAB_DIGEST_PREFIX, sizeof SAB_DIGEST_PREFIX - 1) == 0);
-    char *to = text + header;
+    memcpy(to, text, length);
+    memset(to + length, ' ', header - length);
+    to += header;
     for (size_t i = 0; i < w->count; i++) {
         const struct entry *entry = &w->entries[i];
         if (entry->nbytes > 0)
             memcpy(to, entry->data, entry->nbytes);
         to += entry->nbytes;
     }
-    return 1;
 }
 
 /* After this no sum of sizes overflows. */
@@ -221,28 +228,38 @@ static int check_total(const struct sab_safetensors_writer *w, const char *path,
     return SAB_OK;
 }
 
-static int save_described(const struct sab_safetensors_writer *w, const json_t *root, size_t payload, const char *path,
-                          struct sab_error *err)
+/* A header that could not be read back must not be written. */
+static int check_header(const char *text, size_t length, size_t header, const char *path, struct sab_error *err)
 {
-    enum { DIGITS_AT = SAB_LENGTH_NBYTES + sizeof SAB_DIGEST_PREFIX - 1 };
-    size_t length = json_dumpb(root, NULL, 0, JSON_COMPACT);
-    size_t before = (SAB_LENGTH_NBYTES + length + SAB_PAYLOAD_ALIGN - 1) / SAB_PAYLOAD_ALIGN * SAB_PAYLOAD_ALIGN;
-    size_t header = before - SAB_LENGTH_NBYTES;
+    const struct sab_value *root;
+    struct sab_json_problem problem;
     if (header > SAB_HEADER_CAP)
         return sab_fail(err, SAB_INVALID, "cannot write '%s': its header would have %zu bytes; at most %d are legal",
                         path, header, SAB_HEADER_CAP);
-    char *file = length > 0 ? sab_alloc(before + payload, 1) : NULL;
+    int status = sab_json_parse(&root, text, length, &problem);
+    if (status == SAB_NOMEM)
+        return sab_fail(err, SAB_NOMEM, "no memory to check the header of '%s'", path);
+    if (status != SAB_OK)
+        return sab_fail(err, SAB_INVALID, "cannot write '%s': its header could not be read: %s", path, problem.what);
+    sab_json_free(root);
+    return SAB_OK;
+}
+
+static int save_described(const struct sab_safetensors_writer *w, const char *text, size_t length, size_t payload,
+                          const char *path, struct sab_error *err)
+{
+    enum { DIGITS_AT = SAB_LENGTH_NBYTES + sizeof SAB_DIGEST_PREFIX - 1 };
+    size_t before = (SAB_LENGTH_NBYTES + length + SAB_PAYLOAD_ALIGN - 1) / SAB_PAYLOAD_ALIGN * SAB_PAYLOAD_ALIGN;
+    size_t header = before - SAB_LENGTH_NBYTES;
+    int status = check_header(text, length, header, path, err);
+    if (status != SAB_OK)
+        return status;
+    char *file = sab_alloc(before + payload, 1);
     if (!file)
         return sab_fail(err, SAB_NOMEM, "no memory for the %zu bytes of '%s'", before + payload, path);
-
-    int status;
     char hex[SAB_DIGEST_DIGITS + 1];
-    int laid_out = lay_out(w, root, file, length, header);
-    size_t structure = sab_safetensors_measure(file + SAB_LENGTH_NBYTES, header).structure;
-    if (structure > SAB_STRUCTURE_CAP) {
-        status = sab_fail(err, SAB_INVALID, "cannot write '%s': its header would have %zu JSON delimiters; at most %d "
-                          "are legal", path, structure, SAB_STRUCTURE_CAP);
-    } else if (!laid_out || !sab_safetensors_digest(file, before + payload, DIGITS_AT, hex)) {
+    lay_out(w, file, text, length, header);
+    if (!sab_safetensors_digest(file, before + payload, DIGITS_AT, hex)) {
         status = sab_fail(err, SAB_NOMEM, "no memory to lay out '%s'", path);
     } else {
         memcpy(file + DIGITS_AT, hex, SAB_DIGEST_DIGITS);
@@ -257,11 +274,11 @@ int sab_safetensors_writer_save(const struct sab_safetensors_writer *writer, con
     int status = check_total(writer, path, err);
     if (status != SAB_OK)
         return status;
-    size_t payload;
-    json_t *root = describe_all(writer, &payload);
-    if (!root)
+    size_t length, payload;
+    char *text = describe_all(writer, &length, &payload);
+    if (!text)
         return sab_fail(err, SAB_NOMEM, "no memory to write '%s'", path);
-    status = save_described(writer, root, payload, path, err);
-    json_decref(root);
+    status = save_described(writer, text, length, payload, path, err);
+    sab_free(text);
     return status;
 }

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "data/facts.h"
 #include "io/safetensors.h"
 #include "train/metadata.h"
 #include "train/stream_file.h"
@@ -180,7 +181,7 @@ static int read_state(struct sab_safetensors *file, const char *path, struct sab
     if (!sab_safetensors_has_digest(file))
         return sab_fail(err, SAB_FORMAT, "%s carries no digest, so it cannot be trusted to be whole", path);
     const char *before = sab_metadata_facts(file), *now = sab_model_facts(trainer->model);
-    if (!before != !now || (now && strcmp(before, now) != 0))
+    if (!sab_facts_equal(before, now))
         return sab_fail(err, SAB_INVALID, "the training data are not those that the run began with: what %s knows of "
                                           "them does not fit", path);
     struct record record;

@@ -1,13 +1,13 @@
 /* See config_json.h. The option table drives both directions. */
 #include "train/config_json.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 
 /* The key of an option: its name with underscores. Names are far shorter than this. */
@@ -91,47 +91,48 @@ char *sab_shape_to_json(const struct sab_shape *shape, struct sab_error *err)
 
 /* ---- reading ---- */
 
-static json_t *parse_object(const char *json, size_t nbytes, const char *what, struct sab_error *err)
+static int parse_object(const struct sab_value **root, const char *json, size_t nbytes, const char *what,
+                        struct sab_error *err)
 {
-    json_error_t where;
-    json_t *root = json_loadb(json, nbytes, JSON_REJECT_DUPLICATES, &where);
-    if (!root) {
-        sab_fail(err, SAB_FORMAT, "the %s is not legal JSON: line %d, column %d: %s", what, where.line, where.column,
-                 where.text);
-        return NULL;
-    }
-    if (!json_is_object(root)) {
-        json_decref(root);
-        sab_fail(err, SAB_FORMAT, "the %s must be a JSON object", what);
-        return NULL;
-    }
-    return root;
+    struct sab_json_problem problem;
+    int status = sab_json_parse(root, json, nbytes, &problem);
+    if (status == SAB_NOMEM)
+        return sab_fail(err, SAB_NOMEM, "no memory for the %s", what);
+    if (status != SAB_OK)
+        return sab_fail(err, SAB_FORMAT, "the %s is not legal JSON: line %d, column %d: %s", what, problem.line,
+                        problem.column, problem.what);
+    if (sab_value_is(*root, SAB_VALUE_OBJECT))
+        return SAB_OK;
+    sab_json_free(*root);
+    return sab_fail(err, SAB_FORMAT, "the %s must be a JSON object", what);
 }
 
 /* The value as sab_config_set wants it, or NULL if its type does not suit the option. */
-static const char *value_text(const struct sab_option *option, const json_t *value, char number[SAB_REAL_TEXT_CAP])
+static const char *value_text(const struct sab_option *option, const struct sab_value *value,
+                              char number[SAB_REAL_TEXT_CAP])
 {
+    int is_true = sab_value_is(value, SAB_VALUE_TRUE), is_false = sab_value_is(value, SAB_VALUE_FALSE);
     switch ((enum sab_option_kind)option->kind) {
     case SAB_OPTION_CHOICE:
-        if (json_is_boolean(value) && option->offset == offsetof(struct sab_config, recompute)) /* as 0.1.0 wrote it */
-            return json_is_true(value) ? "on" : "off";
-        return json_string_value(value);
+        if ((is_true || is_false) && option->offset == offsetof(struct sab_config, recompute)) /* as 0.1.0 wrote it */
+            return is_true ? "on" : "off";
+        return sab_value_string(value);
     case SAB_OPTION_TEXT:
-        return json_string_value(value);
+        return sab_value_string(value);
     case SAB_OPTION_SWITCH:
-        return json_is_true(value) ? "on" : json_is_false(value) ? "off" : NULL;
+        return is_true ? "on" : is_false ? "off" : NULL;
     case SAB_OPTION_REAL:
-        if (json_is_real(value)) {
-            sab_text_from_real(json_real_value(value), number);
+        if (sab_value_is(value, SAB_VALUE_REAL)) {
+            sab_text_from_real(value->as.real, number);
             return number;
         }
         break;
     default:
         break;
     }
-    if (!json_is_integer(value))
+    if (!sab_value_is(value, SAB_VALUE_INT))
         return NULL;
-    snprintf(number, SAB_REAL_TEXT_CAP, "%lld", (long long)json_integer_value(value));
+    snprintf(number, SAB_REAL_TEXT_CAP, "%lld", (long long)value->as.integer);
     return number;
 }
 
@@ -146,10 +147,11 @@ static int fail_unknown_key(const char *key, struct sab_error *err)
                     near_key);
 }
 
-static int set_key(struct sab_config *config, const char *key, const json_t *value, struct sab_error *err)
+static int set_key(struct sab_config *config, const struct sab_value *value, struct sab_error *err)
 {
     static const char *const types[] = {"a whole number", "a whole number", "a whole number", "a number",
                                         "text",           "true or false",  "text"};
+    const char *key = value->key;
     const struct sab_option *option = sab_option_find(key);
     char own_key[KEY_CAP] = "", number[SAB_REAL_TEXT_CAP];
     if (option)
@@ -167,31 +169,26 @@ static int set_key(struct sab_config *config, const char *key, const json_t *val
 
 int sab_config_from_json(struct sab_config *config, const char *json, size_t nbytes, struct sab_error *err)
 {
-    json_t *root = parse_object(json, nbytes, "configuration", err);
-    if (!root)
-        return SAB_FORMAT;
+    const struct sab_value *root;
     struct sab_config read = *config;
-    int status = SAB_OK;
-    const char *key;
-    json_t *value;
-    json_object_foreach(root, key, value) {
-        if (strcmp(key, "version") != 0)
-            status = set_key(&read, key, value, err);
-        else if (!json_is_string(value))
+    int status = parse_object(&root, json, nbytes, "configuration", err);
+    if (status != SAB_OK)
+        return status;
+    for (const struct sab_value *value = sab_value_first(root); value && status == SAB_OK; value = value->next)
+        if (strcmp(value->key, "version") != 0)
+            status = set_key(&read, value, err);
+        else if (!sab_value_string(value))
             status = sab_fail(err, SAB_FORMAT, "the configuration's key \"version\" must be text");
-        if (status != SAB_OK)
-            break;
-    }
-    json_decref(root);
+    sab_json_free(root);
     if (status == SAB_OK)
         *config = read;
     return status;
 }
 
 /* Index of a text value among names, or -1. */
-static int find_name(const json_t *value, const char *const *names, int count)
+static int find_name(const struct sab_value *value, const char *const *names, int count)
 {
-    const char *text = json_string_value(value);
+    const char *text = sab_value_string(value);
     for (int i = 0; text && i < count; i++)
         if (strcmp(text, names[i]) == 0)
             return i;
@@ -201,15 +198,17 @@ static int find_name(const json_t *value, const char *const *names, int count)
 int sab_shape_from_json(struct sab_shape *shape, const char *json, size_t nbytes, struct sab_error *err)
 {
     enum { MOST = 1 << 24 };
-    json_t *root = parse_object(json, nbytes, "shape", err);
-    if (!root)
-        return SAB_FORMAT;
-    int input = find_name(json_object_get(root, "input"), inputs, 2);
-    int loss = find_name(json_object_get(root, "loss"), losses, 3);
-    json_int_t I = json_integer_value(json_object_get(root, "I")), O = json_integer_value(json_object_get(root, "O"));
-    size_t keys = json_object_size(root);
-    json_decref(root);
-    if (input < 0 || loss < 0 || I < 1 || I > MOST || O < 1 || O > MOST || keys != 4)
+    const struct sab_value *root;
+    int status = parse_object(&root, json, nbytes, "shape", err);
+    if (status != SAB_OK)
+        return status;
+    int input = find_name(sab_value_get(root, "input"), inputs, 2);
+    int loss = find_name(sab_value_get(root, "loss"), losses, 3);
+    int64_t I, O;
+    int is_bad = input < 0 || loss < 0 || sab_value_size(root) != 4 ||
+                 sab_value_int(sab_value_get(root, "I"), 1, MOST, &I) || sab_value_int(sab_value_get(root, "O"), 1, MOST, &O);
+    sab_json_free(root);
+    if (is_bad)
         return sab_fail(err, SAB_FORMAT,
                         "the shape must be {\"input\":\"ids|values\",\"I\":n,\"loss\":\"cross_entropy|mse|bce\",\"O\":n} "
                         "with n in 1..%d",

@@ -123,3 +123,27 @@ reads_no_model()
     sab recall tbptt
     fails 1 tbptt memory
 }
+
+# Memory that ran out inside of the parser of JSON was called damage, corrupted the heap or ended in an assertion.
+@test "little memory while a header is parsed is told as such" {
+    [ -z "${SAB_SANITIZED-}" ] || skip 'a sanitizer takes memory of its own'
+    python3 - <<'END'
+import json, struct
+header = json.dumps({"__metadata__": {"long": "x" * 3000000}, "a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}).encode()
+open("long.safetensors", "wb").write(struct.pack("<Q", len(header)) + header + b"\0")
+END
+    local refused=0 opened=0
+    for limit in $(seq 8000 1000 80000); do
+        status=0
+        # shellcheck disable=SC2016 # expanded by the inner shell
+        stderr=$(bash -c 'ulimit -v "$2"; OMP_NUM_THREADS=1 exec "$1" inspect long.safetensors 2>&1 >/dev/null' - "$SAB" "$limit") || status=$?
+        case $status:$stderr in
+        0:) opened=$((opened + 1)) ;;
+        1:*'no memory'*) refused=$((refused + 1)) ;;
+        1?[0-9]:*'shared librar'*) ;; # the program itself did not fit
+        *) echo "$limit KiB: exit code $status, $stderr"; return 1 ;;
+        esac
+    done
+    echo "$refused refused, $opened opened"
+    [ "$refused" -ge 3 ] && [ "$opened" -ge 3 ]
+}
