@@ -1,0 +1,50 @@
+/* The state of the task npy: what its parts share. npy_learn.c learns from the training part what a model keeps, npy_check.c
+ * says whether files fit that, npy_task.c makes batches. Nobody else includes this. */
+#ifndef SAB_DATA_NPY_STATE_H
+#define SAB_DATA_NPY_STATE_H
+
+#include "data/npy_set.h"
+#include "data/scaling.h"
+#include "data/space.h"
+
+enum { SAB_NPY_PARTS = 3, SAB_NPY_WIDEST = 1 << 24 };
+
+struct sab_npy_state {
+    struct sab_config config;
+    struct sab_npy_set sets[SAB_NPY_PARTS]; /* of --data, --valid-data, --test-data; closed where there is none */
+    struct {
+        const struct sab_npy_set *set;
+        int64_t begin, end;         /* sequences */
+    } parts[SAB_NPY_PARTS];
+    struct sab_shape shape;
+    int is_per_step;
+    int in_order;                   /* the training part is read as the others are */
+    struct sab_scaling input, output; /* of values; no columns for symbols and classes */
+    struct sab_space space;
+};
+
+/* The file or folder of a part; "" where it has none of its own. */
+static inline const char *sab_npy_path_of(const struct sab_npy_state *s, int k)
+{
+    return k == SAB_VALID ? s->config.valid_data : k == SAB_TEST ? s->config.test_data : s->config.data;
+}
+
+/* ---- npy_learn.c ---- */
+
+/* Input and its width; loss and width of the output. Both from the options and the training part. */
+int sab_npy_learn_input(struct sab_npy_state *s, struct sab_error *err);
+int sab_npy_learn_output(struct sab_npy_state *s, struct sab_error *err);
+
+/* Means and deviations of values, once the files are checked. */
+int sab_npy_learn_scaling(struct sab_npy_state *s, struct sab_error *err);
+
+/* As in struct sab_task_kind; and read back, which may be hostile. */
+int sab_npy_facts(const void *state, char **json, struct sab_error *err);
+int sab_npy_read_facts(struct sab_npy_state *s, const char *text, struct sab_error *err);
+
+/* ---- npy_check.c ---- */
+
+/* Whether file k has what the model takes and gives. SAB_FORMAT names the place. */
+int sab_npy_check_set(const struct sab_npy_state *s, int k, struct sab_error *err);
+
+#endif
