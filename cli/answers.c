@@ -293,10 +293,17 @@ int sab_answers_width(const struct sab_answers *a)
     return is_classes(a) && !a->has_probabilities ? 1 : a->shape->O;
 }
 
+/* The number that a class is called, or its place where classes have other names. */
+static double number_of_class(const struct sab_answers *a, int k)
+{
+    double value = 0;
+    return sab_text_to_real(a->names[k], &value) == 0 ? value : k;
+}
+
 void sab_answers_numbers(const struct sab_answers *a, double *numbers)
 {
     if (is_classes(a) && !a->has_probabilities) {
-        numbers[0] = a->best;
+        numbers[0] = number_of_class(a, a->best);
         return;
     }
     for (int o = 0; o < a->shape->O; o++)

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "cli/account.h"
 #include "cli/arguments.h"
 #include "cli/json_out.h"
 #include "cli/run_folder.h"
@@ -13,6 +14,7 @@
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "train/config_json.h"
+#include "train/metadata.h"
 
 enum { METRICS_CAP = 1 << 28 };
 
@@ -24,6 +26,7 @@ struct findings {
     int has_config;
     const struct sab_value *last; /* last whole line of metrics.jsonl */
     const char *version, *task, *shape;
+    const char *facts;       /* about data */
     int64_t parameters;      /* numbers in all tensors */
     char digest[SAB_DIGEST_DIGITS + 1]; /* of the weights, in the file's order */
 };
@@ -85,6 +88,7 @@ static int find(struct findings *f, const char *where, struct sab_error *err)
     f->version = sab_safetensors_metadata(f->file, "version");
     f->task = sab_safetensors_metadata(f->file, "task");
     f->shape = sab_safetensors_metadata(f->file, "shape");
+    f->facts = sab_metadata_facts(f->file);
     const char *json = sab_safetensors_metadata(f->file, "config");
     sab_config_init(&f->config);
     if (json) {
@@ -129,6 +133,7 @@ static void print_lines(const struct findings *f)
         printf("weights      %s (digest)\n", f->digest);
     if (f->task)
         printf("task         %s %s\n", f->task, f->shape ? f->shape : "");
+    sab_account_print(stdout, f->facts);
     sab_say_count(f->parameters, text);
     printf("numbers      %s in %d tensors\n\n", text, sab_safetensors_count(f->file));
     int width = 24;
@@ -190,6 +195,7 @@ static void print_json(const struct findings *f)
     if (f->digest[0])
         sab_json_text(&json, "weights_digest", f->digest);
     sab_json_int(&json, "parameters", f->parameters);
+    sab_account_print_json(&json, f->facts);
     print_tensors_json(&json, f);
     if (f->has_config) {
         sab_json_open(&json, "config_changed", '{');

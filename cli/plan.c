@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <omp.h>
 #endif
 
+#include "cli/account.h"
 #include "cli/forecast.h"
 #include "cli/json_out.h"
 #include "cli/say.h"
@@ -256,6 +258,7 @@ int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct
     struct sab_task *task = NULL;
     struct sab_config settled = *config;
     double sizes[SIZES];
+    sab_plan_clear(plan);
     *plan = (struct sab_plan){.ceilings = plan->ceilings};
     settled.curriculum = 0; /* full length from the first batch */
     int status = sab_task_create(&task, &settled, NULL, err);
@@ -264,6 +267,7 @@ int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct
     plan->shape = *sab_task_shape(task);
     plan->sequence_steps = sab_task_steps(task);
     plan->has_files = sab_task_facts(task) != NULL;
+    plan->facts = plan->has_files ? strdup(sab_task_facts(task)) : NULL; /* for words only: without memory there are none */
     plan->shards = (config->batch - 1) / SAB_SHARD + 1;
     plan->threads = sab_plan_threads(config->threads);
     if (plan->threads > plan->shards)
@@ -285,6 +289,12 @@ int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct
     if (status == SAB_OK)
         forecast_time(config, sizes, plan);
     return status;
+}
+
+void sab_plan_clear(struct sab_plan *plan)
+{
+    free(plan->facts);
+    plan->facts = NULL;
 }
 
 /* ---- words ---- */
@@ -309,6 +319,7 @@ static void print_json(const struct sab_config *config, const struct sab_plan *p
     sab_json_int(&json, "peak_rss_bytes", llround(plan->peak_nbytes));
     sab_json_real(&json, "seconds_per_update", plan->update_s);
     sab_json_real(&json, "seconds", plan->run_s);
+    sab_account_print_json(&json, plan->facts);
     sab_json_text(&json, "out", out);
     sab_json_text(&json, "version", SAB_VERSION);
     sab_json_close(&json, '}');
@@ -324,6 +335,7 @@ static void print_lines(const struct sab_config *config, const struct sab_plan *
         printf(", T = %d", config->T);
     printf(": sequences of %d steps, %d %s in, %d %s out\n", plan->sequence_steps, plan->shape.I, plan->shape.input == SAB_INPUT_IDS ? "symbols" : "values",
            plan->shape.O, answers[plan->shape.loss]);
+    sab_account_print(stdout, plan->facts);
     sab_say_network(config);
     sab_say_count(plan->parameters, text);
     printf("parameters   %s\n", text);

@@ -22,13 +22,16 @@ struct sab_plan {
     int evaluation_columns;      /* sequences at a time */
     double evaluation_batches;   /* of one evaluation */
     double update_s, run_s;      /* forecasts */
+    char *facts;                 /* of the task, owned; or NULL */
 };
 
-/* plan is zero, but that it may have the ceilings of a plan made before: they are not measured again.
+/* plan is zero, or was made before: its ceilings are not measured again. Clear in every case.
  * SAB_INVALID, SAB_NOMEM as making the task and the model do, and where --memory is too small. */
 int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct sab_error *err);
 /* To stdout: lines, or one JSON object. */
 void sab_plan_print(const struct sab_config *config, const struct sab_plan *plan, int as_json);
+
+void sab_plan_clear(struct sab_plan *plan);
 
 /* Threads that --threads N comes to. */
 int sab_plan_threads(int threads);

@@ -153,6 +153,7 @@ static int list(const struct sab_cli *cli, const char *dir, struct sab_error *er
         if (status == SAB_OK)
             print_outlook(&json, cli->json, sab_table_at(t), &outlook);
     }
+    sab_plan_clear(&plan);
     if (status != SAB_OK)
         return status;
     if (cli->json) {

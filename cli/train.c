@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/account.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
 #include "cli/json_out.h"
@@ -202,6 +203,13 @@ static void print_summary(const struct sab_config *config, const struct sab_run_
     fputc('\n', stderr);
 }
 
+/* What was understood of the data, before anything is learned from them. */
+static void tell_data(void *user, const struct sab_task *task)
+{
+    (void)user;
+    sab_account_print(stderr, sab_task_facts(task));
+}
+
 static int finish(const struct sab_cli *cli, int status, struct sab_run_result *result, struct sab_error *err)
 {
     if (status == SAB_INTERRUPTED) {
@@ -240,6 +248,7 @@ static int run(struct sab_cli *cli)
         status = sab_plan_make(&cli->config, &plan, &err);
         if (status == SAB_OK)
             sab_plan_print(&cli->config, &plan, cli->json);
+        sab_plan_clear(&plan);
         return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("train", status, &err);
     }
     if (status != SAB_OK)
@@ -254,6 +263,7 @@ static int run(struct sab_cli *cli)
     struct sab_progress_line line;
     sab_progress_init(&line, cli->config.task);
     struct sab_run_hooks hooks = {
+        .opened = cli->quiet ? NULL : tell_data,
         .progress = cli->quiet ? NULL : sab_progress_show,
         .user = &line,
         .stop = sab_stop_listen(cli->quiet),

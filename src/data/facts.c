@@ -84,13 +84,31 @@ int sab_facts_end(struct sab_json *json, char **text, struct sab_error *err)
     return SAB_OK;
 }
 
+/* Words about the data, which say where they were and not what they are. */
+static int is_account(const struct sab_value *member)
+{
+    return strcmp(member->key, "account") == 0 || strcmp(member->key, "warnings") == 0;
+}
+
+static int hold_equal(const struct sab_value *x, const struct sab_value *y)
+{
+    int members = 0, is_equal = 1;
+    for (const struct sab_value *m = sab_value_first(x); m && is_equal; m = m->next) {
+        members += !is_account(m);
+        is_equal = is_account(m) || sab_value_equal(m, sab_value_get(y, m->key));
+    }
+    for (const struct sab_value *m = sab_value_first(y); m; m = m->next)
+        members -= !is_account(m);
+    return is_equal && members == 0;
+}
+
 int sab_facts_equal(const char *a, const char *b)
 {
     if (!a || !b || strcmp(a, b) == 0)
         return a && b ? 1 : a == b;
     const struct sab_value *x = NULL, *y = NULL;
     int is_equal = sab_json_parse(&x, a, strlen(a), NULL) == SAB_OK && sab_json_parse(&y, b, strlen(b), NULL) == SAB_OK &&
-                   sab_value_equal(x, y);
+                   sab_value_is(x, SAB_VALUE_OBJECT) && sab_value_is(y, SAB_VALUE_OBJECT) && hold_equal(x, y);
     sab_json_free(x);
     sab_json_free(y);
     return is_equal;

@@ -1,5 +1,6 @@
 /* See npy_state.h: whether a file fits. */
 #include <math.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "data/npy_state.h"
@@ -31,20 +32,29 @@ static int check_values(const struct sab_npy_state *s, const struct sab_npy_set 
             double v = sab_npy_real(&set->x, n * set->T * set->I + k);
             if (!(fabs(v) <= (double)3.4e38f))
                 return sab_fail(err, SAB_FORMAT, "%.200s: x[%lld, %lld, %lld] is %g; a finite number below 3.4e38 is "
-                                "needed", path, (long long)n, (long long)(k / set->I), (long long)(k % set->I), v);
+                                "needed%s", path, (long long)n, (long long)(k / set->I), (long long)(k % set->I), v,
+                                !isnan(v)        ? ""
+                                : set->has_lengths ? "; `lengths` says that the sequence is longer"
+                                                   : "; only steps of NaN alone at the end of a sequence are taken for "
+                                                     "its end");
         }
     return SAB_OK;
 }
 
 static int check_class(const struct sab_npy_state *s, int64_t v, const char *path, int64_t n, int t, struct sab_error *err)
 {
-    if (v >= (s->is_per_step ? -1 : 0) && v < s->shape.O)
+    if (sab_npy_classes_find(&s->classes, v) >= 0 || (s->is_per_step && v == SAB_NPY_NO_ANSWER))
         return SAB_OK;
-    if (s->is_per_step)
-        return sab_fail(err, SAB_FORMAT, "%.200s: y[%lld, %d] is %lld; the classes of the training part are 0..%d, and -1 "
-                        "stands for no answer", path, (long long)n, t, (long long)v, s->shape.O - 1);
-    return sab_fail(err, SAB_FORMAT, "%.200s: y[%lld] is %lld; the classes of the training part are 0..%d", path,
-                    (long long)n, (long long)v, s->shape.O - 1);
+    char at[48], known[80];
+    int64_t first = sab_npy_classes_at(&s->classes, 0), last = sab_npy_classes_at(&s->classes, s->classes.n - 1);
+    snprintf(at, sizeof at, s->is_per_step ? "%lld, %d" : "%lld", (long long)n, t);
+    if (s->classes.values)
+        snprintf(known, sizeof known, "%d whole numbers of %lld..%lld", s->classes.n, (long long)first, (long long)last);
+    else
+        snprintf(known, sizeof known, "0..%lld", (long long)last);
+    return sab_fail(err, SAB_FORMAT, "%.200s: y[%s] is %lld; the classes of the training part are %s%s. If these are values, "
+                    "train with --loss mse; if the file is sorted by class, shuffle it", path, at, (long long)v, known,
+                    s->is_per_step ? ", and -1 stands for no answer" : "");
 }
 
 static int check_target(const struct sab_npy_state *s, double v, const char *path, int64_t n, int64_t k, struct sab_error *err)
@@ -66,7 +76,7 @@ static int check_y(const struct sab_npy_state *s, const struct sab_npy_set *set,
     char shape[128];
     sab_npy_shape_text(y, shape, sizeof shape);
     if (y->ndim < leading || y->ndim > leading + 1 || (s->is_per_step && y->shape[1] != set->T) ||
-        (is_classes ? y->ndim != leading || !sab_npy_is_whole(y) : O != s->shape.O))
+        (is_classes ? O != 1 || !sab_npy_is_whole(y) : O != s->shape.O))
         return sab_fail(err, SAB_FORMAT, "%.200s: y (shape %s) is not what the model was trained for: %s for each %s", path,
                         shape, is_classes ? "one whole number" : s->shape.O == 1 ? "one value" : "its values",
                         s->is_per_step ? "step" : "sequence");

@@ -6,17 +6,41 @@
 #include "data/facts.h"
 #include "data/npy_state.h"
 
-/* Of the training part of x or y: of one number a sequence, or of those of its steps. */
-static int64_t largest(const struct sab_npy_state *s, const struct sab_npy *array, int is_per_step)
+/* Of the training part of x. */
+static int64_t largest_symbol(const struct sab_npy_state *s)
 {
     const struct sab_npy_set *set = &s->sets[0];
-    int64_t most = -1, row = is_per_step ? set->T : 1;
+    int64_t most = -1;
     for (int64_t n = s->parts[SAB_TRAIN].begin; n < s->parts[SAB_TRAIN].end; n++)
-        for (int64_t t = 0; t < (is_per_step ? sab_npy_set_length(set, n) : 1); t++) {
-            int64_t v = sab_npy_int(array, n * row + t);
+        for (int64_t t = 0; t < sab_npy_set_length(set, n); t++) {
+            int64_t v = sab_npy_int(&set->x, n * set->T + t);
             most = v > most ? v : most;
         }
     return most;
+}
+
+/* The classes that the training part of y has. */
+static int learn_classes(struct sab_npy_state *s, struct sab_error *err)
+{
+    const struct sab_npy_set *set = &s->sets[0];
+    const char *path = s->config.data;
+    for (int64_t n = s->parts[SAB_TRAIN].begin; n < s->parts[SAB_TRAIN].end; n++)
+        for (int64_t t = 0; t < (s->is_per_step ? sab_npy_set_length(set, n) : 1); t++) {
+            int64_t label = sab_npy_int(&set->y, s->is_per_step ? n * set->T + t : n);
+            if ((s->is_per_step && label == SAB_NPY_NO_ANSWER) || sab_npy_classes_add(&s->classes, label) == 0)
+                continue;
+            if (s->classes.n == SAB_NPY_CLASSES_MOST)
+                return sab_fail(err, SAB_FORMAT, "%.200s: y has more than %d different whole numbers, each of which would be a "
+                                "class. For values, give --loss mse", path, SAB_NPY_CLASSES_MOST);
+            return sab_fail(err, SAB_NOMEM, "no memory for the classes of %.200s", path);
+        }
+    if (s->classes.n < 2)
+        return sab_fail(err, SAB_FORMAT, "%.200s: the training part of y has %s%s; two classes at least are needed. For values, "
+                        "give --loss mse", path, s->classes.n == 1 ? "one class only" : "no answers",
+                        s->is_per_step ? " (-1 stands for no answer at a step)" : "");
+    sab_npy_classes_settle(&s->classes);
+    s->shape.O = s->classes.n;
+    return SAB_OK;
 }
 
 /* Input and its width, from the training part. */
@@ -28,7 +52,7 @@ int sab_npy_learn_input(struct sab_npy_state *s, struct sab_error *err)
         s->shape.I = set->I;
         return SAB_OK;
     }
-    int64_t most = largest(s, &set->x, 1);
+    int64_t most = largest_symbol(s);
     if (most >= SAB_NPY_WIDEST)
         return sab_fail(err, SAB_FORMAT, "%.200s: x holds the symbol %lld; whole numbers in x [N,T] are symbols below %d. "
                         "For values, save floats", s->config.data, (long long)most, SAB_NPY_WIDEST);
@@ -47,7 +71,8 @@ int sab_npy_learn_output(struct sab_npy_state *s, struct sab_error *err)
         return sab_fail(err, SAB_FORMAT, "%.200s has no array y; training needs one answer for each sequence or step",
                         path);
     s->is_per_step = y->ndim >= 2 && y->shape[1] == set->T;
-    int can_be_classes = sab_npy_is_whole(y) && y->ndim == 1 + s->is_per_step;
+    int is_single = y->ndim == 1 + s->is_per_step || y->shape[1 + s->is_per_step] == 1;
+    int can_be_classes = sab_npy_is_whole(y) && is_single;
     s->shape.loss = s->config.loss > 0 ? s->config.loss - 1
                   : can_be_classes   ? SAB_LOSS_CROSS_ENTROPY
                                      : SAB_LOSS_MSE;
@@ -58,12 +83,7 @@ int sab_npy_learn_output(struct sab_npy_state *s, struct sab_error *err)
     if (!can_be_classes)
         return sab_fail(err, SAB_FORMAT, "%.200s: --loss cross-entropy needs classes: a y of whole numbers, one for each "
                         "%s", path, s->is_per_step ? "step" : "sequence");
-    int64_t most = largest(s, y, s->is_per_step);
-    if (most < 1 || most >= SAB_NPY_WIDEST)
-        return sab_fail(err, SAB_FORMAT, "%.200s: the largest class in the training part of y is %lld; classes are 0, 1, "
-                        "2, ... below %d. For values, give --loss mse", path, (long long)most, SAB_NPY_WIDEST);
-    s->shape.O = (int)most + 1;
-    return SAB_OK;
+    return learn_classes(s, err);
 }
 
 int sab_npy_read_facts(struct sab_npy_state *s, const char *text, struct sab_error *err)
@@ -86,6 +106,10 @@ int sab_npy_read_facts(struct sab_npy_state *s, const char *text, struct sab_err
         status = sab_scaling_get(&s->input, facts, "input", shape->I, err);
     if (status == SAB_OK && shape->loss != SAB_LOSS_CROSS_ENTROPY)
         status = sab_scaling_get(&s->output, facts, "output", shape->O, err);
+    if (status == SAB_OK && shape->loss == SAB_LOSS_CROSS_ENTROPY)
+        status = sab_npy_classes_get(&s->classes, facts, shape->O, err);
+    if (status == SAB_OK)
+        status = sab_account_get(&s->account, facts, err);
     sab_json_free(facts);
     return status;
 }
@@ -104,6 +128,8 @@ int sab_npy_facts(const void *state, char **json, struct sab_error *err)
         sab_scaling_put(&s->input, &facts, "input");
     if (s->output.n > 0)
         sab_scaling_put(&s->output, &facts, "output");
+    sab_npy_classes_put(&s->classes, &facts);
+    sab_account_put(&s->account, &facts);
     return sab_facts_end(&facts, json, err);
 }
 

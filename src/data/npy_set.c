@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -121,6 +122,38 @@ static int check_lengths(const struct sab_npy_set *set, const char *path, struct
     return SAB_OK;
 }
 
+/* Steps of sequence n before those at its end that hold NaN alone. */
+static int steps_before_nan(const struct sab_npy_set *set, int64_t n)
+{
+    int t = set->T;
+    for (; t > 0; t--)
+        for (int i = 0; i < set->I; i++)
+            if (!isnan(sab_npy_real(&set->x, (n * set->T + t - 1) * set->I + i)))
+                return t;
+    return 0;
+}
+
+static int find_ends(struct sab_npy_set *set, const char *path, struct sab_error *err)
+{
+    for (int64_t n = 0; n < set->N; n++) {
+        int steps = steps_before_nan(set, n);
+        if (steps == 0)
+            return sab_fail(err, SAB_FORMAT, "%.200s: x[%lld] holds nothing but NaN; a sequence needs one step at least", path,
+                            (long long)n);
+        if (steps == set->T && !set->ends)
+            continue;
+        if (!set->ends) {
+            set->ends = sab_alloc((size_t)set->N, sizeof *set->ends);
+            if (!set->ends)
+                return sab_fail(err, SAB_NOMEM, "no memory for the lengths of %.200s", path);
+            for (int64_t k = 0; k < n; k++)
+                set->ends[k] = set->T;
+        }
+        set->ends[n] = steps;
+    }
+    return SAB_OK;
+}
+
 int sab_npy_set_open(struct sab_npy_set *set, const char *path, struct sab_error *err)
 {
     struct sab_npy_set s = {0};
@@ -137,6 +170,8 @@ int sab_npy_set_open(struct sab_npy_set *set, const char *path, struct sab_error
         status = check_y(&s, path, err);
     if (status == SAB_OK && s.has_lengths)
         status = check_lengths(&s, path, err);
+    else if (status == SAB_OK && !sab_npy_is_whole(&s.x))
+        status = find_ends(&s, path, err);
     if (status != SAB_OK) {
         sab_npy_set_close(&s);
         return status;
@@ -151,10 +186,11 @@ void sab_npy_set_close(struct sab_npy_set *set)
         sab_free(set->member[k].owned);
         sab_input_close(&set->file[k]);
     }
+    sab_free(set->ends);
     memset(set, 0, sizeof *set);
 }
 
 int sab_npy_set_length(const struct sab_npy_set *set, int64_t n)
 {
-    return set->has_lengths ? (int)sab_npy_int(&set->lengths, n) : set->T;
+    return set->has_lengths ? (int)sab_npy_int(&set->lengths, n) : set->ends ? set->ends[n] : set->T;
 }

@@ -1,5 +1,5 @@
 /* A set of sequences as NumPy arrays: x [N,T,I] or [N,T], y, lengths, out of one .npz file, a folder of .npy files, or
- * (x alone) one .npy file. Checks that they belong together; what they mean for a model is npy_task.c's. */
+ * (x alone) one .npy file. Without lengths, steps of x at the end of a sequence that hold nothing but NaN are none. Checks that they belong together; what they mean for a model is npy_task.c's. */
 #ifndef SAB_DATA_NPY_SET_H
 #define SAB_DATA_NPY_SET_H
 
@@ -15,6 +15,7 @@ struct sab_npy_set {
     int64_t N;
     int T; /* second dimension of x */
     int I; /* third dimension of x; 1 where it has two */
+    int32_t *ends; /* [N] steps of each sequence, where steps of NaN pad x and there are no lengths; else NULL */
     struct sab_input_file file[SAB_NPY_ARRAYS];
     struct sab_npz_member member[SAB_NPY_ARRAYS];
 };

@@ -3,11 +3,14 @@
 #ifndef SAB_DATA_NPY_STATE_H
 #define SAB_DATA_NPY_STATE_H
 
+#include "data/account.h"
+#include "data/npy_classes.h"
 #include "data/npy_set.h"
 #include "data/scaling.h"
 #include "data/space.h"
 
-enum { SAB_NPY_PARTS = 3, SAB_NPY_WIDEST = 1 << 24 };
+enum { SAB_NPY_PARTS = SAB_TEST + 1, SAB_NPY_WIDEST = 1 << 24 };
+enum { SAB_NPY_NO_ANSWER = -1 }; /* in a y of one class a step */
 
 struct sab_npy_state {
     struct sab_config config;
@@ -18,8 +21,10 @@ struct sab_npy_state {
     } parts[SAB_NPY_PARTS];
     struct sab_shape shape;
     int is_per_step;
+    struct sab_npy_classes classes; /* of cross entropy: shape.O of them */
     int in_order;                   /* the training part is read as the others are */
     struct sab_scaling input, output; /* of values; no columns for symbols and classes */
+    struct sab_account account;
     struct sab_space space;
 };
 
@@ -41,6 +46,11 @@ int sab_npy_learn_scaling(struct sab_npy_state *s, struct sab_error *err);
 /* As in struct sab_task_kind; and read back, which may be hostile. */
 int sab_npy_facts(const void *state, char **json, struct sab_error *err);
 int sab_npy_read_facts(struct sab_npy_state *s, const char *text, struct sab_error *err);
+
+/* ---- npy_account.c ---- */
+
+/* Says what was understood of the files that are open. SAB_NOMEM. */
+int sab_npy_account(struct sab_npy_state *s, struct sab_error *err);
 
 /* ---- npy_check.c ---- */
 

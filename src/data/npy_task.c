@@ -18,6 +18,8 @@ static void destroy(void *state)
         sab_npy_set_close(&s->sets[k]);
     sab_scaling_clear(&s->input);
     sab_scaling_clear(&s->output);
+    sab_npy_classes_clear(&s->classes);
+    sab_account_clear(&s->account);
     sab_space_clear(&s->space);
     sab_free(s);
 }
@@ -61,6 +63,8 @@ static int prepare(struct sab_npy_state *s, const char *known, struct sab_error 
             status = sab_npy_check_set(s, k, err);
     if (status == SAB_OK && !known)
         status = sab_npy_learn_scaling(s, err);
+    if (status == SAB_OK && s->config.data[0])
+        status = sab_npy_account(s, err);
     return status;
 }
 
@@ -134,9 +138,9 @@ static void fill_output(struct sab_npy_state *s, const struct sab_npy_set *set, 
     for (int t = s->is_per_step ? 0 : space->lengths[b] - 1; t < space->lengths[b]; t++) {
         size_t position = (size_t)t * (size_t)space->B + (size_t)b;
         int64_t answer = s->is_per_step ? n * set->T + t : n;
-        int64_t label = set->has_y && space->labels ? sab_npy_int(&set->y, answer) : 0;
+        int label = set->has_y && space->labels ? sab_npy_classes_find(&s->classes, sab_npy_int(&set->y, answer)) : 0;
         if (space->labels)
-            space->labels[position] = label < 0 ? 0 : (int32_t)label;
+            space->labels[position] = label < 0 ? 0 : label;
         for (int o = 0; o < O && set->has_y && space->targets; o++)
             space->targets[position * (size_t)O + (size_t)o] =
                 (sab_real)((sab_npy_real(&set->y, answer * O + o) - s->output.mean[o]) / s->output.deviation[o]);

@@ -363,6 +363,8 @@ static int prepare(struct run *run, const struct sab_config *config, int is_resu
         status = sab_task_create(&run->task, &run->config, source ? sab_model_facts(source) : NULL, err);
     if (status == SAB_OK)
         status = check_stop(run, err);
+    if (status == SAB_OK && run->hooks && run->hooks->opened)
+        run->hooks->opened(run->hooks->user, run->task);
     if (status == SAB_OK)
         status = sab_run_settle(run->task, &run->config, &carries, err);
     if (status == SAB_OK)

@@ -25,6 +25,7 @@ struct sab_progress {
 };
 
 struct sab_run_hooks {
+    void (*opened)(void *user, const struct sab_task *task); /* the data, before the first update; may be NULL */
     void (*progress)(void *user, const struct sab_progress *progress); /* may be NULL */
     void *user;
     const volatile sig_atomic_t *stop; /* may be NULL; not 0: finish the update, save, return SAB_INTERRUPTED */

@@ -14,6 +14,40 @@ column()
     printf '%s\n' "$output" | tail -n +2 | cut -d, -f"$1"
 }
 
+# npy.py: writes arrays without NumPy: save(NAME, TYPE, SHAPE, NUMBERS)
+numpy='
+import struct
+def save(name, type, shape, numbers):
+    header = repr({"descr": "<" + type, "fortran_order": False, "shape": shape}).encode()
+    header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
+    data = struct.pack(f"<{len(numbers)}" + {"f8": "d", "i8": "q"}[type], *numbers)
+    open(name, "wb").write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data)
+'
+
+@test "padded-with-nan: sequences end before steps of NaN, as lengths would say, and that is said" {
+    mkdir nan len
+    python3 -c "$numpy"'
+import math
+length = [15 + n % 25 for n in range(60)]
+for folder in "nan", "len":
+    save(folder + "/x.npy", "f8", (60, 40, 1), [math.sin(t * (1 + n % 2)) if t < length[n] else math.nan
+                                                for n in range(60) for t in range(40)])
+    save(folder + "/y.npy", "i8", (60,), [n % 2 for n in range(60)])
+save("len/lengths.npy", "i8", (60,), length)'
+    for folder in nan len; do
+        sab train npy --data $folder --hidden 8 --batch 16 --steps 5 --warmup 1 --threads 1 --out run-$folder --json
+        [ "$status" = 0 ]
+        value weights_digest >$folder.digest
+        [[ $stderr == *'sequences    60 of 15 to 39 steps'* ]]
+    done
+    cmp nan.digest len.digest
+    sab inspect run-nan
+    has '60 end before steps of NaN'
+    sab inspect run-nan --json
+    keys data warnings
+    has '60 end before steps of NaN' 'the test part has only 3 scored answers'
+}
+
 @test "level-large-against-changes: a constant changes no metric and moves forecasts by itself" {
     for level in 0 48211000; do
         awk -v level=$level 'BEGIN { print "time,reading"; r = 904.41

@@ -1,0 +1,215 @@
+/* The task npy: what arrays are taken for, and what is said of them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "data/npy.h"
+#include "data/npy_classes.h"
+#include "io_support.h"
+#include "sab.h"
+
+/* Writes an array of doubles ("f8") or whole numbers ("i8") into the folder of the test. */
+static void put(const char *folder, const char *name, const char *type, int ndim, const int64_t *shape, const double *numbers)
+{
+    char header[SAB_NPY_HEADER_CAP], path[512];
+    int64_t count = 1;
+    for (int d = 0; d < ndim; d++)
+        count *= shape[d];
+    mkdir(io_path(folder), 0755);
+    snprintf(path, sizeof path, "%s/%s.npy", io_path(folder), name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fwrite(header, 1, sab_npy_header(header, type, ndim, shape), file);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t whole = (int64_t)numbers[i];
+        fwrite(type[0] == 'f' ? (const void *)&numbers[i] : &whole, 8, 1, file);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static int open_task(struct sab_task **task, const char *folder, const char *facts, struct sab_error *err)
+{
+    struct sab_config config;
+    sab_config_init(&config);
+    strcpy(config.task, "npy");
+    strcpy(config.data, io_path(folder));
+    strcpy(config.split, facts ? "0,0,1" : "1,0,0");
+    return sab_task_create(task, &config, facts, err);
+}
+
+static struct sab_task *must(const char *folder)
+{
+    struct sab_task *task = NULL;
+    struct sab_error err = {0};
+    if (open_task(&task, folder, NULL, &err) != SAB_OK)
+        fail_msg("%s: %s", folder, err.message);
+    return task;
+}
+
+/* Steps of NaN at the end are as if `lengths` had left them out. */
+static void padding_of_nan_is_no_step(void **state)
+{
+    enum { N = 6, T = 5, I = 2 };
+    double x[N * T * I], y[N], lengths[N];
+    (void)state;
+    for (int n = 0; n < N; n++) {
+        lengths[n] = n == 2 ? T : 1 + n % T;
+        y[n] = n % 2;
+        for (int k = 0; k < T * I; k++)
+            x[n * T * I + k] = k < lengths[n] * I ? 10 * n + k : NAN;
+    }
+    put("nan", "x", "f8", 3, (int64_t[]){N, T, I}, x);
+    put("nan", "y", "i8", 1, (int64_t[]){N}, y);
+    put("len", "x", "f8", 3, (int64_t[]){N, T, I}, x);
+    put("len", "y", "i8", 1, (int64_t[]){N}, y);
+    put("len", "lengths", "i8", 1, (int64_t[]){N}, lengths);
+    struct sab_task *a = must("nan"), *b = must("len");
+    for (int64_t i = 0; i < 3; i++) {
+        struct sab_batch p, q;
+        assert_int_equal(sab_task_batch(a, SAB_TRAIN, i, 4, &p, NULL), SAB_OK);
+        assert_int_equal(sab_task_batch(b, SAB_TRAIN, i, 4, &q, NULL), SAB_OK);
+        assert_int_equal(p.T, q.T);
+        assert_memory_equal(p.lengths, q.lengths, 4 * sizeof *p.lengths);
+        assert_memory_equal(p.values, q.values, (size_t)(p.T * 4 * I) * sizeof *p.values);
+        assert_memory_equal(p.weight, q.weight, (size_t)(p.T * 4) * sizeof *p.weight);
+    }
+    assert_non_null(strstr(sab_task_facts(a), "4 end before steps of NaN"));
+    assert_non_null(strstr(sab_task_facts(b), "as lengths says"));
+    sab_task_free(a);
+    sab_task_free(b);
+    struct sab_error err = {0};
+    x[4] = NAN; /* a step half there */
+    x[5] = NAN;
+    x[2 * T * I + 3] = NAN;
+    put("hole", "x", "f8", 3, (int64_t[]){N, T, I}, x);
+    put("hole", "y", "i8", 1, (int64_t[]){N}, y);
+    assert_int_equal(open_task(&a, "hole", NULL, &err), SAB_FORMAT);
+    if (!strstr(err.message, "x[2, 1, 1] is nan") || !strstr(err.message, "only steps of NaN alone at the end"))
+        fail_msg("%s", err.message);
+    for (int k = 0; k < T * I; k++)
+        x[3 * T * I + k] = NAN;
+    put("empty", "x", "f8", 3, (int64_t[]){N, T, I}, x);
+    put("empty", "y", "i8", 1, (int64_t[]){N}, y);
+    assert_int_equal(open_task(&a, "empty", NULL, &err), SAB_FORMAT);
+    if (!strstr(err.message, "x[3] holds nothing but NaN"))
+        fail_msg("%s", err.message);
+}
+
+/* Any whole numbers are classes, in their order, one a sequence or a step, also with a last dimension of 1. */
+static void whole_numbers_are_classes(void **state)
+{
+    static const struct {
+        const char *name, *type;
+        int ndim;
+        int64_t shape[3];
+        double y[12];
+        int O;             /* classes */
+        int labels[12];    /* of each number; -1: no answer */
+        const char *facts; /* holds this */
+    } cases[] = {
+        {"plain", "i8", 1, {4}, {0, 1, 2, 1}, 3, {0, 1, 2, 1}, "\"O\":3,\"per_step\":0"},
+        {"from 1", "i8", 1, {4}, {1, 2, 3, 2}, 3, {0, 1, 2, 1}, "\"classes\":[\"1\",\"2\",\"3\"]"},
+        {"signs", "i8", 1, {4}, {-1, 1, 1, -1}, 2, {0, 1, 1, 0}, "\"classes\":[\"-1\",\"1\"]"},
+        {"far apart", "i8", 1, {4}, {7, 4e15, 7, -5}, 3, {1, 2, 1, 0}, "\"classes\":[\"-5\",\"7\",\"4000000000000000\"]"},
+        {"a column", "i8", 2, {4, 1}, {20, 10, 20, 10}, 2, {1, 0, 1, 0}, "\"classes\":[\"10\",\"20\"]"},
+        {"steps", "i8", 2, {4, 3}, {5, 6, -1, 6, 6, 5, -1, -1, -1, 5, 5, 6}, 2, {0, 1, -1, 1, 1, 0, -1, -1, -1, 0, 0, 1},
+         "\"classes\":[\"5\",\"6\"]"},
+        {"steps, a column each", "i8", 3, {4, 3, 1}, {0, 1, -1, 1, 1, 0, -1, -1, -1, 0, 0, 1}, 2,
+         {0, 1, -1, 1, 1, 0, -1, -1, -1, 0, 0, 1}, "\"per_step\":1"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        double x[12];
+        for (int i = 0; i < 12; i++)
+            x[i] = i;
+        put(cases[k].name, "x", "f8", 2, (int64_t[]){4, 3}, x);
+        put(cases[k].name, "y", cases[k].type, cases[k].ndim, cases[k].shape, cases[k].y);
+        struct sab_task *task = must(cases[k].name), *again = NULL;
+        struct sab_error err = {0};
+        if (sab_task_shape(task)->O != cases[k].O || !strstr(sab_task_facts(task), cases[k].facts))
+            fail_msg("%s: %d classes; %s is not in %s", cases[k].name, sab_task_shape(task)->O, cases[k].facts,
+                     sab_task_facts(task));
+        if (open_task(&again, cases[k].name, sab_task_facts(task), &err) != SAB_OK) /* the facts are enough */
+            fail_msg("%s: %s", cases[k].name, err.message);
+        struct sab_batch b;
+        int is_per_step = cases[k].ndim > 1 && cases[k].shape[1] == 3;
+        assert_int_equal(sab_task_batch(again, SAB_TEST, 0, 4, &b, &err), SAB_OK);
+        for (int n = 0; n < 4; n++)
+            for (int t = is_per_step ? 0 : 2; t < 3; t++) {
+                int expected = cases[k].labels[is_per_step ? 3 * n + t : n];
+                assert_true((b.weight[4 * t + n] > 0) == (expected >= 0));
+                if (expected >= 0 && b.labels[4 * t + n] != expected)
+                    fail_msg("%s: expected %d, got %d", cases[k].name, expected, b.labels[4 * t + n]);
+            }
+        sab_task_free(again);
+        sab_task_free(task);
+    }
+}
+
+static void answers_that_are_refused(void **state)
+{
+    static const struct {
+        const char *name;
+        double train[4], other[4];
+        const char *message;
+    } cases[] = {
+        {"one class", {3, 3, 3, 3}, {3, 3, 3, 3}, "has one class only"},
+        {"an unseen one", {1, 2, 1, 2}, {1, 2, 1, 3}, "y[3] is 3; the classes of the training part are 2 whole numbers of 1..2. "
+                                                      "If these are values, train with --loss mse"},
+        {"an unseen one of many", {0, 2, 1, 2}, {1, 2, 7, 0}, "y[2] is 7; the classes of the training part are 0..2"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        double x[12] = {0};
+        struct sab_task *task = NULL, *again = NULL;
+        struct sab_error err = {0};
+        put("train", "x", "f8", 2, (int64_t[]){4, 3}, x);
+        put("train", "y", "i8", 1, (int64_t[]){4}, cases[k].train);
+        put("other", "x", "f8", 2, (int64_t[]){4, 3}, x);
+        put("other", "y", "i8", 1, (int64_t[]){4}, cases[k].other);
+        int status = open_task(&task, "train", NULL, &err);
+        if (status == SAB_OK)
+            status = open_task(&again, "other", sab_task_facts(task), &err);
+        sab_task_free(task);
+        if (status != SAB_FORMAT || !strstr(err.message, cases[k].message))
+            fail_msg("%s: expected \"%s\", got %d \"%s\"", cases[k].name, cases[k].message, status, err.message);
+    }
+}
+
+/* Facts come out of model files, which may be hostile. */
+static void damaged_classes(void **state)
+{
+    static const char *const damaged[] = {
+        "{\"classes\":[\"1\"]}", "{\"classes\":[\"2\",\"1\"]}", "{\"classes\":[\"1\",\"1\"]}", "{\"classes\":[\"1\",2]}",
+        "{\"classes\":[\"1\",\"x\"]}", "{\"classes\":\"12\"}", "{\"classes\":[\"1\",\"99999999999999999999\"]}",
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof damaged / sizeof *damaged; k++) {
+        struct sab_npy_classes classes = {0};
+        const struct sab_value *facts = NULL;
+        assert_int_equal(sab_json_parse(&facts, damaged[k], strlen(damaged[k]), NULL), SAB_OK);
+        if (sab_npy_classes_get(&classes, facts, 2, NULL) == SAB_OK)
+            fail_msg("taken: %s", damaged[k]);
+        sab_npy_classes_clear(&classes);
+        sab_json_free(facts);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(padding_of_nan_is_no_step),
+        cmocka_unit_test(whole_numbers_are_classes),
+        cmocka_unit_test(answers_that_are_refused),
+        cmocka_unit_test(damaged_classes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
