@@ -291,7 +291,7 @@ static void deal_columns(struct sab_engine *e, const struct sab_batch *batch)
 }
 
 static void run_shards(struct sab_engine *e, const struct sab_model *m, const struct sab_batch *batch, double scale,
-                       sab_real *outputs, const struct sab_recall *recall)
+                       sab_real *outputs, const struct sab_recall *recall, const struct sab_watcher *watcher)
 {
     deal_columns(e, batch);
     if (outputs && batch->lengths)
@@ -301,7 +301,7 @@ static void run_shards(struct sab_engine *e, const struct sab_model *m, const st
 #endif
     for (int i = 0; i < e->n_shards; i++) {
         int b0 = i * SAB_SHARD;
-        struct sab_work work = {batch, e->columns + b0, b0, scale, outputs, recall, profile_of(m)};
+        struct sab_work work = {batch, e->columns + b0, b0, scale, outputs, recall, watcher, profile_of(m)};
         real *grads = e->backward ? e->grads + (size_t)i * m->n_padded : NULL;
         sab_profile_start(work.profile);
         if (grads)
@@ -387,8 +387,9 @@ static void prepare(struct sab_model *m)
     sab_profile_lap(m->profile, SAB_PHASE_PACK);
 }
 
-int sab_model_evaluate(struct sab_model *m, const struct sab_batch *batch, int threads, sab_real *outputs,
-                       struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err)
+static int evaluate(struct sab_model *m, const struct sab_batch *batch, int threads, sab_real *outputs,
+                    struct sab_metrics *metrics, const struct sab_recall *recall, const struct sab_watcher *watcher,
+                    struct sab_error *err)
 {
     struct sab_engine *e;
     sab_profile_start(m->profile);
@@ -400,12 +401,24 @@ int sab_model_evaluate(struct sab_model *m, const struct sab_batch *batch, int t
     if (status)
         return status;
     prepare(m);
-    run_shards(e, m, batch, 0, outputs, recall);
+    run_shards(e, m, batch, 0, outputs, recall, watcher);
     if (batch->state)
         sab_stream_turn(batch->state, batch->T);
     if (metrics)
         *metrics = summarise(e, m);
     return SAB_OK;
+}
+
+int sab_model_evaluate(struct sab_model *m, const struct sab_batch *batch, int threads, sab_real *outputs,
+                       struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err)
+{
+    return evaluate(m, batch, threads, outputs, metrics, recall, NULL, err);
+}
+
+int sab_model_watch(struct sab_model *m, const struct sab_batch *batch, int threads, const struct sab_watcher *watcher,
+                    struct sab_error *err)
+{
+    return evaluate(m, batch, threads, NULL, NULL, NULL, watcher, err);
 }
 
 int sab_model_gradient(struct sab_model *m, const struct sab_batch *batch, int threads, struct sab_metrics *metrics,
@@ -424,7 +437,7 @@ int sab_model_gradient(struct sab_model *m, const struct sab_batch *batch, int t
     if (status)
         return status;
     prepare(m);
-    run_shards(e, m, batch, 1 / weight, NULL, recall);
+    run_shards(e, m, batch, 1 / weight, NULL, recall, NULL);
     sum_gradients(e, m);
     sab_profile_start(m->profile);
     sab_tensors_unpad(m, e->grads, m->grad);

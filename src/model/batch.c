@@ -56,10 +56,12 @@ void sab_work_losses(const struct sab_work *work, const struct sab_model *m, int
             size_t at = (size_t)t * batch->B + column->b;
             if (work->outputs && t < column->length)
                 memcpy(work->outputs + at * m->O, y, (size_t)m->O * sizeof *y);
+            if (work->watcher && t < column->length)
+                work->watcher->row(work->watcher->user, t, column->b, y);
             if (batch->labels || batch->targets)
                 sab_loss_row(m, y, batch->labels ? batch->labels[at] : 0,
                              batch->targets ? batch->targets + at * m->O : NULL,
                              sab_batch_weight(batch, t, column->b), sab_batch_scored(batch, t, column->b), work->scale,
-                             backward ? y : NULL, sums);
+                             backward ? y : NULL, work->watcher ? &work->watcher->sums[column->b] : sums);
         }
 }

@@ -30,6 +30,15 @@ struct sab_column {
     int b, length;
 };
 
+/* Sees outputs and losses of an evaluation where they arise. */
+struct sab_watcher {
+    struct sab_loss_sums *sums; /* [B] ADD: of each sequence alone, in the order of its steps */
+    /* Outputs y [O] of step t, from 0, of sequence b of the batch: of one sequence in the order of its steps up to its length, of
+     * different ones from different threads at once. */
+    void (*row)(void *user, int t, int b, const sab_real *y);
+    void *user;
+};
+
 /* What a shard is to do: sequences columns[0..S-1] of a batch. */
 struct sab_work {
     const struct sab_batch *batch;
@@ -38,6 +47,7 @@ struct sab_work {
     double scale;               /* 1 / sum of the batch's weights; 0 forward only */
     sab_real *outputs;          /* [T,B,O] of the batch, 0 at first, or NULL */
     const struct sab_recall *recall;
+    const struct sab_watcher *watcher; /* or NULL; forward only */
     struct sab_profile *profile; /* of the worker, or NULL */
 };
 
@@ -94,6 +104,10 @@ struct sab_network {
 };
 
 extern const struct sab_network sab_network_recurrent, sab_network_transformer, sab_network_seq2seq;
+
+/* sab_model_evaluate for who wants to know more than it tells. */
+int sab_model_watch(struct sab_model *model, const struct sab_batch *batch, int threads, const struct sab_watcher *watcher,
+                    struct sab_error *err);
 
 /* The network of enum sab_kind. */
 const struct sab_network *sab_network_find(int kind);
