@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
-#include "cli/json_out.h"
+#include "cli/eval_print.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
 #include "data/task.h"
@@ -33,8 +33,7 @@ static const struct sab_option own[] = {
 struct row {
     int T;         /* 0: sequences are as long as the data have them */
     int steps;
-    double naive;  /* the mse of saying that nothing changes; NaN where that means nothing */
-    struct sab_metrics metrics;
+    struct sab_evaluation evaluation;
 };
 
 /* Reads "100,200"; every number must be legal for --T. */
@@ -70,32 +69,30 @@ static int measure(struct sab_model *model, const struct sab_config *base, enum 
         sab_task_read_in_order(task);
     if (status == SAB_OK) {
         row->steps = sab_task_steps(task);
-        row->naive = sab_task_naive(task, split);
-        status = sab_evaluate(model, task, split, &config, &row->metrics, err);
+        status = sab_evaluate_fully(model, task, split, &config, &row->evaluation, err);
     }
     sab_task_free(task);
     return status;
 }
 
-static void print_row_json(struct sab_json *json, const char *task, const struct row *row)
+static void print_row_json(struct sab_json *json, const struct row *row)
 {
     if (row->T)
         sab_json_int(json, "T", row->T);
     sab_json_int(json, "sequence_steps", row->steps);
-    sab_json_metrics(json, task, &row->metrics);
-    sab_json_real(json, "last_value_mse", row->naive);
-    sab_json_int(json, "scored", row->metrics.scored);
+    sab_eval_json_metrics(json, &row->evaluation);
+    sab_json_int(json, "scored", row->evaluation.scored);
 }
 
 static void print_json(const struct sab_config *config, struct sab_model *model, const char *where, int split,
-                       const struct row *rows, int n)
+                       const struct row *rows, int n, const struct sab_answers *answers)
 {
     struct sab_json json = {.to = stdout};
     char digest[33];
     sab_model_digest(model, digest);
     sab_json_open(&json, NULL, '{');
     sab_json_text(&json, "task", config->task);
-    print_row_json(&json, config->task, &rows[0]);
+    print_row_json(&json, &rows[0]);
     sab_json_text(&json, "split", splits[split]);
     sab_json_int(&json, "eval_size", config->eval_size);
     sab_json_int(&json, "seed", (int64_t)config->seed);
@@ -103,48 +100,62 @@ static void print_json(const struct sab_config *config, struct sab_model *model,
         sab_json_open(&json, "lengths", '[');
         for (int i = 0; i < n; i++) {
             sab_json_open(&json, NULL, '{');
-            print_row_json(&json, config->task, &rows[i]);
+            print_row_json(&json, &rows[i]);
             sab_json_close(&json, '}');
         }
         sab_json_close(&json, ']');
     }
+    if (answers)
+        sab_eval_json_details(&json, &rows[0].evaluation, answers);
     sab_json_text(&json, "weights_digest", digest);
     sab_json_text(&json, "out", where);
     sab_json_process(&json);
     sab_json_close(&json, '}');
 }
 
-/* The table: `T`, `last value` and the remark only where they mean something. */
-static void print_head(const struct sab_config *config, const struct row *first)
+/* What a row shows beside the loss, and what is to be beaten: those of the table that are a number. */
+static enum sab_metric_id shown(const struct sab_evaluation *e)
 {
-    const char *score = !isnan(sab_task_bits_per_char(config->task, 0)) ? "bits/char"
-                      : !isnan(first->metrics.accuracy)                 ? "accuracy"
-                                                                        : "mse";
-    if (first->T)
-        printf("%8s ", "T");
-    printf("%8s %10s %12s", "steps", score, "loss");
-    printf(isnan(first->naive) ? "\n" : " %18s\n", "mse of last value");
+    return !isnan(e->values[SAB_METRIC_BITS]) ? SAB_METRIC_BITS : e->classes ? SAB_METRIC_ACCURACY : SAB_METRIC_MSE;
 }
 
-static void print_row(const struct sab_config *config, const struct row *row)
+/* The table: `T`, what needs no training and the remark only where they mean something. */
+static void print_head(const struct row *first, const struct sab_answers *answers)
 {
-    char loss[SAB_SAY_CAP], score[SAB_SAY_CAP];
-    double bits = sab_task_bits_per_char(config->task, row->metrics.loss);
-    sab_say_loss(row->metrics.loss, loss);
-    if (!isnan(bits))
-        snprintf(score, sizeof score, "%.4f", bits);
-    else if (!isnan(row->metrics.accuracy))
-        snprintf(score, sizeof score, "%.1f %%", 100 * row->metrics.accuracy);
+    static const char *const heads[SAB_METRIC_COUNT] = {
+        [SAB_METRIC_BITS] = "bits/char", [SAB_METRIC_ACCURACY] = "accuracy", [SAB_METRIC_MSE] = "mse"};
+    const struct sab_evaluation *e = &first->evaluation;
+    if (first->T)
+        printf("%8s ", "T");
+    printf("%8s %10s %12s", "steps", heads[shown(e)], "loss");
+    if (!isnan(e->values[SAB_METRIC_LAST_VALUE_MSE]))
+        printf(" %18s", "mse of last value");
+    if (answers && e->classes) {
+        printf(" %18s", "commonest answer");
+    }
+    putchar('\n');
+}
+
+static void print_row(const struct sab_config *config, const struct row *row, const struct sab_answers *answers)
+{
+    const struct sab_evaluation *e = &row->evaluation;
+    char loss[SAB_SAY_CAP], score[SAB_SAY_CAP], naive[SAB_SAY_CAP];
+    double value = e->values[shown(e)];
+    sab_say_loss(e->values[SAB_METRIC_LOSS], loss);
+    if (shown(e) == SAB_METRIC_BITS)
+        snprintf(score, sizeof score, "%.4f", value);
+    else if (shown(e) == SAB_METRIC_ACCURACY)
+        snprintf(score, sizeof score, "%.1f %%", 100 * value);
     else
-        sab_say_loss(row->metrics.mse, score);
+        sab_say_loss(value, score);
     if (row->T)
         printf("%8d ", row->T);
     printf("%8d %10s %12s", row->steps, score, loss);
-    if (!isnan(row->naive)) {
-        char naive[SAB_SAY_CAP];
-        sab_say_loss(row->naive, naive);
+    sab_say_loss(e->values[SAB_METRIC_LAST_VALUE_MSE], naive);
+    if (!isnan(e->values[SAB_METRIC_LAST_VALUE_MSE]))
         printf(" %18s", naive);
-    }
+    if (answers && e->classes)
+        printf(" %16.1f %%", 100 * e->values[SAB_METRIC_BASE_ACCURACY]);
     puts(row->T == config->T && !config->data[0] && !config->test_data[0] ? "   trained at this T" : "");
     fflush(stdout);
 }
@@ -155,6 +166,7 @@ static int run(struct sab_cli *cli)
     struct row rows[LENGTHS_CAP] = {{0}};
     struct sab_model *model = NULL;
     struct sab_config config;
+    struct sab_answers names = {0}, *answers = NULL; /* NULL: there is nothing to call by name */
     struct sab_error err = {0};
     int n = 1, status = o->T[0] ? read_lengths(o->T, rows, &n, &err) : SAB_OK;
     if (status == SAB_OK)
@@ -169,16 +181,26 @@ static int run(struct sab_cli *cli)
         status = sab_fail(&err, SAB_INVALID, "--T: the task %s has sequences as long as its data", config.task);
     if (status == SAB_OK && !o->T[0])
         rows[0].T = has_T ? config.T : 0;
+    if (status == SAB_OK && sab_model_facts(model)) {
+        status = sab_answers_create(&names, model, &err);
+        answers = isnan(sab_task_bits_per_char(config.task, 0)) ? &names : NULL; /* symbols of a text are too many */
+    }
     for (int i = 0; status == SAB_OK && i < n; i++) {
         status = measure(model, &config, o->split, &rows[i], &err);
         if (status != SAB_OK || cli->json)
             continue;
         if (i == 0)
-            print_head(&config, rows);
-        print_row(&config, &rows[i]);
+            print_head(rows, answers);
+        print_row(&config, &rows[i], answers);
+        if (n == 1 && answers)
+            sab_eval_print_details(&rows[i].evaluation, answers);
     }
     if (status == SAB_OK && cli->json)
-        print_json(&config, model, cli->words[0], o->split, rows, n);
+        print_json(&config, model, cli->words[0], o->split, rows, n, answers);
+    for (int i = 0; i < n; i++)
+        sab_evaluation_clear(&rows[i].evaluation);
+    if (names.shape)
+        sab_answers_clear(&names);
     sab_model_free(model);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("eval", status, &err);
 }

@@ -185,7 +185,10 @@ static void relative_forecasts(void **state)
             assert_true(b.weight[p] == 0 || (double)b.targets[2 * p + 1] == (is_a ? 10 : -4));
         }
     }
-    assert_true(sab_task_naive(task, SAB_TRAIN) == (2 * 2 + 6 * 6 + 10 * 10 + 4 * 4) / 4.0);
+    double squares[2] = {0}, absolute[2] = {0};
+    assert_int_equal(sab_task_naive(task, SAB_TRAIN, 0, squares, absolute), 36);
+    assert_true(squares[0] == 18 * (2 * 2 + 6 * 6) && squares[1] == 18 * (10 * 10 + 4 * 4));
+    assert_true(absolute[0] == 18 * (2 + 6) && absolute[1] == 18 * (10 + 4));
     configure(&config, "");
     assert_int_equal(sab_task_create(&again, &config, sab_task_facts(task), &err), SAB_OK);
     assert_string_equal(sab_task_facts(again), sab_task_facts(task));
@@ -204,7 +207,7 @@ static void naive_forecasts(void **state)
     }
     struct sab_task *task = must(text, "horizon=3 targets=a,b split=0.5,0.2,0.3 standardise=on");
     for (int split = SAB_TRAIN; split <= SAB_TEST; split++) {
-        double sum = 0, n = 0;
+        double sum = 0, n = 0, squares[2] = {0}, absolute[2] = {0};
         for (int64_t i = 0; i < sab_task_batches(task, split, 1); i++) {
             struct sab_batch b = batch_of(task, split, i, 1);
             for (int k = 0; k < 2 * b.T; k++)
@@ -213,12 +216,17 @@ static void naive_forecasts(void **state)
                     n++;
                 }
         }
-        if (n == 0 || !(fabs(sab_task_naive(task, split) - sum / n) < 1e-6))
-            fail_msg("split %d: expected %.9g, got %.9g", split, sum / n, sab_task_naive(task, split));
+        int64_t count = sab_task_naive(task, split, 0, squares, absolute);
+        if (n == 0 || 2 * count != (int64_t)n || !(fabs(squares[0] + squares[1] - sum) < 1e-6 * n))
+            fail_msg("split %d: expected %.9g, got %.9g", split, sum, squares[0] + squares[1]);
     }
+    double squares[2] = {0}, absolute[2] = {0}; /* a comes again every 7 rows, b is 14 more then */
+    int64_t count = sab_task_naive(task, SAB_TEST, 7, squares, absolute);
+    assert_int_equal(count, 12);
+    assert_true(squares[0] == 0 && fabs(absolute[1] * sab_task_unit(task, 1) - 14 * (double)count) < 1e-9);
     sab_task_free(task);
     task = must("a,y\n1,0.5\n2,1.5\n3,2\n", "goal=step targets=y split=1,0,0");
-    assert_true(isnan(sab_task_naive(task, SAB_TRAIN)));
+    assert_int_equal(sab_task_naive(task, SAB_TRAIN, 0, squares, absolute), 0);
     sab_task_free(task);
 }
 
@@ -361,7 +369,9 @@ static void levels_do_not_blur_changes(void **state)
     for (size_t k = 0; k < 2; k++) {
         struct sab_task *a = must(low, settings[k]), *b = must(high, settings[k]);
         for (int split = SAB_TRAIN; split <= SAB_TEST; split++) {
-            assert_true(sab_task_naive(a, split) == sab_task_naive(b, split));
+            double of_a[2] = {0}, of_b[2] = {0}; /* squares, absolute */
+            assert_int_equal(sab_task_naive(a, split, 0, &of_a[0], &of_a[1]), sab_task_naive(b, split, 0, &of_b[0], &of_b[1]));
+            assert_memory_equal(of_a, of_b, sizeof of_a);
             for (int64_t i = 0; i < sab_task_batches(a, split, 2); i++) {
                 struct sab_batch x = batch_of(a, split, i, 2), y = batch_of(b, split, i, 2);
                 size_t n = (size_t)x.T * (size_t)x.B * sizeof(sab_real);

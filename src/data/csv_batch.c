@@ -89,23 +89,25 @@ struct sab_csv_spot sab_csv_task_spot(const void *state, int64_t index, int B, i
     return (struct sab_csv_spot){table->names.n > 0 ? sab_text_set_at(&table->names, c.series) : NULL, c.begin};
 }
 
-/* Saying that nothing changes: each target's present value. */
-double sab_csv_naive(const void *state, enum sab_split split)
+int64_t sab_csv_naive(const void *state, enum sab_split split, int season, double *squares, double *absolute)
 {
     const struct sab_csv_state *s = state;
     const struct sab_csv_schema *schema = &s->schema;
     const struct sab_csv_table *table = sab_csv_table_of(s, split);
-    double sum = 0, n = 0;
+    int64_t ahead = schema->horizon, back = season > 0 ? (ahead + season - 1) / season * season : 0, count = 0;
     if (schema->goal != SAB_GOAL_FORECAST || schema->loss != SAB_LOSS_MSE || !table->has_targets)
-        return NAN;
+        return 0;
     for (int i = 0; i < table->S; i++) {
         struct sab_csv_walk w = sab_csv_walk_of(s, split, i);
         int64_t offset = table->series[i].begin;
-        for (int64_t row = w.first; row < w.end && row + schema->horizon < w.last; row++)
-            for (int o = 0; o < schema->O; o++, n++) {
-                double change = change_between(s, table, offset + row, offset + row + schema->horizon, schema->targets[o]);
-                sum += change * change;
+        for (int64_t row = w.first; row < w.end && row + ahead < w.last; row++, count++) {
+            int64_t like = back > 0 && row + ahead >= back ? row + ahead - back : row;
+            for (int o = 0; o < schema->O; o++) {
+                double change = change_between(s, table, offset + like, offset + row + ahead, schema->targets[o]);
+                squares[o] += change * change;
+                absolute[o] += fabs(change);
             }
+        }
     }
-    return n > 0 ? sum / n : NAN;
+    return count;
 }

@@ -91,7 +91,7 @@ int sab_csv_has_batches(const struct sab_csv_state *s, enum sab_split split, int
 /* ---- csv_batch.c: as in struct sab_task_kind ---- */
 
 int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch, struct sab_error *err);
-double sab_csv_naive(const void *state, enum sab_split split);
+int64_t sab_csv_naive(const void *state, enum sab_split split, int season, double *squares, double *absolute);
 
 /* ---- csv_learn.c ---- */
 

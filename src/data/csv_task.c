@@ -38,6 +38,12 @@ static int steps(const void *state)
     return (int)most;
 }
 
+static double unit(const void *state, int o)
+{
+    const struct sab_csv_state *s = state;
+    return s->schema.targets ? s->columns.deviation[s->schema.targets[o]] : 1;
+}
+
 /* ---- making the task ---- */
 
 static const char *path_of(const struct sab_csv_state *s, int k)
@@ -115,5 +121,6 @@ const struct sab_task_kind sab_task_csv = {
     .columns = columns,
     .read_in_order = read_in_order,
     .naive = sab_csv_naive,
+    .unit = unit,
     .facts = facts,
 };

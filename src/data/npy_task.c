@@ -192,6 +192,12 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
     return SAB_OK;
 }
 
+static double unit(const void *state, int o)
+{
+    const struct sab_npy_state *s = state;
+    return s->output.n > 0 ? s->output.deviation[o] : 1;
+}
+
 const struct sab_task_kind sab_task_npy = {
     .name = "npy",
     .help = "sequences as NumPy arrays: x, y in an .npz or a folder",
@@ -202,5 +208,6 @@ const struct sab_task_kind sab_task_npy = {
     .batches = batches,
     .batch = batch,
     .read_in_order = read_in_order,
+    .unit = unit,
     .facts = sab_npy_facts,
 };

@@ -138,9 +138,14 @@ int sab_task_columns(const struct sab_task *task, enum sab_split split, int B)
     return n > 0 && n < B ? n : B;
 }
 
-double sab_task_naive(const struct sab_task *task, enum sab_split split)
+int64_t sab_task_naive(const struct sab_task *task, enum sab_split split, int season, double *squares, double *absolute)
 {
-    return task->kind->naive ? task->kind->naive(task->state, split) : NAN;
+    return task->kind->naive ? task->kind->naive(task->state, split, season, squares, absolute) : 0;
+}
+
+double sab_task_unit(const struct sab_task *task, int o)
+{
+    return task->kind->unit ? task->kind->unit(task->state, o) : 1;
 }
 
 int64_t sab_task_batches(const struct sab_task *task, enum sab_split split, int B)

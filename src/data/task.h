@@ -42,9 +42,14 @@ struct sab_task_kind {
     /* Of a split whose batches carry state, the most sequences that its batches have a use for. 0, or NULL: any number. */
     int (*columns)(const void *state, enum sab_split split);
 
-    /* The mean squared error, over the positions of a split that an evaluation scores and in its units, of answers that
-     * need no training; NaN where there are none for these data. NULL: never are. */
-    double (*naive)(const void *state, enum sab_split split);
+    /* Forecasts that need no training: each target's value `season` steps before, or a multiple of it where what is forecast
+     * lies farther ahead; the present value where that is not known, and with season 0. Adds up squared and absolute errors of
+     * each target, [O] each, in the units of training, over the positions that an evaluation of the split scores. Returns how
+     * many these are; 0 where such forecasts mean nothing. NULL: they never do. */
+    int64_t (*naive)(const void *state, enum sab_split split, int season, double *squares, double *absolute);
+
+    /* The size of target o's unit of training in the units of the data. NULL: 1. */
+    double (*unit)(const void *state, int o);
 
     /* The facts as a JSON text to be freed with sab_free. NULL: this kind has none. */
     int (*facts)(const void *state, char **json, struct sab_error *err);
@@ -71,8 +76,9 @@ int sab_task_reads(const char *task, const char *option);
 void sab_task_read_in_order(struct sab_task *task);
 int sab_task_columns(const struct sab_task *task, enum sab_split split, int B);
 
-/* See `naive` above; NaN where the kind has none. */
-double sab_task_naive(const struct sab_task *task, enum sab_split split);
+/* See `naive` and `unit` above. */
+int64_t sab_task_naive(const struct sab_task *task, enum sab_split split, int season, double *squares, double *absolute);
+double sab_task_unit(const struct sab_task *task, int o);
 
 /* The i-th kind, or NULL past the last. */
 const struct sab_task_kind *sab_task_kind_at(int i);

@@ -3,24 +3,12 @@
 
 #include <math.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "data/task.h"
 #include "model/network.h"
 
 static const char *const split_names[] = {"training", "validation", "test"};
-
-/* Joins means that were taken over parts: loss by weight, accuracy and mse by number of scored positions. */
-static void add(struct sab_metrics *sums, const struct sab_metrics *part)
-{
-    if (part->weight > 0)
-        sums->loss += part->loss * part->weight;
-    if (part->scored > 0) {
-        sums->accuracy += part->accuracy * (double)part->scored;
-        sums->mse += part->mse * (double)part->scored;
-    }
-    sums->weight += part->weight;
-    sums->scored += part->scored;
-}
 
 /* How one evaluation goes through a split. */
 struct pass {
@@ -77,19 +65,17 @@ static int has_weight(const struct sab_batch *batch)
     return 0;
 }
 
-int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_config *config,
-                 struct sab_metrics *metrics, struct sab_error *err)
+/* Takes the batches of a pass through the model. */
+static int go_through(struct sab_evaluation *e, struct sab_model *model, struct sab_task *task, enum sab_split split,
+                      const struct sab_config *config, struct pass *pass, struct sab_error *err)
 {
-    struct pass pass = {0};
-    struct sab_metrics sums = {0};
-    int status = plan_pass(task, split, config, &pass, err);
-    for (int64_t done = 0; status == SAB_OK && done < pass.count;) {
-        int B = pass.count - done < pass.B ? (int)(pass.count - done) : pass.B;
+    int status = SAB_OK;
+    for (int64_t done = 0; status == SAB_OK && done < pass->count;) {
+        int B = pass->count - done < pass->B ? (int)(pass->count - done) : pass->B;
         /* Batch number `index` of B holds the sequences index * B and on. A smaller last batch, of drawn data, takes
          * the first number past those done. */
         int64_t index = (done + B - 1) / B;
         struct sab_batch data;
-        struct sab_metrics part;
         status = sab_task_batch(task, split, index, B, &data, err);
         done += B;
         if (status == SAB_OK && !model->network->has_state) {
@@ -97,27 +83,69 @@ int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split 
             if (!has_weight(&data))
                 continue;
         }
-        if (status == SAB_OK && data.fresh && !pass.carried)
-            status = sab_stream_create(&pass.carried, model, B, err);
-        data.state = pass.carried;
+        if (status == SAB_OK && data.fresh && !pass->carried)
+            status = sab_stream_create(&pass->carried, model, B, err);
+        data.state = pass->carried;
         if (status == SAB_OK)
-            status = sab_model_evaluate(model, &data, config->threads, NULL, &part, NULL, err);
-        if (status == SAB_OK)
-            add(&sums, &part);
+            status = sab_evaluation_batch(e, model, &data, config->threads, err);
     }
+    return status;
+}
+
+/* What the task knows beside the outputs: units, and what answers that need no training would cost. */
+static int finish(struct sab_evaluation *e, struct sab_task *task, enum sab_split split, struct sab_error *err)
+{
+    size_t O = (size_t)e->O;
+    double *unit = sab_alloc(O, sizeof *unit);
+    if (!unit)
+        return sab_fail(err, SAB_NOMEM, "no memory to measure %d outputs", e->O);
+    for (int o = 0; o < e->O; o++)
+        unit[o] = sab_task_unit(task, o);
+    int status = sab_evaluation_end(e, unit, err);
+    sab_free(unit);
+    if (status != SAB_OK || !e->targets)
+        return status;
+    e->naive.count = sab_task_naive(task, split, 0, e->naive.squares, e->naive.absolute);
+    double sum = 0;
+    for (int o = 0; o < e->O; o++)
+        sum += e->naive.squares[o];
+    if (e->naive.count > 0)
+        e->values[SAB_METRIC_LAST_VALUE_MSE] = sum / ((double)e->naive.count * e->O);
+    return SAB_OK;
+}
+
+int sab_evaluate_fully(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_config *config,
+                       struct sab_evaluation *evaluation, struct sab_error *err)
+{
+    struct pass pass = {0};
+    struct sab_error why = {0};
+    int status = sab_evaluation_begin(evaluation, sab_model_shape(model), err);
+    if (status == SAB_OK)
+        status = plan_pass(task, split, config, &pass, err);
+    if (status == SAB_OK)
+        status = go_through(evaluation, model, task, split, config, &pass, err);
     sab_stream_free(pass.carried);
     if (status != SAB_OK)
         return status;
-    if (!(sums.weight > 0))
-        return sab_fail(err, SAB_FORMAT, "there is nothing to evaluate on: no position of the %s data counts",
-                        split_names[split]);
-    sums.loss /= sums.weight;
-    if (sums.scored > 0) {
-        sums.accuracy /= (double)sums.scored;
-        sums.mse /= (double)sums.scored;
-    }
-    if (!isfinite(sums.loss))
-        return sab_fail(err, SAB_NUMERIC, "the loss on %s data is %g", split_names[split], sums.loss);
-    *metrics = sums;
+    status = finish(evaluation, task, split, &why);
+    if (status == SAB_FORMAT)
+        return sab_fail(err, status, "there is nothing to evaluate on: no position of the %s data counts", split_names[split]);
+    if (status == SAB_NUMERIC)
+        return sab_fail(err, status, "%s on %s data", why.message, split_names[split]);
+    if (status != SAB_OK)
+        return sab_fail(err, status, "%s", why.message);
+    if (!isnan(sab_task_bits_per_char(config->task, 0)))
+        evaluation->values[SAB_METRIC_BITS] = sab_task_bits_per_char(config->task, evaluation->values[SAB_METRIC_LOSS]);
     return SAB_OK;
+}
+
+int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_config *config,
+                 struct sab_metrics *metrics, struct sab_error *err)
+{
+    struct sab_evaluation evaluation;
+    int status = sab_evaluate_fully(model, task, split, config, &evaluation, err);
+    if (status == SAB_OK)
+        *metrics = sab_evaluation_metrics(&evaluation);
+    sab_evaluation_clear(&evaluation);
+    return status;
 }

@@ -1,0 +1,385 @@
+/* See evaluation.h. */
+#include "train/evaluation.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+/* ---- ranking: the AUC ------------------------------------------------------------------------------------------- */
+
+struct ranked {
+    float logit;
+    int32_t is_yes;
+};
+
+struct sab_ranking {
+    struct ranked *at;
+    size_t n, cap;
+    int is_full; /* more came than are kept: nothing can be said */
+};
+
+static int rank(struct sab_ranking *r, double logit, int is_yes, struct sab_error *err)
+{
+    if (r->n == SAB_RANKED_MOST)
+        r->is_full = 1;
+    if (r->is_full)
+        return SAB_OK;
+    if (r->n == r->cap) {
+        size_t cap = r->cap ? 2 * r->cap : 1024;
+        struct ranked *larger = sab_alloc(cap, sizeof *larger);
+        if (!larger)
+            return sab_fail(err, SAB_NOMEM, "no memory to rank %zu answers", cap);
+        if (r->n > 0)
+            memcpy(larger, r->at, r->n * sizeof *larger);
+        sab_free(r->at);
+        r->at = larger;
+        r->cap = cap;
+    }
+    r->at[r->n++] = (struct ranked){(float)logit, is_yes};
+    return SAB_OK;
+}
+
+static int compare_ranked(const void *a, const void *b)
+{
+    float x = ((const struct ranked *)a)->logit, y = ((const struct ranked *)b)->logit;
+    return (x > y) - (x < y);
+}
+
+/* The share of pairs of a yes and a no of which the yes has the larger logit; equals count half. Whole numbers until the
+ * end. */
+static double auc(struct sab_ranking *r)
+{
+    int64_t yes = 0, no = 0, twice = 0; /* twice the pairs in order */
+    if (r->is_full || r->n == 0)
+        return NAN;
+    qsort(r->at, r->n, sizeof *r->at, compare_ranked);
+    for (size_t i = 0, end; i < r->n; i = end) {
+        int64_t same[2] = {0, 0};
+        for (end = i; end < r->n && !(r->at[end].logit > r->at[i].logit); end++)
+            same[r->at[end].is_yes]++;
+        twice += same[1] * (2 * no + same[0]);
+        yes += same[1];
+        no += same[0];
+    }
+    return yes > 0 && no > 0 ? (double)twice / 2 / (double)yes / (double)no : NAN;
+}
+
+/* ---- values ----------------------------------------------------------------------------------------------------- */
+
+static void add_target(struct sab_target_errors *sums, double y, double target)
+{
+    double e = y - target, from = target - sums->mean;
+    sums->squares += e * e;
+    sums->absolute += fabs(e);
+    sums->count++;
+    sums->mean += from / (double)sums->count;
+    sums->deviations += from * (target - sums->mean);
+}
+
+static void join_targets(struct sab_target_errors *sums, const struct sab_target_errors *part)
+{
+    if (part->count == 0)
+        return;
+    double n = (double)sums->count, m = (double)part->count, from = part->mean - sums->mean;
+    sums->squares += part->squares;
+    sums->absolute += part->absolute;
+    sums->count += part->count;
+    sums->mean += from * m / (n + m);
+    sums->deviations += part->deviations + from * from * n * m / (n + m);
+}
+
+/* ---- one step of one sequence, from any thread ------------------------------------------------------------------ */
+
+static void see(void *user, int t, int b, const sab_real *y)
+{
+    struct sab_evaluation *e = user;
+    const struct sab_batch *batch = e->batch;
+    size_t at = (size_t)t * (size_t)batch->B + (size_t)b, O = (size_t)e->O;
+    if (!sab_batch_scored(batch, t, b) || (!batch->labels && !batch->targets))
+        return;
+    for (size_t o = 0; e->columns && o < O; o++)
+        add_target(&e->columns[(size_t)b * O + o], (double)y[o], (double)batch->targets[at * O + o]);
+    if (e->answers) {
+        int best = 0;
+        for (int o = 1; o < e->O; o++)
+            best = y[o] > y[best] ? o : best;
+        e->answers[at] = best;
+    }
+    if (e->loss == SAB_LOSS_BCE)
+        memcpy(e->logits + at * O, y, O * sizeof *y);
+    else if (e->ranks > 0)
+        e->logits[at] = y[1] - y[0];
+}
+
+/* ---- one batch -------------------------------------------------------------------------------------------------- */
+
+static void free_room(struct sab_evaluation *e)
+{
+    sab_free(e->watcher.sums);
+    sab_free(e->columns);
+    sab_free(e->answers);
+    sab_free(e->logits);
+    e->watcher.sums = NULL;
+    e->columns = NULL;
+    e->answers = NULL;
+    e->logits = NULL;
+    e->B = e->T = 0;
+}
+
+/* The sequences that were summed up alone, in their order. */
+static void join_columns(struct sab_evaluation *e)
+{
+    for (int b = 0; b < e->B; b++) {
+        struct sab_loss_sums *sums = &e->watcher.sums[b];
+        e->all.loss += sums->loss;
+        e->all.weight += sums->weight;
+        e->all.scored += sums->scored;
+        *sums = (struct sab_loss_sums){0};
+        for (int o = 0; e->columns && o < e->O; o++) {
+            struct sab_target_errors *column = &e->columns[(size_t)b * (size_t)e->O + (size_t)o];
+            join_targets(&e->targets[o], column);
+            *column = (struct sab_target_errors){0};
+        }
+    }
+}
+
+static int make_room(struct sab_evaluation *e, int T, int B, struct sab_error *err)
+{
+    size_t O = (size_t)e->O, positions = (size_t)T * (size_t)B;
+    if (B == e->B && T <= e->T)
+        return SAB_OK;
+    join_columns(e);
+    free_room(e);
+    e->watcher.sums = sab_alloc((size_t)B, sizeof *e->watcher.sums);
+    e->columns = e->targets ? sab_alloc((size_t)B * O, sizeof *e->columns) : NULL;
+    e->answers = e->loss == SAB_LOSS_CROSS_ENTROPY ? sab_alloc(positions, sizeof *e->answers) : NULL;
+    e->logits = e->ranks > 0 ? sab_alloc(positions, (size_t)e->ranks * sizeof *e->logits) : NULL;
+    if (!e->watcher.sums || (e->targets && !e->columns) || (e->loss == SAB_LOSS_CROSS_ENTROPY && !e->answers) ||
+        (e->ranks > 0 && !e->logits)) {
+        free_room(e);
+        return sab_fail(err, SAB_NOMEM, "no memory to measure %d sequences of %d steps", B, T);
+    }
+    e->B = B;
+    e->T = T;
+    return SAB_OK;
+}
+
+/* Whether none of a batch's sequences goes on from the batch before. */
+static int is_new(const struct sab_batch *batch)
+{
+    for (int b = 0; b < batch->B && batch->state; b++)
+        if (!batch->fresh || !batch->fresh[b])
+            return 0;
+    return 1;
+}
+
+/* A class at one position. */
+static int count_class(struct sab_evaluation *e, size_t at, struct sab_error *err)
+{
+    int label = e->batch->labels[at], answer = e->answers[at];
+    if (label < 0 || label >= e->O) /* of weight 0: nobody has checked it */
+        return SAB_OK;
+    e->classes[label].labels++;
+    e->classes[answer].answers++;
+    e->classes[label].hits += label == answer;
+    if (e->confusion)
+        e->confusion[(size_t)label * (size_t)e->O + (size_t)answer]++;
+    return e->ranks > 0 ? rank(&e->rankings[0], (double)e->logits[at], label == 1, err) : SAB_OK;
+}
+
+/* The yes-or-no answers at one position. */
+static int count_answers(struct sab_evaluation *e, size_t at, struct sab_error *err)
+{
+    size_t O = (size_t)e->O;
+    int status = SAB_OK;
+    for (size_t o = 0; o < O && status == SAB_OK; o++) {
+        sab_real logit = e->logits[at * O + o];
+        int label = e->batch->targets[at * O + o] > (sab_real)0.5, answer = logit > 0;
+        e->classes[o].labels += label;
+        e->classes[o].answers += answer;
+        e->classes[o].hits += label && answer;
+        status = rank(&e->rankings[o], (double)logit, label, err);
+    }
+    return status;
+}
+
+static int count_batch(struct sab_evaluation *e, struct sab_error *err)
+{
+    const struct sab_batch *batch = e->batch;
+    int status = SAB_OK;
+    for (int b = 0; b < batch->B; b++)
+        for (int t = 0; t < batch->T && status == SAB_OK; t++) {
+            size_t at = (size_t)t * (size_t)batch->B + (size_t)b;
+            if (sab_batch_scored(batch, t, b))
+                status = e->answers ? count_class(e, at, err) : count_answers(e, at, err);
+        }
+    return status;
+}
+
+int sab_evaluation_batch(struct sab_evaluation *e, struct sab_model *model, const struct sab_batch *batch, int threads,
+                         struct sab_error *err)
+{
+    int status = make_room(e, batch->T, batch->B, err);
+    if (status != SAB_OK)
+        return status;
+    if (is_new(batch))
+        join_columns(e);
+    e->batch = batch;
+    e->watcher.row = see;
+    e->watcher.user = e;
+    status = sab_model_watch(model, batch, threads, &e->watcher, err);
+    if (status == SAB_OK && e->classes)
+        status = count_batch(e, err);
+    e->batch = NULL;
+    return status;
+}
+
+/* ---- beginning and end ------------------------------------------------------------------------------------------ */
+
+int sab_evaluation_begin(struct sab_evaluation *e, const struct sab_shape *shape, struct sab_error *err)
+{
+    size_t O = (size_t)shape->O;
+    int is_values = shape->loss == SAB_LOSS_MSE, is_classes = shape->loss == SAB_LOSS_CROSS_ENTROPY;
+    int has_confusion = is_classes && shape->O <= SAB_CONFUSION_MOST;
+    *e = (struct sab_evaluation){.loss = shape->loss, .O = shape->O};
+    for (int id = 0; id < SAB_METRIC_COUNT; id++)
+        e->values[id] = NAN;
+    e->ranks = shape->loss == SAB_LOSS_BCE ? shape->O : is_classes && shape->O == 2;
+    e->classes = is_values ? NULL : sab_alloc(O, sizeof *e->classes);
+    e->targets = is_values ? sab_alloc(O, sizeof *e->targets) : NULL;
+    e->naive.squares = is_values ? sab_alloc(O, sizeof(double)) : NULL;
+    e->naive.absolute = is_values ? sab_alloc(O, sizeof(double)) : NULL;
+    e->confusion = has_confusion ? sab_alloc(O * O, sizeof *e->confusion) : NULL;
+    e->rankings = e->ranks > 0 ? sab_alloc((size_t)e->ranks, sizeof *e->rankings) : NULL;
+    if ((is_values ? !e->targets || !e->naive.squares || !e->naive.absolute : !e->classes) || (has_confusion && !e->confusion) || (e->ranks > 0 && !e->rankings))
+        return sab_fail(err, SAB_NOMEM, "no memory to measure %d outputs", shape->O);
+    return SAB_OK;
+}
+
+void sab_evaluation_clear(struct sab_evaluation *e)
+{
+    free_room(e);
+    for (int k = 0; e->rankings && k < e->ranks; k++)
+        sab_free(e->rankings[k].at);
+    sab_free(e->rankings);
+    sab_free(e->classes);
+    sab_free(e->targets);
+    sab_free(e->naive.squares);
+    sab_free(e->naive.absolute);
+    sab_free(e->confusion);
+    *e = (struct sab_evaluation){0};
+}
+
+struct sab_metrics sab_evaluation_metrics(const struct sab_evaluation *e)
+{
+    return (struct sab_metrics){
+        .loss = e->values[SAB_METRIC_LOSS],
+        .accuracy = e->values[SAB_METRIC_ACCURACY],
+        .mse = e->values[SAB_METRIC_MSE],
+        .weight = e->weight,
+        .scored = e->scored,
+    };
+}
+
+double sab_class_recall(const struct sab_class_counts *c)
+{
+    return c->labels > 0 ? (double)c->hits / (double)c->labels : NAN;
+}
+
+double sab_class_precision(const struct sab_class_counts *c)
+{
+    return c->answers > 0 ? (double)c->hits / (double)c->answers : NAN;
+}
+
+double sab_class_f1(const struct sab_class_counts *c)
+{
+    return c->labels + c->answers > 0 ? 2 * (double)c->hits / (double)(c->labels + c->answers) : NAN;
+}
+
+/* A mean and a least of numbers, of those that are numbers. */
+struct mean {
+    double sum, least;
+    int n;
+};
+
+static void add_mean(struct mean *mean, double x)
+{
+    if (isnan(x))
+        return;
+    mean->least = mean->n == 0 || x < mean->least ? x : mean->least;
+    mean->sum += x;
+    mean->n++;
+}
+
+static double mean_of(const struct mean *mean)
+{
+    return mean->n > 0 ? mean->sum / mean->n : NAN;
+}
+
+static void end_classes(struct sab_evaluation *e)
+{
+    struct mean recalls = {0}, f1 = {0}, balanced = {0}, aucs = {0};
+    int64_t hits = 0, commonest = 0;
+    for (int o = 0; o < e->O; o++) {
+        const struct sab_class_counts *c = &e->classes[o];
+        int64_t no = e->scored - c->labels, no_hits = no - (c->answers - c->hits);
+        add_mean(&recalls, sab_class_recall(c));
+        add_mean(&f1, sab_class_f1(c));
+        if (e->loss == SAB_LOSS_CROSS_ENTROPY) {
+            hits += c->hits;
+            commonest = c->labels > commonest ? c->labels : commonest;
+            continue;
+        }
+        struct mean both = {0};
+        hits += c->hits + no_hits;
+        commonest += c->labels > no ? c->labels : no;
+        add_mean(&both, sab_class_recall(c));
+        add_mean(&both, no > 0 ? (double)no_hits / (double)no : NAN);
+        add_mean(&balanced, mean_of(&both));
+    }
+    for (int k = 0; k < e->ranks; k++)
+        add_mean(&aucs, auc(&e->rankings[k]));
+    double answers = (double)e->scored * (e->loss == SAB_LOSS_BCE ? e->O : 1);
+    e->values[SAB_METRIC_ACCURACY] = answers > 0 ? (double)hits / answers : NAN;
+    e->values[SAB_METRIC_BASE_ACCURACY] = answers > 0 ? (double)commonest / answers : NAN;
+    e->values[SAB_METRIC_BALANCED_ACCURACY] = mean_of(e->loss == SAB_LOSS_BCE ? &balanced : &recalls);
+    e->values[SAB_METRIC_LEAST_RECALL] = recalls.n > 0 ? recalls.least : NAN;
+    e->values[SAB_METRIC_F1] = mean_of(&f1);
+    e->values[SAB_METRIC_AUC] = mean_of(&aucs);
+}
+
+static void end_targets(struct sab_evaluation *e, const double *unit)
+{
+    struct mean mse = {0}, rmse = {0}, mae = {0};
+    for (int o = 0; o < e->O && e->scored > 0; o++) {
+        const struct sab_target_errors *t = &e->targets[o];
+        double n = (double)t->count, scale = unit ? unit[o] : 1;
+        add_mean(&mse, t->squares / n);
+        add_mean(&rmse, sqrt(t->squares / n) * scale);
+        add_mean(&mae, t->absolute / n * scale);
+    }
+    e->values[SAB_METRIC_MSE] = mean_of(&mse);
+    e->values[SAB_METRIC_RMSE] = mean_of(&rmse);
+    e->values[SAB_METRIC_MAE] = mean_of(&mae);
+}
+
+int sab_evaluation_end(struct sab_evaluation *e, const double *unit, struct sab_error *err)
+{
+    join_columns(e);
+    free_room(e);
+    e->weight = e->all.weight;
+    e->scored = e->all.scored;
+    if (!(e->weight > 0))
+        return sab_fail(err, SAB_FORMAT, "no position counts");
+    e->values[SAB_METRIC_LOSS] = e->all.loss / e->weight;
+    if (!isfinite(e->values[SAB_METRIC_LOSS]))
+        return sab_fail(err, SAB_NUMERIC, "the loss is %g", e->values[SAB_METRIC_LOSS]);
+    if (e->classes)
+        end_classes(e);
+    else
+        end_targets(e, unit);
+    return SAB_OK;
+}

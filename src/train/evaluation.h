@@ -1,0 +1,74 @@
+/* What the outputs of one part of the data say beside its answers: counts and errors over the scored positions. Each
+ * sequence is summed up alone, in the order of its steps, and sequences are added in their order; counts are whole numbers.
+ * So no figure depends on threads, and none on how many sequences a batch holds where batches only cut a row of sequences.
+ * Must not know tasks. */
+#ifndef SAB_TRAIN_EVALUATION_H
+#define SAB_TRAIN_EVALUATION_H
+
+#include "model/network.h"
+#include "train/metric.h"
+
+enum {
+    SAB_CONFUSION_MOST = 256,  /* classes whose mistakes are told apart */
+    SAB_RANKED_MOST = 1 << 24  /* positions that are ranked for the AUC */
+};
+
+/* A class, or the "yes" of one of several answers. */
+struct sab_class_counts {
+    int64_t labels, answers, hits; /* positions that have it, that were said to, and both */
+};
+
+/* One target, in the units of training. */
+struct sab_target_errors {
+    double squares, absolute;   /* sums of errors */
+    double mean, deviations;    /* of the target itself: its mean, and the sum of squared differences from it */
+    int64_t count;
+};
+
+/* What forecasts without training cost: see struct sab_task_kind. */
+struct sab_naive_errors {
+    int64_t count;              /* 0: there are none */
+    double *squares, *absolute; /* [O] */
+};
+
+struct sab_evaluation {
+    int loss, O;
+    double values[SAB_METRIC_COUNT]; /* NaN where they mean nothing; those that the task knows are the caller's to fill in */
+    double weight;
+    int64_t scored;
+    struct sab_class_counts *classes; /* [O]; NULL for values */
+    struct sab_target_errors *targets; /* [O]; NULL for others */
+    struct sab_naive_errors naive;    /* of the last value; arrays where there are targets, the caller's to fill in */
+    int64_t *confusion;               /* [O,O] of a label said to be another; NULL but for classes, and few of them */
+
+    /* while it goes on */
+    int B, T;                         /* room */
+    const struct sab_batch *batch;
+    struct sab_watcher watcher;
+    struct sab_target_errors *columns; /* [B,O] */
+    int32_t *answers;                 /* [T,B] of classes */
+    sab_real *logits;                 /* [T,B,ranks] */
+    int ranks;                        /* rankings: 1 of two classes, O of yes-or-no answers, else 0 */
+    struct sab_ranking *rankings;     /* [ranks] */
+    struct sab_loss_sums all;
+};
+
+/* Starts from any struct. SAB_NOMEM; clear in every case. */
+int sab_evaluation_begin(struct sab_evaluation *e, const struct sab_shape *shape, struct sab_error *err);
+void sab_evaluation_clear(struct sab_evaluation *e);
+
+/* Takes one batch, which must hold until the call returns, through the model. */
+int sab_evaluation_batch(struct sab_evaluation *e, struct sab_model *model, const struct sab_batch *batch, int threads,
+                         struct sab_error *err);
+
+/* After the last batch. unit: the size of each target's unit of training in the units of the data, [O]; NULL: 1. */
+int sab_evaluation_end(struct sab_evaluation *e, const double *unit, struct sab_error *err);
+
+struct sab_metrics sab_evaluation_metrics(const struct sab_evaluation *e);
+
+/* Recall, precision and F1 of a class; NaN where they are of nothing. */
+double sab_class_recall(const struct sab_class_counts *c);
+double sab_class_precision(const struct sab_class_counts *c);
+double sab_class_f1(const struct sab_class_counts *c);
+
+#endif

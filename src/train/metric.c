@@ -1,0 +1,76 @@
+/* See metric.h. */
+#include "train/metric.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    CLASSES = 1 << SAB_LOSS_CROSS_ENTROPY,
+    ANSWERS = 1 << SAB_LOSS_BCE,
+    VALUES = 1 << SAB_LOSS_MSE,
+    ALL = CLASSES | ANSWERS | VALUES
+};
+
+const struct sab_metric sab_metric_table[SAB_METRIC_COUNT] = {
+    [SAB_METRIC_LOSS] = {"loss", -1, ALL, 0, 0, "the loss that training lessens"},
+    [SAB_METRIC_BITS] = {"bits_per_char", -1, CLASSES, 1, 0, "the loss in bits"},
+    [SAB_METRIC_ACCURACY] = {"accuracy", 1, CLASSES | ANSWERS, 0, 0, "share of right answers"},
+    [SAB_METRIC_BASE_ACCURACY] = {"base_accuracy", 0, CLASSES | ANSWERS, 0, 0, "accuracy of always the commonest answer"},
+    [SAB_METRIC_BALANCED_ACCURACY] = {"balanced_accuracy", 1, CLASSES | ANSWERS, 0, 0, "mean of the classes' recalls"},
+    [SAB_METRIC_LEAST_RECALL] = {"least_recall", 1, CLASSES | ANSWERS, 0, 0, "recall of the class that is found least"},
+    [SAB_METRIC_F1] = {"f1", 1, CLASSES | ANSWERS, 0, 0, "mean of the classes' F1"},
+    [SAB_METRIC_AUC] = {"auc", 1, CLASSES | ANSWERS, 0, 1, "how often the second class is ranked above the first"},
+    [SAB_METRIC_MSE] = {"mse", -1, VALUES, 0, 0, "mean squared error, standardised"},
+    [SAB_METRIC_RMSE] = {"rmse", -1, VALUES, 0, 0, "root mean squared error in the units of the data"},
+    [SAB_METRIC_MAE] = {"mae", -1, VALUES, 0, 0, "mean absolute error in the units of the data"},
+    [SAB_METRIC_LAST_VALUE_MSE] = {"last_value_mse", 0, VALUES, 0, 0, "mse of repeating the last value"},
+};
+
+int sab_metric_find(const char *name)
+{
+    for (int id = 0; id < SAB_METRIC_COUNT; id++) {
+        const char *at = sab_metric_table[id].name, *given = name;
+        while (*at && (*at == *given || (*at == '_' && *given == '-')))
+            at++, given++;
+        if (*at == 0 && *given == 0)
+            return id;
+    }
+    return -1;
+}
+
+int sab_metric_applies(enum sab_metric_id id, const struct sab_shape *shape, int is_text)
+{
+    const struct sab_metric *metric = &sab_metric_table[id];
+    int has_two = shape->loss != SAB_LOSS_CROSS_ENTROPY || shape->O == 2;
+    return (metric->losses >> shape->loss & 1) && (!metric->is_bits || is_text) && (!metric->is_two || has_two);
+}
+
+enum sab_metric_id sab_metric_default(const struct sab_shape *shape, int is_text)
+{
+    return is_text ? SAB_METRIC_LOSS : shape->loss == SAB_LOSS_MSE ? SAB_METRIC_MSE : SAB_METRIC_ACCURACY;
+}
+
+int sab_metric_is_better(enum sab_metric_id id, const double *values, const double *others)
+{
+    double x = values[id], y = others[id];
+    if (isnan(x) != isnan(y))
+        return isnan(y);
+    if (!isnan(x) && x != y)
+        return sab_metric_table[id].better > 0 ? x > y : x < y;
+    return values[SAB_METRIC_LOSS] < others[SAB_METRIC_LOSS];
+}
+
+int sab_metric_reaches(enum sab_metric_id id, const double *values, double bound)
+{
+    return sab_metric_table[id].better > 0 ? values[id] >= bound : values[id] <= bound;
+}
+
+void sab_metric_list(const struct sab_shape *shape, int is_text, char *text, size_t cap)
+{
+    size_t used = 0;
+    *text = 0;
+    for (int id = 0; id < SAB_METRIC_COUNT && used < cap; id++)
+        if (sab_metric_table[id].better != 0 && sab_metric_applies((enum sab_metric_id)id, shape, is_text))
+            used += (size_t)snprintf(text + used, cap - used, "%s%s", used ? ", " : "", sab_metric_table[id].name);
+}

@@ -1,0 +1,54 @@
+/* The ONE table of what an evaluation measures: each figure by name, which way is better, and where it applies. Metrics of
+ * runs, --stop-at, --best and what eval prints follow from it. Must not know models, batches or files. */
+#ifndef SAB_TRAIN_METRIC_H
+#define SAB_TRAIN_METRIC_H
+
+#include "sab.h"
+
+enum sab_metric_id {
+    SAB_METRIC_LOSS,
+    SAB_METRIC_BITS,
+    SAB_METRIC_ACCURACY,
+    SAB_METRIC_BASE_ACCURACY,
+    SAB_METRIC_BALANCED_ACCURACY,
+    SAB_METRIC_LEAST_RECALL,
+    SAB_METRIC_F1,
+    SAB_METRIC_AUC,
+    SAB_METRIC_MSE,
+    SAB_METRIC_RMSE,
+    SAB_METRIC_MAE,
+    SAB_METRIC_LAST_VALUE_MSE,
+    SAB_METRIC_COUNT
+};
+
+struct sab_metric {
+    const char *name; /* as in --stop-at NAME=..., metrics.jsonl and eval --json */
+    int better;       /* 1: larger is better, -1: smaller; 0: says how hard the data are, not how good a network is */
+    int losses;       /* where it applies: 1 << enum sab_loss for each */
+    int is_bits;      /* applies to texts only */
+    int is_two;       /* of classes, where there are two */
+    const char *help; /* what it is, for people */
+};
+
+extern const struct sab_metric sab_metric_table[SAB_METRIC_COUNT];
+
+/* The row of a name, '-' taken for '_'; -1: there is none. */
+int sab_metric_find(const char *name);
+
+/* Whether a metric means something where outputs are of this shape, and symbols of a text or not. */
+int sab_metric_applies(enum sab_metric_id id, const struct sab_shape *shape, int is_text);
+
+/* The metric by which weights are called best where nothing else was asked for. */
+enum sab_metric_id sab_metric_default(const struct sab_shape *shape, int is_text);
+
+/* Whether values [SAB_METRIC_COUNT] are better by that metric than others; among equals, of less loss. What is not a number
+ * (a part may lack a class) is worse than any number. */
+int sab_metric_is_better(enum sab_metric_id id, const double *values, const double *others);
+
+/* Whether an evaluation has come to a bound. */
+int sab_metric_reaches(enum sab_metric_id id, const double *values, double bound);
+
+/* Writes the names that can be asked for, "loss, accuracy, ...", of those that apply. */
+void sab_metric_list(const struct sab_shape *shape, int is_text, char *text, size_t cap);
+
+#endif
