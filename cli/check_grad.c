@@ -8,6 +8,7 @@
 #include "cli/arguments.h"
 #include "cli/check_difference.h"
 #include "cli/json_out.h"
+#include "cli/output.h"
 #include "cli/say.h"
 
 struct own {
@@ -161,12 +162,13 @@ static int compare(const struct sab_cli *cli, struct sab_check_problem *problem,
 
 static int run(struct sab_cli *cli)
 {
-    const struct own *o = cli->own;
+    struct own *o = cli->own;
     struct sab_check_spec spec = {{o->input, o->I, o->loss, o->O}, o->ragged, o->mask, o->param_scale};
     struct sab_check_problem problem = {0};
     struct sab_error err = {0};
     char changed[128] = "";
     int code = SAB_EXIT_DONE;
+    sab_cli_output(o->export);
     if (!o->export[0])
         sab_check_uncut(&cli->config, changed, sizeof changed);
     if (changed[0] && !cli->quiet)

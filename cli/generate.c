@@ -17,6 +17,7 @@
 #include "cli/arguments.h"
 #include "cli/generate_state.h"
 #include "cli/json_out.h"
+#include "cli/output.h"
 #include "cli/run_folder.h"
 #include "cli/sample.h"
 #include "cli/say.h"
@@ -377,6 +378,8 @@ static int run(struct sab_cli *cli)
     if (sab_text_unescape(w.o->stop, w.stop))
         status = sab_fail(&err, SAB_INVALID, "--stop: \"%.60s\" has a backslash that is not one of \\n \\t \\r \\\\",
                           w.o->stop);
+    if (status == SAB_OK)
+        status = sab_cli_no_output("save-state", w.o->save_state, "the text", &err);
     if (status == SAB_OK && w.o->save_state[0])
         status = sab_file_check_writable(w.o->save_state, &err);
     if (status == SAB_OK)

@@ -8,6 +8,7 @@
 #include "cli/answers.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
+#include "cli/output.h"
 #include "cli/predict_lines.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
@@ -300,7 +301,12 @@ static int predict_file(struct sab_cli *cli, struct work *w, struct sab_error *e
 
 static int check_options(const struct sab_cli *cli, struct sab_error *err)
 {
-    const struct own *o = cli->own;
+    struct own *o = cli->own;
+    int status = sab_cli_no_output("save-state", o->save_state, "the answers", err);
+    if (status != SAB_OK)
+        return status;
+    if (strcmp(o->output, "-") == 0)
+        o->output[0] = '\0'; /* as without it */
     if (o->stream && (sab_cli_given(cli, "data") || o->output[0] || o->format == FORMAT_NPY))
         return sab_fail(err, SAB_INVALID, "--stream reads standard input and writes csv or jsonl to standard output: no "
                         "--data, --output or --format npy");

@@ -10,6 +10,7 @@
 #include "cli/arguments.h"
 #include "cli/data_files.h"
 #include "cli/json_out.h"
+#include "cli/output.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
 #include "data/task.h"
@@ -20,6 +21,7 @@
 struct own {
     int sequences, layer, rows, value;
     char csv[SAB_TEXT_CAP], png[SAB_TEXT_CAP], out[SAB_TEXT_CAP];
+    int is_piped; /* csv or png is standard output, where nothing else may be */
 };
 
 static const char *const row_choices[] = {"scored", "all", NULL};
@@ -34,9 +36,9 @@ static const struct sab_option own[] = {
      "steps shown as rows: those whose answer counts, or all"},
     {"value", SAB_OPTION_CHOICE, AT(value), 0, 0, 0, values, "weight", "",
      "the weight of a recalled state, or the norm of the gradient that flows to it through the read"},
-    {"png", SAB_OPTION_TEXT, AT(png), SAB_TEXT_CAP, 0, 0, NULL, "", "", "draw the map into this file"},
+    {"png", SAB_OPTION_TEXT, AT(png), SAB_TEXT_CAP, 0, 0, NULL, "", "", "draw the map into this file, - is standard output"},
     {"csv", SAB_OPTION_TEXT, AT(csv), SAB_TEXT_CAP, 0, 0, NULL, "", "",
-     "write every weight to this file: sequence,layer,t,when,alpha,flow"},
+     "write every weight to this file, - is standard output: sequence,layer,t,when,alpha,flow"},
     {"out", SAB_OPTION_TEXT, AT(out), SAB_TEXT_CAP, 0, 0, NULL, "", "", "FILE.png or FILE.csv: one of the two above"},
 };
 
@@ -65,6 +67,19 @@ static int take_out(struct own *o, struct sab_error *err)
     else
         return sab_fail(err, SAB_INVALID, "--out: \"%.200s\" must end in .png or .csv, and not be given beside "
                                           "--png or --csv for the same kind", o->out);
+    return SAB_OK;
+}
+
+static int take_outputs(const struct sab_cli *cli, struct own *o, struct sab_error *err)
+{
+    int status = take_out(o, err);
+    if (status != SAB_OK)
+        return status;
+    int csv_is_piped = sab_cli_output(o->csv), png_is_piped = sab_cli_output(o->png);
+    o->is_piped = csv_is_piped || png_is_piped;
+    if (o->is_piped && (cli->json || csv_is_piped == png_is_piped))
+        return sab_fail(err, SAB_INVALID, "--%s -: standard output takes one of --csv, --png and --json",
+                        csv_is_piped ? "csv" : "png");
     return SAB_OK;
 }
 
@@ -273,12 +288,12 @@ static int show(const struct sab_cli *cli, const struct work *w, struct sab_erro
         return status;
     if (cli->json) {
         print_json(o, w, cli->words[0]);
-    } else if (!cli->quiet || (!o->csv[0] && !o->png[0])) {
+    } else if (!o->is_piped && (!cli->quiet || (!o->csv[0] && !o->png[0]))) {
         status = print_map(w, err);
         if (status == SAB_OK)
             print_reading(w);
     }
-    if (!cli->quiet && (o->csv[0] || o->png[0]))
+    if (!cli->quiet && !o->is_piped && (o->csv[0] || o->png[0]))
         fprintf(stderr, "wrote %s%s%s\n", o->png, o->png[0] && o->csv[0] ? " and " : "", o->csv);
     return status;
 }
@@ -313,7 +328,7 @@ static int run(struct sab_cli *cli)
     struct own *o = cli->own;
     struct work w = {0};
     struct sab_error err = {0};
-    int status = take_out(o, &err);
+    int status = take_outputs(cli, o, &err);
     if (status == SAB_OK)
         status = load(cli, &w, &err);
     if (status == SAB_OK)

@@ -2,6 +2,7 @@
  * faults that have to be forced are in io_faults.c. */
 #define _GNU_SOURCE
 #include <setjmp.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,16 +148,133 @@ static void an_unwritable_folder_is_refused(void **state)
     assert_true(io_holds(path, "old", 3));
 }
 
-static void links_are_replaced_and_never_followed(void **state)
+static mode_t mode_of(const char *path)
+{
+    struct stat info;
+    assert_int_equal(lstat(path, &info), 0);
+    return info.st_mode;
+}
+
+/* Devices, pipes and links were replaced by regular files, and modes became 644. */
+static void links_are_followed(void **state)
+{
+    (void)state;
+    struct sab_error err = {0};
+    io_put(io_path("target"), "old", 3);
+    assert_int_equal(mkdir(io_path("links"), 0700), 0);
+    assert_int_equal(symlink("../target", io_path("links/first")), 0);
+    assert_int_equal(symlink(io_path("links/first"), io_path("second")), 0);
+    assert_int_equal(sab_file_check_writable(io_path("second"), &err), SAB_OK);
+    assert_int_equal(sab_file_write_atomic(io_path("second"), "new", 3, &err), SAB_OK);
+    assert_true(io_holds(io_path("target"), "new", 3));
+    assert_true(S_ISLNK(mode_of(io_path("second"))) && S_ISLNK(mode_of(io_path("links/first"))));
+
+    assert_int_equal(symlink("not-there-yet", io_path("dangling")), 0);
+    assert_int_equal(sab_file_write_atomic(io_path("dangling"), "new", 3, &err), SAB_OK);
+    assert_true(S_ISLNK(mode_of(io_path("dangling"))));
+    assert_true(io_holds(io_path("not-there-yet"), "new", 3));
+
+    assert_int_equal(symlink("loop-b", io_path("loop-a")), 0);
+    assert_int_equal(symlink("loop-a", io_path("loop-b")), 0);
+    assert_refused(sab_file_write_atomic(io_path("loop-a"), "new", 3, &err), SAB_IO, &err, "loop-a");
+    assert_int_equal(symlink("links", io_path("folder-link")), 0);
+    assert_refused(sab_file_write_atomic(io_path("folder-link"), "new", 3, &err), SAB_IO, &err, "it is a folder");
+    assert_int_equal(symlink("no/such/folder/x", io_path("astray")), 0);
+    assert_refused(sab_file_write_atomic(io_path("astray"), "new", 3, &err), SAB_IO, &err, "astray");
+
+    /* What a run appends to and cuts is its own. */
+    assert_refused(sab_file_append(io_path("second"), "x", 1, &err), SAB_IO, &err, "it is a link");
+    assert_refused(sab_file_cut(io_path("second"), 1, &err), SAB_IO, &err, "it is a link");
+    assert_true(io_holds(io_path("target"), "new", 3));
+    assert_int_equal(sab_file_cut(io_path("target"), 2, &err), SAB_OK);
+    assert_int_equal(sab_file_cut(io_path("target"), 9, &err), SAB_OK);
+    assert_true(io_holds(io_path("target"), "ne", 2));
+    assert_int_equal(sab_file_cut(io_path("absent"), 9, &err), SAB_OK);
+    assert_false(io_exists(io_path("absent")));
+}
+
+static void the_mode_stays(void **state)
+{
+    (void)state;
+    static const mode_t modes[] = {0600, 0644, 0755, 0640, 0400, 0666};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        struct sab_error err = {0};
+        io_put(io_path("moded"), "old", 3);
+        assert_int_equal(chmod(io_path("moded"), modes[i]), 0);
+        assert_int_equal(sab_file_write_atomic(io_path("moded"), "new", 3, &err), SAB_OK);
+        if ((mode_of(io_path("moded")) & 07777) != modes[i])
+            fail_msg("mode %o became %o", modes[i], mode_of(io_path("moded")) & 07777);
+        assert_true(io_holds(io_path("moded"), "new", 3));
+        unlink(io_path("moded"));
+    }
+    if (geteuid() != 0)
+        return;
+    io_put(io_path("owned"), "old", 3);
+    assert_int_equal(chown(io_path("owned"), 1234, 2345), 0);
+    assert_int_equal(chmod(io_path("owned"), 04640), 0); /* of the rights, not what runs as its owner */
+    assert_int_equal(sab_file_write_atomic(io_path("owned"), "new", 3, NULL), SAB_OK);
+    struct stat info;
+    assert_int_equal(stat(io_path("owned"), &info), 0);
+    assert_true(info.st_uid == 1234 && info.st_gid == 2345 && (info.st_mode & 07777) == 0640);
+}
+
+static void pipes_and_devices_are_written_into(void **state)
+{
+    (void)state;
+    struct sab_error err = {0};
+    const char *fifo = io_path("fifo");
+    static char large[200000];
+    memset(large, 'l', sizeof large);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    pid_t reader = fork();
+    if (reader == 0) {
+        int fd = open(fifo, O_RDONLY);
+        size_t got = 0;
+        char part[4096];
+        for (ssize_t n; (n = read(fd, part, sizeof part)) > 0;)
+            got += (size_t)n;
+        _exit(got == sizeof large ? 0 : 1);
+    }
+    assert_int_equal(sab_file_write_atomic(fifo, large, sizeof large, &err), SAB_OK);
+    int status;
+    assert_int_equal(waitpid(reader, &status, 0), reader);
+    assert_int_equal(status, 0);
+    assert_true(S_ISFIFO(mode_of(fifo)));
+    assert_false(io_exists(io_path("fifo.tmp")));
+
+    assert_int_equal(symlink("/dev/null", io_path("null")), 0);
+    assert_int_equal(sab_file_check_writable(io_path("null"), &err), SAB_OK);
+    assert_int_equal(sab_file_write_atomic(io_path("null"), large, sizeof large, &err), SAB_OK);
+    assert_true(S_ISLNK(mode_of(io_path("null"))));
+    assert_int_equal(symlink("/dev/full", io_path("full-device")), 0);
+    assert_refused(sab_file_write_atomic(io_path("full-device"), large, sizeof large, &err), SAB_IO, &err, "No space left");
+}
+
+/* As /dev/stdout leads to /proc/self/fd/1. Whatever else is in the file, and comes after, stays. */
+static void own_descriptors_go_on_where_they_are(void **state)
+{
+    (void)state;
+    struct sab_error err = {0};
+    char to[64];
+    int fd = open(io_path("opened"), O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(write(fd, "before ", 7), 7);
+    snprintf(to, sizeof to, "/proc/self/fd/%d", fd);
+    assert_int_equal(symlink(to, io_path("mine")), 0);
+    assert_int_equal(sab_file_check_writable(io_path("mine"), &err), SAB_OK);
+    assert_int_equal(sab_file_write_atomic(io_path("mine"), "middle", 6, &err), SAB_OK);
+    assert_int_equal(write(fd, " after", 6), 6);
+    close(fd);
+    assert_true(io_holds(io_path("opened"), "before middle after", 19));
+    assert_true(S_ISLNK(mode_of(io_path("mine"))));
+    assert_refused(sab_file_check_writable(io_path("mine"), &err), SAB_IO, &err, "Bad file descriptor");
+    assert_refused(sab_file_write_atomic(io_path("mine"), "middle", 6, &err), SAB_IO, &err, "Bad file descriptor");
+}
+
+static void what_is_in_the_way_of_the_temporary_file_stays(void **state)
 {
     (void)state;
     struct sab_error err = {0};
     io_put(io_path("target"), "precious", 8);
-    assert_int_equal(symlink(io_path("target"), io_path("link")), 0);
-    assert_int_equal(sab_file_write_atomic(io_path("link"), "new", 3, &err), SAB_OK);
-    assert_true(io_holds(io_path("target"), "precious", 8));
-    assert_true(io_holds(io_path("link"), "new", 3));
-
     const char *path = io_path("in-the-way"), *tmp = io_path("in-the-way.tmp");
     assert_int_equal(symlink(io_path("target"), tmp), 0);
     assert_refused(sab_file_write_atomic(path, "new", 3, &err), SAB_IO, &err, path);
@@ -346,7 +464,11 @@ int main(void)
         cmocka_unit_test(a_bare_name_goes_to_the_current_folder),
         cmocka_unit_test(bad_places_are_refused_by_name),
         cmocka_unit_test(an_unwritable_folder_is_refused),
-        cmocka_unit_test(links_are_replaced_and_never_followed),
+        cmocka_unit_test(links_are_followed),
+        cmocka_unit_test(the_mode_stays),
+        cmocka_unit_test(pipes_and_devices_are_written_into),
+        cmocka_unit_test(own_descriptors_go_on_where_they_are),
+        cmocka_unit_test(what_is_in_the_way_of_the_temporary_file_stays),
         cmocka_unit_test(a_full_disk_leaves_the_old_content),
         cmocka_unit_test(reading_refuses_what_is_no_file),
         cmocka_unit_test(appending_adds_at_the_end),

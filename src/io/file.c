@@ -1,227 +1,24 @@
-/* See file.h. */
+/* The reading and appending half of file.h, and folders. */
 #include "io/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
-
-/* ---- the system's calls, whole and uninterrupted --------------------------------------------------------------- */
-
-static int open_retry(int folder, const char *path, int flags)
-{
-    int fd;
-    do
-        fd = openat(folder, path, flags | O_CLOEXEC, 0666);
-    while (fd < 0 && errno == EINTR);
-    return fd;
-}
-
-static int sync_retry(int fd)
-{
-    int rc;
-    do
-        rc = fsync(fd);
-    while (rc != 0 && errno == EINTR);
-    return rc;
-}
-
-static int truncate_retry(int fd, off_t nbytes)
-{
-    int rc;
-    do
-        rc = ftruncate(fd, nbytes);
-    while (rc != 0 && errno == EINTR);
-    return rc;
-}
-
-/* Returns the bytes written: fewer than nbytes only with errno set. */
-static size_t write_all(int fd, const void *data, size_t nbytes)
-{
-    const char *bytes = data;
-    size_t done = 0;
-    while (done < nbytes) {
-        ssize_t n = write(fd, bytes + done, nbytes - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n == 0)
-            errno = ENOSPC; /* a device that takes nothing would be asked for ever */
-        if (n <= 0)
-            break;
-        done += (size_t)n;
-    }
-    return done;
-}
-
-/* Returns the bytes read: fewer than nbytes at the end of the file (errno 0) or on an error (errno set). */
-static size_t read_all(int fd, void *data, size_t nbytes)
-{
-    char *bytes = data;
-    size_t done = 0;
-    errno = 0;
-    while (done < nbytes) {
-        ssize_t n = read(fd, bytes + done, nbytes - done);
-        if (n < 0 && errno == EINTR) {
-            errno = 0;
-            continue;
-        }
-        if (n <= 0)
-            break;
-        done += (size_t)n;
-    }
-    return done;
-}
-
-/* ---- atomic replacement ----------------------------------------------------------------------------------------- */
-
-struct replacement {
-    const char *path;
-    const char *name; /* the last component, in path */
-    char *text;       /* storage of folder and tmp */
-    char *folder;
-    char *tmp;        /* name + ".tmp" */
-    int folder_fd;
-    int fd;           /* locked as long as it is open */
-};
-
-static int replacement_split(struct replacement *r, struct sab_error *err)
-{
-    const char *slash = strrchr(r->path, '/');
-    size_t folder_length = slash ? (size_t)(slash - r->path) + 1 : 0;
-    r->name = r->path + folder_length;
-    if (*r->name == '\0' || strcmp(r->name, ".") == 0 || strcmp(r->name, "..") == 0)
-        return sab_fail(err, SAB_INVALID, "cannot write '%s': the path must end in a file name", r->path);
-    size_t name_length = strlen(r->name);
-    r->text = sab_alloc(folder_length + name_length + 8, 1);
-    if (!r->text)
-        return sab_fail(err, SAB_NOMEM, "no memory to write '%s'", r->path);
-    r->folder = r->text;
-    memcpy(r->folder, folder_length ? r->path : ".", folder_length ? folder_length : 1);
-    r->tmp = r->text + strlen(r->folder) + 1;
-    memcpy(r->tmp, r->name, name_length);
-    memcpy(r->tmp + name_length, ".tmp", 5);
-    return SAB_OK;
-}
-
-/* Some network file systems have no locks: there, one writer at a time is the caller's matter. */
-static int lock_wait(int fd)
-{
-    int rc;
-    do
-        rc = flock(fd, LOCK_EX);
-    while (rc != 0 && errno == EINTR);
-    return rc != 0 && errno != ENOLCK && errno != ENOSYS && errno != EOPNOTSUPP ? -1 : 0;
-}
-
-/* Opens and locks the temporary file. While we waited for the lock, its owner may have renamed it away: then the name
- * stands for another file, or for none, and we begin again. */
-static int replacement_open(struct replacement *r, struct sab_error *err)
-{
-    for (;;) {
-        struct stat ours, named;
-        r->fd = open_retry(r->folder_fd, r->tmp, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK);
-        if (r->fd < 0)
-            return sab_fail(err, SAB_IO, "cannot write '%s': opening the .tmp beside it failed: %s", r->path,
-                            strerror(errno));
-        if (lock_wait(r->fd) != 0 || fstat(r->fd, &ours) != 0)
-            return sab_fail(err, SAB_IO, "cannot write '%s': locking the .tmp beside it failed: %s", r->path,
-                            strerror(errno));
-        if (!S_ISREG(ours.st_mode) || ours.st_nlink > 1)
-            return sab_fail(err, SAB_IO, "cannot write '%s': the .tmp beside it is in the way and not a plain file",
-                            r->path);
-        if (fstatat(r->folder_fd, r->tmp, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == ours.st_ino &&
-            named.st_dev == ours.st_dev)
-            return SAB_OK;
-        close(r->fd);
-        r->fd = -1;
-    }
-}
-
-static int replacement_fill(struct replacement *r, const void *data, size_t nbytes, struct sab_error *err)
-{
-    if (truncate_retry(r->fd, 0) != 0)
-        return sab_fail(err, SAB_IO, "cannot write '%s': emptying the .tmp beside it failed: %s", r->path,
-                        strerror(errno));
-    size_t done = write_all(r->fd, data, nbytes);
-    if (done < nbytes)
-        return sab_fail(err, SAB_IO, "cannot write '%s': writing failed at byte %zu of %zu: %s", r->path, done, nbytes,
-                        strerror(errno));
-    if (sync_retry(r->fd) != 0)
-        return sab_fail(err, SAB_IO, "cannot write '%s': syncing %zu bytes failed: %s", r->path, nbytes,
-                        strerror(errno));
-    if (renameat(r->folder_fd, r->tmp, r->folder_fd, r->name) != 0)
-        return sab_fail(err, SAB_IO, "cannot write '%s': renaming the .tmp beside it failed: %s", r->path,
-                        strerror(errno));
-    return SAB_OK;
-}
-
-/* Opens the folder, where nothing that cannot be replaced may have the name. */
-static int replacement_enter(struct replacement *r, struct sab_error *err)
-{
-    int status = replacement_split(r, err);
-    if (status != SAB_OK)
-        return status;
-    struct stat old;
-    r->folder_fd = open_retry(AT_FDCWD, r->folder, O_RDONLY | O_DIRECTORY);
-    if (r->folder_fd < 0)
-        return sab_fail(err, SAB_IO, "cannot write '%s': opening its folder failed: %s", r->path, strerror(errno));
-    if (fstatat(r->folder_fd, r->name, &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(old.st_mode))
-        return sab_fail(err, SAB_IO, "cannot write '%s': it is a folder", r->path);
-    return SAB_OK;
-}
-
-static void replacement_leave(struct replacement *r)
-{
-    if (r->fd >= 0)
-        close(r->fd); /* synced if it was filled, so nothing is left to fail */
-    if (r->folder_fd >= 0)
-        close(r->folder_fd);
-    sab_free(r->text);
-}
-
-int sab_file_write_atomic(const char *path, const void *data, size_t nbytes, struct sab_error *err)
-{
-    struct replacement r = {.path = path, .folder_fd = -1, .fd = -1};
-    int status = replacement_enter(&r, err);
-    if (status == SAB_OK)
-        status = replacement_open(&r, err);
-    if (status == SAB_OK) {
-        status = replacement_fill(&r, data, nbytes, err);
-        if (status != SAB_OK)
-            unlinkat(r.folder_fd, r.tmp, 0);
-        /* Folders that cannot be synced at all say EINVAL. */
-        else if (sync_retry(r.folder_fd) != 0 && errno != EINVAL)
-            status = sab_fail(err, SAB_IO, "'%s' was written, but syncing its folder failed: %s", path,
-                              strerror(errno));
-    }
-    replacement_leave(&r);
-    return status;
-}
-
-int sab_file_check_writable(const char *path, struct sab_error *err)
-{
-    struct replacement r = {.path = path, .folder_fd = -1, .fd = -1};
-    int status = replacement_enter(&r, err);
-    if (status == SAB_OK && faccessat(r.folder_fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
-        status = sab_fail(err, SAB_IO, "cannot write '%s': its folder: %s", path, strerror(errno));
-    replacement_leave(&r);
-    return status;
-}
-
-/* ---- reading, appending, folders -------------------------------------------------------------------------------- */
+#include "io/system.h"
 
 /* O_NONBLOCK: a named pipe must be refused, not waited for. */
 static int open_regular(const char *path, int flags, struct stat *info, int *fd, struct sab_error *err)
 {
-    int opened = open_retry(AT_FDCWD, path, flags | O_NONBLOCK);
+    int opened = sab_sys_open(AT_FDCWD, path, flags | O_NONBLOCK);
     if (opened < 0)
-        return sab_fail(err, SAB_IO, "cannot open '%s': %s", path, strerror(errno));
+        return sab_fail(err, SAB_IO, "cannot open '%s': %s", path,
+                        errno == ELOOP && flags & O_NOFOLLOW ? "it is a link, which is not followed here" : strerror(errno));
     int status = SAB_OK;
     if (fstat(opened, info) != 0)
         status = sab_fail(err, SAB_IO, "cannot open '%s': %s", path, strerror(errno));
@@ -238,7 +35,7 @@ static int open_regular(const char *path, int flags, struct stat *info, int *fd,
 int sab_file_read(const char *path, size_t cap, void **data, size_t *nbytes, struct sab_error *err)
 {
     struct stat info;
-    int fd;
+    int fd = -1;
     int status = open_regular(path, O_RDONLY, &info, &fd, err);
     if (status != SAB_OK)
         return status;
@@ -254,7 +51,7 @@ int sab_file_read(const char *path, size_t cap, void **data, size_t *nbytes, str
         status = sab_fail(err, SAB_NOMEM, "no memory for the %zu bytes of '%s'", size, path);
         goto done;
     }
-    size_t got = read_all(fd, block, size);
+    size_t got = sab_sys_read(fd, block, size);
     if (got < size) {
         status = sab_fail(err, SAB_IO, "reading '%s' ended at byte %zu of %zu: %s", path, got, size,
                           errno ? strerror(errno) : "it became shorter meanwhile");
@@ -272,19 +69,34 @@ done:
 int sab_file_append(const char *path, const void *data, size_t nbytes, struct sab_error *err)
 {
     struct stat info;
-    int fd;
-    int status = open_regular(path, O_WRONLY | O_CREAT | O_APPEND, &info, &fd, err);
+    int fd = -1;
+    int status = open_regular(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, &info, &fd, err);
     if (status != SAB_OK)
         return status;
-    size_t done = write_all(fd, data, nbytes);
+    size_t done = sab_sys_write(fd, data, nbytes);
     if (done < nbytes) {
         int cause = errno;
-        int restored = truncate_retry(fd, info.st_size) == 0;
+        int restored = sab_sys_truncate(fd, info.st_size) == 0;
         status = sab_fail(err, SAB_IO, "cannot append %zu bytes to '%s': %s%s", nbytes, path, strerror(cause),
                           restored ? "" : "; a part of them stayed");
     }
     if (close(fd) != 0 && status == SAB_OK && errno != EINTR)
         status = sab_fail(err, SAB_IO, "cannot append %zu bytes to '%s': %s", nbytes, path, strerror(errno));
+    return status;
+}
+
+int sab_file_cut(const char *path, int64_t nbytes, struct sab_error *err)
+{
+    struct stat info;
+    int fd = -1;
+    if (lstat(path, &info) != 0 && errno == ENOENT)
+        return SAB_OK;
+    int status = open_regular(path, O_WRONLY | O_NOFOLLOW, &info, &fd, err);
+    if (status != SAB_OK)
+        return status;
+    if (info.st_size > nbytes && sab_sys_truncate(fd, (off_t)nbytes) != 0)
+        status = sab_fail(err, SAB_IO, "cannot shorten '%s' to %lld bytes: %s", path, (long long)nbytes, strerror(errno));
+    close(fd);
     return status;
 }
 

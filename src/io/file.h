@@ -8,9 +8,10 @@
 
 /* Replaces (or makes) `path` so that a reader, a crash or a failure sees the old content or the new, never a mixture:
  * written to `path`.tmp in the same folder, synced, renamed, the folder synced. Writers of the same path, in any
- * process, take turns; a .tmp left behind by a killed one is reused. A symbolic link at `path` is replaced, not
- * followed. On failure the old content is in place and the .tmp gone; only when the very last step, syncing the folder,
- * fails is the new content already visible. SAB_IO or SAB_NOMEM. */
+ * process, take turns; a .tmp left behind by a killed one is reused. The mode stays, the owner where it can. On failure the
+ * old content is in place and the .tmp gone; only when the very last step, syncing the folder, fails is the new content
+ * already visible. A symbolic link is followed: what it leads to is written. What is no regular file, a pipe or a device,
+ * is written into as it comes; /dev/stdout and its like go on where the process's own writing is. SAB_IO or SAB_NOMEM. */
 int sab_file_write_atomic(const char *path, const void *data, size_t nbytes, struct sab_error *err);
 
 /* Whether sab_file_write_atomic would find a folder that it may write to, and no folder at `path`: for work whose result
@@ -21,9 +22,12 @@ int sab_file_check_writable(const char *path, struct sab_error *err);
  * data. SAB_IO when it cannot be read or is not a regular file, SAB_INVALID when it is larger than cap, SAB_NOMEM. */
 int sab_file_read(const char *path, size_t cap, void **data, size_t *nbytes, struct sab_error *err);
 
-/* Appends to `path`, made if absent. On failure nothing has been added. Not synced: it survives the process, perhaps
- * not the machine. SAB_IO. */
+/* Appends to `path`, made if absent; a symbolic link is refused. On failure nothing has been added. Not synced: it survives
+ * the process, perhaps not the machine. SAB_IO. */
 int sab_file_append(const char *path, const void *data, size_t nbytes, struct sab_error *err);
+
+/* Cuts `path` to nbytes where it is longer; fine if it is absent, a symbolic link is refused. SAB_IO. */
+int sab_file_cut(const char *path, int64_t nbytes, struct sab_error *err);
 
 /* Makes the folder and its parents; fine if it is there already. On failure parents made so far stay. SAB_IO,
  * SAB_INVALID (empty path) or SAB_NOMEM. */

@@ -89,10 +89,25 @@ int sab_run_config(const char *dir, struct sab_config *config, struct sab_error 
     return SAB_OK;
 }
 
+static const char *const files[] = {"config.json", "state.safetensors", "model.safetensors", "metrics.jsonl"};
+enum { FILES = sizeof files / sizeof files[0] };
+
+int sab_folder_check_files(const char *dir, struct sab_error *err)
+{
+    for (int i = 0; i < FILES; i++) {
+        char path[SAB_PATH_CAP];
+        struct stat info;
+        sab_folder_path(dir, files[i], path);
+        if (lstat(path, &info) == 0 && !S_ISREG(info.st_mode))
+            return sab_fail(err, SAB_INVALID, "%s is %s: a run goes on in files of its own only", path,
+                            S_ISLNK(info.st_mode) ? "a link" : "no regular file");
+    }
+    return SAB_OK;
+}
+
 int sab_folder_begin(const char *dir, const struct sab_config *config, struct sab_error *err)
 {
-    static const char *const files[] = {"config.json", "state.safetensors", "model.safetensors", "metrics.jsonl"};
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+    for (int i = 0; i < FILES; i++)
         if (sab_folder_has(dir, files[i]))
             return sab_fail(err, SAB_INVALID, "%s already holds a run (%s); resume it with --resume, or choose another "
                                               "folder with --out",
@@ -138,13 +153,8 @@ int sab_folder_agrees(const char *dir, const struct sab_config *config, struct s
 int sab_folder_cut_metrics(const char *dir, int64_t nbytes, struct sab_error *err)
 {
     char path[SAB_PATH_CAP];
-    struct stat info;
     sab_folder_path(dir, "metrics.jsonl", path);
-    if (stat(path, &info) != 0 || info.st_size <= nbytes)
-        return SAB_OK;
-    if (truncate(path, (off_t)nbytes) != 0)
-        return sab_fail(err, SAB_IO, "cannot shorten %s to %lld bytes: %s", path, (long long)nbytes, strerror(errno));
-    return SAB_OK;
+    return sab_file_cut(path, nbytes, err);
 }
 
 static size_t add_number(char *line, size_t used, const char *key, double value)

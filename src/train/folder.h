@@ -18,6 +18,9 @@ void sab_folder_path(const char *dir, const char *file, char path[SAB_PATH_CAP])
 /* Makes the folder, with parents, and writes config.json. SAB_INVALID if it already holds a run. */
 int sab_folder_begin(const char *dir, const struct sab_config *config, struct sab_error *err);
 
+/* SAB_INVALID where a file of the run is a link or a device: what it leads to must not be written. */
+int sab_folder_check_files(const char *dir, struct sab_error *err);
+
 /* Checks that config agrees with the run's config.json where it must. */
 int sab_folder_agrees(const char *dir, const struct sab_config *config, struct sab_error *err);
 

@@ -252,7 +252,9 @@ static int loop(struct run *run, struct sab_error *err)
 static int resume(struct run *run, struct sab_error *err)
 {
     const char *dir = run->config.out;
-    int status = sab_folder_agrees(dir, &run->config, err);
+    int status = sab_folder_check_files(dir, err);
+    if (status == SAB_OK)
+        status = sab_folder_agrees(dir, &run->config, err);
     /* A run that was killed before its first checkpoint begins again. */
     if (status == SAB_OK && sab_folder_has(dir, "state.safetensors")) {
         char path[SAB_PATH_CAP];
