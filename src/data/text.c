@@ -162,8 +162,13 @@ static int check_symbols(const struct text *text, const struct part *part, struc
     if (code > top || !sab_passage_find_unknown(&part->passage, &text->vocabulary, &code, &line, &column))
         return SAB_OK;
     sab_code_name(text->vocabulary.units, code, name);
-    return sab_fail(err, SAB_FORMAT, "'%s': line %lld, column %lld: %s is not among the %d symbols of the training "
-                                     "part; training with --unknown 1 or more makes room for such",
+    if (text->learns)
+        return sab_fail(err, SAB_FORMAT, "'%s': line %lld, column %lld: %s is not among the %d symbols of the training "
+                                         "part; training with --unknown 1 or more makes room for such",
+                        part->file->path, (long long)line, (long long)column, name, text->vocabulary.n);
+    return sab_fail(err, SAB_FORMAT, "'%s': line %lld, column %lld: %s is not among the %d symbols of the model's vocabulary, "
+                                     "which stays as it was trained; replace such characters in the text, or begin a new network "
+                                     "whose own --unknown 1 makes room for them",
                     part->file->path, (long long)line, (long long)column, name, text->vocabulary.n);
 }
 

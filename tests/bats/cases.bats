@@ -48,6 +48,29 @@ save("len/lengths.npy", "i8", (60,), length)'
     has '60 end before steps of NaN' 'the test part has only 3 scored answers'
 }
 
+@test "going-on-with-other-characters: the message speaks of the model's vocabulary, not of the option just given" {
+    awk 'BEGIN { for (t = 0; t < 3000; t++) printf "%c ", 97 + t * t % 7 }' >a.txt
+    awk 'BEGIN { for (t = 0; t < 3000; t++) printf "%c ", 97 + t * t % 11 }' >c.txt
+    set -- --T 20 --k-att 5 --batch 8 --hidden 8 --steps 2 --warmup 1 --threads 1 --quiet
+    sab train text --data a.txt "$@" --out run
+    [ "$status" = 0 ]
+    for unknown in 0 1; do
+        sab train text --from run --data c.txt --unknown $unknown "$@" --out second
+        fails 1 "'c.txt': line 1, column 7: \"j\" (U+006A) is not among the 5 symbols of the model's vocabulary" \
+            'begin a new network'
+    done
+    sab eval run --test-data c.txt
+    fails 1 "of the model's vocabulary"
+    sab train text --data c.txt --unknown 1 "$@" --out second # what the message offers
+    [ "$status" = 0 ]
+    head -c 2000 a.txt >mixed.txt
+    cat c.txt >>mixed.txt
+    sab train text --data mixed.txt --split 0.2,0.4,0.4 "$@" --out third
+    fails 1 'of the training part; training with --unknown 1'
+    sab train text --data mixed.txt --split 0.2,0.4,0.4 --unknown 1 "$@" --out third
+    [ "$status" = 0 ]
+}
+
 @test "level-large-against-changes: a constant changes no metric and moves forecasts by itself" {
     for level in 0 48211000; do
         awk -v level=$level 'BEGIN { print "time,reading"; r = 904.41
