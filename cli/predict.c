@@ -257,7 +257,6 @@ static int open_data(struct sab_cli *cli, struct work *w, struct sab_error *err)
 {
     struct sab_config *c = &w->config;
     struct sab_shape shape;
-    sab_cli_apply(cli, c);
     w->is_own_file = sab_cli_given(cli, "data");
     if (w->is_own_file) {
         memset(c->valid_data, 0, sizeof c->valid_data);
@@ -323,11 +322,12 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK)
         status = sab_cli_run_model(cli->words[0], &w.model, &w.config, &err);
     if (status == SAB_OK) {
+        sab_cli_apply(cli, &w.config);
         status = sab_answers_create(&w.answers, w.model, &err);
         w.answers.has_probabilities = w.o->probabilities;
     }
     if (status == SAB_OK)
-        status = w.o->stream ? sab_predict_lines(&w.answers, w.model, w.o->format == FORMAT_JSONL, w.o->state,
+        status = w.o->stream ? sab_predict_lines(&w.answers, w.model, &w.config, w.o->format == FORMAT_JSONL, w.o->state,
                                                  w.o->save_state, &err)
                              : predict_file(cli, &w, &err);
     if (w.answers.shape)
@@ -357,7 +357,7 @@ const struct sab_command sab_command_predict = {
         "  sab predict runs/npy-sab-s1 --data new.npz --probabilities --format jsonl\n"
         "  tail -f live.csv | sab predict runs/csv-sab-s1 --stream\n",
     .groups = "",
-    .names = "data batch threads",
+    .names = "data separator skip-lines decimal-comma thousands batch threads",
     .defaults = "",
     .own = own,
     .own_count = sizeof own / sizeof own[0],

@@ -20,6 +20,7 @@ struct lines {
     struct sab_model *model;
     int as_json;
     int I;
+    struct sab_csv_dialect dialect;
     struct sab_csv csv;
     int64_t line;
     int width;            /* fields of every line; 0 before the first */
@@ -177,21 +178,20 @@ static int answer(struct lines *l, struct sab_error *err)
 
 static int take_line(struct lines *l, const char *text, size_t nbytes, struct sab_error *err)
 {
-    int is_row = 0, status;
-    struct sab_csv_field *fields = l->csv.fields;
-    int cap = l->csv.cap;
-    char separator = l->csv.separator;
-    struct sab_csv csv;
+    int is_row = 0, status = SAB_OK;
+    struct sab_csv csv = l->csv;
     l->line++;
     const char *zero = memchr(text, 0, nbytes);
     if (zero)
         return sab_fail(err, SAB_FORMAT, "%s, line %lld is no text: its byte %zu is 0", input_name, (long long)l->line,
                         (size_t)(zero - text));
-    status = sab_csv_begin(&csv, input_name, text, nbytes, err);
-    csv.fields = fields;
-    csv.cap = cap;
+    if (l->width == 0) /* the separator is the first line's */
+        status = sab_csv_begin(&csv, input_name, text, nbytes, &l->dialect, err);
+    csv.fields = l->csv.fields;
+    csv.cap = l->csv.cap;
+    csv.at = l->width == 0 ? csv.at : text;
+    csv.end = text + nbytes;
     csv.next_line = l->line;
-    csv.separator = l->width > 0 ? separator : csv.separator; /* the first line's */
     l->csv = csv;
     if (status == SAB_OK)
         status = sab_csv_next(&l->csv, &is_row, err);
@@ -277,18 +277,22 @@ static int save_state(struct lines *l, const char *to, int ended, struct sab_err
     return ended;
 }
 
-int sab_predict_lines(struct sab_answers *answers, struct sab_model *model, int as_json, const char *state_from,
-                      const char *state_to, struct sab_error *err)
+int sab_predict_lines(struct sab_answers *answers, struct sab_model *model, const struct sab_config *config, int as_json,
+                      const char *state_from, const char *state_to, struct sab_error *err)
 {
     struct lines l = {.answers = answers, .model = model, .as_json = as_json, .series_place = -1};
+    int status = sab_csv_dialect_read(&l.dialect, config, err);
+    if (status != SAB_OK)
+        return status;
+    l.dialect.skip_lines = 0; /* of files */
     l.I = answers->shape->input == SAB_INPUT_IDS ? 1 : answers->shape->I;
     l.places = sab_alloc((size_t)l.I, sizeof *l.places);
     l.origins = sab_alloc((size_t)l.I, sizeof *l.origins);
     l.values = sab_alloc((size_t)l.I, sizeof *l.values);
     l.outputs = sab_alloc((size_t)answers->shape->O, sizeof *l.outputs);
-    int status = l.places && l.origins && l.values && l.outputs
-                     ? SAB_OK
-                     : sab_fail(err, SAB_NOMEM, "no memory for %d inputs", l.I);
+    status = l.places && l.origins && l.values && l.outputs
+                 ? SAB_OK
+                 : sab_fail(err, SAB_NOMEM, "no memory for %d inputs", l.I);
     for (int i = 0; status == SAB_OK && schema_of(&l) && i < l.I; i++)
         l.origins[i] = sab_decimal_of(answers->schema.columns[answers->schema.inputs[i]].origin);
     if (status == SAB_OK)

@@ -192,6 +192,10 @@ struct sab_config {
     char targets[SAB_TEXT_CAP]; /* csv: columns to forecast or of answers; "": to forecast, the inputs */
     char series[SAB_TEXT_CAP];  /* csv: the column that says which series a row belongs to; "": one series */
     int header;           /* csv: enum sab_header */
+    char separator[SAB_TEXT_CAP]; /* csv: "auto", "comma", "semicolon", "tab", "pipe", "space", or one character */
+    int skip_lines;       /* csv: lines before the table */
+    int decimal_comma;    /* csv: 1: the decimal sign is a comma */
+    int thousands;        /* csv: 1: signs part the thousands of numbers */
     /* where */
     int cpu;              /* enum sab_cpu */
     char from[SAB_TEXT_CAP];    /* run folder or model file whose weights a new run begins with; "": drawn from seed */

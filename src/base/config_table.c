@@ -161,6 +161,11 @@ const struct sab_option sab_options[] = {
     TEXT("targets", targets, "", "data", "csv: columns to forecast (by default the inputs), or of answers"),
     TEXT("series", series, "", "data", "csv: the column that names the series of each row; by default it is one series"),
     CHOICE("header", header, headers, "auto", "data", "csv: whether the first line names the columns"),
+    TEXT("separator", separator, "auto", "data",
+         "csv: what separates columns: comma, semicolon, tab, pipe, space (any number of them), or one sign"),
+    INT("skip-lines", skip_lines, 0, 1e9, "0", "data", "csv: lines before the table"),
+    SWITCH("decimal-comma", decimal_comma, "off", "data", "csv: numbers are written 1,5"),
+    SWITCH("thousands", thousands, "off", "data", "csv: thousands are parted, as in 1,000.5 or 1 000.5"),
 
     CHOICE("cpu", cpu, cpus, "auto", "run", "instruction set; auto is the fastest here; SAB_CPU sets it too"),
     TEXT("from", from, "", "run",

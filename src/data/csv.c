@@ -3,44 +3,13 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/text.h"
-
-static char find_separator(const char *text, const char *end)
-{
-    int tabs = 0, semicolons = 0, is_quoted = 0;
-    for (; text < end && (is_quoted || (*text != '\n' && *text != '\r')); text++) {
-        is_quoted ^= *text == '"';
-        tabs += !is_quoted && *text == '\t';
-        semicolons += !is_quoted && *text == ';';
-    }
-    return tabs ? '\t' : semicolons ? ';' : ',';
-}
-
-int sab_csv_begin(struct sab_csv *csv, const char *path, const char *text, size_t nbytes, struct sab_error *err)
-{
-    *csv = (struct sab_csv){.path = path, .at = text, .end = text + nbytes, .next_line = 1};
-    if (nbytes >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
-        return sab_fail(err, SAB_FORMAT, "%s is text in UTF-16; save it as UTF-8", path);
-    const char *zero = memchr(text, 0, nbytes);
-    if (zero)
-        return sab_fail(err, SAB_FORMAT, "%s is not a text file: byte %zu is 0", path, (size_t)(zero - text));
-    if (nbytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-        csv->at += 3;
-    csv->separator = find_separator(csv->at, csv->end);
-    return SAB_OK;
-}
-
-void sab_csv_clear(struct sab_csv *csv)
-{
-    sab_free(csv->fields);
-    csv->fields = NULL;
-    csv->n = csv->cap = 0;
-}
 
 static int is_line_end(const struct sab_csv *csv)
 {
@@ -53,6 +22,95 @@ static void pass_line_end(struct sab_csv *csv)
         csv->at += csv->at + 1 < csv->end && csv->at[1] == '\n';
     csv->at += csv->at < csv->end;
     csv->next_line++;
+}
+
+/* Passes over "sep=;" in a line of its own, as spreadsheets write it. */
+static void take_named_separator(struct sab_csv *csv)
+{
+    const char *at = csv->at;
+    if (csv->end - at < 5 || strncasecmp(at, "sep=", 4) != 0 || at[4] == '\n' || at[4] == '\r')
+        return;
+    csv->at = at + 5;
+    if (csv->at < csv->end && *csv->at != '\n' && *csv->at != '\r') {
+        csv->at = at;
+        return;
+    }
+    pass_line_end(csv);
+    if (!csv->dialect.separator)
+        csv->separator = at[4];
+}
+
+static int skip_lines(struct sab_csv *csv, struct sab_error *err)
+{
+    for (int64_t i = 0; i < csv->dialect.skip_lines; i++) {
+        if (csv->at == csv->end)
+            return sab_fail(err, SAB_FORMAT, "%s has %lld lines; --skip-lines %lld leaves nothing of it", csv->path, (long long)i,
+                            (long long)csv->dialect.skip_lines);
+        while (csv->at < csv->end && *csv->at != '\n' && *csv->at != '\r')
+            csv->at++;
+        pass_line_end(csv);
+    }
+    return SAB_OK;
+}
+
+int sab_csv_begin(struct sab_csv *csv, const char *path, const char *text, size_t nbytes,
+                  const struct sab_csv_dialect *dialect, struct sab_error *err)
+{
+    *csv = (struct sab_csv){.path = path, .at = text, .end = text + nbytes, .next_line = 1, .dialect = *dialect,
+                            .separator = dialect->separator};
+    if (nbytes >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
+        return sab_fail(err, SAB_FORMAT, "%s is text in UTF-16; save it as UTF-8", path);
+    const char *zero = memchr(text, 0, nbytes);
+    if (zero)
+        return sab_fail(err, SAB_FORMAT, "%s is not a text file: byte %zu is 0", path, (size_t)(zero - text));
+    if (nbytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        csv->at += 3;
+    int status = skip_lines(csv, err);
+    if (status != SAB_OK)
+        return status;
+    take_named_separator(csv);
+    csv->is_guess = csv->separator == 0;
+    if (csv->is_guess)
+        csv->separator = sab_csv_dialect_guess(dialect, csv->at, csv->end);
+    return SAB_OK;
+}
+
+/* How many lines more to skip for a table of several even columns to begin; 0: none of the next few. */
+static int lines_before_table(const struct sab_csv *csv, const char *table)
+{
+    enum { MOST = 30 };
+    struct sab_csv rest = {.at = table, .end = csv->end};
+    for (int skipped = 1; skipped < MOST && rest.at < rest.end; skipped++) {
+        while (rest.at < rest.end && *rest.at != '\n' && *rest.at != '\r')
+            rest.at++;
+        pass_line_end(&rest);
+        char separator = sab_csv_dialect_guess(&csv->dialect, rest.at, rest.end);
+        if (sab_csv_dialect_is_even(rest.at, rest.end, separator))
+            return skipped;
+    }
+    return 0;
+}
+
+void sab_csv_show_guess(const struct sab_csv *csv, const char *table, char text[SAB_CSV_GUESS_CAP])
+{
+    text[0] = 0;
+    if (!csv->is_guess)
+        return;
+    int skipped = lines_before_table(csv, table);
+    size_t used = (size_t)snprintf(text, SAB_CSV_GUESS_CAP, " (that %s separate%s columns is a guess: --separator names another",
+                                   sab_csv_separator_name(csv->separator), csv->separator == ' ' ? "" : "s");
+    if (skipped > 0)
+        snprintf(text + used, SAB_CSV_GUESS_CAP - used, "; --skip-lines %lld begins behind the first lines, which are no table)",
+                 (long long)csv->dialect.skip_lines + skipped);
+    else
+        snprintf(text + used, SAB_CSV_GUESS_CAP - used, ", --skip-lines passes over lines before the table)");
+}
+
+void sab_csv_clear(struct sab_csv *csv)
+{
+    sab_free(csv->fields);
+    csv->fields = NULL;
+    csv->n = csv->cap = 0;
 }
 
 static int make_room(struct sab_csv *csv, struct sab_error *err)
@@ -77,7 +135,7 @@ static int make_room(struct sab_csv *csv, struct sab_error *err)
 
 static int is_blank(const struct sab_csv *csv, char c)
 {
-    return c == ' ' || (c == '\t' && csv->separator != '\t');
+    return c == ' ' || (c == '\t' && csv->separator != '\t'); /* also where blanks separate: any number of them is one */
 }
 
 static void pass_blanks(struct sab_csv *csv)
@@ -106,7 +164,7 @@ static int read_quoted(struct sab_csv *csv, struct sab_csv_field *field, struct 
     }
     field->nbytes = (size_t)(csv->at++ - field->text);
     pass_blanks(csv);
-    if (!is_line_end(csv) && *csv->at != csv->separator)
+    if (!is_line_end(csv) && *csv->at != csv->separator && !(csv->separator == ' ' && csv->at[-1] != '"'))
         return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %d: text follows the closing quote; a quote inside "
                         "quotes is written twice", csv->path, (long long)csv->next_line, csv->n + 1);
     return SAB_OK;
@@ -164,9 +222,11 @@ int sab_csv_next(struct sab_csv *csv, int *is_row, struct sab_error *err)
             return status;
         }
         csv->n++;
+        if (csv->separator == ' ')
+            pass_blanks(csv);
         if (is_line_end(csv))
             break;
-        csv->at++;
+        csv->at += csv->separator != ' ';
     }
     pass_line_end(csv);
     return SAB_OK;
@@ -176,7 +236,7 @@ int sab_csv_pass(struct sab_csv *csv, int *is_row, struct sab_error *err)
 {
     const char *at = csv->at, *const end = csv->end, separator = csv->separator;
     int64_t n = 1;
-    if (at == end || *at == '\n' || *at == '\r')
+    if (at == end || *at == '\n' || *at == '\r' || separator == ' ')
         return sab_csv_next(csv, is_row, err);
     for (; at < end && *at != '\n' && *at != '\r'; at++) {
         if (*at == '"')
@@ -229,24 +289,25 @@ int sab_csv_is_missing(const struct sab_csv_field *field)
     return is_word(field, missing);
 }
 
+int sab_csv_read_number(const struct sab_csv *csv, const struct sab_csv_field *field, struct sab_decimal *number)
+{
+    return sab_csv_dialect_number(&csv->dialect, field, number) || fabs(number->value) > FLT_MAX;
+}
+
 int sab_csv_number(const struct sab_csv *csv, int i, const char *column, struct sab_decimal *number,
                    struct sab_error *err)
 {
     static const char *const endless[] = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", NULL};
     const struct sab_csv_field *field = &csv->fields[i];
-    char shown[48];
-    struct sab_decimal read = {0};
-    if (sab_decimal_read(field->text, field->nbytes, &read) == 0 && fabs(read.value) <= FLT_MAX) {
-        *number = read;
+    char shown[48], why[SAB_CSV_WHY_CAP];
+    if (sab_csv_read_number(csv, field, number) == 0)
         return SAB_OK;
-    }
     sab_csv_show(field, shown);
-    int is_comma = csv->separator != ',' && memchr(field->text, ',', field->nbytes) != NULL;
+    sab_csv_dialect_why(&csv->dialect, field, why);
     const char *reason = field->nbytes == 0       ? "the cell is empty, a number is expected; fill it or remove the row"
                        : sab_csv_is_missing(field) ? "is a missing value, a number is expected; fill it or remove the row"
-                       : is_word(field, endless) || fabs(read.value) > FLT_MAX ? "is beyond the largest number, 3.4e38"
-                       : is_comma ? "is not a number; the decimal sign is a point"
-                                  : "is not a number";
+                       : is_word(field, endless) ? "is beyond the largest number, 3.4e38"
+                                                   : why;
     if (field->nbytes == 0)
         return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: %s", csv->path, (long long)csv->line, column, reason);
     return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: \"%s\" %s", csv->path, (long long)csv->line, column,

@@ -3,7 +3,7 @@
 #ifndef SAB_DATA_CSV_H
 #define SAB_DATA_CSV_H
 
-#include "data/number.h"
+#include "data/csv_dialect.h"
 #include "sab.h"
 
 enum {
@@ -21,16 +21,24 @@ struct sab_csv {
     const char *path;  /* for messages */
     const char *at, *end;
     char separator;
+    int is_guess;      /* the separator was told from the first lines */
+    struct sab_csv_dialect dialect;
     int64_t line;      /* where the last row began, from 1 */
     int64_t next_line;
     struct sab_csv_field *fields;
     int n, cap;
 };
 
-/* Begins at the first line: passes over a byte order mark, and tells the separator (tab, semicolon or comma, the first
- * of these that the first line has outside of quotes). SAB_FORMAT when it is no text. The bytes and path are borrowed;
- * clear in every case. */
-int sab_csv_begin(struct sab_csv *csv, const char *path, const char *text, size_t nbytes, struct sab_error *err);
+/* Begins where the dialect says: passes over a byte order mark, the lines to be skipped, and a line "sep=;" that names the
+ * separator; else tells the separator where the dialect leaves it open. SAB_FORMAT when it is no text or too short. The
+ * bytes and path are borrowed; clear in every case. */
+int sab_csv_begin(struct sab_csv *csv, const char *path, const char *text, size_t nbytes,
+                  const struct sab_csv_dialect *dialect, struct sab_error *err);
+
+/* For messages about the number of columns: where the separator was a guess, " (a comma separates columns, a guess from the
+ * first lines: --separator, --skip-lines)", with how many lines to skip where that can be told; else "". */
+enum { SAB_CSV_GUESS_CAP = 240 };
+void sab_csv_show_guess(const struct sab_csv *csv, const char *table, char text[SAB_CSV_GUESS_CAP]);
 void sab_csv_clear(struct sab_csv *csv);
 
 /* Reads the next row into fields[0..n-1], which hold until the next call; *is_row is 0 past the last. Empty lines at the
@@ -49,6 +57,9 @@ void sab_csv_show(const struct sab_csv_field *field, char text[48]);
 
 /* Whether the field is empty or one of the words for a missing value, such as NaN. */
 int sab_csv_is_missing(const struct sab_csv_field *field);
+
+/* Reads a field that is a number which float holds: 0 when done; else 1, and *number may hold anything. */
+int sab_csv_read_number(const struct sab_csv *csv, const struct sab_csv_field *field, struct sab_decimal *number);
 
 /* The field as a number that float holds. SAB_FORMAT says what is wrong with it, after "PATH, line 7, column COLUMN: ". */
 int sab_csv_number(const struct sab_csv *csv, int i, const char *column, struct sab_decimal *number,

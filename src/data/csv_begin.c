@@ -6,13 +6,13 @@
 #include "base/error.h"
 #include "data/csv_choose.h"
 #include "data/csv_reading.h"
-#include "data/number.h"
 
 /* ---- the first lines ---- */
 
 static int first_line(struct sab_csv_reading *r, struct sab_error *err)
 {
-    int is_row = 0, status = sab_csv_begin(&r->csv, r->path, (const char *)r->file.data, r->file.nbytes, err);
+    int is_row = 0, status = sab_csv_begin(&r->csv, r->path, (const char *)r->file.data, r->file.nbytes, r->dialect, err);
+    r->table_at = r->csv.at;
     if (status == SAB_OK)
         status = sab_csv_next(&r->csv, &is_row, err);
     if (status == SAB_OK && !is_row)
@@ -20,6 +20,7 @@ static int first_line(struct sab_csv_reading *r, struct sab_error *err)
     if (status != SAB_OK)
         return status;
     r->n = r->csv.n;
+    r->first_line = r->csv.line;
     r->names = sab_alloc((size_t)r->n, sizeof *r->names);
     if (!r->names)
         return sab_fail(err, SAB_NOMEM, "no memory for the columns of %s", r->path);
@@ -31,8 +32,12 @@ int sab_csv_reading_check_width(const struct sab_csv_reading *r, struct sab_erro
 {
     if (r->csv.n == r->n)
         return SAB_OK;
-    return sab_fail(err, SAB_FORMAT, "%s, line %lld has %d column%s; the first line has %d", r->path,
-                    (long long)r->csv.line, r->csv.n, r->csv.n == 1 ? "" : "s", r->n);
+    char guess[SAB_CSV_GUESS_CAP], first[40] = "the first line";
+    if (r->first_line > 1)
+        snprintf(first, sizeof first, "line %lld", (long long)r->first_line);
+    sab_csv_show_guess(&r->csv, r->table_at, guess);
+    return sab_fail(err, SAB_FORMAT, "%s, line %lld has %d column%s; %s has %d%s", r->path, (long long)r->csv.line, r->csv.n,
+                    r->csv.n == 1 ? "" : "s", first, r->n, guess);
 }
 
 static int has_header(const struct sab_csv_reading *r, const struct sab_csv_field *second)
@@ -41,7 +46,7 @@ static int has_header(const struct sab_csv_reading *r, const struct sab_csv_fiel
         return r->config->header == SAB_HEADER_ON;
     if (!r->config && !r->schema->is_named)
         return 0;
-    return !r->config || sab_csv_looks_named(r->names, second, r->n);
+    return !r->config || sab_csv_looks_named(r->dialect, r->names, second, r->n);
 }
 
 static int fail_missing(const struct sab_csv_reading *r, const struct sab_csv_column *column, struct sab_error *err)
@@ -124,10 +129,10 @@ static int check_gaps(struct sab_csv_reading *r, const struct sab_csv_head *head
             break;
         for (int i = 0; i < r->n && status == SAB_OK; i++) {
             const struct sab_csv_field *field = &r->csv.fields[i];
-            double value;
+            struct sab_decimal number;
             if (!is_gap[i] || sab_csv_is_missing(field))
                 continue;
-            if (sab_number_read(field->text, field->nbytes, &value) == 0)
+            if (sab_csv_dialect_number(r->dialect, field, &number) == 0)
                 status = fail_gap(r, i, err);
             is_gap[i] = 0;
             gaps--;
@@ -150,7 +155,7 @@ int sab_csv_reading_begin(struct sab_csv_reading *r, struct sab_error *err)
     r->csv.cap = second.cap;
     if (status != SAB_OK)
         return status;
-    struct sab_csv_head head = {.path = r->path, .n = r->n, .names = r->names};
+    struct sab_csv_head head = {.path = r->path, .n = r->n, .names = r->names, .dialect = r->dialect};
     int is_even = is_row && second.n == r->n;
     head.has_header = has_header(r, is_even ? second.fields : NULL);
     head.row = !head.has_header ? r->names : is_even ? second.fields : NULL;
@@ -169,12 +174,8 @@ int sab_csv_reading_begin(struct sab_csv_reading *r, struct sab_error *err)
     sab_csv_head_clear(&head);
     r->rows = r->csv;
     if (!head.has_header) {
-        char separator = r->csv.separator;
-        struct sab_csv again;
-        sab_csv_begin(&again, r->path, (const char *)r->file.data, r->file.nbytes, err);
-        r->rows.at = again.at;
-        r->rows.next_line = again.next_line;
-        r->rows.separator = separator;
+        r->rows.at = r->table_at;
+        r->rows.next_line = r->first_line;
     }
     return status == SAB_OK ? check_gaps(r, &head, err) : status;
 }

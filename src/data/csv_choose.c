@@ -9,18 +9,19 @@
 #include "data/csv.h"
 #include "data/number.h"
 
-static int is_number(const struct sab_csv_field *field)
+static int is_number(const struct sab_csv_dialect *dialect, const struct sab_csv_field *field)
 {
-    double value;
-    return sab_number_read(field->text, field->nbytes, &value) == 0;
+    struct sab_decimal number;
+    return sab_csv_dialect_number(dialect, field, &number) == 0;
 }
 
-int sab_csv_looks_named(const struct sab_csv_field *first, const struct sab_csv_field *second, int n)
+int sab_csv_looks_named(const struct sab_csv_dialect *dialect, const struct sab_csv_field *first,
+                        const struct sab_csv_field *second, int n)
 {
     int numbers = 0;
     for (int i = 0; i < n; i++) {
-        numbers += is_number(&first[i]);
-        if (second && !sab_csv_is_missing(&first[i]) && !is_number(&first[i]) && is_number(&second[i]))
+        numbers += is_number(dialect, &first[i]);
+        if (second && !sab_csv_is_missing(&first[i]) && !is_number(dialect, &first[i]) && is_number(dialect, &second[i]))
             return 1;
     }
     return numbers == 0;
@@ -72,17 +73,13 @@ static int choose_series(struct choice *c, const struct sab_config *config, cons
     return status;
 }
 
-/* "1,5" in the first row, where another sign separates columns. */
+/* "1,5" in the first row, where another sign separates columns and a point is the decimal sign. */
 static int has_decimal_comma(const struct sab_csv_head *head, int i)
 {
-    const struct sab_csv_field *field = head->row ? &head->row[i] : NULL;
-    char text[24];
-    double value;
-    if (!field || field->nbytes >= sizeof text || !memchr(field->text, ',', field->nbytes))
-        return 0;
-    memcpy(text, field->text, field->nbytes);
-    *(char *)memchr(text, ',', field->nbytes) = '.';
-    return sab_number_read(text, field->nbytes, &value) == 0;
+    struct sab_csv_dialect other = *head->dialect;
+    other.decimal_comma = other.thousands = 1;
+    return head->row && !head->dialect->decimal_comma && !is_number(head->dialect, &head->row[i]) &&
+           is_number(&other, &head->row[i]);
 }
 
 static int fail_no_number(const struct choice *c, const struct sab_csv_head *head, int is_forecast, struct sab_error *err)
@@ -91,7 +88,7 @@ static int fail_no_number(const struct choice *c, const struct sab_csv_head *hea
     if (head->n == 1 && head->row && memchr(head->row[0].text, ' ', head->row[0].nbytes)) {
         sab_csv_show(&head->row[0], shown);
         return sab_fail(err, SAB_FORMAT, "%s: no column holds a number in its first row; the one column holds \"%s\": tabs, "
-                        "semicolons or commas separate columns", head->path, shown);
+                        "semicolons, commas or | separate columns; --separator space if blanks do", head->path, shown);
     }
     return sab_fail(err, SAB_FORMAT, "%s: no column%s holds a number in its first row; --inputs chooses columns",
                     head->path, c->series >= 0 || !is_forecast ? " beside --series and --targets" : "");
@@ -107,12 +104,12 @@ static int choose_inputs(struct choice *c, const struct sab_config *config, cons
             return status;
     } else {
         for (int i = 0; i < head->n; i++)
-            c->is_input[i] = head->row && is_number(&head->row[i]) && i != c->series && (is_forecast || !c->is_target[i]);
+            c->is_input[i] = head->row && is_number(head->dialect, &head->row[i]) && i != c->series && (is_forecast || !c->is_target[i]);
         for (int i = 0; i < head->n; i++)
             if (has_decimal_comma(head, i))
-                return sab_fail(err, SAB_FORMAT, "%s: column %d holds \"%.*s\", and the decimal sign is a point; if it is no "
-                                "number, choose columns with --inputs", head->path, i + 1, (int)head->row[i].nbytes,
-                                head->row[i].text);
+                return sab_fail(err, SAB_FORMAT, "%s: column %d holds \"%.*s\", and the decimal sign is a point; --decimal-comma "
+                                "on and --thousands on tell what commas and points in numbers mean; if it is no number, choose "
+                                "columns with --inputs", head->path, i + 1, (int)head->row[i].nbytes, head->row[i].text);
     }
     if (c->series >= 0 && c->is_input[c->series])
         return sab_fail(err, SAB_INVALID, "--inputs: column %d says which series a row belongs to (--series)",

@@ -16,6 +16,7 @@ struct sab_csv_head {
     int n;                             /* columns */
     const struct sab_csv_field *names; /* [n] the header; of no meaning without one */
     const struct sab_csv_field *row;   /* [n] the first row of values; NULL where there is none */
+    const struct sab_csv_dialect *dialect;
     struct sab_text_set index;         /* of the names, see sab_csv_head_index; empty: names are looked for one by one */
     int *places;                       /* [index.n] of each name: its place, -2 where several columns have it */
 };
@@ -37,7 +38,8 @@ int sab_csv_find_list(const struct sab_csv_head *head, const char *option, const
 
 /* Whether the first of two rows (the second may be NULL) names columns: it holds no number, or a text (not NaN or such)
  * where the row below has a number. */
-int sab_csv_looks_named(const struct sab_csv_field *first, const struct sab_csv_field *second, int n);
+int sab_csv_looks_named(const struct sab_csv_dialect *dialect, const struct sab_csv_field *first,
+                        const struct sab_csv_field *second, int n);
 
 /* Fills an empty schema. Answers that may be classes or values are left in `label`, with SAB_CSV_LOSS_OPEN. */
 int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_config *config, const struct sab_csv_head *head,

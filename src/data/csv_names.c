@@ -95,13 +95,13 @@ int sab_csv_reading_gather_class(struct sab_csv_reading *r, struct sab_error *er
     const struct sab_csv_field *field = &r->csv.fields[r->label_place];
     struct sab_text_set *classes = &r->schema->classes;
     char text[SAB_CSV_TEXT_CAP];
-    double value = 0;
+    struct sab_decimal decimal = {0};
     if (recall(&r->labels, field) >= 0)
         return SAB_OK;
-    int is_number = sab_number_read(field->text, field->nbytes, &value) == 0;
+    int is_number = sab_csv_dialect_number(&r->csv.dialect, field, &decimal) == 0;
     int is_open = r->schema->loss == SAB_CSV_LOSS_OPEN;
     r->labels_are_numbers &= is_number;
-    r->labels_are_whole &= is_number && value == floor(value);
+    r->labels_are_whole &= is_number && decimal.value == floor(decimal.value);
     if (is_open && r->labels_are_numbers && (!r->labels_are_whole || classes->n > SAB_CSV_NUMBERS_AS_CLASSES_MOST))
         return SAB_OK;
     int status = copy_name(r, r->label_place, &r->schema->label, text, err);

@@ -21,11 +21,14 @@ struct sab_csv_memo {
 /* One file while it is read. */
 struct sab_csv_reading {
     const char *path;
+    const struct sab_csv_dialect *dialect;
     const struct sab_config *config; /* NULL: the schema is known */
     struct sab_csv_schema *schema;
     struct sab_csv_table *table;
     struct sab_input_file file;
     struct sab_csv csv;
+    const char *table_at;        /* where that line begins */
+    int64_t first_line;          /* number of the line with the names, or the first row */
     struct sab_csv rows;         /* the csv where its first row of values begins */
     struct sab_csv_field *names; /* the first line */
     int n;                       /* columns */

@@ -1,8 +1,6 @@
 /* See csv_table.h. */
 #include "data/csv_table.h"
 
-#include <float.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -92,7 +90,7 @@ static int take_values(struct sab_csv_reading *r, int64_t row, struct sab_error 
         if (r->places[i] < 0)
             continue;
         const struct sab_csv_field *field = &r->csv.fields[r->places[i]];
-        if (sab_decimal_read(field->text, field->nbytes, &number) != 0 || fabs(number.value) > FLT_MAX) {
+        if (sab_csv_read_number(&r->csv, field, &number) != 0) {
             sab_csv_column_show(&schema->columns[i], shown);
             return sab_csv_number(&r->csv, r->places[i], shown, &number, err);
         }
@@ -110,7 +108,7 @@ static void choose_origins(struct sab_csv_reading *r)
     for (int i = 0; i < schema->n; i++) {
         struct sab_decimal first;
         const struct sab_csv_field *field = r->places[i] < 0 ? NULL : &r->csv.fields[r->places[i]];
-        if (is_scaled && field && sab_decimal_read(field->text, field->nbytes, &first) == 0 && fabs(first.value) <= FLT_MAX)
+        if (is_scaled && field && sab_csv_read_number(&r->csv, field, &first) == 0)
             schema->columns[i].origin = first.value;
         r->origins[i] = sab_decimal_of(schema->columns[i].origin);
     }
@@ -163,10 +161,10 @@ static int read_rows(struct sab_csv_reading *r, struct sab_error *err)
 }
 
 int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab_csv_schema *schema,
-                       const struct sab_config *config, struct sab_error *err)
+                       const struct sab_csv_dialect *dialect, const struct sab_config *config, struct sab_error *err)
 {
     struct sab_csv_table t = {0};
-    struct sab_csv_reading r = {.path = path, .config = config, .schema = schema, .table = &t};
+    struct sab_csv_reading r = {.path = path, .dialect = dialect, .config = config, .schema = schema, .table = &t};
     int status = sab_input_open(&r.file, path, SIZE_MAX, err);
     if (status != SAB_OK)
         return status;

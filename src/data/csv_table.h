@@ -55,11 +55,13 @@ struct sab_csv_table {
     struct sab_text_set names; /* of the series; empty where there is one without a name */
 };
 
+struct sab_csv_dialect;
+
 /* Reads a file. With `config`, the schema is made from its options and the file; without, the file must fit it. SAB_IO,
  * SAB_FORMAT, SAB_INVALID (an option names a column that is not there), SAB_NOMEM. On failure *table is left alone, and
  * *schema is for clearing only. */
 int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab_csv_schema *schema,
-                       const struct sab_config *config, struct sab_error *err);
+                       const struct sab_csv_dialect *dialect, const struct sab_config *config, struct sab_error *err);
 
 void sab_csv_table_clear(struct sab_csv_table *table);
 

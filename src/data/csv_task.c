@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "data/csv_dialect.h"
 #include "data/csv_facts.h"
 #include "data/csv_state.h"
 #include "data/task.h"
@@ -53,15 +54,18 @@ static const char *path_of(const struct sab_csv_state *s, int k)
 
 static int prepare(struct sab_csv_state *s, const char *known, struct sab_error *err)
 {
-    int status = SAB_OK;
+    struct sab_csv_dialect dialect;
+    int status = sab_csv_dialect_read(&dialect, &s->config, err);
+    if (status != SAB_OK)
+        return status;
     if (!known && !s->config.data[0])
         return sab_fail(err, SAB_INVALID, "--data: the task csv needs a file");
     if (known)
         status = sab_csv_facts_read(&s->schema, &s->columns, known, err);
     for (int k = 0; k < SAB_CSV_PARTS && status == SAB_OK; k++)
         if (path_of(s, k)[0])
-            status = sab_csv_table_read(&s->tables[k], path_of(s, k), &s->schema, !known && k == 0 ? &s->config : NULL,
-                                        err);
+            status = sab_csv_table_read(&s->tables[k], path_of(s, k), &s->schema, &dialect,
+                                        !known && k == 0 ? &s->config : NULL, err);
     if (status == SAB_OK)
         status = sab_csv_cut_parts(s, err);
     if (status != SAB_OK)
@@ -112,7 +116,8 @@ static int facts(const void *state, char **json, struct sab_error *err)
 const struct sab_task_kind sab_task_csv = {
     .name = "csv",
     .help = "rows of numbers, one a time step: forecasts, or answers",
-    .reads = "T data valid-data test-data split loss standardise goal horizon relative inputs targets series header",
+    .reads = "T data valid-data test-data split loss standardise goal horizon relative inputs targets series header separator "
+             "skip-lines decimal-comma thousands",
     .create = create,
     .destroy = destroy,
     .steps = steps,

@@ -71,6 +71,37 @@ save("len/lengths.npy", "i8", (60,), length)'
     [ "$status" = 0 ]
 }
 
+@test "dialects: separators are told from the first lines or named, and errors that rest on a guess say so" {
+    table() { awk -v s="$1" -v names="$2" 'BEGIN { print names; for (t = 0; t < 300; t++) printf "d%d%s%.2f%s%.2f\n", t, s, 70 + t % 9, s, t % 7 }'; }
+    { echo 'sep=;'; table ';' 'ds;y;temp'; } >sep.csv
+    table , 'ds,load;kW,temp' >semicolon.csv
+    table , "ds,note$(printf '\t')here,y" >tab.csv
+    { echo '# station 7, exported 2024'; echo '# unit: kWh'; table , ds,y,temp; } >comment.csv
+    table '|' 'ds|y|temp' >pipe.csv
+    for name in sep semicolon tab pipe; do
+        sab train csv --data $name.csv --T 24 --dry-run
+        [ "$status" = 0 ]
+        has '2 values in, 2 values out'
+    done
+    sab train csv --data comment.csv --T 24 --dry-run
+    fails 1 'line 2 has 1 column; the first line has 2' 'a comma separates columns is a guess' '--separator' '--skip-lines 2'
+    sab train csv --data comment.csv --skip-lines 2 --T 24 --dry-run
+    has '2 values in, 2 values out'
+    sab train csv --data semicolon.csv --separator semicolon --T 24 --dry-run
+    fails 1 'line 2 has 1 column; the first line has 2'
+    [[ $stderr != *guess* ]]
+    # what was told in training holds for other files, unless it is told anew
+    sab train csv --data comment.csv --skip-lines 2 "${small[@]}" --out run
+    sab predict run --data comment.csv
+    [ "$(column 1 | tail -n 1)" = 300 ]
+    table ';' 'ds;y;temp' | tr . , >other.csv
+    sab predict run --data other.csv --skip-lines 0 --decimal-comma on
+    [ "$(column 1 | tail -n 1)" = 300 ]
+    expected=$(column 2)
+    run --separate-stderr "$SAB" predict run --stream --separator ';' --decimal-comma on <other.csv
+    [ "$(column 1)" = "$expected" ]
+}
+
 @test "level-large-against-changes: a constant changes no metric and moves forecasts by itself" {
     for level in 0 48211000; do
         awk -v level=$level 'BEGIN { print "time,reading"; r = 904.41
