@@ -34,14 +34,14 @@ struct work {
 
 /* ---- one process at a time ---- */
 
-/* Waits until no other process works at the run. */
+/* Waits until no other process works at the cell: its run, whose folder training locks for itself, its tests and result. */
 static int lock(const struct work *w, int *file, struct sab_error *err)
 {
     char path[SAB_FILE_CAP];
     int status = sab_file_make_directory(w->config.out, err);
     if (status != SAB_OK)
         return status;
-    snprintf(path, sizeof path, "%s/lock", w->config.out);
+    snprintf(path, sizeof path, "%s/cell.lock", w->config.out);
     *file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (*file < 0)
         return sab_fail(err, SAB_IO, "cannot open %.250s: %s", path, strerror(errno));

@@ -210,6 +210,12 @@ static void tell_data(void *user, const struct sab_task *task)
     sab_account_print(stderr, sab_task_facts(task));
 }
 
+static void tell_notice(void *user, const char *sentence)
+{
+    (void)user;
+    fprintf(stderr, "sab train: %s\n", sentence);
+}
+
 static int finish(const struct sab_cli *cli, int status, struct sab_run_result *result, struct sab_error *err)
 {
     if (status == SAB_INTERRUPTED) {
@@ -265,6 +271,7 @@ static int run(struct sab_cli *cli)
     struct sab_run_hooks hooks = {
         .opened = cli->quiet ? NULL : tell_data,
         .progress = cli->quiet ? NULL : sab_progress_show,
+        .notice = cli->quiet ? NULL : tell_notice,
         .user = &line,
         .stop = sab_stop_listen(cli->quiet),
     };

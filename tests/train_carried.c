@@ -60,13 +60,14 @@ static void test_resumed_is_uninterrupted(void **unused)
             struct problem whole, first, second;
             struct sab_trainer *a, *b, *c;
             struct sab_run_state state = {.best_step = -1, .evaluated = -1};
+            struct sab_config was;
             struct sab_error err;
             char x[33], y[33];
             make(&whole, &a, cell), make(&first, &b, cell), make(&second, &c, cell);
             train(&whole, a, UPDATES);
             train(&first, b, stop);
             assert_int_equal(sab_state_save(path, b, &state, NULL, &err), SAB_OK);
-            if (sab_state_load(path, c, &state, NULL, &err))
+            if (sab_state_load(path, c, &state, NULL, &was, &err))
                 fail_msg("%s", err.message);
             train(&second, c, UPDATES - stop);
             sab_model_digest(whole.model, x), sab_model_digest(second.model, y);

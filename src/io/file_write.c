@@ -10,16 +10,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "io/lock.h"
 #include "io/system.h"
 
-enum { LINKS_CAP = 40, TARGET_CAP = 4096, PROC_FILES = 0x9fa0 /* f_type of /proc */ };
+enum { LINKS_CAP = 40, TARGET_CAP = 4096, PROC_FILES = 0x9fa0 /* f_type of /proc */,
+       WRITER_S = 5 /* how long another writer of the same file is waited for */ };
 
 /* A file about to be written. */
 struct target {
@@ -171,16 +172,6 @@ static int write_through(struct target *t, const void *data, size_t nbytes, stru
 
 /* ---- atomic replacement ----------------------------------------------------------------------------------------- */
 
-/* Some network file systems have no locks: there, one writer at a time is the caller's matter. */
-static int lock_wait(int fd)
-{
-    int rc;
-    do
-        rc = flock(fd, LOCK_EX);
-    while (rc != 0 && errno == EINTR);
-    return rc != 0 && errno != ENOLCK && errno != ENOSYS && errno != EOPNOTSUPP ? -1 : 0;
-}
-
 /* Opens and locks the temporary file. While we waited for the lock, its owner may have renamed it away: then the name
  * stands for another file, or for none, and we begin again. */
 static int open_tmp(struct target *t, struct sab_error *err)
@@ -191,7 +182,11 @@ static int open_tmp(struct target *t, struct sab_error *err)
         if (t->fd < 0)
             return sab_fail(err, SAB_IO, "cannot write '%s': opening the .tmp beside it failed: %s", t->path,
                             strerror(errno));
-        if (lock_wait(t->fd) != 0 || fstat(t->fd, &ours) != 0)
+        int held = sab_lock_try(t->fd, WRITER_S); /* where a file system has no locks, one writer at a time is the caller's matter */
+        if (held > 0)
+            return sab_fail(err, SAB_IO, "cannot write '%s': another process has held the .tmp beside it for %d s", t->path,
+                            WRITER_S);
+        if (held < 0 || fstat(t->fd, &ours) != 0)
             return sab_fail(err, SAB_IO, "cannot write '%s': locking the .tmp beside it failed: %s", t->path,
                             strerror(errno));
         if (!S_ISREG(ours.st_mode) || ours.st_nlink > 1)

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "data/facts.h"
 #include "io/safetensors.h"
+#include "train/folder.h"
 #include "train/metadata.h"
 #include "train/stream_file.h"
 #include "train/trainer.h"
@@ -175,17 +176,31 @@ static int read_scalars(struct sab_safetensors *file, const char *path, struct r
     return SAB_OK;
 }
 
+/* What decides the result stands in the state too, where no editor changes it. */
+static int check_config(struct sab_safetensors *file, const char *path, const struct sab_trainer *trainer,
+                        struct sab_config *made_with, struct sab_error *err)
+{
+    struct sab_shape shape;
+    if (!sab_safetensors_metadata(file, "config"))
+        return SAB_OK;
+    int status = sab_metadata_read(file, path, made_with, &shape, err);
+    return status == SAB_OK ? sab_folder_keeps(made_with, &trainer->config, path, err) : status;
+}
+
 static int read_state(struct sab_safetensors *file, const char *path, struct sab_trainer *trainer,
-                      struct sab_run_state *state, sab_real *best, struct sab_error *err)
+                      struct sab_run_state *state, sab_real *best, struct sab_config *made_with, struct sab_error *err)
 {
     if (!sab_safetensors_has_digest(file))
         return sab_fail(err, SAB_FORMAT, "%s carries no digest, so it cannot be trusted to be whole", path);
+    int status = check_config(file, path, trainer, made_with, err);
+    if (status != SAB_OK)
+        return status;
     const char *before = sab_metadata_facts(file), *now = sab_model_facts(trainer->model);
     if (!sab_facts_equal(before, now))
         return sab_fail(err, SAB_INVALID, "the training data are not those that the run began with: what %s knows of "
                                           "them does not fit", path);
     struct record record;
-    int status = read_scalars(file, path, &record, err);
+    status = read_scalars(file, path, &record, err);
     if (status != SAB_OK)
         return status;
     struct part parts[PARTS];
@@ -214,13 +229,13 @@ static int read_state(struct sab_safetensors *file, const char *path, struct sab
 }
 
 int sab_state_load(const char *path, struct sab_trainer *trainer, struct sab_run_state *state, sab_real *best,
-                   struct sab_error *err)
+                   struct sab_config *made_with, struct sab_error *err)
 {
     struct sab_safetensors *file;
     int status = sab_safetensors_open(&file, path, err);
     if (status != SAB_OK)
         return status;
-    status = read_state(file, path, trainer, state, best, err);
+    status = read_state(file, path, trainer, state, best, made_with, err);
     sab_safetensors_close(file);
     return status;
 }

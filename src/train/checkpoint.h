@@ -35,10 +35,11 @@ struct sab_run_state {
 int sab_state_save(const char *path, const struct sab_trainer *trainer, const struct sab_run_state *state,
                    const sab_real *best, struct sab_error *err);
 
-/* Fills the trainer (its model's weights too), state and, if state->best_step >= 0, best. On failure nothing
- * changed. */
+/* Fills the trainer (its model's weights too), state and, if state->best_step >= 0, best. *made_with, where the file says it, is
+ * the configuration it was saved with, which must agree with the trainer's in what a run keeps: else SAB_INVALID. On failure
+ * nothing else changed. */
 int sab_state_load(const char *path, struct sab_trainer *trainer, struct sab_run_state *state, sab_real *best,
-                   struct sab_error *err);
+                   struct sab_config *made_with, struct sab_error *err);
 
 /* Bytes of the weights, moments and best weights in such a file, for `count` weights; it is put together in memory. */
 double sab_state_nbytes(const struct sab_config *config, double count);

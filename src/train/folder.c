@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "data/task.h"
 #include "io/file.h"
+#include "io/lock.h"
 #include "train/config_json.h"
 #include "train/run.h"
 
@@ -105,6 +106,30 @@ int sab_folder_check_files(const char *dir, struct sab_error *err)
     return SAB_OK;
 }
 
+int sab_folder_lock(const char *dir, int *lock, struct sab_error *err)
+{
+    char path[SAB_PATH_CAP];
+    struct sab_error why = {0};
+    sab_folder_path(dir, "lock", path);
+    int status = sab_lock_take(path, lock, &why);
+    return status == SAB_OK ? SAB_OK : sab_fail(err, status, "%s: one run at a time is at work in a folder: %.300s", dir,
+                                                why.message);
+}
+
+void sab_folder_unlock(const char *dir, int lock)
+{
+    char path[SAB_PATH_CAP];
+    sab_folder_path(dir, "lock", path);
+    sab_lock_release(path, lock);
+}
+
+void sab_folder_undo(const char *dir)
+{
+    char path[SAB_PATH_CAP];
+    sab_folder_path(dir, "config.json", path);
+    unlink(path);
+}
+
 int sab_folder_begin(const char *dir, const struct sab_config *config, struct sab_error *err)
 {
     for (int i = 0; i < FILES; i++)
@@ -112,8 +137,7 @@ int sab_folder_begin(const char *dir, const struct sab_config *config, struct sa
             return sab_fail(err, SAB_INVALID, "%s already holds a run (%s); resume it with --resume, or choose another "
                                               "folder with --out",
                             dir, files[i]);
-    int status = sab_file_make_directory(dir, err);
-    return status == SAB_OK ? sab_folder_write_config(dir, config, err) : status;
+    return sab_folder_write_config(dir, config, err);
 }
 
 /* Options that may change when a run is resumed: how long, how fast, in how much memory and where, and what can bring a run that stopped on
@@ -129,23 +153,32 @@ static int may_change(const char *name)
     return 0;
 }
 
+int sab_folder_keeps(const struct sab_config *was, const struct sab_config *is, const char *what, struct sab_error *err)
+{
+    for (int i = 0; i < sab_option_count; i++) {
+        const char *name = sab_options[i].name;
+        char before[SAB_TEXT_CAP], now[SAB_TEXT_CAP];
+        if (may_change(name))
+            continue;
+        int status = sab_config_get(was, name, before, sizeof before, err);
+        if (status == SAB_OK)
+            status = sab_config_get(is, name, now, sizeof now, err);
+        if (status == SAB_OK && strcmp(before, now) != 0)
+            status = sab_fail(err, SAB_INVALID, "--%s: %s has %s, not %s; a resumed run keeps this option", name, what, before,
+                              now);
+        if (status != SAB_OK)
+            return status;
+    }
+    return SAB_OK;
+}
+
 int sab_folder_agrees(const char *dir, const struct sab_config *config, struct sab_error *err)
 {
     struct sab_config before;
+    char what[SAB_PATH_CAP];
     int status = sab_run_config(dir, &before, err);
-    for (int i = 0; i < sab_option_count && status == SAB_OK; i++) {
-        const char *name = sab_options[i].name;
-        char was[SAB_TEXT_CAP], is[SAB_TEXT_CAP];
-        if (may_change(name))
-            continue;
-        status = sab_config_get(&before, name, was, sizeof was, err);
-        if (status == SAB_OK)
-            status = sab_config_get(config, name, is, sizeof is, err);
-        if (status == SAB_OK && strcmp(was, is) != 0)
-            status = sab_fail(err, SAB_INVALID, "--%s: the run in %s has %s, not %s; a resumed run keeps this option",
-                              name, dir, was, is);
-    }
-    return status;
+    snprintf(what, sizeof what, "the run in %.*s", SAB_TEXT_CAP, dir);
+    return status == SAB_OK ? sab_folder_keeps(&before, config, what, err) : status;
 }
 
 /* ---- metrics.jsonl ---- */

@@ -15,12 +15,21 @@ int sab_folder_name(const struct sab_config *config, char dir[SAB_TEXT_CAP], str
 /* DIR/FILE. */
 void sab_folder_path(const char *dir, const char *file, char path[SAB_PATH_CAP]);
 
-/* Makes the folder, with parents, and writes config.json. SAB_INVALID if it already holds a run. */
+/* Locks the folder for one run; *lock is given to sab_folder_unlock. SAB_IO, naming the process, where another one is at work
+ * in it. */
+int sab_folder_lock(const char *dir, int *lock, struct sab_error *err);
+void sab_folder_unlock(const char *dir, int lock);
+
+/* Writes config.json into a folder that is there. SAB_INVALID if it already holds a run. */
 int sab_folder_begin(const char *dir, const struct sab_config *config, struct sab_error *err);
+/* Takes that back where nothing came of the run. */
+void sab_folder_undo(const char *dir);
 
 /* SAB_INVALID where a file of the run is a link or a device: what it leads to must not be written. */
 int sab_folder_check_files(const char *dir, struct sab_error *err);
 
+/* SAB_INVALID unless `is` has the value that `was` has under every option that a run keeps; `what` has the former ones. */
+int sab_folder_keeps(const struct sab_config *was, const struct sab_config *is, const char *what, struct sab_error *err);
 /* Checks that config agrees with the run's config.json where it must. */
 int sab_folder_agrees(const char *dir, const struct sab_config *config, struct sab_error *err);
 

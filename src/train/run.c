@@ -16,6 +16,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "data/task.h"
+#include "io/file.h"
 #include "model/network.h"
 #include "optim/optim.h"
 #include "train/checkpoint.h"
@@ -36,6 +37,8 @@ struct run {
     struct sab_run_state state;
     sab_real *best;           /* weights of state.best */
     int64_t saved_step;       /* of state.safetensors; -1: none */
+    int lock;                 /* of the folder; -1: none */
+    int is_begun;             /* a new run, whose folder has a config.json */
     double rate;              /* of the last update */
     double smoothed;          /* seconds per update */
     double recent[RECENT];
@@ -207,6 +210,8 @@ static int evaluate(struct run *run, struct sab_error *err)
 static int leave_resumable(struct run *run, const struct sab_error *why, struct sab_error *err)
 {
     long long step = (long long)run->trainer->step;
+    if (run->is_begun && step == 0)
+        return sab_fail(err, SAB_NUMERIC, "%.330s; no update was made, so nothing of the run is kept", why->message);
     if (sab_optim_is_finite(run->trainer->theta, run->trainer->count) && save_state(run, NULL) == SAB_OK)
         return sab_fail(err, SAB_NUMERIC, "%.330s; the run is saved as it was after update %lld and can be resumed",
                         why->message, step);
@@ -249,21 +254,46 @@ static int loop(struct run *run, struct sab_error *err)
 
 /* ---- beginning and end ---- */
 
+/* What may change, decides the result, and may have been changed in config.json: the user should know. */
+static void tell_changes(const struct run *run, const struct sab_config *was)
+{
+    static const char *const names[] = {"lr", "clip", "explode"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && run->hooks && run->hooks->notice; i++) {
+        char before[SAB_TEXT_CAP], now[SAB_TEXT_CAP], sentence[128];
+        if (sab_config_get(was, names[i], before, sizeof before, NULL) != SAB_OK ||
+            sab_config_get(&run->config, names[i], now, sizeof now, NULL) != SAB_OK || strcmp(before, now) == 0)
+            continue;
+        snprintf(sentence, sizeof sentence, "from here on --%s is %.40s; it was %.40s so far", names[i], now, before);
+        run->hooks->notice(run->hooks->user, sentence);
+    }
+}
+
+static int load_state(struct run *run, struct sab_error *err)
+{
+    char path[SAB_PATH_CAP];
+    struct sab_config was = run->config;
+    sab_folder_path(run->config.out, "state.safetensors", path);
+    int status = sab_state_load(path, run->trainer, &run->state, run->best, &was, err);
+    if (status != SAB_OK)
+        return status;
+    run->saved_step = run->trainer->step;
+    if (run->trainer->step > 0)
+        run->rate = sab_optim_rate(&run->config, run->trainer->step - 1);
+    tell_changes(run, &was);
+    return SAB_OK;
+}
+
 static int resume(struct run *run, struct sab_error *err)
 {
     const char *dir = run->config.out;
     int status = sab_folder_check_files(dir, err);
+    if (status == SAB_OK && sab_folder_has(dir, "config.json"))
+        status = sab_folder_lock(dir, &run->lock, err);
     if (status == SAB_OK)
         status = sab_folder_agrees(dir, &run->config, err);
     /* A run that was killed before its first checkpoint begins again. */
-    if (status == SAB_OK && sab_folder_has(dir, "state.safetensors")) {
-        char path[SAB_PATH_CAP];
-        sab_folder_path(dir, "state.safetensors", path);
-        status = sab_state_load(path, run->trainer, &run->state, run->best, err);
-        run->saved_step = run->trainer->step;
-        if (run->trainer->step > 0)
-            run->rate = sab_optim_rate(&run->config, run->trainer->step - 1);
-    }
+    if (status == SAB_OK && sab_folder_has(dir, "state.safetensors"))
+        status = load_state(run, err);
     if (status == SAB_OK && run->trainer->step > run->config.steps)
         status = sab_fail(err, SAB_INVALID, "--steps: the run in %s has made %lld updates, more than %lld", dir,
                           (long long)run->trainer->step, (long long)run->config.steps);
@@ -274,6 +304,18 @@ static int resume(struct run *run, struct sab_error *err)
     /* model.safetensors may be from an evaluation that came after the state; it will come again. */
     if (status == SAB_OK && run->state.best_step >= 0)
         status = save_best(run, err);
+    return status;
+}
+
+static int begin(struct run *run, struct sab_error *err)
+{
+    const char *dir = run->config.out;
+    int status = sab_file_make_directory(dir, err);
+    if (status == SAB_OK)
+        status = sab_folder_lock(dir, &run->lock, err);
+    if (status == SAB_OK)
+        status = sab_folder_begin(dir, &run->config, err);
+    run->is_begun = status == SAB_OK;
     return status;
 }
 
@@ -420,9 +462,10 @@ int sab_run_train(const struct sab_config *config, int is_resumed, const struct 
     if (!run)
         return sab_fail(err, SAB_NOMEM, "no memory for a run");
     run->hooks = hooks;
+    run->lock = -1;
     int status = prepare(run, config, is_resumed, err);
     if (status == SAB_OK)
-        status = is_resumed ? resume(run, err) : sab_folder_begin(run->config.out, &run->config, err);
+        status = is_resumed ? resume(run, err) : begin(run, err);
     if (status == SAB_OK) {
         struct sab_error why = {0};
         status = loop(run, &why);
@@ -432,7 +475,10 @@ int sab_run_train(const struct sab_config *config, int is_resumed, const struct 
             sab_fail(err, status, "%s", why.message);
         if (result)
             fill_result(run, result);
+        if (run->is_begun && status != SAB_OK && status != SAB_INTERRUPTED && run->trainer->step == 0)
+            sab_folder_undo(run->config.out);
     }
+    sab_folder_unlock(run->config.out, run->lock);
     sab_trainer_free(run->trainer);
     sab_model_free(run->model);
     sab_task_free(run->task);

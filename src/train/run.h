@@ -27,6 +27,7 @@ struct sab_progress {
 struct sab_run_hooks {
     void (*opened)(void *user, const struct sab_task *task); /* the data, before the first update; may be NULL */
     void (*progress)(void *user, const struct sab_progress *progress); /* may be NULL */
+    void (*notice)(void *user, const char *sentence); /* what one should know of a resumed run; may be NULL */
     void *user;
     const volatile sig_atomic_t *stop; /* may be NULL; not 0: finish the update, save, return SAB_INTERRUPTED */
 };
@@ -45,8 +46,10 @@ struct sab_run_result {
 
 /* Trains config->task in the folder config->out (made if absent). A folder that already holds a run is refused unless
  * resume is 1; then config must agree with its config.json except in steps (not below those made), threads, cpu,
- * stop_at, patience, eval_every, save_every, out, lr, clip, explode and the names of data files. result may be partly
- * filled on SAB_INTERRUPTED and SAB_NUMERIC, after which the run can be resumed. */
+ * stop_at, patience, eval_every, save_every, out, lr, clip, explode and the names of data files; and so must config.json with
+ * state.safetensors. While it trains, the folder's file `lock` is locked: SAB_IO where another process holds it. A new run
+ * that fails before its first update leaves nothing. result may be partly filled on SAB_INTERRUPTED and SAB_NUMERIC,
+ * after which the run can be resumed. */
 int sab_run_train(const struct sab_config *config, int resume, const struct sab_run_hooks *hooks,
                   struct sab_run_result *result, struct sab_error *err);
 
