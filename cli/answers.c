@@ -128,7 +128,7 @@ int sab_answers_create(struct sab_answers *a, const struct sab_model *model, str
         return name_text(a, known, err);
     if (strcmp(task, "csv") != 0 || !known)
         return name_all_plain(a, known, err);
-    int status = sab_csv_facts_read(&a->schema, &a->columns, known, err);
+    int status = sab_csv_facts_read(&a->schema, &a->columns, NULL, known, err);
     if (status == SAB_OK && (a->schema.I != a->shape->I || a->schema.loss != a->shape->loss ||
                              a->shape->O != (is_classes(a) ? a->schema.classes.n : a->schema.O)))
         status = sab_fail(err, SAB_FORMAT, "what the model knows of its data is for another model");

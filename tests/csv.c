@@ -76,7 +76,7 @@ static char *counting(char *text, int first, int n)
 static void forecasts_look_ahead(void **state)
 {
     char text[4096];
-    struct sab_task *task = must(counting(text, 0, 40), "horizon=3 targets=u split=0.5,0.25,0.25");
+    struct sab_task *task = must(counting(text, 0, 40), "horizon=3 inputs=t,u targets=u split=0.5,0.25,0.25");
     (void)state;
     assert_int_equal(sab_task_shape(task)->I, 2);
     assert_int_equal(sab_task_shape(task)->O, 1);
@@ -517,7 +517,12 @@ static void malformed(void **state)
         {"two columns of classes", "a,b,c\n1,2,3\n3,4,5\n", "goal=step targets=b,c loss=cross-entropy", "names 2"},
         {"one class", "a,y\n1,x\n2,x\n", "goal=step targets=y", "one class only, \"x\""},
         {"empty class", "a,y\n1,x\n2,\n", "goal=step targets=y", "line 3, column \"y\": the cell is empty"},
-        {"sorted by class", "a,y\n1,x\n2,x\n3,x\n4,z\n", "goal=step targets=y split=0.5,0.25,0.25", "sorted by class"},
+        {"sorted by class", "a,y\n1,x\n2,x\n3,x\n4,z\n", "goal=step targets=y split=0.5,0.25,0.25", "column \"y\": the class \"z\" is not in the "
+         "training part (--split 0.5,0.25,0.25, in the order of the file): another --split may"},
+        {"counts", "a,y\n1,12\n2,13\n3,12\n4,14\n", "goal=step targets=y split=0.5,0.25,0.25", "its 3 different whole numbers are "
+         "taken for classes; if they are values, give --loss mse; else another --split"},
+        {"series sorted by class", "s,a,y\na,1,u\nb,1,u\nc,1,u\nd,1,w\n", "goal=series series=s targets=y split=0.5,0.25,0.25",
+         "if the file is sorted by class, shuffle its series"},
         {"not 0 or 1", "a,y\n1,0\n2,2\n", "goal=step targets=y loss=bce", "line 3, column \"y\": 2 is not in 0..1"},
         {"two answers of a series", "s,a,y\np,1,u\np,2,v\n", "goal=series targets=y series=s", "line 3, column \"y\": another"},
         {"two values of a series", "s,a,y\np,1,1.5\np,2,2.5\n", "goal=series targets=y series=s", "another answer"},

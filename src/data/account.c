@@ -196,7 +196,7 @@ static int take(struct sab_account *account, const char *label, const struct sab
     strcpy(text, found);
     make_printable(text);
     for (const char *at = label; *at; at++)
-        if (*at < 'a' || *at > 'z')
+        if (*at != ' ' && (*at < 'a' || *at > 'z'))
             return 1;
     add(account, label, text);
     return 0;

@@ -289,9 +289,20 @@ int sab_csv_is_missing(const struct sab_csv_field *field)
     return is_word(field, missing);
 }
 
+int sab_csv_boolean(const struct sab_csv_field *field)
+{
+    if (field->nbytes == 4 && strncasecmp(field->text, "true", 4) == 0)
+        return 1;
+    return field->nbytes == 5 && strncasecmp(field->text, "false", 5) == 0 ? 0 : -1;
+}
+
 int sab_csv_read_number(const struct sab_csv *csv, const struct sab_csv_field *field, struct sab_decimal *number)
 {
-    return sab_csv_dialect_number(&csv->dialect, field, number) || fabs(number->value) > FLT_MAX;
+    if (sab_csv_dialect_number(&csv->dialect, field, number) == 0)
+        return fabs(number->value) > FLT_MAX;
+    int truth = sab_csv_boolean(field);
+    *number = (struct sab_decimal){.mantissa = truth, .value = truth};
+    return truth < 0;
 }
 
 int sab_csv_number(const struct sab_csv *csv, int i, const char *column, struct sab_decimal *number,

@@ -58,7 +58,11 @@ void sab_csv_show(const struct sab_csv_field *field, char text[48]);
 /* Whether the field is empty or one of the words for a missing value, such as NaN. */
 int sab_csv_is_missing(const struct sab_csv_field *field);
 
-/* Reads a field that is a number which float holds: 0 when done; else 1, and *number may hold anything. */
+/* 1 or 0 of a field that says true or false, in any case; else -1. */
+int sab_csv_boolean(const struct sab_csv_field *field);
+
+/* Reads a field that is a number which float holds, or says true (1) or false (0): 0 when done; else 1, and *number may hold
+ * anything. */
 int sab_csv_read_number(const struct sab_csv *csv, const struct sab_csv_field *field, struct sab_decimal *number);
 
 /* The field as a number that float holds. SAB_FORMAT says what is wrong with it, after "PATH, line 7, column COLUMN: ". */

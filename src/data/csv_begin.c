@@ -144,6 +144,18 @@ static int check_gaps(struct sab_csv_reading *r, const struct sab_csv_head *head
 
 /* ---- what comes before the rows ---- */
 
+/* Where the column of the series is, or -1; that an option names none is told when columns are chosen. */
+static int series_place(const struct sab_csv_reading *r, const struct sab_csv_head *head)
+{
+    int first = -1, last;
+    if (!r->config)
+        return r->schema->series.number ? sab_csv_place(r->schema, &r->schema->series, head) : -1;
+    if (r->config->series[0] &&
+        sab_csv_find_item(head, "series", r->config->series, strlen(r->config->series), &first, &last, NULL) != SAB_OK)
+        return -1;
+    return first;
+}
+
 int sab_csv_reading_begin(struct sab_csv_reading *r, struct sab_error *err)
 {
     int is_row = 0, status = first_line(r, err);
@@ -166,16 +178,26 @@ int sab_csv_reading_begin(struct sab_csv_reading *r, struct sab_error *err)
         r->csv.n = second.n;
         return sab_csv_reading_check_width(r, err);
     }
-    status = sab_csv_head_index(&head, err);
-    if (status == SAB_OK && r->config)
-        status = sab_csv_choose(r->schema, r->config, &head, err);
-    if (status == SAB_OK)
-        status = find_places(r, &head, err);
-    sab_csv_head_clear(&head);
     r->rows = r->csv;
     if (!head.has_header) {
         r->rows.at = r->table_at;
         r->rows.next_line = r->first_line;
     }
-    return status == SAB_OK ? check_gaps(r, &head, err) : status;
+    struct sab_csv_survey survey = {0};
+    status = sab_csv_head_index(&head, err);
+    if (status == SAB_OK && (r->config || r->account)) {
+        status = sab_csv_survey_make(&survey, &r->rows, r->n, series_place(r, &head), err);
+        head.survey = &survey;
+    }
+    if (status == SAB_OK && r->config)
+        status = sab_csv_choose(r->schema, r->config, &head, err);
+    if (status == SAB_OK)
+        status = find_places(r, &head, err);
+    if (status == SAB_OK)
+        status = check_gaps(r, &head, err);
+    if (status == SAB_OK && r->account)
+        sab_csv_reading_say(r, &head);
+    sab_csv_survey_clear(&survey);
+    sab_csv_head_clear(&head);
+    return status;
 }

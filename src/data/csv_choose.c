@@ -15,6 +15,25 @@ static int is_number(const struct sab_csv_dialect *dialect, const struct sab_csv
     return sab_csv_dialect_number(dialect, field, &number) == 0;
 }
 
+/* 2019, 2020, 2021 over numbers that are no years. */
+static int are_years(const struct sab_csv_dialect *dialect, const struct sab_csv_field *first,
+                     const struct sab_csv_field *second, int n)
+{
+    double last = 0;
+    int years = 0, others = 0;
+    for (int i = 0; i < n; i++) {
+        struct sab_decimal year, below;
+        if (sab_csv_dialect_number(dialect, &first[i], &year))
+            continue;
+        if (year.decimals != 0 || year.value < 1800 || year.value > 2200 || (years > 0 && year.value != last + 1))
+            return 0;
+        last = year.value;
+        years++;
+        others += sab_csv_dialect_number(dialect, &second[i], &below) == 0 && (below.value < 1800 || below.value > 2200);
+    }
+    return years > 1 && others > 0;
+}
+
 int sab_csv_looks_named(const struct sab_csv_dialect *dialect, const struct sab_csv_field *first,
                         const struct sab_csv_field *second, int n)
 {
@@ -24,7 +43,7 @@ int sab_csv_looks_named(const struct sab_csv_dialect *dialect, const struct sab_
         if (second && !sab_csv_is_missing(&first[i]) && !is_number(dialect, &first[i]) && is_number(dialect, &second[i]))
             return 1;
     }
-    return numbers == 0;
+    return numbers == 0 || (second && are_years(dialect, first, second, n));
 }
 
 static int name_column(struct sab_csv_column *column, const struct sab_csv_head *head, int place, struct sab_error *err)
@@ -94,6 +113,21 @@ static int fail_no_number(const struct choice *c, const struct sab_csv_head *hea
                     head->path, c->series >= 0 || !is_forecast ? " beside --series and --targets" : "");
 }
 
+/* Columns of numbers, or of true and false. Those that only count up, or are times, are no values, unless there are no others. */
+static void mark_values(struct choice *c, const struct sab_csv_head *head, int is_forecast)
+{
+    int values = 0;
+    for (int pass = 0; pass < 2 && values == 0; pass++)
+        for (int i = 0; i < head->n; i++) {
+            const struct sab_csv_finding *found = &head->survey->columns[i];
+            int is_value = found->kind == SAB_CSV_NUMBERS || found->kind == SAB_CSV_BOOLEANS;
+            int is_free = i != c->series && (is_forecast ? 1 : !c->is_target[i]) && head->row && !sab_csv_is_missing(&head->row[i]);
+            c->is_input[i] = is_value && is_free && (pass == 1 || (found->count_step == 0 && !found->is_time) ||
+                                                     (is_forecast && c->is_target[i]));
+            values += c->is_input[i];
+        }
+}
+
 static int choose_inputs(struct choice *c, const struct sab_config *config, const struct sab_csv_head *head,
                          struct sab_error *err)
 {
@@ -103,8 +137,7 @@ static int choose_inputs(struct choice *c, const struct sab_config *config, cons
         if (status != SAB_OK)
             return status;
     } else {
-        for (int i = 0; i < head->n; i++)
-            c->is_input[i] = head->row && is_number(head->dialect, &head->row[i]) && i != c->series && (is_forecast || !c->is_target[i]);
+        mark_values(c, head, is_forecast);
         for (int i = 0; i < head->n; i++)
             if (has_decimal_comma(head, i))
                 return sab_fail(err, SAB_FORMAT, "%s: column %d holds \"%.*s\", and the decimal sign is a point; --decimal-comma "

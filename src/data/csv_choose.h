@@ -4,6 +4,7 @@
 #define SAB_DATA_CSV_CHOOSE_H
 
 #include "data/csv.h"
+#include "data/csv_survey.h"
 #include "data/csv_table.h"
 
 /* loss of a schema while it is open whether the answers are classes or values. */
@@ -17,6 +18,7 @@ struct sab_csv_head {
     const struct sab_csv_field *names; /* [n] the header; of no meaning without one */
     const struct sab_csv_field *row;   /* [n] the first row of values; NULL where there is none */
     const struct sab_csv_dialect *dialect;
+    const struct sab_csv_survey *survey; /* of the columns; where a schema is made */
     struct sab_text_set index;         /* of the names, see sab_csv_head_index; empty: names are looked for one by one */
     int *places;                       /* [index.n] of each name: its place, -2 where several columns have it */
 };
@@ -37,7 +39,7 @@ int sab_csv_find_list(const struct sab_csv_head *head, const char *option, const
                       struct sab_error *err);
 
 /* Whether the first of two rows (the second may be NULL) names columns: it holds no number, or a text (not NaN or such)
- * where the row below has a number. */
+ * where the row below has a number, or years one after the other where the row below has other numbers. */
 int sab_csv_looks_named(const struct sab_csv_dialect *dialect, const struct sab_csv_field *first,
                         const struct sab_csv_field *second, int n);
 

@@ -143,6 +143,17 @@ int sab_csv_dialect_number(const struct sab_csv_dialect *dialect, const struct s
     return sab_decimal_read(plain, used, number);
 }
 
+/* Letters before a number make a name of it (d0, Q3), but for a currency's three capitals. */
+static int is_name(const char *text, size_t n)
+{
+    size_t letters = 0, capitals = 0;
+    for (size_t i = 0; i < n; i++) {
+        letters += isalpha((unsigned char)text[i]) != 0;
+        capitals += isupper((unsigned char)text[i]) != 0;
+    }
+    return letters > 0 && !(letters == 3 && capitals == 3);
+}
+
 void sab_csv_dialect_sign(const struct sab_csv_dialect *dialect, const struct sab_csv_field *field,
                           char sign[SAB_CSV_SIGN_CAP])
 {
@@ -155,7 +166,7 @@ void sab_csv_dialect_sign(const struct sab_csv_dialect *dialect, const struct sa
         after--;
     size_t length = before > 0 ? before : n - after;
     struct sab_csv_field inner = {.text = field->text + before, .nbytes = after - before};
-    if ((before > 0) == (after < n) || length >= SAB_CSV_SIGN_CAP || sab_csv_dialect_number(dialect, &inner, &number))
+    if ((before > 0) == (after < n) || length >= SAB_CSV_SIGN_CAP || is_name(field->text, before) || sab_csv_dialect_number(dialect, &inner, &number))
         return;
     const char *from = before > 0 ? field->text : field->text + after;
     while (length > 0 && *from == ' ') {

@@ -35,8 +35,8 @@ static void put_ints(struct sab_json *facts, const char *key, const int *numbers
     sab_json_close(facts, ']');
 }
 
-int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_scaling *columns, char **json,
-                        struct sab_error *err)
+int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_scaling *columns,
+                        const struct sab_account *account, char **json, struct sab_error *err)
 {
     struct sab_json facts;
     sab_facts_begin(&facts, "csv");
@@ -63,6 +63,7 @@ int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_sc
         sab_json_text(&facts, NULL, sab_text_set_at(&schema->classes, i));
     sab_json_close(&facts, ']');
     sab_scaling_put(columns, &facts, "column");
+    sab_account_put(account, &facts);
     return sab_facts_end(&facts, json, err);
 }
 
@@ -206,14 +207,16 @@ static int read_all(struct sab_csv_schema *schema, struct sab_scaling *columns, 
     return status == SAB_OK ? sab_scaling_get(columns, facts, "column", schema->n, err) : status;
 }
 
-int sab_csv_facts_read(struct sab_csv_schema *schema, struct sab_scaling *columns, const char *json,
-                       struct sab_error *err)
+int sab_csv_facts_read(struct sab_csv_schema *schema, struct sab_scaling *columns, struct sab_account *account,
+                       const char *json, struct sab_error *err)
 {
     const struct sab_value *facts;
     int status = sab_facts_parse(&facts, json, "csv", err);
     if (status != SAB_OK)
         return status;
     status = read_all(schema, columns, facts, err);
+    if (status == SAB_OK && account)
+        status = sab_account_get(account, facts, err);
     sab_json_free(facts);
     return status;
 }

@@ -2,16 +2,17 @@
 #ifndef SAB_DATA_CSV_FACTS_H
 #define SAB_DATA_CSV_FACTS_H
 
+#include "data/account.h"
 #include "data/csv_table.h"
 #include "data/scaling.h"
 
 /* As struct sab_task_kind's facts(). columns: one mean and deviation for each of schema->columns. */
-int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_scaling *columns, char **json,
-                        struct sab_error *err);
+int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_scaling *columns,
+                        const struct sab_account *account, char **json, struct sab_error *err);
 
-/* Reads them back; they may be hostile. SAB_FORMAT, SAB_NOMEM; then schema and columns are for clearing only. Both start
- * from zeroed structs. */
-int sab_csv_facts_read(struct sab_csv_schema *schema, struct sab_scaling *columns, const char *json,
-                       struct sab_error *err);
+/* Reads them back; they may be hostile. SAB_FORMAT, SAB_NOMEM; then all three are for clearing only. They start from zeroed
+ * structs; the account may be NULL. */
+int sab_csv_facts_read(struct sab_csv_schema *schema, struct sab_scaling *columns, struct sab_account *account,
+                       const char *json, struct sab_error *err);
 
 #endif

@@ -1,4 +1,6 @@
 /* See csv_state.h: the parts of the data, and what is learned from the training part. */
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "data/csv_state.h"
@@ -50,7 +52,20 @@ static int learn_scaling(struct sab_csv_state *s, struct sab_error *err)
     return SAB_OK;
 }
 
-/* A class that training never sees can never be told: most likely the file is sorted by class. */
+static int fail_unseen(const struct sab_csv_state *s, int k, struct sab_error *err)
+{
+    char values[120] = "", column[SAB_CSV_COLUMN_CAP];
+    sab_csv_column_show(&s->schema.label, column);
+    if (s->schema.are_numbers)
+        snprintf(values, sizeof values, "its %d different whole numbers are taken for classes; if they are values, give --loss mse; "
+                 "else ", s->schema.classes.n);
+    return sab_fail(err, SAB_FORMAT, "%.200s, column %s: the class \"%.60s\" is not in the training part (--split %.60s, in the "
+                    "order of the file): %s%s", s->config.data, column, sab_text_set_at(&s->schema.classes, k), s->config.split,
+                    values, sab_csv_is_stream(s) ? "another --split may have all of them"
+                                                 : "if the file is sorted by class, shuffle its series");
+}
+
+/* A class that training never sees can never be told. */
 static int check_classes(const struct sab_csv_state *s, struct sab_error *err)
 {
     const struct sab_csv_table *table = &s->tables[SAB_TRAIN];
@@ -63,9 +78,7 @@ static int check_classes(const struct sab_csv_state *s, struct sab_error *err)
             is_seen[table->labels[sab_csv_is_stream(s) ? table->series[i].begin + row : i]] = 1;
     for (int k = 0; k < n && status == SAB_OK; k++)
         if (!is_seen[k])
-            status = sab_fail(err, SAB_FORMAT, "%.200s: the class \"%.60s\" is not in the training part (--split %.60s, in "
-                              "the order of the file); if the file is sorted by class, shuffle it", s->config.data,
-                              sab_text_set_at(&s->schema.classes, k), s->config.split);
+            status = fail_unseen(s, k, err);
     sab_free(is_seen);
     return status;
 }

@@ -161,6 +161,7 @@ int sab_csv_reading_close_classes(struct sab_csv_reading *r, struct sab_error *e
         sab_csv_choose_value(schema);
         return SAB_OK;
     }
+    schema->are_numbers = schema->loss == SAB_CSV_LOSS_OPEN && r->labels_are_numbers;
     schema->loss = SAB_LOSS_CROSS_ENTROPY;
     sab_csv_column_show(&schema->label, shown);
     if (schema->classes.n < 2)

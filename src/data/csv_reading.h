@@ -4,6 +4,7 @@
 #ifndef SAB_DATA_CSV_READING_H
 #define SAB_DATA_CSV_READING_H
 
+#include "data/account.h"
 #include "data/csv.h"
 #include "data/csv_table.h"
 #include "data/input.h"
@@ -23,6 +24,7 @@ struct sab_csv_reading {
     const char *path;
     const struct sab_csv_dialect *dialect;
     const struct sab_config *config; /* NULL: the schema is known */
+    struct sab_account *account; /* or NULL */
     struct sab_csv_schema *schema;
     struct sab_csv_table *table;
     struct sab_input_file file;
@@ -57,6 +59,13 @@ static inline void sab_csv_reading_rewind(struct sab_csv_reading *r)
 
 /* SAB_FORMAT unless the row just read has as many columns as the first line. */
 int sab_csv_reading_check_width(const struct sab_csv_reading *r, struct sab_error *err);
+
+/* ---- csv_say.c ---- */
+
+struct sab_csv_head;
+
+/* Says how the file is written and which columns are left out, with warnings of what was most likely not meant. */
+void sab_csv_reading_say(const struct sab_csv_reading *r, const struct sab_csv_head *head);
 
 /* ---- csv_names.c: all of the row just read ---- */
 

@@ -4,6 +4,7 @@
 #ifndef SAB_DATA_CSV_STATE_H
 #define SAB_DATA_CSV_STATE_H
 
+#include "data/account.h"
 #include "data/csv_table.h"
 #include "data/csv_task.h"
 #include "data/scaling.h"
@@ -27,6 +28,7 @@ struct sab_csv_state {
     struct sab_config config;
     struct sab_csv_schema schema;
     struct sab_scaling columns;
+    struct sab_account account;
     struct sab_csv_table tables[SAB_CSV_PARTS]; /* of --data, --valid-data, --test-data */
     struct sab_csv_cuts *cuts;                  /* [S] of the series of --data; only where series are streams */
     uint64_t bounds[SAB_CSV_PARTS + 1];         /* series of --data in each part; only where series are sequences */
@@ -92,6 +94,11 @@ int sab_csv_has_batches(const struct sab_csv_state *s, enum sab_split split, int
 
 int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch, struct sab_error *err);
 int64_t sab_csv_naive(const void *state, enum sab_split split, int season, double *squares, double *absolute);
+
+/* ---- csv_account.c ---- */
+
+/* Says what is read, from which rows, and how often each answer comes. SAB_NOMEM. */
+int sab_csv_account(struct sab_csv_state *s, struct sab_error *err);
 
 /* ---- csv_learn.c ---- */
 

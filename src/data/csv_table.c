@@ -161,10 +161,12 @@ static int read_rows(struct sab_csv_reading *r, struct sab_error *err)
 }
 
 int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab_csv_schema *schema,
-                       const struct sab_csv_dialect *dialect, const struct sab_config *config, struct sab_error *err)
+                       const struct sab_csv_dialect *dialect, const struct sab_config *config,
+                       struct sab_account *account, struct sab_error *err)
 {
     struct sab_csv_table t = {0};
-    struct sab_csv_reading r = {.path = path, .dialect = dialect, .config = config, .schema = schema, .table = &t};
+    struct sab_csv_reading r = {.path = path, .dialect = dialect, .config = config, .account = account, .schema = schema,
+                                .table = &t};
     int status = sab_input_open(&r.file, path, SIZE_MAX, err);
     if (status != SAB_OK)
         return status;

@@ -33,6 +33,7 @@ struct sab_csv_schema {
                                        changes from these; NULL: forecasts are values */
     struct sab_csv_column label, series; /* number 0: there is none */
     struct sab_text_set classes;    /* of cross entropy */
+    int are_numbers;                /* 1: they were taken for classes because all are whole numbers, few of them */
 };
 
 void sab_csv_schema_clear(struct sab_csv_schema *schema);
@@ -56,12 +57,15 @@ struct sab_csv_table {
 };
 
 struct sab_csv_dialect;
+struct sab_account;
 
-/* Reads a file. With `config`, the schema is made from its options and the file; without, the file must fit it. SAB_IO,
+/* Reads a file. With `config`, the schema is made from its options and the file; without, the file must fit it.
+ * The account may be NULL. SAB_IO,
  * SAB_FORMAT, SAB_INVALID (an option names a column that is not there), SAB_NOMEM. On failure *table is left alone, and
  * *schema is for clearing only. */
 int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab_csv_schema *schema,
-                       const struct sab_csv_dialect *dialect, const struct sab_config *config, struct sab_error *err);
+                       const struct sab_csv_dialect *dialect, const struct sab_config *config,
+                       struct sab_account *account, struct sab_error *err);
 
 void sab_csv_table_clear(struct sab_csv_table *table);
 

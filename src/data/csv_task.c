@@ -61,11 +61,13 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
     if (!known && !s->config.data[0])
         return sab_fail(err, SAB_INVALID, "--data: the task csv needs a file");
     if (known)
-        status = sab_csv_facts_read(&s->schema, &s->columns, known, err);
+        status = sab_csv_facts_read(&s->schema, &s->columns, &s->account, known, err);
+    if (s->config.data[0])
+        sab_account_clear(&s->account); /* it is made anew, of these data */
     for (int k = 0; k < SAB_CSV_PARTS && status == SAB_OK; k++)
         if (path_of(s, k)[0])
             status = sab_csv_table_read(&s->tables[k], path_of(s, k), &s->schema, &dialect,
-                                        !known && k == 0 ? &s->config : NULL, err);
+                                        !known && k == 0 ? &s->config : NULL, k == 0 ? &s->account : NULL, err);
     if (status == SAB_OK)
         status = sab_csv_cut_parts(s, err);
     if (status != SAB_OK)
@@ -75,7 +77,8 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
     const struct sab_csv_schema *schema = &s->schema;
     s->shape = (struct sab_shape){SAB_INPUT_VALUES, schema->I, schema->loss, schema->label.number ? schema->classes.n
                                                                                                  : schema->O};
-    return known ? SAB_OK : sab_csv_learn(s, err);
+    status = known ? SAB_OK : sab_csv_learn(s, err);
+    return status == SAB_OK && s->config.data[0] ? sab_csv_account(s, err) : status;
 }
 
 static void destroy(void *state)
@@ -85,6 +88,7 @@ static void destroy(void *state)
         sab_csv_table_clear(&s->tables[k]);
     sab_csv_schema_clear(&s->schema);
     sab_scaling_clear(&s->columns);
+    sab_account_clear(&s->account);
     sab_space_clear(&s->space);
     sab_free(s->cuts);
     sab_free(s);
@@ -110,7 +114,7 @@ static int create(void **state, struct sab_shape *shape, const struct sab_config
 static int facts(const void *state, char **json, struct sab_error *err)
 {
     const struct sab_csv_state *s = state;
-    return sab_csv_facts_print(&s->schema, &s->columns, json, err);
+    return sab_csv_facts_print(&s->schema, &s->columns, &s->account, json, err);
 }
 
 const struct sab_task_kind sab_task_csv = {

@@ -102,6 +102,79 @@ save("len/lengths.npy", "i8", (60,), length)'
     [ "$(column 1)" = "$expected" ]
 }
 
+# understood LABEL TEXT...: what --dry-run said under the label holds each TEXT.
+understood() {
+    local line label=$1
+    line=$(printf '%s\n' "$output" | grep "^$label  *" | head -n 1)
+    shift
+    for text in "$@"; do
+        [[ $line == *"$text"* ]] || { echo "\"$text\" is missing in: $line"; return 1; }
+    done
+}
+
+@test "numbers-with-signs: what is left out is said, with a cell and why; true and false are 1 and 0" {
+    awk 'BEGIN { print "Date,Price,Open,Vol.,Change %,open"
+        for (t = 0; t < 300; t++) printf "d%d,\"$%.2f\",%.2f,%.2fM,0.%02d%%,%s\n", t, 1000 + t % 37, 999 + t % 9, t % 7, t % 99,
+            t % 3 ? "True" : "FALSE" }' >signs.csv
+    sab train csv --data signs.csv --T 24 --dry-run
+    understood 'left out' 'Date (text: "d0")' 'Price (text: "$1000.00", "$" beside a number)' 'Vol. (text: "0.00M", "M"' 'Change % (text: "0.00%", "%"'
+    understood inputs 'Open, open'
+    has 'warning: left out, for a sign stands beside their numbers: Price ($), Vol. (M), Change % (%); take it away'
+    sab train csv --data signs.csv --inputs Price --dry-run
+    fails 1 'line 2, column "Price": "$1000.00" is not a number, for "$" stands beside it'
+    tr -d '$M%' <signs.csv >plain.csv
+    sab train csv --data plain.csv --T 24 --dry-run
+    understood inputs 'Price, Open, Vol., Change, open'
+    # the same as with numbers in their places
+    sed 's/True$/1/; s/FALSE$/0/' plain.csv >numbers.csv
+    for name in plain numbers; do
+        sab train csv --data $name.csv --targets Open "${small[@]}" --json --out run-$name
+        value weights_digest >$name.digest
+    done
+    cmp plain.digest numbers.digest
+}
+
+@test "counts-as-answers: that they are taken for classes is said, and --loss mse before anything else" {
+    awk 'BEGIN { print "day,temp,sold"; for (t = 0; t < 400; t++) printf "x%d,%.1f,%d\n", t, t % 17, 12 + t / 10 }' >trend.csv
+    set -- --data trend.csv --inputs temp --targets sold --goal step
+    sab train csv "$@" --T 28 --dry-run
+    fails 1 'column "sold": the class "' 'its 40 different whole numbers are taken for classes; if they are values, give --loss mse; else'
+    sab train csv "$@" --T 28 --loss mse --dry-run
+    understood answers 'sold for each row, as values'
+    awk 'BEGIN { print "temp,sold"; for (t = 0; t < 400; t++) printf "%.1f,%d\n", t % 17, 12 + t % 7 }' >even.csv
+    sab train csv --data even.csv --inputs temp --targets sold --goal step --T 28 --dry-run
+    understood answers 'one of 7 classes, for all are whole numbers (--loss mse takes them for values)'
+    understood classes '7; in the training part 12: 52, 13: 52, 14: 52, 15: 51'
+}
+
+@test "index-and-epochs-as-values: what counts up or is a time is named and not forecast, unless it is asked for" {
+    awk 'BEGIN { print ",sold,temp"; for (t = 0; t < 300; t++) printf "%d,%d,%.1f\n", t, t % 40, t % 9 }' >index.csv
+    awk 'BEGIN { print "ts,load"; for (t = 0; t < 300; t++) printf "%d,%.1f\n", 1700000000 + 60 * t, t % 9 }' >epoch.csv
+    awk 'BEGIN { print "2019,2020,2021"; for (t = 0; t < 300; t++) printf "%.1f,%.1f,%.1f\n", t % 9, t % 7, t % 5 }' >years.csv
+    sab train csv --data index.csv --T 28 --dry-run
+    understood 'left out' 'column 1 (counts up by 1)'
+    understood targets 'sold, temp, 1 row ahead'
+    sab train csv --data epoch.csv --T 28 --dry-run
+    understood 'left out' 'ts (times: "1700000000")'
+    understood inputs load
+    sab train csv --data epoch.csv --inputs ts,load --T 28 --dry-run
+    understood inputs 'ts, load'
+    has 'warning: read as values: ts (times: "1700000000"); what only goes up leaves the range that is learned'
+    sab train csv --data years.csv --T 28 --dry-run
+    understood file 'line 1 names them'
+    understood inputs '2019, 2020, 2021'
+    tail -n +2 years.csv >bare.csv
+    sab train csv --data bare.csv --T 28 --dry-run
+    understood file 'line 1 is the first row, without names'
+}
+
+@test "a value that stands for none is told by what it does to the deviation" {
+    awk 'BEGIN { print "a,b,c"; for (t = 0; t < 300; t++) printf "%.1f,%s,%d\n", t % 9, t % 100 == 7 ? "-9999" : t % 11, t % 100 == 3 }' >holes.csv
+    sab train csv --data holes.csv --T 28 --dry-run
+    has 'warning: b: the value -9999, in 3 of 270 training rows, makes 98.9 % of the deviation'
+    [ "$(printf '%s\n' "$output" | grep -c 'of the deviation')" = 1 ] # the rare 1 of c is no such thing
+}
+
 @test "level-large-against-changes: a constant changes no metric and moves forecasts by itself" {
     for level in 0 48211000; do
         awk -v level=$level 'BEGIN { print "time,reading"; r = 904.41

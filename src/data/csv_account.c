@@ -1,0 +1,218 @@
+/* See csv_state.h: what a CSV task learns, in words. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "data/csv_state.h"
+
+enum { ITEM_CAP = 160 };
+
+static void name_of(const struct sab_csv_column *column, char name[SAB_CSV_COLUMN_CAP])
+{
+    if (column->name && column->name[0])
+        snprintf(name, SAB_CSV_COLUMN_CAP, "%.60s", column->name);
+    else
+        snprintf(name, SAB_CSV_COLUMN_CAP, "column %d", column->number);
+}
+
+static const char *names_of(const struct sab_csv_schema *schema, const int *which, int n, struct sab_account_list *list)
+{
+    *list = (struct sab_account_list){.used = 0};
+    for (int i = 0; i < n; i++) {
+        char name[SAB_CSV_COLUMN_CAP];
+        name_of(&schema->columns[which[i]], name);
+        sab_account_list_add(list, name);
+    }
+    return sab_account_list_close(list);
+}
+
+/* ---- what is read, what is answered ---- */
+
+static void say_answers(struct sab_csv_state *s)
+{
+    const struct sab_csv_schema *schema = &s->schema;
+    const char *each = schema->goal == SAB_GOAL_SERIES ? "series" : "row";
+    struct sab_account_list list;
+    char name[SAB_CSV_COLUMN_CAP];
+    if (schema->goal == SAB_GOAL_FORECAST) {
+        sab_account_say(&s->account, "targets", "%s, %d row%s ahead%s", names_of(schema, schema->targets, schema->O, &list),
+                        schema->horizon, schema->horizon == 1 ? "" : "s",
+                        schema->present ? ", learned as changes from the present" : "");
+    } else if (schema->label.number == 0) {
+        sab_account_say(&s->account, "answers", "%s for each %s, as values%s", names_of(schema, schema->targets, schema->O, &list),
+                        each, schema->loss == SAB_LOSS_BCE ? " in 0..1" : "");
+    } else {
+        name_of(&schema->label, name);
+        sab_account_say(&s->account, "answers", "%s for each %s, one of %d classes%s", name, each, schema->classes.n,
+                        schema->are_numbers ? ", for all are whole numbers (--loss mse takes them for values)" : "");
+    }
+}
+
+static void say_scaling(struct sab_csv_state *s)
+{
+    struct sab_account_list list = {.used = 0};
+    if (!s->config.standardise) {
+        sab_account_say(&s->account, "scaling", "none: values as they are");
+        return;
+    }
+    for (int k = 0; k < s->schema.n; k++) {
+        char name[SAB_CSV_COLUMN_CAP], text[ITEM_CAP];
+        name_of(&s->schema.columns[k], name);
+        double digits = 3 - floor(log10(s->columns.deviation[k])); /* four of the deviation */
+        int decimals = digits < 0 ? 0 : digits > 15 ? 15 : (int)digits;
+        snprintf(text, sizeof text, "%s mean %.*f deviation %.*f", name, decimals,
+                 s->schema.columns[k].origin + s->columns.mean[k], decimals, s->columns.deviation[k]);
+        sab_account_list_add(&list, text);
+    }
+    sab_account_say(&s->account, "scaling", "%s", sab_account_list_close(&list));
+}
+
+/* ---- rows ---- */
+
+/* The rows of a part in a series of its table: begin <= row < end. */
+static void rows_of(const struct sab_csv_state *s, enum sab_split split, int series, int64_t *begin, int64_t *end)
+{
+    *begin = 0;
+    *end = sab_csv_table_of(s, split)->series[series].rows;
+    if (sab_csv_has_own(s, split))
+        return;
+    if (sab_csv_is_stream(s)) {
+        *begin = split == SAB_TRAIN ? 0 : s->cuts[series].at[split - 1];
+        *end = s->cuts[series].at[split];
+    } else if ((uint64_t)series < s->bounds[split] || (uint64_t)series >= s->bounds[split + 1]) {
+        *end = 0;
+    }
+}
+
+/* Of those, the rows whose answers are scored. */
+static int64_t scored_rows(const struct sab_csv_state *s, enum sab_split split, int series)
+{
+    if (!sab_csv_is_stream(s))
+        return 1;
+    struct sab_csv_walk w = sab_csv_walk_of(s, split, series);
+    int64_t ahead = s->schema.goal == SAB_GOAL_FORECAST ? s->schema.horizon : 0;
+    int64_t end = w.end < w.last - ahead ? w.end : w.last - ahead;
+    return end > w.first ? end - w.first : 0;
+}
+
+static void say_series(struct sab_csv_state *s)
+{
+    const struct sab_csv_table *table = &s->tables[SAB_TRAIN];
+    char all[SAB_COUNT_CAP], low[SAB_COUNT_CAP], high[SAB_COUNT_CAP];
+    int64_t least = table->rows, most = 0;
+    for (int i = 0; i < table->S; i++) {
+        least = table->series[i].rows < least ? table->series[i].rows : least;
+        most = table->series[i].rows > most ? table->series[i].rows : most;
+    }
+    if (s->schema.series.number == 0)
+        return;
+    sab_account_say(&s->account, "series", "%s, of %s%s%s rows each", sab_account_count(table->S, all),
+                    sab_account_count(least, low), least == most ? "" : " to ", least == most ? "" : sab_account_count(most, high));
+}
+
+static void name_class(const void *user, int i, char text[SAB_CLASS_NAME_CAP])
+{
+    snprintf(text, SAB_CLASS_NAME_CAP, "%.60s", sab_text_set_at(user, i));
+}
+
+/* How often each class comes in each part. */
+static int say_classes(struct sab_csv_state *s, struct sab_error *err)
+{
+    int n = s->schema.classes.n;
+    int64_t *counts = sab_alloc((size_t)n * SAB_CSV_PARTS, sizeof *counts);
+    if (!counts)
+        return sab_fail(err, SAB_NOMEM, "no memory to count the answers of %.200s", s->config.data);
+    for (int p = 0; p < SAB_CSV_PARTS; p++) {
+        const struct sab_csv_table *table = sab_csv_table_of(s, p);
+        for (int i = 0; i < table->S && table->labels; i++) {
+            int64_t begin, end;
+            rows_of(s, p, i, &begin, &end);
+            if (!sab_csv_is_stream(s) && end > 0)
+                counts[p * n + table->labels[i]]++;
+            for (int64_t row = begin; row < end && sab_csv_is_stream(s); row++)
+                counts[p * n + table->labels[table->series[i].begin + row]]++;
+        }
+    }
+    sab_account_classes(&s->account, n, counts, name_class, &s->schema.classes);
+    sab_free(counts);
+    return SAB_OK;
+}
+
+static void say_parts(struct sab_csv_state *s)
+{
+    int64_t n[SAB_CSV_PARTS] = {0}, scored[SAB_CSV_PARTS] = {0};
+    for (int p = 0; p < SAB_CSV_PARTS; p++)
+        for (int i = 0; i < sab_csv_table_of(s, p)->S; i++) {
+            int64_t begin, end;
+            rows_of(s, p, i, &begin, &end);
+            if (end <= begin)
+                continue;
+            n[p] += sab_csv_is_stream(s) ? end - begin : 1;
+            scored[p] += scored_rows(s, p, i);
+        }
+    sab_account_parts(&s->account, sab_csv_is_stream(s) ? "rows" : "series", n, scored);
+}
+
+/* ---- sentinels ---- */
+
+/* What is left of a column without the value that is farthest from its mean. */
+struct extreme {
+    double value, rest_least, rest_most;
+    int64_t rows, times;
+};
+
+static struct extreme find_extreme(const struct sab_csv_state *s, int k)
+{
+    const struct sab_csv_table *table = &s->tables[SAB_TRAIN];
+    double mean = s->columns.mean[k];
+    struct extreme e = {.value = mean, .rest_least = INFINITY, .rest_most = -INFINITY};
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < table->S; i++)
+            for (int64_t row = 0; row < sab_csv_training_rows(s, i); row++) {
+                double value = table->values[(table->series[i].begin + row) * s->schema.n + k];
+                if (pass == 0 && fabs(value - mean) > fabs(e.value - mean))
+                    e.value = value;
+                if (pass == 0)
+                    continue;
+                e.rows++;
+                e.times += value == e.value;
+                if (value != e.value) {
+                    e.rest_least = value < e.rest_least ? value : e.rest_least;
+                    e.rest_most = value > e.rest_most ? value : e.rest_most;
+                }
+            }
+    return e;
+}
+
+/* -9999 and the like, which stand for no value: all others then look alike. A column of two values only is none. */
+static void warn_of_sentinels(struct sab_csv_state *s)
+{
+    for (int k = 0; k < s->schema.n && s->config.standardise; k++) {
+        struct extreme e = find_extreme(s, k);
+        double apart = fabs(e.value - s->columns.mean[k]) / s->columns.deviation[k];
+        double share = (double)e.times * apart * apart / (double)(e.rows ? e.rows : 1);
+        double gap = fmin(fabs(e.value - e.rest_least), fabs(e.value - e.rest_most));
+        if (!(share > 0.9) || !(e.rest_most > e.rest_least) || gap < 5 * (e.rest_most - e.rest_least))
+            continue;
+        char name[SAB_CSV_COLUMN_CAP], times[SAB_COUNT_CAP], rows[SAB_COUNT_CAP];
+        name_of(&s->schema.columns[k], name);
+        sab_account_warn(&s->account, "%s: the value %.9g, in %s of %s training rows, makes %.3g %% of the deviation; if it stands "
+                         "for a missing value, empty those cells", name, s->schema.columns[k].origin + e.value,
+                         sab_account_count(e.times, times), sab_account_count(e.rows, rows), 100 * share);
+    }
+}
+
+int sab_csv_account(struct sab_csv_state *s, struct sab_error *err)
+{
+    struct sab_account_list list;
+    sab_account_say(&s->account, "inputs", "%s", names_of(&s->schema, s->schema.inputs, s->schema.I, &list));
+    say_answers(s);
+    say_series(s);
+    int status = s->schema.classes.n > 0 && s->tables[SAB_TRAIN].labels ? say_classes(s, err) : SAB_OK;
+    say_parts(s);
+    say_scaling(s);
+    warn_of_sentinels(s);
+    return status;
+}

@@ -1,0 +1,118 @@
+/* See csv_reading.h: how a file is written and which columns are left out, in words. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "data/csv_choose.h"
+#include "data/csv_reading.h"
+#include "data/csv_survey.h"
+
+enum { NAME_CAP = 64, ITEM_CAP = 240 };
+
+/* price, or "column 3" where it has no name. */
+static void name_of(const struct sab_csv_head *head, int i, char name[NAME_CAP])
+{
+    char text[SAB_CSV_TEXT_CAP];
+    if (head->has_header && sab_csv_copy(&head->names[i], text) > 0)
+        snprintf(name, NAME_CAP, "%.60s", text);
+    else
+        snprintf(name, NAME_CAP, "column %d", i + 1);
+}
+
+/* What a column that is not read holds: "text: \"d0\"". */
+static void describe(const struct sab_csv_head *head, int i, char text[ITEM_CAP])
+{
+    const struct sab_csv_finding *found = &head->survey->columns[i];
+    char name[NAME_CAP], shown[48], sign[SAB_CSV_SIGN_CAP];
+    name_of(head, i, name);
+    sab_csv_show(&found->example, shown);
+    sab_csv_dialect_sign(head->dialect, &found->example, sign);
+    if (found->kind == SAB_CSV_EMPTY)
+        snprintf(text, ITEM_CAP, "%s (empty)", name);
+    else if (found->is_time)
+        snprintf(text, ITEM_CAP, "%s (times: \"%s\")", name, shown);
+    else if (found->count_step > 0)
+        snprintf(text, ITEM_CAP, "%s (counts up by %g)", name, found->count_step);
+    else if (found->kind == SAB_CSV_TEXTS && sign[0])
+        snprintf(text, ITEM_CAP, "%s (text: \"%s\", \"%s\" beside a number)", name, shown, sign);
+    else if (found->kind == SAB_CSV_TEXTS)
+        snprintf(text, ITEM_CAP, "%s (text: \"%s\")", name, shown);
+    else
+        snprintf(text, ITEM_CAP, "%s", name);
+}
+
+static void say_file(const struct sab_csv_reading *r, const struct sab_csv_head *head)
+{
+    char lines[80], first[40];
+    snprintf(first, sizeof first, "line %lld", (long long)r->first_line);
+    if (head->has_header)
+        snprintf(lines, sizeof lines, "%s names them", first);
+    else
+        snprintf(lines, sizeof lines, "%s is the first row, without names", first);
+    if (r->n == 1)
+        sab_account_say(r->account, "file", "%.200s: 1 column; %s", sab_account_file(r->path), lines);
+    else
+        sab_account_say(r->account, "file", "%.200s: %d columns, parted by %s; %s", sab_account_file(r->path), r->n,
+                        sab_csv_separator_name(r->csv.separator), lines);
+}
+
+/* Columns that nobody reads; those of numbers with signs, which somebody may miss. */
+static void say_left_out(const struct sab_csv_reading *r, const struct sab_csv_head *head, const unsigned char *reads)
+{
+    struct sab_account_list left = {.used = 0}, signs = {.used = 0};
+    for (int i = 0; i < r->n; i++) {
+        const struct sab_csv_finding *found = &head->survey->columns[i];
+        char text[ITEM_CAP], name[NAME_CAP], sign[SAB_CSV_SIGN_CAP];
+        if (reads[i])
+            continue;
+        describe(head, i, text);
+        sab_account_list_add(&left, text);
+        sab_csv_dialect_sign(head->dialect, &found->example, sign);
+        if (found->kind != SAB_CSV_TEXTS || !sign[0] || found->is_time)
+            continue;
+        name_of(head, i, name);
+        snprintf(text, sizeof text, "%s (%s)", name, sign);
+        sab_account_list_add(&signs, text);
+    }
+    if (left.n > 0)
+        sab_account_say(r->account, "left out", "%s", sab_account_list_close(&left));
+    if (signs.n > 0)
+        sab_account_warn(r->account, "left out, for a sign stands beside %s numbers: %s; take it away from the cells to have %s read",
+                         signs.n == 1 ? "its" : "their", sab_account_list_close(&signs), signs.n == 1 ? "it" : "them");
+}
+
+/* Values that only go up leave the range that was learned. */
+static void warn_of_counters(const struct sab_csv_reading *r, const struct sab_csv_head *head)
+{
+    const struct sab_csv_schema *schema = r->schema;
+    struct sab_account_list list = {.used = 0};
+    for (int k = 0; k < schema->n; k++) {
+        const struct sab_csv_finding *found = r->places[k] >= 0 ? &head->survey->columns[r->places[k]] : NULL;
+        char text[ITEM_CAP];
+        if (!found || (found->count_step == 0 && !found->is_time))
+            continue;
+        describe(head, r->places[k], text);
+        sab_account_list_add(&list, text);
+    }
+    if (list.n > 0)
+        sab_account_warn(r->account, "read as values: %s; what only goes up leaves the range that is learned. --inputs and --targets "
+                         "choose columns", sab_account_list_close(&list));
+}
+
+void sab_csv_reading_say(const struct sab_csv_reading *r, const struct sab_csv_head *head)
+{
+    unsigned char *reads = sab_alloc((size_t)r->n, 1);
+    if (!reads)
+        return; /* words only */
+    for (int k = 0; k < r->schema->n; k++)
+        if (r->places[k] >= 0)
+            reads[r->places[k]] = 1;
+    if (r->label_place >= 0)
+        reads[r->label_place] = 1;
+    if (r->series_place >= 0)
+        reads[r->series_place] = 1;
+    say_file(r, head);
+    say_left_out(r, head, reads);
+    warn_of_counters(r, head);
+    sab_free(reads);
+}
