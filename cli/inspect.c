@@ -14,6 +14,7 @@
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "train/config_json.h"
+#include "train/folder.h"
 #include "train/metadata.h"
 
 enum { METRICS_CAP = 1 << 28 };
@@ -42,12 +43,15 @@ static void count_numbers(struct findings *f)
 }
 
 /* The digest that training and eval print: only a file that is a model has one. */
-static void find_digest(struct findings *f)
+static int find_digest(struct findings *f, struct sab_error *err)
 {
     struct sab_model *model = NULL;
-    if (sab_model_load(&model, f->path, NULL) == SAB_OK)
+    struct sab_error why;
+    int status = sab_model_load(&model, f->path, &why);
+    if (status == SAB_OK)
         sab_model_digest(model, f->digest);
     sab_model_free(model);
+    return status == SAB_NOMEM || status == SAB_IO ? sab_fail(err, status, "%s", why.message) : SAB_OK;
 }
 
 /* The last whole line of the run's metrics; a run that was just begun has none. */
@@ -56,9 +60,11 @@ static int find_metrics(struct findings *f, const char *where, struct sab_error 
     char path[SAB_CLI_PATH_CAP];
     void *data;
     size_t nbytes;
-    if (!sab_cli_is_folder(where) || sab_cli_run_file(where, "metrics.jsonl", path, NULL) != SAB_OK)
+    if (strcmp(f->path, where) == 0 || !sab_folder_has(where, "metrics.jsonl")) /* a file, or a run just begun */
         return SAB_OK;
-    int status = sab_file_read(path, METRICS_CAP, &data, &nbytes, err);
+    int status = sab_cli_run_file(where, "metrics.jsonl", path, err);
+    if (status == SAB_OK)
+        status = sab_file_read(path, METRICS_CAP, &data, &nbytes, err);
     if (status != SAB_OK)
         return status;
     const char *text = data;
@@ -98,8 +104,8 @@ static int find(struct findings *f, const char *where, struct sab_error *err)
             return sab_fail(err, status, "%.180s: %.300s", f->path, why.message);
         f->has_config = 1;
     }
-    find_digest(f);
-    return find_metrics(f, where, err);
+    status = find_digest(f, err);
+    return status == SAB_OK ? find_metrics(f, where, err) : status;
 }
 
 /* ---- showing ---- */

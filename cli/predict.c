@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/memory_file.h"
 #include "cli/answers.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
@@ -53,8 +54,7 @@ struct work {
     void *state;             /* of the kind */
     int is_own_file;         /* --data was given: all rows are answered */
     FILE *to;
-    char *text;              /* of to, where it is memory */
-    size_t text_nbytes;
+    struct sab_memory_file file; /* of to, where it is memory */
     double *numbers;         /* npy: [count, width] */
     int64_t count, cap;
     int64_t sequence;        /* sequences before this batch */
@@ -111,7 +111,7 @@ static int write_numbers(struct work *w, struct sab_error *err)
 
 static int open_output(struct work *w, struct sab_error *err)
 {
-    w->to = w->o->output[0] ? open_memstream(&w->text, &w->text_nbytes) : stdout;
+    w->to = w->o->output[0] ? sab_memory_open(&w->file) : stdout;
     return w->to ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for the answers");
 }
 
@@ -121,13 +121,11 @@ static int close_output(struct work *w, int status, struct sab_error *err)
         status = write_numbers(w, err);
     if (!w->to || w->to == stdout)
         return status;
-    int failed = ferror(w->to);
-    failed |= fclose(w->to) != 0;
-    if (status == SAB_OK && failed)
+    if (sab_memory_close(&w->file, w->to) != 0 && status == SAB_OK)
         status = sab_fail(err, SAB_NOMEM, "no memory for the answers");
     if (status == SAB_OK)
-        status = sab_file_write_atomic(w->o->output, w->text, w->text_nbytes, err);
-    free(w->text);
+        status = sab_file_write_atomic(w->o->output, w->file.bytes, w->file.nbytes, err);
+    sab_free(w->file.bytes);
     return status;
 }
 

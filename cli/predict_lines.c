@@ -226,6 +226,7 @@ static int each_line(struct lines *l, const volatile sig_atomic_t *stop, struct 
     size_t cap = 0;
     int status = SAB_OK;
     while (status == SAB_OK) {
+        errno = 0;
         ssize_t n = stop && *stop ? -1 : getline(&text, &cap, stdin);
         if (n < 1 || (stop && *stop && text[n - 1] != '\n'))
             break;
@@ -235,8 +236,9 @@ static int each_line(struct lines *l, const volatile sig_atomic_t *stop, struct 
     }
     if (status == SAB_OK && stop && *stop)
         status = sab_fail(err, SAB_INTERRUPTED, "interrupted after line %lld", (long long)l->line);
-    else if (status == SAB_OK && ferror(stdin))
-        status = sab_fail(err, SAB_IO, "reading standard input failed after line %lld", (long long)l->line);
+    else if (status == SAB_OK && !feof(stdin)) /* a line that memory had no room for is no end, and sets no error */
+        status = sab_fail(err, errno == ENOMEM ? SAB_NOMEM : SAB_IO, "reading standard input failed after line %lld: %s",
+                          (long long)l->line, strerror(errno));
     free(text);
     return status;
 }

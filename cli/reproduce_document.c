@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/memory_file.h"
 #include "cli/reproduce_figure.h"
 #include "io/file.h"
 
@@ -140,21 +141,21 @@ int sab_reproduce_document(const char *document, const char *results, int *table
 {
     struct work w = {.document = document, .results = results};
     void *before;
-    char *after = NULL;
-    size_t n_before, n_after;
+    struct sab_memory_file after;
+    size_t n_before;
     int status = sab_file_read(document, DOCUMENT_CAP, &before, &n_before, err);
     if (status != SAB_OK)
         return status;
     find_link(&w);
-    w.to = open_memstream(&after, &n_after);
+    w.to = sab_memory_open(&after);
     if (w.to)
         status = fill(&w, before, err);
-    if (!w.to || fclose(w.to) != 0)
+    if (sab_memory_close(&after, w.to) != 0)
         status = sab_fail(err, SAB_NOMEM, "no memory for %.250s", document);
-    if (status == SAB_OK && (n_after != n_before || memcmp(before, after, n_after) != 0))
-        status = sab_file_write_atomic(document, after, n_after, err);
+    if (status == SAB_OK && (after.nbytes != n_before || memcmp(before, after.bytes, n_before) != 0))
+        status = sab_file_write_atomic(document, after.bytes, after.nbytes, err);
     sab_free(before);
-    free(after);
+    sab_free(after.bytes);
     *tables = w.tables;
     return status;
 }

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/memory_file.h"
 #include "cli/json_out.h"
 #include "io/file.h"
 
@@ -364,16 +365,13 @@ static void put_object(FILE *to, const struct sab_table_cell *cell, const struct
 int sab_cell_result_write(const char *path, const struct sab_table_cell *cell, const struct sab_cell_result *result,
                           struct sab_error *err)
 {
-    char *text = NULL;
-    size_t nbytes;
-    int status = SAB_OK;
-    FILE *to = open_memstream(&text, &nbytes);
+    struct sab_memory_file file;
+    FILE *to = sab_memory_open(&file);
     if (to)
         put_object(to, cell, result);
-    if (!to || fclose(to) != 0)
-        status = sab_fail(err, SAB_NOMEM, "no memory for a result");
-    if (status == SAB_OK)
-        status = sab_file_write_atomic(path, text, nbytes, err);
-    free(text);
+    if (sab_memory_close(&file, to) != 0)
+        return sab_fail(err, SAB_NOMEM, "no memory for a result");
+    int status = sab_file_write_atomic(path, file.bytes, file.nbytes, err);
+    sab_free(file.bytes);
     return status;
 }

@@ -11,7 +11,7 @@
 int sab_cli_is_folder(const char *where)
 {
     struct stat info;
-    return stat(where, &info) == 0 && S_ISDIR(info.st_mode);
+    return stat(where, &info) == 0 && S_ISDIR(info.st_mode); /* what cannot be looked at is told by who opens it */
 }
 
 int sab_cli_run_file(const char *where, const char *name, char path[SAB_CLI_PATH_CAP], struct sab_error *err)

@@ -13,7 +13,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
+#include "base/memory_file.h"
 #include "io/file.h"
 
 enum { WIDTH = 560, HEIGHT = 340, LEFT = 72, TOP = 40, RIGHT = 170, BOTTOM = 56, LINE = 18, TICKS_CAP = 64 };
@@ -228,14 +230,13 @@ void sab_plot_write(FILE *to, const struct sab_plot *plot)
 
 int sab_plot_svg(const struct sab_plot *plot, const char *path, struct sab_error *err)
 {
-    char *text = NULL;
-    size_t nbytes;
-    FILE *to = open_memstream(&text, &nbytes);
+    struct sab_memory_file file;
+    FILE *to = sab_memory_open(&file);
     if (to)
         sab_plot_write(to, plot);
-    int status = !to || fclose(to) != 0 ? sab_fail(err, SAB_NOMEM, "no memory for a plot") : SAB_OK;
-    if (status == SAB_OK)
-        status = sab_file_write_atomic(path, text, nbytes, err);
-    free(text);
+    if (sab_memory_close(&file, to) != 0)
+        return sab_fail(err, SAB_NOMEM, "no memory for a plot");
+    int status = sab_file_write_atomic(path, file.bytes, file.nbytes, err);
+    sab_free(file.bytes);
     return status;
 }

@@ -45,7 +45,7 @@ int sab_folder_has(const char *dir, const char *file)
     char path[SAB_PATH_CAP];
     struct stat info;
     sab_folder_path(dir, file, path);
-    return lstat(path, &info) == 0;
+    return lstat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 /* ---- config.json ---- */
@@ -132,11 +132,18 @@ void sab_folder_undo(const char *dir)
 
 int sab_folder_begin(const char *dir, const struct sab_config *config, struct sab_error *err)
 {
-    for (int i = 0; i < FILES; i++)
-        if (sab_folder_has(dir, files[i]))
+    for (int i = 0; i < FILES; i++) {
+        char path[SAB_PATH_CAP];
+        struct stat info;
+        sab_folder_path(dir, files[i], path);
+        int is_there = lstat(path, &info) == 0;
+        if (!is_there && errno != ENOENT)
+            return sab_fail(err, SAB_IO, "cannot look for '%s': %s", path, strerror(errno));
+        if (is_there)
             return sab_fail(err, SAB_INVALID, "%s already holds a run (%s); resume it with --resume, or choose another "
                                               "folder with --out",
                             dir, files[i]);
+    }
     return sab_folder_write_config(dir, config, err);
 }
 

@@ -35,7 +35,7 @@ int sab_folder_agrees(const char *dir, const struct sab_config *config, struct s
 
 int sab_folder_write_config(const char *dir, const struct sab_config *config, struct sab_error *err);
 
-/* 1 if the run has a file of that name. */
+/* 1 if the run has a file of that name, or none can tell: what opens it then says why. */
 int sab_folder_has(const char *dir, const char *file);
 
 /* Cuts metrics.jsonl down to nbytes, if it is longer: lines written after the state that is resumed from come again. */
