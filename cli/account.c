@@ -1,5 +1,6 @@
 /* See account.h. */
 #include "cli/account.h"
+#include "cli/say.h"
 
 #include "data/account.h"
 #include "data/facts.h"
@@ -20,9 +21,10 @@ void sab_account_print(FILE *to, const char *facts)
     struct sab_account account = read_account(facts);
     for (int i = 0; i < account.n; i++)
         if (account.lines[i].label[0])
-            fprintf(to, "%-12s %s\n", account.lines[i].label, account.lines[i].text);
+            fprintf(to, "%-12s %s\n", sab_shown(account.lines[i].label),
+                    sab_shown(account.lines[i].text));
         else
-            fprintf(to, "warning: %s\n", account.lines[i].text);
+            fprintf(to, "warning: %s\n", sab_shown(account.lines[i].text));
     sab_account_clear(&account);
 }
 

@@ -180,7 +180,7 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK && o->export[0]) {
         status = export(&problem, o->export, cli->config.threads, &err);
         if (status == SAB_OK && !cli->quiet)
-            fprintf(stderr, "wrote %s: a random problem, its loss and %d gradients\n", o->export,
+            fprintf(stderr, "wrote %s: a random problem, its loss and %d gradients\n", sab_shown(o->export),
                     sab_model_tensor_count(problem.model));
     } else if (status == SAB_OK) {
         status = compare(cli, &problem, changed, &code, &err);

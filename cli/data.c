@@ -78,9 +78,9 @@ static void print_file(const struct sab_public_set *set, const struct sab_public
     if (found->state == ABSENT)
         printf("    not here\n");
     else if (found->state == DAMAGED)
-        printf("    DAMAGED: %s: %s\n", found->path, found->why);
+        printf("    DAMAGED: %s: %s\n", sab_shown(found->path), sab_shown(found->why));
     else
-        printf("    %s: %s\n", states[found->state], found->path);
+        printf("    %s: %s\n", states[found->state], sab_shown(found->path));
 }
 
 static void print_set(const struct sab_public_set *set)

@@ -170,7 +170,7 @@ static void print_lines(const struct findings *f)
     printf("processor    %s: %s\n", f->processor, f->features);
     printf("kernels      %s, chosen among %s (SAB_CPU=NAME picks another)\n", f->chosen, f->kernels);
     printf("threads      %d\n", f->threads);
-    printf("data         %s\n", f->data);
+    printf("data         %s\n", sab_shown(f->data));
     printf("gradients    ");
     if (f->is_gradient_good)
         printf("ok: they agree with differences of the loss to %.1e\n", f->worst);

@@ -88,14 +88,12 @@ static int cut_name(const char *name, int width, int *characters)
     return n;
 }
 
-/* A name in a column of `width`; to_left: before its blanks. Control characters would break the line. */
+/* A name in a column of `width`; to_left: before its blanks. */
 static void print_name(const char *name, int width, int to_left)
 {
-    int characters, n = cut_name(name, width, &characters);
-    printf("%*s", to_left ? 0 : width - characters, "");
-    for (int i = 0; i < n; i++)
-        putchar((unsigned char)name[i] < ' ' || name[i] == 0x7f ? '?' : name[i]);
-    printf("%*s", to_left ? width - characters : 0, "");
+    const char *shown = sab_shown(name);
+    int characters, n = cut_name(shown, width, &characters);
+    printf("%*s%.*s%*s", to_left ? 0 : width - characters, "", n, shown, to_left ? width - characters : 0, "");
 }
 
 static void print_share(double share, int width)

@@ -130,15 +130,15 @@ static void write_shape(const struct sab_safetensors_view *view, char *buf, size
 static void print_lines(const struct findings *f)
 {
     char text[SAB_SAY_CAP], value[SAB_TEXT_CAP], shape[256];
-    printf("file         %s\n", f->path);
+    printf("file         %s\n", sab_shown(f->path));
     if (f->version)
-        printf("written by   sab %s\n", f->version);
+        printf("written by   sab %s\n", sab_shown(f->version));
     printf("integrity    %s\n", sab_safetensors_has_digest(f->file) ? "every byte agrees with the file's digest"
                                                                      : "the file carries no digest of sab");
     if (f->digest[0])
         printf("weights      %s (digest)\n", f->digest);
     if (f->task)
-        printf("task         %s %s\n", f->task, f->shape ? f->shape : "");
+        printf("task         %s %s\n", sab_shown(f->task), f->shape ? sab_shown(f->shape) : "");
     sab_account_print(stdout, f->facts);
     sab_say_count(f->parameters, text);
     printf("numbers      %s in %d tensors\n\n", text, sab_safetensors_count(f->file));
@@ -150,14 +150,14 @@ static void print_lines(const struct findings *f)
     for (int i = 0; i < sab_safetensors_count(f->file); i++) {
         const struct sab_safetensors_view *view = sab_safetensors_at(f->file, i);
         write_shape(view, shape, sizeof shape);
-        printf("  %-*s %-4s %s\n", width, view->name, sab_dtype_name(view->dtype), shape);
+        printf("  %-*s %-4s %s\n", width, sab_shown(view->name), sab_dtype_name(view->dtype), shape);
     }
     if (f->has_config) {
         int any = 0;
         printf("\nconfiguration, where it is not the default:\n");
         for (int i = 0; i < sab_option_count; i++)
             if (differing(f, i, value))
-                any = printf("  --%s %s (default %s)\n", sab_options[i].name, value,
+                any = printf("  --%s %s (default %s)\n", sab_options[i].name, sab_shown(value),
                              sab_options[i].fallback[0] ? sab_options[i].fallback : "none");
         if (!any)
             printf("  everything is the default\n");
@@ -167,7 +167,7 @@ static void print_lines(const struct findings *f)
         printf("\nlast evaluation:\n");
     for (const struct sab_value *v = sab_value_first(f->last); v; v = v->next)
         if (sab_value_real(v, &number) == 0)
-            printf("  %-12s %.6g\n", v->key, number);
+            printf("  %-12s %.6g\n", sab_shown(v->key), number);
 }
 
 static void print_tensors_json(struct sab_json *json, const struct findings *f)

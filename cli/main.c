@@ -17,12 +17,12 @@ static int fail_unknown(const char *word)
     names[n++] = "help";
     names[n++] = "version";
     if (*word == '-')
-        fprintf(stderr, "sab: %.60s is not an option here; write the command first: sab COMMAND [options]\n", word);
+        fprintf(stderr, "sab: %.60s is not an option here; write the command first: sab COMMAND [options]\n", sab_shown(word));
     else if (sab_text_nearest(word, names, n))
-        fprintf(stderr, "sab: unknown command \"%.60s\"; did you mean \"%s\"?\n", word,
+        fprintf(stderr, "sab: unknown command \"%.60s\"; did you mean \"%s\"?\n", sab_shown(word),
                 sab_text_nearest(word, names, n));
     else
-        fprintf(stderr, "sab: unknown command \"%.60s\"; sab help lists them\n", word);
+        fprintf(stderr, "sab: unknown command \"%.60s\"; sab help lists them\n", sab_shown(word));
     return SAB_EXIT_USAGE;
 }
 

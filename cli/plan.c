@@ -330,7 +330,7 @@ static void print_lines(const struct sab_config *config, const struct sab_plan *
     static const char *const answers[] = {"classes", "values", "answers"};
     char text[SAB_SAY_CAP], recompute[SAB_TEXT_CAP];
     sab_config_get(config, "recompute", recompute, sizeof recompute, NULL);
-    printf("task         %s", config->task);
+    printf("task         %s", sab_shown(config->task));
     if (!plan->has_files || plan->sequence_steps == config->T) /* T says nothing of images */
         printf(", T = %d", config->T);
     printf(": sequences of %d steps, %d %s in, %d %s out\n", plan->sequence_steps, plan->shape.I, plan->shape.input == SAB_INPUT_IDS ? "symbols" : "values",
@@ -357,7 +357,7 @@ static void print_lines(const struct sab_config *config, const struct sab_plan *
     sab_say_duration(plan->run_s, text);
     printf("time         about %.3g ms per update, %s for the run (a forecast, to a factor of 1.5 or so)\n",
            1e3 * plan->update_s, text);
-    printf("folder       %s\nNothing was done: this is a dry run.\n", out);
+    printf("folder       %s\nNothing was done: this is a dry run.\n", sab_shown(out));
 }
 
 void sab_plan_print(const struct sab_config *config, const struct sab_plan *plan, int as_json)

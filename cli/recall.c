@@ -294,7 +294,7 @@ static int show(const struct sab_cli *cli, const struct work *w, struct sab_erro
             print_reading(w);
     }
     if (!cli->quiet && !o->is_piped && (o->csv[0] || o->png[0]))
-        fprintf(stderr, "wrote %s%s%s\n", o->png, o->png[0] && o->csv[0] ? " and " : "", o->csv);
+        fprintf(stderr, "wrote %s%s%s\n", sab_shown(o->png), o->png[0] && o->csv[0] ? " and " : "", sab_shown(o->csv));
     return status;
 }
 

@@ -254,7 +254,7 @@ static int fill_document(const struct sab_cli *cli, const char *dir, struct sab_
     snprintf(results, sizeof results, o->results[0] ? "%s" : "%s/results", o->results[0] ? o->results : dir);
     int status = sab_reproduce_document(o->document, results, &tables, err);
     if (status == SAB_OK && !cli->quiet)
-        fprintf(stderr, "%s: %d table%s\n", o->document, tables, tables == 1 ? "" : "s");
+        fprintf(stderr, "%s: %d table%s\n", sab_shown(o->document), tables, tables == 1 ? "" : "s");
     return status;
 }
 

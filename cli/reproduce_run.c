@@ -18,6 +18,7 @@
 #include "cli/progress.h"
 #include "cli/reproduce_maps.h"
 #include "cli/run_folder.h"
+#include "cli/say.h"
 #include "data/task.h"
 #include "io/file.h"
 #include "kernels/kernels.h"
@@ -48,7 +49,7 @@ static int lock(const struct work *w, int *file, struct sab_error *err)
     for (int tries = 0; flock(*file, LOCK_EX | LOCK_NB) != 0; tries++) {
         static const struct timespec pause = {0, 200000000};
         if (tries == 0 && !w->how->quiet)
-            fprintf(stderr, "waiting: another process is at the run in %s\n", w->config.out);
+            fprintf(stderr, "waiting: another process is at the run in %s\n", sab_shown(w->config.out));
         if (*w->how->stop) {
             close(*file);
             return sab_fail(err, SAB_INTERRUPTED, "interrupted");

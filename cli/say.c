@@ -6,7 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "data/task.h"
+
+const char *sab_shown(const char *text)
+{
+    enum { BUFFERS = 8, CAP = 251 };
+    static char buffers[BUFFERS][CAP];
+    static unsigned next;
+    return sab_text_shown(text, buffers[next++ % BUFFERS], CAP);
+}
 
 int sab_say_error(const char *command, int status, const struct sab_error *err)
 {

@@ -12,6 +12,10 @@ int sab_say_flush(const char *command, int code);
 
 enum { SAB_SAY_CAP = 48 };
 
+/* What people are shown of a name from a file or an argument (sab_text_shown), up to 250 bytes: in one of eight buffers in
+ * turn, so that a printf can have several. */
+const char *sab_shown(const char *text);
+
 /* "45 s", "3 min 12 s", "2 h 5 min"; "?" for what is not finite. */
 void sab_say_duration(double seconds, char buf[SAB_SAY_CAP]);
 

@@ -175,6 +175,7 @@ static void print_nothing_left(const struct sab_run_result *result)
 static void print_summary(const struct sab_config *config, const struct sab_run_result *result)
 {
     char score[SAB_SAY_CAP], steps[SAB_SAY_CAP], time[SAB_SAY_CAP], best[SAB_SAY_CAP];
+    const char *out = sab_shown(result->out);
     sab_say_score(config->task, &result->best, score);
     sab_say_count(result->steps, steps);
     sab_say_count(result->best_step, best);
@@ -183,21 +184,21 @@ static void print_summary(const struct sab_config *config, const struct sab_run_
     if (result->best_step != result->steps)
         fprintf(stderr, " (reached at update %s)", best);
     if (result->stopped_early)
-        fprintf(stderr, "; stopped early: %s", config->stop_at[0] ? config->stop_at : "no better result for long");
+        fprintf(stderr, "; stopped early: %s", config->stop_at[0] ? sab_shown(config->stop_at) : "no better result for long");
     /* The digest is of the last weights; eval and inspect tell that of the best ones. */
     fprintf(stderr, "\nweights  %s (digest%s)\nfolder   %s\n", result->weights_digest,
-            result->best_step != result->steps || config->average > 0 ? " after the last update" : "", result->out);
+            result->best_step != result->steps || config->average > 0 ? " after the last update" : "", out);
     const char *lead = "next     ";
     int is_recurrent = config->model == SAB_KIND_RECURRENT;
     if (is_recurrent && config->credit != SAB_CREDIT_BPTT && config->credit != SAB_CREDIT_TBPTT && config->k_top > 0) {
-        fprintf(stderr, "%ssab recall %s\n", lead, result->out);
+        fprintf(stderr, "%ssab recall %s\n", lead, out);
         lead = "         ";
     }
     if (is_recurrent && !isnan(sab_task_bits_per_char(config->task, 0))) {
-        fprintf(stderr, "%ssab generate %s\n", lead, result->out);
+        fprintf(stderr, "%ssab generate %s\n", lead, out);
         lead = "         ";
     }
-    fprintf(stderr, "%ssab eval %s", lead, result->out);
+    fprintf(stderr, "%ssab eval %s", lead, out);
     if (is_drawn(config))
         fprintf(stderr, " --T %d,%lld", config->T, 2LL * config->T);
     fputc('\n', stderr);
@@ -213,7 +214,7 @@ static void tell_data(void *user, const struct sab_task *task)
 static void tell_notice(void *user, const char *sentence)
 {
     (void)user;
-    fprintf(stderr, "sab train: %s\n", sentence);
+    fprintf(stderr, "sab train: %s\n", sab_shown(sentence));
 }
 
 static int finish(const struct sab_cli *cli, int status, struct sab_run_result *result, struct sab_error *err)

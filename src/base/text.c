@@ -129,6 +129,42 @@ int sab_text_is_utf8(const char *text, size_t nbytes)
     return 1;
 }
 
+/* Characters that move the cursor, change colours, end a line, turn the direction of writing or are not seen. */
+static int is_hidden(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xad || code == 0x61c || code == 0x180e ||
+           (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
+           code == 0xfeff || (code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code < 0xe0080);
+}
+
+const char *sab_text_shown(const char *text, char *buf, size_t cap)
+{
+    static const char named[] = "\n\t\r", names[] = "ntr";
+    size_t nbytes = strlen(text), used = 0;
+    for (size_t i = 0; i < nbytes;) {
+        char piece[16];
+        uint32_t code = 0;
+        int length = sab_text_decode(text + i, nbytes - i, &code);
+        const char *name = code && code < 0x20 ? strchr(named, (int)code) : NULL;
+        if (length == 0)
+            snprintf(piece, sizeof piece, "\\x%02x", (unsigned char)text[i]);
+        else if (!is_hidden(code))
+            snprintf(piece, sizeof piece, "%.*s", length, text + i);
+        else if (name)
+            snprintf(piece, sizeof piece, "\\%c", names[name - named]);
+        else
+            snprintf(piece, sizeof piece, code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x", code);
+        size_t n = strlen(piece);
+        if (used + n >= cap)
+            break;
+        memcpy(buf + used, piece, n);
+        used += n;
+        i += length ? (size_t)length : 1;
+    }
+    buf[used] = '\0';
+    return buf;
+}
+
 int sab_text_unescape(const char *text, char *buf)
 {
     static const char letters[] = "ntr\\", meant[] = "\n\t\r\\";

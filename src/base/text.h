@@ -27,6 +27,11 @@ int sab_text_decode(const char *text, size_t nbytes, uint32_t *code);
 /* Writes a code point (no surrogate, at most 0x10ffff) as UTF-8 and returns its length in bytes. */
 int sab_text_encode(uint32_t code, char buf[4]);
 
+/* What people are shown of a text that comes from a file or an argument: what would act on a terminal or mislead its reader is
+ * written out, as \n, \x1b or \u202e, and so are bytes that are no UTF-8. At most cap - 1 bytes, whole characters. Returns
+ * buf. Showing what is shown already changes nothing. */
+const char *sab_text_shown(const char *text, char *buf, size_t cap);
+
 /* Writes text with its escapes \n \t \r \\ resolved into buf (strlen(text) + 1 bytes) and returns 0; for any other
  * backslash returns 1. */
 int sab_text_unescape(const char *text, char *buf);

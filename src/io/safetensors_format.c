@@ -56,12 +56,3 @@ int sab_safetensors_digest(const char *file, size_t nbytes, size_t digits, char 
     sab_digest_free(digest);
     return 1;
 }
-
-const char *sab_safetensors_shown(char *buf, size_t cap, const char *text)
-{
-    size_t n = 0;
-    for (; text[n] != '\0' && n + 1 < cap; n++)
-        buf[n] = text[n] >= ' ' && text[n] <= '~' ? text[n] : '?';
-    buf[n] = '\0';
-    return buf;
-}

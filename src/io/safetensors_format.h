@@ -26,7 +26,4 @@ int sab_safetensors_nbytes(int dtype, int ndim, const uint64_t *shape, size_t *n
 /* The digits the file ought to carry: `digits` is where in it they stand. Returns 0 where there is no memory. */
 int sab_safetensors_digest(const char *file, size_t nbytes, size_t digits, char hex[33]);
 
-/* A copy of text for a message: at most cap-1 bytes, whatever is not printable ASCII as '?'. Returns buf. */
-const char *sab_safetensors_shown(char *buf, size_t cap, const char *text);
-
 #endif

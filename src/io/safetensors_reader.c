@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "io/digest.h"
 #include "io/file.h"
 #include "io/safetensors_format.h"
@@ -40,7 +41,7 @@ static int parse_json(struct sab_safetensors *f, const char *path, struct sab_er
     return status == SAB_OK ? SAB_OK
                             : sab_fail(err, SAB_FORMAT, "'%s' has a damaged header: byte %zu of the file: %s", path,
                                        SAB_LENGTH_NBYTES + problem.at,
-                                       sab_safetensors_shown(shown, sizeof shown, problem.what));
+                                       sab_text_shown(problem.what, shown, sizeof shown));
 }
 
 static int parse_header(struct sab_safetensors *f, const char *path, struct sab_error *err)
@@ -75,7 +76,7 @@ static int check_metadata(const struct sab_value *metadata, const char *path, st
     for (const struct sab_value *value = sab_value_first(metadata); value; value = value->next)
         if (!sab_value_string(value))
             return sab_fail(err, SAB_FORMAT, "'%s': the metadata under '%s' is not a text", path,
-                            sab_safetensors_shown(shown, sizeof shown, value->key));
+                            sab_text_shown(value->key, shown, sizeof shown));
     return SAB_OK;
 }
 
@@ -110,7 +111,7 @@ static int parse_type(struct sab_safetensors_view *view, const struct sab_value 
     view->dtype = find_dtype(dtype);
     if (view->dtype < 0)
         return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has dtype '%s'; U8, I32, I64, F32 and F64 are read", path,
-                        shown, sab_safetensors_shown(shown_dtype, sizeof shown_dtype, dtype));
+                        shown, sab_text_shown(dtype, shown_dtype, sizeof shown_dtype));
     if (!sab_value_is(shape, SAB_VALUE_ARRAY))
         return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has no shape", path, shown);
     size_t ndim = shape->size;
@@ -131,7 +132,7 @@ static int parse_view(struct sab_safetensors *f, const struct sab_value *entry, 
 {
     struct sab_safetensors_view *view = &f->views[f->count];
     char shown[SHOWN_CAP];
-    sab_safetensors_shown(shown, sizeof shown, entry->key);
+    sab_text_shown(entry->key, shown, sizeof shown);
     view->name = entry->key;
     int status = parse_type(view, entry, path, shown, err);
     if (status != SAB_OK)
@@ -164,7 +165,7 @@ static int check_entries(const struct sab_safetensors *f, const char *path, stru
     for (const struct sab_value *v = sab_value_first(f->root); v; v = v->next)
         if (strcmp(v->key, SAB_METADATA_KEY) != 0 && (!sab_value_is(v, SAB_VALUE_OBJECT) || v->size != 3))
             return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' is not described by dtype, shape and data_offsets alone",
-                            path, sab_safetensors_shown(shown, sizeof shown, v->key));
+                            path, sab_text_shown(v->key, shown, sizeof shown));
     return SAB_OK;
 }
 
@@ -204,7 +205,7 @@ static int check_cover(struct sab_safetensors *f, const char *path, struct sab_e
     for (int i = 0; i < f->count; i++) {
         const struct sab_safetensors_view *view = &f->views[i];
         const char *data = view->data;
-        sab_safetensors_shown(shown, sizeof shown, view->name);
+        sab_text_shown(view->name, shown, sizeof shown);
         if (data < at)
             return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' begins at byte %zu of the payload, inside the one that "
                             "ends at %zu", path, shown, (size_t)(data - payload), (size_t)(at - payload));
@@ -246,7 +247,7 @@ static int check_digest(struct sab_safetensors *f, const char *path, struct sab_
     if (strcmp(shown, hex) != 0)
         return sab_fail(err, SAB_FORMAT, "'%s' is damaged, or was rewritten without dropping the metadata "
                         SAB_DIGEST_KEY ": its digest is %s where it records %s", path, hex,
-                        sab_safetensors_shown(shown, sizeof shown, shown));
+                        sab_text_shown(shown, shown, sizeof shown));
     f->has_digest = 1;
     return SAB_OK;
 }

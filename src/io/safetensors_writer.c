@@ -67,7 +67,7 @@ static int is_utf8(const char *text)
 static int check_name(const struct sab_safetensors_writer *w, const char *name, struct sab_error *err)
 {
     char shown[96];
-    sab_safetensors_shown(shown, sizeof shown, name);
+    sab_text_shown(name, shown, sizeof shown);
     if (!is_utf8(name))
         return sab_fail(err, SAB_INVALID, "the tensor name '%s' is not UTF-8", shown);
     if (strcmp(name, SAB_METADATA_KEY) == 0)
@@ -139,7 +139,7 @@ int sab_safetensors_writer_metadata(struct sab_safetensors_writer *writer, const
     char shown[96];
     struct text **link = &writer->metadata;
     int is_taken = strcmp(key, SAB_DIGEST_KEY) == 0;
-    sab_safetensors_shown(shown, sizeof shown, key);
+    sab_text_shown(key, shown, sizeof shown);
     for (; *link && !is_taken; link = &(*link)->next)
         is_taken = strcmp((*link)->key, key) == 0;
     if (is_taken)
