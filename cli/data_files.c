@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "cli/arguments.h"
+#include "cli/run_folder.h"
+#include "cli/say.h"
 
 #define DEBIAN_FOLDER "/usr/share/datasets"
 
@@ -53,12 +55,32 @@ int sab_cli_find_data(struct sab_config *config, struct sab_error *err)
     return status == SAB_OK ? find(config->test_data, "test-data", err) : status;
 }
 
-int sab_cli_take_data(const struct sab_cli *cli, int only_test, struct sab_config *config, struct sab_error *err)
+int sab_cli_confirm_data(const struct sab_cli *cli, int is_confirmed, const struct sab_config *config, struct sab_error *err)
+{
+    const struct {
+        const char *option, *name;
+    } files[] = {{"data", config->data}, {"valid-data", config->valid_data}, {"test-data", config->test_data}};
+    for (int i = 0; i < 3; i++) {
+        if (!files[i].name[0] || sab_cli_given(cli, files[i].option))
+            continue;
+        if (!is_confirmed && !sab_cli_is_folder(cli->words[0]))
+            return sab_fail(err, SAB_INVALID, "%.120s names data of its own, \"%.120s\", which are not opened unasked: give "
+                            "--%s FILE, or --recorded-data to open what it names", cli->words[0], files[i].name,
+                            files[i].option);
+        if (!cli->quiet)
+            fprintf(stderr, "%-12s %s, as the run has it\n", files[i].option, sab_shown(files[i].name));
+    }
+    return SAB_OK;
+}
+
+int sab_cli_take_data(const struct sab_cli *cli, int only_test, int is_confirmed, struct sab_config *config,
+                      struct sab_error *err)
 {
     sab_cli_apply(cli, config);
     if (only_test && sab_cli_given(cli, "test-data") && !sab_cli_given(cli, "data")) {
         memset(config->data, 0, sizeof config->data);
         memset(config->valid_data, 0, sizeof config->valid_data);
     }
-    return sab_cli_find_data(config, err);
+    int status = sab_cli_confirm_data(cli, is_confirmed, config, err);
+    return status == SAB_OK ? sab_cli_find_data(config, err) : status;
 }

@@ -19,6 +19,7 @@ enum { LENGTHS_CAP = 64 };
 struct own {
     char T[SAB_TEXT_CAP];
     int split;
+    int recorded_data;
 };
 
 static const char *const splits[] = {"train", "valid", "test", NULL}; /* in the order of enum sab_split */
@@ -27,6 +28,7 @@ static const struct sab_option own[] = {
     {"T", SAB_OPTION_TEXT, offsetof(struct own, T), SAB_TEXT_CAP, 0, 0, NULL, "", "",
      "lengths of the task, such as 100,200,300; by default the length it was trained at"},
     {"split", SAB_OPTION_CHOICE, offsetof(struct own, split), 0, 0, 0, splits, "test", "", "which part of the data"},
+    SAB_CLI_RECORDED_DATA(struct own, recorded_data),
 };
 
 /* What was measured at one length. */
@@ -172,7 +174,7 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK)
         status = sab_cli_run_model(cli->words[0], &model, &config, &err);
     if (status == SAB_OK)
-        status = sab_cli_take_data(cli, o->split == SAB_TEST, &config, &err);
+        status = sab_cli_take_data(cli, o->split == SAB_TEST, o->recorded_data, &config, &err);
     /* Files are measured whole, unless the command line says otherwise. */
     if (status == SAB_OK && sab_model_facts(model) && !sab_cli_given(cli, "eval-size"))
         config.eval_size = 0;

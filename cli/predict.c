@@ -22,7 +22,7 @@
 enum { FORMAT_CSV, FORMAT_NPY, FORMAT_JSONL };
 
 struct own {
-    int format, probabilities, stream;
+    int format, probabilities, stream, recorded_data;
     char output[SAB_TEXT_CAP], state[SAB_TEXT_CAP], save_state[SAB_TEXT_CAP];
 };
 
@@ -38,6 +38,7 @@ static const struct sab_option own[] = {
     {"output", SAB_OPTION_TEXT, AT(output), SAB_TEXT_CAP, 0, 0, NULL, "", "", "a file instead of standard output"},
     {"stream", SAB_CLI_FLAG, AT(stream), 0, 0, 1, NULL, "off", "",
      "read lines from standard input and answer each at once, keeping the state"},
+    SAB_CLI_RECORDED_DATA(struct own, recorded_data),
     {"state", SAB_OPTION_TEXT, AT(state), SAB_TEXT_CAP, 0, 0, NULL, "", "",
      "with --stream: go on from the state in this file"},
     {"save-state", SAB_OPTION_TEXT, AT(save_state), SAB_TEXT_CAP, 0, 0, NULL, "", "",
@@ -260,7 +261,9 @@ static int open_data(struct sab_cli *cli, struct work *w, struct sab_error *err)
         memset(c->valid_data, 0, sizeof c->valid_data);
         memset(c->test_data, 0, sizeof c->test_data);
     }
-    int status = sab_cli_find_data(c, err);
+    int status = sab_cli_confirm_data(cli, w->o->recorded_data, c, err);
+    if (status == SAB_OK)
+        status = sab_cli_find_data(c, err);
     if (w->is_own_file) {
         memcpy(c->test_data, c->data, sizeof c->test_data);
         memset(c->data, 0, sizeof c->data);

@@ -19,7 +19,7 @@
 #include "report/heat_text.h"
 
 struct own {
-    int sequences, layer, rows, value;
+    int sequences, layer, rows, value, recorded_data;
     char csv[SAB_TEXT_CAP], png[SAB_TEXT_CAP], out[SAB_TEXT_CAP];
     int is_piped; /* csv or png is standard output, where nothing else may be */
 };
@@ -40,6 +40,7 @@ static const struct sab_option own[] = {
     {"csv", SAB_OPTION_TEXT, AT(csv), SAB_TEXT_CAP, 0, 0, NULL, "", "",
      "write every weight to this file, - is standard output: sequence,layer,t,when,alpha,flow"},
     {"out", SAB_OPTION_TEXT, AT(out), SAB_TEXT_CAP, 0, 0, NULL, "", "", "FILE.png or FILE.csv: one of the two above"},
+    SAB_CLI_RECORDED_DATA(struct own, recorded_data),
 };
 
 /* What one call works with. */
@@ -154,7 +155,7 @@ static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
 {
     int status = sab_cli_run_model(cli->words[0], &w->model, &w->config, err);
     if (status == SAB_OK)
-        status = sab_cli_take_data(cli, 1, &w->config, err);
+        status = sab_cli_take_data(cli, 1, ((const struct own *)cli->own)->recorded_data, &w->config, err);
     return status == SAB_OK ? take_batch(cli->own, cli->words[0], w, err) : status;
 }
 

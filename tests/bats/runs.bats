@@ -122,3 +122,24 @@ END
     [ "$status" = 0 ]
     [ "$(wc -l <run/metrics.jsonl)" = 2 ]
 }
+
+@test "what a file of weights names as its data is opened only when asked for, and never without a word" {
+    seq 200 | awk 'BEGIN { print "a,b" } { print $1 "," ($1 * 7) % 11 }' >table.csv
+    "$SAB" train csv --data table.csv --T 8 --hidden 4 --batch 4 --steps 2 --threads 1 --quiet --out run
+    cp run/model.safetensors alone.safetensors
+    for command in eval recall predict; do
+        sab $command alone.safetensors --quiet
+        fails 2 'alone.safetensors names data of its own, "table.csv"' --recorded-data || return 1
+        sab $command alone.safetensors
+        fails 2 'not opened unasked' || return 1
+        sab $command alone.safetensors --recorded-data
+        [ "$status" = 0 ] && [[ $stderr == *'data         table.csv, as the run has it'* ]] || { echo "$stderr"; return 1; }
+        sab $command run
+        [ "$status" = 0 ] && [[ $stderr == *'data         table.csv, as the run has it'* ]] || { echo "$stderr"; return 1; }
+        sab $command alone.safetensors --data table.csv --quiet
+        [ "$status" = 0 ] || { echo "$stderr"; return 1; }
+        [ -z "$stderr" ]
+    done
+    sab inspect alone.safetensors
+    [ "$status" = 0 ]
+}

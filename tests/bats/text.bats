@@ -170,9 +170,9 @@ assert text.endswith("\n") and text.count("\n") == 1, text'
     sab generate plain --prompt-file prompt.txt --length 20 --quiet
     [ "$output" = "$one" ]
     (printf '\357\273\277the\nraZin'; cat text.txt) >odd.txt
-    sab eval plain --data odd.txt
+    sab eval plain --data odd.txt --quiet
     fails 1 'odd.txt' 'line 2, column 3: "Z"'
     (printf '\357\273\277raZin'; cat text.txt) >odd.txt
-    sab eval plain --data odd.txt
+    sab eval plain --data odd.txt --quiet
     fails 1 'odd.txt' 'line 1, column 3: "Z"'
 }
