@@ -16,11 +16,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "data/image_view.h"
 #include "data_support.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigned seed);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t nbytes, size_t cap);
 
 enum { CIFAR = 1, BY_PIXEL = 2, GREY = 4, PERMUTED = 8, PACK_FIRST = 16, PACK_SECOND = 32 };
 enum { HEADER = 3, SHOWN = 4 };
@@ -31,6 +34,45 @@ static void require(int truth, const char *what)
         fprintf(stderr, "%s\n", what);
         abort();
     }
+}
+
+/* A gzip's sum and length are made those of what it unpacks to, so that a changed one gets past them. */
+static void mend_gzip(uint8_t *data, size_t nbytes)
+{
+    static uint8_t out[1 << 16];
+    if (nbytes < 18 || data[0] != 0x1f || data[1] != 0x8b || data[3] != 0)
+        return;
+    z_stream z = {.next_in = data + 10, .avail_in = (uInt)(nbytes - 10)};
+    if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
+        return;
+    uLong crc = crc32(0, NULL, 0);
+    int rc = Z_OK;
+    while (rc == Z_OK) {
+        z.next_out = out;
+        z.avail_out = sizeof out;
+        rc = inflate(&z, Z_NO_FLUSH);
+        crc = crc32(crc, out, (uInt)(sizeof out - z.avail_out));
+        if (z.total_out > 1 << 22)
+            break;
+    }
+    if (rc == Z_STREAM_END && z.avail_in >= 8)
+        for (int k = 0; k < 4; k++) {
+            z.next_in[k] = (uint8_t)(crc >> 8 * k);
+            z.next_in[4 + k] = (uint8_t)(z.total_out >> 8 * k);
+        }
+    inflateEnd(&z);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigned seed)
+{
+    nbytes = LLVMFuzzerMutate(data, nbytes, cap);
+    if (seed % 4 == 0 || nbytes < HEADER)
+        return nbytes;
+    size_t first = (size_t)data[1] << 8 | data[2], rest = nbytes - HEADER;
+    first = first < rest ? first : rest;
+    mend_gzip(data + HEADER, first);
+    mend_gzip(data + HEADER + first, rest - first);
+    return nbytes;
 }
 
 /* File `which` in memory of these bytes. */

@@ -1,6 +1,6 @@
 /* Any bytes as a safetensors file, for libFuzzer: no crash, no overrun, and what opens can be read to its last byte and
  * saved again with the same content. Grows from nothing: the grammar's words are in `words`, by a mutator that knows
- * how long the header is.
+ * how long the header is, and mends the digest.
  *
  *     ctest: tier hours
  */
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "io/safetensors.h"
+#include "io/safetensors_format.h"
 #include "io_support.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
@@ -47,11 +48,22 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigne
     } else {
         nbytes = 8 + LLVMFuzzerMutate(data + 8, nbytes - 8, cap - 8);
     }
+    size_t prefix = sizeof SAB_DIGEST_PREFIX - 1;
+    if (seed / 32 % 4 == 0 && nbytes + prefix + 64 <= cap && nbytes > 9 && memcmp(data + 8, SAB_DIGEST_PREFIX, 8) != 0) {
+        /* What the header begins with becomes what follows our metadata. */
+        static const char after[] = SAB_DIGEST_ZEROS "\"},";
+        memmove(data + 8 + prefix + sizeof after - 1, data + 9, nbytes - 9);
+        memcpy(data + 8, SAB_DIGEST_PREFIX, prefix);
+        memcpy(data + 8 + prefix, after, sizeof after - 1);
+        nbytes += prefix + sizeof after - 2;
+    }
     if (seed % 16 / 2 != 0) {
         size_t payload = seed / 65536 % 9;
         uint64_t header = nbytes - 8 > payload ? nbytes - 8 - payload : nbytes - 8;
         memcpy(data, &header, 8);
     }
+    if (seed / 128 % 8 != 0)
+        io_mend_digest(data, nbytes);
     return nbytes;
 }
 

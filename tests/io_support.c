@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/digest.h"
+#include "io/safetensors_format.h"
+
 static char folder[PATH_MAX - 256];
 static pid_t owner;
 
@@ -102,4 +105,13 @@ void io_put_safetensors(const char *path, const char *header, size_t header_nbyt
         memcpy(bytes + 8 + header_nbytes, payload, payload_nbytes);
     io_put(path, bytes, 8 + header_nbytes + payload_nbytes);
     free(bytes);
+}
+
+void io_mend_digest(uint8_t *file, size_t nbytes)
+{
+    size_t prefix = sizeof SAB_DIGEST_PREFIX - 1, digits = SAB_LENGTH_NBYTES + prefix;
+    char hex[SAB_DIGEST_DIGITS + 1];
+    if (nbytes >= digits + SAB_DIGEST_DIGITS && memcmp(file + SAB_LENGTH_NBYTES, SAB_DIGEST_PREFIX, prefix) == 0 &&
+        sab_safetensors_digest((const char *)file, nbytes, digits, hex))
+        memcpy(file + digits, hex, SAB_DIGEST_DIGITS);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "io/digest.h"
 #include "problem.h"
 
 enum { H = 12, A = 40 };
@@ -96,10 +97,36 @@ static void test_forget_bias(void **unused)
     sab_model_free(plain), sab_model_free(open);
 }
 
+/* Of the tensors one after the other, as a file has them, whatever room lies between them in memory. */
+static void test_the_digest_is_of_the_tensors_alone(void **state)
+{
+    (void)state;
+    static sab_real all[1 << 16];
+    struct sab_model *model = make(SAB_SCORE_MLP, 1, 1, 1, 0);
+    size_t n = 0, room;
+    char expected[SAB_DIGEST_DIGITS + 1], got[33], again[33];
+    for (int i = 0; i < sab_model_tensor_count(model); i++) {
+        struct sab_tensor t = sab_model_tensor(model, i);
+        assert_true(n + t.count <= sizeof all / sizeof *all);
+        memcpy(all + n, t.data, t.count * sizeof *all);
+        n += t.count;
+    }
+    struct sab_tensor first = sab_model_tensor(model, 0), last = sab_model_tensor(model, sab_model_tensor_count(model) - 1);
+    room = (size_t)(last.data + last.count - first.data);
+    assert_true(room > n); /* else this test tests nothing */
+    sab_digest_block(all, n * sizeof *all, expected);
+    sab_model_digest(model, got);
+    assert_string_equal(got, expected);
+    sab_model_digest(model, again);
+    assert_string_equal(again, expected);
+    sab_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_the_digest_is_of_the_tensors_alone),
         cmocka_unit_test(test_scales),
         cmocka_unit_test(test_forget_bias),
     };

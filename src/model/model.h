@@ -46,6 +46,7 @@ struct sab_model {
     struct sab_config config;
     struct sab_shape shape;
     char *facts;            /* about data; NULL: none */
+    struct XXH3_state_s *hash; /* room for a digest, so that making one cannot fail */
     const struct sab_kernels *kernels;
     const struct sab_network *network;
 
