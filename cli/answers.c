@@ -129,7 +129,7 @@ int sab_answers_create(struct sab_answers *a, const struct sab_model *model, str
     if (strcmp(task, "csv") != 0 || !known)
         return name_all_plain(a, known, err);
     int status = sab_csv_facts_read(&a->schema, &a->columns, NULL, known, err);
-    if (status == SAB_OK && (a->schema.I != a->shape->I || a->schema.loss != a->shape->loss ||
+    if (status == SAB_OK && (sab_csv_schema_inputs(&a->schema) != a->shape->I || a->schema.loss != a->shape->loss ||
                              a->shape->O != (is_classes(a) ? a->schema.classes.n : a->schema.O)))
         status = sab_fail(err, SAB_FORMAT, "what the model knows of its data is for another model");
     for (int o = 0; o < a->shape->O && status == SAB_OK; o++)
@@ -193,6 +193,13 @@ void sab_answers_take(struct sab_answers *a, const sab_real *y, const sab_real *
         a->results[o] /= sum;
 }
 
+void sab_answers_take_none(struct sab_answers *a)
+{
+    a->best = -1;
+    for (int o = 0; o < a->shape->O; o++)
+        a->results[o] = NAN;
+}
+
 /* ---- words ---- */
 
 /* As RFC 4180 has it: in quotes where that is needed, and where readers would drop a blank. */
@@ -236,6 +243,9 @@ static void number_text(const struct sab_answers *a, int o, char text[NUMBER_CAP
 {
     double value = a->results[o];
     int digits = 7;
+    text[0] = 0;
+    if (isnan(value))
+        return;
     if (has_scale(a, o) && value != 0) {
         double needed = floor(log10(fabs(value))) + 1 + decimals_of(a->deviation[o]);
         digits = needed < 1 ? 1 : needed > 17 ? 17 : (int)needed;
@@ -252,7 +262,7 @@ void sab_answers_print_csv(const struct sab_answers *a, FILE *to, const struct s
             fprintf(to, "%lld", places[i].number);
         putc(',', to);
     }
-    if (is_classes(a))
+    if (is_classes(a) && a->best >= 0)
         print_field(to, a->names[a->best]);
     for (int o = 0; o < a->shape->O && (!is_classes(a) || a->has_probabilities); o++) {
         if (o > 0 || is_classes(a))
@@ -274,14 +284,14 @@ void sab_answers_print_json(const struct sab_answers *a, FILE *to, const struct 
         else
             sab_json_int(&json, places[i].name, places[i].number);
     }
-    if (is_classes(a))
+    if (is_classes(a) && a->best >= 0)
         sab_json_text(&json, "class", a->names[a->best]);
     if (is_classes(a) && a->has_probabilities)
         sab_json_open(&json, "probabilities", '{');
     for (int o = 0; o < a->shape->O && (!is_classes(a) || a->has_probabilities); o++) {
         char text[NUMBER_CAP];
         number_text(a, o, text);
-        sab_json_real(&json, a->names[o], atof(text));
+        sab_json_real(&json, a->names[o], text[0] ? atof(text) : NAN);
     }
     if (is_classes(a) && a->has_probabilities)
         sab_json_close(&json, '}');

@@ -15,7 +15,7 @@ struct sab_answers {
     double *mean, *deviation;   /* [O] of values, less their origins */
     double *origin;             /* [O] */
     double *results;            /* [O] of the last sab_answers_take: values or probabilities */
-    int best;                   /* its most probable class */
+    int best;                   /* its most probable class; -1: none */
     int has_probabilities;      /* print them beside the class */
     int has_steps;              /* a sequence has an answer for each step */
     /* what the model knows of its data, where that was a CSV file: schema.n is 0 otherwise */
@@ -30,6 +30,9 @@ void sab_answers_clear(struct sab_answers *answers);
 
 /* Works out the results of the outputs y [O] of one step whose inputs were x [I] (not looked at where they are symbols). */
 void sab_answers_take(struct sab_answers *answers, const sab_real *y, const sab_real *x);
+
+/* There is nothing to say of a step: empty cells, no keys. */
+void sab_answers_take_none(struct sab_answers *answers);
 
 /* A column that says where an answer belongs. */
 struct sab_answers_place {

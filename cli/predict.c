@@ -189,11 +189,20 @@ static int predict_sequences(struct work *w, struct sab_error *err)
 static int put_row(struct work *w, const struct sab_csv_spot *spot, int t, const sab_real *y, const sab_real *x,
                    struct sab_error *err)
 {
-    struct sab_answers_place places[2];
+    const struct sab_csv_schema *schema = &w->answers.schema;
+    struct sab_answers_place places[3];
+    char time[SAB_TIME_TEXT_CAP];
+    int64_t row = spot->numbers ? spot->numbers[t] : spot->row + t + 1;
     int n = 0;
+    if (row == 0) /* of a row that is not in the file */
+        return SAB_OK;
     if (spot->series)
         places[n++] = (struct sab_answers_place){"series", spot->series, 0};
-    places[n++] = (struct sab_answers_place){w->kind == &sab_task_csv ? "row" : "step", NULL, spot->row + t + 1};
+    places[n++] = (struct sab_answers_place){w->kind == &sab_task_csv ? "row" : "step", NULL, row};
+    if (spot->times) {
+        sab_time_write(&schema->time_format, spot->times[t], time);
+        places[n++] = (struct sab_answers_place){schema->time.name && schema->time.name[0] ? schema->time.name : "time", time, 0};
+    }
     return put(w, y, x, places, n, err);
 }
 
@@ -358,7 +367,7 @@ const struct sab_command sab_command_predict = {
         "  sab predict runs/npy-sab-s1 --data new.npz --probabilities --format jsonl\n"
         "  tail -f live.csv | sab predict runs/csv-sab-s1 --stream\n",
     .groups = "",
-    .names = "data separator skip-lines decimal-comma thousands batch threads",
+    .names = "data separator skip-lines decimal-comma thousands duplicates gaps batch threads",
     .defaults = "",
     .own = own,
     .own_count = sizeof own / sizeof own[0],

@@ -8,28 +8,36 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "cli/predict_columns.h"
+#include "cli/predict_state.h"
 #include "cli/stop.h"
 #include "data/csv.h"
-#include "data/csv_choose.h"
+#include "data/csv_inputs.h"
 #include "model/stream.h"
 
 static const char input_name[] = "standard input";
 
+/* What goes on from line to line, of one series. */
+struct series {
+    struct sab_stream *stream;
+    double *last; /* [schema.n] of each column the last value known, NaN before there was one */
+    int64_t time;
+    int has_time;
+};
+
 struct lines {
     struct sab_answers *answers;
     struct sab_model *model;
-    int as_json;
-    int I;
+    int as_json, gaps;
     struct sab_csv_dialect dialect;
     struct sab_csv csv;
     int64_t line;
-    int width;            /* fields of every line; 0 before the first */
-    int *places;          /* [I] fields of the inputs */
+    struct sab_line_columns columns;
     struct sab_decimal *origins; /* [I] of the inputs' columns */
-    int series_place;     /* or -1 */
     struct sab_text_set names;
-    struct sab_stream **streams; /* one for each series */
-    int n_streams, streams_cap;
+    struct series *series;
+    int n_series, series_cap;
+    double *row;          /* [schema.n] of the line, NaN where a value is missing */
     sab_real *values, *outputs;
     int32_t id;
 };
@@ -39,68 +47,26 @@ static const struct sab_csv_schema *schema_of(const struct lines *l)
     return l->answers->schema.n > 0 ? &l->answers->schema : NULL;
 }
 
-/* Inputs alone, in their order; or the columns as they were in training. */
-static int places_by_number(struct lines *l, struct sab_error *err)
-{
-    const struct sab_csv_schema *schema = schema_of(l);
-    int has_series = schema && schema->series.number;
-    l->width = l->csv.n;
-    if (l->csv.n == l->I && !has_series) {
-        for (int i = 0; i < l->I; i++)
-            l->places[i] = i;
-        return SAB_OK;
-    }
-    if (has_series && l->csv.n != schema->n_columns)
-        return sab_fail(err, SAB_FORMAT, "%s, line 1 has %d column%s; the model needs the name of the series and its %d "
-                        "input%s: all %d columns that it was trained with, or a first line with names", input_name,
-                        l->csv.n, l->csv.n == 1 ? "" : "s", l->I, l->I == 1 ? "" : "s", schema->n_columns);
-    if (!schema || l->csv.n != schema->n_columns)
-        return sab_fail(err, SAB_FORMAT, "%s, line 1 has %d column%s; the model needs its %d input%s%s", input_name,
-                        l->csv.n, l->csv.n == 1 ? "" : "s", l->I, l->I == 1 ? "" : "s",
-                        schema ? ", all columns that it was trained with, or a first line with their names" : "");
-    for (int i = 0; i < l->I; i++)
-        l->places[i] = schema->columns[schema->inputs[i]].number - 1;
-    l->series_place = has_series ? schema->series.number - 1 : -1;
-    return SAB_OK;
-}
+/* ---- what a line holds ---- */
 
-/* Sets *is_named when the line names all columns that are needed. */
-static int places_by_name(struct lines *l, int *is_named, struct sab_error *err)
-{
-    const struct sab_csv_schema *schema = schema_of(l);
-    struct sab_csv_head head = {.path = input_name, .has_header = 1, .n = l->csv.n, .names = l->csv.fields};
-    *is_named = 0;
-    if (!schema || !schema->is_named)
-        return SAB_OK;
-    int status = sab_csv_head_index(&head, err), found = status == SAB_OK;
-    for (int i = 0; i < l->I && found; i++)
-        found = (l->places[i] = sab_csv_place(schema, &schema->columns[schema->inputs[i]], &head)) >= 0;
-    if (found && schema->series.number)
-        found = (l->series_place = sab_csv_place(schema, &schema->series, &head)) >= 0;
-    sab_csv_head_clear(&head);
-    if (found)
-        l->width = l->csv.n;
-    *is_named = found;
-    return status;
-}
-
-static void name_input(const struct lines *l, int i, char text[SAB_CSV_COLUMN_CAP])
-{
-    const struct sab_csv_schema *schema = schema_of(l);
-    struct sab_csv_column unnamed = {.number = l->places[i] + 1};
-    sab_csv_column_show(schema ? &schema->columns[schema->inputs[i]] : &unnamed, text);
-}
-
-/* The line's inputs, standardised as in training. */
-static int read_inputs(struct lines *l, struct sab_error *err)
+/* The line's inputs: a symbol, a row of the schema's columns, or values that are standardised here. *lacks is set where one is
+ * missing and that is allowed. */
+static int read_inputs(struct lines *l, int *lacks, struct sab_error *err)
 {
     const struct sab_csv_schema *schema = schema_of(l);
     const struct sab_answers *a = l->answers;
-    for (int i = 0; i < l->I; i++) {
+    *lacks = 0;
+    for (int i = 0; i < l->columns.I; i++) {
         struct sab_decimal number = {0};
         char name[SAB_CSV_COLUMN_CAP];
-        name_input(l, i, name);
-        int status = sab_csv_number(&l->csv, l->places[i], name, &number, err);
+        int place = l->columns.places[i];
+        if (schema && schema->missing != SAB_MISSING_ERROR && sab_csv_is_missing(&l->csv.fields[place])) {
+            l->row[schema->inputs[i]] = NAN;
+            *lacks = 1;
+            continue;
+        }
+        sab_line_columns_show(&l->columns, a, i, name);
+        int status = sab_csv_number(&l->csv, place, name, &number, err);
         if (status != SAB_OK)
             return status;
         double value = number.value;
@@ -110,8 +76,7 @@ static int read_inputs(struct lines *l, struct sab_error *err)
                                 (long long)l->line, value, a->shape->I - 1);
             l->id = (int32_t)value;
         } else if (schema) {
-            int k = schema->inputs[i];
-            l->values[i] = (sab_real)((sab_decimal_minus(&number, &l->origins[i]) - a->columns.mean[k]) / a->columns.deviation[k]);
+            l->row[schema->inputs[i]] = sab_decimal_minus(&number, &l->origins[i]);
         } else {
             l->values[i] = (sab_real)(a->input.n > 0 ? (value - a->input.mean[i]) / a->input.deviation[i] : value);
         }
@@ -119,13 +84,47 @@ static int read_inputs(struct lines *l, struct sab_error *err)
     return SAB_OK;
 }
 
-/* The state that the line goes on from. */
-static int find_stream(struct lines *l, struct sab_stream **stream, struct sab_error *err)
+static int grow_series(struct lines *l, struct sab_error *err)
+{
+    int cap = l->series_cap ? 2 * l->series_cap : 16;
+    struct series *series = sab_alloc((size_t)cap, sizeof *series);
+    if (!series)
+        return sab_fail(err, SAB_NOMEM, "no memory for another series");
+    if (l->n_series > 0)
+        memcpy(series, l->series, (size_t)l->n_series * sizeof *series);
+    sab_free(l->series);
+    l->series = series;
+    l->series_cap = cap;
+    return SAB_OK;
+}
+
+/* The next series, which begins with a state of its own: the stream given, or a new one. */
+static int add_series(struct lines *l, struct sab_stream *stream, struct sab_error *err)
+{
+    const struct sab_csv_schema *schema = schema_of(l);
+    struct series new = {.stream = stream, .last = sab_alloc(schema ? (size_t)schema->n : 1, sizeof *new.last)};
+    int status = new.last ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for another series");
+    if (status == SAB_OK && l->n_series == l->series_cap)
+        status = grow_series(l, err);
+    if (status == SAB_OK && !stream)
+        status = sab_stream_create(&new.stream, l->model, 1, err);
+    if (status != SAB_OK) {
+        sab_free(new.last);
+        return status;
+    }
+    for (int k = 0; schema && k < schema->n; k++)
+        new.last[k] = NAN;
+    l->series[l->n_series++] = new;
+    return SAB_OK;
+}
+
+/* The series that the line belongs to. */
+static int find_series(struct lines *l, struct series **series, struct sab_error *err)
 {
     int s = 0;
-    if (l->series_place >= 0) {
+    if (l->columns.series_place >= 0) {
         char text[SAB_CSV_TEXT_CAP];
-        int n = sab_csv_copy(&l->csv.fields[l->series_place], text);
+        int n = sab_csv_copy(&l->csv.fields[l->columns.series_place], text);
         if (n < 1)
             return sab_fail(err, SAB_FORMAT, "%s, line %lld: the name of the series is empty, too long or not UTF-8",
                             input_name, (long long)l->line);
@@ -133,46 +132,134 @@ static int find_stream(struct lines *l, struct sab_stream **stream, struct sab_e
         if (s < 0)
             return sab_fail(err, SAB_NOMEM, "no memory for another series");
     }
-    if (s == l->streams_cap) {
-        int cap = l->streams_cap ? 2 * l->streams_cap : 16;
-        struct sab_stream **streams = sab_alloc((size_t)cap, sizeof(struct sab_stream *));
-        if (!streams)
-            return sab_fail(err, SAB_NOMEM, "no memory for another series");
-        if (s > 0)
-            memcpy(streams, l->streams, (size_t)s * sizeof *streams);
-        sab_free(l->streams);
-        l->streams = streams;
-        l->streams_cap = cap;
+    int status = s == l->n_series ? add_series(l, NULL, err) : SAB_OK;
+    *series = &l->series[s];
+    return status;
+}
+
+/* ---- times ---- */
+
+/* The row's values become inputs; those that are missing are the last ones known. */
+static int step(struct lines *l, struct series *s, int64_t time, struct sab_error *err)
+{
+    const struct sab_csv_schema *schema = schema_of(l);
+    int is_ids = l->answers->shape->input == SAB_INPUT_IDS;
+    for (int i = 0; schema && i < schema->I; i++)
+        if (!isnan(l->row[schema->inputs[i]]))
+            s->last[schema->inputs[i]] = l->row[schema->inputs[i]];
+    if (schema)
+        sab_csv_inputs(schema, &l->answers->columns, l->row, s->last, time, l->values);
+    return sab_stream_step(s->stream, is_ids ? &l->id : NULL, is_ids ? NULL : l->values, l->outputs, err);
+}
+
+static int fail_time(const struct lines *l, const struct series *s, int64_t time, const char *what, struct sab_error *err)
+{
+    char text[SAB_TIME_TEXT_CAP], last[SAB_TIME_TEXT_CAP], step_text[SAB_TIME_STEP_CAP];
+    const struct sab_csv_schema *schema = schema_of(l);
+    sab_time_write(&schema->time_format, time, text);
+    sab_time_write(&schema->time_format, s->time, last);
+    sab_time_show_step(&schema->time_format, &schema->step, step_text);
+    return sab_fail(err, SAB_FORMAT, "%s, line %lld: the time %s follows on %s, where the step is %s%s", input_name,
+                    (long long)l->line, text, last, step_text, what);
+}
+
+/* Rows that lie between the last time and this one are gone through as if they had come without a value. */
+static int fill_gap(struct lines *l, struct series *s, int64_t time, int64_t steps, struct sab_error *err)
+{
+    const struct sab_csv_schema *schema = schema_of(l);
+    enum { MOST = 1000000 };
+    int can_fill = schema->missing == SAB_MISSING_LAST || schema->missing == SAB_MISSING_MASK;
+    double *row = l->row, *nothing = sab_alloc((size_t)schema->n, sizeof *nothing);
+    int status = nothing ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for a row");
+    if (status == SAB_OK && !can_fill)
+        status = fail_time(l, s, time, "; the model was not trained with --missing last or mask, so --gaps fill is not possible", err);
+    if (status == SAB_OK && (steps == 0 || steps > MOST))
+        status = fail_time(l, s, time, steps == 0 ? ", no whole number of which lies between: that cannot be filled; --gaps keep"
+                                                  : "; more than a million rows lie between: is the time right?", err);
+    for (int k = 0; k < schema->n && status == SAB_OK; k++)
+        nothing[k] = NAN;
+    l->row = nothing;
+    for (int64_t k = 1; k < steps && status == SAB_OK; k++)
+        status = step(l, s, sab_time_add(s->time, &schema->step, k), err);
+    l->row = row;
+    sab_free(nothing);
+    return status;
+}
+
+/* Reads the time of the line, and looks how it follows on the one before. */
+static int take_time(struct lines *l, struct series *s, int64_t *time, struct sab_error *err)
+{
+    const struct sab_csv_schema *schema = schema_of(l);
+    int place = l->columns.time_place;
+    *time = 0;
+    if (place < 0)
+        return SAB_OK;
+    const struct sab_csv_field *field = &l->csv.fields[place];
+    if (sab_time_read(&schema->time_format, field->text, field->nbytes, time)) {
+        char shown[48];
+        sab_csv_show(field, shown);
+        return sab_fail(err, SAB_FORMAT, "%s, line %lld: \"%s\" is no time as in training", input_name, (long long)l->line, shown);
     }
-    if (s == l->n_streams) {
-        int status = sab_stream_create(&l->streams[s], l->model, 1, err);
-        if (status != SAB_OK)
-            return status;
-        l->n_streams++;
-    }
-    *stream = l->streams[s];
-    return SAB_OK;
+    if (!s->has_time || (schema->step.ms == 0 && schema->step.months == 0 && *time > s->time))
+        return SAB_OK;
+    if (*time <= s->time)
+        return fail_time(l, s, *time, ": lines must go forward in time", err);
+    int64_t steps = sab_time_steps(s->time, *time, &schema->step);
+    if (steps == 1 || l->gaps == SAB_GAPS_KEEP)
+        return SAB_OK;
+    if (l->gaps == SAB_GAPS_ERROR)
+        return fail_time(l, s, *time, "; --gaps keep takes lines as they follow, --gaps fill goes through what is missing", err);
+    return fill_gap(l, s, *time, steps, err);
+}
+
+/* ---- answers ---- */
+
+/* A column with the time, where lines have one. */
+static int place_time(const struct lines *l, int64_t time, char text[SAB_TIME_TEXT_CAP], struct sab_answers_place *place)
+{
+    const struct sab_csv_schema *schema = schema_of(l);
+    if (l->columns.time_place < 0)
+        return 0;
+    sab_time_write(&schema->time_format, time, text);
+    *place = (struct sab_answers_place){schema->time.name && schema->time.name[0] ? schema->time.name : "time", text, 0};
+    return 1;
 }
 
 static int answer(struct lines *l, struct sab_error *err)
 {
-    struct sab_stream *stream = NULL;
-    int is_ids = l->answers->shape->input == SAB_INPUT_IDS;
-    if (l->csv.n != l->width)
+    const struct sab_csv_schema *schema = schema_of(l);
+    struct series *series = NULL;
+    struct sab_answers_place place;
+    char text[SAB_TIME_TEXT_CAP];
+    int64_t time = 0;
+    int lacks = 0;
+    if (l->csv.n != l->columns.width)
         return sab_fail(err, SAB_FORMAT, "%s, line %lld has %d column%s; the lines before have %d", input_name,
-                        (long long)l->line, l->csv.n, l->csv.n == 1 ? "" : "s", l->width);
-    int status = read_inputs(l, err);
+                        (long long)l->line, l->csv.n, l->csv.n == 1 ? "" : "s", l->columns.width);
+    int status = read_inputs(l, &lacks, err);
     if (status == SAB_OK)
-        status = find_stream(l, &stream, err);
+        status = find_series(l, &series, err);
     if (status == SAB_OK)
-        status = sab_stream_step(stream, is_ids ? &l->id : NULL, is_ids ? NULL : l->values, l->outputs, err);
+        status = take_time(l, series, &time, err);
     if (status != SAB_OK)
         return status;
-    sab_answers_take(l->answers, l->outputs, l->values);
-    if (l->as_json)
-        sab_answers_print_json(l->answers, stdout, NULL, 0);
+    int n = place_time(l, time, text, &place), is_skipped = lacks && schema->missing == SAB_MISSING_SKIP;
+    if (!is_skipped)
+        status = step(l, series, time, err);
+    if (status != SAB_OK)
+        return status;
+    if (l->columns.time_place >= 0) {
+        series->time = time;
+        series->has_time = 1;
+    }
+    if (is_skipped)
+        sab_answers_take_none(l->answers);
     else
-        sab_answers_print_csv(l->answers, stdout, NULL, 0);
+        sab_answers_take(l->answers, l->outputs, l->values);
+    if (l->as_json)
+        sab_answers_print_json(l->answers, stdout, &place, n);
+    else
+        sab_answers_print_csv(l->answers, stdout, &place, n);
     return SAB_OK;
 }
 
@@ -185,11 +272,12 @@ static int take_line(struct lines *l, const char *text, size_t nbytes, struct sa
     if (zero)
         return sab_fail(err, SAB_FORMAT, "%s, line %lld is no text: its byte %zu is 0", input_name, (long long)l->line,
                         (size_t)(zero - text));
-    if (l->width == 0) /* the separator is the first line's */
+    int is_first = l->columns.width == 0, is_named = 0;
+    if (is_first) /* the separator is the first line's */
         status = sab_csv_begin(&csv, input_name, text, nbytes, &l->dialect, err);
     csv.fields = l->csv.fields;
     csv.cap = l->csv.cap;
-    csv.at = l->width == 0 ? csv.at : text;
+    csv.at = is_first ? csv.at : text;
     csv.end = text + nbytes;
     csv.next_line = l->line;
     l->csv = csv;
@@ -199,17 +287,16 @@ static int take_line(struct lines *l, const char *text, size_t nbytes, struct sa
         return status;
     if (!is_row)
         return sab_fail(err, SAB_FORMAT, "%s, line %lld is empty", input_name, (long long)l->line);
-    int is_named = 0;
-    if (l->width == 0 && (status = places_by_name(l, &is_named, err)) != SAB_OK)
-        return status;
-    if (is_named) {
-        if (!l->as_json)
-            sab_answers_print_head(l->answers, stdout, NULL, 0);
-        return SAB_OK;
-    }
-    if (l->width == 0)
-        status = places_by_number(l, err);
-    return status == SAB_OK ? answer(l, err) : status;
+    if (is_first)
+        status = sab_line_columns_find(&l->columns, l->answers, &l->csv, &is_named, err);
+    if (status != SAB_OK || !is_named)
+        return status == SAB_OK ? answer(l, err) : status;
+    struct sab_answers_place place;
+    char nothing[SAB_TIME_TEXT_CAP];
+    int n = place_time(l, 0, nothing, &place);
+    if (!l->as_json)
+        sab_answers_print_head(l->answers, stdout, &place, n);
+    return SAB_OK;
 }
 
 static int flush(struct sab_error *err)
@@ -246,32 +333,38 @@ static int each_line(struct lines *l, const volatile sig_atomic_t *stop, struct 
 static int load_state(struct lines *l, const char *from, const char *to, struct sab_error *err)
 {
     const struct sab_csv_schema *schema = schema_of(l);
+    struct sab_stream *stream = NULL;
     if ((*from || *to) && schema && schema->series.number)
         return sab_fail(err, SAB_INVALID, "--%s: the model was trained on several series, and a file holds the state of "
                         "one", *from ? "state" : "save-state");
     if (!*from)
         return SAB_OK;
-    l->streams = sab_alloc(1, sizeof(struct sab_stream *));
-    if (!l->streams)
-        return sab_fail(err, SAB_NOMEM, "no memory for a state");
-    l->streams_cap = 1;
-    int status = sab_stream_load(&l->streams[0], l->model, from, err);
-    l->n_streams = status == SAB_OK;
-    if (status == SAB_OK && l->streams[0]->B != 1)
-        status = sab_fail(err, SAB_FORMAT, "%.300s holds the state of %d sequences; --stream goes on with one", from,
-                          l->streams[0]->B);
-    return status;
+    int status = sab_stream_load(&stream, l->model, from, err);
+    if (status == SAB_OK && stream->B != 1)
+        status = sab_fail(err, SAB_FORMAT, "%.300s holds the state of %d sequences; --stream goes on with one", from, stream->B);
+    if (status == SAB_OK)
+        status = add_series(l, stream, err);
+    if (status != SAB_OK) {
+        sab_stream_free(stream);
+        return status;
+    }
+    struct series *s = &l->series[0];
+    return schema ? sab_predict_state_read(from, schema->n, s->last, &s->time, &s->has_time, err) : SAB_OK;
 }
 
 /* What ended the lines: their end, a line that cannot be read, or a signal. The state is of the last line answered. */
 static int save_state(struct lines *l, const char *to, int ended, struct sab_error *err)
 {
+    const struct sab_csv_schema *schema = schema_of(l);
     struct sab_error why = {0};
     if (!*to || (ended != SAB_OK && ended != SAB_FORMAT && ended != SAB_INTERRUPTED))
         return ended;
-    if (l->n_streams == 0)
+    if (l->n_series == 0)
         return ended == SAB_OK ? sab_fail(err, SAB_INVALID, "--save-state: no line was read, so there is no state") : ended;
-    int status = sab_stream_save(l->streams[0], to, &why);
+    const struct series *s = &l->series[0];
+    int goes_on = schema && (schema->missing != SAB_MISSING_ERROR || s->has_time);
+    int status = goes_on ? sab_predict_state_save(to, s->stream, schema->n, s->last, s->time, s->has_time, &why)
+                         : sab_stream_save(s->stream, to, &why);
     if (status != SAB_OK)
         return sab_fail(err, status, "%s", why.message);
     if (ended == SAB_INTERRUPTED)
@@ -279,33 +372,47 @@ static int save_state(struct lines *l, const char *to, int ended, struct sab_err
     return ended;
 }
 
+static int make_room(struct lines *l, struct sab_error *err)
+{
+    const struct sab_csv_schema *schema = schema_of(l);
+    const struct sab_shape *shape = l->answers->shape;
+    l->columns.I = schema ? schema->I : shape->input == SAB_INPUT_IDS ? 1 : shape->I;
+    size_t I = (size_t)l->columns.I;
+    l->columns.places = sab_alloc(I, sizeof *l->columns.places);
+    l->origins = sab_alloc(I, sizeof *l->origins);
+    l->row = sab_alloc(schema ? (size_t)schema->n : 1, sizeof *l->row);
+    l->values = sab_alloc((size_t)shape->I, sizeof *l->values);
+    l->outputs = sab_alloc((size_t)shape->O, sizeof *l->outputs);
+    if (!l->columns.places || !l->origins || !l->row || !l->values || !l->outputs)
+        return sab_fail(err, SAB_NOMEM, "no memory for %d inputs", l->columns.I);
+    for (int i = 0; schema && i < l->columns.I; i++)
+        l->origins[i] = sab_decimal_of(schema->columns[schema->inputs[i]].origin);
+    for (int k = 0; schema && k < schema->n; k++)
+        l->row[k] = NAN;
+    return SAB_OK;
+}
+
 int sab_predict_lines(struct sab_answers *answers, struct sab_model *model, const struct sab_config *config, int as_json,
                       const char *state_from, const char *state_to, struct sab_error *err)
 {
-    struct lines l = {.answers = answers, .model = model, .as_json = as_json, .series_place = -1};
+    struct lines l = {.answers = answers, .model = model, .as_json = as_json, .gaps = config->gaps,
+                      .columns = {.series_place = -1, .time_place = -1}};
     int status = sab_csv_dialect_read(&l.dialect, config, err);
-    if (status != SAB_OK)
-        return status;
     l.dialect.skip_lines = 0; /* of files */
-    l.I = answers->shape->input == SAB_INPUT_IDS ? 1 : answers->shape->I;
-    l.places = sab_alloc((size_t)l.I, sizeof *l.places);
-    l.origins = sab_alloc((size_t)l.I, sizeof *l.origins);
-    l.values = sab_alloc((size_t)l.I, sizeof *l.values);
-    l.outputs = sab_alloc((size_t)answers->shape->O, sizeof *l.outputs);
-    status = l.places && l.origins && l.values && l.outputs
-                 ? SAB_OK
-                 : sab_fail(err, SAB_NOMEM, "no memory for %d inputs", l.I);
-    for (int i = 0; status == SAB_OK && schema_of(&l) && i < l.I; i++)
-        l.origins[i] = sab_decimal_of(answers->schema.columns[answers->schema.inputs[i]].origin);
+    if (status == SAB_OK)
+        status = make_room(&l, err);
     if (status == SAB_OK)
         status = load_state(&l, state_from, state_to, err);
     if (status == SAB_OK)
         status = save_state(&l, state_to, each_line(&l, *state_to ? sab_stop_listen_reading() : NULL, err), err);
-    for (int s = 0; s < l.n_streams; s++)
-        sab_stream_free(l.streams[s]);
-    sab_free(l.streams);
-    sab_free(l.places);
+    for (int s = 0; s < l.n_series; s++) {
+        sab_stream_free(l.series[s].stream);
+        sab_free(l.series[s].last);
+    }
+    sab_free(l.series);
+    sab_free(l.columns.places);
     sab_free(l.origins);
+    sab_free(l.row);
     sab_free(l.values);
     sab_free(l.outputs);
     sab_text_set_clear(&l.names);

@@ -356,7 +356,7 @@ const struct sab_command sab_command_recall = {
         "  sab recall runs/copy-sab-s1 --rows all --png recall.png\n"
         "  sab recall runs/copy-sab-s1 --T 200 --sequences 1 --csv recall.csv\n",
     .groups = "",
-    .names = "T seed data test-data split separator skip-lines decimal-comma thousands",
+    .names = "T seed data test-data split separator skip-lines decimal-comma thousands duplicates gaps",
     .defaults = "",
     .own = own,
     .own_count = sizeof own / sizeof own[0],

@@ -97,6 +97,10 @@ enum sab_units { SAB_UNITS_BYTES, SAB_UNITS_CHARS };
 /* What a table of rows is to teach: values some rows ahead, the answer of each row, one answer for each series. */
 enum sab_goal { SAB_GOAL_FORECAST, SAB_GOAL_STEP, SAB_GOAL_SERIES };
 enum sab_header { SAB_HEADER_AUTO, SAB_HEADER_ON, SAB_HEADER_OFF };
+/* What becomes of cells without a value, of rows with the time of another, and of times that have no row. */
+enum sab_missing { SAB_MISSING_ERROR, SAB_MISSING_LAST, SAB_MISSING_MASK, SAB_MISSING_SKIP };
+enum sab_duplicates { SAB_DUPLICATES_ERROR, SAB_DUPLICATES_FIRST, SAB_DUPLICATES_LAST };
+enum sab_gaps { SAB_GAPS_ERROR, SAB_GAPS_KEEP, SAB_GAPS_FILL };
 /* How copying shows its symbols: each as a row of weight_ih, or its number as the one input, as in the 2019 release. */
 enum sab_symbols { SAB_SYMBOLS_ROWS, SAB_SYMBOLS_NUMBER };
 enum sab_schedule { SAB_SCHEDULE_CONSTANT, SAB_SCHEDULE_COSINE, SAB_SCHEDULE_STEP };
@@ -196,6 +200,12 @@ struct sab_config {
     int skip_lines;       /* csv: lines before the table */
     int decimal_comma;    /* csv: 1: the decimal sign is a comma */
     int thousands;        /* csv: 1: signs part the thousands of numbers */
+    int missing;          /* csv: enum sab_missing */
+    char time[SAB_TEXT_CAP];        /* csv: the column of times; "": rows are in order, one step after the other */
+    char time_format[SAB_TEXT_CAP]; /* csv: "auto" or a pattern of strptime */
+    int duplicates;       /* csv: enum sab_duplicates */
+    int gaps;             /* csv: enum sab_gaps */
+    char calendar[SAB_TEXT_CAP];    /* csv: cycles that become inputs, such as "hour,weekday,month" */
     /* where */
     int cpu;              /* enum sab_cpu */
     char from[SAB_TEXT_CAP];    /* run folder or model file whose weights a new run begins with; "": drawn from seed */

@@ -11,56 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv_support.h"
 #include "data/task.h"
 #include "data_support.h"
 #include "io_support.h"
 #include "sab.h"
-
-/* options: "goal=step targets=b"; values without spaces. */
-static void configure(struct sab_config *config, const char *options)
-{
-    char word[128];
-    int n;
-    sab_config_init(config);
-    strcpy(config->task, "csv");
-    config->T = 4;
-    config->standardise = 0;
-    for (; sscanf(options, " %127s%n", word, &n) == 1; options += n) {
-        char *equals = strchr(word, '=');
-        struct sab_error err = {0};
-        *equals = 0;
-        if (sab_config_set(config, word, equals + 1, &err) != SAB_OK)
-            fail_msg("%s", err.message);
-    }
-}
-
-static int make(struct sab_task **task, const char *text, const char *options, struct sab_error *err)
-{
-    struct sab_config config;
-    const char *path = io_path("a.csv");
-    io_put(path, text, strlen(text));
-    configure(&config, options);
-    strcpy(config.data, path);
-    return sab_task_create(task, &config, NULL, err);
-}
-
-static struct sab_task *must(const char *text, const char *options)
-{
-    struct sab_task *task = NULL;
-    struct sab_error err = {0};
-    if (make(&task, text, options, &err) != SAB_OK)
-        fail_msg("%s: %s", options, err.message);
-    return task;
-}
-
-static struct sab_batch batch_of(struct sab_task *task, enum sab_split split, int64_t index, int B)
-{
-    struct sab_batch batch;
-    struct sab_error err = {0};
-    if (sab_task_batch(task, split, index, B, &batch, &err) != SAB_OK)
-        fail_msg("%s", err.message);
-    return batch;
-}
 
 /* Rows "t,100+t" for t = first..first+n-1 */
 static char *counting(char *text, int first, int n)
@@ -76,13 +31,13 @@ static char *counting(char *text, int first, int n)
 static void forecasts_look_ahead(void **state)
 {
     char text[4096];
-    struct sab_task *task = must(counting(text, 0, 40), "horizon=3 inputs=t,u targets=u split=0.5,0.25,0.25");
+    struct sab_task *task = csv_must(counting(text, 0, 40), "horizon=3 inputs=t,u targets=u split=0.5,0.25,0.25");
     (void)state;
     assert_int_equal(sab_task_shape(task)->I, 2);
     assert_int_equal(sab_task_shape(task)->O, 1);
     assert_int_equal(sab_task_shape(task)->loss, SAB_LOSS_MSE);
     for (int64_t i = 0; i < 30; i++) {
-        struct sab_batch b = batch_of(task, SAB_TRAIN, i, 3);
+        struct sab_batch b = csv_batch(task, SAB_TRAIN, i, 3);
         for (int p = 0; p < b.T * b.B; p++) {
             if (b.weight[p] == 0)
                 continue;
@@ -104,11 +59,11 @@ static void training_carries_on(void **state)
     } cases[] = {{200, 2}, {23, 5}, {9, 16}, {7, 1}};
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        struct sab_task *task = must(counting(text, 1, cases[k].rows), "split=1,0,0");
+        struct sab_task *task = csv_must(counting(text, 1, cases[k].rows), "split=1,0,0");
         int B = cases[k].B, seen[256] = {0}, fresh = 0, all = 0;
         double last[16] = {0};
         for (int64_t i = 0; i < 120; i++) {
-            struct sab_batch b = batch_of(task, SAB_TRAIN, i, B);
+            struct sab_batch b = csv_batch(task, SAB_TRAIN, i, B);
             for (int c = 0; c < B; c++) {
                 double first = (double)b.values[2 * c];
                 if (i == 0)
@@ -137,7 +92,7 @@ static void evaluation_counts_each_row_once(void **state)
     char text[4096];
     (void)state;
     for (int B = 1; B <= 3; B++) {
-        struct sab_task *task = must(counting(text, 0, 50), "horizon=2 targets=t inputs=t split=0.5,0.3,0.2");
+        struct sab_task *task = csv_must(counting(text, 0, 50), "horizon=2 targets=t inputs=t split=0.5,0.3,0.2");
         sab_task_read_in_order(task);
         for (int split = SAB_TRAIN; split <= SAB_TEST; split++) {
             static const int bounds[] = {0, 25, 40, 50};
@@ -146,7 +101,7 @@ static void evaluation_counts_each_row_once(void **state)
             int64_t n = sab_task_batches(task, split, B);
             assert_true(n > 1);
             for (int64_t i = 0; i < n; i++) {
-                struct sab_batch b = batch_of(task, split, i, B);
+                struct sab_batch b = csv_batch(task, split, i, B);
                 assert_int_equal(b.fresh[0], i == 0);
                 for (int t = 0; t < b.lengths[0]; t++) {
                     assert_true((double)b.values[t * B] == last + 1);
@@ -176,9 +131,9 @@ static void relative_forecasts(void **state)
         snprintf(row, sizeof row, "a,%d,7,%d\nb,%d,8,%d\n", t, 5 * t, 100 + 3 * t, -2 * t);
         strcat(text, row);
     }
-    task = must(text, "series=id relative=on horizon=2 inputs=2-4 targets=u,w split=1,0,0");
+    task = csv_must(text, "series=id relative=on horizon=2 inputs=2-4 targets=u,w split=1,0,0");
     for (int64_t i = 0; i < 20; i++) {
-        struct sab_batch b = batch_of(task, SAB_TRAIN, i, 3);
+        struct sab_batch b = csv_batch(task, SAB_TRAIN, i, 3);
         for (int p = 0; p < b.T * b.B; p++) {
             int is_a = (double)b.values[3 * p + 1] == 7;
             assert_true(b.weight[p] == 0 || (double)b.targets[2 * p] == (is_a ? 2 : 6));
@@ -189,7 +144,7 @@ static void relative_forecasts(void **state)
     assert_int_equal(sab_task_naive(task, SAB_TRAIN, 0, squares, absolute), 36);
     assert_true(squares[0] == 18 * (2 * 2 + 6 * 6) && squares[1] == 18 * (10 * 10 + 4 * 4));
     assert_true(absolute[0] == 18 * (2 + 6) && absolute[1] == 18 * (10 + 4));
-    configure(&config, "");
+    csv_configure(&config, "");
     assert_int_equal(sab_task_create(&again, &config, sab_task_facts(task), &err), SAB_OK);
     assert_string_equal(sab_task_facts(again), sab_task_facts(task));
     sab_task_free(again);
@@ -205,11 +160,11 @@ static void naive_forecasts(void **state)
         snprintf(row, sizeof row, "%d,%d\n", t * t % 7, 2 * t);
         strcat(text, row);
     }
-    struct sab_task *task = must(text, "horizon=3 targets=a,b split=0.5,0.2,0.3 standardise=on");
+    struct sab_task *task = csv_must(text, "horizon=3 targets=a,b split=0.5,0.2,0.3 standardise=on");
     for (int split = SAB_TRAIN; split <= SAB_TEST; split++) {
         double sum = 0, n = 0, squares[2] = {0}, absolute[2] = {0};
         for (int64_t i = 0; i < sab_task_batches(task, split, 1); i++) {
-            struct sab_batch b = batch_of(task, split, i, 1);
+            struct sab_batch b = csv_batch(task, split, i, 1);
             for (int k = 0; k < 2 * b.T; k++)
                 if (b.weight[k / 2] > 0) {
                     sum += pow((double)b.targets[k] - (double)b.values[k], 2);
@@ -225,7 +180,7 @@ static void naive_forecasts(void **state)
     assert_int_equal(count, 12);
     assert_true(squares[0] == 0 && fabs(absolute[1] * sab_task_unit(task, 1) - 14 * (double)count) < 1e-9);
     sab_task_free(task);
-    task = must("a,y\n1,0.5\n2,1.5\n3,2\n", "goal=step targets=y split=1,0,0");
+    task = csv_must("a,y\n1,0.5\n2,1.5\n3,2\n", "goal=step targets=y split=1,0,0");
     assert_int_equal(sab_task_naive(task, SAB_TRAIN, 0, squares, absolute), 0);
     sab_task_free(task);
 }
@@ -239,12 +194,12 @@ static void mixed_series(void **state)
         snprintf(row, sizeof row, "a;%d\nb;%d\n", t, 100 + t);
         strcat(text, row);
     }
-    struct sab_task *task = must(text, "series=id split=0.5,0,0.5");
-    struct sab_batch b = batch_of(task, SAB_TEST, 0, 2);
+    struct sab_task *task = csv_must(text, "series=id split=0.5,0,0.5");
+    struct sab_batch b = csv_batch(task, SAB_TEST, 0, 2);
     assert_int_equal(sab_task_shape(task)->I, 1);
     assert_true((double)b.values[1] - (double)b.values[0] == 100);
     for (int64_t i = 0; i < 20; i++) {
-        b = batch_of(task, SAB_TRAIN, i, 3);
+        b = csv_batch(task, SAB_TRAIN, i, 3);
         for (int p = 0; p < b.T * b.B; p++)
             assert_true(b.weight[p] == 0 || (double)b.targets[p] == (double)b.values[p] + 1);
     }
@@ -253,8 +208,8 @@ static void mixed_series(void **state)
 
 static void labels_of_steps(void **state)
 {
-    struct sab_task *task = must("x,y\n0,up\n1,down\n2,up\n3,\"up\"\n4,down\n5,up\n", "goal=step targets=y split=1,0,0");
-    struct sab_batch b = batch_of(task, SAB_TRAIN, 0, 1);
+    struct sab_task *task = csv_must("x,y\n0,up\n1,down\n2,up\n3,\"up\"\n4,down\n5,up\n", "goal=step targets=y split=1,0,0");
+    struct sab_batch b = csv_batch(task, SAB_TRAIN, 0, 1);
     static const int expected[] = {1, 0, 1, 1, 0, 1}; /* down, up */
     (void)state;
     assert_int_equal(sab_task_shape(task)->O, 2);
@@ -267,12 +222,12 @@ static void labels_of_steps(void **state)
 
 static void labels_of_series(void **state)
 {
-    struct sab_task *task = must("s,x,y\np,1,10\nq,5,2\np,2,10\nr,7,10\nq,6,2\np,3,10\n",
+    struct sab_task *task = csv_must("s,x,y\np,1,10\nq,5,2\np,2,10\nr,7,10\nq,6,2\np,3,10\n",
                                  "goal=series targets=y series=s split=1,0,0");
     int seen = 0;
     (void)state;
     for (int64_t i = 0; i < 3; i++) {
-        struct sab_batch b = batch_of(task, SAB_TRAIN, i, 1);
+        struct sab_batch b = csv_batch(task, SAB_TRAIN, i, 1);
         int first = (int)b.values[0], length = first == 1 ? 3 : first == 5 ? 2 : 1;
         assert_null(b.fresh);
         assert_int_equal(b.lengths[0], length);
@@ -295,10 +250,10 @@ static void texts_that_are_alike(void **state)
         snprintf(row, sizeof row, "a0001,%d,\"no \"\"1\"\"\"\nb0001,%d,\"no 1\"\nc0001,%d,no 1\n", t, 100 + t, 200 + t);
         strcat(text, row);
     }
-    struct sab_task *task = must(text, "series=id goal=step targets=y split=1,0,0");
+    struct sab_task *task = csv_must(text, "series=id goal=step targets=y split=1,0,0");
     assert_non_null(strstr(sab_task_facts(task), "\"classes\":[\"no \\\"1\\\"\",\"no 1\"]"));
     for (int64_t i = 0; i < 40; i++) {
-        struct sab_batch b = batch_of(task, SAB_TRAIN, i, 2);
+        struct sab_batch b = csv_batch(task, SAB_TRAIN, i, 2);
         for (int c = 0; c < 2; c++)
             for (int t = 0; t < b.lengths[c]; t++) {
                 double x = (double)b.values[t * 2 + c];
@@ -349,7 +304,7 @@ static void columns_are_chosen(void **state)
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         char options[256];
         snprintf(options, sizeof options, "split=1,0,0 %s", cases[k].options);
-        struct sab_task *task = must(cases[k].text, options);
+        struct sab_task *task = csv_must(cases[k].text, options);
         const struct sab_shape *shape = sab_task_shape(task);
         if (shape->I != cases[k].I || shape->O != cases[k].O || shape->loss != cases[k].loss)
             fail_msg("case %zu: I %d, O %d, loss %d", k, shape->I, shape->O, shape->loss);
@@ -359,8 +314,8 @@ static void columns_are_chosen(void **state)
 
 static void means_are_of_the_training_part(void **state)
 {
-    struct sab_task *task = must("a\n1\n3\n1\n3\n1\n3\n1000\n1000\n", "standardise=on split=0.75,0,0.25");
-    struct sab_batch b = batch_of(task, SAB_TRAIN, 0, 1);
+    struct sab_task *task = csv_must("a\n1\n3\n1\n3\n1\n3\n1000\n1000\n", "standardise=on split=0.75,0,0.25");
+    struct sab_batch b = csv_batch(task, SAB_TRAIN, 0, 1);
     (void)state;
     assert_true((double)b.values[0] == -1 && (double)b.targets[0] == 1);
     assert_non_null(strstr(sab_task_facts(task), "\"column_origin\":[1]"));
@@ -381,13 +336,13 @@ static void levels_do_not_blur_changes(void **state)
         strcat(high, row);
     }
     for (size_t k = 0; k < 2; k++) {
-        struct sab_task *a = must(low, settings[k]), *b = must(high, settings[k]);
+        struct sab_task *a = csv_must(low, settings[k]), *b = csv_must(high, settings[k]);
         for (int split = SAB_TRAIN; split <= SAB_TEST; split++) {
             double of_a[2] = {0}, of_b[2] = {0}; /* squares, absolute */
             assert_int_equal(sab_task_naive(a, split, 0, &of_a[0], &of_a[1]), sab_task_naive(b, split, 0, &of_b[0], &of_b[1]));
             assert_memory_equal(of_a, of_b, sizeof of_a);
             for (int64_t i = 0; i < sab_task_batches(a, split, 2); i++) {
-                struct sab_batch x = batch_of(a, split, i, 2), y = batch_of(b, split, i, 2);
+                struct sab_batch x = csv_batch(a, split, i, 2), y = csv_batch(b, split, i, 2);
                 size_t n = (size_t)x.T * (size_t)x.B * sizeof(sab_real);
                 assert_memory_equal(x.values, y.values, n);
                 assert_memory_equal(x.targets, y.targets, n);
@@ -401,7 +356,7 @@ static void levels_do_not_blur_changes(void **state)
 /* Another file, with the columns elsewhere and without answers, read with the facts of the first. */
 static void facts_find_columns_again(void **state)
 {
-    struct sab_task *task = must("a,b,y\n1,10,n\n3,20,m\n1,10,n\n3,20,m\n", "goal=step targets=y standardise=on split=1,0,0");
+    struct sab_task *task = csv_must("a,b,y\n1,10,n\n3,20,m\n1,10,n\n3,20,m\n", "goal=step targets=y standardise=on split=1,0,0");
     struct sab_task *other = NULL;
     struct sab_config config;
     struct sab_error err = {0};
@@ -409,10 +364,10 @@ static void facts_find_columns_again(void **state)
     static const char text[] = "b,extra,a\n20,x,3\n10,y,1\n", without[] = "b,extra\n1,2\n";
     (void)state;
     io_put(path, text, sizeof text - 1);
-    configure(&config, "goal=step");
+    csv_configure(&config, "goal=step");
     strcpy(config.test_data, path);
     assert_int_equal(sab_task_create(&other, &config, sab_task_facts(task), &err), SAB_OK);
-    struct sab_batch b = batch_of(other, SAB_TEST, 0, 1);
+    struct sab_batch b = csv_batch(other, SAB_TEST, 0, 1);
     assert_null(b.labels);
     assert_true((double)b.values[0] == 1 && (double)b.values[1] == 1 && (double)b.values[2] == -1);
     assert_string_equal(sab_task_facts(other), sab_task_facts(task));
@@ -435,7 +390,7 @@ static void packed_files(void **state)
     (void)state;
     io_put(path, gz, n);
     free(gz);
-    configure(&config, "split=1,0,0");
+    csv_configure(&config, "split=1,0,0");
     strcpy(config.data, path);
     assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_OK);
     sab_task_free(task);
@@ -503,9 +458,9 @@ static void malformed(void **state)
         {"decimal comma everywhere", "a;b\n1,5;2,5\n", "", "column 1 holds \"1,5\", and the decimal sign is a point"},
         {"decimal comma beside numbers", "a;b\n1;2,5\n3;4,5\n", "", "column 2 holds \"2,5\", and the decimal sign is a point"},
         {"blanks separate", "a b\n1 2\n3 4\n", "", "the one column holds \"1 2\": tabs, semicolons, commas or |"},
-        {"gap in the first row", "a,b\n1,\n2,\n3,4\n", "", "line 2, column 2 (b): no value is there, but line 4 has a number"},
-        {"NaN in the first row", "a,b\n1,NaN\n2,3\n", "", "line 2, column 2 (b): no value is there, but line 3"},
-        {"NaN in the first row, no header", "NaN,1\n2,3\n3,4\n", "", "line 1, column 1: no value is there, but line 2"},
+        {"gap in the first row", "a,b\n1,\n2,\n3,4\n", "", "line 2, column \"b\": the cell is empty"},
+        {"NaN in the first row", "a,b\n1,NaN\n2,3\n", "", "line 2, column \"b\": \"NaN\" is a missing value"},
+        {"NaN in the first row, no header", "NaN,1\n2,3\n3,4\n", "", "line 1, column 1: \"NaN\" is a missing value"},
         {"text chosen", "d,a\nmon,1\ntue,2\n", "inputs=d", "line 2, column \"d\": \"mon\" is not a number"},
         {"no answers named", "a,b\n1,2\n3,4\n", "goal=step", "--goal step needs --targets"},
         {"no series named", "a,b\n1,2\n3,4\n", "goal=series targets=b", "--goal series needs --series"},
@@ -539,12 +494,31 @@ static void malformed(void **state)
         struct sab_error err = {0};
         char options[256];
         snprintf(options, sizeof options, "split=1,0,0 %s", files[k].options);
-        int status = make(&task, files[k].text, options, &err);
+        int status = csv_make(&task, files[k].text, options, &err);
         if (status == SAB_OK || !strstr(err.message, files[k].message))
             fail_msg("%s: expected \"%s\", got %d \"%s\"", files[k].name, files[k].message, status, err.message);
         if (status != SAB_INVALID && !strstr(err.message, "a.csv"))
             fail_msg("%s: the file is not named: %s", files[k].name, err.message);
     }
+}
+
+/* A column that begins with a gap longer than what is looked at is not left out in silence. */
+static void a_column_that_begins_late(void **state)
+{
+    char *text = malloc(400000), *at = text;
+    struct sab_task *task = NULL;
+    struct sab_error err = {0};
+    (void)state;
+    at += sprintf(at, "a,b\n");
+    for (int t = 0; t < 12000; t++)
+        at += sprintf(at, t < 11000 ? "%d,\n" : "%d,5\n", t % 7);
+    assert_int_equal(csv_make(&task, text, "split=1,0,0", &err), SAB_FORMAT);
+    if (!strstr(err.message, "line 2, column 2 (b): no value is there, but line 11002 has a number"))
+        fail_msg("%s", err.message);
+    task = csv_must(text, "split=1,0,0 missing=last inputs=a,b");
+    assert_int_equal(sab_task_shape(task)->I, 2);
+    sab_task_free(task);
+    free(text);
 }
 
 static void bytes_that_are_no_text(void **state)
@@ -555,7 +529,7 @@ static void bytes_that_are_no_text(void **state)
     const char *path = io_path("a.csv");
     (void)state;
     io_put(path, "a\n1\n\0\n", 6);
-    configure(&config, "");
+    csv_configure(&config, "");
     strcpy(config.data, path);
     assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_FORMAT);
     assert_non_null(strstr(err.message, "byte 4 is 0"));
@@ -567,7 +541,7 @@ static void bytes_that_are_no_text(void **state)
 
 static void absent_parts(void **state)
 {
-    struct sab_task *task = must("a\n1\n2\n3\n4\n", "split=1,0,0");
+    struct sab_task *task = csv_must("a\n1\n2\n3\n4\n", "split=1,0,0");
     struct sab_batch batch;
     struct sab_error err = {0};
     (void)state;
@@ -597,11 +571,11 @@ static void damaged_facts(void **state)
         {"\"task\":\"csv\"", "\"task\":\"npy\""}, {"\"horizon\":1", "\"horizon\":0"},
         {"\"relative\":false", "\"relative\":true"}, {"\"label\":[2,\"l\"]", "\"label\":null"}, {"{", "["},
     };
-    struct sab_task *task = must("a,l\n1,x\n2,y\n", "goal=step targets=l split=1,0,0"), *other = NULL;
+    struct sab_task *task = csv_must("a,l\n1,x\n2,y\n", "goal=step targets=l split=1,0,0"), *other = NULL;
     const char *facts = sab_task_facts(task);
     struct sab_config config;
     (void)state;
-    configure(&config, "");
+    csv_configure(&config, "");
     assert_int_equal(sab_task_create(&other, &config, facts, NULL), SAB_OK);
     sab_task_free(other);
     for (size_t k = 0; k < sizeof changes / sizeof *changes; k++) {
@@ -635,6 +609,7 @@ int main(void)
         cmocka_unit_test(facts_find_columns_again),
         cmocka_unit_test(packed_files),
         cmocka_unit_test(malformed),
+        cmocka_unit_test(a_column_that_begins_late),
         cmocka_unit_test(bytes_that_are_no_text),
         cmocka_unit_test(absent_parts),
         cmocka_unit_test(damaged_facts),

@@ -1,5 +1,5 @@
 /* Any bytes as a CSV file, for libFuzzer: no crash, no overrun; where a task is made of it, its batches are whole and its
- * facts make the same task again. The first byte chooses the options.
+ * facts make the same task again. The first two bytes choose the options.
  *
  *     ctest: tier hours
  */
@@ -24,6 +24,25 @@ static void require(int truth, const char *what)
         fprintf(stderr, "%s\n", what);
         abort();
     }
+}
+
+/* How the file is written, and what becomes of times and gaps; 0: the defaults. */
+static void choose_more(struct sab_config *config, unsigned choice)
+{
+    static const char *const separators[] = {"auto", "space", ";", "auto"};
+    static const char *const times[] = {"", "", "t", "1"};
+    static const char *const formats[] = {"auto", "%d.%m.%Y", "%b %e, %y %I:%M %p", "%Y%j%%%a%z"};
+    strcpy(config->separator, separators[choice & 3]);
+    config->decimal_comma = choice >> 2 & 1;
+    config->thousands = choice >> 3 & 1;
+    config->missing = (int)(choice >> 4 & 3);
+    strcpy(config->time, times[choice >> 6 & 3]);
+    strcpy(config->time_format, formats[choice % 5 % 4]);
+    config->duplicates = (int)(choice % 3);
+    config->gaps = (int)(choice / 3 % 3);
+    strcpy(config->calendar, config->time[0] && choice % 7 == 3 ? "hour,month" : "");
+    config->skip_lines = choice % 11 == 10;
+    config->standardise = choice % 2 == 0;
 }
 
 static void choose(struct sab_config *config, unsigned choice, const char *path)
@@ -69,17 +88,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
 {
     static int fd = -1;
     static char path[64];
-    if (nbytes < 2)
+    if (nbytes < 3)
         return 0;
     if (fd < 0) {
         fd = memfd_create("input", 0);
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     }
-    require(ftruncate(fd, 0) == 0 && pwrite(fd, data + 1, nbytes - 1, 0) == (ssize_t)nbytes - 1, "writing the input failed");
+    require(ftruncate(fd, 0) == 0 && pwrite(fd, data + 2, nbytes - 2, 0) == (ssize_t)nbytes - 2, "writing the input failed");
     struct sab_config config;
     struct sab_task *task = NULL, *again = NULL;
     struct sab_error err = {0};
     choose(&config, data[0], path);
+    choose_more(&config, data[1]);
     int status = sab_task_create(&task, &config, NULL, &err);
     require(status == SAB_OK ? task != NULL : err.message[0] != 0, "status");
     if (!task)

@@ -19,6 +19,9 @@ static const char *const units[] = {"bytes", "chars", NULL};
 static const char *const losses[] = {"auto", "cross-entropy", "mse", "bce", NULL};
 static const char *const goals[] = {"forecast", "step", "series", NULL};
 static const char *const headers[] = {"auto", "on", "off", NULL};
+static const char *const missings[] = {"error", "last", "mask", "skip", NULL};
+static const char *const duplicates[] = {"error", "first", "last", NULL};
+static const char *const gaps[] = {"error", "keep", "fill", NULL};
 static const char *const symbols[] = {"rows", "number", NULL};
 static const char *const schedules[] = {"constant", "cosine", "step", NULL};
 
@@ -166,6 +169,16 @@ const struct sab_option sab_options[] = {
     INT("skip-lines", skip_lines, 0, 1e9, "0", "data", "csv: lines before the table"),
     SWITCH("decimal-comma", decimal_comma, "off", "data", "csv: numbers are written 1,5"),
     SWITCH("thousands", thousands, "off", "data", "csv: thousands are parted, as in 1,000.5 or 1 000.5"),
+    CHOICE("missing", missing, missings, "error", "data",
+           "csv: cells without a value; last: as the value before, no target; mask: and an input that says so; skip the row"),
+    TEXT("time", time, "", "data", "csv: the column of times, by which the rows of each series are put in order and checked"),
+    TEXT("time-format", time_format, "auto", "data",
+         "csv: how times are written, as strptime has it (%d.%m.%Y %H:%M); auto: ISO 8601, or seconds or milliseconds since 1970"),
+    CHOICE("duplicates", duplicates, duplicates, "error", "data", "csv: of rows that have the same --time, which is kept"),
+    CHOICE("gaps", gaps, gaps, "error", "data",
+           "csv: where --time leaves out steps; keep: rows follow on each other; fill: rows are added, as --missing says"),
+    TEXT("calendar", calendar, "", "data",
+         "csv: inputs (sine and cosine) that tell the time: any of minute, hour, weekday, day, month"),
 
     CHOICE("cpu", cpu, cpus, "auto", "run", "instruction set; auto is the fastest here; SAB_CPU sets it too"),
     TEXT("from", from, "", "run",

@@ -30,6 +30,18 @@ static const char *names_of(const struct sab_csv_schema *schema, const int *whic
 
 /* ---- what is read, what is answered ---- */
 
+static void say_inputs(struct sab_csv_state *s)
+{
+    static const char *const cycles[SAB_CSV_CYCLES] = {"minute", "hour", "weekday", "day", "month"};
+    const struct sab_csv_schema *schema = &s->schema;
+    struct sab_account_list list, calendar = {.used = 0};
+    names_of(schema, schema->inputs, schema->I, &list);
+    for (int i = 0; i < schema->n_calendar; i++)
+        sab_account_list_add(&calendar, cycles[schema->calendar[i]]);
+    sab_account_say(&s->account, "inputs", "%s%s%s%s", list.text, schema->missing == SAB_MISSING_MASK ? ", of each whether it is there" : "",
+                    schema->n_calendar ? "; sine and cosine of " : "", schema->n_calendar ? sab_account_list_close(&calendar) : "");
+}
+
 static void say_answers(struct sab_csv_state *s)
 {
     const struct sab_csv_schema *schema = &s->schema;
@@ -89,12 +101,16 @@ static void rows_of(const struct sab_csv_state *s, enum sab_split split, int ser
 /* Of those, the rows whose answers are scored. */
 static int64_t scored_rows(const struct sab_csv_state *s, enum sab_split split, int series)
 {
+    const struct sab_csv_table *table = sab_csv_table_of(s, split);
     if (!sab_csv_is_stream(s))
-        return 1;
+        return sab_csv_is_answered(s, table, series, table->series[series].rows - 1);
     struct sab_csv_walk w = sab_csv_walk_of(s, split, series);
-    int64_t ahead = s->schema.goal == SAB_GOAL_FORECAST ? s->schema.horizon : 0;
-    int64_t end = w.end < w.last - ahead ? w.end : w.last - ahead;
-    return end > w.first ? end - w.first : 0;
+    int64_t end = w.end < w.last - sab_csv_ahead(s) ? w.end : w.last - sab_csv_ahead(s), n = 0;
+    if (table->filled == table->values && !table->labels)
+        return end > w.first ? end - w.first : 0;
+    for (int64_t row = w.first; row < end; row++)
+        n += sab_csv_is_answered(s, table, series, row);
+    return n;
 }
 
 static void say_series(struct sab_csv_state *s)
@@ -129,10 +145,11 @@ static int say_classes(struct sab_csv_state *s, struct sab_error *err)
         for (int i = 0; i < table->S && table->labels; i++) {
             int64_t begin, end;
             rows_of(s, p, i, &begin, &end);
-            if (!sab_csv_is_stream(s) && end > 0)
-                counts[p * n + table->labels[i]]++;
-            for (int64_t row = begin; row < end && sab_csv_is_stream(s); row++)
-                counts[p * n + table->labels[table->series[i].begin + row]]++;
+            for (int64_t row = begin; row < (sab_csv_is_stream(s) ? end : end > 0); row++) {
+                int32_t label = table->labels[sab_csv_is_stream(s) ? table->series[i].begin + row : i];
+                if (label >= 0)
+                    counts[p * n + label]++;
+            }
         }
     }
     sab_account_classes(&s->account, n, counts, name_class, &s->schema.classes);
@@ -172,6 +189,8 @@ static struct extreme find_extreme(const struct sab_csv_state *s, int k)
         for (int i = 0; i < table->S; i++)
             for (int64_t row = 0; row < sab_csv_training_rows(s, i); row++) {
                 double value = table->values[(table->series[i].begin + row) * s->schema.n + k];
+                if (isnan(value))
+                    continue;
                 if (pass == 0 && fabs(value - mean) > fabs(e.value - mean))
                     e.value = value;
                 if (pass == 0)
@@ -206,8 +225,7 @@ static void warn_of_sentinels(struct sab_csv_state *s)
 
 int sab_csv_account(struct sab_csv_state *s, struct sab_error *err)
 {
-    struct sab_account_list list;
-    sab_account_say(&s->account, "inputs", "%s", names_of(&s->schema, s->schema.inputs, s->schema.I, &list));
+    say_inputs(s);
     say_answers(s);
     say_series(s);
     int status = s->schema.classes.n > 0 && s->tables[SAB_TRAIN].labels ? say_classes(s, err) : SAB_OK;

@@ -1,48 +1,64 @@
 /* See csv_state.h: batches, and what answers that need no training would cost. */
 #include <math.h>
 
+#include "data/csv_inputs.h"
 #include "data/csv_state.h"
 #include "data/parts.h"
 
-/* Standardised. */
+/* Of a cell, standardised; NaN where there is none. */
 static double value_at(const struct sab_csv_state *s, const struct sab_csv_table *table, int64_t row, int column)
 {
     double value = table->values[row * s->schema.n + column];
     return (value - s->columns.mean[column]) / s->columns.deviation[column];
 }
 
-/* From one row to another, in the same units. */
+/* From what is known in one row to what another holds, in the same units; NaN where either is missing. */
 static double change_between(const struct sab_csv_state *s, const struct sab_csv_table *table, int64_t from, int64_t to, int column)
 {
-    const double *values = table->values + column;
-    return (values[to * s->schema.n] - values[from * s->schema.n]) / s->columns.deviation[column];
+    double before = table->filled[from * s->schema.n + column], after = table->values[to * s->schema.n + column];
+    return (after - before) / s->columns.deviation[column];
+}
+
+/* The o-th target of a row of the table; NaN where there is none. */
+static double target_at(const struct sab_csv_state *s, const struct sab_csv_table *table, int64_t row, int o)
+{
+    int k = s->schema.targets[o];
+    int64_t later = row + sab_csv_ahead(s);
+    return s->schema.present ? change_between(s, table, row, later, k) : value_at(s, table, later, k);
+}
+
+int sab_csv_is_answered(const struct sab_csv_state *s, const struct sab_csv_table *table, int series, int64_t row)
+{
+    int64_t at = table->series[series].begin + row;
+    if (table->labels && s->schema.label.number)
+        return table->labels[s->schema.goal == SAB_GOAL_SERIES ? series : at] >= 0;
+    for (int o = 0; o < s->schema.O && table->has_targets; o++)
+        if (isnan(target_at(s, table, at, o)))
+            return 0;
+    return 1;
 }
 
 static void fill_column(struct sab_csv_state *s, const struct sab_csv_table *table, const struct sab_csv_chunk *c, int b)
 {
     const struct sab_csv_schema *schema = &s->schema;
     struct sab_space *space = &s->space;
-    int64_t ahead = schema->goal == SAB_GOAL_FORECAST ? schema->horizon : 0, offset = table->series[c->series].begin;
+    int64_t ahead = sab_csv_ahead(s), offset = table->series[c->series].begin;
+    size_t I = (size_t)s->shape.I;
     for (int t = 0; t < c->length; t++) {
         size_t position = (size_t)t * (size_t)space->B + (size_t)b;
-        int64_t row = c->begin + t;
-        for (int i = 0; i < schema->I; i++)
-            space->values[position * (size_t)schema->I + (size_t)i] =
-                (sab_real)value_at(s, table, offset + row, schema->inputs[i]);
-        if (row < c->walk.first || row + ahead >= c->walk.last)
+        int64_t row = c->begin + t, at = offset + row;
+        sab_csv_inputs(schema, &s->columns, table->values + at * schema->n, table->filled + at * schema->n,
+                       table->times ? table->times[at] : 0, space->values + position * I);
+        if (row < c->walk.first || row + ahead >= c->walk.last || !sab_csv_is_answered(s, table, c->series, row))
             continue;
         space->weight[position] = 1;
         space->scored[position] = 1;
         if (!table->has_targets)
             continue;
         if (space->labels)
-            space->labels[position] = table->labels[schema->goal == SAB_GOAL_SERIES ? c->series : offset + row];
-        for (int o = 0; o < schema->O; o++) {
-            int k = schema->targets[o];
-            space->targets[position * (size_t)schema->O + (size_t)o] =
-                (sab_real)(schema->present ? change_between(s, table, offset + row, offset + row + ahead, k)
-                                           : value_at(s, table, offset + row + ahead, k));
-        }
+            space->labels[position] = table->labels[schema->goal == SAB_GOAL_SERIES ? c->series : at];
+        for (int o = 0; o < schema->O; o++)
+            space->targets[position * (size_t)schema->O + (size_t)o] = (sab_real)target_at(s, table, at, o);
     }
 }
 
@@ -86,7 +102,9 @@ struct sab_csv_spot sab_csv_task_spot(const void *state, int64_t index, int B, i
     struct sab_csv_chunk c = sab_csv_find_chunk(s, SAB_TEST, index, B, b);
     if (c.series < 0)
         return (struct sab_csv_spot){.row = -1};
-    return (struct sab_csv_spot){table->names.n > 0 ? sab_text_set_at(&table->names, c.series) : NULL, c.begin};
+    int64_t at = table->series[c.series].begin + c.begin;
+    return (struct sab_csv_spot){table->names.n > 0 ? sab_text_set_at(&table->names, c.series) : NULL, c.begin,
+                                 table->numbers ? table->numbers + at : NULL, table->times ? table->times + at : NULL};
 }
 
 int64_t sab_csv_naive(const void *state, enum sab_split split, int season, double *squares, double *absolute)
@@ -100,10 +118,15 @@ int64_t sab_csv_naive(const void *state, enum sab_split split, int season, doubl
     for (int i = 0; i < table->S; i++) {
         struct sab_csv_walk w = sab_csv_walk_of(s, split, i);
         int64_t offset = table->series[i].begin;
-        for (int64_t row = w.first; row < w.end && row + ahead < w.last; row++, count++) {
+        for (int64_t row = w.first; row < w.end && row + ahead < w.last; row++) {
             int64_t like = back > 0 && row + ahead >= back ? row + ahead - back : row;
+            if (!sab_csv_is_answered(s, table, i, row))
+                continue;
+            count++;
             for (int o = 0; o < schema->O; o++) {
                 double change = change_between(s, table, offset + like, offset + row + ahead, schema->targets[o]);
+                if (isnan(change)) /* nothing was known: the mean */
+                    change = value_at(s, table, offset + row + ahead, schema->targets[o]);
                 squares[o] += change * change;
                 absolute[o] += fabs(change);
             }

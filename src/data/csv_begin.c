@@ -76,6 +76,9 @@ static int find_places(struct sab_csv_reading *r, const struct sab_csv_head *hea
     r->series_place = schema->series.number ? sab_csv_place(schema, &schema->series, head) : -1;
     if (schema->series.number && r->series_place < 0)
         return fail_missing(r, &schema->series, err);
+    r->time_place = schema->time.number ? sab_csv_place(schema, &schema->time, head) : -1;
+    if (schema->time.number && r->time_place < 0)
+        return fail_missing(r, &schema->time, err);
     r->table->has_targets = !schema->label.number || r->label_place >= 0;
     for (int o = 0; o < schema->O; o++)
         r->table->has_targets &= r->places[schema->targets[o]] >= 0;
@@ -96,6 +99,8 @@ static int find_gaps(const struct sab_csv_reading *r, const struct sab_csv_head 
         is_gap[r->label_place] = 0;
     if (r->series_place >= 0)
         is_gap[r->series_place] = 0;
+    if (r->time_place >= 0)
+        is_gap[r->time_place] = 0;
     for (int i = 0; i < r->n; i++)
         gaps += is_gap[i];
     return gaps;
@@ -116,7 +121,7 @@ static int fail_gap(const struct sab_csv_reading *r, int i, struct sab_error *er
 static int check_gaps(struct sab_csv_reading *r, const struct sab_csv_head *head, struct sab_error *err)
 {
     int is_row = 1, status = SAB_OK;
-    if (!r->config || r->config->inputs[0] || !head->row)
+    if (!r->config || r->config->inputs[0] || !head->row || r->schema->missing != SAB_MISSING_ERROR)
         return SAB_OK;
     unsigned char *is_gap = sab_alloc((size_t)r->n, 1);
     if (!is_gap)

@@ -68,7 +68,7 @@ static int name_column(struct sab_csv_column *column, const struct sab_csv_head 
 
 struct choice {
     unsigned char *is_input, *is_target; /* [n] */
-    int inputs, targets, label, series;  /* numbers of columns; places or -1 */
+    int inputs, targets, label, series, time; /* numbers of columns; places or -1 */
 };
 
 static int count(const unsigned char *marks, int n)
@@ -79,16 +79,48 @@ static int count(const unsigned char *marks, int n)
     return sum;
 }
 
-static int choose_series(struct choice *c, const struct sab_config *config, const struct sab_csv_head *head,
-                         struct sab_error *err)
+/* The one column that an option names: its place, or -1 where the option is "". */
+static int choose_one(const struct sab_csv_head *head, const char *option, const char *name, int *place, struct sab_error *err)
 {
     int last = -1;
-    c->series = -1;
-    if (!config->series[0])
+    *place = -1;
+    if (!name[0])
         return SAB_OK;
-    int status = sab_csv_find_item(head, "series", config->series, strlen(config->series), &c->series, &last, err);
-    if (status == SAB_OK && last != c->series)
-        return sab_fail(err, SAB_INVALID, "--series: \"%.40s\" is more than one column", config->series);
+    int status = sab_csv_find_item(head, option, name, strlen(name), place, &last, err);
+    if (status == SAB_OK && last != *place)
+        return sab_fail(err, SAB_INVALID, "--%s: \"%.40s\" is more than one column", option, name);
+    return status;
+}
+
+/* The column of the times, how they are written, and what of the calendar becomes an input. */
+static int choose_time(struct sab_csv_schema *schema, struct choice *c, const struct sab_config *config,
+                       const struct sab_csv_head *head, struct sab_error *err)
+{
+    static const char *const names[SAB_CSV_CYCLES + 1] = {"minute", "hour", "weekday", "day", "month", NULL};
+    int status = choose_one(head, "time", config->time, &c->time, err);
+    if (status == SAB_OK && c->time >= 0 && c->time == c->series)
+        return sab_fail(err, SAB_INVALID, "--time: column %d says which series a row belongs to (--series)", c->time + 1);
+    if (status == SAB_OK && c->time >= 0)
+        status = sab_csv_choose_format(&schema->time_format, config->time_format, head, c->time, err);
+    for (const char *at = config->calendar; *at && status == SAB_OK; at += *at == ',') {
+        size_t nbytes = strcspn(at, ",");
+        int k = 0, is_known = 0;
+        while (names[k] && (strlen(names[k]) != nbytes || memcmp(names[k], at, nbytes) != 0))
+            k++;
+        for (int i = 0; i < schema->n_calendar; i++)
+            is_known |= schema->calendar[i] == k;
+        if (!names[k] || is_known)
+            status = sab_fail(err, SAB_INVALID, "--calendar: \"%.60s\" is not a list of minute, hour, weekday, day, month, each "
+                              "once", config->calendar);
+        else
+            schema->calendar[schema->n_calendar++] = k;
+        at += nbytes;
+    }
+    if (status == SAB_OK && schema->n_calendar > 0 && c->time < 0)
+        return sab_fail(err, SAB_INVALID, "--calendar %.60s needs --time: the column of the times", config->calendar);
+    if (status == SAB_OK && schema->n_calendar > 0 && schema->time_format.kind == SAB_TIME_NUMBER)
+        return sab_fail(err, SAB_INVALID, "--calendar %.60s: the times of column %d are plain numbers, of no calendar",
+                        config->calendar, c->time + 1);
     return status;
 }
 
@@ -121,7 +153,7 @@ static void mark_values(struct choice *c, const struct sab_csv_head *head, int i
         for (int i = 0; i < head->n; i++) {
             const struct sab_csv_finding *found = &head->survey->columns[i];
             int is_value = found->kind == SAB_CSV_NUMBERS || found->kind == SAB_CSV_BOOLEANS;
-            int is_free = i != c->series && (is_forecast ? 1 : !c->is_target[i]) && head->row && !sab_csv_is_missing(&head->row[i]);
+            int is_free = i != c->series && i != c->time && (is_forecast || !c->is_target[i]);
             c->is_input[i] = is_value && is_free && (pass == 1 || (found->count_step == 0 && !found->is_time) ||
                                                      (is_forecast && c->is_target[i]));
             values += c->is_input[i];
@@ -144,6 +176,9 @@ static int choose_inputs(struct choice *c, const struct sab_config *config, cons
                                 "on and --thousands on tell what commas and points in numbers mean; if it is no number, choose "
                                 "columns with --inputs", head->path, i + 1, (int)head->row[i].nbytes, head->row[i].text);
     }
+    if (c->time >= 0 && (c->is_input[c->time] || c->is_target[c->time]))
+        return sab_fail(err, SAB_INVALID, "--%s: column %d holds the times (--time); --calendar makes inputs of them",
+                        c->is_input[c->time] ? "inputs" : "targets", c->time + 1);
     if (c->series >= 0 && c->is_input[c->series])
         return sab_fail(err, SAB_INVALID, "--inputs: column %d says which series a row belongs to (--series)",
                         c->series + 1);
@@ -218,6 +253,8 @@ static int fill_columns(struct sab_csv_schema *schema, const struct choice *c, c
         status = name_column(&schema->label, head, c->label, err);
     if (status == SAB_OK && c->series >= 0)
         status = name_column(&schema->series, head, c->series, err);
+    if (status == SAB_OK && c->time >= 0)
+        status = name_column(&schema->time, head, c->time, err);
     return status;
 }
 
@@ -230,8 +267,11 @@ int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_config *confi
     schema->horizon = config->horizon;
     schema->is_named = head->has_header;
     schema->n_columns = head->n;
+    schema->missing = config->missing;
     if (status == SAB_OK)
-        status = choose_series(&c, config, head, err);
+        status = choose_one(head, "series", config->series, &c.series, err);
+    if (status == SAB_OK)
+        status = choose_time(schema, &c, config, head, err);
     if (status == SAB_OK)
         status = choose_targets(&c, config, head, err);
     if (status == SAB_OK)

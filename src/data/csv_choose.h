@@ -47,6 +47,10 @@ int sab_csv_looks_named(const struct sab_csv_dialect *dialect, const struct sab_
 int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_config *config, const struct sab_csv_head *head,
                    struct sab_error *err);
 
+/* How the times of a column are written: as a pattern says, or, with "auto", as its first cell tells. SAB_INVALID. */
+int sab_csv_choose_format(struct sab_time_format *format, const char *pattern, const struct sab_csv_head *head, int place,
+                          struct sab_error *err);
+
 /* Decides that the label is a value: it becomes a column and the one target. */
 void sab_csv_choose_value(struct sab_csv_schema *schema);
 

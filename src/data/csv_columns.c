@@ -146,6 +146,24 @@ int sab_csv_find_list(const struct sab_csv_head *head, const char *option, const
     }
 }
 
+int sab_csv_choose_format(struct sab_time_format *format, const char *pattern, const struct sab_csv_head *head, int place,
+                          struct sab_error *err)
+{
+    const struct sab_csv_finding *found = &head->survey->columns[place];
+    const struct sab_csv_field *first = &found->example;
+    char shown[48];
+    if (strcmp(pattern, "auto") != 0 && pattern[0])
+        return sab_time_set_pattern(format, pattern, err);
+    if (sab_time_guess(format, first->text, first->nbytes) == 0)
+        return SAB_OK;
+    sab_csv_show(first, shown);
+    if (!found->is_time)
+        return sab_fail(err, SAB_INVALID, "--time: column %d of %.200s holds \"%s\", which is no time in ISO 8601 and no number; "
+                        "--time-format says how it is written", place + 1, head->path, shown);
+    return sab_fail(err, SAB_INVALID, "--time: column %d of %.200s holds \"%s\": --time-format \"%s\" reads it%s", place + 1, head->path,
+                    shown, found->format.pattern, found->is_ambiguous ? ", if the day comes first" : "");
+}
+
 void sab_csv_schema_clear(struct sab_csv_schema *schema)
 {
     for (int i = 0; i < schema->n; i++)
@@ -156,6 +174,7 @@ void sab_csv_schema_clear(struct sab_csv_schema *schema)
     sab_free(schema->present);
     sab_free(schema->label.name);
     sab_free(schema->series.name);
+    sab_free(schema->time.name);
     sab_text_set_clear(&schema->classes);
     memset(schema, 0, sizeof *schema);
 }

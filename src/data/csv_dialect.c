@@ -160,6 +160,8 @@ void sab_csv_dialect_sign(const struct sab_csv_dialect *dialect, const struct sa
     struct sab_decimal number;
     size_t n = field->nbytes, before = 0, after = n;
     sign[0] = 0;
+    if (n == 0)
+        return;
     while (before < n && !isdigit((unsigned char)field->text[before]) && !strchr("+-.,", field->text[before]))
         before++;
     while (after > before && !isdigit((unsigned char)field->text[after - 1]))

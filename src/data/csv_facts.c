@@ -35,6 +35,19 @@ static void put_ints(struct sab_json *facts, const char *key, const int *numbers
     sab_json_close(facts, ']');
 }
 
+static void put_time(struct sab_json *facts, const struct sab_csv_schema *schema)
+{
+    if (schema->time.number == 0)
+        return;
+    put_column(facts, "time", &schema->time);
+    sab_json_int(facts, "time_kind", schema->time_format.kind);
+    sab_json_text(facts, "time_pattern", schema->time_format.pattern);
+    sab_json_int(facts, "step_months", schema->step.months);
+    sab_json_bool(facts, "step_at_end", schema->step.is_at_end);
+    sab_json_int(facts, "step_ms", schema->step.ms);
+    put_ints(facts, "calendar", schema->calendar, schema->n_calendar);
+}
+
 int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_scaling *columns,
                         const struct sab_account *account, char **json, struct sab_error *err)
 {
@@ -58,10 +71,13 @@ int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_sc
     put_ints(&facts, "targets", schema->targets, schema->O);
     put_column(&facts, "label", &schema->label);
     put_column(&facts, "series", &schema->series);
+    put_time(&facts, schema);
+    sab_json_int(&facts, "missing", schema->missing);
     sab_json_open(&facts, "classes", '[');
     for (int i = 0; i < schema->classes.n; i++)
         sab_json_text(&facts, NULL, sab_text_set_at(&schema->classes, i));
     sab_json_close(&facts, ']');
+    sab_json_bool(&facts, "are_numbers", schema->are_numbers);
     sab_scaling_put(columns, &facts, "column");
     sab_account_put(account, &facts);
     return sab_facts_end(&facts, json, err);
@@ -156,6 +172,32 @@ static int get_classes(struct sab_csv_schema *schema, const struct sab_value *fa
     return SAB_OK;
 }
 
+static int get_time(struct sab_csv_schema *schema, const struct sab_value *facts, struct sab_error *err)
+{
+    const char *pattern = sab_value_string(sab_value_get(facts, "time_pattern"));
+    const struct sab_value *cycles = sab_value_get(facts, "calendar"), *cycle = sab_value_first(cycles);
+    int status = get_column(sab_value_get(facts, "time"), "time", schema->is_named, &schema->time, err);
+    if (status == SAB_OK && (!pattern || sab_time_set_pattern(&schema->time_format, pattern, NULL) != SAB_OK))
+        status = sab_facts_damaged("time_pattern", err);
+    if (status == SAB_OK)
+        status = sab_facts_int(facts, "time_kind", SAB_TIME_ISO, SAB_TIME_NUMBER, &schema->time_format.kind, err);
+    if (status == SAB_OK)
+        status = sab_facts_int(facts, "step_months", 0, 1200, &schema->step.months, err);
+    schema->step.is_at_end = sab_value_is(sab_value_get(facts, "step_at_end"), SAB_VALUE_TRUE);
+    if (status == SAB_OK && sab_value_int(sab_value_get(facts, "step_ms"), 0, SAB_TIME_MOST, &schema->step.ms))
+        status = sab_facts_damaged("step_ms", err);
+    if (status == SAB_OK && sab_value_size(cycles) > SAB_CSV_CYCLES)
+        status = sab_facts_damaged("calendar", err);
+    for (; cycle && status == SAB_OK; cycle = cycle->next) {
+        int64_t c;
+        if (sab_value_int(cycle, 0, SAB_CSV_CYCLES - 1, &c))
+            status = sab_facts_damaged("calendar", err);
+        else
+            schema->calendar[schema->n_calendar++] = (int)c;
+    }
+    return status;
+}
+
 /* What must agree with each other. */
 static int check(const struct sab_csv_schema *schema, struct sab_error *err)
 {
@@ -197,8 +239,13 @@ static int read_all(struct sab_csv_schema *schema, struct sab_scaling *columns, 
         status = get_column(label, "label", schema->is_named, &schema->label, err);
     if (status == SAB_OK && !sab_value_is(series, SAB_VALUE_NULL))
         status = get_column(series, "series", schema->is_named, &schema->series, err);
+    if (status == SAB_OK && sab_value_get(facts, "time"))
+        status = get_time(schema, facts, err);
+    if (status == SAB_OK && sab_value_get(facts, "missing")) /* before there was a choice, they were errors */
+        status = sab_facts_int(facts, "missing", SAB_MISSING_ERROR, SAB_MISSING_SKIP, &schema->missing, err);
     if (status == SAB_OK)
         status = get_classes(schema, facts, err);
+    schema->are_numbers = sab_value_is(sab_value_get(facts, "are_numbers"), SAB_VALUE_TRUE);
     if (status == SAB_OK)
         status = check(schema, err);
     if (status == SAB_OK && sab_value_is(sab_value_get(facts, "relative"), SAB_VALUE_TRUE) &&

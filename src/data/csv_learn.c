@@ -1,4 +1,5 @@
 /* See csv_state.h: the parts of the data, and what is learned from the training part. */
+#include <math.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -42,8 +43,11 @@ static int learn_scaling(struct sab_csv_state *s, struct sab_error *err)
     sab_scaling_begin(&s->columns);
     for (int i = 0; i < table->S; i++)
         for (int64_t row = 0; row < sab_csv_training_rows(s, i); row++)
-            for (int k = 0; k < schema->n; k++)
-                sab_scaling_add(&s->columns, k, table->values[(table->series[i].begin + row) * schema->n + k]);
+            for (int k = 0; k < schema->n; k++) {
+                double value = table->values[(table->series[i].begin + row) * schema->n + k];
+                if (!isnan(value))
+                    sab_scaling_add(&s->columns, k, value);
+            }
     sab_scaling_end(&s->columns);
     for (int o = 0; o < schema->O && schema->loss == SAB_LOSS_BCE; o++) {
         s->columns.mean[schema->targets[o]] = 0;
@@ -74,8 +78,11 @@ static int check_classes(const struct sab_csv_state *s, struct sab_error *err)
     if (!is_seen)
         return sab_fail(err, SAB_NOMEM, "no memory for the classes of %.200s", s->config.data);
     for (int i = 0; i < table->S; i++)
-        for (int64_t row = 0; row < sab_csv_training_rows(s, i); row++)
-            is_seen[table->labels[sab_csv_is_stream(s) ? table->series[i].begin + row : i]] = 1;
+        for (int64_t row = 0; row < sab_csv_training_rows(s, i); row++) {
+            int32_t label = table->labels[sab_csv_is_stream(s) ? table->series[i].begin + row : i];
+            if (label >= 0)
+                is_seen[label] = 1;
+        }
     for (int k = 0; k < n && status == SAB_OK; k++)
         if (!is_seen[k])
             status = fail_unseen(s, k, err);

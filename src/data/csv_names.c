@@ -96,7 +96,7 @@ int sab_csv_reading_gather_class(struct sab_csv_reading *r, struct sab_error *er
     struct sab_text_set *classes = &r->schema->classes;
     char text[SAB_CSV_TEXT_CAP];
     struct sab_decimal decimal = {0};
-    if (recall(&r->labels, field) >= 0)
+    if (recall(&r->labels, field) >= 0 || (r->schema->missing != SAB_MISSING_ERROR && sab_csv_is_missing(field)))
         return SAB_OK;
     int is_number = sab_csv_dialect_number(&r->csv.dialect, field, &decimal) == 0;
     int is_open = r->schema->loss == SAB_CSV_LOSS_OPEN;
@@ -175,7 +175,7 @@ int sab_csv_reading_find_class(struct sab_csv_reading *r, int *label, struct sab
     const struct sab_csv_schema *schema = r->schema;
     const struct sab_csv_field *field = &r->csv.fields[r->label_place];
     *label = recall(&r->labels, field);
-    if (*label >= 0)
+    if (*label >= 0 || (schema->missing != SAB_MISSING_ERROR && sab_csv_is_missing(field)))
         return SAB_OK;
     char text[SAB_CSV_TEXT_CAP], shown[SAB_CSV_COLUMN_CAP];
     int status = copy_name(r, r->label_place, &schema->label, text, err);

@@ -24,6 +24,7 @@ struct sab_csv_reading {
     const char *path;
     const struct sab_csv_dialect *dialect;
     const struct sab_config *config; /* NULL: the schema is known */
+    int duplicates, gaps;        /* enum sab_duplicates, sab_gaps */
     struct sab_account *account; /* or NULL */
     struct sab_csv_schema *schema;
     struct sab_csv_table *table;
@@ -35,11 +36,11 @@ struct sab_csv_reading {
     struct sab_csv_field *names; /* the first line */
     int n;                       /* columns */
     int *places;                 /* [schema.n] of the columns, or -1 */
-    int label_place, series_place;
+    int label_place, series_place, time_place;
+    int64_t *lines;              /* [rows] of the table, where there are times: where each row stands in the file */
     int series_cap;
     int64_t *filled;             /* [S] rows of each series that the second pass has seen */
     struct sab_decimal *origins; /* [schema.n] of the columns */
-    int is_first_row;
     int labels_are_numbers, labels_are_whole;
     struct sab_csv_memo series, labels;
 };
@@ -59,6 +60,12 @@ static inline void sab_csv_reading_rewind(struct sab_csv_reading *r)
 
 /* SAB_FORMAT unless the row just read has as many columns as the first line. */
 int sab_csv_reading_check_width(const struct sab_csv_reading *r, struct sab_error *err);
+
+/* ---- csv_order.c ---- */
+
+/* After the last row: puts the rows of each series in the order of their times, looks after doubles and gaps, leaves out rows
+ * or adds them, and fills what is missing, all as the options say. */
+int sab_csv_reading_order(struct sab_csv_reading *r, struct sab_error *err);
 
 /* ---- csv_say.c ---- */
 
@@ -85,7 +92,7 @@ int sab_csv_reading_gather_class(struct sab_csv_reading *r, struct sab_error *er
  * no longer hold. */
 int sab_csv_reading_close_classes(struct sab_csv_reading *r, struct sab_error *err);
 
-/* The number of its class, which the schema must have. */
+/* The number of its class, which the schema must have; -1 where none is there and that is allowed. */
 int sab_csv_reading_find_class(struct sab_csv_reading *r, int *label, struct sab_error *err);
 
 #endif

@@ -99,6 +99,49 @@ static void warn_of_counters(const struct sab_csv_reading *r, const struct sab_c
                          "choose columns", sab_account_list_close(&list));
 }
 
+/* "; line 7 has the time of the line before it" and the like, of what is not one step after the other. */
+static void describe_irregular(const struct sab_csv_finding *found, char text[ITEM_CAP])
+{
+    const struct sab_csv_irregular *i = &found->irregular;
+    char from[SAB_TIME_TEXT_CAP], to[SAB_TIME_TEXT_CAP], step[SAB_TIME_STEP_CAP];
+    size_t used = 0;
+    text[0] = 0;
+    if (i->doubles > 0)
+        used += (size_t)snprintf(text, ITEM_CAP, "; line %lld has the time of the line before", (long long)i->double_line);
+    if (i->backs > 0 && used < ITEM_CAP)
+        used += (size_t)snprintf(text + used, ITEM_CAP - used, "; line %lld goes back", (long long)i->back_line);
+    sab_time_write(&found->format, i->gap_from, from);
+    sab_time_write(&found->format, i->gap_to, to);
+    sab_time_show_step(&found->format, &i->step, step);
+    if (i->gaps > 0 && used < ITEM_CAP)
+        snprintf(text + used, ITEM_CAP - used, "; before line %lld, from %.40s to %.40s, the step is not %s", (long long)i->gap_line,
+                 from, to, step);
+}
+
+/* Rows are taken as they stand; where the file has times, these tell what that means. */
+static void warn_of_times(const struct sab_csv_reading *r, const struct sab_csv_head *head)
+{
+    char name[NAME_CAP], how[NAME_CAP + SAB_TIME_PATTERN_CAP + 40], irregular[ITEM_CAP];
+    int i = 0;
+    while (i < r->n && !head->survey->columns[i].is_time)
+        i++;
+    if (i == r->n || r->time_place >= 0)
+        return;
+    const struct sab_csv_finding *found = &head->survey->columns[i];
+    const struct sab_csv_irregular *bad = &found->irregular;
+    name_of(head, i, name);
+    snprintf(how, sizeof how, head->has_header ? "--time \"%s\"" : "--time %s", head->has_header ? name : name + strlen("column "));
+    if (found->format.kind == SAB_TIME_PATTERN)
+        snprintf(how + strlen(how), sizeof how - strlen(how), " --time-format \"%s\"", found->format.pattern);
+    describe_irregular(found, irregular);
+    if (bad->backs > bad->forwards)
+        sab_account_warn(r->account, "%s holds times that run backwards, the newest row first: what is called a forecast would be of "
+                         "the past; %s puts the rows in order", name, how);
+    else if (irregular[0])
+        sab_account_warn(r->account, "%s holds times that are not one step after the other%s; %s looks after them%s", name, irregular,
+                         how, bad->doubles > 0 && r->series_place < 0 ? ", --series tells series apart" : "");
+}
+
 void sab_csv_reading_say(const struct sab_csv_reading *r, const struct sab_csv_head *head)
 {
     unsigned char *reads = sab_alloc((size_t)r->n, 1);
@@ -111,8 +154,11 @@ void sab_csv_reading_say(const struct sab_csv_reading *r, const struct sab_csv_h
         reads[r->label_place] = 1;
     if (r->series_place >= 0)
         reads[r->series_place] = 1;
+    if (r->time_place >= 0)
+        reads[r->time_place] = 1;
     say_file(r, head);
     say_left_out(r, head, reads);
     warn_of_counters(r, head);
+    warn_of_times(r, head);
     sab_free(reads);
 }

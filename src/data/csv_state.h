@@ -54,6 +54,12 @@ static inline const struct sab_csv_table *sab_csv_table_of(const struct sab_csv_
     return &s->tables[sab_csv_has_own(s, split) ? split : SAB_TRAIN];
 }
 
+/* How many rows after its own a row's targets are. */
+static inline int64_t sab_csv_ahead(const struct sab_csv_state *s)
+{
+    return s->schema.goal == SAB_GOAL_FORECAST ? s->schema.horizon : 0;
+}
+
 /* ---- csv_walk.c ---- */
 
 /* What is read of one series for a part: inputs of rows 0..end-1, of which those from `first` on count if their target,
@@ -93,6 +99,10 @@ int sab_csv_has_batches(const struct sab_csv_state *s, enum sab_split split, int
 /* ---- csv_batch.c: as in struct sab_task_kind ---- */
 
 int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch, struct sab_error *err);
+
+/* Whether a row has all its answers, as far as the file has their columns; the row of the last must be in the series. */
+int sab_csv_is_answered(const struct sab_csv_state *s, const struct sab_csv_table *table, int series, int64_t row);
+
 int64_t sab_csv_naive(const void *state, enum sab_split split, int season, double *squares, double *absolute);
 
 /* ---- csv_account.c ---- */

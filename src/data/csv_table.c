@@ -1,6 +1,7 @@
 /* See csv_table.h. */
 #include "data/csv_table.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -35,6 +36,8 @@ static int count_rows(struct sab_csv_reading *r, struct sab_error *err)
 
 /* ---- second pass: values ---- */
 
+enum { NO_ORIGIN = -2 }; /* decimals of an origin that the first value will be */
+
 static int make_room(struct sab_csv_reading *r, struct sab_error *err)
 {
     struct sab_csv_table *table = r->table;
@@ -49,10 +52,18 @@ static int make_room(struct sab_csv_reading *r, struct sab_error *err)
     r->origins = sab_alloc((size_t)schema->n, sizeof *r->origins);
     if (!sab_mul_overflows(rows, (size_t)schema->n, &cells))
         table->values = sab_alloc(cells, sizeof *table->values);
-    if (r->label_place >= 0)
-        table->labels = sab_alloc(schema->goal == SAB_GOAL_SERIES ? (size_t)table->S : rows, sizeof *table->labels);
-    if (!r->filled || !r->origins || !table->values || (r->label_place >= 0 && !table->labels))
+    size_t labels = r->label_place < 0 ? 0 : schema->goal == SAB_GOAL_SERIES ? (size_t)table->S : rows;
+    if (labels > 0)
+        table->labels = sab_alloc(labels, sizeof *table->labels);
+    if (r->time_place >= 0) {
+        table->times = sab_alloc(rows, sizeof *table->times);
+        r->lines = sab_alloc(rows, sizeof *r->lines);
+    }
+    if (!r->filled || !r->origins || !table->values || (labels > 0 && !table->labels) ||
+        (r->time_place >= 0 && (!table->times || !r->lines)))
         return sab_fail(err, SAB_NOMEM, "no memory for the %lld rows of %s", (long long)table->rows, r->path);
+    if (labels > 0)
+        memset(table->labels, 0xff, labels * sizeof *table->labels); /* -1: no answer */
     return SAB_OK;
 }
 
@@ -74,15 +85,25 @@ static int take_label(struct sab_csv_reading *r, int s, int64_t row, struct sab_
     if (status != SAB_OK)
         return status;
     int64_t at = schema->goal == SAB_GOAL_SERIES ? s : row;
-    if (schema->goal == SAB_GOAL_SERIES && r->filled[s] > 0 && r->table->labels[at] != label)
+    if (schema->goal == SAB_GOAL_SERIES && label >= 0 && r->table->labels[at] >= 0 && r->table->labels[at] != label)
         return fail_several(r, &schema->label, s, err);
-    r->table->labels[at] = label;
+    r->table->labels[at] = label >= 0 || schema->goal != SAB_GOAL_SERIES ? label : r->table->labels[at];
     return SAB_OK;
+}
+
+/* Levels that change little, such as a meter's, would lose their digits in what is computed with float, so values are
+ * kept as differences from the first of their column. Values that are to stay as they are have the origin 0. */
+static void begin_origins(struct sab_csv_reading *r)
+{
+    const struct sab_csv_schema *schema = r->schema;
+    int is_open = r->config && r->config->standardise && schema->loss != SAB_LOSS_BCE;
+    for (int i = 0; i < schema->n; i++)
+        r->origins[i] = is_open ? (struct sab_decimal){.decimals = NO_ORIGIN} : sab_decimal_of(schema->columns[i].origin);
 }
 
 static int take_values(struct sab_csv_reading *r, int64_t row, struct sab_error *err)
 {
-    const struct sab_csv_schema *schema = r->schema;
+    struct sab_csv_schema *schema = r->schema;
     double *values = r->table->values + row * schema->n;
     for (int i = 0; i < schema->n; i++) {
         struct sab_decimal number;
@@ -90,28 +111,36 @@ static int take_values(struct sab_csv_reading *r, int64_t row, struct sab_error 
         if (r->places[i] < 0)
             continue;
         const struct sab_csv_field *field = &r->csv.fields[r->places[i]];
+        if (schema->missing != SAB_MISSING_ERROR && sab_csv_is_missing(field)) {
+            values[i] = NAN;
+            continue;
+        }
         if (sab_csv_read_number(&r->csv, field, &number) != 0) {
             sab_csv_column_show(&schema->columns[i], shown);
             return sab_csv_number(&r->csv, r->places[i], shown, &number, err);
+        }
+        if (r->origins[i].decimals == NO_ORIGIN) {
+            schema->columns[i].origin = number.value;
+            r->origins[i] = number;
         }
         values[i] = sab_decimal_minus(&number, &r->origins[i]);
     }
     return SAB_OK;
 }
 
-/* Levels that change little, such as a meter's, would lose their digits in what is computed with float, so values are
- * kept as differences from the first. Values that are to stay as they are have the origin 0. */
-static void choose_origins(struct sab_csv_reading *r)
+static int take_time(struct sab_csv_reading *r, int64_t row, struct sab_error *err)
 {
-    struct sab_csv_schema *schema = r->schema;
-    int is_scaled = r->config && r->config->standardise && schema->loss != SAB_LOSS_BCE;
-    for (int i = 0; i < schema->n; i++) {
-        struct sab_decimal first;
-        const struct sab_csv_field *field = r->places[i] < 0 ? NULL : &r->csv.fields[r->places[i]];
-        if (is_scaled && field && sab_csv_read_number(&r->csv, field, &first) == 0)
-            schema->columns[i].origin = first.value;
-        r->origins[i] = sab_decimal_of(schema->columns[i].origin);
-    }
+    const struct sab_csv_schema *schema = r->schema;
+    const struct sab_csv_field *field = &r->csv.fields[r->time_place];
+    char shown[48], name[SAB_CSV_COLUMN_CAP], example[SAB_TIME_TEXT_CAP];
+    r->lines[row] = r->csv.line;
+    if (sab_time_read(&schema->time_format, field->text, field->nbytes, &r->table->times[row]) == 0)
+        return SAB_OK;
+    sab_csv_show(field, shown);
+    sab_csv_column_show(&schema->time, name);
+    sab_time_write(&schema->time_format, 0, example);
+    return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: \"%s\" is not a time written as %s (--time-format)", r->path,
+                    (long long)r->csv.line, name, shown, example);
 }
 
 static int check_targets(const struct sab_csv_reading *r, int s, int64_t row, struct sab_error *err)
@@ -121,7 +150,8 @@ static int check_targets(const struct sab_csv_reading *r, int s, int64_t row, st
     char shown[SAB_CSV_COLUMN_CAP];
     for (int o = 0; o < schema->O && r->table->has_targets; o++) {
         double value = values[schema->targets[o]];
-        if (schema->goal == SAB_GOAL_SERIES && r->filled[s] > 0 && value != values[schema->targets[o] - schema->n])
+        double above = r->filled[s] > 0 ? values[schema->targets[o] - schema->n] : NAN;
+        if (schema->goal == SAB_GOAL_SERIES && !isnan(value) && !isnan(above) && value != above)
             return fail_several(r, &schema->columns[schema->targets[o]], s, err);
         if (schema->loss == SAB_LOSS_BCE && (value < 0 || value > 1)) {
             sab_csv_column_show(&schema->columns[schema->targets[o]], shown);
@@ -136,7 +166,8 @@ static int read_rows(struct sab_csv_reading *r, struct sab_error *err)
 {
     int is_row, status = make_room(r, err);
     memset(&r->labels, 0, sizeof r->labels); /* classes were sorted */
-    r->is_first_row = 1;
+    if (status == SAB_OK)
+        begin_origins(r);
     sab_csv_reading_rewind(r);
     while (status == SAB_OK) {
         int s = 0;
@@ -146,27 +177,30 @@ static int read_rows(struct sab_csv_reading *r, struct sab_error *err)
         status = sab_csv_reading_series(r, &s, err);
         if (status != SAB_OK)
             break;
-        if (r->is_first_row)
-            choose_origins(r);
-        r->is_first_row = 0;
         int64_t row = r->table->series[s].begin + r->filled[s];
         status = take_values(r, row, err);
+        if (status == SAB_OK && r->time_place >= 0)
+            status = take_time(r, row, err);
         if (status == SAB_OK)
             status = check_targets(r, s, row, err);
         if (status == SAB_OK && r->label_place >= 0)
             status = take_label(r, s, row, err);
         r->filled[s]++;
     }
+    for (int i = 0; i < r->schema->n && status == SAB_OK; i++)
+        if (r->origins[i].decimals == NO_ORIGIN && r->places[i] >= 0)
+            return sab_fail(err, SAB_FORMAT, "%s: column %d has no value in any row", r->path, r->schema->columns[i].number);
     return status;
 }
 
 int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab_csv_schema *schema,
-                       const struct sab_csv_dialect *dialect, const struct sab_config *config,
+                       const struct sab_csv_dialect *dialect, const struct sab_config *config, int is_known,
                        struct sab_account *account, struct sab_error *err)
 {
     struct sab_csv_table t = {0};
-    struct sab_csv_reading r = {.path = path, .dialect = dialect, .config = config, .account = account, .schema = schema,
-                                .table = &t};
+    struct sab_csv_reading r = {.path = path, .dialect = dialect, .config = is_known ? NULL : config,
+                                .duplicates = config->duplicates, .gaps = config->gaps, .account = account,
+                                .schema = schema, .table = &t};
     int status = sab_input_open(&r.file, path, SIZE_MAX, err);
     if (status != SAB_OK)
         return status;
@@ -175,11 +209,14 @@ int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab
         status = count_rows(&r, err);
     if (status == SAB_OK)
         status = read_rows(&r, err);
+    if (status == SAB_OK)
+        status = sab_csv_reading_order(&r, err);
     sab_csv_clear(&r.csv);
     sab_free(r.names);
     sab_free(r.places);
     sab_free(r.filled);
     sab_free(r.origins);
+    sab_free(r.lines);
     sab_input_close(&r.file);
     if (status != SAB_OK) {
         sab_csv_table_clear(&t);
@@ -191,7 +228,11 @@ int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab
 
 void sab_csv_table_clear(struct sab_csv_table *table)
 {
+    if (table->filled != table->values)
+        sab_free(table->filled);
     sab_free(table->values);
+    sab_free(table->times);
+    sab_free(table->numbers);
     sab_free(table->labels);
     sab_free(table->series);
     sab_text_set_clear(&table->names);

@@ -7,8 +7,10 @@
 #define SAB_DATA_CSV_TABLE_H
 
 #include "data/text_set.h"
+#include "data/times.h"
 #include "sab.h"
 
+enum { SAB_CSV_CYCLES = SAB_CYCLE_MONTH + 1 };
 enum { SAB_CSV_SERIES_MOST = 1000000, SAB_CSV_CLASSES_MOST = 10000, SAB_CSV_NUMBERS_AS_CLASSES_MOST = 100 };
 
 /* A column of the file. */
@@ -31,12 +33,20 @@ struct sab_csv_schema {
     int *targets, O;                /* the same; NULL where the answers are classes */
     int *present;                   /* [O] places among the inputs of the targets' present values, where forecasts are
                                        changes from these; NULL: forecasts are values */
-    struct sab_csv_column label, series; /* number 0: there is none */
+    struct sab_csv_column label, series, time; /* number 0: there is none */
+    struct sab_time_format time_format;
+    struct sab_time_step step;      /* between rows of the training data; none where they have no common one */
+    int missing;                    /* enum sab_missing */
+    int calendar[SAB_CSV_CYCLES];   /* enum sab_time_cycle */
+    int n_calendar;
     struct sab_text_set classes;    /* of cross entropy */
     int are_numbers;                /* 1: they were taken for classes because all are whole numbers, few of them */
 };
 
 void sab_csv_schema_clear(struct sab_csv_schema *schema);
+
+/* Inputs of a step: those of columns, for each whether it is made up (--missing mask), and two for each cycle of the calendar. */
+int sab_csv_schema_inputs(const struct sab_csv_schema *schema);
 
 /* "column OT" or "column 3" for messages. */
 enum { SAB_CSV_COLUMN_CAP = 64 };
@@ -48,8 +58,11 @@ struct sab_csv_series {
 
 struct sab_csv_table {
     int64_t rows;
-    double *values;     /* [rows, schema.n], less their columns' origins */
-    int32_t *labels;    /* [rows], or [series] where the goal is one answer a series; NULL where there are none */
+    double *values;     /* [rows, schema.n], less their columns' origins; NaN where there is none */
+    double *filled;     /* the same, with the last value before in place of NaN, where there was one; may be values itself */
+    int64_t *times;     /* [rows], or NULL */
+    int64_t *numbers;   /* [rows] of the rows in their series of the file, from 1; 0: of none. NULL: they are as in the file */
+    int32_t *labels;    /* [rows], or [series] where the goal is one answer a series, -1: no answer; NULL: the file has none */
     int has_targets;    /* 0: the file lacks the columns of the answers, which only predicting can do without */
     struct sab_csv_series *series;
     int S;
@@ -59,12 +72,12 @@ struct sab_csv_table {
 struct sab_csv_dialect;
 struct sab_account;
 
-/* Reads a file. With `config`, the schema is made from its options and the file; without, the file must fit it.
+/* Reads a file. Unless it is_known, the schema is made from the options of config and the file; else the file must fit it.
  * The account may be NULL. SAB_IO,
  * SAB_FORMAT, SAB_INVALID (an option names a column that is not there), SAB_NOMEM. On failure *table is left alone, and
  * *schema is for clearing only. */
 int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab_csv_schema *schema,
-                       const struct sab_csv_dialect *dialect, const struct sab_config *config,
+                       const struct sab_csv_dialect *dialect, const struct sab_config *config, int is_known,
                        struct sab_account *account, struct sab_error *err);
 
 void sab_csv_table_clear(struct sab_csv_table *table);

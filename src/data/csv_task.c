@@ -66,8 +66,8 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
         sab_account_clear(&s->account); /* it is made anew, of these data */
     for (int k = 0; k < SAB_CSV_PARTS && status == SAB_OK; k++)
         if (path_of(s, k)[0])
-            status = sab_csv_table_read(&s->tables[k], path_of(s, k), &s->schema, &dialect,
-                                        !known && k == 0 ? &s->config : NULL, k == 0 ? &s->account : NULL, err);
+            status = sab_csv_table_read(&s->tables[k], path_of(s, k), &s->schema, &dialect, &s->config, known || k > 0,
+                                        k == 0 ? &s->account : NULL, err);
     if (status == SAB_OK)
         status = sab_csv_cut_parts(s, err);
     if (status != SAB_OK)
@@ -75,7 +75,7 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
     if (sab_csv_is_stream(s))
         sab_csv_number_chunks(s);
     const struct sab_csv_schema *schema = &s->schema;
-    s->shape = (struct sab_shape){SAB_INPUT_VALUES, schema->I, schema->loss, schema->label.number ? schema->classes.n
+    s->shape = (struct sab_shape){SAB_INPUT_VALUES, sab_csv_schema_inputs(schema), schema->loss, schema->label.number ? schema->classes.n
                                                                                                  : schema->O};
     status = known ? SAB_OK : sab_csv_learn(s, err);
     return status == SAB_OK && s->config.data[0] ? sab_csv_account(s, err) : status;
@@ -121,7 +121,7 @@ const struct sab_task_kind sab_task_csv = {
     .name = "csv",
     .help = "rows of numbers, one a time step: forecasts, or answers",
     .reads = "T data valid-data test-data split loss standardise goal horizon relative inputs targets series header separator "
-             "skip-lines decimal-comma thousands",
+             "skip-lines decimal-comma thousands missing time time-format duplicates gaps calendar",
     .create = create,
     .destroy = destroy,
     .steps = steps,

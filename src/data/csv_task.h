@@ -9,6 +9,8 @@
 struct sab_csv_spot {
     const char *series; /* its name, or NULL */
     int64_t row;        /* the row within the series, from 0; -1: the column is padding */
+    const int64_t *numbers; /* of that row and those after it in the file's series, from 1, 0: the row was added; NULL: row + 1, ... */
+    const int64_t *times;   /* of the same rows; NULL: the task has no times */
 };
 
 struct sab_csv_spot sab_csv_task_spot(const void *state, int64_t index, int B, int b);

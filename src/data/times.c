@@ -12,7 +12,6 @@
 #include "data/number.h"
 
 #define MILLIS_FROM 1e11 /* as seconds, that is the year 5138 */
-#define WHOLE_MOST 9e15
 
 const char *const sab_month_names[] = {"january", "february", "march",     "april",   "may",      "june",
                                        "july",    "august",   "september", "october", "november", "december"};
@@ -255,6 +254,8 @@ static int read_pattern(const char *pattern, const char *text, size_t n, int64_t
 int sab_time_read(const struct sab_time_format *format, const char *text, size_t n, int64_t *ms)
 {
     double value;
+    if (n == 0)
+        return 1;
     if (format->kind == SAB_TIME_ISO)
         return read_iso(text, n, ms, NULL);
     if (format->kind == SAB_TIME_PATTERN)
@@ -262,7 +263,7 @@ int sab_time_read(const struct sab_time_format *format, const char *text, size_t
     if (sab_number_read(text, n, &value))
         return 1;
     value = nearbyint(format->kind == SAB_TIME_MILLIS ? value : SAB_SECOND_MS * value);
-    if (!(fabs(value) < WHOLE_MOST))
+    if (!(fabs(value) <= (double)SAB_TIME_MOST))
         return 1;
     *ms = (int64_t)value;
     return 0;
@@ -273,7 +274,7 @@ int sab_time_guess(struct sab_time_format *format, const char *text, size_t n)
     int64_t ms;
     double value;
     struct sab_time_format f = {.kind = SAB_TIME_ISO};
-    if (read_iso(text, n, &ms, f.pattern) == 0) {
+    if (n > 0 && read_iso(text, n, &ms, f.pattern) == 0) {
         *format = f;
         return 0;
     }

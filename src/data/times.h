@@ -17,6 +17,7 @@ enum sab_time_kind {
     SAB_TIME_NUMBER   /* counts something; its unit stands for a second */
 };
 
+#define SAB_TIME_MOST 9000000000000000 /* milliseconds from 1970, either way */
 enum { SAB_TIME_PATTERN_CAP = 64, SAB_TIME_TEXT_CAP = 128, SAB_TIME_STEP_CAP = 48 };
 
 struct sab_time_format {

@@ -163,6 +163,9 @@ understood() {
     sab train csv --data years.csv --T 28 --dry-run
     understood file 'line 1 names them'
     understood inputs '2019, 2020, 2021'
+    sab train csv --data epoch.csv --time ts --calendar minute,hour --T 28 --dry-run
+    understood times '1700000000 to 1700017940, in steps of 1 minute'
+    understood inputs 'load; sine and cosine of minute, hour'
     tail -n +2 years.csv >bare.csv
     sab train csv --data bare.csv --T 28 --dry-run
     understood file 'line 1 is the first row, without names'
@@ -173,6 +176,84 @@ understood() {
     sab train csv --data holes.csv --T 28 --dry-run
     has 'warning: b: the value -9999, in 3 of 270 training rows, makes 98.9 % of the deviation'
     [ "$(printf '%s\n' "$output" | grep -c 'of the deviation')" = 1 ] # the rare 1 of c is no such thing
+}
+
+@test "newest-first: rows that run backwards are warned of, and --time puts them in order" {
+    awk 'BEGIN { print "Date,Close"; for (t = 299; t >= 0; t--) printf "2020-%02d-%02d,%.2f\n", 1 + t / 28, 1 + t % 28, 50 + t % 9 }' >newest.csv
+    { head -n 1 newest.csv; tail -n +2 newest.csv | tac; } >oldest.csv
+    sab train csv --data newest.csv --T 24 --dry-run
+    has 'warning: Date holds times that run backwards, the newest row first' '--time "Date" puts the rows in order'
+    for name in newest oldest; do
+        sab train csv --data $name.csv --time Date --gaps keep "${small[@]}" --json --out $name
+        [ "$status" = 0 ]
+        value weights_digest >$name.digest
+        sab predict $name --data $name.csv
+        printf '%s\n' "$output" | cut -d, -f2- >$name.out # row numbers are those of the file
+    done
+    cmp newest.digest oldest.digest
+    cmp newest.out oldest.out
+    [ "$(sed -n 2p newest.out | cut -d, -f1)" = 2020-01-01 ]
+    sab inspect newest
+    has 'rows that do not go forward in time were put in order, the first in line 3'
+}
+
+# hourly load without weekends, three days missing, one hour three times
+hourly() {
+    python3 -c '
+import datetime, math
+print("time,load,temp")
+for hour in range(900):
+    time = datetime.datetime(2024, 1, 1) + datetime.timedelta(hours=hour)
+    if time.weekday() > 4 or 16 <= time.day <= 18:
+        continue
+    for _ in range(3 if hour == 250 else 1):
+        print(f"{time:%Y-%m-%d %H:%M},{50 + 10 * math.sin(hour / 3.8):.2f},{hour % 11}")'
+}
+
+@test "gaps-and-doubles-in-time: they are told with their lines, and what to do is a choice" {
+    hourly >gaps.csv
+    sab train csv --data gaps.csv --T 24 --dry-run
+    has 'warning: time holds times that are not one step after the other; line 205 has the time of the line before; before line 122, from 2024-01-05 23:00 to 2024-01-08 00:00'
+    sab train csv --data gaps.csv --time time --T 24 --dry-run
+    fails 1 'line 205, column "time": another row has the time 2024-01-11 10:00, too; there are 2 such rows; --duplicates'
+    sab train csv --data gaps.csv --time time --duplicates first --T 24 --dry-run
+    fails 1 'line 122, column "time": 2024-01-08 00:00 follows on 2024-01-05 23:00, where the step is 1 hour; 6 such gaps, of 312 steps'
+    sab train csv --data gaps.csv --time time --duplicates first --gaps keep --T 24 --dry-run
+    understood times '2024-01-01 00:00 to 2024-02-07 11:00, in steps of 1 hour; 6 gaps, the first before line 122: rows follow'
+    sab train csv --data gaps.csv --time time --duplicates first --gaps fill --T 24 --dry-run
+    fails 2 '--gaps fill needs --missing last or mask'
+    sab train csv --data gaps.csv --time time --duplicates first --gaps fill --missing mask --calendar hour --T 24 --dry-run
+    has '6 values in, 2 values out' '312 rows were added where times were missing'
+    understood missing '624 cells'
+}
+
+@test "gaps-and-doubles-in-time: predictions carry the time; from lines as from a file, also in two goes" {
+    hourly | awk -F, -v OFS=, 'NR % 50 == 7 { $3 = "" } { print }' >gaps.csv
+    awk -F, '!seen[$1]++' gaps.csv >once.csv
+    for missing in 'last keep' 'last fill' 'mask fill' 'skip keep'; do
+        # shellcheck disable=SC2086
+        set -- $missing
+        sab train csv --data gaps.csv --time time --duplicates first --gaps "$2" --missing "$1" --targets load --calendar hour,weekday \
+            "${small[@]}" --out "run-$1-$2"
+        [ "$status" = 0 ] || { echo "$stderr"; false; }
+        sab predict "run-$1-$2" --data once.csv
+        [ "$(head -n 1 <<<"$output")" = row,time,load+1 ]
+        column 2,3 >file
+        "$SAB" predict "run-$1-$2" --stream <once.csv >lines
+        [ "$(head -n 1 lines)" = time,load+1 ]
+        tail -n +2 lines | grep -v ',$' | cmp - file # a line that is skipped is answered with an empty cell
+        [ "$(wc -l <lines)" = "$(wc -l <once.csv)" ]
+        head -n 130 once.csv | "$SAB" predict "run-$1-$2" --stream --save-state state >parts
+        { head -n 1 once.csv; tail -n +131 once.csv; } | "$SAB" predict "run-$1-$2" --stream --state state | tail -n +2 >>parts
+        cmp parts lines
+        sab eval "run-$1-$2"
+        [ "$status" = 0 ]
+    done
+    run --separate-stderr "$SAB" predict run-last-keep --stream < <(printf 'time,load,temp\n2024-01-01 01:00,1,1\n2024-01-01 01:00,1,1\n')
+    [ "$status" = 1 ]
+    [[ $stderr == *'line 3: the time 2024-01-01 01:00 follows on 2024-01-01 01:00, where the step is 1 hour: lines must go forward'* ]]
+    run --separate-stderr "$SAB" predict run-last-keep --gaps error --stream < <(printf 'time,load,temp\n2024-01-01 01:00,1,1\n2024-01-01 03:00,1,1\n')
+    [[ $stderr == *'line 3: the time 2024-01-01 03:00 follows on 2024-01-01 01:00, where the step is 1 hour; --gaps keep takes'* ]]
 }
 
 @test "level-large-against-changes: a constant changes no metric and moves forecasts by itself" {

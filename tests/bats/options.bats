@@ -200,7 +200,7 @@ list()
 }
 
 @test "options that the task does not look at are warned of, in one line, unless they say no" {
-    awk 'BEGIN { for (t = 0; t < 200; t++) print t % 7 "," t % 5 }' >"$BATS_TEST_TMPDIR/a.csv"
+    awk 'BEGIN { for (t = 0; t < 2000; t++) print t % 7 "," t % 5 }' >"$BATS_TEST_TMPDIR/a.csv"
     few="--data $BATS_TEST_TMPDIR/a.csv --T 20 --hidden 4 --batch 2 --steps 1 --warmup 0"
     # shellcheck disable=SC2086
     sab train csv $few --fixed 10 --curriculum 10 --by pixel --out "$BATS_TEST_TMPDIR/one"
