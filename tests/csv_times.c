@@ -144,6 +144,8 @@ static void cells_that_are_missing(void **state)
     assert_non_null(strstr(err.message, "column 1 has no value in any row"));
     assert_int_equal(csv_make(&task, "v,w\n,1\n2,\n", "missing=skip split=1,0,0", &err), SAB_FORMAT);
     assert_non_null(strstr(err.message, "every row lacks a value"));
+    assert_int_equal(csv_make(&task, "v,y\n1,\n2,NA\n", "missing=skip goal=step targets=y split=1,0,0", &err), SAB_FORMAT);
+    assert_non_null(strstr(err.message, "the column \"y\" of answers holds none"));
 }
 
 static void the_calendar_becomes_inputs(void **state)

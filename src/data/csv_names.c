@@ -164,6 +164,8 @@ int sab_csv_reading_close_classes(struct sab_csv_reading *r, struct sab_error *e
     schema->are_numbers = schema->loss == SAB_CSV_LOSS_OPEN && r->labels_are_numbers;
     schema->loss = SAB_LOSS_CROSS_ENTROPY;
     sab_csv_column_show(&schema->label, shown);
+    if (schema->classes.n == 0)
+        return sab_fail(err, SAB_FORMAT, "%s: the column %s of answers holds none", r->path, shown);
     if (schema->classes.n < 2)
         return sab_fail(err, SAB_FORMAT, "%s: the column %s of answers holds one class only, \"%.40s\"", r->path, shown,
                         sab_text_set_at(&schema->classes, 0));
