@@ -36,11 +36,11 @@ static int name_csv(struct sab_answers *a, int o, struct sab_error *err)
     char name[NAME_CAP];
     if (is_classes(a))
         return set_name(a, o, sab_text_set_at(&schema->classes, o), err);
-    int k = schema->targets[o];
+    int k = schema->targets[o / schema->H];
     int used = schema->columns[k].name ? snprintf(name, sizeof name, "%s", schema->columns[k].name)
                                        : snprintf(name, sizeof name, "column%d", schema->columns[k].number);
     if (schema->goal == SAB_GOAL_FORECAST)
-        snprintf(name + used, sizeof name - (size_t)used, "+%d", schema->horizon);
+        snprintf(name + used, sizeof name - (size_t)used, "+%d", schema->horizons[o % schema->H]);
     a->origin[o] = schema->columns[k].origin;
     a->mean[o] = a->columns.mean[k];
     a->deviation[o] = a->columns.deviation[k];
@@ -130,7 +130,7 @@ int sab_answers_create(struct sab_answers *a, const struct sab_model *model, str
         return name_all_plain(a, known, err);
     int status = sab_csv_facts_read(&a->schema, &a->columns, NULL, known, err);
     if (status == SAB_OK && (sab_csv_schema_inputs(&a->schema) != a->shape->I || a->schema.loss != a->shape->loss ||
-                             a->shape->O != (is_classes(a) ? a->schema.classes.n : a->schema.O)))
+                             a->shape->O != sab_csv_schema_outputs(&a->schema)))
         status = sab_fail(err, SAB_FORMAT, "what the model knows of its data is for another model");
     for (int o = 0; o < a->shape->O && status == SAB_OK; o++)
         status = name_csv(a, o, err);
@@ -183,7 +183,7 @@ void sab_answers_take(struct sab_answers *a, const sab_real *y, const sab_real *
         if (y[o] > y[a->best])
             a->best = o;
     for (int o = 0; o < a->shape->O; o++) {
-        double v = (double)y[o] + (a->schema.present ? (double)x[a->schema.present[o]] : 0);
+        double v = (double)y[o] + (a->schema.present ? (double)x[a->schema.present[o / a->schema.H]] : 0);
         a->results[o] = is_classes(a)                        ? exp(v - (double)y[a->best])
                       : a->shape->loss == SAB_LOSS_BCE ? 1 / (1 + exp(-v))
                                                              : undo_scaling(a, o, v);

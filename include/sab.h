@@ -190,7 +190,7 @@ struct sab_config {
     int loss;             /* npy, csv: 0 as the answers suggest, else 1 + enum sab_loss */
     int standardise;      /* npy, csv: 1: values are scaled to mean 0 and deviation 1 of the training part */
     int goal;             /* csv: enum sab_goal */
-    int horizon;          /* csv: how many rows ahead is forecast */
+    char horizon[SAB_TEXT_CAP]; /* csv: how many rows ahead is forecast: "6", or several, "1-24" or "1,6,24" */
     int relative;         /* csv: 1: what is forecast is the change from the present value */
     char inputs[SAB_TEXT_CAP];  /* csv: columns by name or number, "OT,2-4"; "": all that hold numbers */
     char targets[SAB_TEXT_CAP]; /* csv: columns to forecast or of answers; "": to forecast, the inputs */

@@ -114,7 +114,8 @@ static void test_partial_object_keeps_the_rest(void **unused)
     expected = config;
     expected.lr = 1;
     expected.recompute = 1;
-    const char *json = "{\"lr\":1,\"recompute\":true}";
+    strcpy(expected.horizon, "24");
+    const char *json = "{\"lr\":1,\"recompute\":true,\"horizon\":24}"; /* the last two as 0.1.0 wrote them */
     assert_int_equal(sab_config_from_json(&config, json, strlen(json), &err), SAB_OK);
     assert_memory_equal(&config, &expected, sizeof config);
 }

@@ -50,6 +50,39 @@ static void forecasts_look_ahead(void **state)
     sab_task_free(task);
 }
 
+/* Several horizons: outputs are those of the first target, then those of the second; all of a row's lie in its part. */
+static void several_horizons(void **state)
+{
+    char text[4096];
+    struct sab_task *task = csv_must(counting(text, 0, 60), "horizon=1,3-4 inputs=t,u targets=t,u split=0.5,0.25,0.25");
+    static const int ahead[] = {1, 3, 4};
+    static const int parts[] = {0, 30, 45, 60};
+    (void)state;
+    assert_int_equal(sab_task_shape(task)->O, 6);
+    sab_task_read_in_order(task);
+    for (int split = SAB_TRAIN; split <= SAB_TEST; split++) {
+        int scored = 0;
+        for (int64_t i = 0; i < sab_task_batches(task, split, 1); i++) {
+            struct sab_batch b = csv_batch(task, split, i, 1);
+            for (int p = 0; p < b.T; p++) {
+                double t = (double)b.values[2 * p];
+                if (b.weight[p] == 0)
+                    continue;
+                scored++;
+                assert_true(t + 1 >= parts[split] && t + 4 < parts[split + 1]);
+                for (int o = 0; o < 6; o++)
+                    assert_true((double)b.targets[6 * p + o] == t + ahead[o % 3] + (o < 3 ? 0 : 100));
+            }
+        }
+        assert_int_equal(scored, parts[split + 1] - parts[split] - (split == SAB_TRAIN ? 4 : 3));
+    }
+    double squares[6] = {0}, absolute[6] = {0};
+    int64_t n = sab_task_naive(task, SAB_TEST, 0, squares, absolute);
+    for (int o = 0; o < 6; o++)
+        assert_true(absolute[o] == (double)n * ahead[o % 3] && squares[o] == (double)n * ahead[o % 3] * ahead[o % 3]);
+    sab_task_free(task);
+}
+
 /* Training goes on where it ended, but for the beginnings of series; and sees every row. */
 static void training_carries_on(void **state)
 {
@@ -484,6 +517,10 @@ static void malformed(void **state)
         {"series without a name", "s,a\np,1\n,2\n", "series=s", "line 3, column \"s\": the cell is empty"},
         {"series not UTF-8", "s,a\np,1\n\xff,2\n", "series=s", "not UTF-8"},
         {"column name not UTF-8", "\xff,a\n1,1\n2,2\n", "", "the name of column 1"},
+        {"no horizon", "a\n1\n2\n3\n", "horizon=0", "--horizon: \"0\" is not a number of rows in 1..1000000"},
+        {"horizons that descend", "a\n1\n2\n3\n", "horizon=3,1", "nor several of them that ascend"},
+        {"horizon that is no number", "a\n1\n2\n3\n", "horizon=1-", "such as 1-24 or 1,6,24"},
+        {"many horizons", "a\n1\n2\n3\n", "horizon=1-1001", "1000 at most"},
         {"too short for the horizon", "a\n1\n2\n3\n", "horizon=3", "--horizon: 3 rows ahead is too far"},
         {"nothing to train on", "a\n1\n2\n3\n", "split=0,0.5,0.5", "has no training data"},
         {"split that is none", "a\n1\n2\n3\n", "split=0.5", "three fractions"},
@@ -568,7 +605,8 @@ static void damaged_facts(void **state)
         {"\"column_origin\":[0]", "\"column_origin\":[1e39]"},
         {"\"column_origin\":[0]", "\"column_origin\":[\"0\"]"},
         {"\"column_deviation\":[1]", "\"column_deviation\":[true]"},
-        {"\"task\":\"csv\"", "\"task\":\"npy\""}, {"\"horizon\":1", "\"horizon\":0"},
+        {"\"task\":\"csv\"", "\"task\":\"npy\""}, {"\"horizons\":[1]", "\"horizons\":[0]"},
+        {"\"horizons\":[1]", "\"horizons\":[]"}, {"\"horizons\":[1]", "\"horizons\":[2,1]"}, {"\"horizons\":[1]", "\"horizon\":0"},
         {"\"relative\":false", "\"relative\":true"}, {"\"label\":[2,\"l\"]", "\"label\":null"}, {"{", "["},
     };
     struct sab_task *task = csv_must("a,l\n1,x\n2,y\n", "goal=step targets=l split=1,0,0"), *other = NULL;
@@ -595,6 +633,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forecasts_look_ahead),
+        cmocka_unit_test(several_horizons),
         cmocka_unit_test(training_carries_on),
         cmocka_unit_test(evaluation_counts_each_row_once),
         cmocka_unit_test(relative_forecasts),

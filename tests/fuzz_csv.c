@@ -59,7 +59,7 @@ static void choose(struct sab_config *config, unsigned choice, const char *path)
         strcpy(config->series, choice & 128 ? "1" : "s");
     config->loss = choice % 7 < 4 ? (int)(choice % 7) : 0;
     config->relative = choice % 5 == 0;
-    config->horizon = 1 + (int)(choice % 2);
+    strcpy(config->horizon, choice % 2 ? choice % 3 ? "2" : "1-2" : "1");
 }
 
 static void read_batches(struct sab_task *task)

@@ -156,7 +156,7 @@ const struct sab_option sab_options[] = {
            "npy, csv: scale values to mean 0, deviation 1 of the training part"),
     CHOICE("goal", goal, goals, "forecast", "data",
            "csv: forecast values, or learn a column of answers for each step or each series"),
-    INT("horizon", horizon, 1, 1e6, "1", "data", "csv: how many rows ahead is forecast"),
+    TEXT("horizon", horizon, "1", "data", "csv: how many rows ahead is forecast: 6, or several, as 1-24 or 1,6,24"),
     SWITCH("relative", relative, "off", "data",
            "csv: learn the change from the present value, so that a network that says nothing repeats the last one"),
     TEXT("inputs", inputs, "", "data",

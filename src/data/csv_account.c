@@ -42,6 +42,20 @@ static void say_inputs(struct sab_csv_state *s)
                     schema->n_calendar ? "; sine and cosine of " : "", schema->n_calendar ? sab_account_list_close(&calendar) : "");
 }
 
+/* "1 row", "1 to 24 rows", "1, 6, 24 rows" */
+static void show_horizons(const struct sab_csv_schema *schema, char text[120])
+{
+    const int *h = schema->horizons;
+    size_t used = 0;
+    if (schema->H > 2 && h[schema->H - 1] - h[0] == schema->H - 1) {
+        snprintf(text, 120, "each of %d to %d rows", h[0], h[schema->H - 1]);
+        return;
+    }
+    for (int i = 0; i < schema->H && used < 80; i++)
+        used += (size_t)snprintf(text + used, 120 - used, "%s%d", i ? ", " : "", h[i]);
+    snprintf(text + used, 120 - used, "%s", used >= 80 ? ", ... rows" : h[schema->H - 1] == 1 ? " row" : " rows");
+}
+
 static void say_answers(struct sab_csv_state *s)
 {
     const struct sab_csv_schema *schema = &s->schema;
@@ -49,8 +63,9 @@ static void say_answers(struct sab_csv_state *s)
     struct sab_account_list list;
     char name[SAB_CSV_COLUMN_CAP];
     if (schema->goal == SAB_GOAL_FORECAST) {
-        sab_account_say(&s->account, "targets", "%s, %d row%s ahead%s", names_of(schema, schema->targets, schema->O, &list),
-                        schema->horizon, schema->horizon == 1 ? "" : "s",
+        char rows[120];
+        show_horizons(schema, rows);
+        sab_account_say(&s->account, "targets", "%s, %s ahead%s", names_of(schema, schema->targets, schema->O, &list), rows,
                         schema->present ? ", learned as changes from the present" : "");
     } else if (schema->label.number == 0) {
         sab_account_say(&s->account, "answers", "%s for each %s, as values%s", names_of(schema, schema->targets, schema->O, &list),
@@ -105,7 +120,7 @@ static int64_t scored_rows(const struct sab_csv_state *s, enum sab_split split, 
     if (!sab_csv_is_stream(s))
         return sab_csv_is_answered(s, table, series, table->series[series].rows - 1);
     struct sab_csv_walk w = sab_csv_walk_of(s, split, series);
-    int64_t end = w.end < w.last - sab_csv_ahead(s) ? w.end : w.last - sab_csv_ahead(s), n = 0;
+    int64_t end = w.end < w.last - sab_csv_schema_ahead(&s->schema) ? w.end : w.last - sab_csv_schema_ahead(&s->schema), n = 0;
     if (table->filled == table->values && !table->labels)
         return end > w.first ? end - w.first : 0;
     for (int64_t row = w.first; row < end; row++)

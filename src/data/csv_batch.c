@@ -19,11 +19,17 @@ static double change_between(const struct sab_csv_state *s, const struct sab_csv
     return (after - before) / s->columns.deviation[column];
 }
 
-/* The o-th target of a row of the table; NaN where there is none. */
+/* How many rows ahead output o is. */
+static int64_t ahead_of(const struct sab_csv_schema *schema, int o)
+{
+    return schema->goal == SAB_GOAL_FORECAST ? schema->horizons[o % schema->H] : 0;
+}
+
+/* The o-th output that is right at a row of the table; NaN where there is none. */
 static double target_at(const struct sab_csv_state *s, const struct sab_csv_table *table, int64_t row, int o)
 {
-    int k = s->schema.targets[o];
-    int64_t later = row + sab_csv_ahead(s);
+    int k = s->schema.targets[o / s->schema.H];
+    int64_t later = row + ahead_of(&s->schema, o);
     return s->schema.present ? change_between(s, table, row, later, k) : value_at(s, table, later, k);
 }
 
@@ -32,7 +38,7 @@ int sab_csv_is_answered(const struct sab_csv_state *s, const struct sab_csv_tabl
     int64_t at = table->series[series].begin + row;
     if (table->labels && s->schema.label.number)
         return table->labels[s->schema.goal == SAB_GOAL_SERIES ? series : at] >= 0;
-    for (int o = 0; o < s->schema.O && table->has_targets; o++)
+    for (int o = 0; o < s->schema.O * s->schema.H && table->has_targets; o++)
         if (isnan(target_at(s, table, at, o)))
             return 0;
     return 1;
@@ -42,7 +48,8 @@ static void fill_column(struct sab_csv_state *s, const struct sab_csv_table *tab
 {
     const struct sab_csv_schema *schema = &s->schema;
     struct sab_space *space = &s->space;
-    int64_t ahead = sab_csv_ahead(s), offset = table->series[c->series].begin;
+    int64_t ahead = sab_csv_schema_ahead(schema), offset = table->series[c->series].begin;
+    int outputs = schema->O * schema->H;
     size_t I = (size_t)s->shape.I;
     for (int t = 0; t < c->length; t++) {
         size_t position = (size_t)t * (size_t)space->B + (size_t)b;
@@ -57,8 +64,8 @@ static void fill_column(struct sab_csv_state *s, const struct sab_csv_table *tab
             continue;
         if (space->labels)
             space->labels[position] = table->labels[schema->goal == SAB_GOAL_SERIES ? c->series : at];
-        for (int o = 0; o < schema->O; o++)
-            space->targets[position * (size_t)schema->O + (size_t)o] = (sab_real)target_at(s, table, at, o);
+        for (int o = 0; o < outputs; o++)
+            space->targets[position * (size_t)outputs + (size_t)o] = (sab_real)target_at(s, table, at, o);
     }
 }
 
@@ -112,21 +119,23 @@ int64_t sab_csv_naive(const void *state, enum sab_split split, int season, doubl
     const struct sab_csv_state *s = state;
     const struct sab_csv_schema *schema = &s->schema;
     const struct sab_csv_table *table = sab_csv_table_of(s, split);
-    int64_t ahead = schema->horizon, back = season > 0 ? (ahead + season - 1) / season * season : 0, count = 0;
+    int64_t count = 0;
     if (schema->goal != SAB_GOAL_FORECAST || schema->loss != SAB_LOSS_MSE || !table->has_targets)
         return 0;
     for (int i = 0; i < table->S; i++) {
         struct sab_csv_walk w = sab_csv_walk_of(s, split, i);
         int64_t offset = table->series[i].begin;
-        for (int64_t row = w.first; row < w.end && row + ahead < w.last; row++) {
-            int64_t like = back > 0 && row + ahead >= back ? row + ahead - back : row;
+        for (int64_t row = w.first; row < w.end && row + sab_csv_schema_ahead(schema) < w.last; row++) {
             if (!sab_csv_is_answered(s, table, i, row))
                 continue;
             count++;
-            for (int o = 0; o < schema->O; o++) {
-                double change = change_between(s, table, offset + like, offset + row + ahead, schema->targets[o]);
+            for (int o = 0; o < schema->O * schema->H; o++) {
+                int64_t ahead = ahead_of(schema, o), back = season > 0 ? (ahead + season - 1) / season * season : 0;
+                int64_t like = back > 0 && row + ahead >= back ? row + ahead - back : row;
+                int k = schema->targets[o / schema->H];
+                double change = change_between(s, table, offset + like, offset + row + ahead, k);
                 if (isnan(change)) /* nothing was known: the mean */
-                    change = value_at(s, table, offset + row + ahead, schema->targets[o]);
+                    change = value_at(s, table, offset + row + ahead, k);
                 squares[o] += change * change;
                 absolute[o] += fabs(change);
             }

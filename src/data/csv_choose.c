@@ -264,10 +264,11 @@ int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_config *confi
     struct choice c = {.is_input = sab_alloc((size_t)head->n, 1), .is_target = sab_alloc((size_t)head->n, 1)};
     int status = c.is_input && c.is_target ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for columns");
     schema->goal = config->goal;
-    schema->horizon = config->horizon;
     schema->is_named = head->has_header;
     schema->n_columns = head->n;
     schema->missing = config->missing;
+    if (status == SAB_OK)
+        status = sab_csv_schema_set_horizons(schema, config->goal == SAB_GOAL_FORECAST ? config->horizon : "1", err);
     if (status == SAB_OK)
         status = choose_one(head, "series", config->series, &c.series, err);
     if (status == SAB_OK)

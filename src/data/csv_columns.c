@@ -164,6 +164,38 @@ int sab_csv_choose_format(struct sab_time_format *format, const char *pattern, c
                     shown, found->format.pattern, found->is_ambiguous ? ", if the day comes first" : "");
 }
 
+int sab_csv_schema_ahead(const struct sab_csv_schema *schema)
+{
+    return schema->goal == SAB_GOAL_FORECAST ? schema->horizons[schema->H - 1] : 0;
+}
+
+int sab_csv_schema_outputs(const struct sab_csv_schema *schema)
+{
+    return schema->label.number ? schema->classes.n : schema->O * schema->H;
+}
+
+int sab_csv_schema_set_horizons(struct sab_csv_schema *schema, const char *list, struct sab_error *err)
+{
+    schema->horizons = sab_alloc(SAB_CSV_HORIZONS_MOST, sizeof *schema->horizons);
+    if (!schema->horizons)
+        return sab_fail(err, SAB_NOMEM, "no memory for horizons");
+    for (const char *at = list;; at++) {
+        size_t nbytes = strcspn(at, ",");
+        int64_t from, to;
+        int is_sound = read_range(at, nbytes, &from, &to) == 0 && from >= 1 && to >= from && to <= SAB_CSV_HORIZON_LONGEST &&
+                       (schema->H == 0 || from > schema->horizons[schema->H - 1]) &&
+                       to - from < SAB_CSV_HORIZONS_MOST - schema->H;
+        if (!is_sound)
+            return sab_fail(err, SAB_INVALID, "--horizon: \"%.60s\" is not a number of rows in 1..%d, nor several of them that ascend, "
+                            "%d at most, such as 1-24 or 1,6,24", list, SAB_CSV_HORIZON_LONGEST, SAB_CSV_HORIZONS_MOST);
+        for (int64_t h = from; h <= to; h++)
+            schema->horizons[schema->H++] = (int)h;
+        at += nbytes;
+        if (*at == 0)
+            return SAB_OK;
+    }
+}
+
 void sab_csv_schema_clear(struct sab_csv_schema *schema)
 {
     for (int i = 0; i < schema->n; i++)
@@ -171,6 +203,7 @@ void sab_csv_schema_clear(struct sab_csv_schema *schema)
     sab_free(schema->columns);
     sab_free(schema->inputs);
     sab_free(schema->targets);
+    sab_free(schema->horizons);
     sab_free(schema->present);
     sab_free(schema->label.name);
     sab_free(schema->series.name);

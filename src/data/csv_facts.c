@@ -55,7 +55,7 @@ int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_sc
     sab_facts_begin(&facts, "csv");
     sab_json_int(&facts, "goal", schema->goal);
     sab_json_int(&facts, "loss", schema->loss);
-    sab_json_int(&facts, "horizon", schema->horizon);
+    put_ints(&facts, "horizons", schema->horizons, schema->H);
     sab_json_bool(&facts, "relative", schema->present != NULL);
     sab_json_bool(&facts, "named", schema->is_named);
     sab_json_int(&facts, "file_columns", schema->n_columns);
@@ -172,6 +172,25 @@ static int get_classes(struct sab_csv_schema *schema, const struct sab_value *fa
     return SAB_OK;
 }
 
+/* A model of before there could be several has one number. */
+static int get_horizons(struct sab_csv_schema *schema, const struct sab_value *facts, struct sab_error *err)
+{
+    const struct sab_value *list = sab_value_get(facts, "horizons"), *one = sab_value_get(facts, "horizon");
+    size_t n = list ? sab_value_size(list) : 1;
+    if (n < 1 || n > SAB_CSV_HORIZONS_MOST)
+        return sab_facts_damaged("horizons", err);
+    schema->horizons = sab_alloc(n, sizeof *schema->horizons);
+    if (!schema->horizons)
+        return sab_fail(err, SAB_NOMEM, "no memory for what the model knows of its data");
+    for (const struct sab_value *number = list ? sab_value_first(list) : one; schema->H < (int)n; number = number->next) {
+        int64_t h, least = schema->H > 0 ? schema->horizons[schema->H - 1] + 1 : 1;
+        if (sab_value_int(number, least, SAB_CSV_HORIZON_LONGEST, &h))
+            return sab_facts_damaged(list ? "horizons" : "horizon", err);
+        schema->horizons[schema->H++] = (int)h;
+    }
+    return SAB_OK;
+}
+
 static int get_time(struct sab_csv_schema *schema, const struct sab_value *facts, struct sab_error *err)
 {
     const char *pattern = sab_value_string(sab_value_get(facts, "time_pattern"));
@@ -222,7 +241,7 @@ static int read_all(struct sab_csv_schema *schema, struct sab_scaling *columns, 
     if (status == SAB_OK)
         status = sab_facts_int(facts, "loss", SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_BCE, &schema->loss, err);
     if (status == SAB_OK)
-        status = sab_facts_int(facts, "horizon", 1, 1000000, &schema->horizon, err);
+        status = get_horizons(schema, facts, err);
     if (status == SAB_OK)
         status = sab_facts_int(facts, "file_columns", 1, SAB_CSV_COLUMNS_MOST, &schema->n_columns, err);
     schema->is_named = sab_value_is(sab_value_get(facts, "named"), SAB_VALUE_TRUE);

@@ -99,7 +99,7 @@ int sab_csv_learn(struct sab_csv_state *s, struct sab_error *err)
         return sab_parts_fail_empty(&s->config, SAB_TRAIN, err);
     if (sab_csv_is_stream(s) && s->chunks == 0)
         return sab_fail(err, SAB_INVALID, "--horizon: %d rows ahead is too far for the training part of %.200s, which has "
-                        "%lld rows in %d series", s->schema.horizon, s->config.data, (long long)rows,
+                        "%lld rows in %d series", sab_csv_schema_ahead(&s->schema), s->config.data, (long long)rows,
                         s->tables[SAB_TRAIN].S);
     if (s->schema.label.number) {
         int status = check_classes(s, err);

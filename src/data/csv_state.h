@@ -54,16 +54,10 @@ static inline const struct sab_csv_table *sab_csv_table_of(const struct sab_csv_
     return &s->tables[sab_csv_has_own(s, split) ? split : SAB_TRAIN];
 }
 
-/* How many rows after its own a row's targets are. */
-static inline int64_t sab_csv_ahead(const struct sab_csv_state *s)
-{
-    return s->schema.goal == SAB_GOAL_FORECAST ? s->schema.horizon : 0;
-}
-
 /* ---- csv_walk.c ---- */
 
 /* What is read of one series for a part: inputs of rows 0..end-1, of which those from `first` on count if their target,
- * horizon rows later, is below `last`. */
+ * as many rows later as the farthest is, is below `last`. */
 struct sab_csv_walk {
     int64_t end, first, last;
 };

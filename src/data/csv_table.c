@@ -120,7 +120,7 @@ static int take_values(struct sab_csv_reading *r, int64_t row, struct sab_error 
             return sab_csv_number(&r->csv, r->places[i], shown, &number, err);
         }
         if (r->origins[i].decimals == NO_ORIGIN) {
-            schema->columns[i].origin = number.value;
+            schema->columns[i].origin = number.value == 0 ? 0 : number.value; /* no -0, which JSON may not keep */
             r->origins[i] = number;
         }
         values[i] = sab_decimal_minus(&number, &r->origins[i]);

@@ -10,7 +10,7 @@
 #include "data/times.h"
 #include "sab.h"
 
-enum { SAB_CSV_CYCLES = SAB_CYCLE_MONTH + 1 };
+enum { SAB_CSV_CYCLES = SAB_CYCLE_MONTH + 1, SAB_CSV_HORIZONS_MOST = 1000, SAB_CSV_HORIZON_LONGEST = 1000000 };
 enum { SAB_CSV_SERIES_MOST = 1000000, SAB_CSV_CLASSES_MOST = 10000, SAB_CSV_NUMBERS_AS_CLASSES_MOST = 100 };
 
 /* A column of the file. */
@@ -24,13 +24,13 @@ struct sab_csv_column {
  * read with it has the columns at places of its own. */
 struct sab_csv_schema {
     int goal, loss;                 /* enum sab_goal, sab_loss */
-    int horizon;
+    int *horizons, H;               /* how many rows ahead is forecast, ascending; H is 1 where nothing is */
     int is_named;                   /* columns are found by their names; else by their numbers */
     int n_columns;                  /* columns of a file without header */
     struct sab_csv_column *columns; /* [n] with numbers in them, each once */
     int n;
     int *inputs, I;                 /* indices into columns */
-    int *targets, O;                /* the same; NULL where the answers are classes */
+    int *targets, O;                /* the same; NULL where the answers are classes. Outputs are each target's H horizons */
     int *present;                   /* [O] places among the inputs of the targets' present values, where forecasts are
                                        changes from these; NULL: forecasts are values */
     struct sab_csv_column label, series, time; /* number 0: there is none */
@@ -44,6 +44,15 @@ struct sab_csv_schema {
 };
 
 void sab_csv_schema_clear(struct sab_csv_schema *schema);
+
+/* The farthest row ahead that is forecast; 0 where the goal is another. */
+int sab_csv_schema_ahead(const struct sab_csv_schema *schema);
+
+/* Reads "6", "1-24" or "1,6,24" into the schema. SAB_INVALID, SAB_NOMEM. */
+int sab_csv_schema_set_horizons(struct sab_csv_schema *schema, const char *list, struct sab_error *err);
+
+/* Outputs of a step: classes, or the H horizons of each target. */
+int sab_csv_schema_outputs(const struct sab_csv_schema *schema);
 
 /* Inputs of a step: those of columns, for each whether it is made up (--missing mask), and two for each cycle of the calendar. */
 int sab_csv_schema_inputs(const struct sab_csv_schema *schema);

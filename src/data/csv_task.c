@@ -1,6 +1,6 @@
 /* The task csv: rows of numbers, one a time step.
  *
- *     forecast   at row t, the values of row t + horizon         step     at row t, that row's answer
+ *     forecast   at row t, the values of rows t + horizons       step     at row t, that row's answer
  *     series     at the last row of a series, its answer
  *
  * forecast and step read series as streams, in chunks of T rows whose state is carried on. Training: column b starts at its
@@ -42,7 +42,7 @@ static int steps(const void *state)
 static double unit(const void *state, int o)
 {
     const struct sab_csv_state *s = state;
-    return s->schema.targets ? s->columns.deviation[s->schema.targets[o]] : 1;
+    return s->schema.targets ? s->columns.deviation[s->schema.targets[o / s->schema.H]] : 1;
 }
 
 /* ---- making the task ---- */
@@ -75,8 +75,7 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
     if (sab_csv_is_stream(s))
         sab_csv_number_chunks(s);
     const struct sab_csv_schema *schema = &s->schema;
-    s->shape = (struct sab_shape){SAB_INPUT_VALUES, sab_csv_schema_inputs(schema), schema->loss, schema->label.number ? schema->classes.n
-                                                                                                 : schema->O};
+    s->shape = (struct sab_shape){SAB_INPUT_VALUES, sab_csv_schema_inputs(schema), schema->loss, sab_csv_schema_outputs(schema)};
     status = known ? SAB_OK : sab_csv_learn(s, err);
     return status == SAB_OK && s->config.data[0] ? sab_csv_account(s, err) : status;
 }

@@ -4,17 +4,17 @@
 
 /* ---- streams ---- */
 
-
+/* All targets of a row that counts lie in the part, the nearest and the farthest. */
 struct sab_csv_walk sab_csv_walk_of(const struct sab_csv_state *s, enum sab_split split, int series)
 {
-    int64_t ahead = s->schema.goal == SAB_GOAL_FORECAST ? s->schema.horizon : 0;
+    int64_t ahead = sab_csv_schema_ahead(&s->schema), nearest = ahead > 0 ? s->schema.horizons[0] : 0;
     if (sab_csv_has_own(s, split)) {
         int64_t rows = s->tables[split].series[series].rows;
         return (struct sab_csv_walk){.end = rows, .first = 0, .last = rows};
     }
     const int64_t *cuts = s->cuts[series].at;
     int64_t from = split == SAB_TRAIN ? 0 : cuts[split - 1];
-    struct sab_csv_walk w = {.first = from > ahead ? from - ahead : 0, .last = cuts[split], .end = cuts[split] - ahead};
+    struct sab_csv_walk w = {.first = from > nearest ? from - nearest : 0, .last = cuts[split], .end = cuts[split] - ahead};
     if (w.end <= w.first || from == cuts[split])
         w.end = 0; /* nothing that counts */
     return w;

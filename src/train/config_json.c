@@ -118,6 +118,8 @@ static const char *value_text(const struct sab_option *option, const struct sab_
             return is_true ? "on" : "off";
         return sab_value_string(value);
     case SAB_OPTION_TEXT:
+        if (option->offset == offsetof(struct sab_config, horizon) && sab_value_is(value, SAB_VALUE_INT))
+            break; /* as 0.1.0 wrote it */
         return sab_value_string(value);
     case SAB_OPTION_SWITCH:
         return is_true ? "on" : is_false ? "off" : NULL;
