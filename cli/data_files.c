@@ -1,14 +1,15 @@
 /* See data_files.h. */
 #include "cli/data_files.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "cli/arguments.h"
-#include "cli/run_folder.h"
 #include "cli/say.h"
 
 #define DEBIAN_FOLDER "/usr/share/datasets"
@@ -60,10 +61,13 @@ int sab_cli_confirm_data(const struct sab_cli *cli, int is_confirmed, const stru
     const struct {
         const char *option, *name;
     } files[] = {{"data", config->data}, {"valid-data", config->valid_data}, {"test-data", config->test_data}};
+    struct stat info;
+    if (stat(cli->words[0], &info) != 0)
+        return sab_fail(err, SAB_IO, "cannot open %.200s: %s", cli->words[0], strerror(errno));
     for (int i = 0; i < 3; i++) {
         if (!files[i].name[0] || sab_cli_given(cli, files[i].option))
             continue;
-        if (!is_confirmed && !sab_cli_is_folder(cli->words[0]))
+        if (!is_confirmed && !S_ISDIR(info.st_mode))
             return sab_fail(err, SAB_INVALID, "%.120s names data of its own, \"%.120s\", which are not opened unasked: give "
                             "--%s FILE, or --recorded-data to open what it names", cli->words[0], files[i].name,
                             files[i].option);

@@ -2,13 +2,16 @@
 
 A case is one command line with what it needs and leaves. Reference.judge says what is wrong with a run that met a fault:
 it died of a signal, hung, failed without a sentence, changed what it must not, or did well but not the same."""
+import gzip
 import hashlib
 import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import zipfile
 
 SAB = os.environ["SAB"]
 SHORT = "TRUST_SHORT" in os.environ
@@ -39,6 +42,29 @@ def must(words, **how):
     return done
 
 
+def npy(descr, shape, data):
+    """The bytes of a .npy file."""
+    head = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}"
+    head += " " * (53 - len(head) % 64 + 64) + "\n"
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head.encode() + data
+
+
+def make_arrays(path, n=40, steps=6):
+    numbers = [((i * 37) % 101) / 101 for i in range(n * steps)]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", npy("<f4", (n, steps), struct.pack(f"<{n * steps}f", *numbers)))
+        archive.writestr("y.npy", npy("<i4", (n,), struct.pack(f"<{n}i", *(i % 2 for i in range(n)))))
+
+
+def make_images(folder, n=30):
+    os.makedirs(folder)
+    for part in ("train", "t10k"):
+        with gzip.open(f"{folder}/{part}-images-idx3-ubyte.gz", "wb") as file:
+            file.write(struct.pack(">4I", 0x803, n, 4, 4) + bytes((i * 13) % 256 for i in range(16 * n)))
+        with gzip.open(f"{folder}/{part}-labels-idx1-ubyte.gz", "wb") as file:
+            file.write(struct.pack(">2I", 0x801, n) + bytes(i % 10 for i in range(n)))
+
+
 def prepare():
     """Makes the folder `base` in the current one, with all that cases need."""
     os.makedirs("base")
@@ -48,6 +74,8 @@ def prepare():
     must(["train", "copy", *TINY, "--steps", "4", "--save-every", "2", "--eval-every", "2", "--out", "run", "--quiet"], **here)
     must("train text --data text.txt --T 8 --hidden 4 --batch 4 --steps 2 --threads 1 --out text --quiet".split(), **here)
     must("train csv --data table.csv --T 8 --hidden 4 --batch 4 --steps 2 --threads 1 --out csv --quiet".split(), **here)
+    make_arrays("base/arrays.npz")
+    make_images("base/images")
     for name in ("recall.csv", "recall.png", "predicted.csv", "problem.safetensors", "state.safetensors"):
         pathlib.Path("base", name).write_bytes(b"old content of " + name.encode())
 
@@ -61,6 +89,16 @@ def cases():
              "--out new".split(), folder="new"),
         Case("train-csv", "train csv --data table.csv --T 8 --hidden 4 --batch 4 --steps 2 --threads 1 --json --quiet "
              "--out new".split(), folder="new"),
+        Case("train-npz", "train npy --data arrays.npz --hidden 4 --batch 4 --steps 2 --threads 1 --json --quiet --out new".split(),
+             folder="new"),
+        Case("train-images", "train mnist --data images --split 0.7,0.3,0 --hidden 4 --batch 4 --steps 2 --threads 1 --json --quiet "
+             "--out new".split(), folder="new"),
+        Case("transformer", "train copy --model transformer --heads 1 --T 4 --hidden 4 --batch 4 --eval-size 8 --threads 1 "
+             "--steps 2 --json --quiet --out new".split(), folder="new"),
+        Case("seq2seq", "train transduce --model seq2seq --T 4 --hidden 4 --batch 4 --eval-size 8 --threads 1 --steps 2 --json "
+             "--quiet --out new".split(), folder="new"),
+        Case("tables", ["reproduce"]),
+        Case("sets", ["data"]),
         Case("dry-run", ["train", "copy", *TINY, "--dry-run", "--json"]),
         Case("eval", "eval run --json --quiet".split()),
         Case("eval-csv", "eval csv --json --quiet".split()),
