@@ -5,21 +5,19 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/memory_file.h"
 #include "cli/answers.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
 #include "cli/output.h"
+#include "cli/predict_ahead.h"
 #include "cli/predict_lines.h"
+#include "cli/predict_output.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
 #include "data/csv_task.h"
-#include "data/npy.h"
 #include "data/task.h"
 #include "io/file.h"
 #include "model/network.h"
-
-enum { FORMAT_CSV, FORMAT_NPY, FORMAT_JSONL };
 
 struct own {
     int format, probabilities, stream, recorded_data;
@@ -54,80 +52,16 @@ struct work {
     const struct sab_task_kind *kind;
     void *state;             /* of the kind */
     int is_own_file;         /* --data was given: all rows are answered */
-    FILE *to;
-    struct sab_memory_file file; /* of to, where it is memory */
-    double *numbers;         /* npy: [count, width] */
-    int64_t count, cap;
+    struct sab_predict_output output;
     int64_t sequence;        /* sequences before this batch */
 };
 
-/* ---- where answers go ---- */
-
-static int add_numbers(struct work *w, struct sab_error *err)
-{
-    int width = sab_answers_width(&w->answers);
-    if (w->count == w->cap) {
-        int64_t cap = w->cap ? 2 * w->cap : 1024;
-        double *numbers = sab_alloc((size_t)cap, (size_t)width * sizeof *numbers);
-        if (!numbers)
-            return sab_fail(err, SAB_NOMEM, "no memory for %lld answers", (long long)cap);
-        if (w->count > 0)
-            memcpy(numbers, w->numbers, (size_t)w->count * (size_t)width * sizeof *numbers);
-        sab_free(w->numbers);
-        w->numbers = numbers;
-        w->cap = cap;
-    }
-    sab_answers_numbers(&w->answers, w->numbers + w->count * width);
-    w->count++;
-    return SAB_OK;
-}
-
+/* The answer of a step goes out. */
 static int put(struct work *w, const sab_real *y, const sab_real *x, const struct sab_answers_place *places, int n,
                struct sab_error *err)
 {
     sab_answers_take(&w->answers, y, x);
-    if (w->o->format == FORMAT_NPY)
-        return add_numbers(w, err);
-    if (w->o->format == FORMAT_JSONL) {
-        sab_answers_print_json(&w->answers, w->to, places, n);
-    } else {
-        if (w->count == 0)
-            sab_answers_print_head(&w->answers, w->to, places, n);
-        sab_answers_print_csv(&w->answers, w->to, places, n);
-    }
-    w->count++;
-    return SAB_OK;
-}
-
-static int write_numbers(struct work *w, struct sab_error *err)
-{
-    int width = sab_answers_width(&w->answers);
-    const int64_t shape[2] = {w->count, width};
-    char header[SAB_NPY_HEADER_CAP];
-    size_t n = sab_npy_header(header, "f8", width > 1 ? 2 : 1, shape);
-    int ok = fwrite(header, 1, n, w->to) == n;
-    ok &= fwrite(w->numbers, sizeof *w->numbers * (size_t)width, (size_t)w->count, w->to) == (size_t)w->count;
-    return ok ? SAB_OK : sab_fail(err, SAB_IO, "writing the answers failed: %s", strerror(errno));
-}
-
-static int open_output(struct work *w, struct sab_error *err)
-{
-    w->to = w->o->output[0] ? sab_memory_open(&w->file) : stdout;
-    return w->to ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for the answers");
-}
-
-static int close_output(struct work *w, int status, struct sab_error *err)
-{
-    if (status == SAB_OK && w->o->format == FORMAT_NPY)
-        status = write_numbers(w, err);
-    if (!w->to || w->to == stdout)
-        return status;
-    if (sab_memory_close(&w->file, w->to) != 0 && status == SAB_OK)
-        status = sab_fail(err, SAB_NOMEM, "no memory for the answers");
-    if (status == SAB_OK)
-        status = sab_file_write_atomic(w->o->output, w->file.bytes, w->file.nbytes, err);
-    sab_free(w->file.bytes);
-    return status;
+    return sab_predict_output_put(&w->output, &w->answers, places, n, err);
 }
 
 /* ---- files of sequences ---- */
@@ -296,15 +230,14 @@ static int predict_file(struct sab_cli *cli, struct work *w, struct sab_error *e
     struct sab_batch first;
     int status = open_data(cli, w, err);
     if (status == SAB_OK)
-        status = open_output(w, err);
+        status = sab_predict_output_open(&w->output, w->o->format, w->o->output, err);
     if (status == SAB_OK)
         status = w->kind->batch(w->state, SAB_TEST, 0, 1, &first, err);
     if (status == SAB_OK)
         status = first.fresh ? predict_stream(w, err) : predict_sequences(w, err);
-    status = close_output(w, status, err);
+    status = sab_predict_output_close(&w->output, status, err);
     if (w->state)
         w->kind->destroy(w->state);
-    sab_free(w->numbers);
     return status;
 }
 
@@ -316,7 +249,7 @@ static int check_options(const struct sab_cli *cli, struct sab_error *err)
         return status;
     if (strcmp(o->output, "-") == 0)
         o->output[0] = '\0'; /* as without it */
-    if (o->stream && (sab_cli_given(cli, "data") || o->output[0] || o->format == FORMAT_NPY))
+    if (o->stream && (sab_cli_given(cli, "data") || o->output[0] || o->format == SAB_PREDICT_NPY))
         return sab_fail(err, SAB_INVALID, "--stream reads standard input and writes csv or jsonl to standard output: no "
                         "--data, --output or --format npy");
     if (!o->stream && (o->state[0] || o->save_state[0]))
@@ -337,7 +270,7 @@ static int run(struct sab_cli *cli)
         w.answers.has_probabilities = w.o->probabilities;
     }
     if (status == SAB_OK)
-        status = w.o->stream ? sab_predict_lines(&w.answers, w.model, &w.config, w.o->format == FORMAT_JSONL, w.o->state,
+        status = w.o->stream ? sab_predict_lines(&w.answers, w.model, &w.config, w.o->format == SAB_PREDICT_JSONL, w.o->state,
                                                  w.o->save_state, &err)
                              : predict_file(cli, &w, &err);
     if (w.answers.shape)

@@ -1,0 +1,32 @@
+/* Where the answers of sab predict go: CSV or JSON lines as they come, or one NumPy array at the end; to standard output, or to
+ * a file that is whole or not there. */
+#ifndef SAB_CLI_PREDICT_OUTPUT_H
+#define SAB_CLI_PREDICT_OUTPUT_H
+
+#include "base/memory_file.h"
+#include "cli/answers.h"
+
+enum sab_predict_format { SAB_PREDICT_CSV, SAB_PREDICT_NPY, SAB_PREDICT_JSONL };
+
+struct sab_predict_output {
+    int format;              /* enum sab_predict_format */
+    const char *path;        /* "": standard output */
+    FILE *to;
+    struct sab_memory_file file; /* of to, where it is memory */
+    double *numbers;         /* npy: [count, width] */
+    int width;
+    int64_t count, cap;
+};
+
+/* Starts from a zeroed struct; SAB_NOMEM. */
+int sab_predict_output_open(struct sab_predict_output *output, int format, const char *path, struct sab_error *err);
+
+/* What the answers took last, behind n columns that say where it belongs; the first is preceded by a line of names. */
+int sab_predict_output_put(struct sab_predict_output *output, const struct sab_answers *answers,
+                           const struct sab_answers_place *places, int n, struct sab_error *err);
+
+/* Writes what is not written yet, unless status says that all has failed; returns the first failure. Takes a zeroed struct
+ * too. */
+int sab_predict_output_close(struct sab_predict_output *output, int status, struct sab_error *err);
+
+#endif
