@@ -110,10 +110,8 @@ static int name_all_plain(struct sab_answers *a, const char *known, struct sab_e
     return status;
 }
 
-int sab_answers_create(struct sab_answers *a, const struct sab_model *model, struct sab_error *err)
+static int make_room(struct sab_answers *a, struct sab_error *err)
 {
-    const char *task = sab_model_config(model)->task, *known = sab_model_facts(model);
-    *a = (struct sab_answers){.shape = sab_model_shape(model)};
     size_t O = (size_t)a->shape->O;
     a->names = sab_alloc(O, sizeof *a->names);
     a->mean = sab_alloc(O, sizeof *a->mean);
@@ -124,11 +122,41 @@ int sab_answers_create(struct sab_answers *a, const struct sab_model *model, str
         return sab_fail(err, SAB_NOMEM, "no memory for the names of %d outputs", a->shape->O);
     for (size_t o = 0; o < O; o++)
         a->deviation[o] = 1;
+    return SAB_OK;
+}
+
+int sab_answers_create_targets(struct sab_answers *a, struct sab_shape *shape, const struct sab_answers *from,
+                               struct sab_error *err)
+{
+    const struct sab_csv_schema *schema = &from->schema;
+    *shape = (struct sab_shape){SAB_INPUT_VALUES, 1, from->shape->loss, schema->O};
+    *a = (struct sab_answers){.shape = shape};
+    int status = make_room(a, err);
+    for (int o = 0; o < schema->O && status == SAB_OK; o++) {
+        int like = o * schema->H;
+        char name[NAME_CAP];
+        snprintf(name, sizeof name, "%s", from->names[like]);
+        *strrchr(name, '+') = 0; /* the horizon */
+        a->mean[o] = from->mean[like];
+        a->deviation[o] = from->deviation[like];
+        a->origin[o] = from->origin[like];
+        status = set_name(a, o, name, err);
+    }
+    return status;
+}
+
+int sab_answers_create(struct sab_answers *a, const struct sab_model *model, struct sab_error *err)
+{
+    const char *task = sab_model_config(model)->task, *known = sab_model_facts(model);
+    *a = (struct sab_answers){.shape = sab_model_shape(model)};
+    int status = make_room(a, err);
+    if (status != SAB_OK)
+        return status;
     if (strcmp(task, "text") == 0 && known)
         return name_text(a, known, err);
     if (strcmp(task, "csv") != 0 || !known)
         return name_all_plain(a, known, err);
-    int status = sab_csv_facts_read(&a->schema, &a->columns, NULL, known, err);
+    status = sab_csv_facts_read(&a->schema, &a->columns, NULL, known, err);
     if (status == SAB_OK && (sab_csv_schema_inputs(&a->schema) != a->shape->I || a->schema.loss != a->shape->loss ||
                              a->shape->O != sab_csv_schema_outputs(&a->schema)))
         status = sab_fail(err, SAB_FORMAT, "what the model knows of its data is for another model");

@@ -28,6 +28,11 @@ struct sab_answers {
 int sab_answers_create(struct sab_answers *answers, const struct sab_model *model, struct sab_error *err);
 void sab_answers_clear(struct sab_answers *answers);
 
+/* Answers of one value for each target of `from`, whose horizons do not matter: called as in the file. The shape is filled and
+ * must outlive them. */
+int sab_answers_create_targets(struct sab_answers *answers, struct sab_shape *shape, const struct sab_answers *from,
+                               struct sab_error *err);
+
 /* Works out the results of the outputs y [O] of one step whose inputs were x [I] (not looked at where they are symbols). */
 void sab_answers_take(struct sab_answers *answers, const sab_real *y, const sab_real *x);
 

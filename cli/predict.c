@@ -21,6 +21,7 @@
 
 struct own {
     int format, probabilities, stream, recorded_data;
+    int64_t ahead;
     char output[SAB_TEXT_CAP], state[SAB_TEXT_CAP], save_state[SAB_TEXT_CAP];
 };
 
@@ -34,6 +35,8 @@ static const struct sab_option own[] = {
     {"probabilities", SAB_CLI_FLAG, AT(probabilities), 0, 0, 1, NULL, "off", "",
      "of all classes, beside the most probable one"},
     {"output", SAB_OPTION_TEXT, AT(output), SAB_TEXT_CAP, 0, 0, NULL, "", "", "a file instead of standard output"},
+    {"ahead", SAB_OPTION_INT64, AT(ahead), 0, 0, 1e6, NULL, "0", "",
+     "forecast so many rows beyond the file's end, from forecasts where the horizon does not reach; 0: answer its rows"},
     {"stream", SAB_CLI_FLAG, AT(stream), 0, 0, 1, NULL, "off", "",
      "read lines from standard input and answer each at once, keeping the state"},
     SAB_CLI_RECORDED_DATA(struct own, recorded_data),
@@ -53,6 +56,7 @@ struct work {
     void *state;             /* of the kind */
     int is_own_file;         /* --data was given: all rows are answered */
     struct sab_predict_output output;
+    struct sab_ahead ahead;  /* n is 0: rows of the file are answered */
     int64_t sequence;        /* sequences before this batch */
 };
 
@@ -128,6 +132,11 @@ static int put_row(struct work *w, const struct sab_csv_spot *spot, int t, const
     char time[SAB_TIME_TEXT_CAP];
     int64_t row = spot->numbers ? spot->numbers[t] : spot->row + t + 1;
     int n = 0;
+    if (w->ahead.n > 0) {
+        sab_answers_take(&w->answers, y, x);
+        sab_ahead_take(&w->ahead, row, spot->times ? &spot->times[t] : NULL);
+        return SAB_OK;
+    }
     if (row == 0) /* of a row that is not in the file */
         return SAB_OK;
     if (spot->series)
@@ -157,17 +166,26 @@ static int answer_chunk(struct work *w, struct sab_stream *stream, struct sab_ba
     return status;
 }
 
+static int end_series(struct work *w, struct sab_stream *stream, const char *series, struct sab_error *err)
+{
+    return w->ahead.n > 0 ? sab_ahead_put(&w->ahead, stream, series, &w->output, err) : SAB_OK;
+}
+
 /* One series after the other: the same bits as training's chunks with carried state. */
 static int predict_stream(struct work *w, struct sab_error *err)
 {
     struct sab_stream *stream = NULL;
+    const char *series = NULL;
     int has_state = sab_network_find(w->config.model)->has_state;
     int64_t batches = w->kind->batches(w->state, SAB_TEST, 1), steps = 0;
     int status = SAB_OK, I = w->answers.shape->I, O = w->answers.shape->O;
     for (int64_t index = 0; index < batches && status == SAB_OK; index++) {
         struct sab_batch batch;
         status = w->kind->batch(w->state, SAB_TEST, index, 1, &batch, err);
+        if (status == SAB_OK && batch.fresh[0] && stream)
+            status = end_series(w, stream, series, err);
         if (status == SAB_OK && batch.fresh[0]) {
+            sab_ahead_begin(&w->ahead);
             sab_stream_free(stream);
             stream = NULL;
             steps = 0;
@@ -178,6 +196,7 @@ static int predict_stream(struct work *w, struct sab_error *err)
         struct sab_csv_spot spot = {.row = steps};
         if (w->kind == &sab_task_csv)
             spot = sab_csv_task_spot(w->state, index, 1, 0);
+        series = spot.series;
         int length = batch.lengths ? batch.lengths[0] : batch.T;
         sab_real *outputs = sab_alloc((size_t)batch.T, (size_t)O * sizeof *outputs);
         status = outputs ? answer_chunk(w, stream, &batch, length, outputs, err)
@@ -189,6 +208,8 @@ static int predict_stream(struct work *w, struct sab_error *err)
         sab_free(outputs);
         steps += length;
     }
+    if (status == SAB_OK && stream)
+        status = end_series(w, stream, series, err);
     sab_stream_free(stream);
     return status;
 }
@@ -207,6 +228,12 @@ static int open_data(struct sab_cli *cli, struct work *w, struct sab_error *err)
     int status = sab_cli_confirm_data(cli, w->o->recorded_data, c, err);
     if (status == SAB_OK)
         status = sab_cli_find_data(c, err);
+    if (w->o->ahead > 0 && !w->is_own_file) { /* the end of the file that the test part is of */
+        w->is_own_file = 1;
+        if (c->test_data[0])
+            memcpy(c->data, c->test_data, sizeof c->data);
+        memset(c->valid_data, 0, sizeof c->valid_data);
+    }
     if (w->is_own_file) {
         memcpy(c->test_data, c->data, sizeof c->test_data);
         memset(c->data, 0, sizeof c->data);
@@ -228,9 +255,15 @@ static int open_data(struct sab_cli *cli, struct work *w, struct sab_error *err)
 static int predict_file(struct sab_cli *cli, struct work *w, struct sab_error *err)
 {
     struct sab_batch first;
-    int status = open_data(cli, w, err);
+    int status = w->o->ahead > 0 ? sab_ahead_create(&w->ahead, &w->answers, w->o->ahead, err) : SAB_OK;
+    if (status == SAB_OK && w->o->ahead > 0 && !sab_network_find(w->config.model)->has_state)
+        status = sab_fail(err, SAB_INVALID, "--ahead needs a network with a running state; this one is a %s",
+                          sab_network_find(w->config.model)->name);
     if (status == SAB_OK)
-        status = sab_predict_output_open(&w->output, w->o->format, w->o->output, err);
+        status = open_data(cli, w, err);
+    if (status == SAB_OK)
+        status = sab_predict_output_open(&w->output, w->o->format, w->o->ahead > 0 ? w->answers.schema.O : sab_answers_width(&w->answers),
+                                         w->o->output, err);
     if (status == SAB_OK)
         status = w->kind->batch(w->state, SAB_TEST, 0, 1, &first, err);
     if (status == SAB_OK)
@@ -238,6 +271,7 @@ static int predict_file(struct sab_cli *cli, struct work *w, struct sab_error *e
     status = sab_predict_output_close(&w->output, status, err);
     if (w->state)
         w->kind->destroy(w->state);
+    sab_ahead_clear(&w->ahead);
     return status;
 }
 
@@ -252,6 +286,8 @@ static int check_options(const struct sab_cli *cli, struct sab_error *err)
     if (o->stream && (sab_cli_given(cli, "data") || o->output[0] || o->format == SAB_PREDICT_NPY))
         return sab_fail(err, SAB_INVALID, "--stream reads standard input and writes csv or jsonl to standard output: no "
                         "--data, --output or --format npy");
+    if (o->stream && o->ahead > 0)
+        return sab_fail(err, SAB_INVALID, "--ahead is for files, not for --stream");
     if (!o->stream && (o->state[0] || o->save_state[0]))
         return sab_fail(err, SAB_INVALID, "--%s goes with --stream", o->state[0] ? "state" : "save-state");
     return o->save_state[0] ? sab_file_check_writable(o->save_state, err) : SAB_OK;
@@ -291,6 +327,9 @@ const struct sab_command sab_command_predict = {
         "answers themselves may be missing. Without --data, the test part of the data it\n"
         "was trained on. A forecast stands in the row it was made at: OT+24 of row 100 is\n"
         "for row 124.\n"
+        "\n"
+        "--ahead 48 goes on where the file ends: 48 rows, each with the values forecast\n"
+        "for it.\n"
         "\n"
         "With --stream, lines of values come from standard input, and each is answered by\n"
         "one line at once, with all the lines before it remembered. A line that cannot be\n"

@@ -9,9 +9,10 @@
 #include "data/npy.h"
 #include "io/file.h"
 
-int sab_predict_output_open(struct sab_predict_output *o, int format, const char *path, struct sab_error *err)
+int sab_predict_output_open(struct sab_predict_output *o, int format, int width, const char *path, struct sab_error *err)
 {
     o->format = format;
+    o->width = width;
     o->path = path;
     o->to = path[0] ? sab_memory_open(&o->file) : stdout;
     return o->to ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for the answers");
@@ -19,7 +20,6 @@ int sab_predict_output_open(struct sab_predict_output *o, int format, const char
 
 static int add_numbers(struct sab_predict_output *o, const struct sab_answers *answers, struct sab_error *err)
 {
-    o->width = sab_answers_width(answers);
     if (o->count == o->cap) {
         int64_t cap = o->cap ? 2 * o->cap : 1024;
         double *numbers = sab_alloc((size_t)cap, (size_t)o->width * sizeof *numbers);

@@ -18,8 +18,9 @@ struct sab_predict_output {
     int64_t count, cap;
 };
 
-/* Starts from a zeroed struct; SAB_NOMEM. */
-int sab_predict_output_open(struct sab_predict_output *output, int format, const char *path, struct sab_error *err);
+/* Starts from a zeroed struct. width: of the answers. SAB_NOMEM. */
+int sab_predict_output_open(struct sab_predict_output *output, int format, int width, const char *path,
+                            struct sab_error *err);
 
 /* What the answers took last, behind n columns that say where it belongs; the first is preceded by a line of names. */
 int sab_predict_output_put(struct sab_predict_output *output, const struct sab_answers *answers,

@@ -256,6 +256,50 @@ for hour in range(900):
     [[ $stderr == *'line 3: the time 2024-01-01 03:00 follows on 2024-01-01 01:00, where the step is 1 hour; --gaps keep takes'* ]]
 }
 
+@test "many-horizons: outputs for each, and forecasts that go on beyond the end of the file" {
+    awk 'BEGIN { print "load,temp"; for (t = 0; t < 500; t++) printf "%.3f,%.3f\n", 70 + 10 * sin(t / 4), 10 + 5 * cos(t / 4) }' >ab.csv
+    sab train csv --data ab.csv --targets load --horizon 1-24 --T 24 --dry-run
+    has '2 values in, 24 values out'
+    understood targets 'load, each of 1 to 24 rows ahead'
+    sab train csv --data ab.csv --targets load --horizon 1-24 "${small[@]}" --out path
+    sab predict path --data ab.csv
+    [ "$(head -n 1 <<<"$output")" = "row,$(seq -f 'load+%g' -s , 1 24)" ]
+    last=$(tail -n 1 <<<"$output" | cut -d, -f2- | tr , '\n')
+    sab predict path --data ab.csv --ahead 24
+    [ "$(head -n 1 <<<"$output")" = row,load ]
+    [ "$(column 2)" = "$last" ] # what the last row says of the 24 after it
+    [ "$(column 1 | head -n 1)" = 501 ]
+    sab predict path --data ab.csv --ahead 25
+    fails 2 'the input "temp" is not forecast, so what it will be is not known; at most 24 rows ahead'
+    sab train csv --data ab.csv --horizon 6 "${small[@]}" --out six
+    sab predict six --data ab.csv --ahead 48
+    ahead=$output
+    [ "$(column 1 | tr '\n' ' ')" = "$(seq -s ' ' 501 548) " ]
+    # as if the forecasts had been in the file
+    { cat ab.csv; printf '%s\n' "$ahead" | tail -n +2 | cut -d, -f2,3; } >longer.csv
+    sab predict six --data longer.csv
+    printf '%s\n' "$output" | tail -n +496 | head -n 48 | cut -d, -f2,3 >expected
+    printf '%s\n' "$ahead" | tail -n +2 | cut -d, -f2,3 | paste -d, - expected |
+        awk -F, '{ d = $1 - $3; e = $2 - $4; if (d * d + e * e > 1e-6) { print; bad = 1 } } END { exit bad || NR != 48 }'
+    sab predict six --ahead 3 --recorded-data
+    [ "$output" = "$(head -n 4 <<<"$ahead")" ]
+    "$SAB" predict six --data ab.csv --ahead 3 --format npy --output ahead.npy
+    [ "$(stat -c %s ahead.npy)" = 176 ]
+    sab predict six --stream --ahead 3
+    fails 2 '--ahead is for files'
+}
+
+@test "many-horizons: series and times go on, too" {
+    awk 'BEGIN { print "id,day,v"; for (t = 0; t < 200; t++) for (s = 0; s < 2; s++)
+        printf "s%d,2024-%02d-%02d,%.2f\n", s, 1 + t / 28, 1 + t % 28, s * 10 + sin(t / 3) }' >two.csv
+    sab train csv --data two.csv --series id --time day --gaps keep --calendar weekday --horizon 2 --relative on "${small[@]}" --out two
+    sab predict two --data two.csv --ahead 5
+    [ "$(head -n 1 <<<"$output")" = series,row,day,v ]
+    [ "$(column 1,2,3 | tr '\n' ' ')" = "$(for s in 0 1; do for k in 1 2 3 4 5; do
+        printf 's%d,%d,2024-08-%02d ' $s $((200 + k)) $((4 + k)); done; done)" ]
+    column 1,4 | awk -F, '{ s = substr($1, 2); if ($2 < 10 * s - 5 || $2 > 10 * s + 5) { print; bad = 1 } } END { exit bad }'
+}
+
 @test "level-large-against-changes: a constant changes no metric and moves forecasts by itself" {
     for level in 0 48211000; do
         awk -v level=$level 'BEGIN { print "time,reading"; r = 904.41
