@@ -1,4 +1,5 @@
 /* The program: finds the command, reads its arguments, runs it. */
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,8 +61,19 @@ static int run(const struct sab_command *command, int n, char **arguments)
     return sab_say_flush(command->name, code);
 }
 
+/* Closed descriptors 0 to 2 would be given to the next files that are opened, and what is meant for people would land in them.
+ * Reading from the one, or writing data to the other, fails as it did before; only what is said to people is dropped. */
+static void hold_descriptors(void)
+{
+    static const int flags[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) < 0)
+            open("/", O_RDONLY | O_DIRECTORY); /* where there is no such device: neither can be read or written */
+}
+
 int main(int argc, char **argv)
 {
+    hold_descriptors();
     setlocale(LC_CTYPE, ""); /* can the terminal show shades? numbers stay as in C */
     const char *word = argc > 1 ? argv[1] : "";
     if (argc < 2) {

@@ -63,6 +63,11 @@ int sab_lock_take(const char *path, int *lock, struct sab_error *err)
         int fd = sab_sys_open(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK);
         if (fd < 0)
             return sab_fail(err, SAB_IO, "cannot lock '%s': %s", path, strerror(errno));
+        struct stat info;
+        if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+            close(fd);
+            return sab_fail(err, SAB_IO, "cannot lock '%s': it is in the way and not a plain file", path);
+        }
         int held = sab_lock_try(fd, 0);
         if (held == 0 && is_named(fd, path)) {
             if (write_holder(fd)) {
@@ -78,7 +83,7 @@ int sab_lock_take(const char *path, int *lock, struct sab_error *err)
         read_holder(fd, holder);
         close(fd);
         if (held > 0)
-            return sab_fail(err, SAB_IO, "%s holds '%s'", holder, path);
+            return sab_fail(err, SAB_IO, "%s holds '%s': in a folder one run is at work at a time", holder, path);
         if (held < 0)
             return sab_fail(err, SAB_IO, "cannot lock '%s': %s", path, strerror(cause));
     }

@@ -1,4 +1,4 @@
-/* A lock that one process holds and its death releases: a file that says who holds it. Never waits. */
+/* The lock of a run's folder, that one process holds and its death releases: a file that says who holds it. Never waits. */
 #ifndef SAB_IO_LOCK_H
 #define SAB_IO_LOCK_H
 

@@ -109,11 +109,8 @@ int sab_folder_check_files(const char *dir, struct sab_error *err)
 int sab_folder_lock(const char *dir, int *lock, struct sab_error *err)
 {
     char path[SAB_PATH_CAP];
-    struct sab_error why = {0};
     sab_folder_path(dir, "lock", path);
-    int status = sab_lock_take(path, lock, &why);
-    return status == SAB_OK ? SAB_OK : sab_fail(err, status, "%s: one run at a time is at work in a folder: %.300s", dir,
-                                                why.message);
+    return sab_lock_take(path, lock, err);
 }
 
 void sab_folder_unlock(const char *dir, int lock)
