@@ -43,6 +43,10 @@ void sab_check_uncut(struct sab_config *config, char *changed, size_t cap)
         config->mental_updates = 1;
     }
     int is_partial = config->forward == SAB_DENSE && config->backward == SAB_SPARSE;
+    if (config->read_bound > 0 && used < cap) {
+        used += (size_t)snprintf(changed + used, cap - used, "%sread-bound %g -> 0", used ? ", " : "", config->read_bound);
+        config->read_bound = 0;
+    }
     if (config->credit == SAB_CREDIT_SAB && is_partial && used < cap) {
         snprintf(changed + used, cap - used, "%sbackward sparse -> dense", used ? ", " : "");
         config->backward = SAB_DENSE;

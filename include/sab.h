@@ -120,6 +120,8 @@ struct sab_config {
     int score;            /* enum sab_score */
     int sparsifier;       /* enum sab_sparsifier */
     double read_floor;    /* z in alpha = r / max(sum r, z) of the relu sparsifier; 0 is the paper's */
+    double read_bound;    /* least divisor of the relu sparsifier's gradient, sum r or z being less; the read is as it is, the
+                             gradient biased where it holds; 0: exact */
     double read_gain;     /* G in h = hh + G s; 1 is the paper's */
     int write;            /* enum sab_write: what enters the memory, h (the paper's) or hh */
     int zero_memory;      /* 1: the memory begins with one zero vector, as in the 2019 release; not for carried state */

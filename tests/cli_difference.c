@@ -79,6 +79,13 @@ static void a_cut_gradient_is_found(void **state)
     assert_true(wrong_tensors(&config, &checked, &skipped) >= 1);
     config.backward = SAB_DENSE;
     assert_int_equal(wrong_tensors(&config, &checked, &skipped), 0);
+    config.forward = config.backward = SAB_SPARSE;
+    config.sparsifier = SAB_SPARSIFIER_RELU;
+    config.read_floor = 0;
+    config.k_top = 3;
+    assert_int_equal(wrong_tensors(&config, &checked, &skipped), 0);
+    config.read_bound = 100;
+    assert_true(wrong_tensors(&config, &checked, &skipped) >= 1);
 }
 
 static void all_cuts_are_undone_and_named(void **state)
@@ -88,11 +95,13 @@ static void all_cuts_are_undone_and_named(void **state)
     (void)state;
     config.mental_updates = 0;
     config.forward = SAB_DENSE;
+    config.read_bound = 2.5;
     sab_check_uncut(&config, changed, sizeof changed);
-    assert_string_equal(changed, "k-trunc 2 -> 12, mental-updates off -> on, backward sparse -> dense");
+    assert_string_equal(changed, "k-trunc 2 -> 12, mental-updates off -> on, read-bound 2.5 -> 0, backward sparse -> dense");
     assert_int_equal(config.k_trunc, 12);
     assert_int_equal(config.mental_updates, 1);
     assert_int_equal(config.backward, SAB_DENSE);
+    assert_true(config.read_bound == 0);
     sab_check_uncut(&config, changed, sizeof changed);
     assert_string_equal(changed, "");
     config.credit = SAB_CREDIT_ATTENTION;

@@ -51,7 +51,7 @@ static void test_config(void **unused)
     static const size_t reals[] = {
         offsetof(struct sab_config, read_floor),  offsetof(struct sab_config, read_gain),
         offsetof(struct sab_config, input_scale), offsetof(struct sab_config, key_scale),
-        offsetof(struct sab_config, score_scale),
+        offsetof(struct sab_config, score_scale), offsetof(struct sab_config, read_bound),
     };
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++)
         for (int v = 0; v < 3; v++) {

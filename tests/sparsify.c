@@ -18,6 +18,8 @@ struct selected {
     real alpha[MOST];
 };
 
+static const struct sab_remind exact; /* the way back looks at its bound alone, which is 0 */
+
 static struct selected sparsify(int sparsifier, int K, int N, const real *a, real floor)
 {
     struct sab_remind r = {.K = K, .k_att = 1, .sparsifier = sparsifier, .floor = floor};
@@ -52,7 +54,7 @@ static void test_relu_of_equal_scores(void **unused)
     for (int floor = 0; floor <= 1; floor++) {
         struct selected s = sparsify(SAB_SPARSIFIER_RELU, 2, 5, same, (real)floor);
         real da[MOST];
-        sab_sparsify_backward(&s.read, s.alpha, g, 0, da);
+        sab_sparsify_backward(&exact, &s.read, s.alpha, g, 0, da);
         for (int i = 0; i < 3; i++)
             assert_true(s.alpha[i] == 0 && da[i] == 0);
     }
@@ -70,6 +72,25 @@ static void test_floor(void **unused)
     assert_true(fabs((double)s.alpha[1] - 2.0 / 3) < 1e-6);
 }
 
+/* The read is the same with it; its gradient is the exact one times Z / bound, where that is less than 1. */
+static void test_bound(void **unused)
+{
+    (void)unused;
+    const struct sab_remind bounded = {.bound = 2}, loose = {.bound = (real)0.5};
+    const real a[] = {0, (real)0.25, (real)0.75}, g[] = {1, 5, 3};
+    for (int floor = 0; floor <= 4; floor += 4) { /* Z = 1, then floored to 4 */
+        real unbounded[MOST], da[MOST];
+        struct selected s = sparsify(SAB_SPARSIFIER_RELU, 2, 3, a, (real)floor);
+        sab_sparsify_backward(&exact, &s.read, s.alpha, g, 0, unbounded);
+        sab_sparsify_backward(&loose, &s.read, s.alpha, g, 0, da);
+        assert_memory_equal(da, unbounded, 3 * sizeof *da);
+        sab_sparsify_backward(&bounded, &s.read, s.alpha, g, 0, da);
+        for (int i = 0; i < 3; i++)
+            assert_true(da[i] == (floor ? unbounded[i] : unbounded[i] / 2));
+        assert_true(da[0] != 0 && da[2] != 0);
+    }
+}
+
 /* The authors' code: raw scores while there are no more than K memories, then K-1 weights above the K-th score. */
 static void test_release2019(void **unused)
 {
@@ -79,7 +100,7 @@ static void test_release2019(void **unused)
     struct selected s = sparsify(SAB_SPARSIFIER_RELEASE2019, 4, 4, a, 0);
     assert_int_equal(s.read.n, 4);
     assert_memory_equal(s.alpha, a, sizeof a);
-    sab_sparsify_backward(&s.read, s.alpha, g, 7, da);
+    sab_sparsify_backward(&exact, &s.read, s.alpha, g, 7, da);
     assert_memory_equal(da, g, sizeof g);
     s = sparsify(SAB_SPARSIFIER_RELEASE2019, 3, 4, a, 0);
     assert_int_equal(s.read.n, 3);
@@ -87,7 +108,7 @@ static void test_release2019(void **unused)
     assert_memory_equal(s.alpha, ((real[]){(real)2.5 / 3, (real)0.5 / 3, 0}), 3 * sizeof *s.alpha);
     s = sparsify(SAB_SPARSIFIER_RELEASE2019, 1, 4, a, 0);
     assert_true(s.read.n == 1 && s.index[0] == 2 && s.alpha[0] == 0);
-    sab_sparsify_backward(&s.read, s.alpha, g, 0, da);
+    sab_sparsify_backward(&exact, &s.read, s.alpha, g, 0, da);
     assert_true(da[0] == 0);
 }
 
@@ -97,6 +118,7 @@ int main(void)
         cmocka_unit_test(test_older_wins_a_tie),
         cmocka_unit_test(test_relu_of_equal_scores),
         cmocka_unit_test(test_floor),
+        cmocka_unit_test(test_bound),
         cmocka_unit_test(test_release2019),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,8 @@ const struct sab_option sab_options[] = {
            "how scores become k_top weights; relu is the paper's, release2019 the authors' code's"),
     REAL("read-floor", read_floor, 0, 1e6, "1", "model",
          "relu: least divisor of the weights, bounds the gradient; 0 is the paper's"),
+    REAL("read-bound", read_bound, 0, 1e6, "0", "model",
+         "relu: least divisor of the gradient alone, the read stays as it is; the gradient is biased; 0: exact"),
     REAL("read-gain", read_gain, 0, 1e6, "1", "model", "G in h = hh + G s; 1 is the paper's"),
     CHOICE("write", write, writes, "provisional", "model",
            "what enters the memory: the state h (the paper's) or hh, before the read is added"),

@@ -32,7 +32,7 @@ static void run(void *shard, const struct sab_work *work, real *grads, struct sa
 
 const struct sab_network sab_network_recurrent = {
     .name = "recurrent",
-    .reads = "model cell hidden layers attention-width score sparsifier read-floor read-gain write zero-memory forget-bias "
+    .reads = "model cell hidden layers attention-width score sparsifier read-floor read-bound read-gain write zero-memory forget-bias "
              "input-scale key-scale score-scale credit k-top k-att memory-slots k-trunc mental-updates forward backward recompute "
              "memory",
     .has_state = 1,

@@ -119,6 +119,7 @@ static void point_layer(struct sab_model *m, int l)
     r->slots = c->memory_slots > 0 ? c->memory_slots : INT_MAX;
     r->sparsifier = c->sparsifier;
     r->floor = (real)c->read_floor;
+    r->bound = (real)c->read_bound;
     r->dense_forward = c->credit == SAB_CREDIT_ATTENTION || c->forward == SAB_DENSE;
     r->dense_backward = c->credit == SAB_CREDIT_ATTENTION || c->backward == SAB_DENSE;
     r->mental_updates = c->mental_updates;

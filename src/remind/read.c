@@ -88,7 +88,7 @@ void sab_read_backward(const struct sab_remind *r, const struct sab_memory *memo
         }
         for (int i = 0; i < read->n; i++)
             g[i] = index[i] < 0 ? 0 : r->kernels->dot(Hp, memory->M + (row + index[i]) * Hp, ds);
-        sab_sparsify_backward(read, alpha, g, r->kernels->dot(Hp, s, ds), da);
+        sab_sparsify_backward(r, read, alpha, g, r->kernels->dot(Hp, s, ds), da);
         for (int i = 0; i < read->n; i++) {
             if (index[i] < 0)
                 continue;

@@ -26,6 +26,7 @@ struct sab_remind {
     int slots;               /* most memories a step can read; INT_MAX: all */
     int sparsifier;          /* enum sab_sparsifier */
     real floor;              /* z of the relu sparsifier */
+    real bound;              /* z_b: what its gradient is divided by at the least */
     int dense_forward, dense_backward;
     int mental_updates;
     struct sab_matrix W1, W2;   /* [H,Ap] */
@@ -166,8 +167,9 @@ void sab_standing_settle(const struct sab_read *read, const int32_t *index, stru
 int sab_sparsify_cap(const struct sab_remind *r, int N);
 void sab_sparsify_forward(const struct sab_remind *r, int N, int n, const real *a, struct sab_read *read,
                           int32_t *index, real *alpha);
-/* da[0..n-1] from g_i = m_i . ds and sds = s . ds. */
-void sab_sparsify_backward(const struct sab_read *read, const real *alpha, const real *g, real sds, real *da);
+/* da[0..n-1] from g_i = m_i . ds and sds = s . ds. With a bound, that of the relu sparsifier is biased. */
+void sab_sparsify_backward(const struct sab_remind *r, const struct sab_read *read, const real *alpha, const real *g,
+                           real sds, real *da);
 
 /* s [S,Hp] of step t: scores, sparsifies and records, or with replay takes what the records say.
  * query [S,Ap]; scratch: room for N reals, candidates for N numbers. profile may be NULL. */

@@ -1,6 +1,7 @@
 /* From scores to weights. Equal scores: the older memory wins.
  *
  * relu      thr = (K+1)-th largest a; r_i = max(a_i - thr, 0); alpha_i = r_i / max(Z, z), Z = sum r
+ *           The way back divides by max(Z, z, z_b) instead: where z_b holds, the gradient is not that of the read.
  * softmax   alpha = softmax over the K largest
  * N <= K: softmax over all.
  * release2019   the authors' code: thr = K-th largest a, so that K-1 weights are left; N <= K: alpha = a. Dense forward: softmax over all; dense backward keeps them all, sparse the K largest.
@@ -133,7 +134,8 @@ void sab_sparsify_forward(const struct sab_remind *r, int N, int n, const real *
     }
 }
 
-void sab_sparsify_backward(const struct sab_read *read, const real *alpha, const real *g, real sds, real *da)
+void sab_sparsify_backward(const struct sab_remind *r, const struct sab_read *read, const real *alpha, const real *g,
+                           real sds, real *da)
 {
     int n = read->n;
     if (read->kind == SAB_READ_RAW) {
@@ -156,9 +158,9 @@ void sab_sparsify_backward(const struct sab_read *read, const real *alpha, const
     if (read->kind == SAB_READ_RELU)
         for (int i = 0; i < n - 1; i++)
             mean += alpha[i] * g[i];
-    real sum = 0;
+    real sum = 0, divisor = read->Z < r->bound ? r->bound : read->Z;
     for (int i = 0; i < n - 1; i++) {
-        da[i] = alpha[i] > 0 ? (g[i] - mean) / read->Z : 0;
+        da[i] = alpha[i] > 0 ? (g[i] - mean) / divisor : 0;
         sum += da[i];
     }
     da[n - 1] = -sum;

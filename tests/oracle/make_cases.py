@@ -91,6 +91,9 @@ CASES.update({f"transformer_{name}": {**TRANSFORMER, **change} for name, change 
     "one_unit": {"hidden": 1, "heads": 1, "T": 1, "B": 1, "positions": "learned", "context": 1, **SYMBOLS},
     "wide_head": {**SYMBOLS, "hidden": 18, "heads": 1, "layers": 1, "T": 7},
 }.items()})
+CASES["relu_bound"] = {"sparsifier": "relu", "read_bound": 2.0, "layers": 2}
+CASES["relu_bound_floor"] = {"sparsifier": "relu", "read_bound": 1.5, "read_floor": 0.5, "cell": "gru", "mental_updates": False,
+                             "read_gain": 0.5, **SYMBOLS}
 
 
 def oppose(problem, size):

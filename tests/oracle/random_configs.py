@@ -36,7 +36,7 @@ except ImportError as missing:
 import sab_oracle
 
 SWITCH = 1e-6
-CATEGORIES = ("model", "cell", "layers", "score", "sparsifier", "read_floor", "write", "mental_updates", "density",
+CATEGORIES = ("model", "cell", "layers", "score", "sparsifier", "read_floor", "read_bound", "write", "mental_updates", "density",
               "credit", "recompute", "input", "loss", "heads", "positions")
 
 
@@ -67,7 +67,7 @@ def draw(seed, index):
         "write": pick("state", "provisional"), "credit": credit, "k-top": k_top,
         "k-att": pick(1, between(1, 8)), "k-trunc": pick(between(1, min(T, 8)), between(1, T), T),
         "mental-updates": pick("on", "off"), "forward": forward, "backward": backward,
-        "recompute": pick("on", "off"), "param-scale": pick(0.7, 1, 1.4, 2), "seed": between(0, 10 ** 6)}
+        "recompute": pick("on", "off"), "param-scale": pick(0.7, 1, 1.4, 2), "seed": between(0, 10 ** 6), "read-bound": pick(0, 0, 0.3, 2)}
     return as_seq2seq(options, pick) if rng.random() < 0.15 else options
 
 

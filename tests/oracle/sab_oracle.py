@@ -167,6 +167,12 @@ def attend(config, a, memory, cut, diagnostics):
             diagnostics.floor_margin = min(diagnostics.floor_margin, float((Z.detach() - z).abs().min()))
         if K > 0 and not bool(floored.all()):
             diagnostics.min_Z = min(diagnostics.min_Z, float(Z.detach()[~floored].min()))
+        if config.get("read_bound", 0) > 0:
+            # The gradient of r_i is taken smaller by Z / read_bound, in this read alone; the values stay as they are.
+            divisor = torch.where(floored, torch.full_like(Z, z), Z).detach()
+            share = cut(divisor / torch.clamp(divisor, min=config["read_bound"]))
+            r = cut(r) + share * (r - cut(r))
+            Z = r.sum(1, keepdim=True)
         alpha = torch.zeros_like(a).scatter(1, index[:, :K], r / torch.where(floored, torch.full_like(Z, z), Z))
     return alpha, (alpha.unsqueeze(2) * memory).sum(1)
 

@@ -85,7 +85,7 @@ def release2019_backward(hh, m, parameters, da):
 
 def read_backward(config, a, m, ds):
     """(da, dm through the value) of one sequence: a [N], m [N,H], ds [H]."""
-    K, z, count = config["k_top"], config["read_floor"], len(a)
+    K, z, bound, count = config["k_top"], config["read_floor"], config.get("read_bound", 0.0), len(a)
     order = sorted(range(count), key=lambda i: (-float(a[i]), i))
     g, da, alpha = m @ ds, torch.zeros(count).double(), torch.zeros(count).double()
     dense = config["forward"] == "dense"
@@ -105,7 +105,7 @@ def read_backward(config, a, m, ds):
         for j in reached:
             alpha[j] = r[j] / Z
             if r[j] > 0:
-                da[j] = (g[j] - mean) / Z
+                da[j] = (g[j] - mean) / max(Z, bound)
         da[threshold] = -da.sum()
     dm = torch.zeros_like(m)
     dm[reached] = alpha[reached].unsqueeze(1) * ds
@@ -147,6 +147,8 @@ class Reads(unittest.TestCase):
     def test_sparsifiers(self):
         kinds = [{"sparsifier": "softmax", "read_floor": 0.0}] + [{"sparsifier": "relu", "read_floor": floor}
                                                                   for floor in (0.0, 0.5, 1e3)]
+        kinds += [{"sparsifier": "relu", "read_floor": floor, "read_bound": bound} for floor in (0.0, 0.5)
+                  for bound in (0.25, 4.0)]
         densities = [("sparse", "sparse"), ("dense", "sparse"), ("dense", "dense")]
         for K in (1, 3, N - 1, N, N + 2):
             for kind in kinds:

@@ -96,10 +96,10 @@ class FiniteDifferences(unittest.TestCase):
     def test_every_read(self):
         for score in ("mlp", "dot", "release2019"):
             for sparsifier, floor in (("softmax", 0.0), ("relu", 0.0), ("relu", 0.5), ("relu", 1.0)):
-                for write in ("state", "provisional"):
-                    with self.subTest(score=score, sparsifier=sparsifier, floor=floor, write=write):
+                for write, bound in (("state", 0.0), ("provisional", 0.0), ("state", 1.5)):
+                    with self.subTest(score=score, sparsifier=sparsifier, floor=floor, write=write, bound=bound):
                         self.check(self.safe({"score": score, "sparsifier": sparsifier, "read_floor": floor,
-                                              "write": write, "k_att": 2}, IDS))
+                                              "read_bound": bound, "write": write, "k_att": 2}, IDS))
 
 
 class AgainstPyTorch(unittest.TestCase):
