@@ -12,6 +12,7 @@
 #include "data/csv_facts.h"
 #include "data/facts.h"
 #include "data/vocabulary.h"
+#include "train/options.h"
 
 enum { NAME_CAP = 256, NUMBER_CAP = 40 };
 
@@ -147,7 +148,7 @@ int sab_answers_create_targets(struct sab_answers *a, struct sab_shape *shape, c
 
 int sab_answers_create(struct sab_answers *a, const struct sab_model *model, struct sab_error *err)
 {
-    const char *task = sab_model_config(model)->task, *known = sab_model_facts(model);
+    const char *task = sab_model_options(model)->task.task, *known = sab_model_facts(model);
     *a = (struct sab_answers){.shape = sab_model_shape(model)};
     int status = make_room(a, err);
     if (status != SAB_OK)

@@ -14,7 +14,7 @@
 #include "io/file.h"
 #include "train/config_json.h"
 
-enum { CONFIG_CAP = 1 << 20, NAMES_CAP = 128 };
+enum { NAMES_CAP = 128 };
 
 #define COMMON(name, field, help) \
     {name, SAB_CLI_FLAG, offsetof(struct sab_cli, field), 0, 0, 1, NULL, "off", "output", help}
@@ -39,27 +39,27 @@ int sab_cli_takes_config(const struct sab_command *command)
 int sab_cli_given(const struct sab_cli *cli, const char *name)
 {
     const struct sab_option *option = sab_option_find(name);
-    return option && cli->given[option - sab_options];
+    return option && cli->given[sab_option_index(name)];
 }
 
-int sab_cli_cpu(struct sab_config *config, struct sab_error *err)
+int sab_cli_cpu(struct sab_options *config, struct sab_error *err)
 {
     const char *cpu = getenv("SAB_CPU");
     struct sab_error why;
-    if (!cpu || sab_config_set(config, "cpu", cpu, &why) == SAB_OK)
+    if (!cpu || sab_options_set(config, "cpu", cpu, &why) == SAB_OK)
         return SAB_OK;
     return sab_fail(err, SAB_INVALID, "SAB_CPU sets %.400s", why.message);
 }
 
-void sab_cli_apply(const struct sab_cli *cli, struct sab_config *config)
+int sab_cli_apply(const struct sab_cli *cli, struct sab_options *config, struct sab_error *err)
 {
-    for (int i = 0; i < sab_option_count; i++) {
-        char value[SAB_TEXT_CAP];
-        if (!cli->given[i])
-            continue;
-        sab_config_get(&cli->config, sab_options[i].name, value, sizeof value, NULL);
-        sab_config_set(config, sab_options[i].name, value, NULL);
+    int status = SAB_OK;
+    for (int i = 0; i < sab_option_count() && status == SAB_OK; i++) {
+        char number[SAB_REAL_TEXT_CAP];
+        if (cli->given[i])
+            status = sab_options_set(config, sab_option_at(i)->name, sab_options_value_at(&cli->config, i, number), err);
     }
+    return status;
 }
 
 /* ---- options of one command ---- */
@@ -84,9 +84,9 @@ static int fail_unknown(const struct sab_command *command, const char *name, str
         names[n++] = "config";
         names[n++] = "set";
     }
-    for (int i = 0; i < sab_option_count && n < NAMES_CAP; i++)
-        if (sab_cli_takes(command, &sab_options[i]))
-            names[n++] = sab_options[i].name;
+    for (int i = 0; i < sab_option_count() && n < NAMES_CAP; i++)
+        if (sab_cli_takes(command, sab_option_at(i)))
+            names[n++] = sab_option_at(i)->name;
     if (sab_option_find(name) || strcmp(name, "config") == 0 || strcmp(name, "set") == 0)
         return sab_fail(err, SAB_INVALID, "sab %s does not take --%s; sab %s --help lists what it takes",
                         command->name, name, command->name);
@@ -111,9 +111,9 @@ static int set_config(struct sab_cli *cli, const char *name, const char *value, 
     const struct sab_option *option = sab_option_find(name);
     if (!option || !sab_cli_takes(cli->command, option))
         return fail_unknown(cli->command, name, err);
-    int status = sab_config_set(&cli->config, name, value, err);
+    int status = sab_options_set(&cli->config, name, value, err);
     if (status == SAB_OK)
-        cli->given[option - sab_options] = 1;
+        cli->given[sab_option_index(name)] = 1;
     return status;
 }
 
@@ -126,6 +126,17 @@ static int set_pair(struct sab_cli *cli, const char *pair, struct sab_error *err
     memcpy(name, pair, (size_t)(equals - pair));
     name[equals - pair] = 0;
     return set_config(cli, name, equals + 1, err);
+}
+
+const char *sab_cli_own(const struct sab_cli *cli, const char *name)
+{
+    char number[SAB_REAL_TEXT_CAP]; /* a text needs none */
+    return sab_option_value(find_in(cli->command->own, cli->command->own_count, name), cli->own, number);
+}
+
+int sab_cli_set_own(const struct sab_cli *cli, const char *name, const char *value, struct sab_error *err)
+{
+    return set_own(find_in(cli->command->own, cli->command->own_count, name), cli->own, value, err);
 }
 
 static int set_option(struct sab_cli *cli, const char *name, const char *value, struct sab_error *err)
@@ -206,7 +217,7 @@ static int read_config(struct sab_cli *cli, const char *path, struct sab_error *
     void *data;
     size_t nbytes;
     struct sab_error why;
-    int status = sab_file_read(path, CONFIG_CAP, &data, &nbytes, err);
+    int status = sab_file_read(path, SAB_CONFIG_JSON_CAP, &data, &nbytes, err);
     if (status != SAB_OK)
         return status;
     status = sab_config_from_json(&cli->config, data, nbytes, &why);
@@ -237,26 +248,16 @@ static int take_item(struct sab_cli *cli, const struct item *item, struct sab_er
 static int set_defaults(struct sab_cli *cli, struct sab_error *err)
 {
     const struct sab_command *command = cli->command;
-    sab_config_init(&cli->config);
-    cli->given = sab_alloc((size_t)sab_option_count, 1);
+    sab_options_init(&cli->config);
+    cli->given = sab_alloc((size_t)sab_option_count(), 1);
     cli->own = sab_alloc(1, command->own_nbytes + 1);
     if (!cli->given || !cli->own)
         return sab_fail(err, SAB_NOMEM, "no memory for the command line");
-    for (int i = 0; i < command->own_count; i++)
-        set_own(&command->own[i], cli->own, command->own[i].fallback, NULL);
-    for (const char *at = command->defaults; *at;) {
-        char pair[64], *equals;
-        size_t n = strcspn(at, " ");
-        snprintf(pair, sizeof pair, "%.*s", (int)n, at);
-        equals = strchr(pair, '=');
-        *equals = 0;
-        sab_config_set(&cli->config, pair, equals + 1, NULL);
-        at += n;
-        at += strspn(at, " ");
-    }
-    if (!sab_cli_takes_config(command))
-        return SAB_OK;
-    cli->given[sab_option_find("cpu") - sab_options] = getenv("SAB_CPU") != NULL;
+    sab_rows_init(&(struct sab_rows){command->own, command->own_count}, cli->own);
+    int status = sab_options_parse(&cli->config, command->defaults, err);
+    if (status != SAB_OK || !sab_cli_takes_config(command))
+        return status;
+    cli->given[sab_option_index("cpu")] = getenv("SAB_CPU") != NULL;
     return sab_cli_cpu(&cli->config, err);
 }
 
@@ -289,6 +290,9 @@ int sab_cli_parse(struct sab_cli *cli, const struct sab_command *command, int n,
 
 void sab_cli_clear(struct sab_cli *cli)
 {
+    if (cli->own)
+        sab_rows_clear(&(struct sab_rows){cli->command->own, cli->command->own_count}, cli->own);
+    sab_options_clear(&cli->config);
     sab_free(cli->given);
     sab_free(cli->own);
     cli->given = NULL;

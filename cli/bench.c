@@ -71,7 +71,7 @@ static void training_free(struct training *t)
     sab_free(t->samples);
 }
 
-static int training_create(struct training *t, const struct sab_config *config, int workers, int repeat,
+static int training_create(struct training *t, const struct sab_options *config, int workers, int repeat,
                            struct sab_error *err)
 {
     int status = sab_task_create(&t->task, config, NULL, err);
@@ -96,18 +96,18 @@ static int one_update(struct training *t, int64_t index, int batch_size, struct 
 }
 
 /* Two updates to warm up, or one that takes long; then the timed ones, with time per phase. */
-static int time_updates(struct training *t, const struct sab_config *config, const struct own *o,
+static int time_updates(struct training *t, const struct sab_options *config, const struct own *o,
                         struct sab_bench_updates *u, struct sab_error *err)
 {
     double begin = clock_s(CLOCK_MONOTONIC);
-    int status = one_update(t, 0, config->batch, err);
+    int status = one_update(t, 0, config->shared.batch, err);
     if (status == SAB_OK && clock_s(CLOCK_MONOTONIC) - begin < o->seconds / 4)
-        status = one_update(t, 1, config->batch, err);
+        status = one_update(t, 1, config->shared.batch, err);
     t->model->profile = t->profile;
     uint64_t ticks = sab_ticks();
     double cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID), start = clock_s(CLOCK_MONOTONIC), before = start, end = start;
     for (u->updates = 0; u->updates < o->repeat && status == SAB_OK && (u->updates == 0 || end - start < o->seconds);) {
-        status = one_update(t, 2 + u->updates, config->batch, err);
+        status = one_update(t, 2 + u->updates, config->shared.batch, err);
         end = clock_s(CLOCK_MONOTONIC);
         t->samples[u->updates++] = end - before;
         before = end;
@@ -121,16 +121,16 @@ static int time_updates(struct training *t, const struct sab_config *config, con
     return status;
 }
 
-static int time_evaluations(struct training *t, const struct sab_config *config, const struct own *o,
+static int time_evaluations(struct training *t, const struct sab_options *config, const struct own *o,
                             struct sab_bench_updates *u, struct sab_error *err)
 {
     struct sab_batch batch;
-    int n = 0, status = sab_task_batch(t->task, SAB_TRAIN, 0, config->batch, &batch, err);
+    int n = 0, status = sab_task_batch(t->task, SAB_TRAIN, 0, config->shared.batch, &batch, err);
     if (status == SAB_OK)
-        status = sab_model_evaluate(t->model, &batch, config->threads, NULL, NULL, NULL, err);
+        status = sab_model_evaluate(t->model, &batch, config->shared.threads, NULL, NULL, NULL, err);
     for (double start = clock_s(CLOCK_MONOTONIC), before = start, end = start;
          n < o->repeat && status == SAB_OK && (n == 0 || end - start < o->seconds / 4); before = end) {
-        status = sab_model_evaluate(t->model, &batch, config->threads, NULL, NULL, NULL, err);
+        status = sab_model_evaluate(t->model, &batch, config->shared.threads, NULL, NULL, NULL, err);
         end = clock_s(CLOCK_MONOTONIC);
         t->samples[n++] = end - before;
     }
@@ -140,7 +140,7 @@ static int time_evaluations(struct training *t, const struct sab_config *config,
 }
 
 /* Ticks to seconds; how much work there was. */
-static void sum_up(const struct training *t, const struct sab_config *config, struct sab_bench_updates *u)
+static void sum_up(const struct training *t, const struct sab_options *config, struct sab_bench_updates *u)
 {
     double rows = 0;
     for (int i = 0; i < u->workers; i++) {
@@ -148,23 +148,26 @@ static void sum_up(const struct training *t, const struct sab_config *config, st
         for (int phase = 0; phase < SAB_PHASE_COUNT; phase++)
             u->seconds[phase] += (double)t->profile[i].ticks[phase] / u->ticks_per_s / u->updates;
     }
-    double reached = rows / u->updates / ((double)u->steps * config->batch * config->layers);
-    sab_cost_count(t->model, u->steps, config->batch, reached, t->model->recomputed, &u->cost);
-    sab_cost_count(t->model, u->steps, config->batch, 0, 0, &u->evaluation_cost);
+    double reached = rows / u->updates / ((double)u->steps * config->shared.batch * config->model.layers);
+    sab_cost_count(t->model, u->steps, config->shared.batch, reached, t->model->recomputed, &u->cost);
+    sab_cost_count(t->model, u->steps, config->shared.batch, 0, 0, &u->evaluation_cost);
     struct rusage usage = {0};
     getrusage(RUSAGE_SELF, &usage);
     u->peak_rss_nbytes = 1024.0 * (double)usage.ru_maxrss;
 }
 
-static int measure_updates(const struct sab_config *base, const struct own *o, int threads,
+static int measure_updates(const struct sab_options *base, const struct own *o, int threads,
                            struct sab_bench_updates *u, struct sab_error *err)
 {
     struct training t = {0};
-    struct sab_config config = *base;
-    int shards = (config.batch - 1) / SAB_SHARD + 1;
-    config.threads = u->threads = threads;
+    struct sab_options config;
+    int status = sab_options_copy(&config, base, err);
+    if (status != SAB_OK)
+        return status;
+    int shards = (config.shared.batch - 1) / SAB_SHARD + 1;
+    config.shared.threads = u->threads = threads;
     u->workers = threads < shards ? threads : shards;
-    int status = training_create(&t, &config, u->workers, o->repeat, err);
+    status = training_create(&t, &config, u->workers, o->repeat, err);
     if (status == SAB_OK)
         status = time_updates(&t, &config, o, u, err);
     if (status == SAB_OK)
@@ -172,6 +175,7 @@ static int measure_updates(const struct sab_config *base, const struct own *o, i
     if (status == SAB_OK)
         sum_up(&t, &config, u);
     training_free(&t);
+    sab_options_clear(&config);
     return status;
 }
 
@@ -206,7 +210,7 @@ static int step(struct streaming *s, struct sab_stream *stream, struct sab_error
                            err);
 }
 
-static int streaming_create(struct streaming *s, const struct sab_config *config, int64_t steps, struct sab_error *err)
+static int streaming_create(struct streaming *s, const struct sab_options *config, int64_t steps, struct sab_error *err)
 {
     int status = sab_task_create(&s->task, config, NULL, err);
     if (status == SAB_OK)
@@ -236,11 +240,11 @@ static void streaming_free(struct streaming *s)
 
 /* Steps that begin with `memories` of them: bursts on copies of one stream. The first steps of a burst, when the copy
  * is not in the caches and its arrays grow, are not counted. */
-static int measure_steps(const struct sab_config *config, int memories, struct sab_bench_steps *result,
+static int measure_steps(const struct sab_options *config, int memories, struct sab_bench_steps *result,
                          struct sab_error *err)
 {
     struct streaming s = {0};
-    int n = 0, status = streaming_create(&s, config, (int64_t)memories * config->k_att, err);
+    int n = 0, status = streaming_create(&s, config, (int64_t)memories * config->model.k_att, err);
     while (n < STREAM_SAMPLES && status == SAB_OK) {
         status = sab_stream_clone(&s.running, s.filled, err);
         for (int i = 0; i < 2 * STREAM_BURST && n < STREAM_SAMPLES && status == SAB_OK; i++) {
@@ -260,12 +264,15 @@ static int measure_steps(const struct sab_config *config, int memories, struct s
 
 static int measure_stream(const struct own *o, struct sab_bench *b, struct sab_error *err)
 {
-    struct sab_config plain = b->config;
-    plain.credit = SAB_CREDIT_TBPTT;
-    int status = measure_steps(&plain, 0, &b->stream[b->n_stream++], err);
-    int attends = b->config.credit != SAB_CREDIT_BPTT && b->config.credit != SAB_CREDIT_TBPTT && b->config.k_top > 0;
+    struct sab_options plain;
+    int status = sab_options_copy(&plain, &b->config, err);
+    plain.model.credit = SAB_CREDIT_TBPTT;
+    if (status == SAB_OK)
+        status = measure_steps(&plain, 0, &b->stream[b->n_stream++], err);
+    int attends = b->config.model.credit != SAB_CREDIT_BPTT && b->config.model.credit != SAB_CREDIT_TBPTT && b->config.model.k_top > 0;
     if (status == SAB_OK && attends)
         status = measure_steps(&b->config, o->memories, &b->stream[b->n_stream++], err);
+    sab_options_clear(&plain);
     return status;
 }
 
@@ -273,7 +280,7 @@ static int measure_stream(const struct own *o, struct sab_bench *b, struct sab_e
 
 static int measure(struct sab_bench *b, const struct own *o, struct sab_error *err)
 {
-    int status = measure_updates(&b->config, o, sab_plan_threads(b->config.threads), &b->updates, err);
+    int status = measure_updates(&b->config, o, sab_plan_threads(b->config.shared.threads), &b->updates, err);
     if (status == SAB_OK && o->scaling)
         status = measure_scaling(o, b, err);
     if (status == SAB_OK && o->stream)
@@ -293,16 +300,17 @@ static int run(struct sab_cli *cli)
     struct sab_bench *b = sab_alloc(1, sizeof *b);
     if (!b)
         return sab_say_error("bench", sab_fail(&err, SAB_NOMEM, "no memory for the measurement"), &err);
-    b->config = cli->config;
-    b->config.curriculum = 0;
-    int status = sab_config_check(&b->config, &err);
-    b->kernels = sab_kernels_choose(b->config.cpu);
+    sab_options_move(&b->config, &cli->config);
+    b->config.task.drawn.curriculum = 0;
+    int status = sab_options_check(&b->config, &err);
+    b->kernels = sab_kernels_choose(b->config.shared.cpu);
     if (status == SAB_OK)
         status = measure(b, cli->own, &err);
     if (status == SAB_OK && cli->json)
         sab_bench_print_json(b);
     else if (status == SAB_OK)
         sab_bench_print(b);
+    sab_options_clear(&b->config);
     sab_free(b);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("bench", status, &err);
 }

@@ -4,6 +4,7 @@
 
 #include "cli/ceilings.h"
 #include "credit/cost.h"
+#include "train/options.h"
 
 enum { SAB_BENCH_ROWS = 64 };
 
@@ -28,7 +29,7 @@ struct sab_bench_steps {
 };
 
 struct sab_bench {
-    struct sab_config config;
+    struct sab_options config;
     const struct sab_kernels *kernels;
     struct sab_ceilings one, all;
     struct sab_bench_updates updates;

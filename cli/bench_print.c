@@ -88,9 +88,9 @@ static double busy(const struct sab_bench_updates *u)
 
 static void print_what(const struct sab_bench *b)
 {
-    const struct sab_config *c = &b->config;
+    const struct sab_options *c = &b->config;
     sab_say_network(c);
-    printf("task         %s, T = %d: %d sequences of %d steps\n", c->task, c->T, c->batch, b->updates.steps);
+    printf("task         %s, T = %d: %d sequences of %d steps\n", c->task.task, c->task.T, c->shared.batch, b->updates.steps);
 }
 
 static void print_ceilings(const struct sab_bench *b, const struct sab_ceilings *top)
@@ -103,7 +103,7 @@ static void print_ceilings(const struct sab_bench *b, const struct sab_ceilings 
 static void print_updates(const struct sab_bench *b)
 {
     const struct sab_bench_updates *u = &b->updates;
-    double flops = sab_cost_flops(&u->cost), batch = b->config.batch;
+    double flops = sab_cost_flops(&u->cost), batch = b->config.shared.batch;
     char rss[SAB_SAY_CAP];
     sab_say_bytes(u->peak_rss_nbytes, rss);
     printf("update       %.2f ms on %d thread%s (median of %d, fastest %.2f ms), CPU time %.2f ms\n", 1e3 * u->median_s,
@@ -112,7 +112,7 @@ static void print_updates(const struct sab_bench *b)
            batch * u->steps / u->median_s, flops / u->median_s / 1e9, 100 * flops / u->median_s / b->all.flops);
     printf("bound        %.2f ms: %.2f GFLOP and %.1f M scored elements at the limits; %.0f %% reached\n",
            1e3 * b->bound_s, flops / 1e9, u->cost.elements[SAB_PHASE_SCORE] / 1e6, 100 * b->bound_s / u->median_s);
-    printf("evaluation   %.2f ms for %d sequences\n", 1e3 * u->evaluation_s, b->config.batch);
+    printf("evaluation   %.2f ms for %d sequences\n", 1e3 * u->evaluation_s, b->config.shared.batch);
     printf("memory       %s at the most\n", rss);
 }
 
@@ -245,13 +245,13 @@ static void json_rows(struct sab_json *json, const struct sab_bench *b)
 void sab_bench_print_json(const struct sab_bench *b)
 {
     const struct sab_bench_updates *u = &b->updates;
-    double flops = sab_cost_flops(&u->cost), batch = b->config.batch;
+    double flops = sab_cost_flops(&u->cost), batch = b->config.shared.batch;
     struct sab_json json = {.to = stdout};
     sab_json_open(&json, NULL, '{');
-    sab_json_text(&json, "task", b->config.task);
-    sab_json_int(&json, "T", b->config.T);
-    sab_json_int(&json, "batch", b->config.batch);
-    sab_json_int(&json, "hidden", b->config.hidden);
+    sab_json_text(&json, "task", b->config.task.task);
+    sab_json_int(&json, "T", b->config.task.T);
+    sab_json_int(&json, "batch", b->config.shared.batch);
+    sab_json_int(&json, "hidden", b->config.model.hidden);
     sab_json_int(&json, "sequence_steps", u->steps);
     sab_json_text(&json, "kernels", b->kernels->name);
     json_updates(&json, u);

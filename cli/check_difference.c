@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "train/options.h"
 
 enum { STEPS = 3 };
 
@@ -21,35 +22,35 @@ double sab_check_tolerance(void)
     return sizeof(sab_real) == 8 ? 1e-6 : 2e-2;
 }
 
-void sab_check_uncut(struct sab_config *config, char *changed, size_t cap)
+void sab_check_uncut(struct sab_options *config, char *changed, size_t cap)
 {
     size_t used = 0;
     changed[0] = 0;
-    if (config->model == SAB_KIND_SEQ2SEQ) {
-        if (config->decoder_feed != SAB_FEED_LABELS)
+    if (config->model.model == SAB_KIND_SEQ2SEQ) {
+        if (config->model.decoder_feed != SAB_FEED_LABELS)
             snprintf(changed, cap, "decoder-feed own -> labels");
-        config->decoder_feed = SAB_FEED_LABELS;
+        config->model.decoder_feed = SAB_FEED_LABELS;
         return;
     }
-    if (config->model != SAB_KIND_RECURRENT) /* nothing is cut */
+    if (config->model.model != SAB_KIND_RECURRENT) /* nothing is cut */
         return;
-    int has_windows = config->credit == SAB_CREDIT_SAB || config->credit == SAB_CREDIT_TBPTT;
-    if (has_windows && config->k_trunc < config->T) {
-        used += (size_t)snprintf(changed, cap, "k-trunc %d -> %d", config->k_trunc, config->T);
-        config->k_trunc = config->T;
+    int has_windows = config->model.credit == SAB_CREDIT_SAB || config->model.credit == SAB_CREDIT_TBPTT;
+    if (has_windows && config->model.k_trunc < config->task.T) {
+        used += (size_t)snprintf(changed, cap, "k-trunc %d -> %d", config->model.k_trunc, config->task.T);
+        config->model.k_trunc = config->task.T;
     }
-    if (config->credit == SAB_CREDIT_SAB && !config->mental_updates && used < cap) {
+    if (config->model.credit == SAB_CREDIT_SAB && !config->model.mental_updates && used < cap) {
         used += (size_t)snprintf(changed + used, cap - used, "%smental-updates off -> on", used ? ", " : "");
-        config->mental_updates = 1;
+        config->model.mental_updates = 1;
     }
-    int is_partial = config->forward == SAB_DENSE && config->backward == SAB_SPARSE;
-    if (config->read_bound > 0 && used < cap) {
-        used += (size_t)snprintf(changed + used, cap - used, "%sread-bound %g -> 0", used ? ", " : "", config->read_bound);
-        config->read_bound = 0;
+    int is_partial = config->model.forward == SAB_DENSE && config->model.backward == SAB_SPARSE;
+    if (config->model.read_bound > 0 && used < cap) {
+        used += (size_t)snprintf(changed + used, cap - used, "%sread-bound %g -> 0", used ? ", " : "", config->model.read_bound);
+        config->model.read_bound = 0;
     }
-    if (config->credit == SAB_CREDIT_SAB && is_partial && used < cap) {
+    if (config->model.credit == SAB_CREDIT_SAB && is_partial && used < cap) {
         snprintf(changed + used, cap - used, "%sbackward sparse -> dense", used ? ", " : "");
-        config->backward = SAB_DENSE;
+        config->model.backward = SAB_DENSE;
     }
 }
 
@@ -203,7 +204,7 @@ static int check_tensor(struct check *check, int i, const struct sab_check_optio
 {
     int samples = options->samples;
     struct sab_tensor tensor = sab_model_tensor(check->problem->model, i);
-    uint64_t seed = sab_model_config(check->problem->model)->seed;
+    uint64_t seed = sab_model_options(check->problem->model)->shared.seed;
     double scale = fmax(largest_gradient(&tensor), least_scale);
     size_t n = samples > 0 && (size_t)samples < tensor.count ? (size_t)samples : tensor.count;
     *finding = (struct sab_check_finding){0};

@@ -7,6 +7,7 @@
 #define SAB_CLI_CHECK_DIFFERENCE_H
 
 #include "cli/check_problem.h"
+#include "train/options.h"
 
 struct sab_check_options {
     int samples;       /* parameters tried per tensor; 0: all */
@@ -30,7 +31,7 @@ double sab_check_tolerance(void);
 
 /* Sets what the check needs: one window, gradient into recalled states, and to all that were read. Writes what was
  * changed as text, "" if nothing. */
-void sab_check_uncut(struct sab_config *config, char *changed, size_t cap);
+void sab_check_uncut(struct sab_options *config, char *changed, size_t cap);
 
 /* findings [number of tensors]. The model's weights are as before, its gradient is that of the batch. */
 int sab_check_differences(struct sab_check_problem *problem, const struct sab_check_options *options, int threads,

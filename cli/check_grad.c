@@ -14,7 +14,7 @@
 struct own {
     int input, I, O, loss, ragged, mask, samples;
     double param_scale, step, tolerance;
-    char export[SAB_TEXT_CAP];
+    const char *export;
 };
 
 static const char *const inputs[] = {"ids", "values", NULL};
@@ -37,7 +37,7 @@ static const struct sab_option own[] = {
      "how far parameters are moved; 0: 1/256 in float, 1/1024 in double"},
     {"tolerance", SAB_OPTION_REAL, AT(tolerance), 0, 0, 1, NULL, "0", "",
      "largest relative error that passes; 0: 2e-2 in float, 1e-6 in double"},
-    {"export", SAB_OPTION_TEXT, AT(export), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"export", SAB_OPTION_TEXT, AT(export), 0, 0, 0, NULL, "", "",
      "write problem, loss and gradients, cut as configured, to this file instead"},
 };
 
@@ -146,7 +146,7 @@ static int compare(const struct sab_cli *cli, struct sab_check_problem *problem,
     struct sab_check_finding *findings = sab_alloc((size_t)n, sizeof *findings);
     if (!findings)
         return sab_fail(err, SAB_NOMEM, "no memory for %d tensors", n);
-    int status = sab_check_differences(problem, &options, cli->config.threads, findings, err);
+    int status = sab_check_differences(problem, &options, cli->config.shared.threads, findings, err);
     if (status == SAB_OK) {
         struct verdict verdict =
             judge(findings, n, o->tolerance > 0 ? o->tolerance : sab_check_tolerance(), changed);
@@ -167,18 +167,19 @@ static int run(struct sab_cli *cli)
     struct sab_check_problem problem = {0};
     struct sab_error err = {0};
     char changed[128] = "";
-    int code = SAB_EXIT_DONE;
-    sab_cli_output(o->export);
+    int code = SAB_EXIT_DONE, is_piped;
+    int status = sab_cli_output(cli, "export", &is_piped, &err);
     if (!o->export[0])
         sab_check_uncut(&cli->config, changed, sizeof changed);
     if (changed[0] && !cli->quiet)
         fprintf(stderr, "a cut gradient is not the derivative of the loss, so this check undoes the cuts: %s\n",
                 changed);
-    int status = sab_config_check(&cli->config, &err);
+    if (status == SAB_OK)
+        status = sab_options_check(&cli->config, &err);
     if (status == SAB_OK)
         status = sab_check_problem_make(&problem, &cli->config, &spec, &err);
     if (status == SAB_OK && o->export[0]) {
-        status = export(&problem, o->export, cli->config.threads, &err);
+        status = export(&problem, o->export, cli->config.shared.threads, &err);
         if (status == SAB_OK && !cli->quiet)
             fprintf(stderr, "wrote %s: a random problem, its loss and %d gradients\n", sab_shown(o->export),
                     sab_model_tensor_count(problem.model));

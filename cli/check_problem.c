@@ -85,7 +85,7 @@ static void draw_weights(struct sab_model *model, uint64_t seed, double bound)
     }
 }
 
-int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_config *config,
+int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_options *config,
                            const struct sab_check_spec *spec, struct sab_error *err)
 {
     struct sab_batch *batch = &problem->batch;
@@ -94,28 +94,28 @@ int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_c
     int status = sab_model_create(&problem->model, config, shape, err);
     if (status != SAB_OK)
         return status;
-    draw_weights(problem->model, config->seed, spec->param_scale / sqrt(config->hidden));
+    draw_weights(problem->model, config->shared.seed, spec->param_scale / sqrt(config->model.hidden));
     size_t positions;
-    if (sab_mul_overflows((size_t)config->T, (size_t)config->batch, &positions))
-        return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %d steps is too large to address", config->batch,
-                        config->T);
+    if (sab_mul_overflows((size_t)config->task.T, (size_t)config->shared.batch, &positions))
+        return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %d steps is too large to address", config->shared.batch,
+                        config->task.T);
     int is_ids = shape->input == SAB_INPUT_IDS, is_class = shape->loss == SAB_LOSS_CROSS_ENTROPY;
-    batch->T = config->T;
-    batch->B = config->batch;
+    batch->T = config->task.T;
+    batch->B = config->shared.batch;
     if (is_ids)
-        batch->ids = make_ids(config->seed, DRAW_X, positions, shape->I);
+        batch->ids = make_ids(config->shared.seed, DRAW_X, positions, shape->I);
     else
-        batch->values = make_reals(config->seed, DRAW_X, positions, (size_t)shape->I, -1);
+        batch->values = make_reals(config->shared.seed, DRAW_X, positions, (size_t)shape->I, -1);
     if (is_class)
-        batch->labels = make_ids(config->seed, DRAW_Y, positions, shape->O);
+        batch->labels = make_ids(config->shared.seed, DRAW_Y, positions, shape->O);
     else
-        batch->targets = make_reals(config->seed, DRAW_Y, positions, (size_t)shape->O,
+        batch->targets = make_reals(config->shared.seed, DRAW_Y, positions, (size_t)shape->O,
                                     shape->loss == SAB_LOSS_BCE ? 0 : -1);
-    batch->weight = make_weight(config->seed, positions, spec->mask);
-    batch->lengths = make_lengths(config->seed, batch->T, batch->B, spec->ragged);
-    int has_decoder = config->model == SAB_KIND_SEQ2SEQ;
+    batch->weight = make_weight(config->shared.seed, positions, spec->mask);
+    batch->lengths = make_lengths(config->shared.seed, batch->T, batch->B, spec->ragged);
+    int has_decoder = config->model.model == SAB_KIND_SEQ2SEQ;
     if (has_decoder)
-        batch->scored = make_scored(config->seed, batch->T, batch->B, batch->lengths);
+        batch->scored = make_scored(config->shared.seed, batch->T, batch->B, batch->lengths);
     if ((!batch->ids && !batch->values) || (!batch->labels && !batch->targets) || !batch->weight || !batch->lengths ||
         (has_decoder && !batch->scored))
         return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %d steps", batch->B, batch->T);
@@ -178,7 +178,7 @@ static int add_tensors(struct sab_safetensors_writer *w, struct sab_model *model
 
 static int add_metadata(struct sab_safetensors_writer *w, const struct sab_model *model, struct sab_error *err)
 {
-    char *config = sab_config_to_json(sab_model_config(model), err);
+    char *config = sab_config_to_json(sab_model_options(model), err);
     char *shape = config ? sab_shape_to_json(sab_model_shape(model), err) : NULL;
     int status = SAB_NOMEM;
     if (config && shape) {

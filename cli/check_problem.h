@@ -2,7 +2,7 @@
 #ifndef SAB_CLI_CHECK_PROBLEM_H
 #define SAB_CLI_CHECK_PROBLEM_H
 
-#include "sab.h"
+#include "train/options.h"
 
 struct sab_check_spec {
     struct sab_shape shape;
@@ -16,8 +16,8 @@ struct sab_check_problem {
     struct sab_batch batch; /* its arrays belong to the problem */
 };
 
-/* T and B are config->T and config->batch. Clear in every case. */
-int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_config *config,
+/* T and B are config->task.T and config->shared.batch. Clear in every case. */
+int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_options *config,
                            const struct sab_check_spec *spec, struct sab_error *err);
 void sab_check_problem_clear(struct sab_check_problem *problem);
 

@@ -3,7 +3,7 @@
 #ifndef SAB_CLI_COMMAND_H
 #define SAB_CLI_COMMAND_H
 
-#include "base/config.h"
+#include "train/options.h"
 
 struct sab_cli;
 

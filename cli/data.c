@@ -56,7 +56,7 @@ static void compare(const struct sab_public_file *file, struct finding *found)
 static struct finding look(const struct sab_public_set *set, const struct sab_public_file *file, int check)
 {
     struct finding found = {.state = ABSENT};
-    char name[SAB_TEXT_CAP];
+    char name[SAB_DIR_CAP];
     snprintf(name, sizeof name, "%s/%s", set->folder, file->name);
     if (!sab_cli_data_path(name, found.path))
         return found;

@@ -29,7 +29,7 @@ int sab_cli_data_path(const char *name, char path[SAB_CLI_DATA_PATH_CAP])
     return 0;
 }
 
-static int find(char name[SAB_TEXT_CAP], const char *option, struct sab_error *err)
+static int find(struct sab_options *config, const char *option, const char *name, struct sab_error *err)
 {
     char path[SAB_CLI_DATA_PATH_CAP];
     const char *folder = getenv("SAB_DATA");
@@ -39,28 +39,22 @@ static int find(char name[SAB_TEXT_CAP], const char *option, struct sab_error *e
         return sab_fail(err, SAB_IO, "--%s: there is no %.100s, neither here nor below %s%.100s%s" DEBIAN_FOLDER
                                      "; sab data lists public sets", option, name,
                         folder && *folder ? "$SAB_DATA (" : "", folder ? folder : "", folder && *folder ? ") or " : "");
-    size_t length = strlen(path);
-    if (length >= SAB_TEXT_CAP)
-        return sab_fail(err, SAB_INVALID, "--%s: found as %.100s..., which has %zu bytes; at most %d are legal", option,
-                        path, length, SAB_TEXT_CAP - 1);
-    memset(name, 0, SAB_TEXT_CAP);
-    memcpy(name, path, length);
-    return SAB_OK;
+    return sab_options_set(config, option, path, err);
 }
 
-int sab_cli_find_data(struct sab_config *config, struct sab_error *err)
+int sab_cli_find_data(struct sab_options *config, struct sab_error *err)
 {
-    int status = find(config->data, "data", err);
+    int status = find(config, "data", config->task.files.data, err);
     if (status == SAB_OK)
-        status = find(config->valid_data, "valid-data", err);
-    return status == SAB_OK ? find(config->test_data, "test-data", err) : status;
+        status = find(config, "valid-data", config->task.files.valid_data, err);
+    return status == SAB_OK ? find(config, "test-data", config->task.files.test_data, err) : status;
 }
 
-int sab_cli_confirm_data(const struct sab_cli *cli, int is_confirmed, const struct sab_config *config, struct sab_error *err)
+int sab_cli_confirm_data(const struct sab_cli *cli, int is_confirmed, const struct sab_options *config, struct sab_error *err)
 {
     const struct {
         const char *option, *name;
-    } files[] = {{"data", config->data}, {"valid-data", config->valid_data}, {"test-data", config->test_data}};
+    } files[] = {{"data", config->task.files.data}, {"valid-data", config->task.files.valid_data}, {"test-data", config->task.files.test_data}};
     struct stat info;
     if (stat(cli->words[0], &info) != 0)
         return sab_fail(err, SAB_IO, "cannot open %.200s: %s", cli->words[0], strerror(errno));
@@ -77,14 +71,13 @@ int sab_cli_confirm_data(const struct sab_cli *cli, int is_confirmed, const stru
     return SAB_OK;
 }
 
-int sab_cli_take_data(const struct sab_cli *cli, int only_test, int is_confirmed, struct sab_config *config,
+int sab_cli_take_data(const struct sab_cli *cli, int only_test, int is_confirmed, struct sab_options *config,
                       struct sab_error *err)
 {
-    sab_cli_apply(cli, config);
-    if (only_test && sab_cli_given(cli, "test-data") && !sab_cli_given(cli, "data")) {
-        memset(config->data, 0, sizeof config->data);
-        memset(config->valid_data, 0, sizeof config->valid_data);
-    }
-    int status = sab_cli_confirm_data(cli, is_confirmed, config, err);
+    int status = sab_cli_apply(cli, config, err);
+    if (status == SAB_OK && only_test && sab_cli_given(cli, "test-data") && !sab_cli_given(cli, "data"))
+        status = sab_options_parse(config, "data= valid-data=", err);
+    if (status == SAB_OK)
+        status = sab_cli_confirm_data(cli, is_confirmed, config, err);
     return status == SAB_OK ? sab_cli_find_data(config, err) : status;
 }

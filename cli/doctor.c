@@ -101,14 +101,14 @@ static void test_gradient(struct findings *f)
     struct sab_check_spec spec = {{SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4}, 0, 0, 3};
     struct sab_check_options options = {4, 0, 0};
     struct sab_check_finding findings[TENSORS_CAP];
-    struct sab_config config;
+    struct sab_options config;
     int checked = 0;
-    sab_config_init(&config);
-    config.cpu = f->cpu;
-    config.hidden = 8;
-    config.T = config.k_trunc = 10;
-    config.batch = 2;
-    config.k_top = 3;
+    sab_options_init(&config);
+    config.shared.cpu = f->cpu;
+    config.model.hidden = 8;
+    config.task.T = config.model.k_trunc = 10;
+    config.shared.batch = 2;
+    config.model.k_top = 3;
     int status = sab_check_problem_make(&problem, &config, &spec, &f->gradient_err);
     if (status == SAB_OK)
         status = sab_check_differences(&problem, &options, 1, findings, &f->gradient_err);
@@ -119,21 +119,22 @@ static void test_gradient(struct findings *f)
     }
     f->is_gradient_good = status == SAB_OK && checked > 0 && f->worst <= sab_check_tolerance();
     sab_check_problem_clear(&problem);
+    sab_options_clear(&config);
 }
 
 /* The digest of the weights after a few updates of a small network, nothing written. */
 static int train_little(int cpu, int threads, char digest[33], struct sab_error *err)
 {
-    struct sab_config config;
+    struct sab_options config;
     struct sab_task *task = NULL;
     struct sab_model *model = NULL;
     struct sab_trainer *trainer = NULL;
-    sab_config_init(&config);
-    config.cpu = cpu;
-    config.hidden = 16;
-    config.T = 10;
-    config.batch = 24;
-    config.threads = threads;
+    sab_options_init(&config);
+    config.shared.cpu = cpu;
+    config.model.hidden = 16;
+    config.task.T = 10;
+    config.shared.batch = 24;
+    config.shared.threads = threads;
     int status = sab_task_create(&task, &config, NULL, err);
     if (status == SAB_OK)
         status = sab_model_create(&model, &config, sab_task_shape(task), err);
@@ -141,7 +142,7 @@ static int train_little(int cpu, int threads, char digest[33], struct sab_error 
         status = sab_trainer_create(&trainer, model, &config, err);
     for (int i = 0; i < UPDATES && status == SAB_OK; i++) {
         struct sab_batch batch;
-        status = sab_task_batch(task, SAB_TRAIN, i, config.batch, &batch, err);
+        status = sab_task_batch(task, SAB_TRAIN, i, config.shared.batch, &batch, err);
         if (status == SAB_OK)
             status = sab_trainer_update(trainer, &batch, NULL, err);
     }
@@ -150,6 +151,7 @@ static int train_little(int cpu, int threads, char digest[33], struct sab_error 
     sab_trainer_free(trainer);
     sab_model_free(model);
     sab_task_free(task);
+    sab_options_clear(&config);
     return status;
 }
 
@@ -215,13 +217,14 @@ static void print_json(const struct findings *f, int is_good)
 static int run(struct sab_cli *cli)
 {
     struct findings f = {0};
-    struct sab_config config;
+    struct sab_options config;
     struct sab_error err;
-    sab_config_init(&config);
+    sab_options_init(&config);
     int status = sab_cli_cpu(&config, &err);
     if (status != SAB_OK)
         return sab_say_error("doctor", status, &err);
-    f.cpu = config.cpu;
+    f.cpu = config.shared.cpu;
+    sab_options_clear(&config);
     describe_build(&f);
     describe_processor(&f);
     describe_kernels(&f);

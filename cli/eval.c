@@ -17,7 +17,7 @@
 enum { LENGTHS_CAP = 64 };
 
 struct own {
-    char T[SAB_TEXT_CAP];
+    const char *T;
     int split;
     int recorded_data;
 };
@@ -25,7 +25,7 @@ struct own {
 static const char *const splits[] = {"train", "valid", "test", NULL}; /* in the order of enum sab_split */
 
 static const struct sab_option own[] = {
-    {"T", SAB_OPTION_TEXT, offsetof(struct own, T), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"T", SAB_OPTION_TEXT, offsetof(struct own, T), 0, 0, 0, NULL, "", "",
      "lengths of the task, such as 100,200,300; by default the length it was trained at"},
     {"split", SAB_OPTION_CHOICE, offsetof(struct own, split), 0, 0, 0, splits, "test", "", "which part of the data"},
     SAB_CLI_RECORDED_DATA(struct own, recorded_data),
@@ -45,28 +45,30 @@ static int read_lengths(const char *list, struct row rows[LENGTHS_CAP], int *n, 
     for (const char *at = list; ; at++) {
         char number[24];
         size_t length = strcspn(at, ",");
-        struct sab_config scratch;
+        struct sab_options scratch = {0};
         if (*n == LENGTHS_CAP)
             return sab_fail(err, SAB_INVALID, "--T: more than %d lengths", LENGTHS_CAP);
         snprintf(number, sizeof number, "%.*s", length < sizeof number ? (int)length : (int)sizeof number - 1, at);
-        int status = sab_config_set(&scratch, "T", number, err);
+        int status = sab_options_set(&scratch, "T", number, err);
         if (status != SAB_OK)
             return status;
-        rows[(*n)++].T = scratch.T;
+        rows[(*n)++].T = scratch.task.T;
         at += length;
         if (*at == 0)
             return SAB_OK;
     }
 }
 
-static int measure(struct sab_model *model, const struct sab_config *base, enum sab_split split, struct row *row,
+static int measure(struct sab_model *model, const struct sab_options *base, enum sab_split split, struct row *row,
                    struct sab_error *err)
 {
-    struct sab_config config = *base;
+    struct sab_options config;
     struct sab_task *task = NULL;
-    config.T = row->T ? row->T : base->T;
-    config.curriculum = 0;
-    int status = sab_task_create(&task, &config, sab_model_facts(model), err);
+    int status = sab_options_copy(&config, base, err);
+    config.task.T = row->T ? row->T : base->task.T;
+    config.task.drawn.curriculum = 0;
+    if (status == SAB_OK)
+        status = sab_task_create(&task, &config, sab_model_facts(model), err);
     if (status == SAB_OK && split == SAB_TRAIN)
         sab_task_read_in_order(task);
     if (status == SAB_OK) {
@@ -74,6 +76,7 @@ static int measure(struct sab_model *model, const struct sab_config *base, enum 
         status = sab_evaluate_fully(model, task, split, &config, &row->evaluation, err);
     }
     sab_task_free(task);
+    sab_options_clear(&config);
     return status;
 }
 
@@ -86,18 +89,18 @@ static void print_row_json(struct sab_json *json, const struct row *row)
     sab_json_int(json, "scored", row->evaluation.scored);
 }
 
-static void print_json(const struct sab_config *config, struct sab_model *model, const char *where, int split,
+static void print_json(const struct sab_options *config, struct sab_model *model, const char *where, int split,
                        const struct row *rows, int n, const struct sab_answers *answers)
 {
     struct sab_json json = {.to = stdout};
     char digest[33];
     sab_model_digest(model, digest);
     sab_json_open(&json, NULL, '{');
-    sab_json_text(&json, "task", config->task);
+    sab_json_text(&json, "task", config->task.task);
     print_row_json(&json, &rows[0]);
     sab_json_text(&json, "split", splits[split]);
-    sab_json_int(&json, "eval_size", config->eval_size);
-    sab_json_int(&json, "seed", (int64_t)config->seed);
+    sab_json_int(&json, "eval_size", config->run.eval_size);
+    sab_json_int(&json, "seed", (int64_t)config->shared.seed);
     if (n > 1) {
         sab_json_open(&json, "lengths", '[');
         for (int i = 0; i < n; i++) {
@@ -138,7 +141,7 @@ static void print_head(const struct row *first, const struct sab_answers *answer
     putchar('\n');
 }
 
-static void print_row(const struct sab_config *config, const struct row *row, const struct sab_answers *answers)
+static void print_row(const struct sab_options *config, const struct row *row, const struct sab_answers *answers)
 {
     const struct sab_evaluation *e = &row->evaluation;
     char loss[SAB_SAY_CAP], score[SAB_SAY_CAP], naive[SAB_SAY_CAP];
@@ -158,7 +161,7 @@ static void print_row(const struct sab_config *config, const struct row *row, co
         printf(" %18s", naive);
     if (answers && e->classes)
         printf(" %16.1f %%", 100 * e->values[SAB_METRIC_BASE_ACCURACY]);
-    puts(row->T == config->T && !config->data[0] && !config->test_data[0] ? "   trained at this T" : "");
+    puts(row->T == config->task.T && !config->task.files.data[0] && !config->task.files.test_data[0] ? "   trained at this T" : "");
     fflush(stdout);
 }
 
@@ -167,7 +170,7 @@ static int run(struct sab_cli *cli)
     const struct own *o = cli->own;
     struct row rows[LENGTHS_CAP] = {{0}};
     struct sab_model *model = NULL;
-    struct sab_config config;
+    struct sab_options config = {0};
     struct sab_answers names = {0}, *answers = NULL; /* NULL: there is nothing to call by name */
     struct sab_error err = {0};
     int n = 1, status = o->T[0] ? read_lengths(o->T, rows, &n, &err) : SAB_OK;
@@ -177,15 +180,15 @@ static int run(struct sab_cli *cli)
         status = sab_cli_take_data(cli, o->split == SAB_TEST, o->recorded_data, &config, &err);
     /* Files are measured whole, unless the command line says otherwise. */
     if (status == SAB_OK && sab_model_facts(model) && !sab_cli_given(cli, "eval-size"))
-        config.eval_size = 0;
-    int has_T = status == SAB_OK && sab_task_reads(config.task, "T");
+        config.run.eval_size = 0;
+    int has_T = status == SAB_OK && sab_option_is_read_by(sab_option_find("T"), config.task.task);
     if (status == SAB_OK && o->T[0] && !has_T)
-        status = sab_fail(&err, SAB_INVALID, "--T: the task %s has sequences as long as its data", config.task);
+        status = sab_fail(&err, SAB_INVALID, "--T: the task %s has sequences as long as its data", config.task.task);
     if (status == SAB_OK && !o->T[0])
-        rows[0].T = has_T ? config.T : 0;
+        rows[0].T = has_T ? config.task.T : 0;
     if (status == SAB_OK && sab_model_facts(model)) {
         status = sab_answers_create(&names, model, &err);
-        answers = isnan(sab_task_bits_per_char(config.task, 0)) ? &names : NULL; /* symbols of a text are too many */
+        answers = isnan(sab_task_bits_per_char(config.task.task, 0)) ? &names : NULL; /* symbols of a text are too many */
     }
     for (int i = 0; status == SAB_OK && i < n; i++) {
         status = measure(model, &config, o->split, &rows[i], &err);
@@ -204,6 +207,7 @@ static int run(struct sab_cli *cli)
     if (names.shape)
         sab_answers_clear(&names);
     sab_model_free(model);
+    sab_options_clear(&config);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("eval", status, &err);
 }
 

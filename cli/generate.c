@@ -31,8 +31,8 @@ struct own {
     double temperature, top_p;
     int top_k;
     int64_t seed;
-    char prompt[PROMPT_CAP], prompt_file[SAB_TEXT_CAP], stop[SAB_TEXT_CAP];
-    char state[SAB_TEXT_CAP], save_state[SAB_TEXT_CAP];
+    const char *prompt, *prompt_file, *stop;
+    const char *state, *save_state;
 };
 
 #define AT(field) offsetof(struct own, field)
@@ -46,14 +46,14 @@ static const struct sab_option own[] = {
     {"top-p", SAB_OPTION_REAL, AT(top_p), 0, 1e-9, 1, NULL, "1", "",
      "draw from the fewest most likely symbols whose probabilities reach this sum"},
     {"seed", SAB_OPTION_INT64, AT(seed), 0, 0, 9007199254740991.0, NULL, "1", "", "the same seed writes the same text"},
-    {"prompt", SAB_OPTION_TEXT, AT(prompt), PROMPT_CAP, 0, 0, NULL, "", "", "what comes before; it is not written"},
-    {"prompt-file", SAB_OPTION_TEXT, AT(prompt_file), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"prompt", SAB_OPTION_TEXT, AT(prompt), 0, 0, 0, NULL, "", "", "what comes before; it is not written"},
+    {"prompt-file", SAB_OPTION_TEXT, AT(prompt_file), 0, 0, 0, NULL, "", "",
      "a file that holds the prompt; - is standard input"},
-    {"stop", SAB_OPTION_TEXT, AT(stop), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"stop", SAB_OPTION_TEXT, AT(stop), 0, 0, 0, NULL, "", "",
      "stop once the text ends with this; \\n is a new line"},
-    {"state", SAB_OPTION_TEXT, AT(state), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"state", SAB_OPTION_TEXT, AT(state), 0, 0, 0, NULL, "", "",
      "go on from a state saved before, as if there had been no stop; a prompt comes after it"},
-    {"save-state", SAB_OPTION_TEXT, AT(save_state), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"save-state", SAB_OPTION_TEXT, AT(save_state), 0, 0, 0, NULL, "", "",
      "save the state at the end to this file"},
 };
 
@@ -65,7 +65,7 @@ struct writer {
     size_t unflushed;
     int missing;            /* bytes of a character begun, where symbols are bytes */
     double flushed_s;
-    char tail[2 * SAB_TEXT_CAP]; /* the last bytes written, for --stop */
+    char tail[2 * SAB_OPTION_CAP]; /* the last bytes written, for --stop */
     size_t tail_nbytes;
 };
 
@@ -73,7 +73,7 @@ struct work {
     const struct own *o;
     const char *where;
     struct sab_model *model;
-    struct sab_config config;
+    struct sab_options config;
     struct sab_vocabulary vocabulary;
     struct sab_stream *stream;
     sab_real *outputs;              /* [O] */
@@ -81,7 +81,7 @@ struct work {
     struct sab_generate_state at;   /* last: the next symbol to be read; -1: none yet */
     int64_t written;
     int is_stopped;                 /* by --stop */
-    char stop[SAB_TEXT_CAP];
+    char stop[SAB_OPTION_CAP];
     struct writer writer;
     double seconds;
 };
@@ -102,9 +102,9 @@ static int load(const char *where, struct work *w, struct sab_error *err)
     if (status != SAB_OK)
         return status;
     const char *facts = sab_model_facts(w->model);
-    if (strcmp(w->config.task, "text") != 0 || !facts)
+    if (strcmp(w->config.task.task, "text") != 0 || !facts)
         return sab_fail(err, SAB_INVALID, "%.200s was trained on the task %s; only text can be continued", where,
-                        w->config.task);
+                        w->config.task.task);
     status = sab_vocabulary_read(&w->vocabulary, facts, &why);
     if (status != SAB_OK)
         return sab_fail(err, status, "%.200s: %.250s", where, why.message);
@@ -128,6 +128,7 @@ static void clear(struct work *w)
     sab_stream_free(w->stream);
     sab_vocabulary_clear(&w->vocabulary);
     sab_model_free(w->model);
+    sab_options_clear(&w->config);
     sab_free(w->outputs);
     sab_free(w->room);
     sab_free(w->writer.text);
@@ -172,9 +173,9 @@ static int32_t symbol_of_last(const struct work *w, const char *text)
  * else a new line, else the first symbol there is. */
 static int32_t opening(const struct work *w)
 {
-    char separator[SAB_TEXT_CAP];
+    char separator[SAB_OPTION_CAP];
     int32_t symbol = -1;
-    if (sab_text_unescape(w->config.reset_at, separator) == 0)
+    if (sab_text_unescape(w->config.task.text.reset_at, separator) == 0)
         symbol = symbol_of_last(w, separator);
     if (symbol < 0)
         symbol = sab_vocabulary_symbol(&w->vocabulary, '\n');
@@ -236,7 +237,7 @@ static int begin(struct work *w, struct sab_error *err)
     int status = SAB_OK, has_prompt = o->prompt[0] || o->prompt_file[0];
     if (o->prompt[0] && o->prompt_file[0])
         return sab_fail(err, SAB_INVALID, "--prompt and --prompt-file cannot both be given");
-    if (w->at.last < 0 && (!has_prompt || w->config.reset_at[0]))
+    if (w->at.last < 0 && (!has_prompt || w->config.task.text.reset_at[0]))
         w->at.last = opening(w);
     if (o->prompt[0])
         status = read_prompt(w, "--prompt", o->prompt, strlen(o->prompt), err);

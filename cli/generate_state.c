@@ -20,7 +20,7 @@ int sab_generate_state_save(const char *path, const struct sab_model *model, con
     int status = sab_safetensors_writer_create(&writer, err);
     if (status != SAB_OK)
         return status;
-    status = sab_metadata_add(writer, sab_model_config(model), model, err);
+    status = sab_metadata_add(writer, sab_model_options(model), model, err);
     if (status == SAB_OK)
         status = sab_safetensors_writer_metadata(writer, "weights", digest, err);
     if (status == SAB_OK)

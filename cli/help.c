@@ -72,8 +72,8 @@ static void print_group(const struct sab_command *command, const char *group)
 {
     int any = 0;
     char buf[64];
-    for (int i = 0; i < sab_option_count; i++) {
-        const struct sab_option *option = &sab_options[i];
+    for (int i = 0; i < sab_option_count(); i++) {
+        const struct sab_option *option = sab_option_at(i);
         if (strcmp(option->group, group) != 0 || !sab_cli_takes(command, option))
             continue;
         if (!any)
@@ -87,13 +87,13 @@ static void print_group(const struct sab_command *command, const char *group)
 static void print_replacing(const struct sab_command *command)
 {
     int any = 0;
-    for (int i = 0; i < sab_option_count; i++) {
-        if (!sab_cli_takes(command, &sab_options[i]))
+    for (int i = 0; i < sab_option_count(); i++) {
+        if (!sab_cli_takes(command, sab_option_at(i)))
             continue;
         if (!any)
             printf("\nIn place of what the run has:\n");
         any = 1;
-        print_option(&sab_options[i], "the run's");
+        print_option(sab_option_at(i), "the run's");
     }
 }
 

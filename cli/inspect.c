@@ -23,7 +23,7 @@ enum { METRICS_CAP = 1 << 28 };
 struct findings {
     const char *path;
     struct sab_safetensors *file;
-    struct sab_config config;
+    struct sab_options config;
     int has_config;
     const struct sab_value *last; /* last whole line of metrics.jsonl */
     const char *version, *task, *shape;
@@ -96,7 +96,7 @@ static int find(struct findings *f, const char *where, struct sab_error *err)
     f->shape = sab_safetensors_metadata(f->file, "shape");
     f->facts = sab_metadata_facts(f->file);
     const char *json = sab_safetensors_metadata(f->file, "config");
-    sab_config_init(&f->config);
+    sab_options_init(&f->config);
     if (json) {
         struct sab_error why;
         status = sab_config_from_json(&f->config, json, strlen(json), &why);
@@ -111,11 +111,10 @@ static int find(struct findings *f, const char *where, struct sab_error *err)
 /* ---- showing ---- */
 
 /* The i-th option's value as text where it is not the default, else NULL. */
-static const char *differing(const struct findings *f, int i, char value[SAB_TEXT_CAP])
+static const char *differing(const struct findings *f, int i, char digits[SAB_REAL_TEXT_CAP])
 {
-    const struct sab_option *option = &sab_options[i];
-    sab_config_get(&f->config, option->name, value, SAB_TEXT_CAP, NULL);
-    return strcmp(value, option->fallback) != 0 ? value : NULL;
+    const char *value = sab_options_value_at(&f->config, i, digits);
+    return strcmp(value, sab_option_at(i)->fallback) != 0 ? value : NULL;
 }
 
 static void write_shape(const struct sab_safetensors_view *view, char *buf, size_t cap)
@@ -129,7 +128,8 @@ static void write_shape(const struct sab_safetensors_view *view, char *buf, size
 
 static void print_lines(const struct findings *f)
 {
-    char text[SAB_SAY_CAP], value[SAB_TEXT_CAP], shape[256];
+    char text[SAB_SAY_CAP], digits[SAB_REAL_TEXT_CAP], shape[256];
+    const char *value;
     printf("file         %s\n", sab_shown(f->path));
     if (f->version)
         printf("written by   sab %s\n", sab_shown(f->version));
@@ -155,10 +155,10 @@ static void print_lines(const struct findings *f)
     if (f->has_config) {
         int any = 0;
         printf("\nconfiguration, where it is not the default:\n");
-        for (int i = 0; i < sab_option_count; i++)
-            if (differing(f, i, value))
-                any = printf("  --%s %s (default %s)\n", sab_options[i].name, sab_shown(value),
-                             sab_options[i].fallback[0] ? sab_options[i].fallback : "none");
+        for (int i = 0; i < sab_option_count(); i++)
+            if ((value = differing(f, i, digits)) != NULL)
+                any = printf("  --%s %s (default %s)\n", sab_option_at(i)->name, sab_shown(value),
+                             sab_option_at(i)->fallback[0] ? sab_option_at(i)->fallback : "none");
         if (!any)
             printf("  everything is the default\n");
     }
@@ -190,7 +190,8 @@ static void print_tensors_json(struct sab_json *json, const struct findings *f)
 static void print_json(const struct findings *f)
 {
     struct sab_json json = {.to = stdout};
-    char value[SAB_TEXT_CAP];
+    char digits[SAB_REAL_TEXT_CAP];
+    const char *value;
     sab_json_open(&json, NULL, '{');
     sab_json_text(&json, "file", f->path);
     if (f->task)
@@ -205,9 +206,9 @@ static void print_json(const struct findings *f)
     print_tensors_json(&json, f);
     if (f->has_config) {
         sab_json_open(&json, "config_changed", '{');
-        for (int i = 0; i < sab_option_count; i++)
-            if (differing(f, i, value))
-                sab_json_text(&json, sab_options[i].name, value);
+        for (int i = 0; i < sab_option_count(); i++)
+            if ((value = differing(f, i, digits)) != NULL)
+                sab_json_text(&json, sab_option_at(i)->name, value);
         sab_json_close(&json, '}');
     }
     if (f->last) {
@@ -236,6 +237,7 @@ static int run(struct sab_cli *cli)
         print_lines(&f);
     sab_json_free(f.last);
     sab_safetensors_close(f.file);
+    sab_options_clear(&f.config);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("inspect", status, &err);
 }
 

@@ -6,13 +6,13 @@
 
 #include "base/error.h"
 
-int sab_cli_output(char path[SAB_TEXT_CAP])
+int sab_cli_output(const struct sab_cli *cli, const char *option, int *is_piped, struct sab_error *err)
 {
-    if (strcmp(path, "-") != 0)
-        return 0;
+    *is_piped = strcmp(sab_cli_own(cli, option), "-") == 0;
+    if (!*is_piped)
+        return SAB_OK;
     fflush(stdout);
-    strcpy(path, "/dev/stdout"); /* into which sab_file_write_atomic writes */
-    return 1;
+    return sab_cli_set_own(cli, option, "/dev/stdout", err); /* into which sab_file_write_atomic writes */
 }
 
 int sab_cli_no_output(const char *option, const char *path, const char *what, struct sab_error *err)

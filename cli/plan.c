@@ -54,7 +54,7 @@ static struct sab_ceilings together(const struct sab_plan *plan)
 }
 
 /* Work of an update, what replay adds to it, and work of an evaluation's batch. */
-static void measure_time(const struct sab_model *model, const struct sab_config *config, const struct sab_plan *plan,
+static void measure_time(const struct sab_model *model, const struct sab_options *config, const struct sab_plan *plan,
                          double sizes[SIZES])
 {
     struct sab_cost cost;
@@ -62,7 +62,7 @@ static void measure_time(const struct sab_model *model, const struct sab_config 
     struct sab_ceilings top = together(plan);
     for (int i = 0; i < 3; i++) {
         double reached = i < 2 ? plan->reached : 0;
-        int B = i < 2 ? config->batch : plan->evaluation_columns;
+        int B = i < 2 ? config->shared.batch : plan->evaluation_columns;
         sab_cost_count(model, plan->sequence_steps, B, reached, i == 1, &cost);
         if (plan->shape.input == SAB_INPUT_VALUES) /* products of few inputs hardly begin */
             cost.flops[SAB_PHASE_INPUT] *= 1 + 12.0 / plan->shape.I;
@@ -73,17 +73,17 @@ static void measure_time(const struct sab_model *model, const struct sab_config 
 }
 
 /* The sizes of a network with H hidden units. */
-static int measure(const struct sab_config *config, const struct sab_plan *plan, int H, double sizes[SIZES],
+static int measure(const struct sab_options *config, const struct sab_plan *plan, int H, double sizes[SIZES],
                    struct sab_error *err)
 {
-    struct sab_config small = *config;
+    struct sab_model_options small = config->model; /* its texts are borrowed */
     struct sab_model *model = NULL;
     struct sab_need need[3] = {0};
     small.hidden = H;
-    int status = sab_model_create(&model, &small, &plan->shape, err);
+    int status = sab_model_build(&model, &small, &config->shared, &plan->shape, err);
     if (status == SAB_OK)
         status = sab_model_check_steps(model, plan->sequence_steps, err);
-    struct sab_extent extent = {plan->sequence_steps, config->batch, 0, plan->threads, 0};
+    struct sab_extent extent = {plan->sequence_steps, config->shared.batch, 0, plan->threads, 0};
     if (status == SAB_OK && plan->carries && model->K > 0)
         extent.carried_cap = model->layers[0].remind.slots;
     for (int backward = SAB_FORWARD_ONLY; backward <= SAB_RECOMPUTED && status == SAB_OK; backward++)
@@ -97,8 +97,8 @@ static int measure(const struct sab_config *config, const struct sab_plan *plan,
         sizes[STORED] = need[SAB_STORED].activations;
         sizes[RECOMPUTED] = need[SAB_RECOMPUTED].activations;
         sizes[FORWARD] = need[SAB_FORWARD_ONLY].activations;
-        sizes[STREAM] = plan->carries ? sab_stream_nbytes(model, config->batch, extent.carried_cap) : 0;
-        sizes[STATE] = plan->carries ? sab_stream_state_nbytes(model, config->batch, extent.carried_cap) : 0;
+        sizes[STREAM] = plan->carries ? sab_stream_nbytes(model, config->shared.batch, extent.carried_cap) : 0;
+        sizes[STATE] = plan->carries ? sab_stream_state_nbytes(model, config->shared.batch, extent.carried_cap) : 0;
         sizes[GRADIENTS] = need[SAB_STORED].gradients;
         measure_time(model, config, plan, sizes);
     }
@@ -108,21 +108,21 @@ static int measure(const struct sab_config *config, const struct sab_plan *plan,
 
 /* A plan must not need what it plans for. Three small networks tell the sizes of a large one (polynomials in H rounded up
  * to a row's padding, but for the number of parameters). */
-static int extrapolate(const struct sab_config *config, const struct sab_plan *plan, double sizes[SIZES],
+static int extrapolate(const struct sab_options *config, const struct sab_plan *plan, double sizes[SIZES],
                        struct sab_error *err)
 {
     /* the columns of each head, where there are some, are padded too */
-    int has_heads = config->model == SAB_KIND_TRANSFORMER && config->heads != 1 && config->heads != 2 && config->heads != 4;
-    int step = has_heads ? SAB_LANES * config->heads : 64;
+    int has_heads = config->model.model == SAB_KIND_TRANSFORMER && config->model.heads != 1 && config->model.heads != 2 && config->model.heads != 4;
+    int step = has_heads ? SAB_LANES * config->model.heads : 64;
     int nodes[3] = {step, 2 * step, 3 * step};
     double at[3][SIZES];
     int status = SAB_OK;
-    if (config->hidden <= nodes[2])
-        return measure(config, plan, config->hidden, sizes, err);
+    if (config->model.hidden <= nodes[2])
+        return measure(config, plan, config->model.hidden, sizes, err);
     for (int i = 0; i < 3 && status == SAB_OK; i++)
         status = measure(config, plan, nodes[i], at[i], err);
     for (int k = 0; k < SIZES && status == SAB_OK; k++) {
-        double x = k == PARAMETERS ? config->hidden : sab_pad(config->hidden);
+        double x = k == PARAMETERS ? config->model.hidden : sab_pad(config->model.hidden);
         sizes[k] = 0;
         for (int i = 0; i < 3; i++) {
             double a = nodes[(i + 1) % 3], b = nodes[(i + 2) % 3];
@@ -152,29 +152,29 @@ static void look_at_process(double *now, double *most)
 }
 
 /* Bytes of the arrays of a batch that is drawn. */
-static double batch_nbytes(const struct sab_config *config, const struct sab_plan *plan)
+static double batch_nbytes(const struct sab_options *config, const struct sab_plan *plan)
 {
     const struct sab_shape *shape = &plan->shape;
     double in = shape->input == SAB_INPUT_IDS ? sizeof(int32_t) : sizeof(sab_real) * shape->I;
     double out = shape->loss == SAB_LOSS_CROSS_ENTROPY ? sizeof(int32_t) : sizeof(sab_real) * shape->O;
-    return (in + out + sizeof(sab_real) + 1) * plan->sequence_steps * config->batch;
+    return (in + out + sizeof(sab_real) + 1) * plan->sequence_steps * config->shared.batch;
 }
 
 /* What the program comes to need beyond its own arrays: code that runs for the first time, buffers of files, and a stack
  * for each thread. Measured. */
 enum { PROGRAM_NBYTES = 300 << 10, THREAD_NBYTES = 100 << 10 };
 
-static int add_up(const struct sab_config *config, const double sizes[SIZES], struct sab_plan *plan,
+static int add_up(const struct sab_options *config, const double sizes[SIZES], struct sab_plan *plan,
                   struct sab_error *err)
 {
     struct sab_need stored = {sizes[STORED], sizes[GRADIENTS]}, recomputed = {sizes[RECOMPUTED], sizes[GRADIENTS]};
-    double held = sizes[LAYOUTS] + sab_trainer_nbytes(config, sizes[THETA]), data = batch_nbytes(config, plan);
+    double held = sizes[LAYOUTS] + sab_trainer_nbytes(&config->optim, sizes[THETA]), data = batch_nbytes(config, plan);
     int backward;
     plan->parameters = llround(sizes[PARAMETERS]);
     plan->weights_nbytes = held + sizes[THETA] * sizeof(sab_real); /* the best ones are kept */
     plan->gradients_nbytes = sizes[GRADIENTS];
-    plan->budget_nbytes = sab_budget_nbytes(config);
-    int status = sab_budget_choose(config, plan->budget_nbytes, held + data, &stored, &recomputed, &backward,
+    plan->budget_nbytes = sab_budget_nbytes(&config->model);
+    int status = sab_budget_choose(&config->model, plan->budget_nbytes, held + data, &stored, &recomputed, &backward,
                                    err);
     plan->recomputes = backward == SAB_RECOMPUTED;
     plan->activations_nbytes = plan->recomputes ? sizes[RECOMPUTED] : sizes[STORED];
@@ -182,7 +182,7 @@ static int add_up(const struct sab_config *config, const double sizes[SIZES], st
      * memory, the carried state twice, when the evaluation is over. */
     double engine = plan->activations_nbytes + plan->gradients_nbytes;
     engine = engine > sizes[FORWARD] ? engine : sizes[FORWARD];
-    double saving = sab_state_nbytes(config, sizes[THETA]) + 2 * sizes[STATE];
+    double saving = sab_state_nbytes(&config->optim, sizes[THETA]) + 2 * sizes[STATE];
     double peak = plan->now_nbytes + PROGRAM_NBYTES + plan->threads * (double)THREAD_NBYTES + plan->weights_nbytes + engine +
                   sizes[STREAM] + (saving > sizes[STREAM] ? saving : sizes[STREAM]) + (plan->has_files ? 0 : data);
     plan->peak_nbytes = peak > plan->most_nbytes ? peak : plan->most_nbytes;
@@ -192,7 +192,7 @@ static int add_up(const struct sab_config *config, const double sizes[SIZES], st
 /* ---- time ---- */
 
 /* The share of a sequence's windows with a loss. */
-static double count_losses(struct sab_task *task, const struct sab_config *config, int T)
+static double count_losses(struct sab_task *task, const struct sab_options *config, int T)
 {
     enum { MOST_STEPS = 1000000 }; /* more are not drawn for this */
     struct sab_batch batch;
@@ -200,7 +200,7 @@ static double count_losses(struct sab_task *task, const struct sab_config *confi
     if (T > MOST_STEPS || sab_task_batch(task, SAB_TRAIN, 0, 1, &batch, NULL) != SAB_OK)
         return 1;
     for (int t0 = 0; t0 < batch.T; n++) {
-        int t = t0, end = batch.T - t0 > config->k_trunc ? t0 + config->k_trunc : batch.T;
+        int t = t0, end = batch.T - t0 > config->model.k_trunc ? t0 + config->model.k_trunc : batch.T;
         while (t < end && !(sab_batch_weight(&batch, t, 0) > 0))
             t++;
         losses += t < end;
@@ -211,22 +211,22 @@ static double count_losses(struct sab_task *task, const struct sab_config *confi
 
 /* Of windows, the share that gradient enters: all, where there is one; else those with a loss, and those that wrote what
  * is recalled, at most. */
-static double count_reached(struct sab_task *task, const struct sab_config *config, int T)
+static double count_reached(struct sab_task *task, const struct sab_options *config, int T)
 {
-    int is_whole = config->credit == SAB_CREDIT_BPTT || config->credit == SAB_CREDIT_ATTENTION;
-    if (config->model != SAB_KIND_RECURRENT || is_whole)
+    int is_whole = config->model.credit == SAB_CREDIT_BPTT || config->model.credit == SAB_CREDIT_ATTENTION;
+    if (config->model.model != SAB_KIND_RECURRENT || is_whole)
         return 1;
-    int is_recalled = config->credit == SAB_CREDIT_SAB && config->k_top > 0 && config->mental_updates;
-    double losses = count_losses(task, config, T), written = fmin(1, (double)config->k_trunc / config->k_att);
+    int is_recalled = config->model.credit == SAB_CREDIT_SAB && config->model.k_top > 0 && config->model.mental_updates;
+    double losses = count_losses(task, config, T), written = fmin(1, (double)config->model.k_trunc / config->model.k_att);
     return losses + (is_recalled ? (1 - losses) * written : 0);
 }
 
 /* Batches of one evaluation while training. */
-static double count_evaluation(struct sab_task *task, const struct sab_config *config, const struct sab_plan *plan)
+static double count_evaluation(struct sab_task *task, const struct sab_options *config, const struct sab_plan *plan)
 {
-    double asked = ceil((double)config->eval_size / config->batch);
+    double asked = ceil((double)config->run.eval_size / config->shared.batch);
     double all = (double)sab_task_batches(task, SAB_VALID, plan->evaluation_columns);
-    return all > 0 && (plan->carries || config->eval_size == 0 || all < asked) ? all : asked;
+    return all > 0 && (plan->carries || config->run.eval_size == 0 || all < asked) ? all : asked;
 }
 
 /* How much longer threads take than if all had work to the end. */
@@ -237,49 +237,53 @@ static double balance_of(const struct sab_plan *plan, int B)
 }
 
 /* While sequences grow from a tenth to their length, an update takes half as long. */
-static void forecast_time(const struct sab_config *config, const double sizes[SIZES], struct sab_plan *plan)
+static void forecast_time(const struct sab_options *config, const double sizes[SIZES], struct sab_plan *plan)
 {
     struct sab_seconds update = {sizes[UPDATE_PRODUCTS], sizes[UPDATE_REST]};
     struct sab_seconds evaluation = {sizes[EVALUATION_PRODUCTS], sizes[EVALUATION_REST]};
-    double balance = balance_of(plan, config->batch), evaluation_balance = balance_of(plan, plan->evaluation_columns);
-    double growing = plan->has_files ? 0 : (double)(config->curriculum < config->steps ? config->curriculum : config->steps);
-    double evaluations = 1 + (config->eval_every > 0 ? (double)((config->steps - 1) / config->eval_every) : 0);
+    double balance = balance_of(plan, config->shared.batch), evaluation_balance = balance_of(plan, plan->evaluation_columns);
+    double growing = plan->has_files ? 0 : (double)(config->task.drawn.curriculum < config->optim.steps ? config->task.drawn.curriculum : config->optim.steps);
+    double evaluations = 1 + (config->run.eval_every > 0 ? (double)((config->optim.steps - 1) / config->run.eval_every) : 0);
     if (plan->recomputes) {
         update.products += sizes[REPLAY_PRODUCTS];
         update.rest += sizes[REPLAY_REST];
     }
-    plan->update_s = sab_forecast_clock(update, config->hidden, balance);
-    plan->run_s = ((double)config->steps - growing / 2) * plan->update_s +
-                  evaluations * plan->evaluation_batches * sab_forecast_clock(evaluation, config->hidden, evaluation_balance);
+    plan->update_s = sab_forecast_clock(update, config->model.hidden, balance);
+    plan->run_s = ((double)config->optim.steps - growing / 2) * plan->update_s +
+                  evaluations * plan->evaluation_batches * sab_forecast_clock(evaluation, config->model.hidden, evaluation_balance);
 }
 
-int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct sab_error *err)
+int sab_plan_make(const struct sab_options *config, struct sab_plan *plan, struct sab_error *err)
 {
     struct sab_task *task = NULL;
-    struct sab_config settled = *config;
+    struct sab_options settled;
     double sizes[SIZES];
     sab_plan_clear(plan);
     *plan = (struct sab_plan){.ceilings = plan->ceilings};
-    settled.curriculum = 0; /* full length from the first batch */
-    int status = sab_task_create(&task, &settled, NULL, err);
-    if (status != SAB_OK)
+    int status = sab_options_copy(&settled, config, err);
+    settled.task.drawn.curriculum = 0; /* full length from the first batch */
+    if (status == SAB_OK)
+        status = sab_task_create(&task, &settled, NULL, err);
+    if (status != SAB_OK) {
+        sab_options_clear(&settled);
         return status;
+    }
     plan->shape = *sab_task_shape(task);
     plan->sequence_steps = sab_task_steps(task);
     plan->has_files = sab_task_facts(task) != NULL;
     plan->facts = plan->has_files ? strdup(sab_task_facts(task)) : NULL; /* for words only: without memory there are none */
-    plan->shards = (config->batch - 1) / SAB_SHARD + 1;
-    plan->threads = sab_plan_threads(config->threads);
+    plan->shards = (config->shared.batch - 1) / SAB_SHARD + 1;
+    plan->threads = sab_plan_threads(config->shared.threads);
     if (plan->threads > plan->shards)
         plan->threads = plan->shards;
     if (plan->has_files)
         status = sab_run_settle(task, &settled, &plan->carries, err); /* makes a batch */
     look_at_process(&plan->now_nbytes, &plan->most_nbytes);
     plan->reached = count_reached(task, config, plan->sequence_steps);
-    plan->evaluation_columns = plan->carries ? sab_task_columns(task, SAB_VALID, config->batch) : config->batch;
+    plan->evaluation_columns = plan->carries ? sab_task_columns(task, SAB_VALID, config->shared.batch) : config->shared.batch;
     plan->evaluation_batches = count_evaluation(task, config, plan);
     sab_task_free(task);
-    const struct sab_kernels *kernels = sab_kernels_choose(config->cpu);
+    const struct sab_kernels *kernels = sab_kernels_choose(config->shared.cpu);
     if (status == SAB_OK && kernels && plan->ceilings.threads == 0)
         status = sab_ceilings_measure(kernels, 1, 1, &plan->ceilings, err);
     if (status == SAB_OK)
@@ -288,6 +292,7 @@ int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct
         status = add_up(config, sizes, plan, err);
     if (status == SAB_OK)
         forecast_time(config, sizes, plan);
+    sab_options_clear(&settled);
     return status;
 }
 
@@ -299,16 +304,16 @@ void sab_plan_clear(struct sab_plan *plan)
 
 /* ---- words ---- */
 
-static void print_json(const struct sab_config *config, const struct sab_plan *plan, const char *out)
+static void print_json(const struct sab_options *config, const struct sab_plan *plan, const char *out)
 {
     struct sab_json json = {.to = stdout};
     sab_json_open(&json, NULL, '{');
-    sab_json_text(&json, "task", config->task);
+    sab_json_text(&json, "task", config->task.task);
     sab_json_bool(&json, "dry_run", 1);
-    sab_json_int(&json, "steps", config->steps);
+    sab_json_int(&json, "steps", config->optim.steps);
     sab_json_int(&json, "parameters", plan->parameters);
     sab_json_int(&json, "sequence_steps", plan->sequence_steps);
-    sab_json_int(&json, "batch", config->batch);
+    sab_json_int(&json, "batch", config->shared.batch);
     sab_json_int(&json, "threads", plan->threads);
     sab_json_int(&json, "shards", plan->shards);
     sab_json_int(&json, "weights_bytes", llround(plan->weights_nbytes));
@@ -325,22 +330,22 @@ static void print_json(const struct sab_config *config, const struct sab_plan *p
     sab_json_close(&json, '}');
 }
 
-static void print_lines(const struct sab_config *config, const struct sab_plan *plan, const char *out)
+static void print_lines(const struct sab_options *config, const struct sab_plan *plan, const char *out)
 {
     static const char *const answers[] = {"classes", "values", "answers"};
-    char text[SAB_SAY_CAP], recompute[SAB_TEXT_CAP];
-    sab_config_get(config, "recompute", recompute, sizeof recompute, NULL);
-    printf("task         %s", sab_shown(config->task));
-    if (!plan->has_files || plan->sequence_steps == config->T) /* T says nothing of images */
-        printf(", T = %d", config->T);
+    char text[SAB_SAY_CAP], number[SAB_REAL_TEXT_CAP];
+    const char *recompute = sab_options_value(config, "recompute", number);
+    printf("task         %s", sab_shown(config->task.task));
+    if (!plan->has_files || plan->sequence_steps == config->task.T) /* T says nothing of images */
+        printf(", T = %d", config->task.T);
     printf(": sequences of %d steps, %d %s in, %d %s out\n", plan->sequence_steps, plan->shape.I, plan->shape.input == SAB_INPUT_IDS ? "symbols" : "values",
            plan->shape.O, answers[plan->shape.loss]);
     sab_account_print(stdout, plan->facts);
     sab_say_network(config);
     sab_say_count(plan->parameters, text);
     printf("parameters   %s\n", text);
-    sab_say_count(config->steps, text);
-    printf("updates      %s of %d sequences", text, config->batch);
+    sab_say_count(config->optim.steps, text);
+    printf("updates      %s of %d sequences", text, config->shared.batch);
     printf(", %d shard%s on %d thread%s\n", plan->shards, plan->shards == 1 ? "" : "s", plan->threads,
            plan->threads == 1 ? "" : "s");
     sab_say_bytes(plan->weights_nbytes, text);
@@ -353,16 +358,16 @@ static void print_lines(const struct sab_config *config, const struct sab_plan *
     printf("; %s at most, all in all\n", text);
     sab_say_bytes(plan->budget_nbytes, text);
     printf("activations  %s (--recompute %s, --memory %s%s%s)\n", plan->recomputes ? "recomputed" : "stored", recompute,
-           config->memory, isfinite(plan->budget_nbytes) ? ": " : "", isfinite(plan->budget_nbytes) ? text : "");
+           config->model.memory, isfinite(plan->budget_nbytes) ? ": " : "", isfinite(plan->budget_nbytes) ? text : "");
     sab_say_duration(plan->run_s, text);
     printf("time         about %.3g ms per update, %s for the run (a forecast, to a factor of 1.5 or so)\n",
            1e3 * plan->update_s, text);
     printf("folder       %s\nNothing was done: this is a dry run.\n", sab_shown(out));
 }
 
-void sab_plan_print(const struct sab_config *config, const struct sab_plan *plan, int as_json)
+void sab_plan_print(const struct sab_options *config, const struct sab_plan *plan, int as_json)
 {
-    char out[SAB_TEXT_CAP] = "";
+    char out[SAB_DIR_CAP] = "";
     sab_folder_name(config, out, NULL);
     if (as_json)
         print_json(config, plan, out);

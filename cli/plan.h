@@ -3,6 +3,7 @@
 #define SAB_CLI_PLAN_H
 
 #include "cli/ceilings.h"
+#include "train/options.h"
 
 struct sab_plan {
     int64_t parameters;
@@ -27,9 +28,9 @@ struct sab_plan {
 
 /* plan is zero, or was made before: its ceilings are not measured again. Clear in every case.
  * SAB_INVALID, SAB_NOMEM as making the task and the model do, and where --memory is too small. */
-int sab_plan_make(const struct sab_config *config, struct sab_plan *plan, struct sab_error *err);
+int sab_plan_make(const struct sab_options *config, struct sab_plan *plan, struct sab_error *err);
 /* To stdout: lines, or one JSON object. */
-void sab_plan_print(const struct sab_config *config, const struct sab_plan *plan, int as_json);
+void sab_plan_print(const struct sab_options *config, const struct sab_plan *plan, int as_json);
 
 void sab_plan_clear(struct sab_plan *plan);
 

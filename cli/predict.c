@@ -22,7 +22,7 @@
 struct own {
     int format, probabilities, stream, recorded_data;
     int64_t ahead;
-    char output[SAB_TEXT_CAP], state[SAB_TEXT_CAP], save_state[SAB_TEXT_CAP];
+    const char *output, *state, *save_state;
 };
 
 static const char *const formats[] = {"csv", "npy", "jsonl", NULL};
@@ -34,22 +34,22 @@ static const struct sab_option own[] = {
      "csv, one NumPy array, or a JSON object a line"},
     {"probabilities", SAB_CLI_FLAG, AT(probabilities), 0, 0, 1, NULL, "off", "",
      "of all classes, beside the most probable one"},
-    {"output", SAB_OPTION_TEXT, AT(output), SAB_TEXT_CAP, 0, 0, NULL, "", "", "a file instead of standard output"},
+    {"output", SAB_OPTION_TEXT, AT(output), 0, 0, 0, NULL, "", "", "a file instead of standard output"},
     {"ahead", SAB_OPTION_INT64, AT(ahead), 0, 0, 1e6, NULL, "0", "",
      "forecast so many rows beyond the file's end, from forecasts where the horizon does not reach; 0: answer its rows"},
     {"stream", SAB_CLI_FLAG, AT(stream), 0, 0, 1, NULL, "off", "",
      "read lines from standard input and answer each at once, keeping the state"},
     SAB_CLI_RECORDED_DATA(struct own, recorded_data),
-    {"state", SAB_OPTION_TEXT, AT(state), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"state", SAB_OPTION_TEXT, AT(state), 0, 0, 0, NULL, "", "",
      "with --stream: go on from the state in this file"},
-    {"save-state", SAB_OPTION_TEXT, AT(save_state), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"save-state", SAB_OPTION_TEXT, AT(save_state), 0, 0, 0, NULL, "", "",
      "with --stream: leave the state in this file at the end, also after Ctrl-C or a line that cannot be read"},
 };
 
 /* What one call works with. */
 struct work {
     const struct own *o;
-    struct sab_config config;
+    struct sab_options config;
     struct sab_model *model;
     struct sab_answers answers;
     const struct sab_task_kind *kind;
@@ -102,7 +102,7 @@ static int put_sequence(struct work *w, const struct sab_batch *batch, const sab
 
 static int predict_sequences(struct work *w, struct sab_error *err)
 {
-    int B = w->config.batch, status = SAB_OK;
+    int B = w->config.shared.batch, status = SAB_OK;
     int64_t batches = w->kind->batches ? w->kind->batches(w->state, SAB_TEST, B) : 0;
     if (batches == 0) /* drawn data have no end: one batch of them */
         batches = 1;
@@ -112,7 +112,7 @@ static int predict_sequences(struct work *w, struct sab_error *err)
         status = w->kind->batch(w->state, SAB_TEST, index, B, &batch, err);
         if (status == SAB_OK) {
             outputs = sab_alloc((size_t)batch.T * (size_t)batch.B, (size_t)w->answers.shape->O * sizeof *outputs);
-            status = outputs ? sab_model_evaluate(w->model, &batch, w->config.threads, outputs, NULL, NULL, err)
+            status = outputs ? sab_model_evaluate(w->model, &batch, w->config.shared.threads, outputs, NULL, NULL, err)
                              : sab_fail(err, SAB_NOMEM, "no memory for the outputs of %d steps", batch.T);
         }
         for (int b = 0; b < B && status == SAB_OK; b++)
@@ -176,7 +176,7 @@ static int predict_stream(struct work *w, struct sab_error *err)
 {
     struct sab_stream *stream = NULL;
     const char *series = NULL;
-    int has_state = sab_network_find(w->config.model)->has_state;
+    int has_state = sab_network_find(w->config.model.model)->has_state;
     int64_t batches = w->kind->batches(w->state, SAB_TEST, 1), steps = 0;
     int status = SAB_OK, I = w->answers.shape->I, O = w->answers.shape->O;
     for (int64_t index = 0; index < batches && status == SAB_OK; index++) {
@@ -218,34 +218,35 @@ static int predict_stream(struct work *w, struct sab_error *err)
 
 static int open_data(struct sab_cli *cli, struct work *w, struct sab_error *err)
 {
-    struct sab_config *c = &w->config;
+    struct sab_options *c = &w->config;
     struct sab_shape shape;
+    int status = SAB_OK;
     w->is_own_file = sab_cli_given(cli, "data");
-    if (w->is_own_file) {
-        memset(c->valid_data, 0, sizeof c->valid_data);
-        memset(c->test_data, 0, sizeof c->test_data);
-    }
-    int status = sab_cli_confirm_data(cli, w->o->recorded_data, c, err);
+    if (status == SAB_OK && w->is_own_file)
+        status = sab_options_parse(c, "valid-data= test-data=", err);
+    if (status == SAB_OK)
+        status = sab_cli_confirm_data(cli, w->o->recorded_data, c, err);
     if (status == SAB_OK)
         status = sab_cli_find_data(c, err);
-    if (w->o->ahead > 0 && !w->is_own_file) { /* the end of the file that the test part is of */
+    if (status == SAB_OK && w->o->ahead > 0 && !w->is_own_file) { /* the end of the file that the test part is of */
         w->is_own_file = 1;
-        if (c->test_data[0])
-            memcpy(c->data, c->test_data, sizeof c->data);
-        memset(c->valid_data, 0, sizeof c->valid_data);
+        if (c->task.files.test_data[0])
+            status = sab_options_set(c, "data", c->task.files.test_data, err);
+        if (status == SAB_OK)
+            status = sab_options_set(c, "valid-data", "", err);
     }
-    if (w->is_own_file) {
-        memcpy(c->test_data, c->data, sizeof c->test_data);
-        memset(c->data, 0, sizeof c->data);
-    }
+    if (status == SAB_OK && w->is_own_file)
+        status = sab_options_set(c, "test-data", c->task.files.data, err);
+    if (status == SAB_OK && w->is_own_file)
+        status = sab_options_set(c, "data", "", err);
     for (int i = 0; sab_task_kind_at(i); i++)
-        if (strcmp(sab_task_kind_at(i)->name, c->task) == 0)
+        if (strcmp(sab_task_kind_at(i)->name, c->task.task) == 0)
             w->kind = sab_task_kind_at(i);
     if (status == SAB_OK && !w->kind)
         return sab_fail(err, SAB_FORMAT, "the model was trained for a task \"%.32s\", which this version does not know",
-                        c->task);
+                        c->task.task);
     if (status == SAB_OK)
-        status = w->kind->create(&w->state, &shape, c, sab_model_facts(w->model), err);
+        status = w->kind->create(&w->state, &shape, &c->task, &c->shared, sab_model_facts(w->model), err);
     if (status == SAB_OK && (shape.input != w->answers.shape->input || shape.I != w->answers.shape->I ||
                              shape.O != w->answers.shape->O || shape.loss != w->answers.shape->loss))
         status = sab_fail(err, SAB_FORMAT, "%s: the data have another shape than the model", cli->words[0]);
@@ -256,9 +257,9 @@ static int predict_file(struct sab_cli *cli, struct work *w, struct sab_error *e
 {
     struct sab_batch first;
     int status = w->o->ahead > 0 ? sab_ahead_create(&w->ahead, &w->answers, w->o->ahead, err) : SAB_OK;
-    if (status == SAB_OK && w->o->ahead > 0 && !sab_network_find(w->config.model)->has_state)
+    if (status == SAB_OK && w->o->ahead > 0 && !sab_network_find(w->config.model.model)->has_state)
         status = sab_fail(err, SAB_INVALID, "--ahead needs a network with a running state; this one is a %s",
-                          sab_network_find(w->config.model)->name);
+                          sab_network_find(w->config.model.model)->name);
     if (status == SAB_OK)
         status = open_data(cli, w, err);
     if (status == SAB_OK)
@@ -282,7 +283,9 @@ static int check_options(const struct sab_cli *cli, struct sab_error *err)
     if (status != SAB_OK)
         return status;
     if (strcmp(o->output, "-") == 0)
-        o->output[0] = '\0'; /* as without it */
+        status = sab_cli_set_own(cli, "output", "", err); /* as without it */
+    if (status != SAB_OK)
+        return status;
     if (o->stream && (sab_cli_given(cli, "data") || o->output[0] || o->format == SAB_PREDICT_NPY))
         return sab_fail(err, SAB_INVALID, "--stream reads standard input and writes csv or jsonl to standard output: no "
                         "--data, --output or --format npy");
@@ -300,8 +303,9 @@ static int run(struct sab_cli *cli)
     int status = check_options(cli, &err);
     if (status == SAB_OK)
         status = sab_cli_run_model(cli->words[0], &w.model, &w.config, &err);
+    if (status == SAB_OK)
+        status = sab_cli_apply(cli, &w.config, &err);
     if (status == SAB_OK) {
-        sab_cli_apply(cli, &w.config);
         status = sab_answers_create(&w.answers, w.model, &err);
         w.answers.has_probabilities = w.o->probabilities;
     }
@@ -312,6 +316,7 @@ static int run(struct sab_cli *cli)
     if (w.answers.shape)
         sab_answers_clear(&w.answers);
     sab_model_free(w.model);
+    sab_options_clear(&w.config);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("predict", status, &err);
 }
 

@@ -392,12 +392,12 @@ static int make_room(struct lines *l, struct sab_error *err)
     return SAB_OK;
 }
 
-int sab_predict_lines(struct sab_answers *answers, struct sab_model *model, const struct sab_config *config, int as_json,
+int sab_predict_lines(struct sab_answers *answers, struct sab_model *model, const struct sab_options *config, int as_json,
                       const char *state_from, const char *state_to, struct sab_error *err)
 {
-    struct lines l = {.answers = answers, .model = model, .as_json = as_json, .gaps = config->gaps,
+    struct lines l = {.answers = answers, .model = model, .as_json = as_json, .gaps = config->task.csv.gaps,
                       .columns = {.series_place = -1, .time_place = -1}};
-    int status = sab_csv_dialect_read(&l.dialect, config, err);
+    int status = sab_csv_dialect_read(&l.dialect, &config->task, err);
     l.dialect.skip_lines = 0; /* of files */
     if (status == SAB_OK)
         status = make_room(&l, err);

@@ -24,7 +24,7 @@ int sab_predict_state_save(const char *path, const struct sab_stream *stream, in
     int status = sab_safetensors_writer_create(&writer, err);
     if (status != SAB_OK)
         return status;
-    status = sab_metadata_add(writer, sab_model_config(stream->model), stream->model, err);
+    status = sab_metadata_add(writer, sab_model_options(stream->model), stream->model, err);
     if (status == SAB_OK)
         status = sab_safetensors_writer_metadata(writer, "weights", digest, err);
     if (status == SAB_OK)

@@ -61,26 +61,27 @@ static int fail_unknown(const char *name, struct sab_error *err)
     return sab_fail(err, SAB_INVALID, "no preset is called \"%.60s\"; sab train --presets lists them", name);
 }
 
-int sab_preset_options(const char *options, struct sab_config *config, struct sab_error *err)
+int sab_preset_options(const char *options, struct sab_options *config, struct sab_error *err)
 {
-    struct sab_config set = *config;
-    for (const char *at = options; *at; at += strspn(at, " ")) {
-        char pair[SAB_TEXT_CAP];
+    struct sab_options set;
+    int status = sab_options_copy(&set, config, err);
+    for (const char *at = options; status == SAB_OK && *at; at += strspn(at, " ")) {
+        char pair[SAB_DIR_CAP];
         int n = (int)strcspn(at, " ");
         snprintf(pair, sizeof pair, "%.*s", n, at);
         char *value = strchr(pair, '=');
         *value++ = 0;
-        int status = strcmp(pair, "preset") == 0 ? sab_preset_apply(value, &set, err)
-                                                 : sab_config_set(&set, pair, value, err);
-        if (status != SAB_OK)
-            return status;
+        status = strcmp(pair, "preset") == 0 ? sab_preset_apply(value, &set, err)
+                                             : sab_options_set(&set, pair, value, err);
         at += n;
     }
-    *config = set;
-    return SAB_OK;
+    if (status == SAB_OK)
+        sab_options_move(config, &set);
+    sab_options_clear(&set);
+    return status;
 }
 
-int sab_preset_apply(const char *name, struct sab_config *config, struct sab_error *err)
+int sab_preset_apply(const char *name, struct sab_options *config, struct sab_error *err)
 {
     const struct sab_preset *preset = NULL;
     for (int i = 0; sab_preset_at(i); i++)

@@ -20,7 +20,7 @@
 
 struct own {
     int sequences, layer, rows, value, recorded_data;
-    char csv[SAB_TEXT_CAP], png[SAB_TEXT_CAP], out[SAB_TEXT_CAP];
+    const char *csv, *png, *out;
     int is_piped; /* csv or png is standard output, where nothing else may be */
 };
 
@@ -36,16 +36,16 @@ static const struct sab_option own[] = {
      "steps shown as rows: those whose answer counts, or all"},
     {"value", SAB_OPTION_CHOICE, AT(value), 0, 0, 0, values, "weight", "",
      "the weight of a recalled state, or the norm of the gradient that flows to it through the read"},
-    {"png", SAB_OPTION_TEXT, AT(png), SAB_TEXT_CAP, 0, 0, NULL, "", "", "draw the map into this file, - is standard output"},
-    {"csv", SAB_OPTION_TEXT, AT(csv), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"png", SAB_OPTION_TEXT, AT(png), 0, 0, 0, NULL, "", "", "draw the map into this file, - is standard output"},
+    {"csv", SAB_OPTION_TEXT, AT(csv), 0, 0, 0, NULL, "", "",
      "write every weight to this file, - is standard output: sequence,layer,t,when,alpha,flow"},
-    {"out", SAB_OPTION_TEXT, AT(out), SAB_TEXT_CAP, 0, 0, NULL, "", "", "FILE.png or FILE.csv: one of the two above"},
+    {"out", SAB_OPTION_TEXT, AT(out), 0, 0, 0, NULL, "", "", "FILE.png or FILE.csv: one of the two above"},
     SAB_CLI_RECORDED_DATA(struct own, recorded_data),
 };
 
 /* What one call works with. */
 struct work {
-    struct sab_config config;
+    struct sab_options config;
     struct sab_model *model;
     struct sab_task *task;
     struct sab_batch batch;
@@ -56,27 +56,29 @@ struct work {
     const char *row_name, *value_name;
 };
 
-static int take_out(struct own *o, struct sab_error *err)
+static int take_out(const struct sab_cli *cli, struct own *o, struct sab_error *err)
 {
     size_t n = strlen(o->out);
     if (n == 0)
         return SAB_OK;
     if (n > 4 && strcmp(o->out + n - 4, ".png") == 0 && !o->png[0])
-        memcpy(o->png, o->out, n + 1);
-    else if (n > 4 && strcmp(o->out + n - 4, ".csv") == 0 && !o->csv[0])
-        memcpy(o->csv, o->out, n + 1);
-    else
-        return sab_fail(err, SAB_INVALID, "--out: \"%.200s\" must end in .png or .csv, and not be given beside "
+        return sab_cli_set_own(cli, "png", o->out, err);
+    if (n > 4 && strcmp(o->out + n - 4, ".csv") == 0 && !o->csv[0])
+        return sab_cli_set_own(cli, "csv", o->out, err);
+    return sab_fail(err, SAB_INVALID, "--out: \"%.200s\" must end in .png or .csv, and not be given beside "
                                           "--png or --csv for the same kind", o->out);
-    return SAB_OK;
 }
 
 static int take_outputs(const struct sab_cli *cli, struct own *o, struct sab_error *err)
 {
-    int status = take_out(o, err);
+    int status = take_out(cli, o, err);
+    int csv_is_piped, png_is_piped;
+    if (status == SAB_OK)
+        status = sab_cli_output(cli, "csv", &csv_is_piped, err);
+    if (status == SAB_OK)
+        status = sab_cli_output(cli, "png", &png_is_piped, err);
     if (status != SAB_OK)
         return status;
-    int csv_is_piped = sab_cli_output(o->csv), png_is_piped = sab_cli_output(o->png);
     o->is_piped = csv_is_piped || png_is_piped;
     if (o->is_piped && (cli->json || csv_is_piped == png_is_piped))
         return sab_fail(err, SAB_INVALID, "--%s -: standard output takes one of --csv, --png and --json",
@@ -128,18 +130,18 @@ static int64_t find_batch(struct sab_task *task, int B)
 /* The batch to look at, once model and configuration are there. */
 static int take_batch(const struct own *o, const char *where, struct work *w, struct sab_error *err)
 {
-    const struct sab_config *c = &w->config;
-    if (!sab_network_find(c->model)->can_recall)
+    const struct sab_options *c = &w->config;
+    if (!sab_network_find(c->model.model)->can_recall)
         return sab_fail(err, SAB_FORMAT, "%.200s is a %s network, which has no memory: it recalls nothing", where,
-                        sab_network_find(c->model)->name);
-    const char *without = c->credit == SAB_CREDIT_BPTT                   ? "--credit bptt"
-                        : c->credit == SAB_CREDIT_TBPTT                  ? "--credit tbptt"
-                        : c->credit == SAB_CREDIT_SAB && c->k_top == 0 ? "--k-top 0"
+                        sab_network_find(c->model.model)->name);
+    const char *without = c->model.credit == SAB_CREDIT_BPTT                   ? "--credit bptt"
+                        : c->model.credit == SAB_CREDIT_TBPTT                  ? "--credit tbptt"
+                        : c->model.credit == SAB_CREDIT_SAB && c->model.k_top == 0 ? "--k-top 0"
                                                                          : NULL;
     if (without)
         return sab_fail(err, SAB_FORMAT, "%.200s was trained without memory (%s): it recalls nothing", where, without);
-    if (o->layer > c->layers)
-        return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", o->layer, c->layers, where);
+    if (o->layer > c->model.layers)
+        return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", o->layer, c->model.layers, where);
     int status = sab_task_create(&w->task, c, sab_model_facts(w->model), err);
     int B = status == SAB_OK ? sab_task_columns(w->task, SAB_TEST, o->sequences) : 0;
     int64_t index = status == SAB_OK ? find_batch(w->task, B) : 0;
@@ -190,7 +192,7 @@ static int collect(const struct own *o, struct work *w, struct sab_error *err)
     w->view = (struct sab_recall_view){
         .T = w->batch.T,
         .sequences = w->batch.B,
-        .layer = (o->layer > 0 ? o->layer : w->config.layers) - 1,
+        .layer = (o->layer > 0 ? o->layer : w->config.model.layers) - 1,
         .value = o->value,
         .is_row = w->is_row,
     };
@@ -206,7 +208,7 @@ static int draw_png(const struct work *w, const char *path, struct sab_error *er
     char title[128];
     view.rows_cap = SAB_HEAT_PNG_ROWS;
     view.columns_cap = SAB_HEAT_PNG_COLUMNS;
-    snprintf(title, sizeof title, "task %s, T = %d, layer %d, mean over %d sequences", w->config.task, w->config.T,
+    snprintf(title, sizeof title, "task %s, T = %d, layer %d, mean over %d sequences", w->config.task.task, w->config.task.T,
              view.layer + 1, view.sequences);
     int status = sab_recall_map_make(&map, &w->log, &view, err);
     if (status == SAB_OK)
@@ -254,8 +256,8 @@ static void print_json(const struct own *o, const struct work *w, const char *wh
     char digest[33];
     sab_model_digest(w->model, digest);
     sab_json_open(&json, NULL, '{');
-    sab_json_text(&json, "task", w->config.task);
-    sab_json_int(&json, "T", w->config.T);
+    sab_json_text(&json, "task", w->config.task.task);
+    sab_json_int(&json, "T", w->config.task.T);
     sab_json_int(&json, "sequences", w->view.sequences);
     sab_json_int(&json, "layer", w->view.layer + 1);
     sab_json_text(&json, "value", w->value_name);
@@ -305,12 +307,15 @@ static void clear(struct work *w)
     sab_free(w->is_row);
     sab_task_free(w->task);
     sab_model_free(w->model);
+    sab_options_clear(&w->config);
 }
 
 int sab_recall_picture(const char *where, int sequences, const char *png, struct sab_error *err)
 {
-    const struct own plain = {.sequences = sequences};
+    struct own plain = {0};
     struct work w = {0};
+    sab_rows_init(&(struct sab_rows){own, sizeof own / sizeof own[0]}, &plain);
+    plain.sequences = sequences;
     int status = sab_cli_run_model(where, &w.model, &w.config, err);
     if (status == SAB_OK)
         status = sab_cli_find_data(&w.config, err);

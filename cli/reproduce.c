@@ -15,7 +15,7 @@
 #include "cli/stop.h"
 
 struct own {
-    char cell[SAB_TEXT_CAP], out[SAB_TEXT_CAP], document[SAB_TEXT_CAP], results[SAB_TEXT_CAP];
+    const char *cell, *out, *document, *results;
     uint64_t seed;
     int seeds, is_quick, threads;
 };
@@ -23,7 +23,7 @@ struct own {
 #define AT(field) offsetof(struct own, field)
 
 static const struct sab_option own[] = {
-    {"cell", SAB_OPTION_TEXT, AT(cell), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"cell", SAB_OPTION_TEXT, AT(cell), 0, 0, 0, NULL, "", "",
      "only this cell of the table, such as \"T=100 sab 5 5\", or a whole row or column"},
     {"seed", SAB_OPTION_UINT64, AT(seed), 0, 0, 9007199254740991.0, NULL, "0", "",
      "only this seed; 0: those of --seeds"},
@@ -33,23 +33,23 @@ static const struct sab_option own[] = {
      "a fiftieth of the updates, one seed, in a folder of its own: does it run?"},
     {"threads", SAB_OPTION_INT, AT(threads), 0, 0, 4096, NULL, "0", "",
      "threads; 0 is one per processor; the result is the same for any"},
-    {"out", SAB_OPTION_TEXT, AT(out), SAB_TEXT_CAP, 0, 0, NULL, "runs/reproduce", "",
+    {"out", SAB_OPTION_TEXT, AT(out), 0, 0, 0, NULL, "runs/reproduce", "",
      "folder of results/TABLE/CELL-sSEED.json and of the run folders, runs/TABLE/CELL-sSEED"},
-    {"document", SAB_OPTION_TEXT, AT(document), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"document", SAB_OPTION_TEXT, AT(document), 0, 0, 0, NULL, "", "",
      "run nothing: write tables and figures into this Markdown file, where it has lines <!-- table NAME --> and "
      "<!-- end NAME -->"},
-    {"results", SAB_OPTION_TEXT, AT(results), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"results", SAB_OPTION_TEXT, AT(results), 0, 0, 0, NULL, "", "",
      "the folder of result files that --document reads; by default that of --out"},
 };
 
 /* ---- which ---- */
 
 /* The folder: quick runs have their own. */
-static int find_folder(const struct own *o, char dir[SAB_TEXT_CAP], struct sab_error *err)
+static int find_folder(const struct own *o, char dir[SAB_DIR_CAP], struct sab_error *err)
 {
-    int n = snprintf(dir, SAB_TEXT_CAP, "%s%s", o->out, o->is_quick ? "/quick" : "");
-    if (n >= SAB_TEXT_CAP)
-        return sab_fail(err, SAB_INVALID, "--out: the folder's name is longer than %d bytes", SAB_TEXT_CAP - 1);
+    int n = snprintf(dir, SAB_DIR_CAP, "%s%s", o->out, o->is_quick ? "/quick" : "");
+    if (n >= SAB_DIR_CAP)
+        return sab_fail(err, SAB_INVALID, "--out: the folder's name is longer than %d bytes", SAB_DIR_CAP - 1);
     return SAB_OK;
 }
 
@@ -77,7 +77,7 @@ static int look_at_cell(const struct own *o, const char *results, const struct s
                         struct sab_plan *plan, struct outlook *outlook, struct sab_error *err)
 {
     char path[SAB_FILE_CAP];
-    struct sab_config config;
+    struct sab_options config = {0};
     uint64_t first, last;
     int missing = 0, status = SAB_OK;
     find_seeds(o, cell, &first, &last);
@@ -91,16 +91,18 @@ static int look_at_cell(const struct own *o, const char *results, const struct s
     if (status != SAB_OK || missing == 0)
         return status;
     status = sab_cell_config(cell, first, o->is_quick, &config, err);
-    config.threads = o->threads;
+    config.shared.threads = o->threads;
     if (status == SAB_OK)
         status = sab_cli_cpu(&config, err);
     if (status == SAB_OK && sab_cli_find_data(&config, err) != SAB_OK) {
         outlook->without_data += missing;
+        sab_options_clear(&config);
         return SAB_OK;
     }
     if (status == SAB_OK)
         status = sab_plan_make(&config, plan, err);
     outlook->seconds += missing * plan->run_s;
+    sab_options_clear(&config);
     return status;
 }
 
@@ -263,9 +265,9 @@ static int run(struct sab_cli *cli)
     const struct own *o = cli->own;
     const struct sab_table *table = NULL;
     struct sab_error err = {0};
-    char dir[SAB_TEXT_CAP];
-    struct sab_config config;
-    sab_config_init(&config);
+    char dir[SAB_DIR_CAP];
+    struct sab_options config;
+    sab_options_init(&config);
     int status = find_folder(o, dir, &err);
     if (status == SAB_OK && o->seed > 0 && (o->seeds > 0))
         status = sab_fail(&err, SAB_INVALID, "--seed and --seeds cannot both be given");
@@ -282,12 +284,13 @@ static int run(struct sab_cli *cli)
     else if (status == SAB_OK)
         status = sab_table_find(cli->words[0], &table, &err);
     if (status == SAB_OK && table && !o->document[0]) {
-        struct sab_reproduction how = {dir, o->is_quick, cli->quiet, o->threads, config.cpu,
+        struct sab_reproduction how = {dir, o->is_quick, cli->quiet, o->threads, config.shared.cpu,
                                        sab_stop_listen(cli->quiet)};
         status = run_all(o, table, &how, &err);
         if (status == SAB_OK)
             status = print(cli, table, dir, &err);
     }
+    sab_options_clear(&config);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("reproduce", status, &err);
 }
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/config.h"
+#include "train/options.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/presets.h"
@@ -99,28 +99,32 @@ static int64_t part(int64_t n)
     return n > 0 && n < QUICK_DIVISOR ? 1 : n / QUICK_DIVISOR;
 }
 
-int sab_cell_config(const struct sab_table_cell *cell, uint64_t seed, int is_quick, struct sab_config *config,
+int sab_cell_config(const struct sab_table_cell *cell, uint64_t seed, int is_quick, struct sab_options *config,
                     struct sab_error *err)
 {
-    sab_config_init(config);
+    sab_options_init(config);
     int status = sab_preset_options(sab_cell_table(cell)->options, config, err);
     if (status == SAB_OK)
         status = sab_preset_options(cell->options, config, err);
-    config->seed = seed;
+    config->shared.seed = seed;
     if (is_quick) {
-        config->steps = part(config->steps);
-        config->curriculum = part(config->curriculum);
-        config->warmup = part(config->warmup);
-        config->eval_every = config->steps > 1 ? config->steps / 2 : 1;
-        if (config->batch > QUICK_BATCH)
-            config->batch = QUICK_BATCH;
-        if (config->eval_size == 0 || config->eval_size > QUICK_EVALUATED)
-            config->eval_size = QUICK_EVALUATED;
+        config->optim.steps = part(config->optim.steps);
+        config->task.drawn.curriculum = part(config->task.drawn.curriculum);
+        config->optim.warmup = part(config->optim.warmup);
+        config->run.eval_every = config->optim.steps > 1 ? config->optim.steps / 2 : 1;
+        if (config->shared.batch > QUICK_BATCH)
+            config->shared.batch = QUICK_BATCH;
+        if (config->run.eval_size == 0 || config->run.eval_size > QUICK_EVALUATED)
+            config->run.eval_size = QUICK_EVALUATED;
     }
-    return status == SAB_OK ? sab_config_check(config, err) : status;
+    if (status == SAB_OK)
+        status = sab_options_check(config, err);
+    if (status != SAB_OK)
+        sab_options_clear(config);
+    return status;
 }
 
-int sab_cell_tests(const struct sab_table_cell *cell, const struct sab_config *config,
+int sab_cell_tests(const struct sab_table_cell *cell, const struct sab_options *config,
                    struct sab_cell_test tests[SAB_TEST_CAP])
 {
     const char *at = sab_cell_table(cell)->lengths;
@@ -131,42 +135,24 @@ int sab_cell_tests(const struct sab_table_cell *cell, const struct sab_config *c
         at = end + (*end == ',');
     }
     if (n == 0)
-        tests[n++].T = config->T;
+        tests[n++].T = config->task.T;
     for (int i = 0; i < n; i++)
-        tests[i].sequences = tests[i].T > LONG_T && (config->eval_size == 0 || config->eval_size > LONG_SEQUENCES)
+        tests[i].sequences = tests[i].T > LONG_T && (config->run.eval_size == 0 || config->run.eval_size > LONG_SEQUENCES)
                                  ? LONG_SEQUENCES
-                                 : config->eval_size;
+                                 : config->run.eval_size;
     return n;
 }
 
-/* 1 if the option is of those that decide what is learned. */
-static int decides(const char *name)
+/* 1 if the option decides what is learned; task and seed are told apart by hand. */
+static int decides(const struct sab_option *option)
 {
-    static const char *const others[] = {"task", "seed", "threads", "memory", "recompute", "cpu", "out"};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (strcmp(name, others[i]) == 0)
-            return 0;
-    return 1;
+    return option->effect <= SAB_RESUMES && strcmp(option->name, "task") != 0 && strcmp(option->name, "seed") != 0;
 }
 
-static int is_same(const struct sab_config *a, const struct sab_config *b, const char *name)
+const char *sab_cell_difference(const struct sab_options *a, const struct sab_options *b)
 {
-    char x[SAB_TEXT_CAP], y[SAB_TEXT_CAP];
-    sab_config_get(a, name, x, sizeof x, NULL);
-    sab_config_get(b, name, y, sizeof y, NULL);
-    return strcmp(x, y) == 0;
-}
-
-const char *sab_cell_difference(const struct sab_config *a, const struct sab_config *b)
-{
-    if (strcmp(a->task, b->task) != 0)
-        return "task";
-    if (a->seed != b->seed)
-        return "seed";
-    for (int i = 0; i < sab_option_count; i++)
-        if (decides(sab_options[i].name) && !is_same(a, b, sab_options[i].name))
-            return sab_options[i].name;
-    return NULL;
+    const struct sab_option *differs = sab_options_difference(a, b, SAB_RESUMES);
+    return differs ? differs->name : NULL;
 }
 
 /* 1 if "name=" is in a row's options. */
@@ -179,23 +165,23 @@ static int is_named(const char *options, const char *name)
     return 0;
 }
 
-void sab_cell_command(const struct sab_table_cell *cell, const struct sab_config *config,
+void sab_cell_command(const struct sab_table_cell *cell, const struct sab_options *config,
                       char command[SAB_COMMAND_CAP])
 {
-    struct sab_config plain;
-    sab_config_init(&plain);
-    size_t used = (size_t)snprintf(command, SAB_COMMAND_CAP, "sab train %s", config->task);
-    for (int i = 0; i < sab_option_count && used < SAB_COMMAND_CAP; i++) {
-        char value[SAB_TEXT_CAP];
-        const char *name = sab_options[i].name;
+    struct sab_options plain;
+    sab_options_init(&plain);
+    size_t used = (size_t)snprintf(command, SAB_COMMAND_CAP, "sab train %s", config->task.task);
+    for (int i = 0; i < sab_option_count() && used < SAB_COMMAND_CAP; i++) {
+        char number[SAB_REAL_TEXT_CAP], by_default[SAB_REAL_TEXT_CAP];
+        const char *name = sab_option_at(i)->name, *value = sab_options_value_at(config, i, number);
         int is_said = is_named(sab_cell_table(cell)->options, name) || is_named(cell->options, name) ||
-                      !is_same(config, &plain, name);
-        sab_config_get(config, name, value, sizeof value, NULL);
-        if (decides(name) && is_said)
+                      strcmp(value, sab_options_value_at(&plain, i, by_default)) != 0;
+        if (decides(sab_option_at(i)) && is_said)
             used += (size_t)snprintf(command + used, SAB_COMMAND_CAP - used, " --%s %s", name, value);
     }
     if (used < SAB_COMMAND_CAP)
-        snprintf(command + used, SAB_COMMAND_CAP - used, " --seed %llu", (unsigned long long)config->seed);
+        snprintf(command + used, SAB_COMMAND_CAP - used, " --seed %llu", (unsigned long long)config->shared.seed);
+    sab_options_clear(&plain);
 }
 
 /* ---- places ---- */
@@ -214,22 +200,26 @@ int sab_cell_result_path(const struct sab_table_cell *cell, const char *results,
  * only to the cell itself. */
 static const struct sab_table_cell *find_home(const struct sab_table_cell *cell)
 {
-    struct sab_config config, other;
+    struct sab_options config = {0};
+    const struct sab_table_cell *home = NULL;
     int can_share = sab_cell_table(cell)->figure != SAB_FIGURE_MAPS &&
                     sab_cell_config(cell, 1, 0, &config, NULL) == SAB_OK;
-    for (int i = 0; can_share && sab_table_cell_at(i) && sab_table_cell_at(i) != cell; i++)
-        if (sab_cell_config(sab_table_cell_at(i), 1, 0, &other, NULL) == SAB_OK &&
-            !sab_cell_difference(&config, &other))
-            return sab_table_cell_at(i);
-    return cell;
+    for (int i = 0; can_share && !home && sab_table_cell_at(i) && sab_table_cell_at(i) != cell; i++) {
+        struct sab_options other = {0};
+        if (sab_cell_config(sab_table_cell_at(i), 1, 0, &other, NULL) == SAB_OK && !sab_cell_difference(&config, &other))
+            home = sab_table_cell_at(i);
+        sab_options_clear(&other);
+    }
+    sab_options_clear(&config);
+    return home ? home : cell;
 }
 
-int sab_cell_run_path(const struct sab_table_cell *cell, const char *dir, uint64_t seed, char path[SAB_TEXT_CAP],
+int sab_cell_run_path(const struct sab_table_cell *cell, const char *dir, uint64_t seed, char path[SAB_DIR_CAP],
                       struct sab_error *err)
 {
     char slug[SAB_CELL_NAME_CAP];
     const struct sab_table_cell *home = find_home(cell);
     sab_cell_slug(home, slug);
-    int n = snprintf(path, SAB_TEXT_CAP, "%s/runs/%s/%s-s%llu", dir, home->table, slug, (unsigned long long)seed);
-    return n < SAB_TEXT_CAP ? SAB_OK : sab_fail(err, SAB_INVALID, "the folder's name \"%.60s...\" is too long", dir);
+    int n = snprintf(path, SAB_DIR_CAP, "%s/runs/%s/%s-s%llu", dir, home->table, slug, (unsigned long long)seed);
+    return n < SAB_DIR_CAP ? SAB_OK : sab_fail(err, SAB_INVALID, "the folder's name \"%.60s...\" is too long", dir);
 }

@@ -264,13 +264,15 @@ static void print_lengths(FILE *to, const struct sab_table_results *loaded, cons
 static void print_effort(FILE *to, const struct sab_table_results *loaded)
 {
     struct range steps = {0, 0}, batch = {0, 0};
-    struct sab_config config;
     char text[TEXT_CAP];
-    for (int i = 0; i < loaded->n_cells; i++)
+    for (int i = 0; i < loaded->n_cells; i++) {
+        struct sab_options config = {0};
         if (sab_cell_config(loaded->cells[i].cell, 1, loaded->is_quick, &config, NULL) == SAB_OK) {
-            widen(&steps, i, config.steps);
-            widen(&batch, i, config.batch);
+            widen(&steps, i, config.optim.steps);
+            widen(&batch, i, config.shared.batch);
         }
+        sab_options_clear(&config);
+    }
     say_range(steps, text, sizeof text);
     fprintf(to, "\nMeans over seeds (least..most), on test data; at most %s updates", text);
     say_range(batch, text, sizeof text);
@@ -280,11 +282,12 @@ static void print_effort(FILE *to, const struct sab_table_results *loaded)
 void sab_table_print(FILE *to, const struct sab_table_results *loaded)
 {
     struct sab_cell_test tests[SAB_TEST_CAP];
-    struct sab_config config;
+    struct sab_options config = {0};
     const struct sab_table *table = loaded->table;
     if (sab_cell_config(loaded->cells[0].cell, 1, loaded->is_quick, &config, NULL) != SAB_OK)
         return;
     int n = sab_cell_tests(loaded->cells[0].cell, &config, tests);
+    sab_options_clear(&config);
     if (table->lengths[0])
         print_lengths(to, loaded, tests, n);
     else
@@ -368,7 +371,7 @@ void sab_table_print_json(FILE *to, const struct sab_table_results *loaded, cons
     for (int i = 0; i < loaded->n_cells; i++) {
         const struct sab_results_of_cell *of = &loaded->cells[i];
         struct sab_cell_test tests[SAB_TEST_CAP];
-        struct sab_config config;
+        struct sab_options config = {0};
         char name[SAB_CELL_NAME_CAP];
         if (!is_wanted(of->cell, only) || sab_cell_config(of->cell, 1, loaded->is_quick, &config, NULL) != SAB_OK)
             continue;
@@ -382,6 +385,7 @@ void sab_table_print_json(FILE *to, const struct sab_table_results *loaded, cons
         print_json_tests(&json, of, loaded->table->measure, tests, sab_cell_tests(of->cell, &config, tests));
         print_json_runs(&json, of);
         sab_json_close(&json, '}');
+        sab_options_clear(&config);
     }
     sab_json_close(&json, ']');
     sab_json_text(&json, "version", SAB_VERSION);

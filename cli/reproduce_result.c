@@ -244,15 +244,17 @@ static int load_one(const struct sab_table_cell *cell, const char *results, uint
                     struct sab_cell_result *result, struct sab_error *err)
 {
     char path[SAB_FILE_CAP], command[SAB_COMMAND_CAP];
-    struct sab_config config;
+    struct sab_options config = {0};
     int status = sab_cell_config(cell, seed, is_quick, &config, err);
+    if (status == SAB_OK)
+        sab_cell_command(cell, &config, command);
+    sab_options_clear(&config);
     if (status == SAB_OK)
         status = sab_cell_result_path(cell, results, seed, path, err);
     if (status == SAB_OK)
         status = sab_cell_result_read(path, result, err);
     if (status != SAB_OK)
         return status;
-    sab_cell_command(cell, &config, command);
     status = sab_cell_result_agrees(path, result->command, command, err);
     if (status != SAB_OK)
         sab_cell_result_clear(result);

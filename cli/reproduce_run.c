@@ -29,7 +29,7 @@
 struct work {
     const struct sab_reproduction *how;
     const struct sab_table_cell *cell;
-    struct sab_config config;   /* out is the run's folder; data as found on this machine */
+    struct sab_options config;   /* out is the run's folder; data as found on this machine */
     struct sab_cell_result result;
 };
 
@@ -39,17 +39,17 @@ struct work {
 static int lock(const struct work *w, int *file, struct sab_error *err)
 {
     char path[SAB_FILE_CAP];
-    int status = sab_file_make_directory(w->config.out, err);
+    int status = sab_file_make_directory(w->config.run.out, err);
     if (status != SAB_OK)
         return status;
-    snprintf(path, sizeof path, "%s/cell.lock", w->config.out);
+    snprintf(path, sizeof path, "%s/cell.lock", w->config.run.out);
     *file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (*file < 0)
         return sab_fail(err, SAB_IO, "cannot open %.250s: %s", path, strerror(errno));
     for (int tries = 0; flock(*file, LOCK_EX | LOCK_NB) != 0; tries++) {
         static const struct timespec pause = {0, 200000000};
         if (tries == 0 && !w->how->quiet)
-            fprintf(stderr, "waiting: another process is at the run in %s\n", sab_shown(w->config.out));
+            fprintf(stderr, "waiting: another process is at the run in %s\n", sab_shown(w->config.run.out));
         if (*w->how->stop) {
             close(*file);
             return sab_fail(err, SAB_INTERRUPTED, "interrupted");
@@ -92,7 +92,7 @@ static int add_processors_s(const struct work *w, int goes_on, double session_s,
     void *before;
     size_t nbytes;
     *all_s = goes_on ? NAN : 0;
-    snprintf(path, sizeof path, "%s/cpu_seconds", w->config.out);
+    snprintf(path, sizeof path, "%s/cpu_seconds", w->config.run.out);
     if (goes_on && sab_file_read(path, NUMBER_CAP, &before, &nbytes, NULL) == SAB_OK) {
         if (sab_text_to_real(before, all_s))
             *all_s = NAN;
@@ -110,22 +110,22 @@ static int add_processors_s(const struct work *w, int goes_on, double session_s,
 /* An unfinished run must have been begun as this one would be. */
 static int check_run(const struct work *w, struct sab_error *err)
 {
-    struct sab_config was, is = w->config;
-    char before[SAB_TEXT_CAP], now[SAB_TEXT_CAP];
-    int status = sab_run_config(w->config.out, &was, err);
-    if (status != SAB_OK)
-        return status;
-    memcpy(is.data, was.data, sizeof is.data); /* where they lie may change */
-    memcpy(is.valid_data, was.valid_data, sizeof is.valid_data);
-    memcpy(is.test_data, was.test_data, sizeof is.test_data);
-    is.memory_slots = was.memory_slots; /* settled by the run */
-    const char *name = sab_cell_difference(&was, &is);
-    if (!name)
-        return SAB_OK;
-    sab_config_get(&was, name, before, sizeof before, NULL);
-    sab_config_get(&is, name, now, sizeof now, NULL);
-    return sab_fail(err, SAB_INVALID, "the run in %.200s was begun with other settings (--%s %.60s, not %.60s); move "
-                                      "it away or give another --out", w->config.out, name, before, now);
+    struct sab_options was = {0}, is = {0};
+    char before[SAB_REAL_TEXT_CAP], now[SAB_REAL_TEXT_CAP];
+    int status = sab_run_config(w->config.run.out, &was, err);
+    if (status == SAB_OK)
+        status = sab_options_copy(&is, &w->config, err);
+    const char *moved[] = {"data", "valid-data", "test-data", "memory-slots"}; /* where they lie; settled by the run */
+    for (size_t i = 0; i < sizeof moved / sizeof moved[0] && status == SAB_OK; i++)
+        status = sab_options_set(&is, moved[i], sab_options_value(&was, moved[i], before), err);
+    const char *name = status == SAB_OK ? sab_cell_difference(&was, &is) : NULL;
+    if (name)
+        status = sab_fail(err, SAB_INVALID, "the run in %.200s was begun with other settings (--%s %.60s, not %.60s); move "
+                                            "it away or give another --out", w->config.run.out, name,
+                          sab_options_value(&was, name, before), sab_options_value(&is, name, now));
+    sab_options_clear(&was);
+    sab_options_clear(&is);
+    return status;
 }
 
 static struct sab_measured measured(const char *task, const struct sab_metrics *metrics)
@@ -153,7 +153,7 @@ static void watch(void *user, const struct sab_progress *progress)
     if (!w->how->quiet)
         sab_progress_show(&watcher->line, progress);
     if (sab_cell_table(w->cell)->figure == SAB_FIGURE_MAPS && progress->is_best && watcher->status == SAB_OK)
-        watcher->status = sab_maps_keep(w->config.out, progress, &watcher->err);
+        watcher->status = sab_maps_keep(w->config.run.out, progress, &watcher->err);
 }
 
 static int train(struct work *w, struct sab_error *err)
@@ -161,11 +161,11 @@ static int train(struct work *w, struct sab_error *err)
     struct sab_cell_result *result = &w->result;
     struct watcher watcher = {.work = w};
     struct sab_run_result run = {.best_step = -1};
-    int goes_on = sab_folder_has(w->config.out, "config.json");
+    int goes_on = sab_folder_has(w->config.run.out, "config.json");
     int status = goes_on ? check_run(w, err) : SAB_OK;
     if (status != SAB_OK)
         return status;
-    sab_progress_init(&watcher.line, w->config.task);
+    sab_progress_init(&watcher.line, w->config.task.task);
     struct sab_run_hooks hooks = {.progress = watch, .user = &watcher, .stop = w->how->stop};
     double begin_s = processors_s();
     status = sab_run_train(&w->config, goes_on, &hooks, &run, err);
@@ -182,8 +182,8 @@ static int train(struct work *w, struct sab_error *err)
     result->best_step = run.best_step;
     result->stopped_early = run.stopped_early;
     result->seconds = round(1000 * run.seconds) / 1000;
-    result->best = measured(w->config.task, &run.best);
-    result->last = measured(w->config.task, &run.last);
+    result->best = measured(w->config.task.task, &run.best);
+    result->last = measured(w->config.task.task, &run.last);
     memcpy(result->digest, run.weights_digest, sizeof result->digest);
     return status;
 }
@@ -193,21 +193,24 @@ static int train(struct work *w, struct sab_error *err)
 static int test_one(struct work *w, struct sab_model *model, const struct sab_cell_test *test, struct sab_measured *out,
                     struct sab_error *err)
 {
-    struct sab_config config = w->config;
+    struct sab_options config;
     struct sab_metrics metrics;
     struct sab_task *task = NULL;
-    config.T = test->T;
-    config.eval_size = sab_model_facts(model) ? 0 : test->sequences; /* files are measured whole */
-    config.curriculum = 0;
-    int status = sab_task_create(&task, &config, sab_model_facts(model), err);
+    int status = sab_options_copy(&config, &w->config, err);
+    config.task.T = test->T;
+    config.run.eval_size = sab_model_facts(model) ? 0 : test->sequences; /* files are measured whole */
+    config.task.drawn.curriculum = 0;
+    if (status == SAB_OK)
+        status = sab_task_create(&task, &config, sab_model_facts(model), err);
     if (status == SAB_OK)
         status = sab_evaluate(model, task, SAB_TEST, &config, &metrics, err);
     if (status == SAB_OK) {
-        *out = measured(config.task, &metrics);
+        *out = measured(config.task.task, &metrics);
         out->T = test->T;
-        out->sequences = config.eval_size;
+        out->sequences = config.run.eval_size;
     }
     sab_task_free(task);
+    sab_options_clear(&config);
     return status;
 }
 
@@ -215,12 +218,12 @@ static int test_one(struct work *w, struct sab_model *model, const struct sab_ce
 static int test(struct work *w, struct sab_error *err)
 {
     struct sab_cell_test tests[SAB_TEST_CAP];
-    struct sab_config of_model;
+    struct sab_options of_model = {0};
     struct sab_model *model = NULL;
     if (w->result.best_step < 0)
         return SAB_OK;
     int n = sab_cell_tests(w->cell, &w->config, tests);
-    int status = sab_cli_run_model(w->config.out, &model, &of_model, err);
+    int status = sab_cli_run_model(w->config.run.out, &model, &of_model, err);
     for (int i = 0; i < n && status == SAB_OK; i++) {
         if (*w->how->stop)
             status = sab_fail(err, SAB_INTERRUPTED, "interrupted");
@@ -228,6 +231,7 @@ static int test(struct work *w, struct sab_error *err)
             status = test_one(w, model, &tests[i], &w->result.tests[w->result.n_tests++], err);
     }
     sab_model_free(model);
+    sab_options_clear(&of_model);
     return status;
 }
 
@@ -241,10 +245,10 @@ static int leave(struct work *w, const char *path, struct sab_error *err)
     *strrchr(place, '/') = 0;
     int status = sab_file_make_directory(place, err);
     if (status == SAB_OK)
-        status = sab_cell_result_take_curve(&w->result, w->config.out, err);
+        status = sab_cell_result_take_curve(&w->result, w->config.run.out, err);
     if (status == SAB_OK && sab_cell_table(w->cell)->figure == SAB_FIGURE_MAPS) {
         snprintf(place, sizeof place, "%.*s", (int)(strlen(path) - strlen(".json")), path);
-        status = sab_maps_draw(w->config.out, place, &w->result, err);
+        status = sab_maps_draw(w->config.run.out, place, &w->result, err);
     }
     return status == SAB_OK ? sab_cell_result_write(path, w->cell, &w->result, err) : status;
 }
@@ -280,7 +284,7 @@ int sab_reproduce_cell(const struct sab_reproduction *how, const struct sab_tabl
                        struct sab_error *err)
 {
     struct work w = {.how = how, .cell = cell, .result = {.seed = seed, .version = SAB_VERSION}};
-    char results[SAB_FILE_CAP], path[SAB_FILE_CAP];
+    char results[SAB_FILE_CAP], path[SAB_FILE_CAP], out[SAB_DIR_CAP];
     *made = 0;
     int status = sab_cell_config(cell, seed, how->is_quick, &w.config, err);
     if (status != SAB_OK)
@@ -288,20 +292,24 @@ int sab_reproduce_cell(const struct sab_reproduction *how, const struct sab_tabl
     sab_cell_command(cell, &w.config, w.result.command);
     snprintf(results, sizeof results, "%s/results", how->dir);
     status = sab_cell_result_path(cell, results, seed, path, err);
-    if (status != SAB_OK)
-        return status;
-    if (sab_cell_result_exists(path))
+    if (status == SAB_OK && sab_cell_result_exists(path)) {
+        sab_options_clear(&w.config);
         return check_existing(path, w.result.command, err);
-    w.config.threads = how->threads;
-    w.config.cpu = how->cpu;
+    }
+    w.config.shared.threads = how->threads;
+    w.config.shared.cpu = how->cpu;
     const struct sab_kernels *kernels = sab_kernels_choose(how->cpu);
     snprintf(w.result.cpu, sizeof w.result.cpu, "%s", kernels ? kernels->name : "");
-    status = sab_cell_run_path(cell, how->dir, seed, w.config.out, err);
+    if (status == SAB_OK)
+        status = sab_cell_run_path(cell, how->dir, seed, out, err);
+    if (status == SAB_OK)
+        status = sab_options_set(&w.config, "out", out, err);
     if (status == SAB_OK)
         status = sab_cli_find_data(&w.config, err);
     if (status == SAB_OK)
         status = make(&w, path, err);
     sab_cell_result_clear(&w.result);
+    sab_options_clear(&w.config);
     *made = status == SAB_OK;
     return status;
 }

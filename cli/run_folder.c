@@ -29,13 +29,13 @@ int sab_cli_run_file(const char *where, const char *name, char path[SAB_CLI_PATH
     return SAB_OK;
 }
 
-int sab_cli_run_model(const char *where, struct sab_model **model, struct sab_config *config, struct sab_error *err)
+int sab_cli_run_model(const char *where, struct sab_model **model, struct sab_options *config, struct sab_error *err)
 {
     char path[SAB_CLI_PATH_CAP];
     int status = sab_cli_run_file(where, "model.safetensors", path, err);
     if (status == SAB_OK)
         status = sab_model_load(model, path, err);
     if (status == SAB_OK)
-        *config = *sab_model_config(*model);
+        status = sab_options_copy(config, sab_model_options(*model), err);
     return status;
 }

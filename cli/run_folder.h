@@ -2,7 +2,7 @@
 #ifndef SAB_CLI_RUN_FOLDER_H
 #define SAB_CLI_RUN_FOLDER_H
 
-#include "sab.h"
+#include "train/options.h"
 
 enum { SAB_CLI_PATH_CAP = 4096 };
 
@@ -10,8 +10,8 @@ enum { SAB_CLI_PATH_CAP = 4096 };
  * it is too long. */
 int sab_cli_run_file(const char *where, const char *name, char path[SAB_CLI_PATH_CAP], struct sab_error *err);
 
-/* Loads the model of the run, and its configuration. */
-int sab_cli_run_model(const char *where, struct sab_model **model, struct sab_config *config, struct sab_error *err);
+/* Loads the model of the run, and its configuration, which is new, and left alone or all zero on failure. */
+int sab_cli_run_model(const char *where, struct sab_model **model, struct sab_options *config, struct sab_error *err);
 
 /* 1 if there is a folder of that name. */
 int sab_cli_is_folder(const char *where);

@@ -94,18 +94,17 @@ void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf
         snprintf(buf, SAB_SAY_CAP, "loss %.4f", metrics->loss);
 }
 
-void sab_say_network(const struct sab_config *config)
+void sab_say_network(const struct sab_options *config)
 {
-    char model[SAB_TEXT_CAP], cell[SAB_TEXT_CAP], credit[SAB_TEXT_CAP];
-    int is_recurrent = config->model == SAB_KIND_RECURRENT;
-    sab_config_get(config, "model", model, sizeof model, NULL);
-    sab_config_get(config, "cell", cell, sizeof cell, NULL);
-    sab_config_get(config, "credit", credit, sizeof credit, NULL);
-    printf("network      %s, %d layer%s of %d", is_recurrent ? cell : model, config->layers, config->layers == 1 ? "" : "s",
-           config->hidden);
+    char number[SAB_REAL_TEXT_CAP]; /* none of the three is one */
+    int is_recurrent = config->model.model == SAB_KIND_RECURRENT;
+    const char *model = sab_options_value(config, "model", number), *cell = sab_options_value(config, "cell", number);
+    const char *credit = sab_options_value(config, "credit", number);
+    printf("network      %s, %d layer%s of %d", is_recurrent ? cell : model, config->model.layers, config->model.layers == 1 ? "" : "s",
+           config->model.hidden);
     if (is_recurrent)
         printf(", credit %s", credit);
-    if (is_recurrent && config->credit == SAB_CREDIT_SAB)
-        printf(" (k-top %d, k-att %d, k-trunc %d)", config->k_top, config->k_att, config->k_trunc);
+    if (is_recurrent && config->model.credit == SAB_CREDIT_SAB)
+        printf(" (k-top %d, k-att %d, k-trunc %d)", config->model.k_top, config->model.k_att, config->model.k_trunc);
     printf("\n");
 }

@@ -19,18 +19,18 @@
 
 struct own {
     int dry_run, presets;
-    char preset[SAB_TEXT_CAP];
-    char resume[SAB_TEXT_CAP];
+    const char *preset;
+    const char *resume;
 };
 
 static const struct sab_option own[] = {
     {"dry-run", SAB_CLI_FLAG, offsetof(struct own, dry_run), 0, 0, 1, NULL, "off", "",
      "say what would be done, how large it is, and do nothing"},
-    {"preset", SAB_OPTION_TEXT, offsetof(struct own, preset), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"preset", SAB_OPTION_TEXT, offsetof(struct own, preset), 0, 0, 0, NULL, "", "",
      "settings by name, such as pmnist; options of the command line come on top"},
     {"presets", SAB_CLI_FLAG, offsetof(struct own, presets), 0, 0, 1, NULL, "off", "",
      "list the presets, and do nothing"},
-    {"resume", SAB_OPTION_TEXT, offsetof(struct own, resume), SAB_TEXT_CAP, 0, 0, NULL, "", "",
+    {"resume", SAB_OPTION_TEXT, offsetof(struct own, resume), 0, 0, 0, NULL, "", "",
      "go on with the run in this folder, to the same bits as if it had never stopped"},
 };
 
@@ -38,31 +38,34 @@ static const struct sab_option own[] = {
 
 static int take_resume(struct sab_cli *cli, const char *dir, struct sab_error *err)
 {
-    struct sab_config config;
+    struct sab_options config;
     if (cli->has_config_file || ((const struct own *)cli->own)->preset[0])
         return sab_fail(err, SAB_INVALID, "--resume takes the configuration of the run; --%s cannot be given too",
                         cli->has_config_file ? "config" : "preset");
-    if (sab_cli_given(cli, "out") && strcmp(cli->config.out, dir) != 0)
+    if (sab_cli_given(cli, "out") && strcmp(cli->config.run.out, dir) != 0)
         return sab_fail(err, SAB_INVALID, "--resume %.100s goes on in that folder; --out %.100s is another", dir,
-                        cli->config.out);
+                        cli->config.run.out);
     int status = sab_run_config(dir, &config, err);
     if (status != SAB_OK)
         return status;
-    sab_cli_apply(cli, &config);
-    snprintf(config.out, sizeof config.out, "%s", dir);
-    cli->config = config;
-    return SAB_OK;
+    status = sab_cli_apply(cli, &config, err);
+    if (status == SAB_OK)
+        status = sab_options_set(&config, "out", dir, err);
+    if (status == SAB_OK)
+        sab_options_move(&cli->config, &config);
+    sab_options_clear(&config);
+    return status;
 }
 
 static int take_task(struct sab_cli *cli, struct sab_error *err)
 {
-    struct sab_config *config = &cli->config;
+    struct sab_options *config = &cli->config;
     const struct own *o = cli->own;
     if (cli->n_words == 1) {
         const char *word = cli->words[0];
-        if (strcmp(config->task, word) != 0 && (o->resume[0] || o->preset[0] || sab_cli_given(cli, "task")))
-            return sab_fail(err, SAB_INVALID, "the task cannot be both %.32s and %.32s", config->task, word);
-        return sab_config_set(config, "task", word, err);
+        if (strcmp(config->task.task, word) != 0 && (o->resume[0] || o->preset[0] || sab_cli_given(cli, "task")))
+            return sab_fail(err, SAB_INVALID, "the task cannot be both %.32s and %.32s", config->task.task, word);
+        return sab_options_set(config, "task", word, err);
     }
     if (o->resume[0] || o->preset[0] || cli->has_config_file || sab_cli_given(cli, "task"))
         return SAB_OK;
@@ -74,36 +77,30 @@ static int take_task(struct sab_cli *cli, struct sab_error *err)
 }
 
 /* NULL where there is no such task. */
-static const struct sab_task_kind *kind_of(const struct sab_config *config)
+static const struct sab_task_kind *kind_of(const struct sab_options *config)
 {
     for (int i = 0; sab_task_kind_at(i); i++)
-        if (strcmp(sab_task_kind_at(i)->name, config->task) == 0)
+        if (strcmp(sab_task_kind_at(i)->name, config->task.task) == 0)
             return sab_task_kind_at(i);
     return NULL;
 }
 
 /* 1 if the task draws its data, at any length. */
-static int is_drawn(const struct sab_config *config)
+static int is_drawn(const struct sab_options *config)
 {
     return kind_of(config) && !kind_of(config)->facts;
 }
 
-static int is_read(const struct sab_config *config, const char *option)
-{
-    return strcmp(option, "task") == 0 || sab_task_reads(config->task, option) ||
-           sab_text_lists(sab_network_find(config->model)->reads, option);
-}
-
-/* Warns of options of the groups that were given, say more than "no", and change nothing. */
+/* Warns of options of the groups that were given, say more than "no", and change nothing for that network or task. */
 static void warn_unread(const struct sab_cli *cli, const char *groups, const char *reader, const char *name)
 {
-    char names[SAB_TEXT_CAP] = "";
-    for (int i = 0; i < sab_option_count; i++) {
-        const struct sab_option *option = &sab_options[i];
-        char value[SAB_TEXT_CAP] = "";
-        if (!cli->given[i] || !sab_text_lists(groups, option->group) || is_read(&cli->config, option->name))
+    char names[512] = "", number[SAB_REAL_TEXT_CAP];
+    for (int i = 0; i < sab_option_count(); i++) {
+        const struct sab_option *option = sab_option_at(i);
+        if (!cli->given[i] || !sab_text_lists(groups, option->group) || !option->readers ||
+            sab_option_is_read_by(option, name))
             continue;
-        sab_config_get(&cli->config, option->name, value, sizeof value, NULL);
+        const char *value = sab_options_value_at(&cli->config, i, number);
         size_t used = strlen(names);
         if (value[0] && strcmp(value, "0") != 0 && strcmp(value, "off") != 0)
             snprintf(names + used, sizeof names - used, "%s--%s", used ? ", " : "", option->name);
@@ -113,41 +110,41 @@ static void warn_unread(const struct sab_cli *cli, const char *groups, const cha
 }
 
 /* One read, whose weight is its score's share of itself. */
-static void warn_single(const struct sab_config *config)
+static void warn_single(const struct sab_options *config)
 {
-    if (config->model != SAB_KIND_RECURRENT || config->credit != SAB_CREDIT_SAB || config->k_top != 1 ||
-        config->forward == SAB_DENSE)
+    if (config->model.model != SAB_KIND_RECURRENT || config->model.credit != SAB_CREDIT_SAB || config->model.k_top != 1 ||
+        config->model.forward == SAB_DENSE)
         return;
-    if (config->sparsifier == SAB_SPARSIFIER_RELEASE2019)
+    if (config->model.sparsifier == SAB_SPARSIFIER_RELEASE2019)
         fputs("warning: --sparsifier release2019 keeps k-top - 1 memories: with --k-top 1 nothing is recalled\n", stderr);
-    else if (config->sparsifier == SAB_SPARSIFIER_SOFTMAX || config->read_floor == 0)
+    else if (config->model.sparsifier == SAB_SPARSIFIER_SOFTMAX || config->model.read_floor == 0)
         fputs("warning: with --k-top 1 the one memory recalled has weight 1 whatever its score, so that scores are never\n"
               "trained; --sparsifier relu with a --read-floor of 2 to 40 trains them\n", stderr);
 }
 
 /* Runs that end before they truly begin, or that cannot learn all they have. */
-static void warn(const struct sab_config *config)
+static void warn(const struct sab_options *config)
 {
     warn_single(config);
-    if (is_drawn(config) && config->T > 1 && config->steps > 0 && config->steps <= config->curriculum)
+    if (is_drawn(config) && config->task.T > 1 && config->optim.steps > 0 && config->optim.steps <= config->task.drawn.curriculum)
         fprintf(stderr, "warning: with --steps %lld and --curriculum %lld no training sequence reaches T = %d;\n"
-                        "--curriculum 0 trains at T from the start\n", (long long)config->steps,
-                (long long)config->curriculum, config->T);
-    if (config->steps > 0 && config->steps <= config->warmup)
+                        "--curriculum 0 trains at T from the start\n", (long long)config->optim.steps,
+                (long long)config->task.drawn.curriculum, config->task.T);
+    if (config->optim.steps > 0 && config->optim.steps <= config->optim.warmup)
         fprintf(stderr, "warning: with --steps %lld and --warmup %lld the learning rate never reaches --lr\n",
-                (long long)config->steps, (long long)config->warmup);
+                (long long)config->optim.steps, (long long)config->optim.warmup);
 }
 
 /* ---- what was done ---- */
 
-static void print_json(const struct sab_config *config, const struct sab_run_result *result, int status)
+static void print_json(const struct sab_options *config, const struct sab_run_result *result, int status)
 {
     struct sab_json json = {.to = stdout};
     sab_json_open(&json, NULL, '{');
-    sab_json_text(&json, "task", config->task);
+    sab_json_text(&json, "task", config->task.task);
     sab_json_int(&json, "steps", result->steps);
     if (result->best_step >= 0) {
-        sab_json_metrics(&json, config->task, &result->best);
+        sab_json_metrics(&json, config->task.task, &result->best);
         sab_json_int(&json, "best_step", result->best_step);
     }
     sab_json_real(&json, "seconds", result->seconds);
@@ -172,11 +169,11 @@ static void print_nothing_left(const struct sab_run_result *result)
         fprintf(stderr, "nothing was left to do: all %s updates are made; --steps N asks for more\n", steps);
 }
 
-static void print_summary(const struct sab_config *config, const struct sab_run_result *result)
+static void print_summary(const struct sab_options *config, const struct sab_run_result *result)
 {
     char score[SAB_SAY_CAP], steps[SAB_SAY_CAP], time[SAB_SAY_CAP], best[SAB_SAY_CAP];
     const char *out = sab_shown(result->out);
-    sab_say_score(config->task, &result->best, score);
+    sab_say_score(config->task.task, &result->best, score);
     sab_say_count(result->steps, steps);
     sab_say_count(result->best_step, best);
     sab_say_duration(result->seconds, time);
@@ -184,23 +181,23 @@ static void print_summary(const struct sab_config *config, const struct sab_run_
     if (result->best_step != result->steps)
         fprintf(stderr, " (reached at update %s)", best);
     if (result->stopped_early)
-        fprintf(stderr, "; stopped early: %s", config->stop_at[0] ? sab_shown(config->stop_at) : "no better result for long");
+        fprintf(stderr, "; stopped early: %s", config->run.stop_at[0] ? sab_shown(config->run.stop_at) : "no better result for long");
     /* The digest is of the last weights; eval and inspect tell that of the best ones. */
     fprintf(stderr, "\nweights  %s (digest%s)\nfolder   %s\n", result->weights_digest,
-            result->best_step != result->steps || config->average > 0 ? " after the last update" : "", out);
+            result->best_step != result->steps || config->optim.average > 0 ? " after the last update" : "", out);
     const char *lead = "next     ";
-    int is_recurrent = config->model == SAB_KIND_RECURRENT;
-    if (is_recurrent && config->credit != SAB_CREDIT_BPTT && config->credit != SAB_CREDIT_TBPTT && config->k_top > 0) {
+    int is_recurrent = config->model.model == SAB_KIND_RECURRENT;
+    if (is_recurrent && config->model.credit != SAB_CREDIT_BPTT && config->model.credit != SAB_CREDIT_TBPTT && config->model.k_top > 0) {
         fprintf(stderr, "%ssab recall %s\n", lead, out);
         lead = "         ";
     }
-    if (is_recurrent && !isnan(sab_task_bits_per_char(config->task, 0))) {
+    if (is_recurrent && !isnan(sab_task_bits_per_char(config->task.task, 0))) {
         fprintf(stderr, "%ssab generate %s\n", lead, out);
         lead = "         ";
     }
     fprintf(stderr, "%ssab eval %s", lead, out);
     if (is_drawn(config))
-        fprintf(stderr, " --T %d,%lld", config->T, 2LL * config->T);
+        fprintf(stderr, " --T %d,%lld", config->task.T, 2LL * config->task.T);
     fputc('\n', stderr);
 }
 
@@ -246,7 +243,7 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK)
         status = take_task(cli, &err);
     if (status == SAB_OK)
-        status = sab_config_check(&cli->config, &err);
+        status = sab_options_check(&cli->config, &err);
     int is_known = kind_of(&cli->config) != NULL; /* if not, that is the one thing to tell, further down */
     if (status == SAB_OK && is_known)
         status = sab_cli_find_data(&cli->config, &err);
@@ -262,13 +259,13 @@ static int run(struct sab_cli *cli)
         return sab_say_error("train", status, &err);
 
     if (!cli->quiet && is_known) {
-        warn_unread(cli, "task data", "the task", cli->config.task);
-        warn_unread(cli, "model credit", "--model", sab_network_find(cli->config.model)->name);
+        warn_unread(cli, "task data", "the task", cli->config.task.task);
+        warn_unread(cli, "model credit", "--model", sab_network_find(cli->config.model.model)->name);
     }
     if (!cli->quiet && is_known && !o->resume[0])
         warn(&cli->config);
     struct sab_progress_line line;
-    sab_progress_init(&line, cli->config.task);
+    sab_progress_init(&line, cli->config.task.task);
     struct sab_run_hooks hooks = {
         .opened = cli->quiet ? NULL : tell_data,
         .progress = cli->quiet ? NULL : sab_progress_show,

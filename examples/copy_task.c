@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_UPDATES = 2000, REPORT_EVERY = 100, TEST_SEQUENCES = 200, SYMBOLS = 10 };
+enum { MOST_UPDATES = 2000, REPORT_EVERY = 100, TEST_SEQUENCES = 200, SYMBOLS = 10, BATCH = 32 };
 static const double chance = 1.0 / 8, learned = 0.99;
 
 /* Every call that can fail says why in one sentence. */
@@ -42,7 +42,7 @@ static void count_read(void *user, int layer, int t, int b, int n, const int32_t
 int main(void)
 {
     struct sab_error err;
-    struct sab_config config;
+    struct sab_options *options = NULL;
     struct sab_task *task = NULL;
     struct sab_model *model = NULL, *loaded = NULL;
     struct sab_trainer *trainer = NULL;
@@ -50,25 +50,19 @@ int main(void)
     struct sab_metrics metrics;
     const char *path = "copy_task.safetensors";
 
-    /* What to learn, by which network, with how much memory of the past. Options are fields, or names and text. */
-    sab_config_init(&config);
-    must(sab_config_set(&config, "task", "copy", &err), &err);
-    must(sab_config_set(&config, "lr", "8e-3", &err), &err);
-    config.T = 5;
-    config.hidden = 64;
-    config.batch = 32;
-    config.k_top = 5;   /* each step may recall this many past states */
-    config.k_trunc = 5; /* and gradient runs back this many steps at once */
-    config.seed = 3;
-    must(sab_config_check(&config, &err), &err);
+    /* What to learn, by which network, with how much memory of the past: each step may recall k_top past states, and
+     * gradient runs back k_trunc steps at once. */
+    must(sab_options_create(&options, &err), &err);
+    must(sab_options_parse(options, "task=copy T=5 hidden=64 k-top=5 k-trunc=5 lr=8e-3 batch=32 seed=3", &err), &err);
+    must(sab_options_check(options, &err), &err);
 
-    must(sab_task_create(&task, &config, NULL, &err), &err);
-    must(sab_model_create(&model, &config, sab_task_shape(task), &err), &err);
-    must(sab_trainer_create(&trainer, model, &config, &err), &err);
+    must(sab_task_create(&task, options, NULL, &err), &err);
+    must(sab_model_create(&model, options, sab_task_shape(task), &err), &err);
+    must(sab_trainer_create(&trainer, model, options, &err), &err);
 
     /* Training: batch after batch, each made from the seed and its number alone, until it is nearly always right. */
     for (int step = 0; step < MOST_UPDATES; step++) {
-        must(sab_task_batch(task, SAB_TRAIN, step, config.batch, &batch, &err), &err);
+        must(sab_task_batch(task, SAB_TRAIN, step, BATCH, &batch, &err), &err);
         must(sab_trainer_update(trainer, &batch, &metrics, &err), &err);
         if (step % REPORT_EVERY == 0 || metrics.accuracy >= learned)
             printf("update %4d  loss %.4f  accuracy %.3f\n", step + 1, metrics.loss, metrics.accuracy);
@@ -96,6 +90,7 @@ int main(void)
     sab_model_free(loaded);
     sab_model_free(model);
     sab_task_free(task);
+    sab_options_free(options);
     remove(path);
     return metrics.accuracy > 4 * chance ? 0 : 1;
 }

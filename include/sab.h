@@ -2,10 +2,10 @@
  *
  * The life of a model:
  *
- *     struct sab_config config;      every option, one plain struct
- *     sab_config_init(&config);      defaults; sab_config_set(&config, "k-top", "5", &err) by name
+ *     sab_options_create(...)        every option, with its default
+ *     sab_options_parse(...)         "task=copy T=100 k-top=5"
  *     sab_task_create(...)           what to learn: makes batches, says the shape of input and output
- *     sab_model_create(...)          weights, initialised from config.seed
+ *     sab_model_create(...)          weights, initialised from the option seed
  *     sab_trainer_create(...)        optimiser state
  *     sab_trainer_update(...)        one update on one batch; again and again
  *     sab_model_evaluate(...)        loss, accuracy, outputs, what was recalled
@@ -21,7 +21,7 @@
  *   - Nothing here prints, exits, reads the environment or keeps global state. Objects are independent: different ones
  *     may be used from different threads at once, one object from one thread at a time.
  *   - Pointers passed in are borrowed for the call. Objects made by X_create are freed by X_free, which takes NULL.
- *   - The same configuration and seed give the same bits on one instruction set, for any number of threads.
+ *   - The same options and seed give the same bits on one instruction set, for any number of threads.
  */
 #ifndef SAB_H
 #define SAB_H
@@ -68,7 +68,7 @@ struct sab_error {
     char message[512];
 };
 
-/* ---- configuration ------------------------------------------------------------------------------------------ */
+/* ---- options ------------------------------------------------------------------------------------------------ */
 
 /* Kinds of network: recurrent is the one that sab is about, the others are what it is compared with. */
 enum sab_kind { SAB_KIND_RECURRENT, SAB_KIND_TRANSFORMER, SAB_KIND_SEQ2SEQ };
@@ -105,132 +105,69 @@ enum sab_gaps { SAB_GAPS_ERROR, SAB_GAPS_KEEP, SAB_GAPS_FILL };
 enum sab_symbols { SAB_SYMBOLS_ROWS, SAB_SYMBOLS_NUMBER };
 enum sab_schedule { SAB_SCHEDULE_CONSTANT, SAB_SCHEDULE_COSINE, SAB_SCHEDULE_STEP };
 
-#define SAB_TEXT_CAP 256
-#define SAB_FACTS_CAP (3 << 20) /* bytes of sab_model_facts; escaped, they fit the header of a model's file */
+/* Every option of the program, under the same names (k-top is --k-top, and k_top will do). */
+struct sab_options;
 
-/* Every option of the program, under the same names (k_top is --k-top). Legal ranges, defaults and one line of help
- * each are in the table behind sab_config_set; `sab train --help` prints it. */
-struct sab_config {
-    /* model */
-    int model;            /* enum sab_kind */
-    int cell;             /* enum sab_cell */
-    int hidden;           /* H */
-    int layers;
-    int attention_width;  /* A; 0 means A = H */
-    int score;            /* enum sab_score */
-    int sparsifier;       /* enum sab_sparsifier */
-    double read_floor;    /* z in alpha = r / max(sum r, z) of the relu sparsifier; 0 is the paper's */
-    double read_bound;    /* least divisor of the relu sparsifier's gradient, sum r or z being less; the read is as it is, the
-                             gradient biased where it holds; 0: exact */
-    double read_gain;     /* G in h = hh + G s; 1 is the paper's */
-    int write;            /* enum sab_write: what enters the memory, h (the paper's) or hh */
-    int zero_memory;      /* 1: the memory begins with one zero vector, as in the 2019 release; not for carried state */
-    int decoder_attention; /* seq2seq: 1: the decoder attends to all states of the source */
-    int decoder_feed;     /* seq2seq: enum sab_feed */
-    double forget_bias;   /* added to the LSTM forget gate's bias_ih at initialisation */
-    double input_scale;   /* weight_ih of layer 0 starts uniform in +-input_scale/sqrt(H) */
-    double key_scale;     /* recurrent: W1 and W2 start uniform in +-key_scale/sqrt(H) */
-    double score_scale;   /* w3 (or w) starts uniform in +-score_scale/sqrt(A) */
-    int heads;            /* transformer: of attention; hidden is a multiple of them */
-    int positions;        /* transformer: enum sab_positions */
-    int context;          /* transformer: how many positions are learned, the most steps of a batch */
-    /* credit */
-    int credit;           /* enum sab_credit */
-    int k_top;            /* K: memories recalled per step */
-    int k_att;            /* a memory is written every k_att steps */
-    int memory_slots;     /* most memories a step can read, the oldest leaves first; 0: all */
-    int k_trunc;          /* steps per window */
-    int mental_updates;   /* 1: gradient enters the recalled states; 0: they are constants */
-    int forward;          /* enum sab_density */
-    int backward;         /* enum sab_density; dense needs forward dense */
-    int recompute;        /* enum sab_recompute: on keeps window starts only and replays each window in the backward pass */
-    char memory[32];      /* what training may take, "512M": weights, optimiser, a batch and its gradients (the program and
-                             its files come on top); "auto": a quarter of what the machine has free when the first gradient
-                             is asked for; "none": any. Decides recompute auto; a size that is never enough is an error */
-    /* training */
-    int batch;            /* B: sequences per update */
-    int64_t steps;        /* updates */
-    int optimizer;        /* enum sab_optimizer */
-    double lr;            /* peak learning rate */
-    double beta1, beta2, eps;
-    double momentum;      /* sgd */
-    double weight_decay;  /* adam and sgd: L2 in the gradient; adamw: decoupled */
-    double clip;          /* global gradient norm; 0 turns it off */
-    int schedule;         /* enum sab_schedule */
-    int64_t warmup;       /* updates of linear warm-up */
-    double lr_final;      /* cosine: the last rate as a fraction of lr */
-    int64_t lr_every;     /* step: the rate is multiplied by lr_decay every so many updates */
-    double lr_decay;
-    double average;       /* decay of the moving average of the weights that is evaluated and kept; 0 turns it off */
-    uint64_t seed;
-    int threads;          /* 0: one per processor this process may use */
-    int64_t eval_every;   /* updates between evaluations; 0: only at the end */
-    int eval_size;        /* validation sequences per evaluation; 0: all there are, where they have an end */
-    char stop_at[SAB_TEXT_CAP]; /* "accuracy=0.99", "loss=0.01", ...; "" never stops early */
-    int64_t patience;     /* evaluations without a better result before stopping; 0: never */
-    int64_t save_every;   /* updates between checkpoints; 0: only at the end and when interrupted */
-    double explode;       /* a gradient norm above this stops the run as an explosion */
-    /* task */
-    char task[32];        /* copy, adding, cue, transduce, ... */
-    int T;                /* the task's length; copying sequences are T+20 steps long; of continuous data, a chunk */
-    int64_t curriculum;   /* updates over which training sequences grow from T/10 to T; 0: always T */
-    int64_t fixed;        /* 0: fresh data each update; N: cycle through a fixed set of N sequences */
-    int classes;          /* cue: number of different events */
-    int rewrite;          /* transduce: enum sab_rewrite */
-    int symbols;          /* copy: enum sab_symbols */
-    /* data */
-    char data[SAB_TEXT_CAP];       /* file or folder; "" for tasks that draw their data */
-    char valid_data[SAB_TEXT_CAP]; /* "": taken from data, by split */
-    char test_data[SAB_TEXT_CAP];  /* "": taken from data, by split */
-    char split[SAB_TEXT_CAP];      /* "0.9,0.05,0.05": fractions of train, valid and test in the order of the file */
-    int by;                        /* enum sab_by: images */
-    uint64_t permute;              /* images: pixels in the random order of this seed; 0: as they are */
-    int grey;                      /* colour images: 1 shows their grey only */
-    int units;                     /* text: enum sab_units, what a symbol is */
-    int unknown;                   /* text: characters seen fewer times are one symbol; 0: there is no such */
-    char reset_at[SAB_TEXT_CAP];   /* text: documents end with this (escapes \n \t \r \\); "": never */
-    int loss;             /* npy, csv: 0 as the answers suggest, else 1 + enum sab_loss */
-    int standardise;      /* npy, csv: 1: values are scaled to mean 0 and deviation 1 of the training part */
-    int goal;             /* csv: enum sab_goal */
-    char horizon[SAB_TEXT_CAP]; /* csv: how many rows ahead is forecast: "6", or several, "1-24" or "1,6,24" */
-    int relative;         /* csv: 1: what is forecast is the change from the present value */
-    char inputs[SAB_TEXT_CAP];  /* csv: columns by name or number, "OT,2-4"; "": all that hold numbers */
-    char targets[SAB_TEXT_CAP]; /* csv: columns to forecast or of answers; "": to forecast, the inputs */
-    char series[SAB_TEXT_CAP];  /* csv: the column that says which series a row belongs to; "": one series */
-    int header;           /* csv: enum sab_header */
-    char separator[SAB_TEXT_CAP]; /* csv: "auto", "comma", "semicolon", "tab", "pipe", "space", or one character */
-    int skip_lines;       /* csv: lines before the table */
-    int decimal_comma;    /* csv: 1: the decimal sign is a comma */
-    int thousands;        /* csv: 1: signs part the thousands of numbers */
-    int missing;          /* csv: enum sab_missing */
-    char time[SAB_TEXT_CAP];        /* csv: the column of times; "": rows are in order, one step after the other */
-    char time_format[SAB_TEXT_CAP]; /* csv: "auto" or a pattern of strptime */
-    int duplicates;       /* csv: enum sab_duplicates */
-    int gaps;             /* csv: enum sab_gaps */
-    char calendar[SAB_TEXT_CAP];    /* csv: cycles that become inputs, such as "hour,weekday,month" */
-    /* where */
-    int cpu;              /* enum sab_cpu */
-    char from[SAB_TEXT_CAP];    /* run folder or model file whose weights a new run begins with; "": drawn from seed */
-    char out[SAB_TEXT_CAP];     /* run folder; "" picks runs/TASK-CREDIT-sSEED; for other networks runs/TASK-MODEL-sSEED */
+enum sab_option_kind {
+    SAB_OPTION_INT,    /* whole numbers of 32 bits, */
+    SAB_OPTION_INT64,  /* of 64, */
+    SAB_OPTION_UINT64, /* and of 64 without a sign */
+    SAB_OPTION_REAL,   /* finite double */
+    SAB_OPTION_CHOICE, /* one of several names */
+    SAB_OPTION_SWITCH, /* "on" or "off" */
+    SAB_OPTION_TEXT    /* UTF-8, less than SAB_OPTION_CAP bytes */
 };
 
-/* Sets every field to its default. */
-SAB_API void sab_config_init(struct sab_config *config);
+/* What an option has to do with a run's result, the more the less. */
+enum sab_option_effect {
+    SAB_DECIDES, /* decides it: a resumed run keeps the option */
+    SAB_RESUMES, /* may decide it, and may be another when a run is resumed */
+    SAB_COSTS,   /* time and memory only */
+    SAB_LOCAL    /* belongs to the machine and not to the run: no file of a model has it */
+};
 
-/* Sets the option `name` ("k-top" or "k_top") from text. SAB_INVALID, naming the value and the legal range or the
- * nearest known name, leaves config as it was. Combinations are checked by sab_config_check. */
-SAB_API int sab_config_set(struct sab_config *config, const char *name, const char *value, struct sab_error *err);
+/* What is to be known of an option. */
+struct sab_option {
+    const char *name;            /* as on the command line, "k-top"; in config.json the same with underscores */
+    int kind;                    /* enum sab_option_kind */
+    size_t offset;               /* sab's own */
+    int effect;                  /* enum sab_option_effect */
+    double min, max;             /* numbers: the legal range, ends included; whole numbers are exact in a double */
+    const char *const *choices;  /* choice: NULL-terminated, in the order of the enumerators; else NULL */
+    const char *fallback;        /* the default as text */
+    const char *group;           /* "model", "credit", "training", "task", "data" or "run" */
+    const char *help;            /* one line, no full stop */
+    const char *readers;         /* the networks (groups model and credit) or tasks (task and data) that look at it, separated
+                                    by blanks; NULL: all do */
+};
 
-/* Writes the option's value as text that sab_config_set reads back to the same bits; buf holds cap bytes, 0 included.
- * SAB_INVALID for an unknown name or a buffer too small (SAB_TEXT_CAP always suffices). */
-SAB_API int sab_config_get(const struct sab_config *config, const char *name, char *buf, size_t cap,
-                           struct sab_error *err);
+/* The i-th option, or NULL past the last; and by name, NULL if there is none. */
+SAB_API const struct sab_option *sab_option_at(int i);
+SAB_API const struct sab_option *sab_option_find(const char *name);
+SAB_API int sab_option_count(void);
 
-/* The i-th option's name, or NULL past the last: enumerates the table. */
-SAB_API const char *sab_config_name(int i);
+#define SAB_OPTION_CAP (1 << 16) /* bytes of any option's text, 0 included */
+#define SAB_FACTS_CAP (3 << 20) /* bytes of sab_model_facts; escaped, they fit the header of a model's file */
 
-/* Checks ranges and combinations of the whole configuration. */
-SAB_API int sab_config_check(const struct sab_config *config, struct sab_error *err);
+/* Each option with its default. */
+SAB_API int sab_options_create(struct sab_options **out, struct sab_error *err);
+SAB_API int sab_options_clone(struct sab_options **out, const struct sab_options *options, struct sab_error *err);
+SAB_API void sab_options_free(struct sab_options *options);
+
+/* Sets an option from text. SAB_INVALID, naming the value and the legal range or the nearest known name, leaves options as
+ * they were. Combinations are checked by sab_options_check. */
+SAB_API int sab_options_set(struct sab_options *options, const char *name, const char *value, struct sab_error *err);
+
+/* Sets several, "task=copy T=5 k-top=5": all or, on failure, none. A value with blanks stands in quotes of either kind. */
+SAB_API int sab_options_parse(struct sab_options *options, const char *text, struct sab_error *err);
+
+/* Writes the option's value as text that sab_options_set reads back to the same bits; buf holds cap bytes, 0 included.
+ * SAB_INVALID for an unknown name or a buffer too small (SAB_OPTION_CAP always suffices). */
+SAB_API int sab_options_get(const struct sab_options *options, const char *name, char *buf, size_t cap,
+                            struct sab_error *err);
+
+/* Checks ranges and combinations of all. */
+SAB_API int sab_options_check(const struct sab_options *options, struct sab_error *err);
 
 /* ---- data ---------------------------------------------------------------------------------------------------- */
 
@@ -296,9 +233,9 @@ struct sab_tensor {
     sab_real *grad;    /* as the last sab_model_gradient left it */
 };
 
-/* A model for the given shape (I and O in 1..2^24), weights drawn from config->seed. Uses the model and credit fields
- * of config, seed and cpu. SAB_INVALID when one of these is out of range, or when this processor or build lacks cpu. */
-SAB_API int sab_model_create(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
+/* A model for the given shape (I and O in 1..2^24), weights drawn from the seed. Uses the options of the groups model and
+ * credit, seed and cpu, and keeps a copy of all. SAB_INVALID when one of these is out of range, or when this processor or build lacks cpu. */
+SAB_API int sab_model_create(struct sab_model **out, const struct sab_options *options, const struct sab_shape *shape,
                              struct sab_error *err);
 SAB_API void sab_model_free(struct sab_model *model);
 
@@ -306,7 +243,7 @@ SAB_API int sab_model_tensor_count(const struct sab_model *model);
 /* i in 0..count-1; the struct's pointers live as long as the model. */
 SAB_API struct sab_tensor sab_model_tensor(const struct sab_model *model, int i);
 SAB_API const struct sab_shape *sab_model_shape(const struct sab_model *model);
-SAB_API const struct sab_config *sab_model_config(const struct sab_model *model);
+SAB_API const struct sab_options *sab_model_options(const struct sab_model *model);
 
 /* What the model knows of the data it was trained on (a vocabulary, means and deviations), as sab_task_facts gave it:
  * a JSON object, or NULL. Saved and loaded with the weights. Belongs to the model until the facts are set again. */
@@ -328,11 +265,11 @@ struct sab_recall {
 };
 
 /* Forward only. outputs [T,B,O] (logits or values; 0 past a sequence's end), metrics and recall may each be NULL; with
- * recall, one thread is used and flow is NULL. threads as in sab_config. */
+ * recall, one thread is used and flow is NULL. threads: 0 is one per processor. */
 SAB_API int sab_model_evaluate(struct sab_model *model, const struct sab_batch *batch, int threads, sab_real *outputs,
                                struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err);
 
-/* Forward and backward: overwrites every tensor's grad with d loss / d tensor, cut as config says. SAB_NUMERIC, naming
+/* Forward and backward: overwrites every tensor's grad with d loss / d tensor, cut as the options say. SAB_NUMERIC, naming
  * the layer and tensor, when the loss or a gradient is not finite; grad and metrics then hold what was computed. With
  * recall (may be NULL), reads are reported in reverse order of t, without those of windows that no gradient reaches,
  * and flow[i] is the norm of the gradient that recalled state i receives through this read's
@@ -363,11 +300,11 @@ SAB_API int sab_stream_step(struct sab_stream *stream, const int32_t *ids, const
 
 struct sab_task;
 
-/* The task named by config->task, over the files named by config->data and its fellows. With facts NULL, as for
+/* The task named by the option task, over the files named by data and its fellows. With facts NULL, as for
  * training, what must be known of the data is learned from their training part. With the facts of a model, the data must
  * fit them: the same symbols, classes, columns; then data may be "", and what is not there is an error of
  * sab_task_batch only. SAB_IO, SAB_FORMAT name the file, and the line, column or byte. */
-SAB_API int sab_task_create(struct sab_task **out, const struct sab_config *config, const char *facts,
+SAB_API int sab_task_create(struct sab_task **out, const struct sab_options *options, const char *facts,
                             struct sab_error *err);
 SAB_API void sab_task_free(struct sab_task *task);
 SAB_API const struct sab_shape *sab_task_shape(const struct sab_task *task);
@@ -386,9 +323,9 @@ enum sab_split { SAB_TRAIN, SAB_VALID, SAB_TEST };
  * data. */
 SAB_API int64_t sab_task_batches(const struct sab_task *task, enum sab_split split, int B);
 
-/* Batch number `index` of B sequences, a pure function of (config, files, split, index, B): nothing is remembered
+/* Batch number `index` of B sequences, a pure function of (options, files, split, index, B): nothing is remembered
  * between calls. For training, index is the number of the update, 0 and on without end: the sequences come in a new
- * order in each pass, and are shorter than T while config->curriculum lasts. The other splits have 0..batches-1, in the
+ * order in each pass, and are shorter than T while the curriculum lasts. The other splits have 0..batches-1, in the
  * order of the file; the last may hold sequences of weight 0. The arrays belong to the task and hold until its next
  * call. SAB_INVALID also where the data have no such split. */
 SAB_API int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
@@ -398,8 +335,8 @@ SAB_API int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t 
 
 struct sab_trainer;
 
-/* Optimiser state for the model; borrows it. Uses the training fields of config. */
-SAB_API int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const struct sab_config *config,
+/* Optimiser state for the model; borrows it. Uses the options of the group training. */
+SAB_API int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const struct sab_options *options,
                                struct sab_error *err);
 SAB_API void sab_trainer_free(struct sab_trainer *trainer);
 /* One update: gradient, clip, optimiser, schedule, average. On SAB_NUMERIC (NaN, Inf, explosion) the weights and the
@@ -409,12 +346,12 @@ SAB_API int sab_trainer_update(struct sab_trainer *trainer, const struct sab_bat
 /* Updates done so far. */
 SAB_API int64_t sab_trainer_step(const struct sab_trainer *trainer);
 
-/* All of the above: trains config->task until steps or stop_at and leaves the run folder config->out, which must not
+/* All of the above: trains the task until steps or stop_at and leaves the run folder out, which must not
  * hold a run yet. best, if not NULL, gets the evaluation of the weights in its model.safetensors. On SAB_NUMERIC the folder
  * can be resumed (sab train --resume). */
-SAB_API int sab_train(const struct sab_config *config, struct sab_metrics *best, struct sab_error *err);
+SAB_API int sab_train(const struct sab_options *options, struct sab_metrics *best, struct sab_error *err);
 
-/* Weights and configuration as safetensors (model.safetensors of a run), written atomically. */
+/* Weights and options as safetensors (model.safetensors of a run), written atomically. */
 SAB_API int sab_model_save(const struct sab_model *model, const char *path, struct sab_error *err);
 SAB_API int sab_model_load(struct sab_model **out, const char *path, struct sab_error *err);
 

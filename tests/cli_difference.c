@@ -9,24 +9,25 @@
 #include <cmocka.h>
 
 #include "cli/check_difference.h"
+#include "options_helper.h"
 
 enum { TENSORS_CAP = 32 };
 
-static struct sab_config small_config(void)
+static struct sab_options small_config(void)
 {
-    struct sab_config config;
-    sab_config_init(&config);
-    config.hidden = 6;
-    config.T = 12;
-    config.batch = 5;
-    config.k_top = 3;
-    config.k_trunc = 2;
-    config.threads = 1;
+    struct sab_options config;
+    sab_options_init(&config);
+    config.model.hidden = 6;
+    config.task.T = 12;
+    config.shared.batch = 5;
+    config.model.k_top = 3;
+    config.model.k_trunc = 2;
+    config.shared.threads = 1;
     return config;
 }
 
 /* Number of tensors with an error over the tolerance; the numbers of parameters checked and skipped. */
-static int wrong_tensors(const struct sab_config *config, int *checked, int *skipped)
+static int wrong_tensors(const struct sab_options *config, int *checked, int *skipped)
 {
     struct sab_check_problem problem = {0};
     struct sab_check_spec spec = {{SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4}, 1, 1, 3};
@@ -53,7 +54,7 @@ static int wrong_tensors(const struct sab_config *config, int *checked, int *ski
 
 static void an_uncut_gradient_passes(void **state)
 {
-    struct sab_config config = small_config();
+    OPTIONS config = small_config();
     char changed[128];
     int checked, skipped;
     (void)state;
@@ -65,54 +66,54 @@ static void an_uncut_gradient_passes(void **state)
 
 static void a_cut_gradient_is_found(void **state)
 {
-    struct sab_config config = small_config();
+    OPTIONS config = small_config();
     int checked, skipped;
     (void)state;
     assert_true(wrong_tensors(&config, &checked, &skipped) >= 4);
-    config.k_trunc = config.T;
-    config.mental_updates = 0;
+    config.model.k_trunc = config.task.T;
+    config.model.mental_updates = 0;
     assert_true(wrong_tensors(&config, &checked, &skipped) >= 4);
-    config.mental_updates = 1;
+    config.model.mental_updates = 1;
     assert_int_equal(wrong_tensors(&config, &checked, &skipped), 0);
-    config.forward = SAB_DENSE;
-    config.k_top = 1;
+    config.model.forward = SAB_DENSE;
+    config.model.k_top = 1;
     assert_true(wrong_tensors(&config, &checked, &skipped) >= 1);
-    config.backward = SAB_DENSE;
+    config.model.backward = SAB_DENSE;
     assert_int_equal(wrong_tensors(&config, &checked, &skipped), 0);
-    config.forward = config.backward = SAB_SPARSE;
-    config.sparsifier = SAB_SPARSIFIER_RELU;
-    config.read_floor = 0;
-    config.k_top = 3;
+    config.model.forward = config.model.backward = SAB_SPARSE;
+    config.model.sparsifier = SAB_SPARSIFIER_RELU;
+    config.model.read_floor = 0;
+    config.model.k_top = 3;
     assert_int_equal(wrong_tensors(&config, &checked, &skipped), 0);
-    config.read_bound = 100;
+    config.model.read_bound = 100;
     assert_true(wrong_tensors(&config, &checked, &skipped) >= 1);
 }
 
 static void all_cuts_are_undone_and_named(void **state)
 {
-    struct sab_config config = small_config();
+    OPTIONS config = small_config();
     char changed[128];
     (void)state;
-    config.mental_updates = 0;
-    config.forward = SAB_DENSE;
-    config.read_bound = 2.5;
+    config.model.mental_updates = 0;
+    config.model.forward = SAB_DENSE;
+    config.model.read_bound = 2.5;
     sab_check_uncut(&config, changed, sizeof changed);
     assert_string_equal(changed, "k-trunc 2 -> 12, mental-updates off -> on, read-bound 2.5 -> 0, backward sparse -> dense");
-    assert_int_equal(config.k_trunc, 12);
-    assert_int_equal(config.mental_updates, 1);
-    assert_int_equal(config.backward, SAB_DENSE);
-    assert_true(config.read_bound == 0);
+    assert_int_equal(config.model.k_trunc, 12);
+    assert_int_equal(config.model.mental_updates, 1);
+    assert_int_equal(config.model.backward, SAB_DENSE);
+    assert_true(config.model.read_bound == 0);
     sab_check_uncut(&config, changed, sizeof changed);
     assert_string_equal(changed, "");
-    config.credit = SAB_CREDIT_ATTENTION;
-    config.k_trunc = 2;
+    config.model.credit = SAB_CREDIT_ATTENTION;
+    config.model.k_trunc = 2;
     sab_check_uncut(&config, changed, sizeof changed);
     assert_string_equal(changed, "");
 }
 
 static void problems_are_functions_of_the_seed(void **state)
 {
-    struct sab_config config = small_config();
+    OPTIONS config = small_config();
     struct sab_check_spec spec = {{SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, 2}, 1, 1, 1};
     struct sab_check_problem a, b;
     char first[33], second[33];
@@ -133,7 +134,7 @@ static void problems_are_functions_of_the_seed(void **state)
     }
     assert_true(zeros > 0 && ones > 0 && between > 0);
     sab_check_problem_clear(&b);
-    config.seed = 2;
+    config.shared.seed = 2;
     assert_int_equal(sab_check_problem_make(&b, &config, &spec, NULL), SAB_OK);
     sab_model_digest(b.model, second);
     assert_string_not_equal(first, second);

@@ -12,35 +12,68 @@
 
 #include <cmocka.h>
 
-#include "base/config.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "options_helper.h"
 
-/* Each field of struct sab_config has exactly one row, in order, and no byte but padding is left over. */
-static void test_table_covers_struct(void **unused)
+/* The bytes of each layer's struct that rows account for; what is left over is padding at most. */
+static void check_struct(const char *name, const struct sab_rows *const *rows, size_t nbytes)
+{
+    unsigned char taken[sizeof(struct sab_options)] = {0};
+    for (; *rows; rows++)
+        for (int i = 0; i < (*rows)->count; i++) {
+            const struct sab_option *option = &(*rows)->rows[i];
+            size_t size = option->kind == SAB_OPTION_TEXT   ? sizeof(char *)
+                        : option->kind == SAB_OPTION_REAL   ? sizeof(double)
+                        : option->kind == SAB_OPTION_INT64  ? sizeof(int64_t)
+                        : option->kind == SAB_OPTION_UINT64 ? sizeof(uint64_t)
+                                                            : sizeof(int);
+            for (size_t k = 0; k < size; k++) {
+                if (option->offset + k >= nbytes || taken[option->offset + k])
+                    fail_msg("%s: --%s has bytes of another field", name, option->name);
+                taken[option->offset + k] = 1;
+            }
+        }
+    for (size_t at = 0, gap = 0; at < nbytes; at++) {
+        gap = taken[at] ? 0 : gap + 1;
+        if (gap >= sizeof(int) && (at + 1) % 8 != 0)
+            fail_msg("%s: no row for the field at byte %zu", name, at + 1 - gap);
+        if (gap >= 8)
+            fail_msg("%s: no row for the field at byte %zu", name, at + 1 - gap);
+    }
+}
+
+/* Each field of each layer's struct has exactly one row. */
+static void test_rows_cover_structs(void **unused)
 {
     (void)unused;
-    size_t end = 0;
-    for (int i = 0; i < sab_option_count; i++) {
-        const struct sab_option *option = &sab_options[i];
-        size_t size = option->kind == SAB_OPTION_TEXT   ? option->cap
-                    : option->kind == SAB_OPTION_REAL   ? sizeof(double)
-                    : option->kind == SAB_OPTION_INT64  ? sizeof(int64_t)
-                    : option->kind == SAB_OPTION_UINT64 ? sizeof(uint64_t)
-                                                        : sizeof(int);
-        assert_true(option->offset >= end);
-        if (option->offset - end >= sizeof(int) && option->offset % 8 != 0)
-            fail_msg("no row for the field before --%s", option->name);
-        assert_true(option->offset - end < 8);
-        end = option->offset + size;
-        assert_non_null(option->help);
-        assert_true(strlen(option->help) > 3 && option->help[strlen(option->help) - 1] != '.');
+    check_struct("model", (const struct sab_rows *[]){&sab_model_rows, NULL}, sizeof(struct sab_model_options));
+    check_struct("shared", (const struct sab_rows *[]){&sab_batch_rows, &sab_seed_rows, &sab_cpu_rows, NULL},
+                 sizeof(struct sab_shared_options));
+    check_struct("optim", (const struct sab_rows *[]){&sab_optim_rows, &sab_guard_rows, NULL},
+                 sizeof(struct sab_optim_options));
+    check_struct("task", (const struct sab_rows *[]){&sab_task_rows, NULL}, sizeof(struct sab_task_options));
+}
+
+/* Enumeration reaches every row, under a name of its own, with all that a manual needs. */
+static void test_enumeration(void **unused)
+{
+    (void)unused;
+    int layers = sab_model_rows.count + sab_batch_rows.count + sab_seed_rows.count + sab_cpu_rows.count +
+                 sab_optim_rows.count + sab_guard_rows.count + sab_task_rows.count;
+    assert_int_equal(sab_option_count(), layers + 7); /* and struct sab_run_options, train's own */
+    assert_null(sab_option_at(sab_option_count()));
+    assert_null(sab_option_at(-1));
+    assert_string_equal(sab_option_at(0)->name, "model");
+    for (int i = 0; i < sab_option_count(); i++) {
+        const struct sab_option *option = sab_option_at(i);
         assert_ptr_equal(sab_option_find(option->name), option);
+        assert_true(sab_text_lists("model credit training task data run", option->group));
+        assert_true(strlen(option->help) > 3 && option->help[strlen(option->help) - 1] != '.');
+        assert_true((option->kind == SAB_OPTION_CHOICE) == (option->choices != NULL));
+        assert_true(option->min <= option->max);
+        assert_true(option->effect >= SAB_DECIDES && option->effect <= SAB_LOCAL);
     }
-    assert_true(sizeof(struct sab_config) - end < 8);
-    assert_null(sab_config_name(sab_option_count));
-    assert_null(sab_config_name(-1));
-    assert_string_equal(sab_config_name(0), "model");
 }
 
 /* A table of one's own: the command line has some. */
@@ -50,10 +83,10 @@ static void test_options_of_another_struct(void **unused)
     struct own {
         double before;
         int count;
-        char name[4];
-    } own = {1.5, 7, "abc"};
+        const char *name;
+    } own = {1.5, 7, NULL};
     const struct sab_option count = {"count", SAB_OPTION_INT, offsetof(struct own, count), 0, 1, 9, NULL, "1", "", "x"};
-    const struct sab_option name = {"name", SAB_OPTION_TEXT, offsetof(struct own, name), 4, 0, 0, NULL, "", "", "x"};
+    const struct sab_option name = {"name", SAB_OPTION_TEXT, offsetof(struct own, name), 0, 0, 0, NULL, "", "", "x"};
     struct sab_error err;
     assert_int_equal(sab_option_set(&count, &own, "9", &err), SAB_OK);
     assert_int_equal(sab_option_set(&count, &own, "10", &err), SAB_INVALID);
@@ -61,40 +94,41 @@ static void test_options_of_another_struct(void **unused)
     assert_non_null(strstr(err.message, "1..9"));
     assert_int_equal(own.count, 9);
     assert_int_equal(sab_option_set(&name, &own, "x", &err), SAB_OK);
-    assert_int_equal(sab_option_set(&name, &own, "four", &err), SAB_INVALID);
+    assert_int_equal(sab_option_set(&name, &own, own.name, &err), SAB_OK); /* its own text */
     assert_int_equal(sab_option_set(&name, &own, "\xff", &err), SAB_INVALID);
-    assert_memory_equal(own.name, "x\0\0", 4);
+    assert_string_equal(own.name, "x");
+    sab_rows_clear(&(struct sab_rows){&name, 1}, &own);
     assert_true(own.before == 1.5);
 }
 
 static void test_defaults_are_legal(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err;
-    sab_config_init(&config);
-    assert_int_equal(sab_config_check(&config, &err), SAB_OK);
-    assert_int_equal(config.hidden, 128);
-    assert_int_equal(config.k_top, 5);
-    assert_true(config.lr == 3e-3);
-    assert_true(config.beta2 == 0.99);
-    assert_int_equal(config.seed, 1);
-    assert_string_equal(config.task, "copy");
+    sab_options_init(&config);
+    assert_int_equal(sab_options_check(&config, &err), SAB_OK);
+    assert_int_equal(config.model.hidden, 128);
+    assert_int_equal(config.model.k_top, 5);
+    assert_true(config.optim.lr == 3e-3);
+    assert_true(config.optim.beta2 == 0.99);
+    assert_int_equal(config.shared.seed, 1);
+    assert_string_equal(config.task.task, "copy");
     /* A fallback that does not parse would leave its field 0 without a word. */
-    for (int i = 0; i < sab_option_count; i++)
-        assert_int_equal(sab_config_set(&config, sab_options[i].name, sab_options[i].fallback, &err), SAB_OK);
+    for (int i = 0; i < sab_option_count(); i++)
+        assert_int_equal(sab_options_set(&config, sab_option_at(i)->name, sab_option_at(i)->fallback, &err), SAB_OK);
 }
 
 static void expect_error(const char *name, const char *value, const char *message)
 {
-    struct sab_config config, before;
+    OPTIONS config = {0}, before = {0};
     struct sab_error err = {0};
-    sab_config_init(&config);
-    before = config;
-    assert_int_equal(sab_config_set(&config, name, value, &err), SAB_INVALID);
+    sab_options_init(&config);
+    before = copy_of(&config);
+    assert_int_equal(sab_options_set(&config, name, value, &err), SAB_INVALID);
     assert_string_equal(err.message, message);
-    assert_memory_equal(&config, &before, sizeof config);
-    assert_int_equal(sab_config_set(&config, name, value, NULL), SAB_INVALID);
+    assert_same_options(&config, &before);
+    assert_int_equal(sab_options_set(&config, name, value, NULL), SAB_INVALID);
 }
 
 static void test_errors_teach(void **unused)
@@ -125,24 +159,61 @@ static void test_errors_teach(void **unused)
     expect_error("out", "bad \xff bytes", "--out: the value is not UTF-8 text");
 }
 
-static void test_text_too_long(void **unused)
+static void test_long_texts(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err;
-    char text[SAB_TEXT_CAP + 1];
+    static char text[SAB_OPTION_CAP + 1], back[SAB_OPTION_CAP];
+    static const int lengths[] = {255, 256, 10000, SAB_OPTION_CAP - 1};
     memset(text, 'x', sizeof text);
-    text[SAB_TEXT_CAP - 1] = 0;
-    sab_config_init(&config);
-    assert_int_equal(sab_config_set(&config, "out", text, &err), SAB_OK);
-    char back[SAB_TEXT_CAP];
-    assert_int_equal(sab_config_get(&config, "out", back, sizeof back, &err), SAB_OK);
-    assert_string_equal(back, text);
-    assert_int_equal(sab_config_get(&config, "out", back, sizeof back - 1, &err), SAB_INVALID);
-    text[SAB_TEXT_CAP - 1] = 'x';
-    text[SAB_TEXT_CAP] = 0;
-    assert_int_equal(sab_config_set(&config, "out", text, &err), SAB_INVALID);
-    assert_non_null(strstr(err.message, "has 256 bytes; at most 255 are legal"));
+    sab_options_init(&config);
+    for (size_t k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
+        text[lengths[k]] = 0;
+        assert_int_equal(sab_options_set(&config, "out", text, &err), SAB_OK);
+        assert_int_equal(sab_options_get(&config, "out", back, sizeof back, &err), SAB_OK);
+        assert_string_equal(back, text);
+        assert_int_equal(sab_options_get(&config, "out", back, (size_t)lengths[k], &err), SAB_INVALID);
+        assert_int_equal(sab_options_check(&config, &err), SAB_OK);
+        text[lengths[k]] = 'x';
+    }
+    text[SAB_OPTION_CAP] = 0;
+    assert_int_equal(sab_options_set(&config, "out", text, &err), SAB_INVALID);
+    assert_non_null(strstr(err.message, "has 65536 bytes; at most 65535 are legal"));
+    assert_int_equal(strlen(config.run.out), SAB_OPTION_CAP - 1);
+}
+
+/* The public object: opaque, copied whole, all or nothing. */
+static void test_object(void **unused)
+{
+    (void)unused;
+    struct sab_options *a = NULL, *b = NULL;
+    struct sab_error err;
+    char value[64];
+    assert_int_equal(sab_options_create(&a, &err), SAB_OK);
+    assert_int_equal(sab_options_parse(a, " task=adding  T=5\tk_top=7 lr=8e-3\nout='my runs/a \"b\"' from=\"it's\" ", &err), SAB_OK);
+    assert_int_equal(sab_options_clone(&b, a, &err), SAB_OK);
+    assert_same_options(a, b);
+    sab_options_free(a);
+    static const char *const pairs[][2] = {{"task", "adding"}, {"T", "5"}, {"k-top", "7"}, {"lr", "0.008"},
+                                           {"out", "my runs/a \"b\""}, {"from", "it's"}, {"batch", "64"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        assert_int_equal(sab_options_get(b, pairs[i][0], value, sizeof value, &err), SAB_OK);
+        assert_string_equal(value, pairs[i][1]);
+    }
+    static const char *const bad[][2] = {{"T=6 hidden=0", "--hidden: \"0\""}, {"T=6 batch", "\"batch\" is not name=value"},
+                                         {"T=6 =3", "\"\" is not name=value"}, {"T=6 out='x", "no closing '"},
+                                         {"T=6 bacth=3", "did you mean \"batch\"?"}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(sab_options_parse(b, bad[i][0], &err), SAB_INVALID);
+        if (!strstr(err.message, bad[i][1]))
+            fail_msg("%s: expected \"%s\" in \"%s\"", bad[i][0], bad[i][1], err.message);
+        assert_int_equal(b->task.T, 5);
+    }
+    assert_int_equal(sab_options_parse(b, "out= task=", &err), SAB_OK);
+    assert_string_equal(b->run.out, "");
+    sab_options_free(b);
+    sab_options_free(NULL);
 }
 
 static double random_double(uint64_t i)
@@ -154,7 +225,7 @@ static double random_double(uint64_t i)
     return value;
 }
 
-/* What sab_config_get writes, sab_config_set reads back to the same bits. */
+/* What sab_options_get writes, sab_options_set reads back to the same bits. */
 static void test_reals_round_trip(void **unused)
 {
     (void)unused;
@@ -170,19 +241,19 @@ static void test_reals_round_trip(void **unused)
         tried++;
     }
     assert_true(tried > 15000);
-    struct sab_config config, back;
+    OPTIONS config = {0}, back = {0};
     struct sab_error err;
-    sab_config_init(&config);
-    sab_config_init(&back);
-    config.lr = 0.1 + 0.2;
-    config.explode = DBL_MAX / 1e10;
-    config.seed = 9007199254740991u;
-    char text[SAB_TEXT_CAP];
-    for (int i = 0; i < sab_option_count; i++) {
-        assert_int_equal(sab_config_get(&config, sab_options[i].name, text, sizeof text, &err), SAB_OK);
-        assert_int_equal(sab_config_set(&back, sab_options[i].name, text, &err), SAB_OK);
+    sab_options_init(&config);
+    sab_options_init(&back);
+    config.optim.lr = 0.1 + 0.2;
+    config.optim.explode = DBL_MAX / 1e10;
+    config.shared.seed = 9007199254740991u;
+    char text[SAB_DIR_CAP];
+    for (int i = 0; i < sab_option_count(); i++) {
+        assert_int_equal(sab_options_get(&config, sab_option_at(i)->name, text, sizeof text, &err), SAB_OK);
+        assert_int_equal(sab_options_set(&back, sab_option_at(i)->name, text, &err), SAB_OK);
     }
-    assert_memory_equal(&config, &back, sizeof config);
+    assert_same_options(&config, &back);
     sab_text_from_real(0.1, text);
     assert_string_equal(text, "0.1");
     sab_text_from_real(0.001, text);
@@ -212,26 +283,27 @@ static void test_reals_ignore_locale(void **unused)
 static void test_check_ranges_of_structs(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err;
-    sab_config_init(&config);
-    config.hidden = 0;
-    assert_int_equal(sab_config_check(&config, &err), SAB_INVALID);
+    sab_options_init(&config);
+    config.model.hidden = 0;
+    assert_int_equal(sab_options_check(&config, &err), SAB_INVALID);
     assert_string_equal(err.message, "--hidden: \"0\" is not a whole number in 1..16384");
-    sab_config_init(&config);
-    config.cell = 3;
-    assert_int_equal(sab_config_check(&config, &err), SAB_INVALID);
-    sab_config_init(&config);
-    config.lr = NAN;
-    assert_int_equal(sab_config_check(&config, &err), SAB_INVALID);
+    sab_options_init(&config);
+    config.model.cell = 3;
+    assert_int_equal(sab_options_check(&config, &err), SAB_INVALID);
+    sab_options_init(&config);
+    config.optim.lr = NAN;
+    assert_int_equal(sab_options_check(&config, &err), SAB_INVALID);
     assert_non_null(strstr(err.message, "--lr: \"nan\""));
-    sab_config_init(&config);
-    config.recompute = 3;
-    assert_int_equal(sab_config_check(&config, &err), SAB_INVALID);
-    sab_config_init(&config);
-    memset(config.task, 'x', sizeof config.task);
-    assert_int_equal(sab_config_check(&config, &err), SAB_INVALID);
-    assert_non_null(strstr(err.message, "--task: the text does not end"));
+    sab_options_init(&config);
+    config.model.recompute = 3;
+    assert_int_equal(sab_options_check(&config, &err), SAB_INVALID);
+    sab_options_init(&config);
+    config.task.task = "not \xff UTF-8";
+    assert_int_equal(sab_options_check(&config, &err), SAB_INVALID);
+    assert_string_equal(err.message, "--task: the value is not UTF-8 text");
+    sab_options_init(&config);
 }
 
 static void test_memory(void **unused)
@@ -250,25 +322,25 @@ static void test_memory(void **unused)
         assert_true(nbytes == good[i].nbytes);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct sab_config config;
+        OPTIONS config = {0};
         double nbytes = 5;
         assert_int_equal(sab_memory_parse(bad[i], &nbytes, &err), SAB_INVALID);
         assert_non_null(strstr(err.message, "--memory: "));
         assert_true(nbytes == 5);
-        sab_config_init(&config);
-        snprintf(config.memory, sizeof config.memory, "%s", bad[i]);
-        assert_int_equal(sab_config_check(&config, &err), SAB_INVALID);
+        sab_options_init(&config);
+        set_option(&config, "memory", bad[i]);
+        assert_int_equal(sab_options_check(&config, &err), SAB_INVALID);
     }
 }
 
 static void expect_combination(const char *const *pairs, const char *message)
 {
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err = {0};
-    sab_config_init(&config);
+    sab_options_init(&config);
     for (int i = 0; pairs[i]; i += 2)
-        assert_int_equal(sab_config_set(&config, pairs[i], pairs[i + 1], &err), SAB_OK);
-    int status = sab_config_check(&config, &err);
+        assert_int_equal(sab_options_set(&config, pairs[i], pairs[i + 1], &err), SAB_OK);
+    int status = sab_options_check(&config, &err);
     assert_int_equal(status, message ? SAB_INVALID : SAB_OK);
     if (message && !strstr(err.message, message))
         fail_msg("expected \"%s\" in \"%s\"", message, err.message);
@@ -356,9 +428,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_table_covers_struct), cmocka_unit_test(test_defaults_are_legal),
+        cmocka_unit_test(test_rows_cover_structs), cmocka_unit_test(test_defaults_are_legal),
         cmocka_unit_test(test_options_of_another_struct),
-        cmocka_unit_test(test_errors_teach),        cmocka_unit_test(test_text_too_long),
+        cmocka_unit_test(test_errors_teach),        cmocka_unit_test(test_long_texts), cmocka_unit_test(test_object), cmocka_unit_test(test_enumeration),
         cmocka_unit_test(test_reals_round_trip),    cmocka_unit_test(test_reals_ignore_locale),
         cmocka_unit_test(test_check_ranges_of_structs), cmocka_unit_test(test_combinations),
         cmocka_unit_test(test_stop_parse),          cmocka_unit_test(test_distance),

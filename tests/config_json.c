@@ -9,23 +9,24 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "base/config.h"
+#include "train/options.h"
 #include "train/config_json.h"
+#include "options_helper.h"
 
 static void test_round_trip(void **unused)
 {
     (void)unused;
-    struct sab_config config, back;
+    OPTIONS config = {0}, back = {0};
     struct sab_error err = {0};
-    sab_config_init(&config);
-    config.lr = 0.1 + 0.2;
-    config.explode = 1.2345678901234567e299;
-    config.eps = 1e-30;
-    config.seed = 9007199254740991u;
-    config.steps = 9007199254740991;
-    config.cell = SAB_CELL_RNN;
-    config.mental_updates = 0;
-    assert_int_equal(sab_config_set(&config, "out", "a \"quoted\" \\ path\n\twith \xc3\xa9 and \x01", &err), SAB_OK);
+    sab_options_init(&config);
+    config.optim.lr = 0.1 + 0.2;
+    config.optim.explode = 1.2345678901234567e299;
+    config.optim.eps = 1e-30;
+    config.shared.seed = 9007199254740991u;
+    config.optim.steps = 9007199254740991;
+    config.model.cell = SAB_CELL_RNN;
+    config.model.mental_updates = 0;
+    assert_int_equal(sab_options_set(&config, "out", "a \"quoted\" \\ path\n\twith \xc3\xa9 and \x01", &err), SAB_OK);
     char *json = sab_config_to_json(&config, &err);
     assert_non_null(json);
     assert_non_null(strstr(json, "\"version\": \"" SAB_VERSION "\""));
@@ -33,18 +34,18 @@ static void test_round_trip(void **unused)
     assert_non_null(strstr(json, "\"cell\": \"rnn\""));
     assert_non_null(strstr(json, "\"mental_updates\": false"));
     assert_non_null(strstr(json, "\"lr\": 0.30000000000000004"));
-    sab_config_init(&back);
+    sab_options_init(&back);
     assert_int_equal(sab_config_from_json(&back, json, strlen(json), &err), SAB_OK);
-    assert_memory_equal(&config, &back, sizeof config);
+    assert_same_options(&config, &back);
 
     /* No beginning of the text is a configuration. */
     for (size_t n = 0; n + 2 < strlen(json); n++) {
-        struct sab_config before;
-        sab_config_init(&back);
-        before = back;
-        if (sab_config_from_json(&back, json, n, &err) == SAB_OK)
+        OPTIONS other = {0}, before = {0};
+        sab_options_init(&other);
+        sab_options_init(&before);
+        if (sab_config_from_json(&other, json, n, &err) == SAB_OK)
             fail_msg("the first %zu bytes were accepted", n);
-        assert_memory_equal(&before, &back, sizeof back);
+        assert_same_options(&before, &other);
     }
     sab_free(json);
 }
@@ -52,24 +53,24 @@ static void test_round_trip(void **unused)
 static void test_illegal_config_is_not_written(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err = {0};
-    sab_config_init(&config);
-    config.hidden = -1;
+    sab_options_init(&config);
+    config.model.hidden = -1;
     assert_null(sab_config_to_json(&config, &err));
     assert_int_equal(err.status, SAB_INVALID);
 }
 
 static void expect_refused(const char *json, const char *message)
 {
-    struct sab_config config, before;
+    OPTIONS config = {0}, before = {0};
     struct sab_error err = {0};
-    sab_config_init(&config);
-    before = config;
+    sab_options_init(&config);
+    before = copy_of(&config);
     assert_int_equal(sab_config_from_json(&config, json, strlen(json), &err), SAB_FORMAT);
     if (!strstr(err.message, message))
         fail_msg("%s: expected \"%s\" in \"%s\"", json, message, err.message);
-    assert_memory_equal(&config, &before, sizeof config);
+    assert_same_options(&config, &before);
 }
 
 static void test_malformed(void **unused)
@@ -107,17 +108,17 @@ static void test_malformed(void **unused)
 static void test_partial_object_keeps_the_rest(void **unused)
 {
     (void)unused;
-    struct sab_config config, expected;
+    OPTIONS config = {0}, expected = {0};
     struct sab_error err = {0};
-    sab_config_init(&config);
-    config.hidden = 77;
-    expected = config;
-    expected.lr = 1;
-    expected.recompute = 1;
-    strcpy(expected.horizon, "24");
+    sab_options_init(&config);
+    config.model.hidden = 77;
+    expected = copy_of(&config);
+    expected.optim.lr = 1;
+    expected.model.recompute = 1;
+    set_option(&expected, "horizon", "24");
     const char *json = "{\"lr\":1,\"recompute\":true,\"horizon\":24}"; /* the last two as 0.1.0 wrote them */
     assert_int_equal(sab_config_from_json(&config, json, strlen(json), &err), SAB_OK);
-    assert_memory_equal(&config, &expected, sizeof config);
+    assert_same_options(&config, &expected);
 }
 
 static void test_shape(void **unused)

@@ -5,12 +5,13 @@
 #include <cmocka.h>
 
 #include "credit/cost.h"
+#include "options_helper.h"
 
-static struct sab_model *model_of(struct sab_config *config, int input, int I)
+static struct sab_model *model_of(struct sab_options *config, int input, int I)
 {
     struct sab_model *model;
     struct sab_shape shape = {input, I, SAB_LOSS_CROSS_ENTROPY, 4};
-    config->hidden = 5;
+    config->model.hidden = 5;
     assert_int_equal(sab_model_create(&model, config, &shape, NULL), SAB_OK);
     return model;
 }
@@ -27,13 +28,13 @@ static void equal(const char *what, double got, double want)
 static void test_sparse_lstm(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_cost cost;
-    sab_config_init(&config);
-    config.attention_width = 6;
-    config.k_att = 2;
-    config.k_top = 2;
-    config.k_trunc = 3;
+    sab_options_init(&config);
+    config.model.attention_width = 6;
+    config.model.k_att = 2;
+    config.model.k_top = 2;
+    config.model.k_trunc = 3;
     struct sab_model *m = model_of(&config, SAB_INPUT_IDS, 3);
     sab_cost_count(m, 7, 2, 1, 0, &cost);
     equal("state", cost.flops[SAB_PHASE_STATE], 2.0 * 5 * 20 * 14);
@@ -60,12 +61,12 @@ static void test_sparse_lstm(void **unused)
 static void test_plain_layers(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_cost cost;
-    sab_config_init(&config);
-    config.cell = SAB_CELL_GRU;
-    config.credit = SAB_CREDIT_BPTT;
-    config.layers = 2;
+    sab_options_init(&config);
+    config.model.cell = SAB_CELL_GRU;
+    config.model.credit = SAB_CREDIT_BPTT;
+    config.model.layers = 2;
     struct sab_model *m = model_of(&config, SAB_INPUT_VALUES, 3);
     sab_cost_count(m, 7, 2, 1, 0, &cost);
     equal("input", cost.flops[SAB_PHASE_INPUT], 2.0 * (3 + 5) * 15 * 14);
@@ -86,14 +87,14 @@ static void test_reads(void **unused)
     (void)unused;
     static const int Ts[] = {1, 2, 7, 40}, each[] = {1, 3, 7, 50}, slots[] = {0, 1, 4, 30};
     for (int i = 0; i < 64; i++) {
-        struct sab_config config;
+        OPTIONS config = {0};
         struct sab_cost cost;
         int T = Ts[i & 3], k = each[i >> 2 & 3], most = slots[i >> 4];
         double scored = 0, entries = 0, queries = 0;
-        sab_config_init(&config);
-        config.k_att = k;
-        config.memory_slots = most;
-        config.k_top = 2;
+        sab_options_init(&config);
+        config.model.k_att = k;
+        config.model.memory_slots = most;
+        config.model.k_top = 2;
         for (int t = 0; t < T; t++) {
             int N = most > 0 && t / k > most ? most : t / k;
             scored += N;

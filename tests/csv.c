@@ -16,6 +16,7 @@
 #include "data_support.h"
 #include "io_support.h"
 #include "sab.h"
+#include "options_helper.h"
 
 /* Rows "t,100+t" for t = first..first+n-1 */
 static char *counting(char *text, int first, int n)
@@ -157,7 +158,7 @@ static void relative_forecasts(void **state)
 {
     char text[2048] = "id,u,v,w\n", row[64];
     struct sab_task *task, *again = NULL;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err = {0};
     (void)state;
     for (int t = 0; t < 20; t++) {
@@ -391,14 +392,14 @@ static void facts_find_columns_again(void **state)
 {
     struct sab_task *task = csv_must("a,b,y\n1,10,n\n3,20,m\n1,10,n\n3,20,m\n", "goal=step targets=y standardise=on split=1,0,0");
     struct sab_task *other = NULL;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err = {0};
     const char *path = io_path("b.csv");
     static const char text[] = "b,extra,a\n20,x,3\n10,y,1\n", without[] = "b,extra\n1,2\n";
     (void)state;
     io_put(path, text, sizeof text - 1);
     csv_configure(&config, "goal=step");
-    strcpy(config.test_data, path);
+    set_option(&config, "test-data", path);
     assert_int_equal(sab_task_create(&other, &config, sab_task_facts(task), &err), SAB_OK);
     struct sab_batch b = csv_batch(other, SAB_TEST, 0, 1);
     assert_null(b.labels);
@@ -416,7 +417,7 @@ static void packed_files(void **state)
     static const char text[] = "a\n1\n2\n3\n4\n";
     size_t n;
     unsigned char *gz = data_gzip(text, sizeof text - 1, 9, &n);
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_task *task = NULL;
     struct sab_error err = {0};
     const char *path = io_path("a.csv.gz");
@@ -424,7 +425,7 @@ static void packed_files(void **state)
     io_put(path, gz, n);
     free(gz);
     csv_configure(&config, "split=1,0,0");
-    strcpy(config.data, path);
+    set_option(&config, "data", path);
     assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_OK);
     sab_task_free(task);
 }
@@ -560,19 +561,19 @@ static void a_column_that_begins_late(void **state)
 
 static void bytes_that_are_no_text(void **state)
 {
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_task *task = NULL;
     struct sab_error err = {0};
     const char *path = io_path("a.csv");
     (void)state;
     io_put(path, "a\n1\n\0\n", 6);
     csv_configure(&config, "");
-    strcpy(config.data, path);
+    set_option(&config, "data", path);
     assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_FORMAT);
     assert_non_null(strstr(err.message, "byte 4 is 0"));
-    strcpy(config.data, io_path("none.csv"));
+    set_option(&config, "data", io_path("none.csv"));
     assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_IO);
-    config.data[0] = 0;
+    set_option(&config, "data", "");
     assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_INVALID);
 }
 
@@ -611,7 +612,7 @@ static void damaged_facts(void **state)
     };
     struct sab_task *task = csv_must("a,l\n1,x\n2,y\n", "goal=step targets=l split=1,0,0"), *other = NULL;
     const char *facts = sab_task_facts(task);
-    struct sab_config config;
+    OPTIONS config = {0};
     (void)state;
     csv_configure(&config, "");
     assert_int_equal(sab_task_create(&other, &config, facts, NULL), SAB_OK);

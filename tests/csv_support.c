@@ -10,31 +10,32 @@
 
 #include "csv_support.h"
 #include "io_support.h"
+#include "options_helper.h"
 
-void csv_configure(struct sab_config *config, const char *options)
+void csv_configure(struct sab_options *config, const char *options)
 {
     char word[128];
     int n;
-    sab_config_init(config);
-    strcpy(config->task, "csv");
-    config->T = 4;
-    config->standardise = 0;
+    sab_options_init(config);
+    set_option(config, "task", "csv");
+    config->task.T = 4;
+    config->task.values.standardise = 0;
     for (; sscanf(options, " %127s%n", word, &n) == 1; options += n) {
         char *equals = strchr(word, '=');
         struct sab_error err = {0};
         *equals = 0;
-        if (sab_config_set(config, word, equals + 1, &err) != SAB_OK)
+        if (sab_options_set(config, word, equals + 1, &err) != SAB_OK)
             fail_msg("%s", err.message);
     }
 }
 
 int csv_make(struct sab_task **task, const char *text, const char *options, struct sab_error *err)
 {
-    struct sab_config config;
+    OPTIONS config = {0};
     const char *path = io_path("a.csv");
     io_put(path, text, strlen(text));
     csv_configure(&config, options);
-    strcpy(config.data, path);
+    set_option(&config, "data", path);
     return sab_task_create(task, &config, NULL, err);
 }
 

@@ -2,10 +2,10 @@
 #ifndef SAB_TESTS_CSV_SUPPORT_H
 #define SAB_TESTS_CSV_SUPPORT_H
 
-#include "sab.h"
+#include "train/options.h"
 
 /* options: "goal=step targets=b"; values without spaces. T is 4 and nothing is standardised, unless they say so. */
-void csv_configure(struct sab_config *config, const char *options);
+void csv_configure(struct sab_options *config, const char *options);
 
 /* The text as the file a.csv of the test's folder; the error names it. */
 int csv_make(struct sab_task **task, const char *text, const char *options, struct sab_error *err);

@@ -12,6 +12,7 @@
 #include "csv_support.h"
 #include "data/csv_task.h"
 #include "data/task.h"
+#include "options_helper.h"
 
 /* All rows of the training part, read in order: inputs [rows, I], what is known of targets [rows, O] (else NAN). */
 struct rows {
@@ -165,7 +166,7 @@ static void facts_keep_times(void **state)
     static const char text[] = "d;v\n01.02.2024;1,5\n02.02.2024;\n03.02.2024;2,5\n04.02.2024;4\n";
     struct sab_task *task = csv_must(text, "time=d time-format=%d.%m.%Y calendar=weekday missing=mask decimal-comma=on split=1,0,0");
     struct sab_task *again = NULL;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err = {0};
     (void)state;
     csv_configure(&config, "");

@@ -10,22 +10,23 @@
 
 #include <cmocka.h>
 
-#include "base/config.h"
+#include "train/options.h"
 #include "base/text.h"
 #include "data/task.h"
 #include "model/network.h"
+#include "options_helper.h"
 
-static struct sab_config make_config(const char *task, int T)
+static struct sab_options make_config(const char *task, int T)
 {
-    struct sab_config config;
-    sab_config_init(&config);
-    config.curriculum = 0;
-    assert_int_equal(sab_config_set(&config, "task", task, NULL), SAB_OK);
-    config.T = T;
+    struct sab_options config;
+    sab_options_init(&config);
+    config.task.drawn.curriculum = 0;
+    assert_int_equal(sab_options_set(&config, "task", task, NULL), SAB_OK);
+    config.task.T = T;
     return config;
 }
 
-static struct sab_task *make_task(const struct sab_config *config)
+static struct sab_task *make_task(const struct sab_options *config)
 {
     struct sab_task *task = NULL;
     struct sab_error err = {0};
@@ -61,7 +62,7 @@ static void test_copy_layout(void **unused)
     int count[8] = {0}, total = 0;
     for (size_t k = 0; k < 4; k++) {
         int T = Ts[k], B = 33;
-        struct sab_config config = make_config("copy", T);
+        OPTIONS config = make_config("copy", T);
         struct sab_task *task = make_task(&config);
         const struct sab_shape *shape = sab_task_shape(task);
         assert_int_equal(shape->input, SAB_INPUT_IDS);
@@ -101,7 +102,7 @@ static void test_adding_layout(void **unused)
         int T = Ts[k], B = 500, half = T / 2;
         int first[50] = {0}, second[50] = {0};
         double error = 0, mean = 0;
-        struct sab_config config = make_config("adding", T);
+        OPTIONS config = make_config("adding", T);
         struct sab_task *task = make_task(&config);
         const struct sab_shape *shape = sab_task_shape(task);
         assert_int_equal(shape->input, SAB_INPUT_VALUES);
@@ -152,8 +153,8 @@ static void test_cue_layout(void **unused)
     for (size_t k = 0; k < 4; k++) {
         int T = Ts[k], B = 800, classes = 5, early = T / 10 ? T / 10 : 1;
         int events[5] = {0}, steps[20] = {0}, noise[8] = {0}, n_noise = 0;
-        struct sab_config config = make_config("cue", T);
-        config.classes = classes;
+        OPTIONS config = make_config("cue", T);
+        config.task.drawn.classes = classes;
         struct sab_task *task = make_task(&config);
         const struct sab_shape *shape = sab_task_shape(task);
         assert_int_equal(shape->I, classes + 9);
@@ -194,8 +195,8 @@ static void test_cue_noise_says_nothing(void **unused)
 {
     (void)unused;
     enum { T = 30, B = 4000, CLASSES = 4 };
-    struct sab_config config = make_config("cue", T);
-    config.classes = CLASSES;
+    OPTIONS config = make_config("cue", T);
+    config.task.drawn.classes = CLASSES;
     struct sab_task *task = make_task(&config);
     struct sab_batch batch = get(task, SAB_TRAIN, 0, B);
     for (int t = 3; t < T - 1; t++) {
@@ -216,8 +217,8 @@ static void test_transduce_layout(void **unused)
     for (int k = 0; k < 12; k++) {
         int T = Ts[k / 3], least = T / 2 ? T / 2 : 1;
         int kinds[8] = {0}, n_of[21] = {0}, total = 0;
-        struct sab_config config = make_config("transduce", T);
-        config.rewrite = k % 3;
+        OPTIONS config = make_config("transduce", T);
+        config.task.drawn.rewrite = k % 3;
         struct sab_task *task = make_task(&config);
         const struct sab_shape *shape = sab_task_shape(task);
         assert_int_equal(shape->I, 10);
@@ -237,7 +238,7 @@ static void test_transduce_layout(void **unused)
                 total++;
             }
             assert_int_equal(batch.ids[n * B + b], MARKER);
-            for (int t = 0; config.rewrite == SAB_REWRITE_SORT && t < n; t++)
+            for (int t = 0; config.task.drawn.rewrite == SAB_REWRITE_SORT && t < n; t++)
                 for (int u = t + 1; u < n; u++)
                     if (source[u] < source[t]) {
                         int larger = source[t];
@@ -252,7 +253,7 @@ static void test_transduce_layout(void **unused)
                     continue;
                 assert_int_equal(batch.ids[t * B + b], BLANK);
                 assert_int_equal(batch.labels[t * B + b],
-                                 source[config.rewrite == SAB_REWRITE_REVERSE ? n - 1 - at : at]);
+                                 source[config.task.drawn.rewrite == SAB_REWRITE_REVERSE ? n - 1 - at : at]);
             }
         }
         assert_uniform(kinds, 8, total, "symbols");
@@ -265,8 +266,8 @@ static void test_transduce_layout(void **unused)
 static void test_transduce_leaves_nothing_behind(void **unused)
 {
     (void)unused;
-    struct sab_config config = make_config("transduce", 30);
-    config.curriculum = 100;
+    OPTIONS config = make_config("transduce", 30);
+    config.task.drawn.curriculum = 100;
     struct sab_task *task = make_task(&config);
     get(task, SAB_TEST, 0, 50);
     struct sab_batch batch = get(task, SAB_TRAIN, 0, 7);
@@ -303,7 +304,7 @@ static void test_places_and_contents_are_independent(void **unused)
     (void)unused;
     enum { T = 40, B = 2000 };
     static double first[B], second[B], value[B], step[B];
-    struct sab_config config = make_config("adding", T);
+    OPTIONS config = make_config("adding", T);
     struct sab_task *task = make_task(&config);
     struct sab_batch batch = get(task, SAB_TRAIN, 0, B);
     for (int b = 0; b < B; b++)
@@ -319,8 +320,10 @@ static void test_places_and_contents_are_independent(void **unused)
     }
     sab_task_free(task);
 
+    sab_options_clear(&config);
+
     config = make_config("cue", T);
-    config.classes = 4;
+    config.task.drawn.classes = 4;
     task = make_task(&config);
     batch = get(task, SAB_TRAIN, 0, B);
     for (int t = 0; t < T - 1; t++) {
@@ -344,9 +347,9 @@ static void test_copy_numbers(void **unused)
 {
     (void)unused;
     enum { T = 7, B = 5 };
-    struct sab_config config = make_config("copy", T);
+    OPTIONS config = make_config("copy", T);
     struct sab_task *rows = make_task(&config);
-    config.symbols = SAB_SYMBOLS_NUMBER;
+    config.task.drawn.symbols = SAB_SYMBOLS_NUMBER;
     struct sab_task *numbers = make_task(&config);
     assert_int_equal(sab_task_shape(numbers)->input, SAB_INPUT_VALUES);
     assert_int_equal(sab_task_shape(numbers)->I, 1);
@@ -377,7 +380,7 @@ static size_t sequence(const struct sab_batch *batch, int b, int I, double *out)
     return n;
 }
 
-static size_t draw(const struct sab_config *config, enum sab_split split, int64_t index, int B, int b, double *out)
+static size_t draw(const struct sab_options *config, enum sab_split split, int64_t index, int B, int b, double *out)
 {
     struct sab_task *task = make_task(config);
     struct sab_batch batch = get(task, split, index, B);
@@ -391,7 +394,7 @@ static void test_pure_function_of_index(void **unused)
 {
     (void)unused;
     for (int k = 0; k < NAMES; k++) {
-        struct sab_config config = make_config(names[k], 24);
+        OPTIONS config = make_config(names[k], 24);
         double alone[256], among[256], later[256], other[256];
         size_t n = draw(&config, SAB_TRAIN, 35, 1, 0, alone);
         assert_int_equal(draw(&config, SAB_TRAIN, 5, 6, 5, among), n);
@@ -408,7 +411,7 @@ static void test_pure_function_of_index(void **unused)
         assert_memory_not_equal(alone, other, n * sizeof *alone);
         draw(&config, SAB_TRAIN, 36, 1, 0, other);
         assert_memory_not_equal(alone, other, n * sizeof *alone);
-        config.seed++;
+        config.shared.seed++;
         draw(&config, SAB_TRAIN, 35, 1, 0, other);
         assert_memory_not_equal(alone, other, n * sizeof *alone);
     }
@@ -418,15 +421,15 @@ static void test_fixed_set_cycles(void **unused)
 {
     (void)unused;
     for (int k = 0; k < NAMES; k++) {
-        struct sab_config config = make_config(names[k], 24);
+        OPTIONS config = make_config(names[k], 24);
         double fresh[256], fixed[256];
         size_t n = draw(&config, SAB_TRAIN, 2, 1, 0, fresh);
-        config.fixed = 10;
+        config.task.drawn.fixed = 10;
         draw(&config, SAB_TRAIN, 3, 4, 0, fixed); /* sequence 12 is number 2 of 10 */
         assert_memory_equal(fresh, fixed, n * sizeof *fresh);
         draw(&config, SAB_TEST, 12, 1, 0, fixed);
         assert_memory_not_equal(fresh, fixed, n * sizeof *fresh);
-        config.fixed = 0;
+        config.task.drawn.fixed = 0;
         draw(&config, SAB_TEST, 12, 1, 0, fresh);
         assert_memory_equal(fresh, fixed, n * sizeof *fresh); /* test data stay fresh */
     }
@@ -437,7 +440,7 @@ static void test_splits_are_streams_of_their_own(void **unused)
 {
     (void)unused;
     for (int k = 0; k < NAMES; k++) {
-        struct sab_config config = make_config(names[k], 40);
+        OPTIONS config = make_config(names[k], 40);
         double drawn[3][256];
         size_t n = 0;
         for (int split = SAB_TRAIN; split <= SAB_TEST; split++)
@@ -453,7 +456,7 @@ static void test_streams_stay_as_they_were(void **unused)
 {
     (void)unused;
     static const int32_t train[10] = {8, 1, 3, 8, 2, 1, 2, 1, 7, 3}, test[10] = {8, 7, 7, 3, 2, 1, 7, 4, 6, 3};
-    struct sab_config config = make_config("copy", 10);
+    OPTIONS config = make_config("copy", 10);
     struct sab_task *task = make_task(&config);
     struct sab_batch batch = get(task, SAB_TRAIN, 3, 1);
     assert_memory_equal(batch.ids, train, sizeof train);
@@ -462,7 +465,7 @@ static void test_streams_stay_as_they_were(void **unused)
     sab_task_free(task);
 }
 
-static void expect_refused(const struct sab_config *config, const char *message)
+static void expect_refused(const struct sab_options *config, const char *message)
 {
     struct sab_task *task = NULL;
     struct sab_error err = {0};
@@ -475,19 +478,26 @@ static void expect_refused(const struct sab_config *config, const char *message)
 static void test_errors(void **unused)
 {
     (void)unused;
-    struct sab_config config = make_config("cpoy", 10);
+    OPTIONS config = make_config("cpoy", 10);
     expect_refused(&config, "unknown task \"cpoy\"; did you mean \"copy\"?");
+    sab_options_clear(&config);
     config = make_config("chess", 10);
     expect_refused(&config, "unknown task \"chess\"; the tasks are copy, adding, cue, transduce, idx");
+    sab_options_clear(&config);
     config = make_config("adding", 1);
     expect_refused(&config, "--T: 1 is too short for the task adding, which needs at least 2");
+    sab_options_clear(&config);
     config = make_config("copy", 2147483647);
     expect_refused(&config, "is too long");
+    sab_options_clear(&config);
     config = make_config("transduce", 1 << 30);
     expect_refused(&config, "--T: 1073741824 is too long for the task transduce, which takes at most 1073741823");
+    sab_options_clear(&config);
     config = make_config("copy", 10);
-    strcpy(config.valid_data, "x");
+    set_option(&config, "valid-data", "x");
     expect_refused(&config, "--data: the task copy draws its data");
+
+    sab_options_clear(&config);
 
     config = make_config("copy", 10);
     struct sab_task *task = make_task(&config);
@@ -509,8 +519,8 @@ static void test_errors(void **unused)
 static void test_curriculum(void **unused)
 {
     (void)unused;
-    struct sab_config config = make_config("copy", 100);
-    config.curriculum = 50;
+    OPTIONS config = make_config("copy", 100);
+    config.task.drawn.curriculum = 50;
     struct sab_task *task = make_task(&config);
     int before = 10;
     for (int64_t index = 0; index < 60; index++) {
@@ -527,39 +537,29 @@ static void test_curriculum(void **unused)
     sab_task_free(task);
 }
 
-static void check_reads(const char *name, const char *reads, const char *groups)
-{
-    if (!reads || !*reads)
-        fail_msg("%s reads nothing", name);
-    const char *at = reads;
-    for (char word[32]; sscanf(at, " %31s", word) == 1; at = strstr(at, word) + strlen(word)) {
-        const struct sab_option *option = sab_option_find(word);
-        if (!option || !sab_text_lists(groups, option->group))
-            fail_msg("%s reads %s, which is no option of the groups %s", name, word, groups);
-    }
-}
-
-/* Each task and each network says which options of its groups it looks at, and each of these has a reader. */
+/* Each name in the rows is one of a network or task, and each option of their groups has one. */
 static void test_every_option_is_read(void **unused)
 {
     (void)unused;
     enum { NETWORKS = SAB_KIND_SEQ2SEQ + 1 };
-    for (int k = 0; sab_task_kind_at(k); k++)
-        check_reads(sab_task_kind_at(k)->name, sab_task_kind_at(k)->reads, "task data");
-    for (int k = 0; k < NETWORKS; k++)
-        check_reads(sab_network_find(k)->name, sab_network_find(k)->reads, "model credit");
-    for (int i = 0; i < sab_option_count; i++) {
-        const struct sab_option *option = &sab_options[i];
-        int readers = strcmp(option->name, "task") == 0 || !sab_text_lists("task data model credit", option->group);
-        for (int k = 0; sab_task_kind_at(k); k++)
-            readers += sab_task_reads(sab_task_kind_at(k)->name, option->name);
-        for (int k = 0; k < NETWORKS; k++)
-            readers += sab_text_lists(sab_network_find(k)->reads, option->name);
-        if (readers == 0)
+    for (int i = 0; i < sab_option_count(); i++) {
+        const struct sab_option *option = sab_option_at(i);
+        char word[32];
+        int is_model = sab_text_lists("model credit", option->group), readers = 0, words = 0, length;
+        for (int k = 0; sab_task_kind_at(k) && !is_model; k++)
+            readers += sab_option_is_read_by(option, sab_task_kind_at(k)->name);
+        for (int k = 0; k < NETWORKS && is_model; k++)
+            readers += sab_option_is_read_by(option, sab_network_find(k)->name);
+        for (const char *at = option->readers; at && sscanf(at, " %31s%n", word, &length) == 1; at += length)
+            words++;
+        if (words != readers)
+            fail_msg("--%s: of \"%s\", %d are known", option->name, option->readers, readers);
+        if (readers == 0 && strcmp(option->name, "task") != 0 && sab_text_lists("task data model credit", option->group))
             fail_msg("nothing reads --%s", option->name);
     }
-    assert_false(sab_task_reads("csv", "fixed"));
-    assert_false(sab_task_reads("none", "T"));
+    assert_false(sab_option_is_read_by(sab_option_find("fixed"), "csv"));
+    assert_false(sab_option_is_read_by(sab_option_find("T"), "none"));
+    assert_true(sab_option_is_read_by(sab_option_find("T"), "csv"));
 }
 
 int main(void)

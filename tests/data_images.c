@@ -17,6 +17,7 @@
 #include "data/task.h"
 #include "data_support.h"
 #include "io_support.h"
+#include "options_helper.h"
 
 enum { ROWS = 3, COLS = 2, PIXELS = ROWS * COLS, TRAIN = 20, TEST = 7, CLASSES = 4, RECORD = 3073 };
 
@@ -77,24 +78,24 @@ static int begin_small_set(void **state)
 }
 
 /* Options as name, value, ..., NULL. */
-static struct sab_config make_config(const char *task, ...)
+static struct sab_options make_config(const char *task, ...)
 {
-    struct sab_config config;
+    struct sab_options config;
     va_list options;
-    sab_config_init(&config);
-    assert_int_equal(sab_config_set(&config, "task", task, NULL), SAB_OK);
-    assert_int_equal(sab_config_set(&config, "data", folder, NULL), SAB_OK);
+    sab_options_init(&config);
+    assert_int_equal(sab_options_set(&config, "task", task, NULL), SAB_OK);
+    assert_int_equal(sab_options_set(&config, "data", folder, NULL), SAB_OK);
     va_start(options, task);
     for (const char *name; (name = va_arg(options, const char *));) {
         struct sab_error err = {0};
-        if (sab_config_set(&config, name, va_arg(options, const char *), &err) != SAB_OK)
+        if (sab_options_set(&config, name, va_arg(options, const char *), &err) != SAB_OK)
             fail_msg("%s", err.message);
     }
     va_end(options);
     return config;
 }
 
-static struct sab_task *make_task(const struct sab_config *config, const char *facts)
+static struct sab_task *make_task(const struct sab_options *config, const char *facts)
 {
     struct sab_task *task = NULL;
     struct sab_error err = {0};
@@ -103,7 +104,7 @@ static struct sab_task *make_task(const struct sab_config *config, const char *f
     return task;
 }
 
-static void assert_refused(const struct sab_config *config, const char *facts, int status, const char *message)
+static void assert_refused(const struct sab_options *config, const char *facts, int status, const char *message)
 {
     struct sab_task *task = NULL;
     struct sab_error err = {0};
@@ -162,7 +163,7 @@ static void a_sequence_is_an_image_by_row_or_by_pixel(void **state)
 {
     (void)state;
     for (int by_row = 0; by_row < 2; by_row++) {
-        struct sab_config config = make_config(by_row ? "mnist" : "idx", "by", by_row ? "row" : "pixel", NULL);
+        OPTIONS config = make_config(by_row ? "mnist" : "idx", "by", by_row ? "row" : "pixel", NULL);
         struct sab_task *task = make_task(&config, NULL);
         const struct sab_shape *shape = sab_task_shape(task);
         double mean, deviation;
@@ -186,7 +187,7 @@ static void a_sequence_is_an_image_by_row_or_by_pixel(void **state)
 static void the_last_batch_is_filled_up_with_nothing(void **state)
 {
     (void)state;
-    struct sab_config config = make_config("idx", NULL);
+    OPTIONS config = make_config("idx", NULL);
     struct sab_task *task = make_task(&config, NULL);
     double mean, deviation;
     moments(18, &mean, &deviation);
@@ -234,18 +235,18 @@ static void a_permutation_is_one_and_the_same_for_all_images(void **state)
     double mean, deviation;
     moments(18, &mean, &deviation);
     for (int k = 0; k < 3; k++) {
-        struct sab_config config = make_config("idx", "by", "pixel", "permute", seeds[k], "seed", "5", NULL);
+        OPTIONS config = make_config("idx", "by", "pixel", "permute", seeds[k], "seed", "5", NULL);
         struct sab_task *task = make_task(&config, NULL);
         find_order(task, SAB_TEST, TRAIN, 0, order[k]);
         find_order(task, SAB_VALID, 19, 1, other);
         assert_memory_equal(order[k], other, sizeof other);
         sab_task_free(task);
-        config.seed = 6; /* belongs to the data, not to the run */
+        config.shared.seed = 6; /* belongs to the data, not to the run */
         task = make_task(&config, NULL);
         find_order(task, SAB_TEST, TRAIN + 1, 1, other);
         assert_memory_equal(order[k], other, sizeof other);
         sab_task_free(task);
-        config.by = SAB_BY_ROW;
+        config.task.images.by = SAB_BY_ROW;
         task = make_task(&config, NULL);
         struct sab_batch batch = get(task, SAB_TEST, 0, 2);
         assert_shows(&batch, 0, TRAIN, order[k], 1, mean, deviation);
@@ -275,7 +276,7 @@ static void each_pass_of_training_has_every_image_once(void **state)
 {
     (void)state;
     enum { N = 18, B = 5, PASSES = 4 };
-    struct sab_config config = make_config("idx", NULL);
+    OPTIONS config = make_config("idx", NULL);
     struct sab_task *task = make_task(&config, NULL);
     double mean, deviation;
     int at[PASSES][N], batches = PASSES * N / B + 1;
@@ -330,24 +331,25 @@ static void split_cuts_what_has_no_files_of_its_own(void **state)
     snprintf(alone, sizeof alone, "%s", in_folder("alone-images-idx3-ubyte"));
     put_idx("alone-images-idx3-ubyte", "alone-labels-idx1-ubyte", 0, TRAIN, 0);
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        struct sab_config config = make_config("idx", "data", alone, "split", cases[k].split, NULL);
+        OPTIONS config = make_config("idx", "data", alone, "split", cases[k].split, NULL);
         if (cases[k].own_valid)
-            assert_int_equal(sab_config_set(&config, "valid-data", images, NULL), SAB_OK);
+            assert_int_equal(sab_options_set(&config, "valid-data", images, NULL), SAB_OK);
         if (cases[k].own_test) /* a folder's test part, or a file */
-            assert_int_equal(sab_config_set(&config, "test-data", k % 2 ? folder : images, NULL), SAB_OK);
+            assert_int_equal(sab_options_set(&config, "test-data", k % 2 ? folder : images, NULL), SAB_OK);
         struct sab_task *task = make_task(&config, NULL);
         assert_int_equal(sab_task_batches(task, SAB_TRAIN, 1), cases[k].train);
         assert_part(task, SAB_VALID, cases[k].valid_first, cases[k].valid);
         assert_part(task, SAB_TEST, cases[k].test_first, cases[k].test);
         sab_task_free(task);
     }
-    struct sab_config config = make_config("idx", "data", alone, "split", "1,0,0", NULL);
+    OPTIONS config = make_config("idx", "data", alone, "split", "1,0,0", NULL);
     struct sab_task *task = make_task(&config, NULL);
     struct sab_batch batch;
     struct sab_error err = {0};
     assert_int_equal(sab_task_batch(task, SAB_TEST, 0, 1, &batch, &err), SAB_INVALID);
     assert_non_null(strstr(err.message, "there are no test images: --split leaves none"));
     sab_task_free(task);
+    sab_options_clear(&config);
     config = make_config("idx", "split", "0,0.5,0.5", NULL);
     assert_refused(&config, NULL, SAB_INVALID, "leaves none of the 20 images");
 }
@@ -355,7 +357,7 @@ static void split_cuts_what_has_no_files_of_its_own(void **state)
 static void facts_are_kept_and_the_data_must_fit_them(void **state)
 {
     (void)state;
-    struct sab_config config = make_config("idx", "split", "0.5,0.5,0", NULL);
+    OPTIONS config = make_config("idx", "split", "0.5,0.5,0", NULL);
     struct sab_task *task = make_task(&config, NULL), *again;
     char facts[512];
     double mean, deviation;
@@ -364,6 +366,8 @@ static void facts_are_kept_and_the_data_must_fit_them(void **state)
     print_message("%s\n", facts);
     sab_task_free(task);
 
+    sab_options_clear(&config);
+
     config = make_config("mnist", "split", "0.9,0.1,0", NULL); /* another part would have other moments */
     again = make_task(&config, facts);
     struct sab_batch batch = get(again, SAB_TEST, 0, 1);
@@ -371,7 +375,7 @@ static void facts_are_kept_and_the_data_must_fit_them(void **state)
     assert_string_equal(sab_task_facts(again), facts);
     sab_task_free(again);
 
-    memset(config.data, 0, sizeof config.data);
+    set_option(&config, "data", "");
     assert_refused(&config, NULL, SAB_INVALID, "the task mnist needs --data");
     again = make_task(&config, facts);
     assert_int_equal(sab_task_shape(again)->I, COLS);
@@ -382,7 +386,7 @@ static void facts_are_kept_and_the_data_must_fit_them(void **state)
     assert_non_null(strstr(err.message, "give --data"));
     sab_task_free(again);
 
-    strcpy(config.test_data, folder); /* only what is to be judged is here */
+    set_option(&config, "test-data", folder); /* only what is to be judged is here */
     again = make_task(&config, facts);
     batch = get(again, SAB_TEST, 0, 1);
     assert_shows(&batch, 0, TRAIN, NULL, 1, mean, deviation);
@@ -415,6 +419,7 @@ static void facts_are_kept_and_the_data_must_fit_them(void **state)
         {"{\"task\":\"idx\",\"rows\":3,\"cols\":2,\"channels\":1,\"classes\":3,\"mean\":[0],\"deviation\":[1]}",
          "byte 11: the label is 3; the classes known are 0..2", SAB_FORMAT},
     };
+    sab_options_clear(&config);
     config = make_config("idx", NULL);
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)
         assert_refused(&config, bad[k].facts, bad[k].status, bad[k].message);
@@ -457,7 +462,7 @@ static void colours_stand_side_by_side_or_turn_grey(void **state)
     io_put(in_folder("test_batch.bin"), bytes + 3 * RECORD, RECORD);
     for (int grey = 0; grey < 2; grey++)
         for (int by_row = 0; by_row < 2; by_row++) {
-            struct sab_config config = make_config("cifar10", "grey", grey ? "on" : "off", "by",
+            OPTIONS config = make_config("cifar10", "grey", grey ? "on" : "off", "by",
                                                    by_row ? "row" : "pixel", "split", "1,0,0", NULL);
             struct sab_task *task = make_task(&config, NULL);
             int C = grey ? 1 : 3, I = by_row ? 32 * C : C;
@@ -481,7 +486,7 @@ static void a_label_not_seen_in_training_is_refused(void **state)
     begin_folder("labels");
     put_idx("train-images-idx3-ubyte", "train-labels-idx1-ubyte", 0, 3, 0);
     put_idx("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", 0, 4, 0);
-    struct sab_config config = make_config("idx", "split", "1,0,0", NULL);
+    OPTIONS config = make_config("idx", "split", "1,0,0", NULL);
     assert_refused(&config, NULL, SAB_FORMAT, "byte 11: the label is 3; the classes known are 0..2");
     put_idx("train-images-idx3-ubyte", "train-labels-idx1-ubyte", 0, 1, 0);
     assert_refused(&config, NULL, SAB_INVALID, "all 1 images of");
@@ -491,19 +496,23 @@ static void missing_files_are_named(void **state)
 {
     (void)state;
     begin_folder("missing");
-    struct sab_config config = make_config("mnist", NULL);
+    OPTIONS config = make_config("mnist", NULL);
     assert_refused(&config, NULL, SAB_IO, "has no train-images-idx3-ubyte, with or without .gz");
     put_idx("train-images-idx3-ubyte", "train-labels", 0, 5, 0);
     assert_refused(&config, NULL, SAB_IO, "has no train-labels-idx1-ubyte");
     put_idx("train-images-idx3-ubyte", "train-labels-idx1-ubyte", 0, 5, 0);
     put_idx("t10k-images", "t10k-labels-idx1-ubyte", 0, 5, 0);
     assert_refused(&config, NULL, SAB_IO, "has no t10k-images-idx3-ubyte");
+    sab_options_clear(&config);
     config = make_config("mnist", "data", in_folder("train-labels-idx1-ubyte"), NULL);
     assert_refused(&config, NULL, SAB_INVALID, "is neither a folder nor named as a file of images");
+    sab_options_clear(&config);
     config = make_config("mnist", "data", in_folder("absent-images"), NULL);
     assert_refused(&config, NULL, SAB_IO, "absent-images': No such file");
+    sab_options_clear(&config);
     config = make_config("cifar10", NULL);
     assert_refused(&config, NULL, SAB_IO, "has none of data_batch_1.bin to data_batch_5.bin");
+    sab_options_clear(&config);
     config = make_config("mnist", "data", in_folder("train-images-idx3-ubyte"), "test-data", folder, NULL);
     assert_int_equal(unlink(in_folder("t10k-labels-idx1-ubyte")), 0);
     assert_refused(&config, NULL, SAB_IO, "has no test images");
@@ -514,7 +523,7 @@ static void a_file_that_is_cut_while_it_is_used_stops_with_a_message(void **stat
     (void)state;
     begin_folder("changing");
     put_idx("train-images-idx3-ubyte", "train-labels-idx1-ubyte", 0, TRAIN, 0);
-    struct sab_config config = make_config("idx", NULL);
+    OPTIONS config = make_config("idx", NULL);
     struct sab_task *task = make_task(&config, NULL);
     get(task, SAB_TRAIN, 0, 4);
     assert_int_equal(truncate(in_folder("train-images-idx3-ubyte"), 0), 0);
@@ -538,7 +547,7 @@ static void mnist_itself(void **state)
         skip();
     }
     folder = path;
-    struct sab_config config = make_config("mnist", "by", "pixel", "split", "1,0,0", NULL);
+    OPTIONS config = make_config("mnist", "by", "pixel", "split", "1,0,0", NULL);
     struct sab_task *task = make_task(&config, NULL);
     assert_int_equal(sab_task_batches(task, SAB_TRAIN, 1), 60000);
     assert_int_equal(sab_task_batches(task, SAB_TEST, 64), 157);
@@ -553,7 +562,8 @@ static void mnist_itself(void **state)
     sab_task_free(task);
     char images[4200];
     snprintf(images, sizeof images, "%s/train-images-idx3-ubyte.gz", path);
-    if (strlen(images) < SAB_TEXT_CAP) {
+    if (strlen(images) < SAB_DIR_CAP) {
+        sab_options_clear(&config);
         config = make_config("mnist", "valid-data", images, NULL); /* in the order of the file */
         task = make_task(&config, NULL);
         batch = get(task, SAB_VALID, 0, 8);

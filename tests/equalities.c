@@ -12,50 +12,51 @@
 
 #include "kernels/kernels.h"
 #include "problem.h"
+#include "options_helper.h"
 
 enum { CASES = 60 };
 
 /* A random configuration of everything that changes the computation. */
-static struct sab_shape random_case(struct sab_config *c, uint64_t *state)
+static struct sab_shape random_case(struct sab_options *c, uint64_t *state)
 {
     problem_config(c);
-    c->cell = problem_int(state, 0, 2);
-    c->hidden = problem_int(state, 1, 40);
-    c->layers = problem_int(state, 1, 3);
-    c->attention_width = problem_int(state, 0, 1) ? problem_int(state, 1, 20) : 0;
-    c->score = problem_int(state, 0, 2);
-    c->sparsifier = problem_int(state, 0, 2);
-    c->read_floor = problem_int(state, 0, 1);
-    c->read_gain = problem_int(state, 0, 1) ? 1 : 0.5;
-    c->write = problem_int(state, 0, 1);
-    c->k_top = problem_int(state, 1, 6);
-    c->k_att = problem_int(state, 1, 4);
-    c->memory_slots = problem_int(state, 0, 2) ? 0 : problem_int(state, 1, 8);
-    c->k_trunc = problem_int(state, 1, 12);
-    c->mental_updates = problem_int(state, 0, 3) > 0;
-    c->forward = problem_int(state, 0, 3) ? SAB_SPARSE : SAB_DENSE;
-    c->backward = c->forward == SAB_DENSE ? problem_int(state, 0, 1) : SAB_SPARSE;
-    c->zero_memory = problem_int(state, 0, 3) == 0;
+    c->model.cell = problem_int(state, 0, 2);
+    c->model.hidden = problem_int(state, 1, 40);
+    c->model.layers = problem_int(state, 1, 3);
+    c->model.attention_width = problem_int(state, 0, 1) ? problem_int(state, 1, 20) : 0;
+    c->model.score = problem_int(state, 0, 2);
+    c->model.sparsifier = problem_int(state, 0, 2);
+    c->model.read_floor = problem_int(state, 0, 1);
+    c->model.read_gain = problem_int(state, 0, 1) ? 1 : 0.5;
+    c->model.write = problem_int(state, 0, 1);
+    c->model.k_top = problem_int(state, 1, 6);
+    c->model.k_att = problem_int(state, 1, 4);
+    c->model.memory_slots = problem_int(state, 0, 2) ? 0 : problem_int(state, 1, 8);
+    c->model.k_trunc = problem_int(state, 1, 12);
+    c->model.mental_updates = problem_int(state, 0, 3) > 0;
+    c->model.forward = problem_int(state, 0, 3) ? SAB_SPARSE : SAB_DENSE;
+    c->model.backward = c->model.forward == SAB_DENSE ? problem_int(state, 0, 1) : SAB_SPARSE;
+    c->model.zero_memory = problem_int(state, 0, 3) == 0;
     return (struct sab_shape){problem_int(state, 0, 1), problem_int(state, 1, 9), problem_int(state, 0, 1),
                               problem_int(state, 1, 7)};
 }
 
 /* Runs `check` on CASES random problems with every table of kernels. */
-static void for_each_case(void (*check)(struct sab_config *config, struct sab_shape shape, int T, int B, uint64_t seed))
+static void for_each_case(void (*check)(struct sab_options *config, struct sab_shape shape, int T, int B, uint64_t seed))
 {
     for (int k = 0; sab_kernels_at(k); k++) {
         for (uint64_t seed = 1; seed <= CASES; seed++) {
             uint64_t state = seed;
-            struct sab_config config;
+            OPTIONS config = {0};
             struct sab_shape shape = random_case(&config, &state);
-            assert_int_equal(sab_config_set(&config, "cpu", sab_kernels_at(k)->name, NULL), SAB_OK);
+            assert_int_equal(sab_options_set(&config, "cpu", sab_kernels_at(k)->name, NULL), SAB_OK);
             int T = problem_int(&state, 1, 40), B = problem_int(&state, 1, 19);
             check(&config, shape, T, B, seed);
         }
     }
 }
 
-static uint64_t digest_of(const struct sab_config *config, struct sab_shape shape, int T, int B, uint64_t seed,
+static uint64_t digest_of(const struct sab_options *config, struct sab_shape shape, int T, int B, uint64_t seed,
                           int threads)
 {
     struct problem p;
@@ -65,7 +66,7 @@ static uint64_t digest_of(const struct sab_config *config, struct sab_shape shap
     return digest;
 }
 
-static void same(const struct sab_config *a, const struct sab_config *b, struct sab_shape shape, int T, int B,
+static void same(const struct sab_options *a, const struct sab_options *b, struct sab_shape shape, int T, int B,
                  uint64_t seed)
 {
     uint64_t x = digest_of(a, shape, T, B, seed, 1), y = digest_of(b, shape, T, B, seed, 1);
@@ -74,48 +75,48 @@ static void same(const struct sab_config *a, const struct sab_config *b, struct 
                  (unsigned long long)y);
 }
 
-static void no_memory_is_tbptt(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void no_memory_is_tbptt(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
-    struct sab_config other = *c;
-    c->k_top = 0;
-    other.credit = SAB_CREDIT_TBPTT;
+    OPTIONS other = copy_of(c);
+    c->model.k_top = 0;
+    other.model.credit = SAB_CREDIT_TBPTT;
     same(c, &other, shape, T, B, seed);
 }
 
-static void one_window_is_bptt(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void one_window_is_bptt(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
-    struct sab_config other = *c;
-    c->k_trunc = T;
-    other.k_trunc = T + 7;
+    OPTIONS other = copy_of(c);
+    c->model.k_trunc = T;
+    other.model.k_trunc = T + 7;
     same(c, &other, shape, T, B, seed);
-    c->k_top = 0;
-    other.credit = SAB_CREDIT_BPTT;
+    c->model.k_top = 0;
+    other.model.credit = SAB_CREDIT_BPTT;
     same(c, &other, shape, T, B, seed);
 }
 
-static void all_recalled_is_dense(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void all_recalled_is_dense(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
-    struct sab_config other = *c;
-    c->k_top = T;
-    c->forward = c->backward = SAB_SPARSE;
-    other.forward = other.backward = SAB_DENSE;
-    c->sparsifier = other.sparsifier = SAB_SPARSIFIER_SOFTMAX;
+    OPTIONS other = copy_of(c);
+    c->model.k_top = T;
+    c->model.forward = c->model.backward = SAB_SPARSE;
+    other.model.forward = other.model.backward = SAB_DENSE;
+    c->model.sparsifier = other.model.sparsifier = SAB_SPARSIFIER_SOFTMAX;
     same(c, &other, shape, T, B, seed);
-    c->k_trunc = T;
-    other.credit = SAB_CREDIT_ATTENTION;
-    other.k_top = 0; /* it reads all, whatever k_top */
+    c->model.k_trunc = T;
+    other.model.credit = SAB_CREDIT_ATTENTION;
+    other.model.k_top = 0; /* it reads all, whatever k_top */
     same(c, &other, shape, T, B, seed);
 }
 
-static void stored_is_recomputed(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void stored_is_recomputed(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
-    struct sab_config other = *c;
-    c->recompute = SAB_RECOMPUTE_OFF;
-    other.recompute = SAB_RECOMPUTE_ON;
+    OPTIONS other = copy_of(c);
+    c->model.recompute = SAB_RECOMPUTE_OFF;
+    other.model.recompute = SAB_RECOMPUTE_ON;
     same(c, &other, shape, T, B, seed);
 }
 
-static void any_number_of_threads(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void any_number_of_threads(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     uint64_t one = digest_of(c, shape, T, B + 20, seed, 1);
     for (int threads = 2; threads <= 8; threads += threads < 4 ? 1 : 4)
@@ -124,7 +125,7 @@ static void any_number_of_threads(struct sab_config *c, struct sab_shape shape, 
 
 /* Windows that nothing reaches are passed over. A weight of 1e-30 makes every window reached and moves no gradient by
  * more than that share: what is passed over is then what has no gradient. */
-static void passed_over_is_unreached(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void passed_over_is_unreached(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem sparse, everywhere;
     problem_make(&sparse, c, shape, T, B, seed);
@@ -154,7 +155,7 @@ static sab_real *outputs_of(struct problem *p, const struct sab_batch *batch)
     return y;
 }
 
-static void alone_is_in_a_batch(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void alone_is_in_a_batch(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p;
     problem_make(&p, c, shape, T, B, seed);
@@ -209,7 +210,7 @@ static void fill_past_ends(struct problem *p)
 }
 
 /* A sequence of its own length is the same in a batch of longer ones; past its end the outputs are 0. */
-static void short_is_in_a_batch_of_long(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void short_is_in_a_batch_of_long(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p, one;
     problem_make(&p, c, shape, T, B, seed);
@@ -232,10 +233,10 @@ static void short_is_in_a_batch_of_long(struct sab_config *c, struct sab_shape s
 }
 
 /* The gradient of sequences with their own lengths does not depend on how far and with what they are filled up. */
-static void filling_changes_nothing(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void filling_changes_nothing(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p, longer;
-    c->k_trunc = T < c->k_trunc ? T : c->k_trunc;
+    c->model.k_trunc = T < c->model.k_trunc ? T : c->model.k_trunc;
     problem_make(&p, c, shape, T, B, seed);
     problem_make(&longer, c, shape, T + 13, B, seed);
     for (int b = 0; b < B; b++)
@@ -248,7 +249,7 @@ static void filling_changes_nothing(struct sab_config *c, struct sab_shape shape
 }
 
 /* Sequences are dealt to shards by length: where no two have the same, their order in the batch changes nothing. */
-static void order_of_lengths_changes_nothing(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void order_of_lengths_changes_nothing(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p, turned;
     T += B;
@@ -265,13 +266,13 @@ static void order_of_lengths_changes_nothing(struct sab_config *c, struct sab_sh
 }
 
 /* Step by step, going on from a clone half-way. */
-static void steps_are_the_sequence(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void steps_are_the_sequence(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p;
     struct sab_error err;
     struct sab_stream *stream, *clone;
     T += 60; /* memories outgrow their first room */
-    c->k_att = 1;
+    c->model.k_att = 1;
     problem_make(&p, c, shape, T, B, seed);
     p.batch.lengths = NULL;
     sab_real *whole = outputs_of(&p, &p.batch), *y = calloc((size_t)B * shape.O, sizeof *y);
@@ -307,22 +308,22 @@ static struct sab_batch steps_of(const struct problem *p, int from, int T)
 }
 
 /* A sequence cut into batches that carry their state; then on, step by step. */
-static void batches_are_the_sequence(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void batches_are_the_sequence(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p;
     struct sab_error err;
     struct sab_stream *stream;
     uint64_t state = seed;
-    c->zero_memory = 0;
-    c->memory_slots = problem_int(&state, 1, 12);
-    c->k_top = problem_int(&state, 0, 3) ? c->k_top : 0;
+    c->model.zero_memory = 0;
+    c->model.memory_slots = problem_int(&state, 1, 12);
+    c->model.k_top = problem_int(&state, 0, 3) ? c->model.k_top : 0;
     problem_make(&p, c, shape, T, B, seed);
     p.batch.lengths = NULL;
     sab_real *whole = outputs_of(&p, &p.batch), *y = calloc((size_t)T * B * shape.O, sizeof *y);
     assert_int_equal(sab_stream_create(&stream, p.model, B, &err), SAB_OK);
     int t = 0;
-    while (t + c->k_att <= T) {
-        struct sab_batch part = steps_of(&p, t, c->k_att * problem_int(&state, 1, (T - t) / c->k_att));
+    while (t + c->model.k_att <= T) {
+        struct sab_batch part = steps_of(&p, t, c->model.k_att * problem_int(&state, 1, (T - t) / c->model.k_att));
         part.state = stream;
         if (sab_model_evaluate(p.model, &part, 1, y, NULL, NULL, &err))
             fail_msg("%s", err.message);
@@ -340,14 +341,14 @@ static void batches_are_the_sequence(struct sab_config *c, struct sab_shape shap
 }
 
 /* In a batch that carries state, a fresh sequence is what it is with no past, and the others are as they were. */
-static void fresh_is_without_a_past(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void fresh_is_without_a_past(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p;
     struct sab_error err;
     struct sab_stream *stream;
-    c->zero_memory = 0;
-    c->memory_slots = 5;
-    T = T / c->k_att * c->k_att + c->k_att;
+    c->model.zero_memory = 0;
+    c->model.memory_slots = 5;
+    T = T / c->model.k_att * c->model.k_att + c->model.k_att;
     problem_make(&p, c, shape, 3 * T, B, seed);
     uint8_t *fresh = calloc((size_t)B, 1);
     sab_real *on = calloc((size_t)T * B * shape.O, sizeof *on);
@@ -375,20 +376,20 @@ static void fresh_is_without_a_past(struct sab_config *c, struct sab_shape shape
 
 /* Carried state is constant to the gradient: so is all that lies before the last batch's windows when memories are
  * constants and only the last batch has a loss. */
-static void carried_is_constant(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void carried_is_constant(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p;
     struct sab_error err;
     struct sab_stream *stream;
-    c->zero_memory = 0;
-    c->memory_slots = 7;
-    c->mental_updates = 0;
-    c->k_trunc = c->k_trunc % 4 + 1; /* long sequences explode in some of these networks */
-    T = c->k_att * c->k_trunc * 2;
+    c->model.zero_memory = 0;
+    c->model.memory_slots = 7;
+    c->model.mental_updates = 0;
+    c->model.k_trunc = c->model.k_trunc % 4 + 1; /* long sequences explode in some of these networks */
+    T = c->model.k_att * c->model.k_trunc * 2;
     problem_make(&p, c, shape, 2 * T, B, seed);
     p.batch.lengths = NULL;
     for (int i = 0; i < 2 * T * B; i++) /* one window: how windows share a span is not the same in both */
-        if (i / B / c->k_trunc != T / c->k_trunc)
+        if (i / B / c->model.k_trunc != T / c->model.k_trunc)
             p.weight[i] = 0;
     p.weight[T * B] = 1;
     uint64_t whole = problem_gradient_digest(&p, 1);
@@ -408,7 +409,7 @@ static void carried_is_constant(struct sab_config *c, struct sab_shape shape, in
 }
 
 /* The largest gradient of a weight that only scores depend on. */
-static double score_gradient(const struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static double score_gradient(const struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p;
     problem_make(&p, c, shape, T, B, seed);
@@ -430,15 +431,15 @@ static double score_gradient(const struct sab_config *c, struct sab_shape shape,
 static int scores_learned; /* cases where the floor gave scores a gradient */
 
 /* A weight that is the only one is 1 whatever its score, but where a floor holds. */
-static void single_weight_trains_no_score(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void single_weight_trains_no_score(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
-    c->k_top = 1;
-    c->forward = c->backward = SAB_SPARSE;
-    c->sparsifier = seed % 2 ? SAB_SPARSIFIER_SOFTMAX : SAB_SPARSIFIER_RELU;
-    c->read_floor = 0;
+    c->model.k_top = 1;
+    c->model.forward = c->model.backward = SAB_SPARSE;
+    c->model.sparsifier = seed % 2 ? SAB_SPARSIFIER_SOFTMAX : SAB_SPARSIFIER_RELU;
+    c->model.read_floor = 0;
     assert_true(score_gradient(c, shape, T, B, seed) == 0);
-    c->sparsifier = SAB_SPARSIFIER_RELU;
-    c->read_floor = 1000;
+    c->model.sparsifier = SAB_SPARSIFIER_RELU;
+    c->model.read_floor = 1000;
     scores_learned += score_gradient(c, shape, T, B, seed) > 0;
 }
 

@@ -47,7 +47,7 @@ static int end(void **unused)
 }
 
 struct setup {
-    struct sab_config config;
+    struct sab_options config;
     struct sab_task *task;
     struct sab_model *model;
 };
@@ -55,11 +55,11 @@ struct setup {
 static void make(struct setup *s, const char *split)
 {
     struct sab_error err;
-    sab_config_init(&s->config);
-    s->config.hidden = 4;
-    sab_config_set(&s->config, "task", "idx", NULL);
-    sab_config_set(&s->config, "data", images, NULL);
-    sab_config_set(&s->config, "split", split, NULL);
+    sab_options_init(&s->config);
+    s->config.model.hidden = 4;
+    sab_options_set(&s->config, "task", "idx", NULL);
+    sab_options_set(&s->config, "data", images, NULL);
+    sab_options_set(&s->config, "split", split, NULL);
     if (sab_task_create(&s->task, &s->config, NULL, &err) ||
         sab_model_create(&s->model, &s->config, sab_task_shape(s->task), &err))
         fail_msg("%s", err.message);
@@ -69,14 +69,15 @@ static void clear(struct setup *s)
 {
     sab_task_free(s->task);
     sab_model_free(s->model);
+    sab_options_clear(&s->config);
 }
 
 static struct sab_metrics measure(struct setup *s, enum sab_split split, int batch, int size)
 {
     struct sab_metrics metrics;
     struct sab_error err;
-    s->config.batch = batch;
-    s->config.eval_size = size;
+    s->config.shared.batch = batch;
+    s->config.run.eval_size = size;
     if (sab_evaluate(s->model, s->task, split, &s->config, &metrics, &err))
         fail_msg("%s", err.message);
     return metrics;
@@ -123,7 +124,7 @@ static void test_absent_part(void **unused)
     struct sab_error err = {0};
     make(&s, "0.4,0.6,0");
     for (int size = 0; size <= 8; size += 8) {
-        s.config.eval_size = size;
+        s.config.run.eval_size = size;
         assert_int_equal(sab_evaluate(s.model, s.task, SAB_TEST, &s.config, &metrics, &err), SAB_INVALID);
         assert_non_null(strstr(err.message, "no test images"));
     }

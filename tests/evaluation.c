@@ -10,13 +10,14 @@
 
 #include "problem.h"
 #include "train/evaluation.h"
+#include "options_helper.h"
 
 enum { MOST = 30 * 20, WIDEST = 6 };
 
 static struct sab_shape draw(struct problem *p, uint64_t seed)
 {
     uint64_t state = seed;
-    struct sab_config config;
+    OPTIONS config = {0};
     problem_config(&config);
     int T = problem_int(&state, 1, 30), B = problem_int(&state, 1, 20), loss = problem_int(&state, 0, 2);
     int O = seed % 4 == 0 ? 2 : problem_int(&state, 1, WIDEST);

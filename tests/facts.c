@@ -14,14 +14,15 @@
 #include "data/facts.h"
 #include "data/split.h"
 #include "sab.h"
+#include "options_helper.h"
 
 static struct sab_model *make_model(void)
 {
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_shape shape = {SAB_INPUT_IDS, 3, SAB_LOSS_CROSS_ENTROPY, 3};
     struct sab_model *model;
-    sab_config_init(&config);
-    config.hidden = 2;
+    sab_options_init(&config);
+    config.model.hidden = 2;
     assert_int_equal(sab_model_create(&model, &config, &shape, NULL), SAB_OK);
     return model;
 }

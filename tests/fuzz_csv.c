@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "sab.h"
+#include "options_helper.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
 
@@ -27,39 +28,39 @@ static void require(int truth, const char *what)
 }
 
 /* How the file is written, and what becomes of times and gaps; 0: the defaults. */
-static void choose_more(struct sab_config *config, unsigned choice)
+static void choose_more(struct sab_options *config, unsigned choice)
 {
     static const char *const separators[] = {"auto", "space", ";", "auto"};
     static const char *const times[] = {"", "", "t", "1"};
     static const char *const formats[] = {"auto", "%d.%m.%Y", "%b %e, %y %I:%M %p", "%Y%j%%%a%z"};
-    strcpy(config->separator, separators[choice & 3]);
-    config->decimal_comma = choice >> 2 & 1;
-    config->thousands = choice >> 3 & 1;
-    config->missing = (int)(choice >> 4 & 3);
-    strcpy(config->time, times[choice >> 6 & 3]);
-    strcpy(config->time_format, formats[choice % 5 % 4]);
-    config->duplicates = (int)(choice % 3);
-    config->gaps = (int)(choice / 3 % 3);
-    strcpy(config->calendar, config->time[0] && choice % 7 == 3 ? "hour,month" : "");
-    config->skip_lines = choice % 11 == 10;
-    config->standardise = choice % 2 == 0;
+    set_option(config, "separator", separators[choice & 3]);
+    config->task.csv.decimal_comma = choice >> 2 & 1;
+    config->task.csv.thousands = choice >> 3 & 1;
+    config->task.csv.missing = (int)(choice >> 4 & 3);
+    set_option(config, "time", times[choice >> 6 & 3]);
+    set_option(config, "time-format", formats[choice % 5 % 4]);
+    config->task.csv.duplicates = (int)(choice % 3);
+    config->task.csv.gaps = (int)(choice / 3 % 3);
+    set_option(config, "calendar", config->task.csv.time[0] && choice % 7 == 3 ? "hour,month" : "");
+    config->task.csv.skip_lines = choice % 11 == 10;
+    config->task.values.standardise = choice % 2 == 0;
 }
 
-static void choose(struct sab_config *config, unsigned choice, const char *path)
+static void choose(struct sab_options *config, unsigned choice, const char *path)
 {
     static const char *const targets[] = {"", "2", "b", "1-2"};
-    sab_config_init(config);
-    strcpy(config->task, "csv");
-    strcpy(config->data, path);
-    strcpy(config->split, "0.6,0.2,0.2");
-    config->T = 3;
-    config->goal = (int)(choice % 3);
-    strcpy(config->targets, targets[choice / 3 % 4]);
-    if (config->goal == SAB_GOAL_SERIES || choice & 64)
-        strcpy(config->series, choice & 128 ? "1" : "s");
-    config->loss = choice % 7 < 4 ? (int)(choice % 7) : 0;
-    config->relative = choice % 5 == 0;
-    strcpy(config->horizon, choice % 2 ? choice % 3 ? "2" : "1-2" : "1");
+    sab_options_init(config);
+    set_option(config, "task", "csv");
+    set_option(config, "data", path);
+    set_option(config, "split", "0.6,0.2,0.2");
+    config->task.T = 3;
+    config->task.csv.goal = (int)(choice % 3);
+    set_option(config, "targets", targets[choice / 3 % 4]);
+    if (config->task.csv.goal == SAB_GOAL_SERIES || choice & 64)
+        set_option(config, "series", choice & 128 ? "1" : "s");
+    config->task.values.loss = choice % 7 < 4 ? (int)(choice % 7) : 0;
+    config->task.csv.relative = choice % 5 == 0;
+    set_option(config, "horizon", choice % 2 ? choice % 3 ? "2" : "1-2" : "1");
 }
 
 static void read_batches(struct sab_task *task)
@@ -95,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     }
     require(ftruncate(fd, 0) == 0 && pwrite(fd, data + 2, nbytes - 2, 0) == (ssize_t)nbytes - 2, "writing the input failed");
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_task *task = NULL, *again = NULL;
     struct sab_error err = {0};
     choose(&config, data[0], path);

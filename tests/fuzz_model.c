@@ -16,6 +16,7 @@
 #include "io_support.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
+#include "options_helper.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigned seed);
@@ -74,14 +75,14 @@ static struct sab_trainer *own_trainer(void)
 {
     static struct sab_trainer *trainer;
     static struct sab_model *model;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err;
     if (trainer)
         return trainer;
-    sab_config_init(&config);
-    strcpy(config.task, "copy");
-    config.T = config.hidden = config.attention_width = config.batch = 2;
-    config.memory_slots = 2;
+    sab_options_init(&config);
+    set_option(&config, "task", "copy");
+    config.task.T = config.model.hidden = config.model.attention_width = config.shared.batch = 2;
+    config.model.memory_slots = 2;
     struct sab_shape shape = {SAB_INPUT_IDS, 10, SAB_LOSS_CROSS_ENTROPY, 9};
     require(sab_model_create(&model, &config, &shape, &err) == SAB_OK &&
             sab_trainer_create(&trainer, model, &config, &err) == SAB_OK, err.message);
@@ -107,7 +108,7 @@ static void load_state(const char *path)
     static sab_real best[4096];
     struct sab_trainer *trainer = own_trainer();
     struct sab_run_state state = {.best_step = -7};
-    struct sab_config made_with = trainer->config;
+    OPTIONS made_with = copy_of(&trainer->config);
     struct sab_error err = {0};
     char before[33], after[33];
     require(trainer->count <= sizeof best / sizeof *best, "room for the best weights");

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "problem.h"
+#include "options_helper.h"
 
 static double loss_of(struct problem *p)
 {
@@ -78,33 +79,33 @@ static void test_gradients(void **unused)
     int checks = 0, silent = 0;
     for (uint64_t seed = 1; seed <= 300; seed++) {
         uint64_t state = seed;
-        struct sab_config c;
+        OPTIONS c = {0};
         struct problem p;
         struct sab_error err;
         int T = problem_int(&state, 1, 20), B = problem_int(&state, 1, 10);
         problem_config(&c);
-        c.hidden = problem_int(&state, 1, 20);
-        c.layers = problem_int(&state, 1, 3);
-        c.cell = problem_int(&state, 0, 2);
-        c.score = problem_int(&state, 0, 2);
-        c.sparsifier = problem_int(&state, 0, 1);
-        c.read_floor = problem_int(&state, 0, 1);
+        c.model.hidden = problem_int(&state, 1, 20);
+        c.model.layers = problem_int(&state, 1, 3);
+        c.model.cell = problem_int(&state, 0, 2);
+        c.model.score = problem_int(&state, 0, 2);
+        c.model.sparsifier = problem_int(&state, 0, 1);
+        c.model.read_floor = problem_int(&state, 0, 1);
         /* a GRU passes h on, so that reads with a gain near 1 double it again and again, out of the scores' domain */
-        c.read_gain = c.cell == SAB_CELL_GRU ? 0.1 : problem_int(&state, 0, 1) ? 1 : 0.5;
-        c.write = problem_int(&state, 0, 1);
-        c.credit = problem_int(&state, 0, 3);
-        c.k_top = problem_int(&state, 0, 6);
-        c.k_att = problem_int(&state, 1, 3);
-        c.k_trunc = T;
-        c.forward = c.backward = problem_int(&state, 0, 1);
-        c.recompute = problem_int(&state, 0, 1);
+        c.model.read_gain = c.model.cell == SAB_CELL_GRU ? 0.1 : problem_int(&state, 0, 1) ? 1 : 0.5;
+        c.model.write = problem_int(&state, 0, 1);
+        c.model.credit = problem_int(&state, 0, 3);
+        c.model.k_top = problem_int(&state, 0, 6);
+        c.model.k_att = problem_int(&state, 1, 3);
+        c.model.k_trunc = T;
+        c.model.forward = c.model.backward = problem_int(&state, 0, 1);
+        c.model.recompute = problem_int(&state, 0, 1);
         struct sab_shape shape = {problem_int(&state, 0, 1), problem_int(&state, 1, 7), problem_int(&state, 0, 2),
                                   problem_int(&state, 1, 5)};
         int has_past = problem_int(&state, 0, 2) == 0;
-        c.memory_slots = has_past || problem_int(&state, 0, 2) == 0 ? problem_int(&state, 1, 8) : 0;
+        c.model.memory_slots = has_past || problem_int(&state, 0, 2) == 0 ? problem_int(&state, 1, 8) : 0;
         if (has_past) /* longer ones amplify a rounding error to anything: some of these networks are chaotic */
-            T = (T + 2) / 3 * c.k_att;
-        c.k_trunc = T;
+            T = (T + 2) / 3 * c.model.k_att;
+        c.model.k_trunc = T;
         problem_make(&p, &c, shape, T, B, seed);
         struct sab_stream *past = has_past ? past_of(&p) : NULL, *start = NULL;
         if (has_past)

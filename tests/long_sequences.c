@@ -14,6 +14,7 @@
 
 #include "kernels/kernels.h"
 #include "problem.h"
+#include "options_helper.h"
 
 enum { T = 240, B = 2, O = 2, STRETCH = 20 };
 
@@ -28,21 +29,21 @@ static int combinations(void)
     return n;
 }
 
-static void set_combination(struct sab_config *c, int number)
+static void set_combination(struct sab_options *c, int number)
 {
     int digit[sizeof bases / sizeof *bases];
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
         digit[i] = number % bases[i];
         number /= bases[i];
     }
-    c->cell = digit[0];
-    c->score = digit[1];
-    c->sparsifier = digit[2];
-    c->write = digit[3];
-    c->memory_slots = (int[]){0, 60, 7}[digit[4]];
-    c->zero_memory = digit[5];
-    c->forward = digit[6] > 0 ? SAB_DENSE : SAB_SPARSE;
-    c->backward = digit[6] > 1 ? SAB_DENSE : SAB_SPARSE;
+    c->model.cell = digit[0];
+    c->model.score = digit[1];
+    c->model.sparsifier = digit[2];
+    c->model.write = digit[3];
+    c->model.memory_slots = (int[]){0, 60, 7}[digit[4]];
+    c->model.zero_memory = digit[5];
+    c->model.forward = digit[6] > 0 ? SAB_DENSE : SAB_SPARSE;
+    c->model.backward = digit[6] > 1 ? SAB_DENSE : SAB_SPARSE;
 }
 
 static void hold_inputs(struct problem *p)
@@ -55,18 +56,18 @@ static void hold_inputs(struct problem *p)
 }
 
 /* Outputs from step t0 on, of n steps. */
-static void compare(const struct sab_config *c, const char *what, int t0, int n, const sab_real *got, const sab_real *whole)
+static void compare(const struct sab_options *c, const char *what, int t0, int n, const sab_real *got, const sab_real *whole)
 {
     whole += (size_t)t0 * B * O;
     for (int i = 0; i < n * B * O; i++)
         if (memcmp(got + i, whole + i, sizeof *got) != 0)
             fail_msg("--cpu %d --cell %d --score %d --sparsifier %d --write %d --memory-slots %d --zero-memory %d --forward "
                      "%d --backward %d --k-top %d: an output of step %d is %.9g by %s, %.9g in the whole sequence",
-                     c->cpu, c->cell, c->score, c->sparsifier, c->write, c->memory_slots, c->zero_memory, c->forward,
-                     c->backward, c->k_top, t0 + i / (B * O) + 1, (double)got[i], what, (double)whole[i]);
+                     c->shared.cpu, c->model.cell, c->model.score, c->model.sparsifier, c->model.write, c->model.memory_slots, c->model.zero_memory, c->model.forward,
+                     c->model.backward, c->model.k_top, t0 + i / (B * O) + 1, (double)got[i], what, (double)whole[i]);
 }
 
-static void check(const struct sab_config *config, int number)
+static void check(const struct sab_options *config, int number)
 {
     struct sab_shape shape = {SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, O};
     struct sab_error err;
@@ -82,7 +83,7 @@ static void check(const struct sab_config *config, int number)
         assert_int_equal(sab_stream_step(steps, NULL, p.values + (size_t)t * B * shape.I, y, &err), SAB_OK);
         compare(config, "a stream", t, 1, y, whole);
     }
-    for (int t = 0; t < T && config->memory_slots > 0 && !config->zero_memory; t += T / 2) {
+    for (int t = 0; t < T && config->model.memory_slots > 0 && !config->model.zero_memory; t += T / 2) {
         struct sab_batch half = p.batch;
         half.T = T / 2;
         half.values += (size_t)t * B * shape.I;
@@ -103,14 +104,14 @@ static void test_whole_is_in_parts(void **unused)
     (void)unused;
     for (int k = 0; sab_kernels_at(k); k++)
         for (int number = 0; number < combinations(); number += sab_kernels_at(k + 1) ? 5 : 1) {
-            struct sab_config config;
+            OPTIONS config = {0};
             problem_config(&config);
-            config.hidden = 5;
-            config.k_att = 2;
-            config.k_top = number % 4 + 1;
-            config.read_gain = 0.5;
+            config.model.hidden = 5;
+            config.model.k_att = 2;
+            config.model.k_top = number % 4 + 1;
+            config.model.read_gain = 0.5;
             set_combination(&config, number);
-            assert_int_equal(sab_config_set(&config, "cpu", sab_kernels_at(k)->name, NULL), SAB_OK);
+            assert_int_equal(sab_options_set(&config, "cpu", sab_kernels_at(k)->name, NULL), SAB_OK);
             check(&config, number);
         }
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "problem.h"
+#include "options_helper.h"
 
 struct expected {
     double loss, accuracy, mse, weight;
@@ -66,14 +67,14 @@ static void test_definitions(void **unused)
     (void)unused;
     for (uint64_t seed = 1; seed <= 60; seed++) {
         uint64_t state = seed;
-        struct sab_config config;
+        OPTIONS config = {0};
         struct problem p;
         struct sab_metrics metrics;
         struct sab_error err;
         uint8_t scored[30 * 20];
         problem_config(&config);
-        config.layers = problem_int(&state, 1, 2);
-        config.recompute = problem_int(&state, 0, 1);
+        config.model.layers = problem_int(&state, 1, 2);
+        config.model.recompute = problem_int(&state, 0, 1);
         int T = problem_int(&state, 1, 30), B = problem_int(&state, 1, 20), with_scored = problem_int(&state, 0, 2);
         struct sab_shape shape = {SAB_INPUT_IDS, 4, problem_int(&state, 0, 2), problem_int(&state, 1, 6)};
         problem_make(&p, &config, shape, T, B, seed);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "problem.h"
+#include "options_helper.h"
 
 enum { NEVER = -1, T = 150, B = 11 };
 static int64_t calls_left = NEVER;
@@ -48,11 +49,11 @@ static void refuse(int64_t n)
 /* Layers whose memories grow, more memories recalled than the first room of a stream holds. */
 static void make(struct problem *p)
 {
-    struct sab_config config;
+    OPTIONS config = {0};
     problem_config(&config);
-    config.layers = 3;
-    config.k_att = 1;
-    config.k_top = 100;
+    config.model.layers = 3;
+    config.model.k_att = 1;
+    config.model.k_top = 100;
     problem_make(p, &config, (struct sab_shape){SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4}, T, B, 3);
 }
 

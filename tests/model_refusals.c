@@ -10,11 +10,12 @@
 #include <cmocka.h>
 
 #include "problem.h"
+#include "options_helper.h"
 
 static const struct sab_shape symbols = {SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4};
 static const struct sab_shape vectors = {SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, 2};
 
-static void refused(const struct sab_config *config, struct sab_shape shape, const char *named)
+static void refused(const struct sab_options *config, struct sab_shape shape, const char *named)
 {
     struct sab_model *model = NULL;
     struct sab_error err = {0};
@@ -31,45 +32,45 @@ static void test_config(void **unused)
         const char *named;
         int values[3];
     } ints[] = {
-        {offsetof(struct sab_config, cell), "cell", {-1, 3, INT_MAX}},
-        {offsetof(struct sab_config, hidden), "hidden", {0, 16385, INT_MAX}},
-        {offsetof(struct sab_config, layers), "layers", {0, 17, 1000000}},
-        {offsetof(struct sab_config, attention_width), "attention-width", {-1, 16385, INT_MAX}},
-        {offsetof(struct sab_config, score), "score", {-1, 3, INT_MIN}},
-        {offsetof(struct sab_config, sparsifier), "sparsifier", {-1, 3, 9}},
-        {offsetof(struct sab_config, write), "write", {-1, 2, 9}},
-        {offsetof(struct sab_config, credit), "credit", {-1, 4, 9}},
-        {offsetof(struct sab_config, k_top), "k-top", {-1, 4097, INT_MAX}},
-        {offsetof(struct sab_config, k_att), "k-att", {0, -1, INT_MAX}},
-        {offsetof(struct sab_config, k_trunc), "k-trunc", {0, -1, INT_MAX}},
-        {offsetof(struct sab_config, mental_updates), "mental-updates", {-1, 2, 9}},
-        {offsetof(struct sab_config, forward), "forward", {-1, 2, 9}},
-        {offsetof(struct sab_config, backward), "backward", {-1, 2, 9}},
-        {offsetof(struct sab_config, recompute), "recompute", {-1, 3, 9}},
-        {offsetof(struct sab_config, cpu), "cpu", {-1, 6, INT_MAX}},
+        {offsetof(struct sab_options, model.cell), "cell", {-1, 3, INT_MAX}},
+        {offsetof(struct sab_options, model.hidden), "hidden", {0, 16385, INT_MAX}},
+        {offsetof(struct sab_options, model.layers), "layers", {0, 17, 1000000}},
+        {offsetof(struct sab_options, model.attention_width), "attention-width", {-1, 16385, INT_MAX}},
+        {offsetof(struct sab_options, model.score), "score", {-1, 3, INT_MIN}},
+        {offsetof(struct sab_options, model.sparsifier), "sparsifier", {-1, 3, 9}},
+        {offsetof(struct sab_options, model.write), "write", {-1, 2, 9}},
+        {offsetof(struct sab_options, model.credit), "credit", {-1, 4, 9}},
+        {offsetof(struct sab_options, model.k_top), "k-top", {-1, 4097, INT_MAX}},
+        {offsetof(struct sab_options, model.k_att), "k-att", {0, -1, INT_MAX}},
+        {offsetof(struct sab_options, model.k_trunc), "k-trunc", {0, -1, INT_MAX}},
+        {offsetof(struct sab_options, model.mental_updates), "mental-updates", {-1, 2, 9}},
+        {offsetof(struct sab_options, model.forward), "forward", {-1, 2, 9}},
+        {offsetof(struct sab_options, model.backward), "backward", {-1, 2, 9}},
+        {offsetof(struct sab_options, model.recompute), "recompute", {-1, 3, 9}},
+        {offsetof(struct sab_options, shared.cpu), "cpu", {-1, 6, INT_MAX}},
     };
     static const size_t reals[] = {
-        offsetof(struct sab_config, read_floor),  offsetof(struct sab_config, read_gain),
-        offsetof(struct sab_config, input_scale), offsetof(struct sab_config, key_scale),
-        offsetof(struct sab_config, score_scale), offsetof(struct sab_config, read_bound),
+        offsetof(struct sab_options, model.read_floor),  offsetof(struct sab_options, model.read_gain),
+        offsetof(struct sab_options, model.input_scale), offsetof(struct sab_options, model.key_scale),
+        offsetof(struct sab_options, model.score_scale), offsetof(struct sab_options, model.read_bound),
     };
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++)
         for (int v = 0; v < 3; v++) {
-            struct sab_config config;
+            OPTIONS config = {0};
             problem_config(&config);
             *(int *)((char *)&config + ints[i].offset) = ints[i].values[v];
             refused(&config, symbols, ints[i].named);
         }
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         for (int v = 0; v < 3; v++) {
-            struct sab_config config;
+            OPTIONS config = {0};
             problem_config(&config);
             *(double *)((char *)&config + reals[i]) = v == 0 ? NAN : v == 1 ? INFINITY : -1;
             refused(&config, symbols, "--");
         }
-    struct sab_config config;
+    OPTIONS config = {0};
     problem_config(&config);
-    config.backward = SAB_DENSE;
+    config.model.backward = SAB_DENSE;
     refused(&config, symbols, "--forward dense");
 }
 
@@ -77,12 +78,12 @@ static void test_config(void **unused)
 static void test_other_fields_are_not_read(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_model *model;
     problem_config(&config);
-    config.lr = NAN;
-    config.batch = -3;
-    memset(config.task, 'x', sizeof config.task);
+    config.optim.lr = NAN;
+    config.shared.batch = -3;
+    set_option(&config, "task", "no such task");
     assert_int_equal(sab_model_create(&model, &config, &symbols, NULL), SAB_OK);
     sab_model_free(model);
 }
@@ -90,7 +91,7 @@ static void test_other_fields_are_not_read(void **unused)
 static void test_shape(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     problem_config(&config);
     refused(&config, (struct sab_shape){2, 5, 0, 4}, "input kind 2");
     refused(&config, (struct sab_shape){-1, 5, 0, 4}, "input kind -1");
@@ -130,7 +131,7 @@ static void test_batch(void **unused)
 {
     (void)unused;
     struct problem p;
-    struct sab_config config;
+    OPTIONS config = {0};
     problem_config(&config);
     problem_make(&p, &config, symbols, T, B, 1);
     int32_t ids[T * B], labels[T * B], lengths[B];
@@ -182,7 +183,7 @@ static void test_batch_of_vectors(void **unused)
 {
     (void)unused;
     struct problem p;
-    struct sab_config config;
+    OPTIONS config = {0};
     problem_config(&config);
     problem_make(&p, &config, vectors, T, B, 1);
     BAD(values, NULL, 0, "neither ids nor values");
@@ -201,7 +202,7 @@ static void test_batch_of_answers(void **unused)
 {
     (void)unused;
     struct problem p;
-    struct sab_config config;
+    OPTIONS config = {0};
     problem_config(&config);
     problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, 5, SAB_LOSS_BCE, 2}, T, B, 1);
     sab_real targets[T * B * 2];
@@ -226,7 +227,7 @@ static void test_labels_without_weight(void **unused)
 {
     (void)unused;
     struct problem p;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err;
     uint8_t scored[T * B];
     problem_config(&config);
@@ -246,7 +247,7 @@ static void test_stream(void **unused)
 {
     (void)unused;
     struct problem p;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err;
     struct sab_stream *stream = NULL;
     sab_real y[2 * 4], again[2 * 4];
@@ -283,16 +284,16 @@ static void test_not_finite(void **unused)
 {
     (void)unused;
     struct problem p;
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err;
     problem_config(&config);
-    for (config.cell = SAB_CELL_LSTM; config.cell <= SAB_CELL_RNN; config.cell++)
+    for (config.model.cell = SAB_CELL_LSTM; config.model.cell <= SAB_CELL_RNN; config.model.cell++)
         for (int i = 0; i < 9; i++) {
             problem_make(&p, &config, vectors, T, B, 1);
             struct sab_tensor tensor = sab_model_tensor(p.model, i);
             tensor.data[tensor.count / 2] = NAN;
             if (sab_model_gradient(p.model, &p.batch, 1, NULL, NULL, &err) != SAB_NUMERIC)
-                fail_msg("cell %d: NaN in %s went unseen", config.cell, tensor.name);
+                fail_msg("cell %d: NaN in %s went unseen", config.model.cell, tensor.name);
             problem_free(&p);
         }
 }

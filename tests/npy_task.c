@@ -15,6 +15,7 @@
 #include "data/npy_classes.h"
 #include "io_support.h"
 #include "sab.h"
+#include "options_helper.h"
 
 /* Writes an array of doubles ("f8") or whole numbers ("i8") into the folder of the test. */
 static void put(const char *folder, const char *name, const char *type, int ndim, const int64_t *shape, const double *numbers)
@@ -37,11 +38,11 @@ static void put(const char *folder, const char *name, const char *type, int ndim
 
 static int open_task(struct sab_task **task, const char *folder, const char *facts, struct sab_error *err)
 {
-    struct sab_config config;
-    sab_config_init(&config);
-    strcpy(config.task, "npy");
-    strcpy(config.data, io_path(folder));
-    strcpy(config.split, facts ? "0,0,1" : "1,0,0");
+    OPTIONS config = {0};
+    sab_options_init(&config);
+    set_option(&config, "task", "npy");
+    set_option(&config, "data", io_path(folder));
+    set_option(&config, "split", facts ? "0,0,1" : "1,0,0");
     return sab_task_create(task, &config, facts, err);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "optim/optim.h"
+#include "options_helper.h"
 
 enum { N = 100, UPDATES = 60 };
 
@@ -22,63 +23,63 @@ static double noise(int update, int i)
     return 2 * sab_random_uniform(3, SAB_STREAM_CHECK, (uint64_t)update, (uint32_t)i) - 1;
 }
 
-static struct sab_config make_config(int optimizer)
+static struct sab_options make_config(int optimizer)
 {
-    struct sab_config config;
-    sab_config_init(&config);
-    config.schedule = SAB_SCHEDULE_CONSTANT;
-    config.warmup = 0;
-    config.lr_final = 0;
-    config.beta2 = 0.999;
-    config.optimizer = optimizer;
-    config.lr = 0.01;
+    struct sab_options config;
+    sab_options_init(&config);
+    config.optim.schedule = SAB_SCHEDULE_CONSTANT;
+    config.optim.warmup = 0;
+    config.optim.lr_final = 0;
+    config.optim.beta2 = 0.999;
+    config.optim.optimizer = optimizer;
+    config.optim.lr = 0.01;
     return config;
 }
 
 /* Kingma and Ba's algorithm 1, with L2 or decoupled decay, one number at a time. */
-static long double adam_oracle(const struct sab_config *config, int i, double scale, double rate)
+static long double adam_oracle(const struct sab_options *config, int i, double scale, double rate)
 {
-    long double theta = noise(1000, i), m = 0, v = 0, b1 = config->beta1, b2 = config->beta2;
+    long double theta = noise(1000, i), m = 0, v = 0, b1 = config->optim.beta1, b2 = config->optim.beta2;
     for (int t = 1; t <= UPDATES; t++) {
         long double g = scale * (long double)(sab_real)noise(t, i);
-        if (config->optimizer == SAB_OPTIMIZER_ADAMW)
-            theta -= rate * config->weight_decay * theta;
+        if (config->optim.optimizer == SAB_OPTIMIZER_ADAMW)
+            theta -= rate * config->optim.weight_decay * theta;
         else
-            g += config->weight_decay * theta;
+            g += config->optim.weight_decay * theta;
         m = b1 * m + (1 - b1) * g;
         v = b2 * v + (1 - b2) * g * g;
         long double m_hat = m / (1 - powl(b1, t)), v_hat = v / (1 - powl(b2, t));
-        theta -= rate * m_hat / (sqrtl(v_hat) + config->eps);
+        theta -= rate * m_hat / (sqrtl(v_hat) + config->optim.eps);
     }
     return theta;
 }
 
-static long double sgd_oracle(const struct sab_config *config, int i, double scale, double rate)
+static long double sgd_oracle(const struct sab_options *config, int i, double scale, double rate)
 {
     long double theta = noise(1000, i), m = 0;
     for (int t = 1; t <= UPDATES; t++) {
-        long double g = scale * (long double)(sab_real)noise(t, i) + config->weight_decay * theta;
-        m = config->momentum * m + g;
+        long double g = scale * (long double)(sab_real)noise(t, i) + config->optim.weight_decay * theta;
+        m = config->optim.momentum * m + g;
         theta -= rate * m;
     }
     return theta;
 }
 
-static void compare(const struct sab_config *config, double scale)
+static void compare(const struct sab_options *config, double scale)
 {
     sab_real theta[N], m[N] = {0}, v[N] = {0}, grad[N];
-    int is_sgd = config->optimizer == SAB_OPTIMIZER_SGD;
+    int is_sgd = config->optim.optimizer == SAB_OPTIMIZER_SGD;
     for (int i = 0; i < N; i++)
         theta[i] = (sab_real)noise(1000, i);
     for (int t = 1; t <= UPDATES; t++) {
         for (int i = 0; i < N; i++)
             grad[i] = (sab_real)noise(t, i);
-        sab_optim_update(config, config->lr, scale, t, N, theta, m, is_sgd ? NULL : v, grad);
+        sab_optim_update(&config->optim, config->optim.lr, scale, t, N, theta, m, is_sgd ? NULL : v, grad);
     }
     for (int i = 0; i < N; i++) {
-        double expected = (double)(is_sgd ? sgd_oracle : adam_oracle)(config, i, scale, config->lr);
+        double expected = (double)(is_sgd ? sgd_oracle : adam_oracle)(config, i, scale, config->optim.lr);
         if (!(fabs(theta[i] - expected) <= tolerance))
-            fail_msg("optimizer %d, element %d: expected %.17g, got %.17g, difference %g", config->optimizer, i,
+            fail_msg("optimizer %d, element %d: expected %.17g, got %.17g, difference %g", config->optim.optimizer, i,
                      expected, (double)theta[i], theta[i] - expected);
     }
 }
@@ -86,43 +87,43 @@ static void compare(const struct sab_config *config, double scale)
 static void test_adam(void **unused)
 {
     (void)unused;
-    struct sab_config config = make_config(SAB_OPTIMIZER_ADAM);
+    OPTIONS config = make_config(SAB_OPTIMIZER_ADAM);
     compare(&config, 1);
     compare(&config, 0.25);
-    config.weight_decay = 0.1;
+    config.optim.weight_decay = 0.1;
     compare(&config, 1);
-    config.beta1 = 0.5;
-    config.beta2 = 0.9;
-    config.eps = 1e-3;
+    config.optim.beta1 = 0.5;
+    config.optim.beta2 = 0.9;
+    config.optim.eps = 1e-3;
     compare(&config, 1);
 }
 
 static void test_adamw(void **unused)
 {
     (void)unused;
-    struct sab_config config = make_config(SAB_OPTIMIZER_ADAMW);
-    config.weight_decay = 0.1;
+    OPTIONS config = make_config(SAB_OPTIMIZER_ADAMW);
+    config.optim.weight_decay = 0.1;
     compare(&config, 1);
     /* No gradient: nothing but geometric decay. */
     sab_real theta = 1, m = 0, v = 0, grad = 0;
     for (int t = 1; t <= 100; t++)
-        sab_optim_update(&config, 0.01, 1, t, 1, &theta, &m, &v, &grad);
+        sab_optim_update(&config.optim, 0.01, 1, t, 1, &theta, &m, &v, &grad);
     assert_true(fabs(theta - pow(1 - 0.01 * 0.1, 100)) < tolerance);
 }
 
 static void test_sgd(void **unused)
 {
     (void)unused;
-    struct sab_config config = make_config(SAB_OPTIMIZER_SGD);
+    OPTIONS config = make_config(SAB_OPTIMIZER_SGD);
     compare(&config, 1);
-    config.momentum = 0.9;
-    config.weight_decay = 0.01;
+    config.optim.momentum = 0.9;
+    config.optim.weight_decay = 0.01;
     compare(&config, 0.5);
     /* A constant gradient of 1: theta = -rate sum_{t=1..n} (1 - mu^t) / (1 - mu). */
-    config.weight_decay = 0;
+    config.optim.weight_decay = 0;
     sab_real theta = 0, m = 0, grad = 1;
     for (int t = 1; t <= 50; t++)
-        sab_optim_update(&config, 0.001, 1, t, 1, &theta, &m, NULL, &grad);
+        sab_optim_update(&config.optim, 0.001, 1, t, 1, &theta, &m, NULL, &grad);
     double expected = -0.001 * (50 - 0.9 * (1 - pow(0.9, 50)) / 0.1) / 0.1;
     assert_true(fabs(theta - expected) < tolerance);
 }
@@ -131,10 +132,10 @@ static void test_sgd(void **unused)
 static void test_first_adam_update(void **unused)
 {
     (void)unused;
-    struct sab_config config = make_config(SAB_OPTIMIZER_ADAM);
+    OPTIONS config = make_config(SAB_OPTIMIZER_ADAM);
     sab_real theta[4] = {0}, m[4] = {0}, v[4] = {0};
     const sab_real grad[4] = {100, (sab_real)-0.01, 0, 3};
-    sab_optim_update(&config, 0.01, 1, 1, 4, theta, m, v, grad);
+    sab_optim_update(&config.optim, 0.01, 1, 1, 4, theta, m, v, grad);
     assert_true(fabs(theta[0] + 0.01) < 1e-6);
     assert_true(fabs(theta[1] - 0.01) < 1e-6);
     assert_true(theta[2] == 0 && m[2] == 0 && v[2] == 0);
@@ -179,9 +180,9 @@ static void test_clip(void **unused)
     assert_true(sab_optim_clip(0, 1) == 1);
 }
 
-static void assert_rate(const struct sab_config *config, int64_t step, double expected)
+static void assert_rate(const struct sab_options *config, int64_t step, double expected)
 {
-    double rate = sab_optim_rate(config, step);
+    double rate = sab_optim_rate(&config->optim, step);
     if (fabs(rate - expected) > 1e-15)
         fail_msg("step %lld: expected %.17g, got %.17g", (long long)step, expected, rate);
 }
@@ -189,19 +190,19 @@ static void assert_rate(const struct sab_config *config, int64_t step, double ex
 static void test_schedules(void **unused)
 {
     (void)unused;
-    struct sab_config config = make_config(SAB_OPTIMIZER_ADAM);
-    config.lr = 0.4;
-    config.steps = 110;
+    OPTIONS config = make_config(SAB_OPTIMIZER_ADAM);
+    config.optim.lr = 0.4;
+    config.optim.steps = 110;
     assert_rate(&config, 0, 0.4);
     assert_rate(&config, 109, 0.4);
-    config.warmup = 10;
+    config.optim.warmup = 10;
     assert_rate(&config, 0, 0.04);
     assert_rate(&config, 4, 0.2);
     assert_rate(&config, 9, 0.4);
     assert_rate(&config, 10, 0.4);
 
-    config.schedule = SAB_SCHEDULE_COSINE;
-    config.lr_final = 0.1;
+    config.optim.schedule = SAB_SCHEDULE_COSINE;
+    config.optim.lr_final = 0.1;
     assert_rate(&config, 4, 0.2);
     assert_rate(&config, 10, 0.4);
     assert_rate(&config, 60, 0.22);                               /* half way: the mean of 0.4 and 0.04 */
@@ -209,11 +210,11 @@ static void test_schedules(void **unused)
     assert_rate(&config, 110, 0.04);
     assert_rate(&config, 1000, 0.04);
     for (int64_t s = 10; s < 109; s++)
-        assert_true(sab_optim_rate(&config, s) > sab_optim_rate(&config, s + 1));
+        assert_true(sab_optim_rate(&config.optim, s) > sab_optim_rate(&config.optim, s + 1));
 
-    config.schedule = SAB_SCHEDULE_STEP;
-    config.lr_every = 20;
-    config.lr_decay = 0.5;
+    config.optim.schedule = SAB_SCHEDULE_STEP;
+    config.optim.lr_every = 20;
+    config.optim.lr_decay = 0.5;
     assert_rate(&config, 9, 0.4);
     assert_rate(&config, 29, 0.4);
     assert_rate(&config, 30, 0.2);

@@ -36,7 +36,7 @@
 /* One file, and the problem in it. */
 struct oracle_case {
     struct sab_safetensors *file;
-    struct sab_config config;
+    struct sab_options config;
     struct sab_shape shape;
     struct sab_batch batch;
     sab_real *values, *targets, *weight; /* owned; parts of batch */
@@ -78,7 +78,7 @@ static void open_case(struct oracle_case *one, const char *path)
     const char *shape = sab_safetensors_metadata(one->file, "shape");
     assert_non_null(config);
     assert_non_null(shape);
-    sab_config_init(&one->config);
+    sab_options_init(&one->config);
     if (sab_config_from_json(&one->config, config, strlen(config), &err) ||
         sab_shape_from_json(&one->shape, shape, strlen(shape), &err))
         fail_msg("%s", err.message);
@@ -106,6 +106,7 @@ static void open_case(struct oracle_case *one, const char *path)
 
 static void close_case(struct oracle_case *one)
 {
+    sab_options_clear(&one->config);
     free(one->values);
     free(one->targets);
     free(one->weight);
@@ -200,7 +201,7 @@ static int solve(struct oracle_case *one, int recompute, int threads)
     struct sab_error err = {0};
     struct sab_model *model = NULL;
     struct sab_metrics metrics;
-    one->config.recompute = recompute;
+    one->config.model.recompute = recompute;
     if (sab_model_create(&model, &one->config, &one->shape, &err))
         fail_msg("%s", err.message);
     double largest = load_weights(model, one);
@@ -223,8 +224,8 @@ static void test_case(void **state)
 {
     struct oracle_case one;
     open_case(&one, *state);
-    int good = solve(&one, one.config.recompute, 1);
-    good &= solve(&one, !one.config.recompute, 2);
+    int good = solve(&one, one.config.model.recompute, 1);
+    good &= solve(&one, !one.config.model.recompute, 2);
     close_case(&one);
     assert_true(good);
 }

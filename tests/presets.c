@@ -9,6 +9,7 @@
 
 #include "cli/presets.h"
 #include "data/task.h"
+#include "options_helper.h"
 
 static int is_task(const char *name)
 {
@@ -24,13 +25,13 @@ static void test_every_preset(void **unused)
     int n = 0;
     for (; sab_preset_at(n); n++) {
         const struct sab_preset *preset = sab_preset_at(n);
-        struct sab_config config;
+        OPTIONS config = {0};
         struct sab_error err = {0};
-        sab_config_init(&config);
-        if (sab_preset_apply(preset->name, &config, &err) != SAB_OK || sab_config_check(&config, &err) != SAB_OK)
+        sab_options_init(&config);
+        if (sab_preset_apply(preset->name, &config, &err) != SAB_OK || sab_options_check(&config, &err) != SAB_OK)
             fail_msg("%s: %s", preset->name, err.message);
-        if (!is_task(config.task))
-            fail_msg("%s: there is no task %s", preset->name, config.task);
+        if (!is_task(config.task.task))
+            fail_msg("%s: there is no task %s", preset->name, config.task.task);
         if (!strstr(preset->source, "seen") && !strstr(preset->source, "recalled") && !strstr(preset->source, "ours"))
             fail_msg("%s does not say where its numbers are from", preset->name);
     }
@@ -40,15 +41,15 @@ static void test_every_preset(void **unused)
 static void test_unknown(void **unused)
 {
     (void)unused;
-    struct sab_config config, before;
+    OPTIONS config = {0}, before = {0};
     struct sab_error err = {0};
-    sab_config_init(&config);
-    before = config;
+    sab_options_init(&config);
+    before = copy_of(&config);
     assert_int_equal(sab_preset_apply("pminst", &config, &err), SAB_INVALID);
     assert_non_null(strstr(err.message, "did you mean \"pmnist\"?"));
     assert_int_equal(sab_preset_apply("x", &config, &err), SAB_INVALID);
     assert_non_null(strstr(err.message, "--presets lists them"));
-    assert_memory_equal(&config, &before, sizeof config);
+    assert_same_options(&config, &before);
 }
 
 int main(void)

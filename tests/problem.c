@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "model/model.h"
+#include "options_helper.h"
 
 /* splitmix64: enough for test data, and independent of the library's generator. */
 static uint64_t next(uint64_t *state)
@@ -30,13 +31,13 @@ double problem_uniform(uint64_t *state)
     return (double)(next(state) >> 11) * 0x1p-53;
 }
 
-void problem_config(struct sab_config *config)
+void problem_config(struct sab_options *config)
 {
-    sab_config_init(config);
-    config->hidden = 12;
-    config->k_top = 3;
-    config->k_att = 2;
-    config->k_trunc = 4;
+    sab_options_init(config);
+    config->model.hidden = 12;
+    config->model.k_top = 3;
+    config->model.k_att = 2;
+    config->model.k_trunc = 4;
 }
 
 static void fill(struct problem *p, uint64_t *state)
@@ -56,12 +57,12 @@ static void fill(struct problem *p, uint64_t *state)
         p->lengths[b] = b == 0 ? T : problem_int(state, 1, T);
 }
 
-void problem_make(struct problem *p, const struct sab_config *config, struct sab_shape shape, int T, int B, uint64_t seed)
+void problem_make(struct problem *p, const struct sab_options *config, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct sab_error err;
     size_t n = (size_t)T * B;
     memset(p, 0, sizeof *p);
-    p->config = *config;
+    p->config = copy_of(config);
     p->shape = shape;
     if (sab_model_create(&p->model, config, &shape, &err))
         fail_msg("%s", err.message);
@@ -90,6 +91,7 @@ void problem_make(struct problem *p, const struct sab_config *config, struct sab
 void problem_free(struct problem *p)
 {
     sab_model_free(p->model);
+    sab_options_clear(&p->config);
     free(p->ids);
     free(p->labels);
     free(p->lengths);

@@ -2,10 +2,10 @@
 #ifndef SAB_TESTS_PROBLEM_H
 #define SAB_TESTS_PROBLEM_H
 
-#include "sab.h"
+#include "train/options.h"
 
 struct problem {
-    struct sab_config config;
+    struct sab_options config;
     struct sab_shape shape;
     struct sab_model *model;
     struct sab_batch batch;
@@ -17,12 +17,12 @@ struct problem {
 int problem_int(uint64_t *state, int lo, int hi);
 double problem_uniform(uint64_t *state);
 
-/* config as sab_config_init leaves it but small: hidden 12, k_top 3, k_att 2, k_trunc 4. */
-void problem_config(struct sab_config *config);
+/* config as sab_options_init leaves it but small: hidden 12, k_top 3, k_att 2, k_trunc 4. */
+void problem_config(struct sab_options *config);
 
 /* The model of config and a batch of T x B with random masks and lengths; weights drawn wider than training starts
  * them, so that attention is far from uniform. Fails the test on error. */
-void problem_make(struct problem *p, const struct sab_config *config, struct sab_shape shape, int T, int B,
+void problem_make(struct problem *p, const struct sab_options *config, struct sab_shape shape, int T, int B,
                   uint64_t seed);
 void problem_free(struct problem *p);
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "model/model.h"
+#include "options_helper.h"
 
 enum { WORKERS = 2 };
 
@@ -17,14 +18,14 @@ struct training {
 
 static void begin(struct training *t, int threads)
 {
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err;
-    sab_config_init(&config);
-    config.T = 20;
-    config.hidden = 32;
-    config.batch = 20;
-    config.curriculum = 0;
-    config.threads = threads;
+    sab_options_init(&config);
+    config.task.T = 20;
+    config.model.hidden = 32;
+    config.shared.batch = 20;
+    config.task.drawn.curriculum = 0;
+    config.shared.threads = threads;
     assert_int_equal(sab_task_create(&t->task, &config, NULL, &err), SAB_OK);
     assert_int_equal(sab_model_create(&t->model, &config, sab_task_shape(t->task), &err), SAB_OK);
     assert_int_equal(sab_trainer_create(&t->trainer, t->model, &config, &err), SAB_OK);

@@ -8,12 +8,13 @@
 #include <cmocka.h>
 
 #include "problem.h"
+#include "options_helper.h"
 
 enum { T = 40, B = 11, K = 3, LAYERS = 2 };
 
 /* What one pass reported: by layer, step (1-based) and sequence. */
 struct seen {
-    const struct sab_config *config;
+    const struct sab_options *config;
     int step;                         /* +1: t rises, -1: it falls */
     int last[LAYERS][B];              /* 0: none yet */
     int n[LAYERS][T + 1][B];
@@ -26,7 +27,7 @@ static void see(void *user, int layer, int t, int b, int n, const int32_t *when,
                 const sab_real *flow)
 {
     struct seen *s = user;
-    int written = (t - 1) / s->config->k_att;
+    int written = (t - 1) / s->config->model.k_att;
     assert_true(layer >= 0 && layer < LAYERS && t >= 1 && t <= T && b >= 0 && b < B);
     assert_int_equal(n, written < K ? written : K);
     int last = s->last[layer][b];
@@ -35,7 +36,7 @@ static void see(void *user, int layer, int t, int b, int n, const int32_t *when,
     s->last[layer][b] = t;
     double sum = 0;
     for (int i = 0; i < n; i++) {
-        if (when[i] < 1 || when[i] >= t || when[i] % s->config->k_att || (i && when[i] <= when[i - 1]))
+        if (when[i] < 1 || when[i] >= t || when[i] % s->config->model.k_att || (i && when[i] <= when[i - 1]))
             fail_msg("step %d recalls what step %d wrote, as number %d", t, when[i], i);
         sum += (double)alpha[i];
         assert_true((flow != NULL) == (s->step < 0));
@@ -51,7 +52,7 @@ static void see(void *user, int layer, int t, int b, int n, const int32_t *when,
     memcpy(s->alpha[layer][t][b], alpha, (size_t)n * sizeof *alpha);
 }
 
-static void compare(const struct sab_config *config, int is_ragged)
+static void compare(const struct sab_options *config, int is_ragged)
 {
     static struct seen forward, backward;
     struct problem p;
@@ -66,7 +67,7 @@ static void compare(const struct sab_config *config, int is_ragged)
     struct sab_recall recall = {see, &forward};
     assert_int_equal(sab_model_evaluate(p.model, &p.batch, 4, NULL, NULL, &recall, &err), SAB_OK);
     for (int l = 0; l < LAYERS; l++)
-        for (int t = p.config.k_att + 1; t <= T; t++)
+        for (int t = p.config.model.k_att + 1; t <= T; t++)
             for (int b = 0; b < B; b++)
                 if (!forward.n[l][t][b] != (is_ragged && t > p.lengths[b]))
                     fail_msg("the read of layer %d, step %d, sequence %d is %s", l, t, b,
@@ -76,7 +77,7 @@ static void compare(const struct sab_config *config, int is_ragged)
     assert_memory_equal(forward.n, backward.n, sizeof forward.n);
     assert_memory_equal(forward.when, backward.when, sizeof forward.when);
     assert_memory_equal(forward.alpha, backward.alpha, sizeof forward.alpha);
-    assert_true((backward.flow > 0) == config->mental_updates);
+    assert_true((backward.flow > 0) == config->model.mental_updates);
     problem_free(&p);
 }
 
@@ -84,14 +85,14 @@ static void test_reads(void **unused)
 {
     (void)unused;
     for (int i = 0; i < 16; i++) {
-        struct sab_config config;
+        OPTIONS config = {0};
         problem_config(&config);
-        config.layers = LAYERS;
-        config.k_top = K;
-        config.k_att = i & 1 ? 3 : 1;
-        config.mental_updates = i >> 1 & 1;
-        config.recompute = i >> 2 & 1;
-        config.sparsifier = SAB_SPARSIFIER_SOFTMAX;
+        config.model.layers = LAYERS;
+        config.model.k_top = K;
+        config.model.k_att = i & 1 ? 3 : 1;
+        config.model.mental_updates = i >> 1 & 1;
+        config.model.recompute = i >> 2 & 1;
+        config.model.sparsifier = SAB_SPARSIFIER_SOFTMAX;
         compare(&config, i >> 3);
     }
 }

@@ -10,11 +10,12 @@
 
 #include <cmocka.h>
 
-#include "base/config.h"
+#include "train/options.h"
 #include "cli/arguments.h"
 #include "cli/reproduce_cell.h"
 #include "cli/reproduce_result.h"
 #include "data/task.h"
+#include "options_helper.h"
 
 static int is_task(const char *name)
 {
@@ -30,19 +31,21 @@ static void test_every_cell(void **unused)
     int n = 0;
     for (; sab_table_cell_at(n); n++) {
         const struct sab_table_cell *cell = sab_table_cell_at(n);
-        struct sab_config config;
+        OPTIONS config = {0};
         struct sab_error err = {0};
-        for (int is_quick = 0; is_quick <= 1; is_quick++)
+        for (int is_quick = 0; is_quick <= 1; is_quick++) {
+            sab_options_clear(&config);
             if (sab_cell_config(cell, 1, is_quick, &config, &err) != SAB_OK)
                 fail_msg("%s, %s %s: %s", cell->table, cell->column, cell->row, err.message);
-        if (!is_task(config.task))
-            fail_msg("%s, %s: there is no task %s", cell->table, cell->row, config.task);
-        assert_true(config.steps > 0 && config.steps < 2000);
+        }
+        if (!is_task(config.task.task))
+            fail_msg("%s, %s: there is no task %s", cell->table, cell->row, config.task.task);
+        assert_true(config.optim.steps > 0 && config.optim.steps < 2000);
         assert_int_equal(sab_cell_table(cell)->lengths[0] != 0, cell->column[0] == 0);
         assert_true(sab_cell_seeds(cell) >= 1);
-        if (!strcmp(config.task, "copy") && !strcmp(cell->table, "copy"))
-            assert_true(sab_cell_seeds(cell) >= (config.credit == SAB_CREDIT_SAB && config.sparsifier ==
-                                                 SAB_SPARSIFIER_SOFTMAX && config.model == SAB_KIND_RECURRENT ? 3 : 2));
+        if (!strcmp(config.task.task, "copy") && !strcmp(cell->table, "copy"))
+            assert_true(sab_cell_seeds(cell) >= (config.model.credit == SAB_CREDIT_SAB && config.model.sparsifier ==
+                                                 SAB_SPARSIFIER_SOFTMAX && config.model.model == SAB_KIND_RECURRENT ? 3 : 2));
     }
     assert_true(n > 90);
 }
@@ -78,14 +81,14 @@ static void test_same_number_of_updates(void **unused)
     for (int i = 1; sab_table_cell_at(i); i++)
         for (int j = 0; j < i; j++) {
             const struct sab_table_cell *a = sab_table_cell_at(i), *b = sab_table_cell_at(j);
-            struct sab_config x, y;
+            OPTIONS x = {0}, y = {0};
             if (strcmp(a->table, b->table) != 0 || strcmp(a->column, b->column) != 0 || strcmp(a->table, "pace") == 0 ||
                 strcmp(a->table, "forecasts") == 0)
                 continue;
             sab_cell_config(a, 1, 0, &x, NULL);
             sab_cell_config(b, 1, 0, &y, NULL);
-            if (x.T == y.T && strcmp(x.data, y.data) == 0)
-                assert_int_equal(x.steps, y.steps);
+            if (x.task.T == y.task.T && strcmp(x.task.files.data, y.task.files.data) == 0)
+                assert_int_equal(x.optim.steps, y.optim.steps);
         }
 }
 
@@ -94,7 +97,7 @@ static void test_command_reads_back(void **unused)
     (void)unused;
     for (int i = 0; sab_table_cell_at(i); i++) {
         char command[SAB_COMMAND_CAP], *words[128];
-        struct sab_config config;
+        OPTIONS config = {0};
         struct sab_error err = {0};
         struct sab_cli cli;
         int n = 0;
@@ -104,10 +107,10 @@ static void test_command_reads_back(void **unused)
             words[n++] = word;
         if (sab_cli_parse(&cli, &sab_command_train, n - 2, words + 2, &err) != SAB_OK)
             fail_msg("%s", err.message);
-        sab_config_set(&cli.config, "task", cli.words[0], NULL);
+        sab_options_set(&cli.config, "task", cli.words[0], NULL);
         assert_null(sab_cell_difference(&cli.config, &config));
         sab_cli_clear(&cli);
-        config.seed = 4;
+        config.shared.seed = 4;
         assert_string_equal(sab_cell_difference(&cli.config, &config), "seed");
     }
 }
@@ -116,7 +119,7 @@ static void test_runs_are_shared(void **unused)
 {
     (void)unused;
     const struct sab_table_cell *copy = NULL, *transfer = NULL;
-    char a[SAB_TEXT_CAP], b[SAB_TEXT_CAP];
+    char a[SAB_DIR_CAP], b[SAB_DIR_CAP];
     for (int i = 0; sab_table_cell_at(i); i++) {
         const struct sab_table_cell *cell = sab_table_cell_at(i);
         if (strcmp(cell->table, "copy") == 0 && sab_cell_is(cell, "T=100 sab 5 5"))

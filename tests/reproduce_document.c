@@ -17,6 +17,7 @@
 #include "cli/reproduce_print.h"
 #include "io/file.h"
 #include "io_support.h"
+#include "options_helper.h"
 
 static const struct sab_table_cell *find(const char *table, const char *name)
 {
@@ -43,7 +44,7 @@ static void put(const char *table, const char *name, uint64_t seed, double accur
                                      .last = curve[1],
                                      .n_curve = 2, .curve = curve};
     struct sab_cell_test tests[SAB_TEST_CAP];
-    struct sab_config config;
+    OPTIONS config = {0};
     char path[SAB_FILE_CAP];
     struct sab_error err = {0};
     assert_int_equal(sab_cell_config(cell, seed, 0, &config, NULL), SAB_OK);

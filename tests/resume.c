@@ -17,6 +17,7 @@
 #include "io/safetensors.h"
 #include "train/run.h"
 #include "train_helpers.h"
+#include "options_helper.h"
 
 enum { STEPS = 50 };
 
@@ -37,7 +38,7 @@ static void watch(void *user, const struct sab_progress *progress)
     brake->stop = 1;
 }
 
-static int train(const struct sab_config *config, int resume, struct brake *brake, struct sab_run_result *result)
+static int train(const struct sab_options *config, int resume, struct brake *brake, struct sab_run_result *result)
 {
     struct brake none = {.at = -1};
     struct sab_run_hooks hooks = {.progress = watch, .user = brake ? brake : &none};
@@ -53,7 +54,7 @@ static int train(const struct sab_config *config, int resume, struct brake *brak
 /* Every tensor of the state but the time it took. */
 static void assert_same_state(const char *a, const char *b)
 {
-    char path_a[2 * SAB_TEXT_CAP], path_b[2 * SAB_TEXT_CAP];
+    char path_a[2 * SAB_DIR_CAP], path_b[2 * SAB_DIR_CAP];
     struct sab_safetensors *x, *y;
     struct sab_error err = {0};
     snprintf(path_a, sizeof path_a, "%s/state.safetensors", a);
@@ -107,7 +108,7 @@ static void assert_same_run(const char *a, const char *b)
 }
 
 /* Options that each keep something else in the state. */
-static void apply(struct sab_config *config, int variant)
+static void apply(struct sab_options *config, int variant)
 {
     switch (variant) {
     case 0:
@@ -139,16 +140,16 @@ static void test_stopped_after_every_step(void **unused)
 {
     (void)unused;
     for (int variant = 0; variant < 4; variant++) {
-        char whole[SAB_TEXT_CAP];
-        struct sab_config config;
+        char whole[SAB_DIR_CAP];
+        OPTIONS config = {0};
         struct sab_run_result expected, result;
         make_folder(whole);
         small_config(&config, whole);
         apply(&config, variant);
-        config.steps = STEPS;
+        config.optim.steps = STEPS;
         assert_int_equal(train(&config, 0, NULL, &expected), SAB_OK);
         for (int64_t at = 1; at <= STEPS; at++) {
-            char parts[SAB_TEXT_CAP];
+            char parts[SAB_DIR_CAP];
             struct brake brake = {.at = at};
             make_folder(parts);
             set(&config, "out", parts);
@@ -173,8 +174,8 @@ static void test_stopped_after_every_step(void **unused)
 static void test_stopped_all_the_time(void **unused)
 {
     (void)unused;
-    char whole[SAB_TEXT_CAP], parts[SAB_TEXT_CAP];
-    struct sab_config config;
+    char whole[SAB_DIR_CAP], parts[SAB_DIR_CAP];
+    OPTIONS config = {0};
     struct sab_run_result result;
     make_folder(whole);
     make_folder(parts);
@@ -197,13 +198,13 @@ static void test_stopped_all_the_time(void **unused)
 static void test_killed(void **unused)
 {
     (void)unused;
-    char whole[SAB_TEXT_CAP];
-    struct sab_config config;
+    char whole[SAB_DIR_CAP];
+    OPTIONS config = {0};
     make_folder(whole);
     small_config(&config, whole);
     assert_int_equal(train(&config, 0, NULL, NULL), SAB_OK);
     for (int64_t at = 1; at <= STEPS; at += 4) {
-        char parts[SAB_TEXT_CAP];
+        char parts[SAB_DIR_CAP];
         make_folder(parts);
         set(&config, "out", parts);
         pid_t child = fork();
@@ -230,15 +231,15 @@ static void test_patience_is_kept(void **unused)
 {
     (void)unused;
     for (int64_t at = 1; at < 16; at++) {
-        char dir[SAB_TEXT_CAP];
-        struct sab_config config;
+        char dir[SAB_DIR_CAP];
+        OPTIONS config = {0};
         struct sab_run_result result;
         struct brake brake = {.at = at};
         make_folder(dir);
         small_config(&config, dir);
-        config.lr = 0; /* the first evaluation, after update 4, stays the best */
-        config.eval_every = 4;
-        config.patience = 3;
+        config.optim.lr = 0; /* the first evaluation, after update 4, stays the best */
+        config.run.eval_every = 4;
+        config.run.patience = 3;
         assert_int_equal(train(&config, 0, &brake, &result), SAB_INTERRUPTED);
         assert_int_equal(train(&config, 1, NULL, &result), SAB_OK);
         assert_int_equal(result.best_step, 4);
@@ -252,19 +253,19 @@ static void test_patience_is_kept(void **unused)
 static void test_prolonged(void **unused)
 {
     (void)unused;
-    char whole[SAB_TEXT_CAP], parts[SAB_TEXT_CAP];
-    struct sab_config config;
+    char whole[SAB_DIR_CAP], parts[SAB_DIR_CAP];
+    OPTIONS config = {0};
     struct sab_run_result all, some;
     make_folder(whole);
     make_folder(parts);
     small_config(&config, whole);
     assert_int_equal(train(&config, 0, NULL, &all), SAB_OK);
     set(&config, "out", parts);
-    config.steps = 21;
+    config.optim.steps = 21;
     assert_int_equal(train(&config, 0, NULL, &some), SAB_OK);
     assert_int_equal(some.steps, 21);
-    config.steps = STEPS;
-    config.threads = 2;
+    config.optim.steps = STEPS;
+    config.shared.threads = 2;
     assert_int_equal(train(&config, 1, NULL, &some), SAB_OK);
     assert_string_equal(some.weights_digest, all.weights_digest);
     assert_same_run(whole, parts);

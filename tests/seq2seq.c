@@ -13,6 +13,7 @@
 
 #include "kernels/kernels.h"
 #include "problem.h"
+#include "options_helper.h"
 
 enum { CASES = 40 };
 
@@ -22,7 +23,7 @@ struct with_source {
 };
 
 /* A random problem; where the source ends is drawn for each sequence: at 0, within, or never. */
-static void make(struct with_source *w, const struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void make(struct with_source *w, const struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     uint64_t state = seed + 1000;
     problem_make(&w->p, c, shape, T, B, seed);
@@ -48,28 +49,28 @@ static sab_real *outputs_of(struct sab_model *model, const struct sab_batch *bat
     return y;
 }
 
-static struct sab_shape random_case(struct sab_config *c, uint64_t *state)
+static struct sab_shape random_case(struct sab_options *c, uint64_t *state)
 {
     problem_config(c);
-    c->model = SAB_KIND_SEQ2SEQ;
-    c->cell = problem_int(state, 0, 2);
-    c->hidden = problem_int(state, 1, 40);
-    c->attention_width = problem_int(state, 0, 1) ? problem_int(state, 1, 20) : 0;
-    c->score = problem_int(state, 0, 2);
-    c->decoder_attention = problem_int(state, 0, 2) > 0;
-    c->decoder_feed = problem_int(state, 0, 3) ? SAB_FEED_OWN : SAB_FEED_LABELS;
+    c->model.model = SAB_KIND_SEQ2SEQ;
+    c->model.cell = problem_int(state, 0, 2);
+    c->model.hidden = problem_int(state, 1, 40);
+    c->model.attention_width = problem_int(state, 0, 1) ? problem_int(state, 1, 20) : 0;
+    c->model.score = problem_int(state, 0, 2);
+    c->model.decoder_attention = problem_int(state, 0, 2) > 0;
+    c->model.decoder_feed = problem_int(state, 0, 3) ? SAB_FEED_OWN : SAB_FEED_LABELS;
     return (struct sab_shape){problem_int(state, 0, 1), problem_int(state, 1, 9), SAB_LOSS_CROSS_ENTROPY,
                               problem_int(state, 1, 7)};
 }
 
-static void for_each_case(void (*check)(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed))
+static void for_each_case(void (*check)(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed))
 {
     for (int k = 0; sab_kernels_at(k); k++)
         for (uint64_t seed = 1; seed <= CASES; seed++) {
             uint64_t state = seed;
-            struct sab_config config;
+            OPTIONS config = {0};
             struct sab_shape shape = random_case(&config, &state);
-            assert_int_equal(sab_config_set(&config, "cpu", sab_kernels_at(k)->name, NULL), SAB_OK);
+            assert_int_equal(sab_options_set(&config, "cpu", sab_kernels_at(k)->name, NULL), SAB_OK);
             int T = problem_int(&state, 1, 30), B = problem_int(&state, 1, 19);
             check(&config, shape, T, B, seed);
         }
@@ -77,7 +78,7 @@ static void for_each_case(void (*check)(struct sab_config *c, struct sab_shape s
 
 /* ---- batches and threads ---- */
 
-static void any_number_of_threads(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void any_number_of_threads(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct with_source w;
     make(&w, c, shape, T, B + 20, seed);
@@ -88,7 +89,7 @@ static void any_number_of_threads(struct sab_config *c, struct sab_shape shape, 
 }
 
 /* A gradient after others, shorter and longer, on what they left in memory. */
-static void nothing_is_left_behind(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void nothing_is_left_behind(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct with_source w;
     struct sab_error err;
@@ -105,7 +106,7 @@ static void nothing_is_left_behind(struct sab_config *c, struct sab_shape shape,
 }
 
 /* A sequence of its own length and source is the same alone; past its end, where nothing is read, the outputs are 0. */
-static void alone_is_in_a_batch(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void alone_is_in_a_batch(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct with_source w;
     make(&w, c, shape, T, B, seed);
@@ -147,13 +148,13 @@ static void alone_is_in_a_batch(struct sab_config *c, struct sab_shape shape, in
  * elsewhere, now and then. */
 static int answers_that_led_elsewhere;
 
-static void own_answers_as_labels(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void own_answers_as_labels(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct with_source own, fed;
     int O = shape.O;
-    c->decoder_feed = SAB_FEED_OWN;
+    c->model.decoder_feed = SAB_FEED_OWN;
     make(&own, c, shape, T, B, seed);
-    c->decoder_feed = SAB_FEED_LABELS;
+    c->model.decoder_feed = SAB_FEED_LABELS;
     make(&fed, c, shape, T, B, seed);
     sab_real *y = outputs_of(own.p.model, &own.p.batch), *other = outputs_of(fed.p.model, &fed.p.batch);
     answers_that_led_elsewhere += memcmp(y, other, (size_t)T * B * O * sizeof *y) != 0;
@@ -168,10 +169,10 @@ static void own_answers_as_labels(struct sab_config *c, struct sab_shape shape, 
 }
 
 /* Labels are not needed: outputs are the same without them, the source's end is known from `scored` alone. */
-static void outputs_need_no_labels(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void outputs_need_no_labels(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct with_source w;
-    c->decoder_feed = SAB_FEED_OWN;
+    c->model.decoder_feed = SAB_FEED_OWN;
     make(&w, c, shape, T, B, seed);
     sab_real *y = outputs_of(w.p.model, &w.p.batch);
     w.p.batch.labels = NULL;
@@ -201,16 +202,16 @@ static void copy_tensor(struct sab_model *to, const char *name, struct sab_model
 
 /* A decoder with the encoder's weights, that answers lead nowhere, goes on as the encoder would: all is the recurrent
  * network of these weights. So is the source, whatever the decoder is. */
-static void same_sides_are_one_network(struct sab_config *c, struct sab_shape shape, int T, int B, uint64_t seed)
+static void same_sides_are_one_network(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     static const char *const names[] = {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"};
     struct with_source w;
     struct problem one;
     int O = shape.O;
-    c->decoder_attention = 0;
+    c->model.decoder_attention = 0;
     make(&w, c, shape, T, B, seed);
-    c->model = SAB_KIND_RECURRENT;
-    c->credit = SAB_CREDIT_BPTT;
+    c->model.model = SAB_KIND_RECURRENT;
+    c->model.credit = SAB_CREDIT_BPTT;
     problem_make(&one, c, shape, T, B, seed);
     for (int i = 0; i < 4; i++) {
         char name[64] = "encoder.";
@@ -237,7 +238,7 @@ static void same_sides_are_one_network(struct sab_config *c, struct sab_shape sh
 
 /* ---- refusals ---- */
 
-static void refused(const struct sab_config *config, struct sab_shape shape, const char *words)
+static void refused(const struct sab_options *config, struct sab_shape shape, const char *words)
 {
     struct sab_model *model = NULL;
     struct sab_error err = {0};
@@ -250,18 +251,18 @@ static void refused(const struct sab_config *config, struct sab_shape shape, con
 static void test_refusals(void **unused)
 {
     (void)unused;
-    struct sab_config c;
+    OPTIONS c = {0};
     struct sab_model *model;
     struct sab_error err = {0};
     struct sab_stream *stream = NULL;
     struct sab_shape symbols = {SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 3};
     problem_config(&c);
-    c.model = SAB_KIND_SEQ2SEQ;
+    c.model.model = SAB_KIND_SEQ2SEQ;
     refused(&c, (struct sab_shape){SAB_INPUT_VALUES, 2, SAB_LOSS_MSE, 1}, "are not classes");
     refused(&c, (struct sab_shape){SAB_INPUT_VALUES, 2, SAB_LOSS_BCE, 1}, "are not classes");
-    c.layers = 2;
+    c.model.layers = 2;
     refused(&c, symbols, "--layers: 2");
-    c.layers = 1;
+    c.model.layers = 1;
     assert_int_equal(sab_model_create(&model, &c, &symbols, &err), SAB_OK);
     assert_int_equal(sab_stream_create(&stream, model, 1, &err), SAB_INVALID);
     assert_null(stream);

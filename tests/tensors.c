@@ -8,24 +8,25 @@
 
 #include "io/digest.h"
 #include "problem.h"
+#include "options_helper.h"
 
 enum { H = 12, A = 40 };
 
 static struct sab_model *make(int score, double input_scale, double key_scale, double score_scale, double forget_bias)
 {
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_shape shape = {SAB_INPUT_IDS, 30, SAB_LOSS_CROSS_ENTROPY, 6};
     struct sab_model *model;
     struct sab_error err;
     problem_config(&config);
-    config.hidden = H;
-    config.layers = 2;
-    config.attention_width = A;
-    config.score = score;
-    config.input_scale = input_scale;
-    config.key_scale = key_scale;
-    config.score_scale = score_scale;
-    config.forget_bias = forget_bias;
+    config.model.hidden = H;
+    config.model.layers = 2;
+    config.model.attention_width = A;
+    config.model.score = score;
+    config.model.input_scale = input_scale;
+    config.model.key_scale = key_scale;
+    config.model.score_scale = score_scale;
+    config.model.forget_bias = forget_bias;
     if (sab_model_create(&model, &config, &shape, &err))
         fail_msg("%s", err.message);
     return model;

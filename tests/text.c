@@ -15,6 +15,7 @@
 #include "data/vocabulary.h"
 #include "data_support.h"
 #include "io_support.h"
+#include "options_helper.h"
 
 enum { TEXT_CAP = 4096 };
 
@@ -57,19 +58,19 @@ static int ends_document(const struct expected *e, int unit, const char *separat
     return n > 0 && end >= n && memcmp(e->text + end - n, separator, (size_t)n) == 0;
 }
 
-static struct sab_config text_config(const char *path, int units, int T)
+static struct sab_options text_config(const char *path, int units, int T)
 {
-    struct sab_config config;
-    sab_config_init(&config);
-    assert_int_equal(sab_config_set(&config, "task", "text", NULL), SAB_OK);
-    assert_int_equal(sab_config_set(&config, "data", path, NULL), SAB_OK);
-    config.units = units;
-    config.T = T;
-    config.batch = 1;
+    struct sab_options config;
+    sab_options_init(&config);
+    assert_int_equal(sab_options_set(&config, "task", "text", NULL), SAB_OK);
+    assert_int_equal(sab_options_set(&config, "data", path, NULL), SAB_OK);
+    config.task.text.units = units;
+    config.task.T = T;
+    config.shared.batch = 1;
     return config;
 }
 
-static struct sab_task *make(const struct sab_config *config, const char *facts)
+static struct sab_task *make(const struct sab_options *config, const char *facts)
 {
     struct sab_task *task = NULL;
     struct sab_error err = {0};
@@ -149,10 +150,10 @@ static void test_every_symbol_is_predicted_once(void **unused)
         draw_text(&e, seed, 300 + (int)pick(seed, 10003, 300), units);
         const char *path = io_path("text.txt");
         io_put(path, e.text, (size_t)e.nbytes);
-        struct sab_config config = text_config(path, units, T);
-        config.batch = B;
-        assert_int_equal(sab_config_set(&config, "valid-data", path, NULL), SAB_OK);
-        assert_int_equal(sab_config_set(&config, "reset-at", separator, NULL), SAB_OK);
+        OPTIONS config = text_config(path, units, T);
+        config.shared.batch = B;
+        assert_int_equal(sab_options_set(&config, "valid-data", path, NULL), SAB_OK);
+        assert_int_equal(sab_options_set(&config, "reset-at", separator, NULL), SAB_OK);
         struct sab_task *task = make(&config, NULL);
         check_pass(&e, task, T, B, separator);
         if (seed < 5)
@@ -171,9 +172,9 @@ static void test_training_columns_go_on(void **unused)
     draw_text(&e, 3, 500, SAB_UNITS_CHARS);
     const char *path = io_path("text.txt");
     io_put(path, e.text, (size_t)e.nbytes);
-    struct sab_config config = text_config(path, SAB_UNITS_CHARS, T);
-    config.batch = B;
-    assert_int_equal(sab_config_set(&config, "split", "1,0,0", NULL), SAB_OK);
+    OPTIONS config = text_config(path, SAB_UNITS_CHARS, T);
+    config.shared.batch = B;
+    assert_int_equal(sab_options_set(&config, "split", "1,0,0", NULL), SAB_OK);
     struct sab_task *task = make(&config, NULL);
     int64_t batches = sab_task_batches(task, SAB_TRAIN, B);
     assert_int_equal(batches, (499 + T - 1) / T / B);
@@ -212,8 +213,8 @@ static void test_a_split_cuts_between_characters(void **unused)
         char split[32];
         snprintf(split, sizeof split, "0.5%d,0.3,0.1", cut);
         io_put(path, text, 300);
-        struct sab_config config = text_config(path, SAB_UNITS_CHARS, 2);
-        assert_int_equal(sab_config_set(&config, "split", split, NULL), SAB_OK);
+        OPTIONS config = text_config(path, SAB_UNITS_CHARS, 2);
+        assert_int_equal(sab_options_set(&config, "split", split, NULL), SAB_OK);
         struct sab_task *task = make(&config, NULL);
         /* 50 + cut/3 characters, rounded up to whole ones, make so many chunks of two predictions. */
         int n = (150 + 3 * cut + 2) / 3;
@@ -232,7 +233,7 @@ static void test_a_part_with_its_own_file_leaves_its_share_to_training(void **un
         text[i] = i % 2 ? 'a' : 'b';
     io_put(path, text, 80);
     io_put(other, text, 16);
-    struct sab_config config = text_config(path, SAB_UNITS_BYTES, 1);
+    OPTIONS config = text_config(path, SAB_UNITS_BYTES, 1);
     static const struct { const char *split; int valid, test; int64_t chunks[3]; } cases[] = {
         {"0.5,0.25,0.25", 0, 0, {39, 19, 19}},
         {"0.5,0.25,0.25", 1, 0, {59, 15, 19}},
@@ -240,9 +241,9 @@ static void test_a_part_with_its_own_file_leaves_its_share_to_training(void **un
         {"0.5,0.25,0.25", 1, 1, {79, 15, 15}},
     };
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
-        sab_config_set(&config, "split", cases[k].split, NULL);
-        sab_config_set(&config, "valid-data", cases[k].valid ? other : "", NULL);
-        sab_config_set(&config, "test-data", cases[k].test ? other : "", NULL);
+        sab_options_set(&config, "split", cases[k].split, NULL);
+        sab_options_set(&config, "valid-data", cases[k].valid ? other : "", NULL);
+        sab_options_set(&config, "test-data", cases[k].test ? other : "", NULL);
         struct sab_task *task = make(&config, NULL);
         for (int s = SAB_TRAIN; s <= SAB_TEST; s++)
             assert_int_equal(sab_task_batches(task, (enum sab_split)s, 1), cases[k].chunks[s]);
@@ -261,9 +262,9 @@ static void test_gzip_reads_as_plain(void **unused)
     io_put(plain, story, sizeof story - 1);
     io_put(packed, bytes, nbytes);
     free(bytes);
-    struct sab_config a = text_config(plain, SAB_UNITS_CHARS, 4), b = text_config(packed, SAB_UNITS_CHARS, 4);
-    sab_config_set(&a, "split", "1,0,0", NULL);
-    sab_config_set(&b, "split", "1,0,0", NULL);
+    OPTIONS a = text_config(plain, SAB_UNITS_CHARS, 4), b = text_config(packed, SAB_UNITS_CHARS, 4);
+    sab_options_set(&a, "split", "1,0,0", NULL);
+    sab_options_set(&b, "split", "1,0,0", NULL);
     struct sab_task *one = make(&a, NULL), *two = make(&b, NULL);
     assert_string_equal(sab_task_facts(one), sab_task_facts(two));
     for (int i = 0; i < 10; i++) {
@@ -285,8 +286,8 @@ static void test_vocabulary_is_sorted_and_does_not_depend_on_order(void **unused
         "{\"task\":\"text\",\"units\":\"chars\",\"unknown\":0,\"symbols\":\"\\u0000\\nabc\xc3\xa9\"}";
     for (int k = 0; k < 2; k++) {
         io_put(path, k ? two : one, k ? sizeof two - 1 : sizeof one - 1);
-        struct sab_config config = text_config(path, SAB_UNITS_CHARS, 1);
-        sab_config_set(&config, "split", "1,0,0", NULL);
+        OPTIONS config = text_config(path, SAB_UNITS_CHARS, 1);
+        sab_options_set(&config, "split", "1,0,0", NULL);
         struct sab_task *task = make(&config, NULL);
         assert_string_equal(sab_task_facts(task), facts);
         assert_int_equal(sab_task_shape(task)->I, 6);
@@ -326,10 +327,10 @@ static void test_unknown_symbols(void **unused)
     const char *path = io_path("text.txt"), *other = io_path("other.txt");
     io_put(path, "abacab", 6);
     io_put(other, "xaby", 4);
-    struct sab_config config = text_config(path, SAB_UNITS_CHARS, 3);
-    sab_config_set(&config, "valid-data", other, NULL);
-    sab_config_set(&config, "split", "1,0,0", NULL);
-    config.unknown = 2;
+    OPTIONS config = text_config(path, SAB_UNITS_CHARS, 3);
+    sab_options_set(&config, "valid-data", other, NULL);
+    sab_options_set(&config, "split", "1,0,0", NULL);
+    config.task.text.unknown = 2;
     struct sab_task *task = make(&config, NULL);
     assert_int_equal(sab_task_shape(task)->I, 3);
     static const int32_t ids[] = {2, 0, 1}, labels[] = {0, 1, 2}, train[] = {0, 1, 0};
@@ -349,13 +350,13 @@ static void test_facts_of_a_model_hold(void **unused)
     const char *path = io_path("text.txt"), *other = io_path("other.txt");
     io_put(path, "abcabc", 6);
     io_put(other, "cbcb", 4);
-    struct sab_config config = text_config(path, SAB_UNITS_CHARS, 2);
-    sab_config_set(&config, "split", "1,0,0", NULL);
+    OPTIONS config = text_config(path, SAB_UNITS_CHARS, 2);
+    sab_options_set(&config, "split", "1,0,0", NULL);
     struct sab_task *task = make(&config, NULL);
     char *facts = strdup(sab_task_facts(task));
     sab_task_free(task);
-    memset(config.data, 0, sizeof config.data); /* only a test file, as for sab eval --test-data */
-    sab_config_set(&config, "test-data", other, NULL);
+    set_option(&config, "data", ""); /* only a test file, as for sab eval --test-data */
+    sab_options_set(&config, "test-data", other, NULL);
     task = make(&config, facts);
     assert_string_equal(sab_task_facts(task), facts);
     static const int32_t ids[] = {2, 1};

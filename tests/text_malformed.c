@@ -13,6 +13,7 @@
 #include "data/vocabulary.h"
 #include "data_support.h"
 #include "io_support.h"
+#include "options_helper.h"
 
 /* ---- files and options ---- */
 
@@ -62,23 +63,22 @@ static const struct text_case text_cases[] = {
     {"no training part", BYTES(MANY), NULL, {"split=0,0.5,0.5"}, SAB_INVALID, {"--split", "no training part"}},
     {"split of two", BYTES(MANY), NULL, {"split=0.9,0.1"}, SAB_INVALID, {"--split", "\"0.9,0.1\""}},
     {"split beyond the whole", BYTES(MANY), NULL, {"split=0.9,0.1,0.1"}, SAB_INVALID, {"--split"}},
-    {"chunks out of step with memories", BYTES(MANY), NULL, {"k-att=3"}, SAB_INVALID, {"--T 4", "--k-att 3"}},
     {"escape that is none", BYTES(MANY), NULL, {"reset-at=\\q"}, SAB_INVALID, {"--reset-at", "\\q"}},
     {"separator that occurs nowhere", BYTES(MANY), NULL, {"reset-at=\\n\\n"}, SAB_INVALID, {"--reset-at", "nowhere"}},
     {"all too rare", BYTES("abcdefghi"), NULL, {"unknown=2"}, SAB_FORMAT, {"text.txt", "2 times"}},
 };
 
-static void set(struct sab_config *config, const char *name, const char *value)
+static void set(struct sab_options *config, const char *name, const char *value)
 {
     struct sab_error err = {0};
-    if (sab_config_set(config, name, value, &err) != SAB_OK)
+    if (sab_options_set(config, name, value, &err) != SAB_OK)
         fail_msg("%s", err.message);
 }
 
-static struct sab_config config_of(const struct text_case *c, const char *path)
+static struct sab_options config_of(const struct text_case *c, const char *path)
 {
-    struct sab_config config;
-    sab_config_init(&config);
+    struct sab_options config;
+    sab_options_init(&config);
     set(&config, "task", "text");
     set(&config, "T", "4");
     set(&config, "batch", "1");
@@ -117,7 +117,7 @@ static void test_texts_that_cannot_be_used(void **unused)
             io_put(path, c->data, c->nbytes);
         if (c->valid)
             io_put(io_path("valid.txt"), c->valid, strlen(c->valid));
-        struct sab_config config = config_of(c, path);
+        OPTIONS config = config_of(c, path);
         if (sab_task_create(&task, &config, NULL, &err) == SAB_OK)
             fail_msg("%s: was taken", c->name);
         assert_null(task);
@@ -132,7 +132,7 @@ static void test_truncated_and_damaged_gzip(void **unused)
     size_t nbytes;
     unsigned char *packed = data_gzip(MANY, sizeof MANY - 1, 9, &nbytes);
     const struct text_case c = {.name = "gzip"};
-    struct sab_config config = config_of(&c, path);
+    OPTIONS config = config_of(&c, path);
     struct sab_error err = {0};
     struct sab_task *task = NULL;
     io_put(path, packed, nbytes - 9);
@@ -151,7 +151,7 @@ static void test_a_file_that_changes(void **unused)
     (void)unused;
     const char *path = io_path("text.txt");
     const struct text_case c = {.name = "changes"};
-    struct sab_config config = config_of(&c, path);
+    OPTIONS config = config_of(&c, path);
     struct sab_error err = {0};
     struct sab_task *task = NULL;
     struct sab_batch batch;
@@ -214,7 +214,7 @@ static void test_units_must_agree_with_the_model(void **unused)
 {
     (void)unused;
     const struct text_case c = {.name = "units", .options = {"units=bytes"}};
-    struct sab_config config = config_of(&c, "");
+    OPTIONS config = config_of(&c, "");
     struct sab_error err = {0};
     struct sab_task *task = NULL;
     const char *facts = FACTS("\"units\":\"chars\",\"unknown\":0,\"symbols\":\"ab\"");

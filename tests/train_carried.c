@@ -13,6 +13,7 @@
 #include "train/checkpoint.h"
 #include "train/trainer.h"
 #include "train_helpers.h"
+#include "options_helper.h"
 
 enum { T = 8, B = 5, UPDATES = 6, I = 4, O = 3 };
 
@@ -35,14 +36,14 @@ static void train(struct problem *p, struct sab_trainer *trainer, int steps)
 
 static void make(struct problem *p, struct sab_trainer **trainer, int cell)
 {
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_error err;
     problem_config(&config);
-    config.cell = cell;
-    config.layers = 2;
-    config.memory_slots = 6;
-    config.read_gain = 0.5;
-    config.batch = B;
+    config.model.cell = cell;
+    config.model.layers = 2;
+    config.model.memory_slots = 6;
+    config.model.read_gain = 0.5;
+    config.shared.batch = B;
     problem_make(p, &config, (struct sab_shape){SAB_INPUT_IDS, I, SAB_LOSS_CROSS_ENTROPY, O}, T, B, 3);
     p->batch.lengths = NULL;
     if (sab_trainer_create(trainer, p->model, &config, &err))
@@ -52,7 +53,7 @@ static void make(struct problem *p, struct sab_trainer **trainer, int cell)
 static void test_resumed_is_uninterrupted(void **unused)
 {
     (void)unused;
-    char dir[SAB_TEXT_CAP], path[2 * SAB_TEXT_CAP];
+    char dir[SAB_DIR_CAP], path[2 * SAB_DIR_CAP];
     make_folder(dir);
     snprintf(path, sizeof path, "%s/state.safetensors", dir);
     for (int cell = 0; cell < 3; cell++) {
@@ -60,7 +61,7 @@ static void test_resumed_is_uninterrupted(void **unused)
             struct problem whole, first, second;
             struct sab_trainer *a, *b, *c;
             struct sab_run_state state = {.best_step = -1, .evaluated = -1};
-            struct sab_config was;
+            OPTIONS was = {0};
             struct sab_error err;
             char x[33], y[33];
             make(&whole, &a, cell), make(&first, &b, cell), make(&second, &c, cell);
@@ -90,10 +91,10 @@ static void test_failed_update_carries_nothing(void **unused)
     uint8_t fresh[B] = {0};
     make(&tried, &a, SAB_CELL_LSTM), make(&left, &b, SAB_CELL_LSTM);
     train(&tried, a, 3), train(&left, b, 3);
-    a->config.explode = 1e-6;
+    a->config.optim.explode = 1e-6;
     tried.batch.fresh = fresh;
     assert_int_equal(sab_trainer_update(a, &tried.batch, NULL, &err), SAB_NUMERIC);
-    a->config.explode = b->config.explode;
+    a->config.optim.explode = b->config.optim.explode;
     train(&tried, a, 3), train(&left, b, 3);
     sab_model_digest(tried.model, x), sab_model_digest(left.model, y);
     assert_string_equal(x, y);
@@ -105,7 +106,7 @@ static void test_failed_update_carries_nothing(void **unused)
 static void test_saved_stream_goes_on(void **unused)
 {
     (void)unused;
-    char dir[SAB_TEXT_CAP], path[2 * SAB_TEXT_CAP];
+    char dir[SAB_DIR_CAP], path[2 * SAB_DIR_CAP];
     make_folder(dir);
     snprintf(path, sizeof path, "%s/stream.safetensors", dir);
     for (int stop = 0; stop < 30; stop++) {
@@ -173,7 +174,7 @@ static void write_state(const char *path, const char *weights, int64_t steps, in
 static void test_damaged_states_are_refused(void **unused)
 {
     (void)unused;
-    char dir[SAB_TEXT_CAP], path[2 * SAB_TEXT_CAP], own[33];
+    char dir[SAB_DIR_CAP], path[2 * SAB_DIR_CAP], own[33];
     const char *const other = "00000000000000000000000000000000";
     struct problem p;
     struct sab_trainer *trainer;

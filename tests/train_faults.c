@@ -18,6 +18,7 @@
 
 #include "train/run.h"
 #include "train_helpers.h"
+#include "options_helper.h"
 
 enum fault { NONE, WRITE, FSYNC, RENAME, ALLOC };
 static enum fault fault;
@@ -59,20 +60,20 @@ void *__wrap_sab_alloc(size_t count, size_t size)
     return is_refused(ALLOC) ? NULL : __real_sab_alloc(count, size);
 }
 
-static void make_config(struct sab_config *config, const char *dir)
+static void make_config(struct sab_options *config, const char *dir)
 {
     small_config(config, dir);
-    config->steps = 12;
-    config->eval_every = 4;
-    config->save_every = 5;
+    config->optim.steps = 12;
+    config->run.eval_every = 4;
+    config->run.save_every = 5;
     set(config, "average", "0.9");
 }
 
 /* Trains with the n-th call refused; 0 when there was no such call any more. */
 static int meet(enum fault kind, int64_t n, const char *expected_digest)
 {
-    char dir[SAB_TEXT_CAP];
-    struct sab_config config;
+    char dir[SAB_DIR_CAP];
+    OPTIONS config = {0};
     struct sab_run_result result = {0};
     struct sab_error err = {0};
     make_folder(dir);
@@ -103,8 +104,8 @@ static int meet(enum fault kind, int64_t n, const char *expected_digest)
 
 static void meet_all(enum fault kind, int least)
 {
-    char dir[SAB_TEXT_CAP];
-    struct sab_config config;
+    char dir[SAB_DIR_CAP];
+    OPTIONS config = {0};
     struct sab_run_result expected;
     int64_t n = 0;
     make_folder(dir);

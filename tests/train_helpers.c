@@ -13,13 +13,13 @@
 
 #include <cmocka.h>
 
-void make_folder(char dir[SAB_TEXT_CAP])
+void make_folder(char dir[SAB_DIR_CAP])
 {
     /* Thousands of synced files: in memory where that can be had. */
     const char *base = getenv("TMPDIR");
     if (!base || !*base)
         base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(dir, SAB_TEXT_CAP, "%.200s/sab-test-XXXXXX", base);
+    snprintf(dir, SAB_DIR_CAP, "%.200s/sab-test-XXXXXX", base);
     if (!mkdtemp(dir))
         fail_msg("cannot make a folder like %s", dir);
 }
@@ -28,7 +28,7 @@ void remove_folder(const char *dir)
 {
     DIR *folder = opendir(dir);
     for (struct dirent *entry; folder && (entry = readdir(folder));) {
-        char path[2 * SAB_TEXT_CAP];
+        char path[2 * SAB_DIR_CAP];
         struct stat info;
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
@@ -45,7 +45,7 @@ void remove_folder(const char *dir)
 
 static FILE *open_in(const char *dir, const char *file, const char *mode)
 {
-    char path[2 * SAB_TEXT_CAP];
+    char path[2 * SAB_DIR_CAP];
     snprintf(path, sizeof path, "%s/%s", dir, file);
     FILE *stream = fopen(path, mode);
     if (!stream)
@@ -75,35 +75,35 @@ void write_all(const char *dir, const char *file, const void *data, size_t nbyte
 
 int has_file(const char *dir, const char *file)
 {
-    char path[2 * SAB_TEXT_CAP];
+    char path[2 * SAB_DIR_CAP];
     snprintf(path, sizeof path, "%s/%s", dir, file);
     return access(path, F_OK) == 0;
 }
 
-void set(struct sab_config *config, const char *name, const char *value)
+void set(struct sab_options *config, const char *name, const char *value)
 {
     struct sab_error err = {0};
-    if (sab_config_set(config, name, value, &err) != SAB_OK)
+    if (sab_options_set(config, name, value, &err) != SAB_OK)
         fail_msg("%s", err.message);
 }
 
-void small_config(struct sab_config *config, const char *dir)
+void small_config(struct sab_options *config, const char *dir)
 {
-    sab_config_init(config);
-    config->T = 3;
-    config->hidden = 6;
-    config->batch = 4;
-    config->k_top = 3;
-    config->k_trunc = 4;
-    config->threads = 1;
-    config->steps = 50;
-    config->eval_every = 7;
-    config->eval_size = 10;
-    config->save_every = 20;
-    config->lr = 0.01;
-    config->clip = 1;
-    config->schedule = SAB_SCHEDULE_CONSTANT;
-    config->warmup = 0;
-    config->lr_final = 0;
+    sab_options_init(config);
+    config->task.T = 3;
+    config->model.hidden = 6;
+    config->shared.batch = 4;
+    config->model.k_top = 3;
+    config->model.k_trunc = 4;
+    config->shared.threads = 1;
+    config->optim.steps = 50;
+    config->run.eval_every = 7;
+    config->run.eval_size = 10;
+    config->run.save_every = 20;
+    config->optim.lr = 0.01;
+    config->optim.clip = 1;
+    config->optim.schedule = SAB_SCHEDULE_CONSTANT;
+    config->optim.warmup = 0;
+    config->optim.lr_final = 0;
     set(config, "out", dir);
 }

@@ -4,10 +4,10 @@
 
 #include <stddef.h>
 
-#include "sab.h"
+#include "train/options.h"
 
 /* A new folder; remove_folder takes its files and itself away. */
-void make_folder(char dir[SAB_TEXT_CAP]);
+void make_folder(char dir[SAB_DIR_CAP]);
 void remove_folder(const char *dir);
 
 /* A whole file, to be freed; fails the test when it cannot be read. */
@@ -16,9 +16,9 @@ void write_all(const char *dir, const char *file, const void *data, size_t nbyte
 int has_file(const char *dir, const char *file);
 
 /* Copying over 3 steps with 6 hidden units, batches of 4, one thread: an update takes well below a millisecond. */
-void small_config(struct sab_config *config, const char *dir);
+void small_config(struct sab_options *config, const char *dir);
 
 /* Sets an option and fails the test if it is refused. */
-void set(struct sab_config *config, const char *name, const char *value);
+void set(struct sab_options *config, const char *name, const char *value);
 
 #endif

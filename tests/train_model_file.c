@@ -12,10 +12,11 @@
 
 #include "io/safetensors.h"
 #include "train_helpers.h"
+#include "options_helper.h"
 
 struct fixture {
-    char dir[SAB_TEXT_CAP], path[2 * SAB_TEXT_CAP];
-    struct sab_config config;
+    char dir[SAB_DIR_CAP], path[2 * SAB_DIR_CAP];
+    struct sab_options config;
     struct sab_model *model;
     struct sab_error err;
 };
@@ -28,14 +29,15 @@ static void begin(struct fixture *f)
     make_folder(f->dir);
     snprintf(f->path, sizeof f->path, "%s/m.safetensors", f->dir);
     small_config(&f->config, "");
-    f->config.threads = 0;
-    f->config.layers = 2;
+    f->config.shared.threads = 0;
+    f->config.model.layers = 2;
     if (sab_model_create(&f->model, &f->config, &copy_shape, &f->err) != SAB_OK)
         fail_msg("%s", f->err.message);
 }
 
 static void end(struct fixture *f)
 {
+    sab_options_clear(&f->config);
     sab_model_free(f->model);
     remove_folder(f->dir);
 }
@@ -64,7 +66,7 @@ static void test_round_trip(void **unused)
     sab_model_digest(f.model, one);
     sab_model_digest(back, other);
     assert_string_equal(one, other);
-    assert_memory_equal(sab_model_config(back), &f.config, sizeof f.config);
+    assert_same_options(sab_model_options(back), &f.config);
     assert_memory_equal(sab_model_shape(back), &copy_shape, sizeof copy_shape);
     sab_model_free(back);
     end(&f);

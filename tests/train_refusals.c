@@ -14,8 +14,8 @@
 #include "train_helpers.h"
 
 struct fixture {
-    char dir[SAB_TEXT_CAP];
-    struct sab_config config;
+    char dir[SAB_DIR_CAP];
+    struct sab_options config;
     struct sab_error err;
     struct sab_run_result result;
 };
@@ -25,6 +25,12 @@ static void begin(struct fixture *f)
     memset(f, 0, sizeof *f);
     make_folder(f->dir);
     small_config(&f->config, f->dir);
+}
+
+static void end(struct fixture *f)
+{
+    sab_options_clear(&f->config);
+    remove_folder(f->dir);
 }
 
 static int train(struct fixture *f, int resume)
@@ -59,7 +65,7 @@ static void test_folder_in_use_is_refused(void **unused)
     assert_memory_equal(before, after, n_before);
     free(before);
     free(after);
-    remove_folder(f.dir);
+    end(&f);
 }
 
 static void test_resume_refusals(void **unused)
@@ -70,15 +76,15 @@ static void test_resume_refusals(void **unused)
     assert_int_equal(train(&f, 1), SAB_IO);
     assert_message(&f, "is not a run: it has no config.json");
     train_ok(&f, 0);
-    f.config.beta1 = 0.5;
+    f.config.optim.beta1 = 0.5;
     assert_int_equal(train(&f, 1), SAB_INVALID);
     assert_message(&f, "--beta1: the run in ");
     assert_message(&f, "has 0.9, not 0.5");
-    f.config.beta1 = 0.9;
-    f.config.seed = 2;
+    f.config.optim.beta1 = 0.9;
+    f.config.shared.seed = 2;
     assert_int_equal(train(&f, 1), SAB_INVALID);
     assert_message(&f, "--seed: ");
-    f.config.seed = 1;
+    f.config.shared.seed = 1;
 
     size_t nbytes;
     char *state = read_all(f.dir, "state.safetensors", &nbytes);
@@ -100,7 +106,7 @@ static void test_resume_refusals(void **unused)
     write_all(f.dir, "config.json", "{\"hidden\":0}", 12);
     assert_int_equal(train(&f, 1), SAB_FORMAT);
     assert_message(&f, "config.json: the configuration's key \"hidden\"");
-    remove_folder(f.dir);
+    end(&f);
 }
 
 /* Another run's state says with what it was made: refused before anything is read in. */
@@ -110,7 +116,7 @@ static void test_foreign_state_is_refused(void **unused)
     struct fixture f, other;
     begin(&f);
     begin(&other);
-    other.config.hidden = 7;
+    other.config.model.hidden = 7;
     train_ok(&f, 0);
     train_ok(&other, 0);
     size_t nbytes;
@@ -125,8 +131,8 @@ static void test_foreign_state_is_refused(void **unused)
     assert_int_equal(train(&f, 1), SAB_FORMAT);
     assert_message(&f, "has no tensor \"step\"");
     free(state);
-    remove_folder(f.dir);
-    remove_folder(other.dir);
+    end(&f);
+    end(&other);
 }
 
 static void test_bad_numbers_leave_a_resumable_run(void **unused)
@@ -134,19 +140,19 @@ static void test_bad_numbers_leave_a_resumable_run(void **unused)
     (void)unused;
     struct fixture f;
     begin(&f);
-    f.config.steps = 3;
+    f.config.optim.steps = 3;
     assert_int_equal(train(&f, 0), SAB_OK);
-    f.config.steps = 30;
-    f.config.explode = 1e-6;
+    f.config.optim.steps = 30;
+    f.config.optim.explode = 1e-6;
     for (int again = 0; again < 2; again++) { /* resumed, it meets the same numbers at the same update */
         assert_int_equal(train(&f, 1), SAB_NUMERIC);
         assert_message(&f, "is above --explode");
         assert_message(&f, "; the run is saved as it was after update 3 and can be resumed");
         assert_int_equal(f.result.steps, 3);
     }
-    f.config.explode = 1e6;
+    f.config.optim.explode = 1e6;
     assert_int_equal(train(&f, 1), SAB_OK);
-    remove_folder(f.dir);
+    end(&f);
 }
 
 /* Nothing to resume: the corrected options must not find a run in their way. */
@@ -155,13 +161,13 @@ static void test_bad_numbers_at_the_first_update_leave_nothing(void **unused)
     (void)unused;
     struct fixture f;
     begin(&f);
-    f.config.explode = 1e-6;
+    f.config.optim.explode = 1e-6;
     assert_int_equal(train(&f, 0), SAB_NUMERIC);
     assert_message(&f, "nothing of the run is kept");
     assert_false(has_file(f.dir, "config.json") || has_file(f.dir, "state.safetensors") || has_file(f.dir, "lock"));
-    f.config.explode = 1e6;
+    f.config.optim.explode = 1e6;
     assert_int_equal(train(&f, 0), SAB_OK);
-    remove_folder(f.dir);
+    end(&f);
 }
 
 static void test_unwritable_folder(void **unused)
@@ -170,12 +176,12 @@ static void test_unwritable_folder(void **unused)
     struct fixture f;
     begin(&f);
     write_all(f.dir, "file", "x", 1);
-    char path[2 * SAB_TEXT_CAP];
+    char path[2 * SAB_DIR_CAP];
     snprintf(path, sizeof path, "%s/file/run", f.dir);
     set(&f.config, "out", path);
     assert_int_equal(train(&f, 0), SAB_IO);
     assert_message(&f, "file");
-    remove_folder(f.dir);
+    end(&f);
 }
 
 /* Wrong options are found before a folder is made. */
@@ -184,17 +190,17 @@ static void test_mistakes_leave_no_folder(void **unused)
     (void)unused;
     struct fixture f;
     begin(&f);
-    char path[SAB_TEXT_CAP];
+    char path[SAB_DIR_CAP];
     snprintf(path, sizeof path, "%.200s/new", f.dir);
     set(&f.config, "out", path);
     set(&f.config, "task", "cpoy");
     assert_int_equal(train(&f, 0), SAB_INVALID);
     assert_message(&f, "did you mean \"copy\"");
     set(&f.config, "task", "copy");
-    f.config.backward = SAB_DENSE;
+    f.config.model.backward = SAB_DENSE;
     assert_int_equal(train(&f, 0), SAB_INVALID);
     assert_false(has_file(f.dir, "new"));
-    remove_folder(f.dir);
+    end(&f);
 }
 
 int main(void)

@@ -17,10 +17,11 @@
 #include "train/evaluate.h"
 #include "train/run.h"
 #include "train_helpers.h"
+#include "options_helper.h"
 
 struct fixture {
-    char dir[SAB_TEXT_CAP];
-    struct sab_config config;
+    char dir[SAB_DIR_CAP];
+    struct sab_options config;
     struct sab_error err;
     struct sab_run_result result;
 };
@@ -30,6 +31,12 @@ static void begin(struct fixture *f)
     memset(f, 0, sizeof *f);
     make_folder(f->dir);
     small_config(&f->config, f->dir);
+}
+
+static void end(struct fixture *f)
+{
+    sab_options_clear(&f->config);
+    remove_folder(f->dir);
 }
 
 static int train(struct fixture *f, int resume)
@@ -101,23 +108,23 @@ static void test_files_of_a_run(void **unused)
         assert_null(sab_value_get(lines[i], "mse"));
         sab_json_free(lines[i]);
     }
-    struct sab_config read;
+    OPTIONS read = {0};
     assert_int_equal(sab_run_config(f.dir, &read, &f.err), SAB_OK);
-    assert_memory_equal(&read, &f.config, sizeof read);
-    remove_folder(f.dir);
+    assert_same_options(&read, &f.config);
+    end(&f);
 }
 
 /* model.safetensors holds the weights of the best evaluation, to the bit. */
 static void check_best(struct fixture *f)
 {
-    char path[2 * SAB_TEXT_CAP];
+    char path[2 * SAB_DIR_CAP];
     struct sab_model *model;
     struct sab_task *task;
     struct sab_metrics metrics;
     snprintf(path, sizeof path, "%s/model.safetensors", f->dir);
     if (sab_model_load(&model, path, &f->err) != SAB_OK)
         fail_msg("%s", f->err.message);
-    assert_int_equal(sab_task_create(&task, sab_model_config(model), sab_model_facts(model), &f->err), SAB_OK);
+    assert_int_equal(sab_task_create(&task, sab_model_options(model), sab_model_facts(model), &f->err), SAB_OK);
     assert_int_equal(sab_evaluate(model, task, SAB_VALID, &f->config, &metrics, &f->err), SAB_OK);
     assert_true(metrics.loss == f->result.best.loss);
     sab_task_free(task);
@@ -125,10 +132,10 @@ static void check_best(struct fixture *f)
 }
 
 /* A rate at which training falls apart: the best is not the last. */
-static void set_unsteady(struct sab_config *config)
+static void set_unsteady(struct sab_options *config)
 {
-    config->lr = 0.2;
-    config->steps = 200;
+    config->optim.lr = 0.2;
+    config->optim.steps = 200;
     set(config, "stop-at", "loss=0");
 }
 
@@ -152,7 +159,7 @@ static void test_best_is_kept(void **unused)
         assert_true(number(lines[best], "loss") == f.result.best.loss);
         for (int i = 0; i < n; i++)
             sab_json_free(lines[i]);
-        remove_folder(f.dir);
+        end(&f);
     }
 }
 
@@ -175,7 +182,7 @@ static void test_best_comes_back_with_the_state(void **unused)
     check_best(&f);
     free(before);
     free(after);
-    remove_folder(f.dir);
+    end(&f);
 }
 
 static void test_average_is_what_is_measured(void **unused)
@@ -190,8 +197,8 @@ static void test_average_is_what_is_measured(void **unused)
     assert_string_equal(plain.result.weights_digest, averaged.result.weights_digest);
     assert_true(plain.result.last.loss != averaged.result.last.loss);
     check_best(&averaged);
-    remove_folder(plain.dir);
-    remove_folder(averaged.dir);
+    end(&plain);
+    end(&averaged);
 }
 
 static void test_mse_task(void **unused)
@@ -211,7 +218,7 @@ static void test_mse_task(void **unused)
         assert_true(number(lines[i], "mse") > 0);
         sab_json_free(lines[i]);
     }
-    remove_folder(f.dir);
+    end(&f);
 }
 
 static void test_stop_at(void **unused)
@@ -219,8 +226,8 @@ static void test_stop_at(void **unused)
     (void)unused;
     struct fixture f;
     begin(&f);
-    f.config.steps = 1000;
-    f.config.eval_every = 5;
+    f.config.optim.steps = 1000;
+    f.config.run.eval_every = 5;
     set(&f.config, "stop-at", "loss=2.1");
     train_ok(&f, 0);
     assert_int_equal(f.result.stopped_early, 1);
@@ -231,7 +238,7 @@ static void test_stop_at(void **unused)
     train_ok(&f, 1);
     assert_int_equal(f.result.steps, steps);
     assert_int_equal(f.result.stopped_early, 1);
-    f.config.steps = steps + 10;
+    f.config.optim.steps = steps + 10;
     set(&f.config, "stop-at", "");
     train_ok(&f, 1);
     assert_int_equal(f.result.steps, steps + 10);
@@ -240,7 +247,7 @@ static void test_stop_at(void **unused)
     set(&f.config, "stop-at", "mse=0.1");
     assert_int_equal(train(&f, 1), SAB_INVALID);
     assert_message(&f, "the task copy is measured by accuracy and loss");
-    remove_folder(f.dir);
+    end(&f);
 }
 
 static void test_patience(void **unused)
@@ -248,15 +255,15 @@ static void test_patience(void **unused)
     (void)unused;
     struct fixture f;
     begin(&f);
-    f.config.lr = 0; /* nothing ever gets better */
-    f.config.steps = 1000;
-    f.config.eval_every = 2;
-    f.config.patience = 3;
+    f.config.optim.lr = 0; /* nothing ever gets better */
+    f.config.optim.steps = 1000;
+    f.config.run.eval_every = 2;
+    f.config.run.patience = 3;
     train_ok(&f, 0);
     assert_int_equal(f.result.stopped_early, 1);
     assert_int_equal(f.result.best_step, 2);
     assert_int_equal(f.result.steps, 8);
-    remove_folder(f.dir);
+    end(&f);
 }
 
 static void test_no_steps(void **unused)
@@ -264,13 +271,13 @@ static void test_no_steps(void **unused)
     (void)unused;
     struct fixture f;
     begin(&f);
-    f.config.steps = 0;
+    f.config.optim.steps = 0;
     train_ok(&f, 0);
     assert_int_equal(f.result.steps, 0);
     assert_int_equal(f.result.best_step, 0);
     check_best(&f);
     assert_true(has_file(f.dir, "state.safetensors"));
-    remove_folder(f.dir);
+    end(&f);
 }
 
 /* A run that begins with another's weights: not trained it is that run, trained it goes on from there, and a model of
@@ -281,12 +288,12 @@ static void test_from(void **unused)
     struct fixture first, second;
     begin(&first), begin(&second);
     train_ok(&first, 0);
-    snprintf(second.config.from, sizeof second.config.from, "%.200s", first.dir);
-    second.config.steps = 0;
-    second.config.seed = 9;
+    set_option(&second.config, "from", first.dir);
+    second.config.optim.steps = 0;
+    second.config.shared.seed = 9;
     train_ok(&second, 0);
     struct sab_model *a, *b;
-    char path[2 * SAB_TEXT_CAP], x[33], y[33];
+    char path[2 * SAB_DIR_CAP], x[33], y[33];
     snprintf(path, sizeof path, "%s/model.safetensors", first.dir);
     assert_int_equal(sab_model_load(&a, path, &first.err), SAB_OK);
     snprintf(path, sizeof path, "%s/model.safetensors", second.dir);
@@ -294,17 +301,18 @@ static void test_from(void **unused)
     sab_model_digest(a, x), sab_model_digest(b, y);
     assert_string_equal(x, y);
     sab_model_free(a), sab_model_free(b);
-    second.config.steps = 5;
+    second.config.optim.steps = 5;
     train_ok(&second, 1);
     assert_int_equal(second.result.steps, 5);
     remove_folder(second.dir);
     make_folder(second.dir);
-    snprintf(second.config.out, sizeof second.config.out, "%.200s/run", second.dir);
-    second.config.hidden++;
+    snprintf(path, sizeof path, "%.200s/run", second.dir);
+    set_option(&second.config, "out", path);
+    second.config.model.hidden++;
     assert_int_equal(train(&second, 0), SAB_INVALID);
     assert_message(&second, "its tensor weight_ih_l0");
     assert_false(has_file(second.dir, "run/config.json"));
-    remove_folder(first.dir), remove_folder(second.dir);
+    end(&first), end(&second);
 }
 
 static void test_interrupted(void **unused)
@@ -321,7 +329,7 @@ static void test_interrupted(void **unused)
     assert_true(has_file(f.dir, "state.safetensors"));
     train_ok(&f, 1);
     assert_int_equal(f.result.steps, 50);
-    remove_folder(f.dir);
+    end(&f);
 }
 
 static void test_public_function(void **unused)
@@ -336,8 +344,8 @@ static void test_public_function(void **unused)
     assert_true(best.loss == f.result.best.loss);
     assert_true(has_file(same.dir, "model.safetensors"));
     assert_int_equal(sab_train(&same.config, NULL, NULL), SAB_INVALID);
-    remove_folder(f.dir);
-    remove_folder(same.dir);
+    end(&f);
+    end(&same);
 }
 
 struct seen {
@@ -377,7 +385,7 @@ static void test_progress(void **unused)
     assert_int_equal(seen.updates, 50);
     assert_int_equal(seen.evaluations, 8);
     assert_true(seen.bests >= 1);
-    remove_folder(f.dir);
+    end(&f);
 }
 
 /* A model's bytes depend on what was computed, not on where or on how many threads. */
@@ -387,7 +395,7 @@ static void test_model_bytes_are_reproducible(void **unused)
     struct fixture a, b;
     begin(&a);
     begin(&b);
-    b.config.threads = 2;
+    b.config.shared.threads = 2;
     train_ok(&a, 0);
     train_ok(&b, 0);
     size_t na, nb;
@@ -396,8 +404,8 @@ static void test_model_bytes_are_reproducible(void **unused)
     assert_memory_equal(x, y, na);
     free(x);
     free(y);
-    remove_folder(a.dir);
-    remove_folder(b.dir);
+    end(&a);
+    end(&b);
 }
 
 int main(void)

@@ -13,18 +13,19 @@
 #include "train/evaluate.h"
 #include "train/trainer.h"
 #include "train_helpers.h"
+#include "options_helper.h"
 
 struct setup {
-    struct sab_config config;
+    struct sab_options config;
     struct sab_task *task;
     struct sab_model *model;
     struct sab_trainer *trainer;
 };
 
-static void begin(struct setup *s, const struct sab_config *config)
+static void begin(struct setup *s, const struct sab_options *config)
 {
     struct sab_error err = {0};
-    s->config = *config;
+    s->config = copy_of(config);
     s->task = NULL;
     s->model = NULL;
     s->trainer = NULL;
@@ -38,12 +39,13 @@ static void end(struct setup *s)
     sab_trainer_free(s->trainer);
     sab_model_free(s->model);
     sab_task_free(s->task);
+    sab_options_clear(&s->config);
 }
 
 static int update(struct setup *s, struct sab_metrics *metrics, struct sab_error *err)
 {
     struct sab_batch batch;
-    assert_int_equal(sab_task_batch(s->task, SAB_TRAIN, sab_trainer_step(s->trainer), s->config.batch, &batch, err), 0);
+    assert_int_equal(sab_task_batch(s->task, SAB_TRAIN, sab_trainer_step(s->trainer), s->config.shared.batch, &batch, err), 0);
     return sab_trainer_update(s->trainer, &batch, metrics, err);
 }
 
@@ -58,12 +60,12 @@ static void update_ok(struct setup *s, struct sab_metrics *metrics)
 static void test_update_is_clipped_gradient(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     small_config(&config, "");
     set(&config, "optimizer", "sgd");
     set(&config, "momentum", "0.5");
     set(&config, "clip", "0.05");
-    config.lr = 0.5;
+    config.optim.lr = 0.5;
     struct setup s, twin;
     begin(&s, &config);
     begin(&twin, &config);
@@ -72,7 +74,7 @@ static void test_update_is_clipped_gradient(void **unused)
         struct sab_metrics metrics, expected;
         struct sab_batch batch;
         update_ok(&s, &metrics);
-        assert_int_equal(sab_task_batch(twin.task, SAB_TRAIN, step, config.batch, &batch, NULL), SAB_OK);
+        assert_int_equal(sab_task_batch(twin.task, SAB_TRAIN, step, config.shared.batch, &batch, NULL), SAB_OK);
         assert_int_equal(sab_model_gradient(twin.model, &batch, 1, &expected, NULL, NULL), SAB_OK);
         assert_true(fabs(metrics.loss - expected.loss) < 1e-5);
         double squares = 0;
@@ -106,11 +108,11 @@ static void test_update_is_clipped_gradient(void **unused)
 
 static int measure(struct setup *s, enum sab_split split, int size, int batch, struct sab_metrics *metrics)
 {
-    struct sab_config config;
-    sab_config_init(&config);
-    config.eval_size = size;
-    config.batch = batch;
-    config.threads = 1;
+    OPTIONS config = {0};
+    sab_options_init(&config);
+    config.run.eval_size = size;
+    config.shared.batch = batch;
+    config.shared.threads = 1;
     return sab_evaluate(s->model, s->task, split, &config, metrics, NULL);
 }
 
@@ -119,13 +121,13 @@ static void test_loss_falls(void **unused)
     (void)unused;
     static const char *const tasks[] = {"copy", "adding", "cue"};
     for (int k = 0; k < 3; k++) {
-        struct sab_config config;
+        OPTIONS config = {0};
         small_config(&config, "");
         set(&config, "task", tasks[k]);
-        config.T = 6;
-        config.curriculum = 0; /* trained as long as measured */
-        config.hidden = 16;
-        config.batch = 16;
+        config.task.T = 6;
+        config.task.drawn.curriculum = 0; /* trained as long as measured */
+        config.model.hidden = 16;
+        config.shared.batch = 16;
         struct setup s;
         struct sab_metrics before, after, last;
         begin(&s, &config);
@@ -145,7 +147,7 @@ static void test_loss_falls(void **unused)
 static void test_evaluation_in_parts(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     small_config(&config, "");
     struct setup s;
     struct sab_metrics whole, parts, odd;
@@ -182,10 +184,10 @@ static void test_threads_change_nothing(void **unused)
     char digests[3][33];
     static const int threads[] = {1, 2, 3};
     for (int k = 0; k < 3; k++) {
-        struct sab_config config;
+        OPTIONS config = {0};
         small_config(&config, "");
-        config.batch = 37;
-        config.threads = threads[k];
+        config.shared.batch = 37;
+        config.shared.threads = threads[k];
         struct setup s;
         begin(&s, &config);
         for (int i = 0; i < 10; i++)
@@ -228,9 +230,9 @@ static void assert_refused(struct setup *s, const char *one, const char *two)
 static void test_explosion_is_stopped(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     small_config(&config, "");
-    config.explode = 1e-6;
+    config.optim.explode = 1e-6;
     struct setup s;
     begin(&s, &config);
     assert_refused(&s, "update 1: the gradient norm", "is above --explode 1e-06");
@@ -241,7 +243,7 @@ static void test_explosion_is_stopped(void **unused)
 static void test_nan_weight_is_named(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     small_config(&config, "");
     struct setup s;
     begin(&s, &config);
@@ -264,11 +266,11 @@ static void test_nan_weight_is_named(void **unused)
 static void test_overflow_of_update_is_undone(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     small_config(&config, "");
     set(&config, "optimizer", "adamw");
     set(&config, "weight-decay", "1e6");
-    config.lr = 1e6;
+    config.optim.lr = 1e6;
     struct setup s;
     begin(&s, &config);
     /* The same huge number under all logits changes no probability, so that the gradient is fine. */
@@ -286,7 +288,7 @@ static void test_overflow_of_moment_is_undone(void **unused)
     (void)unused;
     if (sizeof(sab_real) != 4)
         skip(); /* in double the loss overflows first */
-    struct sab_config config;
+    OPTIONS config = {0};
     small_config(&config, "");
     set(&config, "task", "adding");
     set(&config, "clip", "0");
@@ -303,7 +305,7 @@ static void test_overflow_of_moment_is_undone(void **unused)
 static void test_average_of_weights(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     small_config(&config, "");
     set(&config, "average", "0.99");
     struct setup s;
@@ -333,11 +335,11 @@ static void test_average_of_weights(void **unused)
 static void test_bad_configuration_is_refused(void **unused)
 {
     (void)unused;
-    struct sab_config config;
+    OPTIONS config = {0};
     small_config(&config, "");
     struct setup s;
     begin(&s, &config);
-    config.momentum = 0.5;
+    config.optim.momentum = 0.5;
     struct sab_trainer *trainer = NULL;
     assert_int_equal(sab_trainer_create(&trainer, s.model, &config, NULL), SAB_INVALID);
     assert_null(trainer);

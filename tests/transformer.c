@@ -9,18 +9,19 @@
 
 #include "kernels/kernels.h"
 #include "problem.h"
+#include "options_helper.h"
 
 enum { CASES = 12 };
 
-static struct sab_shape random_case(struct sab_config *c, uint64_t *state)
+static struct sab_shape random_case(struct sab_options *c, uint64_t *state)
 {
     problem_config(c);
-    c->model = SAB_KIND_TRANSFORMER;
-    c->heads = problem_int(state, 1, 4);
-    c->hidden = c->heads * problem_int(state, 1, 9);
-    c->layers = problem_int(state, 1, 3);
-    c->positions = problem_int(state, 0, 1);
-    c->context = 128;
+    c->model.model = SAB_KIND_TRANSFORMER;
+    c->model.heads = problem_int(state, 1, 4);
+    c->model.hidden = c->model.heads * problem_int(state, 1, 9);
+    c->model.layers = problem_int(state, 1, 3);
+    c->model.positions = problem_int(state, 0, 1);
+    c->model.context = 128;
     return (struct sab_shape){problem_int(state, 0, 1), problem_int(state, 1, 9), problem_int(state, 0, 2),
                               problem_int(state, 1, 7)};
 }
@@ -31,10 +32,10 @@ static void for_each_case(void (*check)(struct problem *p))
     for (int k = 0; sab_kernels_at(k); k++)
         for (uint64_t seed = 1; seed <= CASES; seed++) {
             uint64_t state = seed;
-            struct sab_config config;
+            OPTIONS config = {0};
             struct problem p;
             struct sab_shape shape = random_case(&config, &state);
-            assert_int_equal(sab_config_set(&config, "cpu", sab_kernels_at(k)->name, NULL), SAB_OK);
+            assert_int_equal(sab_options_set(&config, "cpu", sab_kernels_at(k)->name, NULL), SAB_OK);
             problem_make(&p, &config, shape, problem_int(&state, 1, seed % 3 ? 20 : 100), problem_int(&state, 1, 19), seed);
             check(&p);
             problem_free(&p);
@@ -90,7 +91,7 @@ static void future_is_unseen(struct problem *p)
     }
     sab_real *after = outputs_of(p);
     assert_memory_equal(before, after, (size_t)from * B * O * sizeof *before);
-    if (p->config.hidden > 1 && (p->batch.values || p->shape.I > 1))
+    if (p->config.model.hidden > 1 && (p->batch.values || p->shape.I > 1))
         assert_memory_not_equal(before + (size_t)from * B * O, after + (size_t)from * B * O, (size_t)B * O * sizeof *after);
     free(before);
     free(after);
@@ -139,19 +140,19 @@ static void test_refusals(void **unused)
 {
     (void)unused;
     struct sab_shape shape = {SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 3};
-    struct sab_config config;
+    OPTIONS config = {0};
     struct sab_model *model;
     struct sab_stream *stream;
     struct sab_error err;
     struct problem p;
     problem_config(&config);
-    config.model = SAB_KIND_TRANSFORMER;
-    config.heads = 5;
+    config.model.model = SAB_KIND_TRANSFORMER;
+    config.model.heads = 5;
     assert_int_equal(sab_model_create(&model, &config, &shape, &err), SAB_INVALID);
     assert_string_equal(err.message, "--heads 5: --hidden 12 is not a multiple of it");
-    config.heads = 3;
-    config.positions = SAB_POSITIONS_LEARNED;
-    config.context = 9;
+    config.model.heads = 3;
+    config.model.positions = SAB_POSITIONS_LEARNED;
+    config.model.context = 9;
     problem_make(&p, &config, shape, 10, 2, 1);
     assert_int_equal(sab_model_gradient(p.model, &p.batch, 1, NULL, NULL, &err), SAB_INVALID);
     assert_string_equal(err.message, "sequences of 10 steps are longer than the 9 learned positions of --context");

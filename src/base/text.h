@@ -8,6 +8,9 @@
 /* Room for any number of sab_text_from_real, 0 included. */
 enum { SAB_REAL_TEXT_CAP = 32 };
 
+/* Room for a path, 0 included: more is refused by the system too. */
+enum { SAB_DIR_CAP = 4096 };
+
 /* The shortest decimal text that reads back to the same bits; "nan", "inf", "-inf" for what is no number. */
 void sab_text_from_real(double value, char buf[SAB_REAL_TEXT_CAP]);
 

@@ -10,7 +10,7 @@
 
 static void resolve(struct sab_model *m)
 {
-    const struct sab_config *c = &m->config;
+    const struct sab_model_options *c = &m->config;
     m->cell = sab_cell_find(c->cell);
     m->GHp = m->cell->G * m->Hp;
     m->A = c->attention_width > 0 ? c->attention_width : m->H;
@@ -70,7 +70,7 @@ static void start(struct sab_model *m, int i)
 
 static int create(struct sab_model *m, struct sab_error *err)
 {
-    const struct sab_config *c = &m->config;
+    const struct sab_model_options *c = &m->config;
     if (m->shape.loss != SAB_LOSS_CROSS_ENTROPY)
         return sab_fail(err, SAB_INVALID, "--model seq2seq: the decoder goes on from the class it answered, and the answers "
                                           "of this task are not classes");
@@ -245,8 +245,6 @@ static void count(const struct sab_model *m, int T, int B, double reached, int r
 
 const struct sab_network sab_network_seq2seq = {
     .name = "seq2seq",
-    .reads = "model cell hidden layers attention-width score decoder-attention decoder-feed forget-bias input-scale "
-             "score-scale memory",
     .resolve = resolve,
     .add_tensors = add_tensors,
     .start = start,

@@ -188,7 +188,6 @@ static void count(const struct sab_model *m, int T, int B, double reached, int r
 
 const struct sab_network sab_network_transformer = {
     .name = "transformer",
-    .reads = "model hidden layers heads positions context memory",
     .add_tensors = add_tensors,
     .start = start,
     .create = create,

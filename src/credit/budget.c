@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "base/alloc.h"
-#include "base/config.h"
+#include "model/options.h"
 #include "base/error.h"
 
 int sab_need_count(const struct sab_model *m, const struct sab_extent *e, int backward, struct sab_need *need,
@@ -31,7 +31,7 @@ double sab_held_nbytes(const struct sab_model *m)
     return weights * sizeof(real) + m->trainer_nbytes;
 }
 
-double sab_budget_nbytes(const struct sab_config *config)
+double sab_budget_nbytes(const struct sab_model_options *config)
 {
     double nbytes = INFINITY;
     sab_memory_parse(config->memory, &nbytes, NULL);
@@ -43,7 +43,7 @@ static double mib(double nbytes)
     return nbytes / (1 << 20);
 }
 
-int sab_budget_choose(const struct sab_config *config, double budget, double held, const struct sab_need *stored,
+int sab_budget_choose(const struct sab_model_options *config, double budget, double held, const struct sab_need *stored,
                       const struct sab_need *recomputed, int *backward, struct sab_error *err)
 {
     double all = held + stored->activations + stored->gradients;

@@ -24,11 +24,11 @@ int sab_need_count(const struct sab_model *model, const struct sab_extent *exten
 double sab_held_nbytes(const struct sab_model *model);
 
 /* Bytes of config.memory; what "auto" comes to now. config has been checked. */
-double sab_budget_nbytes(const struct sab_config *config);
+double sab_budget_nbytes(const struct sab_model_options *config);
 
 /* SAB_STORED or SAB_RECOMPUTED, as recompute says, or auto: stored where held bytes and the engine are within the budget.
  * SAB_NOMEM, naming need and budget, where the one chosen is beyond a --memory that the user has set. */
-int sab_budget_choose(const struct sab_config *config, double budget, double held, const struct sab_need *stored,
+int sab_budget_choose(const struct sab_model_options *config, double budget, double held, const struct sab_need *stored,
                       const struct sab_need *recomputed, int *backward, struct sab_error *err);
 
 #endif

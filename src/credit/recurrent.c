@@ -32,9 +32,6 @@ static void run(void *shard, const struct sab_work *work, real *grads, struct sa
 
 const struct sab_network sab_network_recurrent = {
     .name = "recurrent",
-    .reads = "model cell hidden layers attention-width score sparsifier read-floor read-bound read-gain write zero-memory forget-bias "
-             "input-scale key-scale score-scale credit k-top k-att memory-slots k-trunc mental-updates forward backward recompute "
-             "memory",
     .has_state = 1,
     .can_recall = 1,
     .resolve = sab_recurrent_resolve,

@@ -8,7 +8,7 @@
 /* Lanes 0 and 1 draw the marks, lane 2 + t the number of step t. */
 enum { NUMBERS = 2 };
 
-static struct sab_shape adding_shape(const struct sab_config *config)
+static struct sab_shape adding_shape(const struct sab_task_options *config)
 {
     (void)config;
     return (struct sab_shape){SAB_INPUT_VALUES, 2, SAB_LOSS_MSE, 1};
@@ -39,17 +39,16 @@ static const struct sab_synthetic adding = {
     .fill = adding_fill,
 };
 
-static int adding_create(void **state, struct sab_shape *shape, const struct sab_config *config, const char *facts,
-                         struct sab_error *err)
+static int adding_create(void **state, struct sab_shape *shape, const struct sab_task_options *config,
+                         const struct sab_shared_options *shared, const char *facts, struct sab_error *err)
 {
     (void)facts;
-    return sab_synthetic_create(state, shape, config, &adding, err);
+    return sab_synthetic_create(state, shape, config, shared, &adding, err);
 }
 
 const struct sab_task_kind sab_task_adding = {
     .name = "adding",
     .help = "add the two marked ones of T numbers",
-    .reads = "T curriculum fixed",
     .create = adding_create,
     SAB_SYNTHETIC_METHODS,
 };

@@ -10,9 +10,9 @@
 
 enum { SYMBOLS = 8, LENGTH = 10, MARKER = 9 };
 
-static struct sab_shape copy_shape(const struct sab_config *config)
+static struct sab_shape copy_shape(const struct sab_task_options *config)
 {
-    int is_number = config->symbols == SAB_SYMBOLS_NUMBER;
+    int is_number = config->drawn.symbols == SAB_SYMBOLS_NUMBER;
     return (struct sab_shape){is_number ? SAB_INPUT_VALUES : SAB_INPUT_IDS, is_number ? 1 : MARKER + 1,
                               SAB_LOSS_CROSS_ENTROPY, SYMBOLS + 1};
 }
@@ -46,17 +46,16 @@ static const struct sab_synthetic copy = {
     .fill = copy_fill,
 };
 
-static int copy_create(void **state, struct sab_shape *shape, const struct sab_config *config, const char *facts,
-                       struct sab_error *err)
+static int copy_create(void **state, struct sab_shape *shape, const struct sab_task_options *config,
+                       const struct sab_shared_options *shared, const char *facts, struct sab_error *err)
 {
     (void)facts;
-    return sab_synthetic_create(state, shape, config, &copy, err);
+    return sab_synthetic_create(state, shape, config, shared, &copy, err);
 }
 
 const struct sab_task_kind sab_task_copy = {
     .name = "copy",
     .help = "repeat ten symbols after a gap of T steps",
-    .reads = "T curriculum fixed symbols",
     .create = copy_create,
     SAB_SYNTHETIC_METHODS,
 };

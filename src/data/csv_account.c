@@ -80,7 +80,7 @@ static void say_answers(struct sab_csv_state *s)
 static void say_scaling(struct sab_csv_state *s)
 {
     struct sab_account_list list = {.used = 0};
-    if (!s->config.standardise) {
+    if (!s->config->values.standardise) {
         sab_account_say(&s->account, "scaling", "none: values as they are");
         return;
     }
@@ -154,7 +154,7 @@ static int say_classes(struct sab_csv_state *s, struct sab_error *err)
     int n = s->schema.classes.n;
     int64_t *counts = sab_alloc((size_t)n * SAB_CSV_PARTS, sizeof *counts);
     if (!counts)
-        return sab_fail(err, SAB_NOMEM, "no memory to count the answers of %.200s", s->config.data);
+        return sab_fail(err, SAB_NOMEM, "no memory to count the answers of %.200s", s->config->files.data);
     for (int p = 0; p < SAB_CSV_PARTS; p++) {
         const struct sab_csv_table *table = sab_csv_table_of(s, p);
         for (int i = 0; i < table->S && table->labels; i++) {
@@ -223,7 +223,7 @@ static struct extreme find_extreme(const struct sab_csv_state *s, int k)
 /* -9999 and the like, which stand for no value: all others then look alike. A column of two values only is none. */
 static void warn_of_sentinels(struct sab_csv_state *s)
 {
-    for (int k = 0; k < s->schema.n && s->config.standardise; k++) {
+    for (int k = 0; k < s->schema.n && s->config->values.standardise; k++) {
         struct extreme e = find_extreme(s, k);
         double apart = fabs(e.value - s->columns.mean[k]) / s->columns.deviation[k];
         double share = (double)e.times * apart * apart / (double)(e.rows ? e.rows : 1);

@@ -73,9 +73,9 @@ int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, struc
 {
     struct sab_csv_state *s = state;
     const struct sab_csv_table *table = sab_csv_table_of(s, split);
-    int longest = sab_csv_is_stream(s) ? s->config.T : 1;
+    int longest = sab_csv_is_stream(s) ? s->config->T : 1;
     if (table->S == 0 || !sab_csv_has_batches(s, split, B))
-        return sab_parts_fail_empty(&s->config, split, err);
+        return sab_parts_fail_empty(s->config, split, err);
     if (sab_csv_is_stream(s) && !sab_csv_is_drawn(s, split))
         s->group = sab_csv_find_group(s, split, index, B);
     for (int b = 0; b < B && !sab_csv_is_stream(s); b++) {

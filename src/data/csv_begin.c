@@ -42,8 +42,8 @@ int sab_csv_reading_check_width(const struct sab_csv_reading *r, struct sab_erro
 
 static int has_header(const struct sab_csv_reading *r, const struct sab_csv_field *second)
 {
-    if (r->config && r->config->header != SAB_HEADER_AUTO)
-        return r->config->header == SAB_HEADER_ON;
+    if (r->config && r->config->csv.header != SAB_HEADER_AUTO)
+        return r->config->csv.header == SAB_HEADER_ON;
     if (!r->config && !r->schema->is_named)
         return 0;
     return !r->config || sab_csv_looks_named(r->dialect, r->names, second, r->n);
@@ -121,7 +121,7 @@ static int fail_gap(const struct sab_csv_reading *r, int i, struct sab_error *er
 static int check_gaps(struct sab_csv_reading *r, const struct sab_csv_head *head, struct sab_error *err)
 {
     int is_row = 1, status = SAB_OK;
-    if (!r->config || r->config->inputs[0] || !head->row || r->schema->missing != SAB_MISSING_ERROR)
+    if (!r->config || r->config->csv.inputs[0] || !head->row || r->schema->missing != SAB_MISSING_ERROR)
         return SAB_OK;
     unsigned char *is_gap = sab_alloc((size_t)r->n, 1);
     if (!is_gap)
@@ -155,8 +155,8 @@ static int series_place(const struct sab_csv_reading *r, const struct sab_csv_he
     int first = -1, last;
     if (!r->config)
         return r->schema->series.number ? sab_csv_place(r->schema, &r->schema->series, head) : -1;
-    if (r->config->series[0] &&
-        sab_csv_find_item(head, "series", r->config->series, strlen(r->config->series), &first, &last, NULL) != SAB_OK)
+    if (r->config->csv.series[0] &&
+        sab_csv_find_item(head, "series", r->config->csv.series, strlen(r->config->csv.series), &first, &last, NULL) != SAB_OK)
         return -1;
     return first;
 }

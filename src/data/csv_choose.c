@@ -93,16 +93,16 @@ static int choose_one(const struct sab_csv_head *head, const char *option, const
 }
 
 /* The column of the times, how they are written, and what of the calendar becomes an input. */
-static int choose_time(struct sab_csv_schema *schema, struct choice *c, const struct sab_config *config,
+static int choose_time(struct sab_csv_schema *schema, struct choice *c, const struct sab_task_options *config,
                        const struct sab_csv_head *head, struct sab_error *err)
 {
     static const char *const names[SAB_CSV_CYCLES + 1] = {"minute", "hour", "weekday", "day", "month", NULL};
-    int status = choose_one(head, "time", config->time, &c->time, err);
+    int status = choose_one(head, "time", config->csv.time, &c->time, err);
     if (status == SAB_OK && c->time >= 0 && c->time == c->series)
         return sab_fail(err, SAB_INVALID, "--time: column %d says which series a row belongs to (--series)", c->time + 1);
     if (status == SAB_OK && c->time >= 0)
-        status = sab_csv_choose_format(&schema->time_format, config->time_format, head, c->time, err);
-    for (const char *at = config->calendar; *at && status == SAB_OK; at += *at == ',') {
+        status = sab_csv_choose_format(&schema->time_format, config->csv.time_format, head, c->time, err);
+    for (const char *at = config->csv.calendar; *at && status == SAB_OK; at += *at == ',') {
         size_t nbytes = strcspn(at, ",");
         int k = 0, is_known = 0;
         while (names[k] && (strlen(names[k]) != nbytes || memcmp(names[k], at, nbytes) != 0))
@@ -111,16 +111,16 @@ static int choose_time(struct sab_csv_schema *schema, struct choice *c, const st
             is_known |= schema->calendar[i] == k;
         if (!names[k] || is_known)
             status = sab_fail(err, SAB_INVALID, "--calendar: \"%.60s\" is not a list of minute, hour, weekday, day, month, each "
-                              "once", config->calendar);
+                              "once", config->csv.calendar);
         else
             schema->calendar[schema->n_calendar++] = k;
         at += nbytes;
     }
     if (status == SAB_OK && schema->n_calendar > 0 && c->time < 0)
-        return sab_fail(err, SAB_INVALID, "--calendar %.60s needs --time: the column of the times", config->calendar);
+        return sab_fail(err, SAB_INVALID, "--calendar %.60s needs --time: the column of the times", config->csv.calendar);
     if (status == SAB_OK && schema->n_calendar > 0 && schema->time_format.kind == SAB_TIME_NUMBER)
         return sab_fail(err, SAB_INVALID, "--calendar %.60s: the times of column %d are plain numbers, of no calendar",
-                        config->calendar, c->time + 1);
+                        config->csv.calendar, c->time + 1);
     return status;
 }
 
@@ -160,12 +160,12 @@ static void mark_values(struct choice *c, const struct sab_csv_head *head, int i
         }
 }
 
-static int choose_inputs(struct choice *c, const struct sab_config *config, const struct sab_csv_head *head,
+static int choose_inputs(struct choice *c, const struct sab_task_options *config, const struct sab_csv_head *head,
                          struct sab_error *err)
 {
-    int is_forecast = config->goal == SAB_GOAL_FORECAST;
-    if (config->inputs[0]) {
-        int status = sab_csv_find_list(head, "inputs", config->inputs, c->is_input, err);
+    int is_forecast = config->csv.goal == SAB_GOAL_FORECAST;
+    if (config->csv.inputs[0]) {
+        int status = sab_csv_find_list(head, "inputs", config->csv.inputs, c->is_input, err);
         if (status != SAB_OK)
             return status;
     } else {
@@ -189,36 +189,36 @@ static int choose_inputs(struct choice *c, const struct sab_config *config, cons
     return count(c->is_input, head->n) > 0 ? SAB_OK : fail_no_number(c, head, is_forecast, err);
 }
 
-static int choose_targets(struct choice *c, const struct sab_config *config, const struct sab_csv_head *head,
+static int choose_targets(struct choice *c, const struct sab_task_options *config, const struct sab_csv_head *head,
                           struct sab_error *err)
 {
     static const char *const goals[] = {"forecast", "step", "series"};
-    if (config->targets[0]) {
-        int status = sab_csv_find_list(head, "targets", config->targets, c->is_target, err);
+    if (config->csv.targets[0]) {
+        int status = sab_csv_find_list(head, "targets", config->csv.targets, c->is_target, err);
         if (status != SAB_OK)
             return status;
-    } else if (config->goal != SAB_GOAL_FORECAST) {
-        return sab_fail(err, SAB_INVALID, "--goal %s needs --targets: the column of the answers", goals[config->goal]);
+    } else if (config->csv.goal != SAB_GOAL_FORECAST) {
+        return sab_fail(err, SAB_INVALID, "--goal %s needs --targets: the column of the answers", goals[config->csv.goal]);
     }
-    if (config->goal == SAB_GOAL_SERIES && c->series < 0)
+    if (config->csv.goal == SAB_GOAL_SERIES && c->series < 0)
         return sab_fail(err, SAB_INVALID, "--goal series needs --series: the column that names the series of each row");
     return SAB_OK;
 }
 
 /* What the answers are judged by, as far as that can be told from the options. */
-static int choose_loss(struct sab_csv_schema *schema, struct choice *c, const struct sab_config *config, int n,
+static int choose_loss(struct sab_csv_schema *schema, struct choice *c, const struct sab_task_options *config, int n,
                        struct sab_error *err)
 {
     c->targets = count(c->is_target, n);
     c->label = -1;
-    schema->loss = config->loss > 0 ? config->loss - 1 : SAB_LOSS_MSE;
-    if (config->goal == SAB_GOAL_FORECAST) {
+    schema->loss = config->values.loss > 0 ? config->values.loss - 1 : SAB_LOSS_MSE;
+    if (config->csv.goal == SAB_GOAL_FORECAST) {
         if (schema->loss == SAB_LOSS_CROSS_ENTROPY)
             return sab_fail(err, SAB_INVALID, "--loss cross-entropy: forecasts are values, not classes; --goal step learns "
                             "classes");
         return SAB_OK;
     }
-    if (config->loss == 0 && c->targets == 1)
+    if (config->values.loss == 0 && c->targets == 1)
         schema->loss = SAB_CSV_LOSS_OPEN;
     if (schema->loss == SAB_LOSS_CROSS_ENTROPY && c->targets != 1)
         return sab_fail(err, SAB_INVALID, "--loss cross-entropy takes one column of classes; --targets names %d",
@@ -258,19 +258,19 @@ static int fill_columns(struct sab_csv_schema *schema, const struct choice *c, c
     return status;
 }
 
-int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_config *config, const struct sab_csv_head *head,
+int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_task_options *config, const struct sab_csv_head *head,
                    struct sab_error *err)
 {
     struct choice c = {.is_input = sab_alloc((size_t)head->n, 1), .is_target = sab_alloc((size_t)head->n, 1)};
     int status = c.is_input && c.is_target ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for columns");
-    schema->goal = config->goal;
+    schema->goal = config->csv.goal;
     schema->is_named = head->has_header;
     schema->n_columns = head->n;
-    schema->missing = config->missing;
+    schema->missing = config->csv.missing;
     if (status == SAB_OK)
-        status = sab_csv_schema_set_horizons(schema, config->goal == SAB_GOAL_FORECAST ? config->horizon : "1", err);
+        status = sab_csv_schema_set_horizons(schema, config->csv.goal == SAB_GOAL_FORECAST ? config->csv.horizon : "1", err);
     if (status == SAB_OK)
-        status = choose_one(head, "series", config->series, &c.series, err);
+        status = choose_one(head, "series", config->csv.series, &c.series, err);
     if (status == SAB_OK)
         status = choose_time(schema, &c, config, head, err);
     if (status == SAB_OK)
@@ -281,7 +281,7 @@ int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_config *confi
         status = choose_loss(schema, &c, config, head->n, err);
     if (status == SAB_OK)
         status = fill_columns(schema, &c, head, err);
-    if (status == SAB_OK && config->relative)
+    if (status == SAB_OK && config->csv.relative)
         status = sab_csv_choose_relative(schema, err);
     sab_free(c.is_input);
     sab_free(c.is_target);

@@ -6,6 +6,7 @@
 #include "data/csv.h"
 #include "data/csv_survey.h"
 #include "data/csv_table.h"
+#include "data/options.h"
 
 /* loss of a schema while it is open whether the answers are classes or values. */
 enum { SAB_CSV_LOSS_OPEN = -1 };
@@ -44,7 +45,7 @@ int sab_csv_looks_named(const struct sab_csv_dialect *dialect, const struct sab_
                         const struct sab_csv_field *second, int n);
 
 /* Fills an empty schema. Answers that may be classes or values are left in `label`, with SAB_CSV_LOSS_OPEN. */
-int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_config *config, const struct sab_csv_head *head,
+int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_task_options *config, const struct sab_csv_head *head,
                    struct sab_error *err);
 
 /* How the times of a column are written: as a pattern says, or, with "auto", as its first cell tells. SAB_INVALID. */

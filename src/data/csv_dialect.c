@@ -20,12 +20,12 @@ static const struct {
 };
 enum { SEPARATORS = sizeof separators / sizeof separators[0], NUMBER_LONGEST = 511 };
 
-int sab_csv_dialect_read(struct sab_csv_dialect *dialect, const struct sab_config *config, struct sab_error *err)
+int sab_csv_dialect_read(struct sab_csv_dialect *dialect, const struct sab_task_options *config, struct sab_error *err)
 {
-    const char *text = config->separator;
-    *dialect = (struct sab_csv_dialect){.skip_lines = config->skip_lines,
-                                        .decimal_comma = config->decimal_comma,
-                                        .thousands = config->thousands};
+    const char *text = config->csv.separator;
+    *dialect = (struct sab_csv_dialect){.skip_lines = config->csv.skip_lines,
+                                        .decimal_comma = config->csv.decimal_comma,
+                                        .thousands = config->csv.thousands};
     for (int i = 0; i < SEPARATORS; i++)
         if (strcmp(text, separators[i].name) == 0)
             dialect->separator = separators[i].separator;

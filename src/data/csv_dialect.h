@@ -4,7 +4,7 @@
 #define SAB_DATA_CSV_DIALECT_H
 
 #include "data/number.h"
-#include "sab.h"
+#include "data/options.h"
 
 struct sab_csv_field;
 
@@ -16,7 +16,7 @@ struct sab_csv_dialect {
 };
 
 /* From --separator, --skip-lines, --decimal-comma and --thousands. SAB_INVALID. */
-int sab_csv_dialect_read(struct sab_csv_dialect *dialect, const struct sab_config *config, struct sab_error *err);
+int sab_csv_dialect_read(struct sab_csv_dialect *dialect, const struct sab_task_options *config, struct sab_error *err);
 
 /* The first of tab, semicolon, comma and | that parts all of the first lines into one number of columns above 1; else the
  * first of these that the first line has outside of quotes; else a comma. */

@@ -12,13 +12,13 @@ int sab_csv_cut_parts(struct sab_csv_state *s, struct sab_error *err)
     const struct sab_csv_table *table = &s->tables[SAB_TRAIN];
     int status = SAB_OK;
     if (!sab_csv_is_stream(s))
-        return sab_parts_bounds(&s->config, (uint64_t)table->S, s->bounds, err);
+        return sab_parts_bounds(s->config, (uint64_t)table->S, s->bounds, err);
     s->cuts = sab_alloc((size_t)table->S, sizeof *s->cuts);
     if (!s->cuts)
         return sab_fail(err, SAB_NOMEM, "no memory for the parts of %d series", table->S);
     for (int i = 0; i < table->S && status == SAB_OK; i++) {
         uint64_t bounds[SAB_CSV_PARTS + 1] = {0};
-        status = sab_parts_bounds(&s->config, (uint64_t)table->series[i].rows, bounds, err);
+        status = sab_parts_bounds(s->config, (uint64_t)table->series[i].rows, bounds, err);
         for (int p = 0; p < SAB_CSV_PARTS; p++)
             s->cuts[i].at[p] = (int64_t)bounds[p + 1];
     }
@@ -38,7 +38,7 @@ static int learn_scaling(struct sab_csv_state *s, struct sab_error *err)
     const struct sab_csv_table *table = &s->tables[SAB_TRAIN];
     const struct sab_csv_schema *schema = &s->schema;
     int status = sab_scaling_create(&s->columns, schema->n, err);
-    if (status != SAB_OK || !s->config.standardise)
+    if (status != SAB_OK || !s->config->values.standardise)
         return status;
     sab_scaling_begin(&s->columns);
     for (int i = 0; i < table->S; i++)
@@ -64,7 +64,7 @@ static int fail_unseen(const struct sab_csv_state *s, int k, struct sab_error *e
         snprintf(values, sizeof values, "its %d different whole numbers are taken for classes; if they are values, give --loss mse; "
                  "else ", s->schema.classes.n);
     return sab_fail(err, SAB_FORMAT, "%.200s, column %s: the class \"%.60s\" is not in the training part (--split %.60s, in the "
-                    "order of the file): %s%s", s->config.data, column, sab_text_set_at(&s->schema.classes, k), s->config.split,
+                    "order of the file): %s%s", s->config->files.data, column, sab_text_set_at(&s->schema.classes, k), s->config->files.split,
                     values, sab_csv_is_stream(s) ? "another --split may have all of them"
                                                  : "if the file is sorted by class, shuffle its series");
 }
@@ -76,7 +76,7 @@ static int check_classes(const struct sab_csv_state *s, struct sab_error *err)
     int n = s->schema.classes.n, status = SAB_OK;
     unsigned char *is_seen = sab_alloc((size_t)n, 1);
     if (!is_seen)
-        return sab_fail(err, SAB_NOMEM, "no memory for the classes of %.200s", s->config.data);
+        return sab_fail(err, SAB_NOMEM, "no memory for the classes of %.200s", s->config->files.data);
     for (int i = 0; i < table->S; i++)
         for (int64_t row = 0; row < sab_csv_training_rows(s, i); row++) {
             int32_t label = table->labels[sab_csv_is_stream(s) ? table->series[i].begin + row : i];
@@ -96,10 +96,10 @@ int sab_csv_learn(struct sab_csv_state *s, struct sab_error *err)
     for (int i = 0; i < s->tables[SAB_TRAIN].S; i++)
         rows += sab_csv_training_rows(s, i);
     if (rows == 0)
-        return sab_parts_fail_empty(&s->config, SAB_TRAIN, err);
+        return sab_parts_fail_empty(s->config, SAB_TRAIN, err);
     if (sab_csv_is_stream(s) && s->chunks == 0)
         return sab_fail(err, SAB_INVALID, "--horizon: %d rows ahead is too far for the training part of %.200s, which has "
-                        "%lld rows in %d series", sab_csv_schema_ahead(&s->schema), s->config.data, (long long)rows,
+                        "%lld rows in %d series", sab_csv_schema_ahead(&s->schema), s->config->files.data, (long long)rows,
                         s->tables[SAB_TRAIN].S);
     if (s->schema.label.number) {
         int status = check_classes(s, err);

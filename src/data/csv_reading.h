@@ -9,6 +9,7 @@
 #include "data/csv_table.h"
 #include "data/input.h"
 #include "data/number.h"
+#include "data/options.h"
 
 /* Texts of a column that were looked up, by their last bytes, which are often digits: most come again and again. */
 enum { SAB_CSV_MEMO_SLOTS = 1024 };
@@ -23,7 +24,7 @@ struct sab_csv_memo {
 struct sab_csv_reading {
     const char *path;
     const struct sab_csv_dialect *dialect;
-    const struct sab_config *config; /* NULL: the schema is known */
+    const struct sab_task_options *config; /* NULL: the schema is known */
     int duplicates, gaps;        /* enum sab_duplicates, sab_gaps */
     struct sab_account *account; /* or NULL */
     struct sab_csv_schema *schema;

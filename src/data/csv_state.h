@@ -25,7 +25,8 @@ struct sab_csv_group {
 };
 
 struct sab_csv_state {
-    struct sab_config config;
+    const struct sab_task_options *config; /* live as long as the task */
+    const struct sab_shared_options *shared;
     struct sab_csv_schema schema;
     struct sab_scaling columns;
     struct sab_account account;

@@ -96,7 +96,7 @@ static int take_label(struct sab_csv_reading *r, int s, int64_t row, struct sab_
 static void begin_origins(struct sab_csv_reading *r)
 {
     const struct sab_csv_schema *schema = r->schema;
-    int is_open = r->config && r->config->standardise && schema->loss != SAB_LOSS_BCE;
+    int is_open = r->config && r->config->values.standardise && schema->loss != SAB_LOSS_BCE;
     for (int i = 0; i < schema->n; i++)
         r->origins[i] = is_open ? (struct sab_decimal){.decimals = NO_ORIGIN} : sab_decimal_of(schema->columns[i].origin);
 }
@@ -194,12 +194,12 @@ static int read_rows(struct sab_csv_reading *r, struct sab_error *err)
 }
 
 int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab_csv_schema *schema,
-                       const struct sab_csv_dialect *dialect, const struct sab_config *config, int is_known,
+                       const struct sab_csv_dialect *dialect, const struct sab_task_options *config, int is_known,
                        struct sab_account *account, struct sab_error *err)
 {
     struct sab_csv_table t = {0};
     struct sab_csv_reading r = {.path = path, .dialect = dialect, .config = is_known ? NULL : config,
-                                .duplicates = config->duplicates, .gaps = config->gaps, .account = account,
+                                .duplicates = config->csv.duplicates, .gaps = config->csv.gaps, .account = account,
                                 .schema = schema, .table = &t};
     int status = sab_input_open(&r.file, path, SIZE_MAX, err);
     if (status != SAB_OK)

@@ -7,8 +7,8 @@
 #define SAB_DATA_CSV_TABLE_H
 
 #include "data/text_set.h"
+#include "data/options.h"
 #include "data/times.h"
-#include "sab.h"
 
 enum { SAB_CSV_CYCLES = SAB_CYCLE_MONTH + 1, SAB_CSV_HORIZONS_MOST = 1000, SAB_CSV_HORIZON_LONGEST = 1000000 };
 enum { SAB_CSV_SERIES_MOST = 1000000, SAB_CSV_CLASSES_MOST = 10000, SAB_CSV_NUMBERS_AS_CLASSES_MOST = 100 };
@@ -86,7 +86,7 @@ struct sab_account;
  * SAB_FORMAT, SAB_INVALID (an option names a column that is not there), SAB_NOMEM. On failure *table is left alone, and
  * *schema is for clearing only. */
 int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab_csv_schema *schema,
-                       const struct sab_csv_dialect *dialect, const struct sab_config *config, int is_known,
+                       const struct sab_csv_dialect *dialect, const struct sab_task_options *config, int is_known,
                        struct sab_account *account, struct sab_error *err);
 
 void sab_csv_table_clear(struct sab_csv_table *table);

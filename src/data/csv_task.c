@@ -32,7 +32,7 @@ static int steps(const void *state)
     const struct sab_csv_state *s = state;
     int64_t most = 1;
     if (sab_csv_is_stream(s))
-        return s->config.T;
+        return s->config->T;
     for (int k = 0; k < SAB_CSV_PARTS; k++)
         for (int i = 0; i < s->tables[k].S; i++)
             most = s->tables[k].series[i].rows > most ? s->tables[k].series[i].rows : most;
@@ -49,24 +49,24 @@ static double unit(const void *state, int o)
 
 static const char *path_of(const struct sab_csv_state *s, int k)
 {
-    return k == SAB_VALID ? s->config.valid_data : k == SAB_TEST ? s->config.test_data : s->config.data;
+    return k == SAB_VALID ? s->config->files.valid_data : k == SAB_TEST ? s->config->files.test_data : s->config->files.data;
 }
 
 static int prepare(struct sab_csv_state *s, const char *known, struct sab_error *err)
 {
     struct sab_csv_dialect dialect;
-    int status = sab_csv_dialect_read(&dialect, &s->config, err);
+    int status = sab_csv_dialect_read(&dialect, s->config, err);
     if (status != SAB_OK)
         return status;
-    if (!known && !s->config.data[0])
+    if (!known && !s->config->files.data[0])
         return sab_fail(err, SAB_INVALID, "--data: the task csv needs a file");
     if (known)
         status = sab_csv_facts_read(&s->schema, &s->columns, &s->account, known, err);
-    if (s->config.data[0])
+    if (s->config->files.data[0])
         sab_account_clear(&s->account); /* it is made anew, of these data */
     for (int k = 0; k < SAB_CSV_PARTS && status == SAB_OK; k++)
         if (path_of(s, k)[0])
-            status = sab_csv_table_read(&s->tables[k], path_of(s, k), &s->schema, &dialect, &s->config, known || k > 0,
+            status = sab_csv_table_read(&s->tables[k], path_of(s, k), &s->schema, &dialect, s->config, known || k > 0,
                                         k == 0 ? &s->account : NULL, err);
     if (status == SAB_OK)
         status = sab_csv_cut_parts(s, err);
@@ -77,7 +77,7 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
     const struct sab_csv_schema *schema = &s->schema;
     s->shape = (struct sab_shape){SAB_INPUT_VALUES, sab_csv_schema_inputs(schema), schema->loss, sab_csv_schema_outputs(schema)};
     status = known ? SAB_OK : sab_csv_learn(s, err);
-    return status == SAB_OK && s->config.data[0] ? sab_csv_account(s, err) : status;
+    return status == SAB_OK && s->config->files.data[0] ? sab_csv_account(s, err) : status;
 }
 
 static void destroy(void *state)
@@ -93,13 +93,14 @@ static void destroy(void *state)
     sab_free(s);
 }
 
-static int create(void **state, struct sab_shape *shape, const struct sab_config *config, const char *known,
-                  struct sab_error *err)
+static int create(void **state, struct sab_shape *shape, const struct sab_task_options *config,
+                  const struct sab_shared_options *shared, const char *known, struct sab_error *err)
 {
     struct sab_csv_state *s = sab_alloc(1, sizeof *s);
     if (!s)
         return sab_fail(err, SAB_NOMEM, "no memory for the task csv");
-    s->config = *config;
+    s->config = config;
+    s->shared = shared;
     int status = prepare(s, known, err);
     if (status != SAB_OK) {
         destroy(s);
@@ -119,8 +120,6 @@ static int facts(const void *state, char **json, struct sab_error *err)
 const struct sab_task_kind sab_task_csv = {
     .name = "csv",
     .help = "rows of numbers, one a time step: forecasts, or answers",
-    .reads = "T data valid-data test-data split loss standardise goal horizon relative inputs targets series header separator "
-             "skip-lines decimal-comma thousands missing time time-format duplicates gaps calendar",
     .create = create,
     .destroy = destroy,
     .steps = steps,

@@ -44,7 +44,7 @@ static struct sab_csv_chunk chunk_at(const struct sab_csv_walk *w, int series, i
 /* With few chunks, columns would start at the same places: their chunks are then shifted against each other. */
 static int64_t phase_of(const struct sab_csv_state *s, int B, int b)
 {
-    return s->chunks / 4 >= B ? 0 : (int64_t)b * s->config.T / B;
+    return s->chunks / 4 >= B ? 0 : (int64_t)b * s->config->T / B;
 }
 
 static int64_t count_chunks(const struct sab_csv_state *s, int64_t phase)
@@ -52,7 +52,7 @@ static int64_t count_chunks(const struct sab_csv_state *s, int64_t phase)
     int64_t sum = 0;
     for (int i = 0; i < s->tables[SAB_TRAIN].S; i++) {
         struct sab_csv_walk w = sab_csv_walk_of(s, SAB_TRAIN, i);
-        sum += chunks_in(&w, phase, s->config.T);
+        sum += chunks_in(&w, phase, s->config->T);
     }
     return sum;
 }
@@ -64,7 +64,7 @@ void sab_csv_number_chunks(struct sab_csv_state *s)
     for (int i = 0; i < s->tables[SAB_TRAIN].S; i++) {
         struct sab_csv_walk w = sab_csv_walk_of(s, SAB_TRAIN, i);
         s->cuts[i].chunks_before = s->chunks;
-        s->chunks += chunks_in(&w, 0, s->config.T);
+        s->chunks += chunks_in(&w, 0, s->config->T);
     }
 }
 
@@ -84,7 +84,7 @@ static int series_of_chunk(const struct sab_csv_state *s, int64_t number)
 
 static struct sab_csv_chunk training_chunk(const struct sab_csv_state *s, int64_t index, int B, int b)
 {
-    int64_t phase = phase_of(s, B, b), T = s->config.T;
+    int64_t phase = phase_of(s, B, b), T = s->config->T;
     int64_t count = phase == 0 ? s->chunks : count_chunks(s, phase);
     int64_t number = (count / B * b + count % B * b / B + index % count) % count;
     int first = phase == 0 ? series_of_chunk(s, number) : 0;
@@ -107,7 +107,7 @@ static int64_t group_batches(const struct sab_csv_state *s, enum sab_split split
     int64_t most = 0;
     for (int i = first; i < sab_csv_table_of(s, split)->S && i - first < B; i++) {
         struct sab_csv_walk w = sab_csv_walk_of(s, split, i);
-        int64_t n = chunks_in(&w, 0, s->config.T);
+        int64_t n = chunks_in(&w, 0, s->config->T);
         most = n > most ? n : most;
     }
     return most;
@@ -135,9 +135,9 @@ static struct sab_csv_chunk evaluation_chunk(const struct sab_csv_state *s, enum
     if (b >= S - first)
         return (struct sab_csv_chunk){.series = -1};
     struct sab_csv_walk w = sab_csv_walk_of(s, split, first + b);
-    if (index >= chunks_in(&w, 0, s->config.T))
+    if (index >= chunks_in(&w, 0, s->config->T))
         return (struct sab_csv_chunk){.series = -1};
-    return chunk_at(&w, first + b, index, 0, s->config.T);
+    return chunk_at(&w, first + b, index, 0, s->config->T);
 }
 
 /* ---- sequences ---- */
@@ -158,7 +158,7 @@ static struct sab_csv_chunk sequence_chunk(const struct sab_csv_state *s, enum s
 {
     uint64_t n = (uint64_t)sequence_count(s, split), at = (uint64_t)index * (uint64_t)B + (uint64_t)b;
     if (sab_csv_is_drawn(s, split))
-        at = sab_shuffle(s->config.seed, at / n, at % n, n);
+        at = sab_shuffle(s->shared->seed, at / n, at % n, n);
     if (at >= n)
         return (struct sab_csv_chunk){.series = -1};
     int series = (int)((sab_csv_has_own(s, split) ? 0 : s->bounds[split]) + at);

@@ -17,9 +17,9 @@ enum { NOISE = 8 };
 /* Lane 0 draws the event, lane 1 its step, lane 2 + t the noise of step t. */
 enum { STREAM_OF_NOISE = 2 };
 
-static struct sab_shape cue_shape(const struct sab_config *config)
+static struct sab_shape cue_shape(const struct sab_task_options *config)
 {
-    return (struct sab_shape){SAB_INPUT_IDS, config->classes + NOISE + 1, SAB_LOSS_CROSS_ENTROPY, config->classes};
+    return (struct sab_shape){SAB_INPUT_IDS, config->drawn.classes + NOISE + 1, SAB_LOSS_CROSS_ENTROPY, config->drawn.classes};
 }
 
 static void cue_fill(const struct sab_draw *draw, struct sab_column *column)
@@ -45,17 +45,16 @@ static const struct sab_synthetic cue = {
     .fill = cue_fill,
 };
 
-static int cue_create(void **state, struct sab_shape *shape, const struct sab_config *config, const char *facts,
-                      struct sab_error *err)
+static int cue_create(void **state, struct sab_shape *shape, const struct sab_task_options *config,
+                      const struct sab_shared_options *shared, const char *facts, struct sab_error *err)
 {
     (void)facts;
-    return sab_synthetic_create(state, shape, config, &cue, err);
+    return sab_synthetic_create(state, shape, config, shared, &cue, err);
 }
 
 const struct sab_task_kind sab_task_cue = {
     .name = "cue",
     .help = "name at step T the one event of the first T/10 steps of noise",
-    .reads = "T curriculum fixed classes",
     .create = cue_create,
     SAB_SYNTHETIC_METHODS,
 };

@@ -6,8 +6,9 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
-enum { PATH_CAP = SAB_TEXT_CAP + 64 };
+enum { PATH_CAP = SAB_DIR_CAP + 64 };
 
 int sab_image_is_folder(const char *path)
 {

@@ -60,15 +60,15 @@ static void destroy(void *state)
 
 /* ---- which images are which split ------------------------------------------------------------------------------- */
 
-static int open_sets(struct images *s, const struct sab_config *config, struct sab_error *err)
+static int open_sets(struct images *s, const struct sab_task_options *config, struct sab_error *err)
 {
-    const char *given[] = {config->data, config->valid_data, config->test_data};
-    int status = config->data[0] ? s->format->open(&s->own[SAB_TRAIN], config->data, 0, err) : SAB_OK;
+    const char *given[] = {config->files.data, config->files.valid_data, config->files.test_data};
+    int status = config->files.data[0] ? s->format->open(&s->own[SAB_TRAIN], config->files.data, 0, err) : SAB_OK;
     for (int k = SAB_VALID; k <= SAB_TEST && status == SAB_OK; k++) {
         if (given[k][0])
             status = s->format->open(&s->own[k], given[k], k == SAB_TEST, err);
-        else if (k == SAB_TEST && sab_image_is_folder(config->data))
-            status = s->format->open(&s->own[k], config->data, 1, err);
+        else if (k == SAB_TEST && sab_image_is_folder(config->files.data))
+            status = s->format->open(&s->own[k], config->files.data, 1, err);
         const struct sab_image_set *train = &s->own[SAB_TRAIN], *set = &s->own[k];
         if (status != SAB_OK)
             break;
@@ -82,10 +82,10 @@ static int open_sets(struct images *s, const struct sab_config *config, struct s
 }
 
 /* --split cuts the images of --data; the share of a split with files of its own goes to the one before it. */
-static int cut(struct images *s, const struct sab_config *config, int is_trained, struct sab_error *err)
+static int cut(struct images *s, const struct sab_task_options *config, int is_trained, struct sab_error *err)
 {
     uint64_t bounds[4];
-    int status = sab_split_bounds(config->split, s->own[SAB_TRAIN].n, bounds, err);
+    int status = sab_split_bounds(config->files.split, s->own[SAB_TRAIN].n, bounds, err);
     if (status != SAB_OK)
         return status;
     for (int k = SAB_TEST; k >= SAB_VALID; k--)
@@ -98,7 +98,7 @@ static int cut(struct images *s, const struct sab_config *config, int is_trained
             s->range[k] = (struct range){&s->own[SAB_TRAIN], (size_t)bounds[k], (size_t)(bounds[k + 1] - bounds[k])};
     if (s->range[SAB_TRAIN].n == 0 && !is_trained)
         return sab_fail(err, SAB_INVALID, "--split: \"%.60s\" leaves none of the %zu images of '%s' for training",
-                        config->split, s->own[SAB_TRAIN].n, config->data);
+                        config->files.split, s->own[SAB_TRAIN].n, config->files.data);
     return SAB_OK;
 }
 
@@ -160,7 +160,7 @@ static int fact_reals(const struct sab_value *known, const char *key, double lea
 }
 
 /* The view of a trained model; the data, if there are any, must fit it. */
-static int recall_facts(struct images *s, const struct sab_config *config, const char *text, struct sab_error *err)
+static int recall_facts(struct images *s, const struct sab_task_options *config, const char *text, struct sab_error *err)
 {
     size_t rows = 0, cols = 0, channels = 0, classes = 0;
     double mean[SAB_IMAGE_CHANNELS], deviation[SAB_IMAGE_CHANNELS];
@@ -176,7 +176,7 @@ static int recall_facts(struct images *s, const struct sab_config *config, const
     if (status == SAB_OK)
         status = fact(known, "classes", 256, &classes, err);
     if (status == SAB_OK)
-        status = sab_image_view_init(&s->view, rows, cols, channels, config->by, config->grey, config->permute, err);
+        status = sab_image_view_init(&s->view, rows, cols, channels, config->images.by, config->images.grey, config->images.permute, err);
     if (status == SAB_OK)
         status = fact_reals(known, "mean", 0, s->view.channels, mean, err);
     if (status == SAB_OK)
@@ -195,15 +195,15 @@ static int recall_facts(struct images *s, const struct sab_config *config, const
     return status;
 }
 
-static int learn(struct images *s, const struct sab_config *config, struct sab_error *err)
+static int learn(struct images *s, const struct sab_task_options *config, struct sab_error *err)
 {
     const struct sab_image_set *set = &s->own[SAB_TRAIN];
     s->classes = s->format->classes ? s->format->classes : sab_image_set_most_label(set, 0, set->n) + 1;
     if (s->classes < 2)
         return sab_fail(err, SAB_INVALID, "all %zu images of '%s' have the label 0: there is nothing to tell apart",
-                        set->n, config->data);
-    int status = sab_image_view_init(&s->view, set->rows, set->cols, set->channels, config->by, config->grey,
-                                     config->permute, err);
+                        set->n, config->files.data);
+    int status = sab_image_view_init(&s->view, set->rows, set->cols, set->channels, config->images.by, config->images.grey,
+                                     config->images.permute, err);
     if (status == SAB_OK)
         sab_image_view_learn(&s->view, set, s->range[SAB_TRAIN].n);
     return status;
@@ -212,16 +212,17 @@ static int learn(struct images *s, const struct sab_config *config, struct sab_e
 /* ---- a task ------------------------------------------------------------------------------------------------------ */
 
 static int create(const struct sab_image_format *format, void **state, struct sab_shape *shape,
-                  const struct sab_config *config, const char *known, struct sab_error *err)
+                  const struct sab_task_options *config,
+                  const struct sab_shared_options *shared, const char *known, struct sab_error *err)
 {
-    int has_data = config->data[0] || (known && (config->valid_data[0] || config->test_data[0]));
+    int has_data = config->files.data[0] || (known && (config->files.valid_data[0] || config->files.test_data[0]));
     if (!has_data && !known)
         return sab_fail(err, SAB_INVALID, "the task %s needs --data: the folder of its files", config->task);
     struct images *s = sab_alloc(1, sizeof *s);
     if (!s)
         return sab_fail(err, SAB_NOMEM, "no memory for the task %s", config->task);
     s->format = format;
-    s->seed = config->seed;
+    s->seed = shared->seed;
     int status = has_data ? open_sets(s, config, err) : SAB_OK;
     if (status == SAB_OK && has_data)
         status = cut(s, config, known != NULL, err);
@@ -238,16 +239,16 @@ static int create(const struct sab_image_format *format, void **state, struct sa
     return SAB_OK;
 }
 
-static int create_idx(void **state, struct sab_shape *shape, const struct sab_config *config, const char *known,
-                      struct sab_error *err)
+static int create_idx(void **state, struct sab_shape *shape, const struct sab_task_options *config,
+                      const struct sab_shared_options *shared, const char *known, struct sab_error *err)
 {
-    return create(&sab_image_format_idx, state, shape, config, known, err);
+    return create(&sab_image_format_idx, state, shape, config, shared, known, err);
 }
 
-static int create_cifar10(void **state, struct sab_shape *shape, const struct sab_config *config, const char *known,
-                          struct sab_error *err)
+static int create_cifar10(void **state, struct sab_shape *shape, const struct sab_task_options *config,
+                          const struct sab_shared_options *shared, const char *known, struct sab_error *err)
 {
-    return create(&sab_image_format_cifar10, state, shape, config, known, err);
+    return create(&sab_image_format_cifar10, state, shape, config, shared, known, err);
 }
 
 static int steps(const void *state)
@@ -340,13 +341,13 @@ static void read_in_order(void *state)
     ((struct images *)state)->in_order = 1;
 }
 
-#define KIND(name_, help_, reads_, create_) \
-    {.name = name_, .help = help_, .reads = "data valid-data test-data split by permute" reads_, .create = create_, .destroy = destroy, .steps = steps, .batches = batches, \
+#define KIND(name_, help_, create_) \
+    {.name = name_, .help = help_, .create = create_, .destroy = destroy, .steps = steps, .batches = batches, \
      .batch = batch, .read_in_order = read_in_order, .facts = facts}
 
 const struct sab_task_kind sab_task_idx =
-    KIND("idx", "classify images in IDX files, such as Fashion-MNIST, step by step", "", create_idx);
+    KIND("idx", "classify images in IDX files, such as Fashion-MNIST, step by step", create_idx);
 const struct sab_task_kind sab_task_mnist =
-    KIND("mnist", "the same as idx: --data DIR has MNIST's four files", "", create_idx);
+    KIND("mnist", "the same as idx: --data DIR has MNIST's four files", create_idx);
 const struct sab_task_kind sab_task_cifar10 =
-    KIND("cifar10", "classify the images of CIFAR-10, step by step", " grey", create_cifar10);
+    KIND("cifar10", "classify the images of CIFAR-10, step by step", create_cifar10);

@@ -15,7 +15,7 @@ static void say_files(struct sab_npy_state *s)
     sab_npy_shape_text(&set->x, x, sizeof x);
     if (set->has_y)
         sab_npy_shape_text(&set->y, y, sizeof y);
-    sab_account_say(&s->account, "file", "%.200s: x %s%s%s%s", sab_account_file(s->config.data), x, set->has_y ? ", y " : "", y,
+    sab_account_say(&s->account, "file", "%.200s: x %s%s%s%s", sab_account_file(s->config->files.data), x, set->has_y ? ", y " : "", y,
                     set->has_lengths ? ", lengths" : "");
     for (int64_t n = 0; n < set->N; n++) {
         int length = sab_npy_set_length(set, n);
@@ -34,12 +34,12 @@ static void say_shape(struct sab_npy_state *s)
 {
     const struct sab_shape *shape = &s->shape;
     const char *each = s->is_per_step ? "step" : "sequence";
-    int is_scaled = s->config.standardise && shape->loss == SAB_LOSS_MSE;
+    int is_scaled = s->config->values.standardise && shape->loss == SAB_LOSS_MSE;
     if (shape->input == SAB_INPUT_IDS)
         sab_account_say(&s->account, "inputs", "symbols 0..%d, since x [N,T] holds whole numbers", shape->I - 1);
     else
         sab_account_say(&s->account, "inputs", "%d value%s a step, %s", shape->I, shape->I == 1 ? "" : "s",
-                        s->config.standardise ? "standardised" : "as they are");
+                        s->config->values.standardise ? "standardised" : "as they are");
     if (shape->loss == SAB_LOSS_CROSS_ENTROPY)
         sab_account_say(&s->account, "answers", "one of %d classes for each %s, since y holds whole numbers (--loss mse takes "
                         "them for values)", shape->O, each);
@@ -79,7 +79,7 @@ int sab_npy_account(struct sab_npy_state *s, struct sab_error *err)
     if (is_classes)
         counts = sab_alloc((size_t)s->shape.O * SAB_NPY_PARTS, sizeof *counts);
     if (is_classes && !counts)
-        return sab_fail(err, SAB_NOMEM, "no memory to count the answers of %.200s", s->config.data);
+        return sab_fail(err, SAB_NOMEM, "no memory to count the answers of %.200s", s->config->files.data);
     sab_account_clear(&s->account);
     say_files(s);
     say_shape(s);

@@ -23,7 +23,7 @@ static int64_t largest_symbol(const struct sab_npy_state *s)
 static int learn_classes(struct sab_npy_state *s, struct sab_error *err)
 {
     const struct sab_npy_set *set = &s->sets[0];
-    const char *path = s->config.data;
+    const char *path = s->config->files.data;
     for (int64_t n = s->parts[SAB_TRAIN].begin; n < s->parts[SAB_TRAIN].end; n++)
         for (int64_t t = 0; t < (s->is_per_step ? sab_npy_set_length(set, n) : 1); t++) {
             int64_t label = sab_npy_int(&set->y, s->is_per_step ? n * set->T + t : n);
@@ -55,7 +55,7 @@ int sab_npy_learn_input(struct sab_npy_state *s, struct sab_error *err)
     int64_t most = largest_symbol(s);
     if (most >= SAB_NPY_WIDEST)
         return sab_fail(err, SAB_FORMAT, "%.200s: x holds the symbol %lld; whole numbers in x [N,T] are symbols below %d. "
-                        "For values, save floats", s->config.data, (long long)most, SAB_NPY_WIDEST);
+                        "For values, save floats", s->config->files.data, (long long)most, SAB_NPY_WIDEST);
     s->shape.input = SAB_INPUT_IDS;
     s->shape.I = most < 1 ? 1 : (int)most + 1;
     return SAB_OK;
@@ -66,14 +66,14 @@ int sab_npy_learn_output(struct sab_npy_state *s, struct sab_error *err)
 {
     const struct sab_npy_set *set = &s->sets[0];
     const struct sab_npy *y = &set->y;
-    const char *path = s->config.data;
+    const char *path = s->config->files.data;
     if (!set->has_y)
         return sab_fail(err, SAB_FORMAT, "%.200s has no array y; training needs one answer for each sequence or step",
                         path);
     s->is_per_step = y->ndim >= 2 && y->shape[1] == set->T;
     int is_single = y->ndim == 1 + s->is_per_step || y->shape[1 + s->is_per_step] == 1;
     int can_be_classes = sab_npy_is_whole(y) && is_single;
-    s->shape.loss = s->config.loss > 0 ? s->config.loss - 1
+    s->shape.loss = s->config->values.loss > 0 ? s->config->values.loss - 1
                   : can_be_classes   ? SAB_LOSS_CROSS_ENTROPY
                                      : SAB_LOSS_MSE;
     if (s->shape.loss != SAB_LOSS_CROSS_ENTROPY) {
@@ -139,7 +139,7 @@ int sab_npy_learn_scaling(struct sab_npy_state *s, struct sab_error *err)
 {
     const struct sab_npy_set *set = &s->sets[0];
     int I = s->shape.I, O = s->shape.O, status = SAB_OK;
-    int is_on = s->config.standardise, has_values = s->shape.input == SAB_INPUT_VALUES;
+    int is_on = s->config->values.standardise, has_values = s->shape.input == SAB_INPUT_VALUES;
     if (has_values)
         status = sab_scaling_create(&s->input, I, err);
     if (status == SAB_OK && s->shape.loss != SAB_LOSS_CROSS_ENTROPY)

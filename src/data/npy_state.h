@@ -6,6 +6,7 @@
 #include "data/account.h"
 #include "data/npy_classes.h"
 #include "data/npy_set.h"
+#include "data/options.h"
 #include "data/scaling.h"
 #include "data/space.h"
 
@@ -13,7 +14,8 @@ enum { SAB_NPY_PARTS = SAB_TEST + 1, SAB_NPY_WIDEST = 1 << 24 };
 enum { SAB_NPY_NO_ANSWER = -1 }; /* in a y of one class a step */
 
 struct sab_npy_state {
-    struct sab_config config;
+    const struct sab_task_options *config; /* live as long as the task */
+    const struct sab_shared_options *shared;
     struct sab_npy_set sets[SAB_NPY_PARTS]; /* of --data, --valid-data, --test-data; closed where there is none */
     struct {
         const struct sab_npy_set *set;
@@ -31,7 +33,7 @@ struct sab_npy_state {
 /* The file or folder of a part; "" where it has none of its own. */
 static inline const char *sab_npy_path_of(const struct sab_npy_state *s, int k)
 {
-    return k == SAB_VALID ? s->config.valid_data : k == SAB_TEST ? s->config.test_data : s->config.data;
+    return k == SAB_VALID ? s->config->files.valid_data : k == SAB_TEST ? s->config->files.test_data : s->config->files.data;
 }
 
 /* ---- npy_learn.c ---- */

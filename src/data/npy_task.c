@@ -32,7 +32,7 @@ static int open_sets(struct sab_npy_state *s, struct sab_error *err)
         if (sab_npy_path_of(s, k)[0])
             status = sab_npy_set_open(&s->sets[k], sab_npy_path_of(s, k), err);
     if (status == SAB_OK)
-        status = sab_parts_bounds(&s->config, (uint64_t)s->sets[0].N, bounds, err);
+        status = sab_parts_bounds(s->config, (uint64_t)s->sets[0].N, bounds, err);
     if (status != SAB_OK)
         return status;
     for (int k = 0; k < SAB_NPY_PARTS; k++) {
@@ -47,13 +47,13 @@ static int open_sets(struct sab_npy_state *s, struct sab_error *err)
 static int prepare(struct sab_npy_state *s, const char *known, struct sab_error *err)
 {
     int status = known ? sab_npy_read_facts(s, known, err) : SAB_OK;
-    if (status == SAB_OK && !known && !s->config.data[0])
+    if (status == SAB_OK && !known && !s->config->files.data[0])
         status = sab_fail(err, SAB_INVALID, "--data: the task npy needs a file: an .npz with x and y, or a folder with "
                           "x.npy and y.npy");
     if (status == SAB_OK)
         status = open_sets(s, err);
     if (status == SAB_OK && !known && s->parts[SAB_TRAIN].begin == s->parts[SAB_TRAIN].end)
-        status = sab_parts_fail_empty(&s->config, SAB_TRAIN, err);
+        status = sab_parts_fail_empty(s->config, SAB_TRAIN, err);
     if (status == SAB_OK && !known)
         status = sab_npy_learn_input(s, err);
     if (status == SAB_OK && !known)
@@ -63,18 +63,19 @@ static int prepare(struct sab_npy_state *s, const char *known, struct sab_error 
             status = sab_npy_check_set(s, k, err);
     if (status == SAB_OK && !known)
         status = sab_npy_learn_scaling(s, err);
-    if (status == SAB_OK && s->config.data[0])
+    if (status == SAB_OK && s->config->files.data[0])
         status = sab_npy_account(s, err);
     return status;
 }
 
-static int create(void **state, struct sab_shape *shape, const struct sab_config *config, const char *known,
-                  struct sab_error *err)
+static int create(void **state, struct sab_shape *shape, const struct sab_task_options *config,
+                  const struct sab_shared_options *shared, const char *known, struct sab_error *err)
 {
     struct sab_npy_state *s = sab_alloc(1, sizeof *s);
     if (!s)
         return sab_fail(err, SAB_NOMEM, "no memory for the task npy");
-    s->config = *config;
+    s->config = config;
+    s->shared = shared;
     int status = prepare(s, known, err);
     if (status != SAB_OK) {
         destroy(s);
@@ -105,7 +106,7 @@ static int64_t sequence_at(const struct sab_npy_state *s, enum sab_split split, 
 {
     uint64_t n = (uint64_t)(s->parts[split].end - s->parts[split].begin), at = (uint64_t)index * (uint64_t)B + (uint64_t)b;
     if (split == SAB_TRAIN && !s->in_order)
-        at = sab_shuffle(s->config.seed, at / n, at % n, n);
+        at = sab_shuffle(s->shared->seed, at / n, at % n, n);
     return at < n ? s->parts[split].begin + (int64_t)at : -1;
 }
 
@@ -164,7 +165,7 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
     const struct sab_npy_set *set = s->parts[split].set;
     int longest = 1;
     if (s->parts[split].begin == s->parts[split].end)
-        return sab_parts_fail_empty(&s->config, split, err);
+        return sab_parts_fail_empty(s->config, split, err);
     int status = check_files(set, err);
     if (status != SAB_OK)
         return status;
@@ -201,7 +202,6 @@ static double unit(const void *state, int o)
 const struct sab_task_kind sab_task_npy = {
     .name = "npy",
     .help = "sequences as NumPy arrays: x, y in an .npz or a folder",
-    .reads = "data valid-data test-data split loss standardise",
     .create = create,
     .destroy = destroy,
     .steps = steps,

@@ -21,8 +21,8 @@ struct state {
     int32_t *lengths;     /* ragged tasks */
 };
 
-int sab_synthetic_create(void **state, struct sab_shape *shape, const struct sab_config *config,
-                         const struct sab_synthetic *what, struct sab_error *err)
+int sab_synthetic_create(void **state, struct sab_shape *shape, const struct sab_task_options *config,
+                         const struct sab_shared_options *shared, const struct sab_synthetic *what, struct sab_error *err)
 {
     if (config->T < what->least_T)
         return sab_fail(err, SAB_INVALID, "--T: %d is too short for the task %s, which needs at least %d", config->T,
@@ -31,19 +31,19 @@ int sab_synthetic_create(void **state, struct sab_shape *shape, const struct sab
     if (config->T > most_T)
         return sab_fail(err, SAB_INVALID, "--T: %d is too long for the task %s, which takes at most %d", config->T,
                         config->task, most_T);
-    if (config->data[0] || config->valid_data[0] || config->test_data[0])
+    if (config->files.data[0] || config->files.valid_data[0] || config->files.test_data[0])
         return sab_fail(err, SAB_INVALID, "--data: the task %s draws its data; it reads no file", config->task);
     struct state *s = sab_alloc(1, sizeof *s);
     if (!s)
         return sab_fail(err, SAB_NOMEM, "no memory for the task %s", config->task);
     s->what = what;
     s->shape = what->shape(config);
-    s->draw.seed = config->seed;
+    s->draw.seed = shared->seed;
     s->T = config->T;
-    s->draw.classes = config->classes;
-    s->draw.rewrite = config->rewrite;
-    s->fixed = config->fixed;
-    s->curriculum = config->curriculum;
+    s->draw.classes = config->drawn.classes;
+    s->draw.rewrite = config->drawn.rewrite;
+    s->fixed = config->drawn.fixed;
+    s->curriculum = config->drawn.curriculum;
     *shape = s->shape;
     *state = s;
     return SAB_OK;

@@ -15,8 +15,8 @@ struct sab_draw {
     uint64_t index;
     int T;       /* config->T, or less while a curriculum lasts */
     int steps;   /* times_T * T + extra_steps */
-    int classes; /* config->classes */
-    int rewrite; /* config->rewrite */
+    int classes; /* config->drawn.classes */
+    int rewrite; /* config->drawn.rewrite */
 };
 
 /* Column b of a zeroed batch. Step t (from 0) of ids and labels is at [t * B], of values at [t * B * I + i], of targets
@@ -37,13 +37,13 @@ struct sab_synthetic {
     int scored_last;          /* accuracy and mse count the last so many steps */
     int weighs_all;           /* 1: the loss is over all steps; 0: over the scored ones */
     int is_ragged;            /* 1: sequences have lengths of their own */
-    struct sab_shape (*shape)(const struct sab_config *config);
+    struct sab_shape (*shape)(const struct sab_task_options *config);
     void (*fill)(const struct sab_draw *draw, struct sab_column *column);
 };
 
 /* What the create function of a drawn task calls. SAB_INVALID where T is out of its range or files are named. */
-int sab_synthetic_create(void **state, struct sab_shape *shape, const struct sab_config *config,
-                         const struct sab_synthetic *what, struct sab_error *err);
+int sab_synthetic_create(void **state, struct sab_shape *shape, const struct sab_task_options *config,
+                         const struct sab_shared_options *shared, const struct sab_synthetic *what, struct sab_error *err);
 
 void sab_synthetic_destroy(void *state);
 int sab_synthetic_steps(const void *state);

@@ -26,8 +26,9 @@ enum { KINDS = sizeof kinds / sizeof kinds[0] };
 struct sab_task {
     const struct sab_task_kind *kind;
     void *state;
+    struct sab_task_options config;
+    struct sab_shared_options shared;
     struct sab_shape shape;
-    int T;       /* config->T */
     int in_order; /* the training part too */
     char *facts; /* or NULL */
     struct {
@@ -49,14 +50,6 @@ double sab_task_bits_per_char(const char *task, double loss)
     return NAN;
 }
 
-int sab_task_reads(const char *task, const char *option)
-{
-    for (int i = 0; i < KINDS; i++)
-        if (strcmp(task, kinds[i]->name) == 0)
-            return sab_text_lists(kinds[i]->reads, option);
-    return 0;
-}
-
 static int fail_unknown(const char *name, struct sab_error *err)
 {
     const char *names[KINDS];
@@ -72,7 +65,8 @@ static int fail_unknown(const char *name, struct sab_error *err)
     return sab_fail(err, SAB_INVALID, "unknown task \"%.32s\"; the tasks are %s", name, known);
 }
 
-int sab_task_create(struct sab_task **out, const struct sab_config *config, const char *facts, struct sab_error *err)
+int sab_task_open(struct sab_task **out, const struct sab_task_options *config, const struct sab_shared_options *shared,
+                  const char *facts, struct sab_error *err)
 {
     const struct sab_task_kind *kind = NULL;
     for (int i = 0; i < KINDS; i++)
@@ -87,8 +81,10 @@ int sab_task_create(struct sab_task **out, const struct sab_config *config, cons
     if (!task)
         return sab_fail(err, SAB_NOMEM, "no memory for the task %s", kind->name);
     task->kind = kind;
-    task->T = config->T;
-    int status = kind->create(&task->state, &task->shape, config, facts, err);
+    task->shared = *shared;
+    int status = sab_rows_copy(&sab_task_rows, &task->config, config, err);
+    if (status == SAB_OK)
+        status = kind->create(&task->state, &task->shape, &task->config, &task->shared, facts, err);
     if (status == SAB_OK && kind->facts)
         status = kind->facts(task->state, &task->facts, err);
     if (status != SAB_OK) {
@@ -105,6 +101,7 @@ void sab_task_free(struct sab_task *task)
         return;
     if (task->state)
         task->kind->destroy(task->state);
+    sab_rows_clear(&sab_task_rows, &task->config);
     sab_free(task->facts);
     sab_free(task);
 }
@@ -121,7 +118,7 @@ const char *sab_task_facts(const struct sab_task *task)
 
 int sab_task_steps(const struct sab_task *task)
 {
-    return task->kind->steps ? task->kind->steps(task->state) : task->T;
+    return task->kind->steps ? task->kind->steps(task->state) : task->config.T;
 }
 
 void sab_task_read_in_order(struct sab_task *task)

@@ -6,20 +6,19 @@
 #ifndef SAB_DATA_TASK_H
 #define SAB_DATA_TASK_H
 
-#include "sab.h"
+#include "data/options.h"
 
 struct sab_task_kind {
-    const char *name;  /* what `sab train NAME` says */
+    const char *name;  /* what `sab train NAME` says, and by which rows of options say that it reads them */
     const char *help;  /* one line */
-    const char *reads; /* the options of the groups task and data that it looks at: "T curriculum fixed" */
     int counts_bits;   /* 1: the loss is that of symbols of a text, measured in bits too */
 
     /* Checks the options this kind reads, opens and checks its files, fills shape. facts: NULL when a model is to be
      * trained: what must be known of the data is learned from the training part; else the JSON object that a trained
-     * model kept (it may be hostile: facts.h), which the data must fit; data may then be "". On failure *state is left
-     * alone. */
-    int (*create)(void **state, struct sab_shape *shape, const struct sab_config *config, const char *facts,
-                  struct sab_error *err);
+     * model kept (it may be hostile: facts.h), which the data must fit; data may then be "". config and shared live as
+     * long as the task. On failure *state is left alone. */
+    int (*create)(void **state, struct sab_shape *shape, const struct sab_task_options *config,
+                  const struct sab_shared_options *shared, const char *facts, struct sab_error *err);
     void (*destroy)(void *state);
 
     /* The most steps of a batch; NULL: config->T. */
@@ -69,12 +68,13 @@ double sab_task_bits_per_char(const char *task, double loss);
 extern const struct sab_task_kind sab_task_npy;
 extern const struct sab_task_kind sab_task_csv;
 
-/* Whether the task (by name) looks at an option of the groups task and data. */
-int sab_task_reads(const char *task, const char *option);
-
 /* See `read_in_order` and `columns` above. The latter is at most B. */
 void sab_task_read_in_order(struct sab_task *task);
 int sab_task_columns(const struct sab_task *task, enum sab_split split, int B);
+
+/* The task named in config; see sab_task_create of sab.h. It keeps copies of both. */
+int sab_task_open(struct sab_task **out, const struct sab_task_options *config, const struct sab_shared_options *shared,
+                  const char *facts, struct sab_error *err);
 
 /* See `naive` and `unit` above. */
 int64_t sab_task_naive(const struct sab_task *task, enum sab_split split, int season, double *squares, double *absolute);

@@ -38,7 +38,7 @@ struct text {
     int T, batch, unknown, learns;
     int in_order; /* the training part is read as the others are */
     uint64_t seed;
-    char separator[SAB_TEXT_CAP];
+    char *separator; /* between documents; "" where there is none */
     struct sab_vocabulary vocabulary;
     struct sab_input_file files[PARTS];
     struct part parts[PARTS];
@@ -52,26 +52,22 @@ struct text {
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
-static int has_memory(const struct sab_config *config)
-{
-    return config->credit == SAB_CREDIT_ATTENTION || (config->credit == SAB_CREDIT_SAB && config->k_top > 0);
-}
-
-static int take_options(struct text *text, const struct sab_config *config, struct sab_error *err)
+static int take_options(struct text *text, const struct sab_task_options *config,
+                        const struct sab_shared_options *shared, struct sab_error *err)
 {
     text->T = config->T;
-    text->batch = config->batch;
-    text->unknown = config->unknown;
-    text->seed = config->seed;
-    if (has_memory(config) && config->T % config->k_att != 0)
-        return sab_fail(err, SAB_INVALID, "--T %d: a chunk of text must be a multiple of --k-att %d, so that memories "
-                                          "are written at the same steps of each", config->T, config->k_att);
-    if (sab_text_unescape(config->reset_at, text->separator))
+    text->batch = shared->batch;
+    text->unknown = config->text.unknown;
+    text->seed = shared->seed;
+    text->separator = sab_alloc(strlen(config->text.reset_at) + 1, 1);
+    if (!text->separator)
+        return sab_fail(err, SAB_NOMEM, "no memory for a text");
+    if (sab_text_unescape(config->text.reset_at, text->separator))
         return sab_fail(err, SAB_INVALID, "--reset-at: \"%.60s\" has a backslash that is not one of \\n \\t \\r \\\\",
-                        config->reset_at);
+                        config->text.reset_at);
     for (int s = 0; s < PARTS; s++) {
         struct sab_passage *passage = &text->parts[s].passage;
-        passage->units = config->units;
+        passage->units = config->text.units;
         passage->T = config->T;
         passage->separator = text->separator;
         passage->separator_nbytes = strlen(text->separator);
@@ -81,11 +77,11 @@ static int take_options(struct text *text, const struct sab_config *config, stru
 
 /* ---- files ------------------------------------------------------------------------------------------------------ */
 
-static int open_files(struct text *text, const struct sab_config *config, struct sab_error *err)
+static int open_files(struct text *text, const struct sab_task_options *config, struct sab_error *err)
 {
-    const char *const paths[PARTS] = {config->data, config->valid_data, config->test_data};
+    const char *const paths[PARTS] = {config->files.data, config->files.valid_data, config->files.test_data};
     int status = SAB_OK;
-    if (text->learns && !config->data[0])
+    if (text->learns && !config->files.data[0])
         return sab_fail(err, SAB_INVALID, "the task text needs --data FILE");
     for (int s = 0; s < PARTS && status == SAB_OK; s++)
         if (paths[s][0])
@@ -110,11 +106,11 @@ static size_t mark_nbytes(const struct sab_input_file *file, int units)
 
 /* Which bytes of which file each part is. What --split gives to a part that has a file of its own goes to the part
  * before it. */
-static int place_parts(struct text *text, const struct sab_config *config, struct sab_error *err)
+static int place_parts(struct text *text, const struct sab_task_options *config, struct sab_error *err)
 {
     const struct sab_input_file *data = &text->files[SAB_TRAIN];
     uint64_t bounds[PARTS + 1] = {0};
-    int status = data->data ? sab_split_bounds(config->split, data->nbytes, bounds, err) : SAB_OK;
+    int status = data->data ? sab_split_bounds(config->files.split, data->nbytes, bounds, err) : SAB_OK;
     if (status != SAB_OK)
         return status;
     for (int s = PARTS - 1; s > SAB_TRAIN; s--)
@@ -125,15 +121,15 @@ static int place_parts(struct text *text, const struct sab_config *config, struc
         const struct sab_input_file *file = s > SAB_TRAIN && text->files[s].data ? &text->files[s] : data;
         part->passage.end = file->nbytes;
         if (file == data) {
-            part->passage.begin = data->data ? whole_character(data, config->units, (size_t)bounds[s]) : 0;
-            part->passage.end = data->data ? whole_character(data, config->units, (size_t)bounds[s + 1]) : 0;
+            part->passage.begin = data->data ? whole_character(data, config->text.units, (size_t)bounds[s]) : 0;
+            part->passage.end = data->data ? whole_character(data, config->text.units, (size_t)bounds[s + 1]) : 0;
         }
         if (part->passage.begin == 0 && file->data)
-            part->passage.begin = mark_nbytes(file, config->units);
+            part->passage.begin = mark_nbytes(file, config->text.units);
         part->file = part->passage.end > part->passage.begin ? file : NULL;
     }
     if (text->learns && !text->parts[SAB_TRAIN].file)
-        return sab_fail(err, SAB_INVALID, "--split: \"%.60s\" leaves no training part of '%s'", config->split,
+        return sab_fail(err, SAB_INVALID, "--split: \"%.60s\" leaves no training part of '%s'", config->files.split,
                         data->path);
     return SAB_OK;
 }
@@ -212,16 +208,16 @@ static int open_part(struct text *text, int s, struct sab_error *err)
     return status;
 }
 
-static int open_parts(struct text *text, const struct sab_config *config, const char *facts, struct sab_error *err)
+static int open_parts(struct text *text, const struct sab_task_options *config, const char *facts, struct sab_error *err)
 {
     static const char *const units[] = {"bytes", "chars"};
     int status = facts ? sab_vocabulary_read(&text->vocabulary, facts, err) : SAB_OK;
-    if (status == SAB_OK && facts && text->vocabulary.units != config->units)
-        status = sab_fail(err, SAB_INVALID, "--units %s: the model was trained on %s", units[config->units],
+    if (status == SAB_OK && facts && text->vocabulary.units != config->text.units)
+        status = sab_fail(err, SAB_INVALID, "--units %s: the model was trained on %s", units[config->text.units],
                           units[text->vocabulary.units]);
     if (status != SAB_OK)
         return status;
-    text->counts = sab_alloc(sab_units_limit(config->units), sizeof *text->counts);
+    text->counts = sab_alloc(sab_units_limit(config->text.units), sizeof *text->counts);
     if (!text->counts)
         return sab_fail(err, SAB_NOMEM, "no memory to count the symbols of a text");
     for (int s = 0; s < PARTS && status == SAB_OK; s++)
@@ -253,17 +249,18 @@ static void text_destroy(void *state)
     }
     sab_vocabulary_clear(&text->vocabulary);
     free_arrays(text);
+    sab_free(text->separator);
     sab_free(text);
 }
 
-static int text_create(void **state, struct sab_shape *shape, const struct sab_config *config, const char *facts,
-                       struct sab_error *err)
+static int text_create(void **state, struct sab_shape *shape, const struct sab_task_options *config,
+                       const struct sab_shared_options *shared, const char *facts, struct sab_error *err)
 {
     struct text *text = sab_alloc(1, sizeof *text);
     if (!text)
         return sab_fail(err, SAB_NOMEM, "no memory for a text");
     text->learns = !facts;
-    int status = take_options(text, config, err);
+    int status = take_options(text, config, shared, err);
     if (status == SAB_OK)
         status = open_files(text, config, err);
     if (status == SAB_OK)
@@ -379,7 +376,6 @@ static int text_facts(const void *state, char **json, struct sab_error *err)
 const struct sab_task_kind sab_task_text = {
     .name = "text",
     .help = "the next byte or character of a text, --data FILE",
-    .reads = "T data valid-data test-data split units unknown reset-at",
     .counts_bits = 1,
     .create = text_create,
     .destroy = text_destroy,

@@ -14,7 +14,7 @@ enum { KINDS = 8, BLANK = KINDS, MARKER };
 /* Lane 0 draws n, lane 1 + t the symbol of step t. */
 enum { STREAM_OF_SYMBOLS = 1 };
 
-static struct sab_shape transduce_shape(const struct sab_config *config)
+static struct sab_shape transduce_shape(const struct sab_task_options *config)
 {
     (void)config;
     return (struct sab_shape){SAB_INPUT_IDS, MARKER + 1, SAB_LOSS_CROSS_ENTROPY, KINDS};
@@ -59,17 +59,16 @@ static const struct sab_synthetic transduce = {
     .fill = transduce_fill,
 };
 
-static int transduce_create(void **state, struct sab_shape *shape, const struct sab_config *config, const char *facts,
-                            struct sab_error *err)
+static int transduce_create(void **state, struct sab_shape *shape, const struct sab_task_options *config,
+                            const struct sab_shared_options *shared, const char *facts, struct sab_error *err)
 {
     (void)facts;
-    return sab_synthetic_create(state, shape, config, &transduce, err);
+    return sab_synthetic_create(state, shape, config, shared, &transduce, err);
 }
 
 const struct sab_task_kind sab_task_transduce = {
     .name = "transduce",
     .help = "copy, reverse or sort up to T symbols (--rewrite)",
-    .reads = "T curriculum fixed rewrite",
     .create = transduce_create,
     SAB_SYNTHETIC_METHODS,
 };

@@ -6,7 +6,7 @@
 #include <xxhash.h>
 
 #include "base/alloc.h"
-#include "base/config.h"
+#include "model/options.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -49,25 +49,30 @@ static void resolve(struct sab_model *m)
         m->network->resolve(m);
 }
 
-int sab_model_outline(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
-                      struct sab_error *err)
+int sab_model_outline(struct sab_model **out, const struct sab_model_options *config,
+                      const struct sab_shared_options *shared, const struct sab_shape *shape, struct sab_error *err)
 {
-    int status = sab_config_check_model(config, err);
+    int status = sab_model_options_check(config, err);
+    if (!status)
+        status = sab_rows_check(&sab_cpu_rows, shared, err);
     if (!status)
         status = check_shape(shape, err);
     if (status)
         return status;
-    const struct sab_kernels *kernels = sab_kernels_choose(config->cpu);
+    const struct sab_kernels *kernels = sab_kernels_choose(shared->cpu);
     if (!kernels)
         return fail_cpu(err);
     struct sab_model *m = sab_alloc(1, sizeof *m);
     if (!m)
         return sab_fail(err, SAB_NOMEM, "no memory for a model");
-    m->config = *config;
+    m->seed = shared->seed;
     m->shape = *shape;
     m->kernels = kernels;
-    resolve(m);
-    status = sab_tensors_build(m, err);
+    status = sab_rows_copy(&sab_model_rows, &m->config, config, err);
+    if (!status) {
+        resolve(m);
+        status = sab_tensors_build(m, err);
+    }
     if (status) {
         sab_model_free(m);
         return status;
@@ -86,11 +91,11 @@ static int check_room(const struct sab_model *m, struct sab_error *err)
                     "GiB of memory; %.1f GiB are free", m->shape.I, m->shape.O, m->n_theta, need / gib, there / gib);
 }
 
-int sab_model_create(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
-                     struct sab_error *err)
+int sab_model_build(struct sab_model **out, const struct sab_model_options *config,
+                    const struct sab_shared_options *shared, const struct sab_shape *shape, struct sab_error *err)
 {
     struct sab_model *m;
-    int status = sab_model_outline(&m, config, shape, err);
+    int status = sab_model_outline(&m, config, shared, shape, err);
     if (status)
         return status;
     status = check_room(m, err);
@@ -119,6 +124,9 @@ void sab_model_free(struct sab_model *m)
     if (m->engine)
         m->engine_free(m->engine);
     XXH3_freeState(m->hash);
+    if (m->origin)
+        m->origin_free(m->origin);
+    sab_rows_clear(&sab_model_rows, &m->config);
     sab_free(m->facts);
     sab_free(m->tensors);
     sab_free(m->theta);
@@ -152,11 +160,6 @@ struct sab_tensor sab_model_tensor(const struct sab_model *m, int i)
 const struct sab_shape *sab_model_shape(const struct sab_model *m)
 {
     return &m->shape;
-}
-
-const struct sab_config *sab_model_config(const struct sab_model *m)
-{
-    return &m->config;
 }
 
 const char *sab_model_facts(const struct sab_model *m)

@@ -7,7 +7,9 @@
 #define SAB_MODEL_MODEL_H
 
 #include "base/profile.h"
+#include "base/shared.h"
 #include "cells/cell.h"
+#include "model/options.h"
 #include "remind/remind.h"
 
 enum sab_role {
@@ -43,7 +45,8 @@ struct sab_layer_weights {
 struct sab_network; /* network.h */
 
 struct sab_model {
-    struct sab_config config;
+    struct sab_model_options config;
+    uint64_t seed;
     struct sab_shape shape;
     char *facts;            /* about data; NULL: none */
     struct XXH3_state_s *hash; /* room for a digest, so that making one cannot fail */
@@ -76,6 +79,8 @@ struct sab_model {
     double budget_nbytes;             /* what config.memory came to; 0 until the first gradient */
     int recomputed;                   /* 1: the last gradient ran its windows twice */
     struct sab_profile *profile;      /* NULL, or one per worker: borrowed from who measures */
+    struct sab_options *origin;       /* all options, kept for who made it; nothing here knows what is in them */
+    void (*origin_free)(struct sab_options *origin);
     void *engine;                     /* what the credit layer keeps between calls */
     void (*engine_free)(void *engine);
 };
@@ -90,9 +95,13 @@ struct sab_flat sab_model_flat(struct sab_model *model);
 /* SAB_INVALID where the network cannot take batches of T steps. */
 int sab_model_check_steps(const struct sab_model *model, int T, struct sab_error *err);
 
-/* A model as sab_model_create makes it, but with its table of tensors only: no memory for weights, nothing to compute with. */
-int sab_model_outline(struct sab_model **out, const struct sab_config *config, const struct sab_shape *shape,
-                      struct sab_error *err);
+/* A model with weights drawn from the seed, on the cpu. */
+int sab_model_build(struct sab_model **out, const struct sab_model_options *config,
+                    const struct sab_shared_options *shared, const struct sab_shape *shape, struct sab_error *err);
+
+/* The same, but with its table of tensors only: no memory for weights, nothing to compute with. */
+int sab_model_outline(struct sab_model **out, const struct sab_model_options *config,
+                      const struct sab_shared_options *shared, const struct sab_shape *shape, struct sab_error *err);
 
 /* ---- tensors.c --------------------------------------------------------------------------------------------------- */
 
@@ -102,7 +111,7 @@ int sab_tensors_build(struct sab_model *model, struct sab_error *err);
  * layer is 0 for others. */
 void sab_tensors_add(struct sab_model *model, const char *name, int role, int layer, int rows, int G, int cols,
                      int transposed, int ndim);
-/* Tensor i of theta = numbers uniform in +-bound, a function of (config.seed, i). */
+/* Tensor i of theta = numbers uniform in +-bound, a function of (seed, i). */
 void sab_tensors_draw(struct sab_model *model, int i, double bound);
 /* The tensor of that role and layer (0 for the readout), or NULL where the model has none. */
 const struct sab_tensor_spec *sab_tensors_find(const struct sab_model *model, int role, int layer);
@@ -112,7 +121,7 @@ const real *sab_tensors_padded(const struct sab_model *model, int role, int laye
 void sab_tensors_pad(const struct sab_model *model, const real *theta, real *padded);
 /* And back, for gradients. */
 void sab_tensors_unpad(const struct sab_model *model, const real *padded, real *theta);
-/* Draws theta from config.seed. */
+/* Draws theta from the seed. */
 void sab_tensors_init(struct sab_model *model);
 
 /* ---- pack.c ------------------------------------------------------------------------------------------------------ */

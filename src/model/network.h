@@ -63,8 +63,7 @@ struct sab_cost {
 };
 
 struct sab_network {
-    const char *name;
-    const char *reads; /* the options of the groups model and credit that it looks at: "cell hidden layers" */
+    const char *name; /* by which rows of options say that it reads them */
     int has_state; /* 1: past a batch a state goes on: streams, carried batches. 0: each batch is alone */
     int can_recall; /* 1: it has memories that sab_recall can be told of */
 

@@ -11,7 +11,7 @@
 /* What a credit preset makes of K and the window; 0 is one window over the whole sequence. */
 void sab_recurrent_resolve(struct sab_model *m)
 {
-    const struct sab_config *c = &m->config;
+    const struct sab_model_options *c = &m->config;
     int none = c->credit == SAB_CREDIT_TBPTT || c->credit == SAB_CREDIT_BPTT;
     int whole = c->credit == SAB_CREDIT_BPTT || c->credit == SAB_CREDIT_ATTENTION;
     m->cell = sab_cell_find(c->cell);
@@ -102,7 +102,7 @@ struct sab_copies sab_recurrent_copies(struct sab_model *m, const struct sab_ten
 static void point_layer(struct sab_model *m, int l)
 {
     struct sab_layer_weights *lw = &m->layers[l];
-    const struct sab_config *c = &m->config;
+    const struct sab_model_options *c = &m->config;
     lw->I = l == 0 ? m->shape.I : m->H;
     lw->bias = m->bias_sums + (size_t)l * m->GHp;
     lw->bias_h = sab_tensors_padded(m, SAB_ROLE_BIAS_HH, l);

@@ -3,14 +3,14 @@
 #ifndef SAB_OPTIM_OPTIM_H
 #define SAB_OPTIM_OPTIM_H
 
-#include "sab.h"
+#include "optim/options.h"
 
 /* The learning rate of the update that follows `step` updates. With s = step - warmup:
  *     warm-up (s < 0)   lr (step + 1) / warmup
  *     constant          lr
  *     cosine            lr (f + (1 - f) (1 + cos(pi s / (steps - warmup))) / 2)     f = lr_final; past the end lr f
  *     step              lr lr_decay^floor(s / lr_every) */
-double sab_optim_rate(const struct sab_config *config, int64_t step);
+double sab_optim_rate(const struct sab_optim_options *config, int64_t step);
 
 /* Euclidean norm: squares are summed in double, in blocks of a fixed size, the blocks in order. */
 double sab_optim_norm(const sab_real *x, size_t count);
@@ -28,7 +28,7 @@ int sab_optim_is_finite(const sab_real *x, size_t count);
  *     sgd     g += weight_decay theta;   m = momentum m + g;   theta -= rate m
  * m and v [count] start at 0; v is used by adam and adamw only and may be NULL for sgd. An element with theta, grad, m
  * and v all 0 stays 0. */
-void sab_optim_update(const struct sab_config *config, double rate, double scale, int64_t t, size_t count,
+void sab_optim_update(const struct sab_optim_options *config, double rate, double scale, int64_t t, size_t count,
                       sab_real *theta, sab_real *m, sab_real *v, const sab_real *grad);
 
 /* average += (1 - d) (theta - average) with d = min(decay, 1 - 1/t), t = 1 for the first call: the plain mean of the

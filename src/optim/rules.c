@@ -9,7 +9,7 @@
 #define ROOT sqrtf
 #endif
 
-static void update_adam(const struct sab_config *config, double rate, double scale, int64_t t, size_t count,
+static void update_adam(const struct sab_optim_options *config, double rate, double scale, int64_t t, size_t count,
                         sab_real *theta, sab_real *m, sab_real *v, const sab_real *grad)
 {
     int is_decoupled = config->optimizer == SAB_OPTIMIZER_ADAMW;
@@ -29,7 +29,7 @@ static void update_adam(const struct sab_config *config, double rate, double sca
     }
 }
 
-static void update_sgd(const struct sab_config *config, double rate, double scale, size_t count, sab_real *theta,
+static void update_sgd(const struct sab_optim_options *config, double rate, double scale, size_t count, sab_real *theta,
                        sab_real *m, const sab_real *grad)
 {
     sab_real gain = (sab_real)scale, decay = (sab_real)config->weight_decay;
@@ -40,7 +40,7 @@ static void update_sgd(const struct sab_config *config, double rate, double scal
     }
 }
 
-void sab_optim_update(const struct sab_config *config, double rate, double scale, int64_t t, size_t count,
+void sab_optim_update(const struct sab_optim_options *config, double rate, double scale, int64_t t, size_t count,
                       sab_real *theta, sab_real *m, sab_real *v, const sab_real *grad)
 {
     if (config->optimizer == SAB_OPTIMIZER_SGD)

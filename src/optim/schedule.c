@@ -3,7 +3,7 @@
 
 #include "optim/optim.h"
 
-double sab_optim_rate(const struct sab_config *config, int64_t step)
+double sab_optim_rate(const struct sab_optim_options *config, int64_t step)
 {
     if (step < config->warmup)
         return config->lr * ((double)(step + 1) / (double)config->warmup);

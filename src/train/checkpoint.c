@@ -86,7 +86,7 @@ static int add_tensors(struct sab_safetensors_writer *writer, const struct sab_t
     return SAB_OK;
 }
 
-double sab_state_nbytes(const struct sab_config *config, double count)
+double sab_state_nbytes(const struct sab_optim_options *config, double count)
 {
     return (2 + (config->optimizer != SAB_OPTIMIZER_SGD ? 2 : 1) + (config->average > 0)) * count * sizeof(sab_real);
 }
@@ -178,17 +178,20 @@ static int read_scalars(struct sab_safetensors *file, const char *path, struct r
 
 /* What decides the result stands in the state too, where no editor changes it. */
 static int check_config(struct sab_safetensors *file, const char *path, const struct sab_trainer *trainer,
-                        struct sab_config *made_with, struct sab_error *err)
+                        struct sab_options *made_with, struct sab_error *err)
 {
+    struct sab_options read = {0};
     struct sab_shape shape;
     if (!sab_safetensors_metadata(file, "config"))
         return SAB_OK;
-    int status = sab_metadata_read(file, path, made_with, &shape, err);
+    int status = sab_metadata_read(file, path, &read, &shape, err);
+    if (status == SAB_OK)
+        sab_options_move(made_with, &read);
     return status == SAB_OK ? sab_folder_keeps(made_with, &trainer->config, path, err) : status;
 }
 
 static int read_state(struct sab_safetensors *file, const char *path, struct sab_trainer *trainer,
-                      struct sab_run_state *state, sab_real *best, struct sab_config *made_with, struct sab_error *err)
+                      struct sab_run_state *state, sab_real *best, struct sab_options *made_with, struct sab_error *err)
 {
     if (!sab_safetensors_has_digest(file))
         return sab_fail(err, SAB_FORMAT, "%s carries no digest, so it cannot be trusted to be whole", path);
@@ -229,7 +232,7 @@ static int read_state(struct sab_safetensors *file, const char *path, struct sab
 }
 
 int sab_state_load(const char *path, struct sab_trainer *trainer, struct sab_run_state *state, sab_real *best,
-                   struct sab_config *made_with, struct sab_error *err)
+                   struct sab_options *made_with, struct sab_error *err)
 {
     struct sab_safetensors *file;
     int status = sab_safetensors_open(&file, path, err);

@@ -3,7 +3,7 @@
  *     PART.TENSOR          real, the tensor's shape, for each tensor of the model; PART is
  *         weights              as trained
  *         moment1, moment2     of the optimiser (sgd: its momentum, and no moment2)
- *         average              where config.average is above 0
+ *         average              where the option average is above 0
  *         best                 the weights in model.safetensors, once there was an evaluation
  *     step, evaluated, best_step, since_best, metrics_nbytes    I64 [1]
  *     seconds, grad_norm                                        F64 [1]
@@ -16,7 +16,7 @@
 #ifndef SAB_TRAIN_CHECKPOINT_H
 #define SAB_TRAIN_CHECKPOINT_H
 
-#include "sab.h"
+#include "train/options.h"
 
 struct sab_trainer;
 
@@ -39,9 +39,9 @@ int sab_state_save(const char *path, const struct sab_trainer *trainer, const st
  * the configuration it was saved with, which must agree with the trainer's in what a run keeps: else SAB_INVALID. On failure
  * nothing else changed. */
 int sab_state_load(const char *path, struct sab_trainer *trainer, struct sab_run_state *state, sab_real *best,
-                   struct sab_config *made_with, struct sab_error *err);
+                   struct sab_options *made_with, struct sab_error *err);
 
 /* Bytes of the weights, moments and best weights in such a file, for `count` weights; it is put together in memory. */
-double sab_state_nbytes(const struct sab_config *config, double count);
+double sab_state_nbytes(const struct sab_optim_options *config, double count);
 
 #endif

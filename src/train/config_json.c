@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/config.h"
+#include "train/options.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -42,24 +42,25 @@ static size_t put_text(char *to, const char *text)
     return used;
 }
 
-char *sab_config_to_json(const struct sab_config *config, struct sab_error *err)
+char *sab_config_to_json(const struct sab_options *config, struct sab_error *err)
 {
-    /* The longest line: a key and a full text field of which every byte is escaped. */
-    enum { LINE_CAP = KEY_CAP + 6 * SAB_TEXT_CAP + 16 };
-    int status = sab_config_check(config, err);
+    char key[KEY_CAP], number[SAB_REAL_TEXT_CAP];
+    const struct sab_option *option;
+    size_t most = 64; /* bytes: the version, the braces */
+    int status = sab_options_check_ranges(config, err);
     if (status != SAB_OK)
         return NULL;
-    char *json = sab_alloc((size_t)sab_option_count + 2, LINE_CAP);
+    for (int i = 0; sab_option_at(i); i++)
+        most += KEY_CAP + 16 + 6 * strlen(sab_options_value_at(config, i, number)); /* every byte escaped */
+    char *json = sab_alloc(most, 1);
     if (!json) {
         sab_fail(err, SAB_NOMEM, "no memory for the configuration's text");
         return NULL;
     }
     size_t used = (size_t)sprintf(json, "{\n  \"version\": \"%s\"", SAB_VERSION);
-    for (int i = 0; i < sab_option_count; i++) {
-        const struct sab_option *option = &sab_options[i];
-        char key[KEY_CAP], value[SAB_TEXT_CAP];
+    for (int i = 0; (option = sab_option_at(i)) != NULL; i++) {
+        const char *value = sab_options_value_at(config, i, number);
         make_key(option, key);
-        sab_config_get(config, option->name, value, sizeof value, NULL);
         used += (size_t)sprintf(json + used, ",\n  \"%s\": ", key);
         if (option->kind == SAB_OPTION_TEXT || option->kind == SAB_OPTION_CHOICE)
             used += put_text(json + used, value);
@@ -107,18 +108,18 @@ static int parse_object(const struct sab_value **root, const char *json, size_t 
     return sab_fail(err, SAB_FORMAT, "the %s must be a JSON object", what);
 }
 
-/* The value as sab_config_set wants it, or NULL if its type does not suit the option. */
+/* The value as sab_options_set wants it, or NULL if its type does not suit the option. */
 static const char *value_text(const struct sab_option *option, const struct sab_value *value,
                               char number[SAB_REAL_TEXT_CAP])
 {
     int is_true = sab_value_is(value, SAB_VALUE_TRUE), is_false = sab_value_is(value, SAB_VALUE_FALSE);
     switch ((enum sab_option_kind)option->kind) {
     case SAB_OPTION_CHOICE:
-        if ((is_true || is_false) && option->offset == offsetof(struct sab_config, recompute)) /* as 0.1.0 wrote it */
+        if ((is_true || is_false) && strcmp(option->name, "recompute") == 0) /* as 0.1.0 wrote it */
             return is_true ? "on" : "off";
         return sab_value_string(value);
     case SAB_OPTION_TEXT:
-        if (option->offset == offsetof(struct sab_config, horizon) && sab_value_is(value, SAB_VALUE_INT))
+        if (strcmp(option->name, "horizon") == 0 && sab_value_is(value, SAB_VALUE_INT))
             break; /* as 0.1.0 wrote it */
         return sab_value_string(value);
     case SAB_OPTION_SWITCH:
@@ -149,7 +150,7 @@ static int fail_unknown_key(const char *key, struct sab_error *err)
                     near_key);
 }
 
-static int set_key(struct sab_config *config, const struct sab_value *value, struct sab_error *err)
+static int set_key(struct sab_options *config, const struct sab_value *value, struct sab_error *err)
 {
     static const char *const types[] = {"a whole number", "a whole number", "a whole number", "a number",
                                         "text",           "true or false",  "text"};
@@ -164,18 +165,20 @@ static int set_key(struct sab_config *config, const struct sab_value *value, str
     if (!text)
         return sab_fail(err, SAB_FORMAT, "the configuration's key \"%s\" must be %s", key, types[option->kind]);
     struct sab_error why;
-    if (sab_config_set(config, option->name, text, &why) != SAB_OK)
-        return sab_fail(err, SAB_FORMAT, "the configuration's key \"%s\": %.400s", key, why.message);
+    int status = sab_options_set(config, option->name, text, &why);
+    if (status != SAB_OK)
+        return sab_fail(err, status == SAB_NOMEM ? SAB_NOMEM : SAB_FORMAT, "the configuration's key \"%s\": %.400s", key, why.message);
     return SAB_OK;
 }
 
-int sab_config_from_json(struct sab_config *config, const char *json, size_t nbytes, struct sab_error *err)
+int sab_config_from_json(struct sab_options *config, const char *json, size_t nbytes, struct sab_error *err)
 {
     const struct sab_value *root;
-    struct sab_config read = *config;
+    struct sab_options read;
     int status = parse_object(&root, json, nbytes, "configuration", err);
     if (status != SAB_OK)
         return status;
+    status = sab_options_copy(&read, config, err);
     for (const struct sab_value *value = sab_value_first(root); value && status == SAB_OK; value = value->next)
         if (strcmp(value->key, "version") != 0)
             status = set_key(&read, value, err);
@@ -183,7 +186,8 @@ int sab_config_from_json(struct sab_config *config, const char *json, size_t nby
             status = sab_fail(err, SAB_FORMAT, "the configuration's key \"version\" must be text");
     sab_json_free(root);
     if (status == SAB_OK)
-        *config = read;
+        sab_options_move(config, &read);
+    sab_options_clear(&read);
     return status;
 }
 

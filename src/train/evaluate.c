@@ -26,10 +26,10 @@ int sab_evaluate_check(const struct sab_batch *batch, enum sab_split split, stru
 }
 
 /* Drawn data: eval_size sequences. Data with an end: all of them, or the whole batches that eval_size has room for. */
-static int plan_pass(struct sab_task *task, enum sab_split split, const struct sab_config *config, struct pass *pass,
+static int plan_pass(struct sab_task *task, enum sab_split split, const struct sab_options *config, struct pass *pass,
                      struct sab_error *err)
 {
-    int size = config->eval_size, B = size > 0 && size < config->batch ? size : config->batch;
+    int size = config->run.eval_size, B = size > 0 && size < config->shared.batch ? size : config->shared.batch;
     int64_t batches = sab_task_batches(task, split, B);
     struct sab_batch first;
     if (size < 0 || B < 1)
@@ -45,9 +45,9 @@ static int plan_pass(struct sab_task *task, enum sab_split split, const struct s
         return status;
     if (batches == 0)
         return sab_fail(err, SAB_INVALID, "--eval-size: 0 is all, and the data of the task %s have no end",
-                        config->task);
+                        config->task.task);
     if (first.fresh || size == 0) { /* a part of a stream says little of the stream */
-        B = sab_task_columns(task, split, config->batch);
+        B = sab_task_columns(task, split, config->shared.batch);
         batches = sab_task_batches(task, split, B);
     } else if (batches > size / B) {
         batches = size / B;
@@ -67,7 +67,7 @@ static int has_weight(const struct sab_batch *batch)
 
 /* Takes the batches of a pass through the model. */
 static int go_through(struct sab_evaluation *e, struct sab_model *model, struct sab_task *task, enum sab_split split,
-                      const struct sab_config *config, struct pass *pass, struct sab_error *err)
+                      const struct sab_options *config, struct pass *pass, struct sab_error *err)
 {
     int status = SAB_OK;
     for (int64_t done = 0; status == SAB_OK && done < pass->count;) {
@@ -87,7 +87,7 @@ static int go_through(struct sab_evaluation *e, struct sab_model *model, struct 
             status = sab_stream_create(&pass->carried, model, B, err);
         data.state = pass->carried;
         if (status == SAB_OK)
-            status = sab_evaluation_batch(e, model, &data, config->threads, err);
+            status = sab_evaluation_batch(e, model, &data, config->shared.threads, err);
     }
     return status;
 }
@@ -114,7 +114,7 @@ static int finish(struct sab_evaluation *e, struct sab_task *task, enum sab_spli
     return SAB_OK;
 }
 
-int sab_evaluate_fully(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_config *config,
+int sab_evaluate_fully(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_options *config,
                        struct sab_evaluation *evaluation, struct sab_error *err)
 {
     struct pass pass = {0};
@@ -134,12 +134,12 @@ int sab_evaluate_fully(struct sab_model *model, struct sab_task *task, enum sab_
         return sab_fail(err, status, "%s on %s data", why.message, split_names[split]);
     if (status != SAB_OK)
         return sab_fail(err, status, "%s", why.message);
-    if (!isnan(sab_task_bits_per_char(config->task, 0)))
-        evaluation->values[SAB_METRIC_BITS] = sab_task_bits_per_char(config->task, evaluation->values[SAB_METRIC_LOSS]);
+    if (!isnan(sab_task_bits_per_char(config->task.task, 0)))
+        evaluation->values[SAB_METRIC_BITS] = sab_task_bits_per_char(config->task.task, evaluation->values[SAB_METRIC_LOSS]);
     return SAB_OK;
 }
 
-int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_config *config,
+int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_options *config,
                  struct sab_metrics *metrics, struct sab_error *err)
 {
     struct sab_evaluation evaluation;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/config.h"
+#include "train/options.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "data/task.h"
@@ -18,26 +18,26 @@
 #include "train/config_json.h"
 #include "train/run.h"
 
-/* The text of one configuration is below 64 KiB by far. */
-enum { CONFIG_CAP = 1 << 16 };
-
-int sab_folder_name(const struct sab_config *config, char dir[SAB_TEXT_CAP], struct sab_error *err)
+int sab_folder_name(const struct sab_options *config, char dir[SAB_DIR_CAP], struct sab_error *err)
 {
-    if (config->out[0]) {
-        memcpy(dir, config->out, SAB_TEXT_CAP);
+    const char *out = config->run.out;
+    if (strlen(out) >= SAB_DIR_CAP)
+        return sab_fail(err, SAB_INVALID, "--out: the folder's name \"%.60s...\" has %zu bytes; at most %d are legal", out,
+                        strlen(out), SAB_DIR_CAP - 1);
+    if (out[0]) {
+        memcpy(dir, out, strlen(out) + 1);
         return SAB_OK;
     }
-    char kind[SAB_TEXT_CAP];
-    int status = sab_config_get(config, config->model == SAB_KIND_RECURRENT ? "credit" : "model", kind, sizeof kind, err);
-    if (status == SAB_OK)
-        snprintf(dir, SAB_TEXT_CAP, "runs/%.31s-%.32s-s%llu", config->task, kind, (unsigned long long)config->seed);
-    return status;
+    char number[SAB_REAL_TEXT_CAP];
+    const char *kind = sab_options_value(config, config->model.model == SAB_KIND_RECURRENT ? "credit" : "model", number);
+    snprintf(dir, SAB_DIR_CAP, "runs/%.31s-%.32s-s%llu", config->task.task, kind, (unsigned long long)config->shared.seed);
+    return SAB_OK;
 }
 
 void sab_folder_path(const char *dir, const char *file, char path[SAB_PATH_CAP])
 {
     size_t length = strlen(dir);
-    snprintf(path, SAB_PATH_CAP, "%.*s%s%.30s", SAB_TEXT_CAP, dir, length && dir[length - 1] == '/' ? "" : "/", file);
+    snprintf(path, SAB_PATH_CAP, "%.*s%s%.30s", SAB_DIR_CAP, dir, length && dir[length - 1] == '/' ? "" : "/", file);
 }
 
 int sab_folder_has(const char *dir, const char *file)
@@ -50,7 +50,7 @@ int sab_folder_has(const char *dir, const char *file)
 
 /* ---- config.json ---- */
 
-int sab_folder_write_config(const char *dir, const struct sab_config *config, struct sab_error *err)
+int sab_folder_write_config(const char *dir, const struct sab_options *config, struct sab_error *err)
 {
     char path[SAB_PATH_CAP];
     struct sab_error why = {0};
@@ -63,29 +63,31 @@ int sab_folder_write_config(const char *dir, const struct sab_config *config, st
     return status;
 }
 
-int sab_run_config(const char *dir, struct sab_config *config, struct sab_error *err)
+int sab_run_config(const char *dir, struct sab_options *config, struct sab_error *err)
 {
-    if (strlen(dir) >= SAB_TEXT_CAP)
+    if (strlen(dir) >= SAB_DIR_CAP)
         return sab_fail(err, SAB_INVALID, "the folder's name \"%.60s...\" is longer than %d bytes", dir,
-                        SAB_TEXT_CAP - 1);
+                        SAB_DIR_CAP - 1);
     char path[SAB_PATH_CAP];
     sab_folder_path(dir, "config.json", path);
     if (!sab_folder_has(dir, "config.json"))
         return sab_fail(err, SAB_IO, "%s is not a run: it has no config.json", dir);
     void *json;
     size_t nbytes;
-    int status = sab_file_read(path, CONFIG_CAP, &json, &nbytes, err);
+    int status = sab_file_read(path, SAB_CONFIG_JSON_CAP, &json, &nbytes, err);
     if (status != SAB_OK)
         return status;
-    struct sab_config read;
+    struct sab_options read;
     struct sab_error why = {0};
-    sab_config_init(&read);
+    sab_options_init(&read);
     status = sab_config_from_json(&read, json, nbytes, &why);
     sab_free(json);
-    if (status == SAB_OK && sab_config_check(&read, &why) != SAB_OK)
+    if (status == SAB_OK && sab_options_check(&read, &why) != SAB_OK)
         status = SAB_FORMAT;
-    if (status != SAB_OK)
-        return sab_fail(err, status, "%s: %.400s", path, why.message);
+    if (status != SAB_OK) {
+        sab_options_clear(&read);
+        return sab_fail(err, status, "%.200s: %.300s", path, why.message);
+    }
     *config = read;
     return SAB_OK;
 }
@@ -127,7 +129,7 @@ void sab_folder_undo(const char *dir)
     unlink(path);
 }
 
-int sab_folder_begin(const char *dir, const struct sab_config *config, struct sab_error *err)
+int sab_folder_begin(const char *dir, const struct sab_options *config, struct sab_error *err)
 {
     for (int i = 0; i < FILES; i++) {
         char path[SAB_PATH_CAP];
@@ -144,45 +146,27 @@ int sab_folder_begin(const char *dir, const struct sab_config *config, struct sa
     return sab_folder_write_config(dir, config, err);
 }
 
-/* Options that may change when a run is resumed: how long, how fast, in how much memory and where, and what can bring a run that stopped on
- * an explosion past it, and where its data lie now. */
-static int may_change(const char *name)
+int sab_folder_keeps(const struct sab_options *was, const struct sab_options *is, const char *what, struct sab_error *err)
 {
-    static const char *const names[] = {"steps",      "threads", "cpu", "stop-at", "patience", "eval-every", "save-every",
-                                        "out",        "lr",      "clip", "explode", "data",     "valid-data", "test-data",  "memory",
-                                        "recompute"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(name, names[i]) == 0)
-            return 1;
-    return 0;
+    char before[SAB_REAL_TEXT_CAP], now[SAB_REAL_TEXT_CAP];
+    const struct sab_option *differs = sab_options_difference(was, is, SAB_DECIDES);
+    if (!differs)
+        return SAB_OK;
+    return sab_fail(err, SAB_INVALID, "--%s: %.150s has %.100s, not %.100s; a resumed run keeps this option", differs->name, what,
+                    sab_options_value(was, differs->name, before), sab_options_value(is, differs->name, now));
 }
 
-int sab_folder_keeps(const struct sab_config *was, const struct sab_config *is, const char *what, struct sab_error *err)
+int sab_folder_agrees(const char *dir, const struct sab_options *config, struct sab_error *err)
 {
-    for (int i = 0; i < sab_option_count; i++) {
-        const char *name = sab_options[i].name;
-        char before[SAB_TEXT_CAP], now[SAB_TEXT_CAP];
-        if (may_change(name))
-            continue;
-        int status = sab_config_get(was, name, before, sizeof before, err);
-        if (status == SAB_OK)
-            status = sab_config_get(is, name, now, sizeof now, err);
-        if (status == SAB_OK && strcmp(before, now) != 0)
-            status = sab_fail(err, SAB_INVALID, "--%s: %s has %s, not %s; a resumed run keeps this option", name, what, before,
-                              now);
-        if (status != SAB_OK)
-            return status;
-    }
-    return SAB_OK;
-}
-
-int sab_folder_agrees(const char *dir, const struct sab_config *config, struct sab_error *err)
-{
-    struct sab_config before;
+    struct sab_options before;
     char what[SAB_PATH_CAP];
     int status = sab_run_config(dir, &before, err);
-    snprintf(what, sizeof what, "the run in %.*s", SAB_TEXT_CAP, dir);
-    return status == SAB_OK ? sab_folder_keeps(&before, config, what, err) : status;
+    if (status != SAB_OK)
+        return status;
+    snprintf(what, sizeof what, "the run in %.*s", SAB_DIR_CAP, dir);
+    status = sab_folder_keeps(&before, config, what, err);
+    sab_options_clear(&before);
+    return status;
 }
 
 /* ---- metrics.jsonl ---- */

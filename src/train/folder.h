@@ -4,13 +4,13 @@
 
 #include <stddef.h>
 
-#include "sab.h"
+#include "train/options.h"
 
 /* Room for the path of any file in a run folder. */
-enum { SAB_PATH_CAP = SAB_TEXT_CAP + 32 };
+enum { SAB_PATH_CAP = SAB_DIR_CAP + 32 };
 
-/* The name of the run folder: config->out, or runs/TASK-CREDIT-sSEED. */
-int sab_folder_name(const struct sab_config *config, char dir[SAB_TEXT_CAP], struct sab_error *err);
+/* The name of the run folder: config->run.out, or runs/TASK-CREDIT-sSEED. */
+int sab_folder_name(const struct sab_options *config, char dir[SAB_DIR_CAP], struct sab_error *err);
 
 /* DIR/FILE. */
 void sab_folder_path(const char *dir, const char *file, char path[SAB_PATH_CAP]);
@@ -21,7 +21,7 @@ int sab_folder_lock(const char *dir, int *lock, struct sab_error *err);
 void sab_folder_unlock(const char *dir, int lock);
 
 /* Writes config.json into a folder that is there. SAB_INVALID if it already holds a run. */
-int sab_folder_begin(const char *dir, const struct sab_config *config, struct sab_error *err);
+int sab_folder_begin(const char *dir, const struct sab_options *config, struct sab_error *err);
 /* Takes that back where nothing came of the run. */
 void sab_folder_undo(const char *dir);
 
@@ -29,11 +29,11 @@ void sab_folder_undo(const char *dir);
 int sab_folder_check_files(const char *dir, struct sab_error *err);
 
 /* SAB_INVALID unless `is` has the value that `was` has under every option that a run keeps; `what` has the former ones. */
-int sab_folder_keeps(const struct sab_config *was, const struct sab_config *is, const char *what, struct sab_error *err);
+int sab_folder_keeps(const struct sab_options *was, const struct sab_options *is, const char *what, struct sab_error *err);
 /* Checks that config agrees with the run's config.json where it must. */
-int sab_folder_agrees(const char *dir, const struct sab_config *config, struct sab_error *err);
+int sab_folder_agrees(const char *dir, const struct sab_options *config, struct sab_error *err);
 
-int sab_folder_write_config(const char *dir, const struct sab_config *config, struct sab_error *err);
+int sab_folder_write_config(const char *dir, const struct sab_options *config, struct sab_error *err);
 
 /* 1 if the run has a file of that name, or none can tell: what opens it then says why. */
 int sab_folder_has(const char *dir, const char *file);

@@ -13,7 +13,7 @@ int sab_model_save(const struct sab_model *model, const char *path, struct sab_e
     int status = sab_safetensors_writer_create(&writer, err);
     if (status != SAB_OK)
         return status;
-    status = sab_metadata_add(writer, sab_model_config(model), model, err);
+    status = sab_metadata_add(writer, sab_model_options(model), model, err);
     for (int i = 0; i < sab_model_tensor_count(model) && status == SAB_OK; i++) {
         struct sab_tensor tensor = sab_model_tensor(model, i);
         const uint64_t shape[2] = {(uint64_t)tensor.shape[0], (uint64_t)tensor.shape[1]};
@@ -88,12 +88,12 @@ static int check_names(struct sab_safetensors *file, const char *path, const str
 
 /* A few bytes of metadata can ask for a model of any size. Before memory is taken for it, the file must hold its
  * tensors. */
-static int check_tensors(struct sab_safetensors *file, const char *path, const struct sab_config *config,
+static int check_tensors(struct sab_safetensors *file, const char *path, const struct sab_options *config,
                          const struct sab_shape *shape, struct sab_error *err)
 {
     struct sab_model *outline;
     const struct sab_safetensors_view *view;
-    int status = sab_model_outline(&outline, config, shape, err);
+    int status = sab_model_outline(&outline, &config->model, &config->shared, shape, err);
     if (status != SAB_OK)
         return status;
     status = check_names(file, path, outline, err);
@@ -105,14 +105,16 @@ static int check_tensors(struct sab_safetensors *file, const char *path, const s
 
 static int read_model(struct sab_model **out, struct sab_safetensors *file, const char *path, struct sab_error *err)
 {
-    struct sab_config config;
+    struct sab_options config;
     struct sab_shape shape;
     int status = sab_metadata_read(file, path, &config, &shape, err);
-    if (status == SAB_OK)
-        status = check_tensors(file, path, &config, &shape, err);
+    if (status != SAB_OK)
+        return status;
+    status = check_tensors(file, path, &config, &shape, err);
     struct sab_model *model = NULL;
     if (status == SAB_OK)
         status = sab_model_create(&model, &config, &shape, err);
+    sab_options_clear(&config);
     if (status != SAB_OK)
         return status;
     struct sab_error why = {0};

@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
-#include "base/config.h"
+#include "train/options.h"
 #include "base/error.h"
 #include "data/task.h"
 #include "io/file.h"
@@ -28,7 +28,7 @@
 enum { RECENT = 1024 };
 
 struct run {
-    struct sab_config config; /* out is the run folder */
+    struct sab_options config; /* out is the run folder */
     const struct sab_run_hooks *hooks;
     struct sab_stop stop;
     struct sab_task *task;
@@ -58,7 +58,7 @@ static const char *run_metric(const struct run *run)
 {
     if (run->stop.metric[0])
         return run->stop.metric;
-    if (!isnan(sab_task_bits_per_char(run->config.task, 0)))
+    if (!isnan(sab_task_bits_per_char(run->config.task.task, 0)))
         return "loss";
     return sab_model_shape(run->model)->loss == SAB_LOSS_MSE ? "mse" : "accuracy";
 }
@@ -85,7 +85,7 @@ static int is_stopped_early(const struct run *run)
     const struct sab_run_state *state = &run->state;
     if (state->evaluated < 0)
         return 0;
-    if (run->config.patience > 0 && state->since_best >= run->config.patience)
+    if (run->config.run.patience > 0 && state->since_best >= run->config.run.patience)
         return 1;
     if (!run->stop.metric[0])
         return 0;
@@ -98,7 +98,7 @@ static int check_stop(const struct run *run, struct sab_error *err)
     int is_class = sab_task_shape(run->task)->loss != SAB_LOSS_MSE;
     if (run->stop.metric[0] && strcmp(run->stop.metric, is_class ? "mse" : "accuracy") == 0)
         return sab_fail(err, SAB_INVALID, "--stop-at %.60s: the task %s is measured by %s and loss",
-                        run->config.stop_at, run->config.task, is_class ? "accuracy" : "mse");
+                        run->config.run.stop_at, run->config.task.task, is_class ? "accuracy" : "mse");
     return SAB_OK;
 }
 
@@ -107,7 +107,7 @@ static int check_stop(const struct run *run, struct sab_error *err)
 static int save_state(struct run *run, struct sab_error *err)
 {
     char path[SAB_PATH_CAP];
-    sab_folder_path(run->config.out, "state.safetensors", path);
+    sab_folder_path(run->config.run.out, "state.safetensors", path);
     int status = sab_state_save(path, run->trainer, &run->state, run->best, err);
     if (status == SAB_OK)
         run->saved_step = run->trainer->step;
@@ -120,7 +120,7 @@ static int save_best(struct run *run, struct sab_error *err)
     char path[SAB_PATH_CAP];
     struct sab_trainer *trainer = run->trainer;
     size_t nbytes = trainer->count * sizeof(sab_real);
-    sab_folder_path(run->config.out, "model.safetensors", path);
+    sab_folder_path(run->config.run.out, "model.safetensors", path);
     memcpy(trainer->undo, trainer->theta, nbytes);
     memcpy(trainer->theta, run->best, nbytes);
     int status = sab_model_save(run->model, path, err);
@@ -136,7 +136,7 @@ static void tell(const struct run *run, const struct sab_metrics *metrics, int e
         return;
     struct sab_progress progress = {
         .step = run->trainer->step,
-        .steps = run->config.steps,
+        .steps = run->config.optim.steps,
         .metrics = *metrics,
         .evaluated = evaluated,
         .is_best = is_best,
@@ -152,7 +152,7 @@ static int update(struct run *run, struct sab_error *err)
     double begin = now_s();
     struct sab_batch batch;
     struct sab_metrics metrics;
-    int status = sab_task_batch(run->task, SAB_TRAIN, run->trainer->step, run->config.batch, &batch, err);
+    int status = sab_task_batch(run->task, SAB_TRAIN, run->trainer->step, run->config.shared.batch, &batch, err);
     if (status != SAB_OK)
         return status;
     double rate = sab_trainer_rate(run->trainer);
@@ -171,7 +171,7 @@ static int update(struct run *run, struct sab_error *err)
 
 static int evaluate(struct run *run, struct sab_error *err)
 {
-    const struct sab_config *config = &run->config;
+    const struct sab_options *config = &run->config;
     struct sab_trainer *trainer = run->trainer;
     struct sab_run_state *state = &run->state;
     double begin = now_s();
@@ -197,7 +197,7 @@ static int evaluate(struct run *run, struct sab_error *err)
         status = save_best(run, err);
     }
     if (status == SAB_OK)
-        status = sab_folder_add_metrics(config->out, config->task, trainer->step, &metrics, state->grad_norm, run->rate,
+        status = sab_folder_add_metrics(config->run.out, config->task.task, trainer->step, &metrics, state->grad_norm, run->rate,
                                         state->seconds, &state->metrics_nbytes, err);
     if (status == SAB_OK)
         tell(run, &metrics, 1, is_best);
@@ -228,20 +228,20 @@ static int is_due(int64_t every, int64_t step)
 
 static int loop(struct run *run, struct sab_error *err)
 {
-    const struct sab_config *config = &run->config;
+    const struct sab_options *config = &run->config;
     const struct sab_trainer *trainer = run->trainer;
-    while (trainer->step < config->steps && !is_stopped_early(run)) {
+    while (trainer->step < config->optim.steps && !is_stopped_early(run)) {
         if (run->hooks && run->hooks->stop && *run->hooks->stop) {
             int status = run->saved_step == trainer->step ? SAB_OK : save_state(run, err);
             return status != SAB_OK ? status
                                     : sab_fail(err, SAB_INTERRUPTED, "interrupted after update %lld; the run in %s is "
                                                                      "saved and can be resumed",
-                                               (long long)trainer->step, config->out);
+                                               (long long)trainer->step, config->run.out);
         }
         int status = update(run, err);
-        if (status == SAB_OK && is_due(config->eval_every, trainer->step))
+        if (status == SAB_OK && is_due(config->run.eval_every, trainer->step))
             status = evaluate(run, err);
-        if (status == SAB_OK && is_due(config->save_every, trainer->step))
+        if (status == SAB_OK && is_due(config->run.save_every, trainer->step))
             status = save_state(run, err);
         if (status != SAB_OK)
             return status;
@@ -255,13 +255,13 @@ static int loop(struct run *run, struct sab_error *err)
 /* ---- beginning and end ---- */
 
 /* What may change, decides the result, and may have been changed in config.json: the user should know. */
-static void tell_changes(const struct run *run, const struct sab_config *was)
+static void tell_changes(const struct run *run, const struct sab_options *was)
 {
     static const char *const names[] = {"lr", "clip", "explode"};
     for (size_t i = 0; i < sizeof names / sizeof names[0] && run->hooks && run->hooks->notice; i++) {
-        char before[SAB_TEXT_CAP], now[SAB_TEXT_CAP], sentence[128];
-        if (sab_config_get(was, names[i], before, sizeof before, NULL) != SAB_OK ||
-            sab_config_get(&run->config, names[i], now, sizeof now, NULL) != SAB_OK || strcmp(before, now) == 0)
+        char x[SAB_REAL_TEXT_CAP], y[SAB_REAL_TEXT_CAP], sentence[128];
+        const char *before = sab_options_value(was, names[i], x), *now = sab_options_value(&run->config, names[i], y);
+        if (strcmp(before, now) == 0)
             continue;
         snprintf(sentence, sizeof sentence, "from here on --%s is %.40s; it was %.40s so far", names[i], now, before);
         run->hooks->notice(run->hooks->user, sentence);
@@ -271,21 +271,24 @@ static void tell_changes(const struct run *run, const struct sab_config *was)
 static int load_state(struct run *run, struct sab_error *err)
 {
     char path[SAB_PATH_CAP];
-    struct sab_config was = run->config;
-    sab_folder_path(run->config.out, "state.safetensors", path);
-    int status = sab_state_load(path, run->trainer, &run->state, run->best, &was, err);
-    if (status != SAB_OK)
-        return status;
-    run->saved_step = run->trainer->step;
-    if (run->trainer->step > 0)
-        run->rate = sab_optim_rate(&run->config, run->trainer->step - 1);
-    tell_changes(run, &was);
-    return SAB_OK;
+    struct sab_options was;
+    int status = sab_options_copy(&was, &run->config, err);
+    sab_folder_path(run->config.run.out, "state.safetensors", path);
+    if (status == SAB_OK)
+        status = sab_state_load(path, run->trainer, &run->state, run->best, &was, err);
+    if (status == SAB_OK) {
+        run->saved_step = run->trainer->step;
+        if (run->trainer->step > 0)
+            run->rate = sab_optim_rate(&run->config.optim, run->trainer->step - 1);
+        tell_changes(run, &was);
+    }
+    sab_options_clear(&was);
+    return status;
 }
 
 static int resume(struct run *run, struct sab_error *err)
 {
-    const char *dir = run->config.out;
+    const char *dir = run->config.run.out;
     int status = sab_folder_check_files(dir, err);
     if (status == SAB_OK && sab_folder_has(dir, "config.json"))
         status = sab_folder_lock(dir, &run->lock, err);
@@ -294,9 +297,9 @@ static int resume(struct run *run, struct sab_error *err)
     /* A run that was killed before its first checkpoint begins again. */
     if (status == SAB_OK && sab_folder_has(dir, "state.safetensors"))
         status = load_state(run, err);
-    if (status == SAB_OK && run->trainer->step > run->config.steps)
+    if (status == SAB_OK && run->trainer->step > run->config.optim.steps)
         status = sab_fail(err, SAB_INVALID, "--steps: the run in %s has made %lld updates, more than %lld", dir,
-                          (long long)run->trainer->step, (long long)run->config.steps);
+                          (long long)run->trainer->step, (long long)run->config.optim.steps);
     if (status == SAB_OK)
         status = sab_folder_write_config(dir, &run->config, err);
     if (status == SAB_OK)
@@ -309,7 +312,7 @@ static int resume(struct run *run, struct sab_error *err)
 
 static int begin(struct run *run, struct sab_error *err)
 {
-    const char *dir = run->config.out;
+    const char *dir = run->config.run.out;
     int status = sab_file_make_directory(dir, err);
     if (status == SAB_OK)
         status = sab_folder_lock(dir, &run->lock, err);
@@ -322,10 +325,10 @@ static int begin(struct run *run, struct sab_error *err)
 /* The model that the run begins with, if config names one; a resumed run has taken over what it says of data. */
 static int load_source(const struct run *run, int is_resumed, struct sab_model **source, struct sab_error *err)
 {
-    const char *from = is_resumed ? run->config.out : run->config.from;
+    const char *from = is_resumed ? run->config.run.out : run->config.run.from;
     char path[SAB_PATH_CAP];
     *source = NULL;
-    if (!run->config.from[0] || (is_resumed && !sab_folder_has(from, "model.safetensors")))
+    if (!run->config.run.from[0] || (is_resumed && !sab_folder_has(from, "model.safetensors")))
         return SAB_OK;
     if (sab_folder_has(from, "model.safetensors"))
         sab_folder_path(from, "model.safetensors", path);
@@ -343,30 +346,38 @@ static int take_weights(const struct run *run, const struct sab_model *source, s
         if (strcmp(to.name, from.name) != 0 || to.shape[0] != from.shape[0] || to.shape[1] != from.shape[1])
             return sab_fail(err, SAB_INVALID, "--from %.200s: its tensor %s [%d,%d] is not %s [%d,%d], as this model "
                                               "needs: model, cell, hidden, layers, score, credit and task must agree",
-                            run->config.from, from.name, from.shape[0], from.shape[1], to.name, to.shape[0], to.shape[1]);
+                            run->config.run.from, from.name, from.shape[0], from.shape[1], to.name, to.shape[0], to.shape[1]);
         memcpy(to.data, from.data, to.count * sizeof *to.data);
     }
     return same ? SAB_OK
                 : sab_fail(err, SAB_INVALID, "--from %.200s: it has %d tensors and this model needs %d: model, cell, layers, score "
                                              "and credit must agree",
-                           run->config.from, sab_model_tensor_count(source), n);
+                           run->config.run.from, sab_model_tensor_count(source), n);
 }
 
-int sab_run_settle(struct sab_task *task, struct sab_config *config, int *carries, struct sab_error *err)
+static int has_memory(const struct sab_model_options *model)
+{
+    return model->credit == SAB_CREDIT_ATTENTION || (model->credit == SAB_CREDIT_SAB && model->k_top > 0);
+}
+
+int sab_run_settle(struct sab_task *task, struct sab_options *config, int *carries, struct sab_error *err)
 {
     struct sab_batch first;
     int status = SAB_OK;
     if (sab_task_facts(task)) /* files: better said now than at the first evaluation */
-        status = sab_task_batch(task, SAB_VALID, 0, config->batch, &first, err);
+        status = sab_task_batch(task, SAB_VALID, 0, config->shared.batch, &first, err);
     if (status == SAB_OK && sab_task_facts(task))
         status = sab_evaluate_check(&first, SAB_VALID, err);
     if (status == SAB_OK)
-        status = sab_task_batch(task, SAB_TRAIN, 0, config->batch, &first, err);
+        status = sab_task_batch(task, SAB_TRAIN, 0, config->shared.batch, &first, err);
     if (status != SAB_OK)
         return status;
-    *carries = first.fresh != NULL && sab_network_find(config->model)->has_state;
-    if (*carries && config->memory_slots == 0)
-        config->memory_slots = first.T > config->k_att ? first.T / config->k_att : 1;
+    *carries = first.fresh != NULL && sab_network_find(config->model.model)->has_state;
+    if (*carries && has_memory(&config->model) && first.T % config->model.k_att != 0)
+        return sab_fail(err, SAB_INVALID, "--T %d: a chunk that goes on from another must be a multiple of --k-att %d, so "
+                                          "that memories are written at the same steps of each", first.T, config->model.k_att);
+    if (*carries && config->model.memory_slots == 0)
+        config->model.memory_slots = first.T > config->model.k_att ? first.T / config->model.k_att : 1;
     return SAB_OK;
 }
 
@@ -376,12 +387,12 @@ static int check_room(const struct run *run, struct sab_error *err)
     const double gib = 1 << 30;
     const struct sab_shape *shape = sab_task_shape(run->task);
     struct sab_model *outline;
-    int status = sab_model_outline(&outline, &run->config, shape, err);
+    int status = sab_model_outline(&outline, &run->config.model, &run->config.shared, shape, err);
     if (status != SAB_OK)
         return status;
-    double theta = (double)outline->n_theta, shards = (run->config.batch - 1) / SAB_SHARD + 1;
+    double theta = (double)outline->n_theta, shards = (run->config.shared.batch - 1) / SAB_SHARD + 1;
     double need = (3 * theta + (1 + shards) * (double)outline->n_padded) * sizeof(sab_real);
-    need += sab_trainer_nbytes(&run->config, theta);
+    need += sab_trainer_nbytes(&run->config.optim, theta);
     sab_model_free(outline);
     double there;
     if (sab_memory_allows(need, &there))
@@ -390,16 +401,20 @@ static int check_room(const struct run *run, struct sab_error *err)
                     "needs %.1f GiB of memory; %.1f GiB are free", shape->I, shape->O, theta, need / gib, there / gib);
 }
 
-static int prepare(struct run *run, const struct sab_config *config, int is_resumed, struct sab_error *err)
+static int prepare(struct run *run, const struct sab_options *config, int is_resumed, struct sab_error *err)
 {
     int carries;
-    run->config = *config;
+    char dir[SAB_DIR_CAP];
     run->state.evaluated = run->state.best_step = run->saved_step = -1;
-    int status = sab_config_check(config, err);
+    int status = sab_options_check(config, err);
     if (status == SAB_OK)
-        status = sab_folder_name(config, run->config.out, err);
+        status = sab_folder_name(config, dir, err);
     if (status == SAB_OK)
-        status = sab_stop_parse(config->stop_at, &run->stop, err);
+        status = sab_options_copy(&run->config, config, err);
+    if (status == SAB_OK)
+        status = sab_options_set(&run->config, "out", dir, err);
+    if (status == SAB_OK)
+        status = sab_stop_parse(config->run.stop_at, &run->stop, err);
     struct sab_model *source = NULL;
     if (status == SAB_OK)
         status = load_source(run, is_resumed, &source, err);
@@ -449,13 +464,13 @@ static void fill_result(struct run *run, struct sab_run_result *result)
         .last = run->state.last,
         .best = run->state.best,
         .best_step = run->state.best_step,
-        .stopped_early = run->trainer->step < run->config.steps && is_stopped_early(run),
+        .stopped_early = run->trainer->step < run->config.optim.steps && is_stopped_early(run),
     };
     sab_model_digest(run->model, result->weights_digest);
-    memcpy(result->out, run->config.out, sizeof result->out);
+    snprintf(result->out, sizeof result->out, "%s", run->config.run.out);
 }
 
-int sab_run_train(const struct sab_config *config, int is_resumed, const struct sab_run_hooks *hooks,
+int sab_run_train(const struct sab_options *config, int is_resumed, const struct sab_run_hooks *hooks,
                   struct sab_run_result *result, struct sab_error *err)
 {
     struct run *run = sab_alloc(1, sizeof *run);
@@ -476,18 +491,20 @@ int sab_run_train(const struct sab_config *config, int is_resumed, const struct 
         if (result)
             fill_result(run, result);
         if (run->is_begun && status != SAB_OK && status != SAB_INTERRUPTED && run->trainer->step == 0)
-            sab_folder_undo(run->config.out);
+            sab_folder_undo(run->config.run.out);
     }
-    sab_folder_unlock(run->config.out, run->lock);
+    if (run->lock >= 0)
+        sab_folder_unlock(run->config.run.out, run->lock);
     sab_trainer_free(run->trainer);
     sab_model_free(run->model);
     sab_task_free(run->task);
+    sab_options_clear(&run->config);
     sab_free(run->best);
     sab_free(run);
     return status;
 }
 
-int sab_train(const struct sab_config *config, struct sab_metrics *best, struct sab_error *err)
+int sab_train(const struct sab_options *config, struct sab_metrics *best, struct sab_error *err)
 {
     struct sab_run_result result;
     int status = sab_run_train(config, 0, NULL, &result, err);

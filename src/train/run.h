@@ -11,7 +11,7 @@
 
 #include <signal.h>
 
-#include "sab.h"
+#include "train/options.h"
 
 /* What a watcher sees, after each update (evaluated = 0) and each evaluation (evaluated = 1). */
 struct sab_progress {
@@ -41,23 +41,22 @@ struct sab_run_result {
     int64_t best_step;
     int stopped_early;        /* stop_at or patience */
     char weights_digest[33];  /* of the training weights after the last update */
-    char out[SAB_TEXT_CAP];
+    char out[SAB_DIR_CAP];
 };
 
-/* Trains config->task in the folder config->out (made if absent). A folder that already holds a run is refused unless
- * resume is 1; then config must agree with its config.json except in steps (not below those made), threads, cpu,
- * stop_at, patience, eval_every, save_every, out, lr, clip, explode and the names of data files; and so must config.json with
- * state.safetensors. While it trains, the folder's file `lock` is locked: SAB_IO where another process holds it. A new run
- * that fails before its first update leaves nothing. result may be partly filled on SAB_INTERRUPTED and SAB_NUMERIC,
- * after which the run can be resumed. */
-int sab_run_train(const struct sab_config *config, int resume, const struct sab_run_hooks *hooks,
+/* Trains the task of config in its folder out (made if absent). A folder that already holds a run is refused unless
+ * resume is 1; then config must agree in all that SAB_DECIDES with its config.json, that with state.safetensors, and steps
+ * must not be below those made. While it trains, the folder's file `lock` is locked: SAB_IO where another process holds it.
+ * A new run that fails before its first update leaves nothing. result may be partly filled on SAB_INTERRUPTED and
+ * SAB_NUMERIC, after which the run can be resumed. */
+int sab_run_train(const struct sab_options *config, int resume, const struct sab_run_hooks *hooks,
                   struct sab_run_result *result, struct sab_error *err);
 
-/* The configuration of the run in folder `dir`. */
-int sab_run_config(const char *dir, struct sab_config *config, struct sab_error *err);
+/* The configuration of the run in folder `dir`; *config is new, and left alone on failure. */
+int sab_run_config(const char *dir, struct sab_options *config, struct sab_error *err);
 
 /* Looks whether files have the parts that a run needs. Where state is carried from batch to batch, memories must have an
  * end: unless told otherwise, a batch's worth. */
-int sab_run_settle(struct sab_task *task, struct sab_config *config, int *carries, struct sab_error *err);
+int sab_run_settle(struct sab_task *task, struct sab_options *config, int *carries, struct sab_error *err);
 
 #endif

@@ -102,7 +102,7 @@ int sab_stream_save(const struct sab_stream *stream, const char *path, struct sa
     if (status != SAB_OK)
         return status;
     sab_model_digest(stream->model, digest);
-    status = sab_metadata_add(writer, sab_model_config(stream->model), stream->model, err);
+    status = sab_metadata_add(writer, sab_model_options(stream->model), stream->model, err);
     if (status == SAB_OK)
         status = sab_safetensors_writer_metadata(writer, weights_key, digest, err);
     if (status == SAB_OK)

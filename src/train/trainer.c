@@ -11,22 +11,26 @@
 #include "model/stream.h"
 #include "optim/optim.h"
 
-int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const struct sab_config *config,
+int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const struct sab_options *config,
                        struct sab_error *err)
 {
-    int status = sab_config_check(config, err);
+    int status = sab_options_check(config, err);
     if (status != SAB_OK)
         return status;
     struct sab_trainer *trainer = sab_alloc(1, sizeof *trainer);
     if (!trainer)
         return sab_fail(err, SAB_NOMEM, "no memory for a trainer");
+    status = sab_options_copy(&trainer->config, config, err);
+    if (status != SAB_OK) {
+        sab_free(trainer);
+        return status;
+    }
     struct sab_flat flat = sab_model_flat(model);
-    trainer->config = *config;
     trainer->model = model;
     trainer->count = flat.count;
     trainer->theta = flat.theta;
     trainer->grad = flat.grad;
-    int has_v = config->optimizer != SAB_OPTIMIZER_SGD, has_average = config->average > 0;
+    int has_v = config->optim.optimizer != SAB_OPTIMIZER_SGD, has_average = config->optim.average > 0;
     trainer->m = sab_alloc(flat.count, sizeof(sab_real));
     trainer->v = has_v ? sab_alloc(flat.count, sizeof(sab_real)) : NULL;
     trainer->average = has_average ? sab_alloc(flat.count, sizeof(sab_real)) : NULL;
@@ -35,12 +39,12 @@ int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const 
         sab_trainer_free(trainer);
         return sab_fail(err, SAB_NOMEM, "no memory for the optimiser of %zu weights", flat.count);
     }
-    model->trainer_nbytes = sab_trainer_nbytes(config, (double)flat.count);
+    model->trainer_nbytes = sab_trainer_nbytes(&config->optim, (double)flat.count);
     *out = trainer;
     return SAB_OK;
 }
 
-double sab_trainer_nbytes(const struct sab_config *config, double count)
+double sab_trainer_nbytes(const struct sab_optim_options *config, double count)
 {
     int moments = config->optimizer == SAB_OPTIMIZER_SGD ? 1 : 2;
     return (moments + (config->average > 0) + 3) * count * sizeof(sab_real);
@@ -55,6 +59,7 @@ void sab_trainer_free(struct sab_trainer *trainer)
     sab_free(trainer->average);
     sab_free(trainer->undo);
     sab_stream_free(trainer->carried);
+    sab_options_clear(&trainer->config);
     sab_free(trainer);
 }
 
@@ -65,7 +70,7 @@ int64_t sab_trainer_step(const struct sab_trainer *trainer)
 
 double sab_trainer_rate(const struct sab_trainer *trainer)
 {
-    return sab_optim_rate(&trainer->config, trainer->step);
+    return sab_optim_rate(&trainer->config.optim, trainer->step);
 }
 
 /* The tensor whose gradient is largest, as a user needs to know it. */
@@ -87,7 +92,7 @@ static int fail_explosion(const struct sab_trainer *trainer, double norm, struct
     return sab_fail(err, SAB_NUMERIC,
                     "update %lld: the gradient norm %.4g is above --explode %.4g; its largest part, %.4g, is in the "
                     "tensor %s of %s",
-                    (long long)trainer->step + 1, norm, trainer->config.explode, most, worst->name, where);
+                    (long long)trainer->step + 1, norm, trainer->config.optim.explode, most, worst->name, where);
 }
 
 static void remember(struct sab_trainer *trainer)
@@ -119,7 +124,7 @@ static int check_result(const struct sab_trainer *trainer, struct sab_error *err
             continue;
         return sab_fail(err, SAB_NUMERIC, "update %lld: the optimiser made a value of the tensor %s not finite; lower "
                                           "--lr %.4g or --clip %.4g",
-                        (long long)trainer->step + 1, tensor.name, trainer->config.lr, trainer->config.clip);
+                        (long long)trainer->step + 1, tensor.name, trainer->config.optim.lr, trainer->config.optim.clip);
     }
     return SAB_OK;
 }
@@ -138,7 +143,7 @@ static int gradient(struct sab_trainer *trainer, struct sab_batch *batch, struct
         batch->state = trainer->carried;
     }
     if (status == SAB_OK)
-        status = sab_model_gradient(trainer->model, batch, trainer->config.threads, metrics, NULL, &why);
+        status = sab_model_gradient(trainer->model, batch, trainer->config.shared.threads, metrics, NULL, &why);
     if (status != SAB_OK)
         return sab_fail(err, status, "update %lld: %.450s", (long long)trainer->step + 1, why.message);
     return SAB_OK;
@@ -147,12 +152,12 @@ static int gradient(struct sab_trainer *trainer, struct sab_batch *batch, struct
 /* Clip, optimiser and their checks; on failure weights and moments are as before. */
 static int step(struct sab_trainer *trainer, struct sab_metrics *metrics, struct sab_error *err)
 {
-    const struct sab_config *config = &trainer->config;
+    const struct sab_options *config = &trainer->config;
     metrics->grad_norm = sab_optim_norm(trainer->grad, trainer->count);
-    if (!(metrics->grad_norm <= config->explode))
+    if (!(metrics->grad_norm <= config->optim.explode))
         return fail_explosion(trainer, metrics->grad_norm, err);
     remember(trainer);
-    sab_optim_update(config, sab_trainer_rate(trainer), sab_optim_clip(metrics->grad_norm, config->clip),
+    sab_optim_update(&config->optim, sab_trainer_rate(trainer), sab_optim_clip(metrics->grad_norm, config->optim.clip),
                      trainer->step + 1, trainer->count, trainer->theta, trainer->m, trainer->v, trainer->grad);
     int status = check_result(trainer, err);
     if (status != SAB_OK)
@@ -163,7 +168,7 @@ static int step(struct sab_trainer *trainer, struct sab_metrics *metrics, struct
 int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batch, struct sab_metrics *metrics,
                        struct sab_error *err)
 {
-    const struct sab_config *config = &trainer->config;
+    const struct sab_options *config = &trainer->config;
     struct sab_batch taken = *batch;
     struct sab_metrics measured;
     int status = gradient(trainer, &taken, &measured, err);
@@ -178,7 +183,7 @@ int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batc
     }
     trainer->step++;
     if (trainer->average)
-        sab_optim_average(config->average, trainer->step, trainer->count, trainer->average, trainer->theta);
+        sab_optim_average(config->optim.average, trainer->step, trainer->count, trainer->average, trainer->theta);
     sab_profile_lap(trainer->model->profile, SAB_PHASE_OPTIMISER);
     if (metrics)
         *metrics = measured;

@@ -2,23 +2,23 @@
 #ifndef SAB_TRAIN_TRAINER_H
 #define SAB_TRAIN_TRAINER_H
 
-#include "sab.h"
+#include "train/options.h"
 
 /* Arrays lie parallel to the model's flat weights: [count], the gaps between tensors 0. */
 struct sab_trainer {
-    struct sab_config config;
+    struct sab_options config;
     struct sab_model *model; /* borrowed */
     int64_t step;            /* updates done */
     size_t count;
     sab_real *theta, *grad;  /* the model's */
     sab_real *m, *v;         /* moments; v is NULL for sgd */
-    sab_real *average;       /* NULL where config.average is 0 */
+    sab_real *average;       /* NULL where config.optim.average is 0 */
     struct sab_stream *carried; /* state between batches that go on from each other; NULL before the first such */
     sab_real *undo;          /* theta, m and v as they were before the update under way */
 };
 
 /* Bytes of the arrays of a trainer of `count` weights. */
-double sab_trainer_nbytes(const struct sab_config *config, double count);
+double sab_trainer_nbytes(const struct sab_optim_options *config, double count);
 
 /* The rate of the update that comes next. */
 double sab_trainer_rate(const struct sab_trainer *trainer);

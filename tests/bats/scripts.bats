@@ -58,7 +58,7 @@ END
     run "$root/scripts/check-symbols" "$PWD/build"
     [ "$status" -eq 1 ]
     [[ "$output" == *"do not start with sab_:"*"other_name"*"does not declare:"*"sab_extra"* ]]
-    [[ "$output" == *"lacks:"*"sab_config_init"* ]]
+    [[ "$output" == *"lacks:"*"sab_options_set"* ]]
     [[ "$output" == *"must not call:"*"getenv"*"printf"* ]]
     [[ "$output" == *"global state):"*"calls in .data"*"sab_counter in .bss"* ]]
 }

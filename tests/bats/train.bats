@@ -237,8 +237,20 @@ starts_until()
     fails 1 file
     [ "$(cat file)" = data ]
     # shellcheck disable=SC2086
-    sab train copy $tiny --steps 10 --out "$(printf 'x%.0s' $(seq 300))"
-    fails 2 '--out' 255
+    sab train copy $tiny --steps 10 --out "$(printf 'x%.0s' $(seq 5000))"
+    fails 2 '--out' 4095
+}
+
+@test "paths may be as long as the system lets them be" {
+    part=$(printf 'x%.0s' $(seq 200))
+    long=$part/$part/$part
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 10 --out "$long"
+    [ "$status" = 0 ]
+    sab train --resume "$long" --steps 20
+    [ "$status" = 0 ]
+    sab eval "$long"
+    [ "$status" = 0 ]
 }
 
 @test "a disk that is full leaves the previous checkpoint intact" {
