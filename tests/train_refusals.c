@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "io/safetensors.h"
 #include "train/run.h"
 #include "train_helpers.h"
 
@@ -135,6 +136,33 @@ static void test_foreign_state_is_refused(void **unused)
     end(&other);
 }
 
+/* A state that does not say with what it was made is compared with nothing, and loads. */
+static void test_a_state_without_configuration_loads(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    struct sab_safetensors *file;
+    struct sab_safetensors_writer *writer;
+    char path[2 * SAB_TEXT_CAP];
+    begin(&f);
+    train_ok(&f, 0);
+    char digest[33];
+    memcpy(digest, f.result.weights_digest, sizeof digest);
+    snprintf(path, sizeof path, "%s/state.safetensors", f.dir);
+    assert_int_equal(sab_safetensors_open(&file, path, &f.err), SAB_OK);
+    assert_int_equal(sab_safetensors_writer_create(&writer, &f.err), SAB_OK);
+    for (int i = 0; i < sab_safetensors_count(file); i++) {
+        const struct sab_safetensors_view *v = sab_safetensors_at(file, i);
+        assert_int_equal(sab_safetensors_writer_add(writer, v->name, v->dtype, v->ndim, v->shape, v->data, &f.err), SAB_OK);
+    }
+    assert_int_equal(sab_safetensors_writer_save(writer, path, &f.err), SAB_OK);
+    sab_safetensors_writer_free(writer);
+    sab_safetensors_close(file);
+    train_ok(&f, 1);
+    assert_string_equal(f.result.weights_digest, digest);
+    remove_folder(f.dir);
+}
+
 static void test_bad_numbers_leave_a_resumable_run(void **unused)
 {
     (void)unused;
@@ -209,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_folder_in_use_is_refused),
         cmocka_unit_test(test_resume_refusals),
         cmocka_unit_test(test_foreign_state_is_refused),
+        cmocka_unit_test(test_a_state_without_configuration_loads),
         cmocka_unit_test(test_bad_numbers_leave_a_resumable_run),
         cmocka_unit_test(test_bad_numbers_at_the_first_update_leave_nothing),
         cmocka_unit_test(test_unwritable_folder),

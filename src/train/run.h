@@ -5,6 +5,8 @@
  *     model.safetensors    the best weights so far by the run's metric (config and task shape in the metadata)
  *     state.safetensors    all that resuming needs: weights, optimiser moments, average, counters, best, patience
  *
+ *     lock                 while a process trains in it: which one
+ *
  * Each file is replaced atomically. Must not know: the terminal, argv. */
 #ifndef SAB_TRAIN_RUN_H
 #define SAB_TRAIN_RUN_H

@@ -97,11 +97,6 @@ END
         [ "$status" = 0 ]
         [[ $stderr == *"from here on --${change% *} is ${change#* }; it was "* ]] || { echo "$stderr"; return 1; }
     done
-    # A state of a version that did not keep the configuration still loads.
-    rm -rf run
-    cp -r saved run
-    sab train --resume run --steps 20 --quiet
-    [ "$status" = 0 ]
 }
 
 @test "a run that failed before its first update leaves nothing in the way" {
