@@ -176,14 +176,14 @@ static int run(struct sab_cli *cli)
     int n = 1, status = o->T[0] ? read_lengths(o->T, rows, &n, &err) : SAB_OK;
     if (status == SAB_OK)
         status = sab_cli_run_model(cli->words[0], &model, &config, &err);
+    int has_T = status == SAB_OK && sab_option_is_read_by(sab_option_find("T"), config.task.task);
+    if (status == SAB_OK && o->T[0] && !has_T)
+        status = sab_fail(&err, SAB_INVALID, "--T: the task %s has sequences as long as its data", config.task.task);
     if (status == SAB_OK)
         status = sab_cli_take_data(cli, o->split == SAB_TEST, o->recorded_data, &config, &err);
     /* Files are measured whole, unless the command line says otherwise. */
     if (status == SAB_OK && sab_model_facts(model) && !sab_cli_given(cli, "eval-size"))
         config.run.eval_size = 0;
-    int has_T = status == SAB_OK && sab_option_is_read_by(sab_option_find("T"), config.task.task);
-    if (status == SAB_OK && o->T[0] && !has_T)
-        status = sab_fail(&err, SAB_INVALID, "--T: the task %s has sequences as long as its data", config.task.task);
     if (status == SAB_OK && !o->T[0])
         rows[0].T = has_T ? config.task.T : 0;
     if (status == SAB_OK && sab_model_facts(model)) {

@@ -36,7 +36,7 @@ PYTHON
     python3 -c 'import sys; sys.exit(float(sys.argv[1]) < 0.99)' "$(value accuracy)"
     [[ $output != *'"T"'* ]] # the length of an image is its own
     sab eval run
-    [[ $output == *steps*accuracy*loss$'\n'* ]]
+    [[ $output == *steps*accuracy*loss*$'\n'* ]]
     [[ $output != *T* ]]
     sab eval run --T 100
     fails 2 '--T: the task mnist has sequences as long as its data'
