@@ -143,7 +143,7 @@ static void test_a_state_without_configuration_loads(void **unused)
     struct fixture f;
     struct sab_safetensors *file;
     struct sab_safetensors_writer *writer;
-    char path[2 * SAB_TEXT_CAP];
+    char path[2 * SAB_DIR_CAP];
     begin(&f);
     train_ok(&f, 0);
     char digest[33];
