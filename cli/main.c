@@ -1,6 +1,7 @@
 /* The program: finds the command, reads its arguments, runs it. */
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -74,6 +75,7 @@ static void hold_descriptors(void)
 int main(int argc, char **argv)
 {
     hold_descriptors();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is then an error with a name, not the end */
     setlocale(LC_CTYPE, ""); /* can the terminal show shades? numbers stay as in C */
     const char *word = argc > 1 ? argv[1] : "";
     if (argc < 2) {

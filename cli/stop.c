@@ -26,7 +26,7 @@ static int is_echo(void)
 
 static void on_signal(int number)
 {
-    static const char text[] = "\nsab: finishing this update, then saving; once more to quit at once\n";
+    static const char text[] = "\nsab: stopping and saving; once more to quit at once\n";
     int saved = errno, is_request = number == SIGINT || number == SIGTERM;
     stop_wanted = 1;
     if (stop_input >= 0)
@@ -57,6 +57,8 @@ static const volatile sig_atomic_t *listen_to(int is_quiet, int flags)
     stop_is_quiet = is_quiet;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL); /* how clusters say that the time is nearly up */
+    sigaction(SIGXCPU, &action, NULL); /* likewise; it comes again every second, and never quits at once */
     /* Ctrl-C also ends the `tee` that we write to, and what we say then must not end us before we have saved. */
     sigaction(SIGPIPE, &action, NULL);
     if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup has it ignored */

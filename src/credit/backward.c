@@ -68,7 +68,7 @@ static void backward_layer(struct sab_shard *s, int l, int span, const real *dh,
 void sab_shard_backward(struct sab_shard *s, real *grads)
 {
     const struct sab_model *m = s->model;
-    for (int span = s->used_spans - 1; span >= 0; span--) {
+    for (int span = s->used_spans - 1; span >= 0 && !sab_model_is_stopped(m); span--) {
         int first = span * s->span_windows, reached = 0;
         for (int i = 0; i < sab_shard_span_windows(s, span); i++) {
             reached |= s->active[i] = (unsigned char)sab_shard_has_loss(s, first + i);

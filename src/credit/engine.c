@@ -301,6 +301,8 @@ static void run_shards(struct sab_engine *e, const struct sab_model *m, const st
 #endif
     for (int i = 0; i < e->n_shards; i++) {
         int b0 = i * SAB_SHARD;
+        if (sab_model_is_stopped(m))
+            continue;
         struct sab_work work = {batch, e->columns + b0, b0, scale, outputs, recall, watcher, profile_of(m)};
         real *grads = e->backward ? e->grads + (size_t)i * m->n_padded : NULL;
         sab_profile_start(work.profile);
@@ -379,6 +381,12 @@ static double gradient_norm(const struct sab_model *m)
     return sqrt(sum);
 }
 
+/* A batch that was left half done has no result. */
+static int check_stopped(const struct sab_model *m, struct sab_error *err)
+{
+    return sab_model_is_stopped(m) ? sab_fail(err, SAB_INTERRUPTED, "stopped on request") : SAB_OK;
+}
+
 /* The batch is checked; the weights are made ready for it. */
 static void prepare(struct sab_model *m)
 {
@@ -402,6 +410,9 @@ static int evaluate(struct sab_model *m, const struct sab_batch *batch, int thre
         return status;
     prepare(m);
     run_shards(e, m, batch, 0, outputs, recall, watcher);
+    status = check_stopped(m, err);
+    if (status)
+        return status;
     if (batch->state)
         sab_stream_turn(batch->state, batch->T);
     if (metrics)
@@ -438,6 +449,9 @@ int sab_model_gradient(struct sab_model *m, const struct sab_batch *batch, int t
         return status;
     prepare(m);
     run_shards(e, m, batch, 1 / weight, NULL, recall, NULL);
+    status = check_stopped(m, err);
+    if (status)
+        return status;
     sum_gradients(e, m);
     sab_profile_start(m->profile);
     sab_tensors_unpad(m, e->grads, m->grad);

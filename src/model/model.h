@@ -6,6 +6,8 @@
 #ifndef SAB_MODEL_MODEL_H
 #define SAB_MODEL_MODEL_H
 
+#include <signal.h>
+
 #include "base/profile.h"
 #include "base/shared.h"
 #include "cells/cell.h"
@@ -75,6 +77,7 @@ struct sab_model {
     const real *b;                      /* [Op] */
 
     double trainer_nbytes;            /* what its latest trainer took */
+    const volatile sig_atomic_t *stop; /* NULL, or not 0: what is being computed ends soon, with SAB_INTERRUPTED */
     int most_steps;                   /* of any batch to come, for all that is known; 0: nothing is. Memory is taken for it */
     double budget_nbytes;             /* what config.memory came to; 0 until the first gradient */
     int recomputed;                   /* 1: the last gradient ran its windows twice */
@@ -84,6 +87,12 @@ struct sab_model {
     void *engine;                     /* what the credit layer keeps between calls */
     void (*engine_free)(void *engine);
 };
+
+/* Whether somebody has asked to stop; polled between shards and spans. Once asked, it stays so until the call has returned. */
+static inline int sab_model_is_stopped(const struct sab_model *model)
+{
+    return model->stop && *model->stop;
+}
 
 /* All tensors in one array: gaps are 0 and their gradients too. */
 struct sab_flat {

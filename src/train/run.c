@@ -37,6 +37,7 @@ struct run {
     struct sab_run_state state;
     sab_real *best;           /* weights of state.best */
     int64_t saved_step;       /* of state.safetensors; -1: none */
+    int64_t saved_evaluated;  /* its state.evaluated */
     int lock;                 /* of the folder; -1: none */
     int is_begun;             /* a new run, whose folder has a config.json */
     double rate;              /* of the last update */
@@ -109,9 +110,17 @@ static int save_state(struct run *run, struct sab_error *err)
     char path[SAB_PATH_CAP];
     sab_folder_path(run->config.run.out, "state.safetensors", path);
     int status = sab_state_save(path, run->trainer, &run->state, run->best, err);
-    if (status == SAB_OK)
+    if (status == SAB_OK) {
         run->saved_step = run->trainer->step;
+        run->saved_evaluated = run->state.evaluated;
+    }
     return status;
+}
+
+/* Whether state.safetensors holds what is known now. */
+static int is_saved(const struct run *run)
+{
+    return run->saved_step == run->trainer->step && run->saved_evaluated == run->state.evaluated;
 }
 
 /* Writes model.safetensors with the weights in run->best. */
@@ -226,30 +235,45 @@ static int is_due(int64_t every, int64_t step)
     return every > 0 && step % every == 0;
 }
 
+/* The evaluation and the checkpoint that are due after the latest update, if they are not there yet. */
+static int after_update(struct run *run, struct sab_error *err)
+{
+    int64_t step = run->trainer->step;
+    int status = SAB_OK;
+    if (step > 0 && run->state.evaluated != step && is_due(run->config.run.eval_every, step))
+        status = evaluate(run, err);
+    if (status == SAB_OK && step > 0 && !is_saved(run) && is_due(run->config.run.save_every, step))
+        status = save_state(run, err);
+    return status;
+}
+
 static int loop(struct run *run, struct sab_error *err)
 {
     const struct sab_options *config = &run->config;
     const struct sab_trainer *trainer = run->trainer;
-    while (trainer->step < config->optim.steps && !is_stopped_early(run)) {
-        if (run->hooks && run->hooks->stop && *run->hooks->stop) {
-            int status = run->saved_step == trainer->step ? SAB_OK : save_state(run, err);
-            return status != SAB_OK ? status
-                                    : sab_fail(err, SAB_INTERRUPTED, "interrupted after update %lld; the run in %s is "
-                                                                     "saved and can be resumed",
-                                               (long long)trainer->step, config->run.out);
-        }
-        int status = update(run, err);
-        if (status == SAB_OK && is_due(config->run.eval_every, trainer->step))
-            status = evaluate(run, err);
-        if (status == SAB_OK && is_due(config->run.save_every, trainer->step))
-            status = save_state(run, err);
-        if (status != SAB_OK)
-            return status;
+    int status = after_update(run, err); /* of a resumed run: what an interruption had kept from being done */
+    while (status == SAB_OK && trainer->step < config->optim.steps && !is_stopped_early(run)) {
+        if (sab_model_is_stopped(run->model))
+            return SAB_INTERRUPTED;
+        status = update(run, err);
+        if (status == SAB_OK)
+            status = after_update(run, err);
     }
-    int status = run->state.evaluated == trainer->step ? SAB_OK : evaluate(run, err);
-    if (status == SAB_OK && run->saved_step != trainer->step)
+    if (status == SAB_OK && run->state.evaluated != trainer->step)
+        status = evaluate(run, err);
+    if (status == SAB_OK && !is_saved(run))
         status = save_state(run, err);
     return status;
+}
+
+/* An update or an evaluation that was stopped halfway has changed nothing: it is made again when the run goes on. */
+static int leave_interrupted(struct run *run, struct sab_error *err)
+{
+    int status = is_saved(run) ? SAB_OK : save_state(run, err);
+    return status != SAB_OK ? status
+                            : sab_fail(err, SAB_INTERRUPTED, "interrupted after update %lld; the run in %s is saved and can be "
+                                                             "resumed",
+                                       (long long)run->trainer->step, run->config.run.out);
 }
 
 /* ---- beginning and end ---- */
@@ -278,6 +302,7 @@ static int load_state(struct run *run, struct sab_error *err)
         status = sab_state_load(path, run->trainer, &run->state, run->best, &was, err);
     if (status == SAB_OK) {
         run->saved_step = run->trainer->step;
+        run->saved_evaluated = run->state.evaluated;
         if (run->trainer->step > 0)
             run->rate = sab_optim_rate(&run->config.optim, run->trainer->step - 1);
         tell_changes(run, &was);
@@ -441,6 +466,7 @@ static int prepare(struct run *run, const struct sab_options *config, int is_res
         status = sab_trainer_create(&run->trainer, run->model, &run->config, err);
     if (status != SAB_OK)
         return status;
+    run->model->stop = run->hooks ? run->hooks->stop : NULL;
     run->model->most_steps = sab_task_steps(run->task);
     run->best = sab_alloc(run->trainer->count, sizeof(sab_real));
     return run->best ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for %zu weights", run->trainer->count);
@@ -484,7 +510,9 @@ int sab_run_train(const struct sab_options *config, int is_resumed, const struct
     if (status == SAB_OK) {
         struct sab_error why = {0};
         status = loop(run, &why);
-        if (status == SAB_NUMERIC)
+        if (status == SAB_INTERRUPTED)
+            status = leave_interrupted(run, err);
+        else if (status == SAB_NUMERIC)
             leave_resumable(run, &why, err);
         else if (status != SAB_OK)
             sab_fail(err, status, "%s", why.message);

@@ -31,7 +31,7 @@ struct sab_run_hooks {
     void (*progress)(void *user, const struct sab_progress *progress); /* may be NULL */
     void (*notice)(void *user, const char *sentence); /* what one should know of a resumed run; may be NULL */
     void *user;
-    const volatile sig_atomic_t *stop; /* may be NULL; not 0: finish the update, save, return SAB_INTERRUPTED */
+    const volatile sig_atomic_t *stop; /* may be NULL; not 0: leave the update or evaluation, save, return SAB_INTERRUPTED */
 };
 
 struct sab_run_result {

@@ -149,8 +149,28 @@ starts_until()
     [ "$(digest train --resume run --quiet)" = "$whole" ]
 }
 
+@test "a long update and a long evaluation are left at once, by the signals of clusters too" {
+    long='--T 20000 --k-top 0 --curriculum 0 --hidden 256 --batch 8'
+    # shellcheck disable=SC2086
+    for options in "$long --eval-every 1 --steps 10" "--T 5 --hidden 256 --batch 512 --eval-size 2000000 --eval-every 1 --steps 2"; do
+        for signal in USR1 XCPU; do
+            rm -rf run
+            starts_until run/config.json train copy $options --out run
+            sleep 0.5
+            kill -$signal "$job"
+            code=0
+            wait "$job" || code=$?
+            echo "exit code $code after SIG$signal with $options: $(cat stderr)"
+            [ "$code" = 75 ]
+            [ -s run/state.safetensors ]
+            grep -q 'interrupted after update [01];' stderr
+            [ ! -s run/metrics.jsonl ] # the evaluation after the first update was not waited for
+        done
+    done
+}
+
 @test "a second signal ends the program at once" {
-    starts_until run/config.json train copy --T 4000 --curriculum 0 --hidden 256 --batch 64 --steps 10 --out run
+    starts_until run/config.json train copy --model transformer --T 6000 --curriculum 0 --hidden 256 --batch 16 --steps 10 --out run
     sleep 0.3
     kill -TERM "$job"
     sleep 0.3
