@@ -188,13 +188,13 @@ struct sab_batch {
     int T, B;
     const int32_t *ids;       /* [T,B], 0..I-1 */
     const sab_real *values;   /* [T,B,I] */
-    const int32_t *labels;    /* [T,B], 0..O-1; read only where the weight is not 0 */
+    const int32_t *labels;    /* [T,B], 0..O-1; read only where the weight is not 0 or scored is 1 */
     const sab_real *targets;  /* [T,B,O]; for yes-or-no answers 0..1 where the position counts */
     const sab_real *weight;   /* [T,B] >= 0, each position's share in the loss; NULL: 1 everywhere */
     const uint8_t *scored;    /* [T,B], 1 where accuracy and mse count; NULL: where the weight is not 0 */
     const int32_t *lengths;   /* [B], 1..T; what stands past the end is never read, counts for nothing; NULL: T */
-    const uint8_t *fresh;     /* [B] 0: the sequence goes on where column b of the batch before ended (not past its length),
-                                 1: it begins anew; NULL with a state: all go on */
+    const uint8_t *fresh;     /* [B] 0: the sequence goes on from where column b of the batch before ended, its length
+                                 there; with a memory, a multiple of k_att. 1: it begins anew. NULL with a state: all go on */
     struct sab_stream *state; /* of B sequences: h, c and memories that the batch starts from and leaves behind, constants to
                                  the gradient; untouched on failure. NULL: all begin anew */
 };
@@ -281,7 +281,7 @@ SAB_API int sab_model_gradient(struct sab_model *model, const struct sab_batch *
 
 /* The running state of B sequences, for networks that have one (--model recurrent): hidden state, cell state and memories, starting from nothing. Borrows the model,
  * whose weights must not change between steps; as the state of batches (sab_batch.state, which needs memory_slots where
- * there is a memory, and a T that is a multiple of k_att) it outlives them. Memories grow with the steps taken, up to twice
+ * there is a memory) it outlives them. Memories grow with the steps taken, up to twice
  * memory_slots if that is set. */
 SAB_API int sab_stream_create(struct sab_stream **out, struct sab_model *model, int B, struct sab_error *err);
 SAB_API void sab_stream_free(struct sab_stream *stream);
@@ -292,7 +292,8 @@ SAB_API int sab_stream_clone(struct sab_stream **out, const struct sab_stream *s
 SAB_API int sab_stream_save(const struct sab_stream *stream, const char *path, struct sab_error *err);
 SAB_API int sab_stream_load(struct sab_stream **out, struct sab_model *model, const char *path, struct sab_error *err);
 /* One step: ids [B] or values [B,I] (the other NULL) -> outputs [B,O], the same bits as a whole sequence gives. After a
- * failure (SAB_INVALID, SAB_NOMEM) the step can be taken again. */
+ * failure (SAB_INVALID, also when batches left sequences at unlike steps since their latest memory; SAB_NOMEM) the step can be
+ * taken again. */
 SAB_API int sab_stream_step(struct sab_stream *stream, const int32_t *ids, const sab_real *values, sab_real *outputs,
                             struct sab_error *err);
 

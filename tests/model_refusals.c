@@ -222,8 +222,8 @@ static void test_batch_of_answers(void **unused)
     problem_free(&p);
 }
 
-/* Labels are read only where there is weight. */
-static void test_labels_without_weight(void **unused)
+/* Labels are read where they have weight or are scored, judged there, and read nowhere else. */
+static void test_labels_that_do_not_count(void **unused)
 {
     (void)unused;
     struct problem p;
@@ -232,14 +232,24 @@ static void test_labels_without_weight(void **unused)
     uint8_t scored[T * B];
     problem_config(&config);
     problem_make(&p, &config, symbols, T, B, 1);
-    memset(scored, 1, sizeof scored);
+    p.batch.lengths = NULL;
     p.batch.scored = scored;
+    int at = -1; /* scored, of weight 0 */
+    for (int i = 0; i < T * B; i++) {
+        scored[i] = i % 2;
+        at = p.weight[i] == 0 && scored[i] ? i : at;
+    }
+    assert_true(at > 0);
     uint64_t before = problem_gradient_digest(&p, 1);
     for (int i = 0; i < T * B; i++)
-        if (p.weight[i] == 0)
+        if (p.weight[i] == 0 && !scored[i])
             p.labels[i] = INT_MIN;
     assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, NULL, NULL, NULL, &err), SAB_OK);
     assert_true(problem_gradient_digest(&p, 1) == before);
+    int32_t labels[T * B];
+    memcpy(labels, p.labels, sizeof labels);
+    labels[at] = INT_MIN;
+    BAD(labels, labels, 0, "label -2147483648 at step ");
     problem_free(&p);
 }
 
@@ -306,7 +316,7 @@ int main(void)
         cmocka_unit_test(test_shape),
         cmocka_unit_test(test_batch),
         cmocka_unit_test(test_batch_of_vectors), cmocka_unit_test(test_batch_of_answers),
-        cmocka_unit_test(test_labels_without_weight),
+        cmocka_unit_test(test_labels_that_do_not_count),
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_not_finite),
     };

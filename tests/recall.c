@@ -97,8 +97,42 @@ static void test_reads(void **unused)
     }
 }
 
+/* The raw scores of release2019 are weights below 0; the norm of a gradient is none. */
+static void see_norms(void *user, int layer, int t, int b, int n, const int32_t *when, const sab_real *alpha,
+                      const sab_real *flow)
+{
+    int *negative = user;
+    (void)layer, (void)b, (void)when;
+    for (int i = 0; i < n; i++) {
+        *negative += alpha[i] < 0;
+        if (!(flow[i] >= 0))
+            fail_msg("step %d: the gradient through a weight of %g has the norm %g", t, (double)alpha[i], (double)flow[i]);
+        if ((flow[i] == 0) != (alpha[i] == 0))
+            fail_msg("step %d: flow %g through a weight of %g", t, (double)flow[i], (double)alpha[i]);
+    }
+}
+
+static void test_flow_is_a_norm(void **unused)
+{
+    (void)unused;
+    OPTIONS config = {0};
+    struct problem p;
+    struct sab_error err;
+    int negative = 0;
+    problem_config(&config);
+    config.model.sparsifier = SAB_SPARSIFIER_RELEASE2019;
+    config.model.k_top = 30;
+    problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, 6, SAB_LOSS_CROSS_ENTROPY, 3}, T, B, 4);
+    p.batch.lengths = NULL;
+    p.batch.weight = NULL;
+    struct sab_recall recall = {see_norms, &negative};
+    assert_int_equal(sab_model_gradient(p.model, &p.batch, 1, NULL, &recall, &err), SAB_OK);
+    assert_true(negative > 100);
+    problem_free(&p);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reads), cmocka_unit_test(test_flow_is_a_norm)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,7 +203,7 @@ static int check_numbers(const struct sab_model *m, const struct sab_batch *batc
             if (batch->ids && (batch->ids[at] < 0 || batch->ids[at] >= m->shape.I))
                 return sab_fail(err, SAB_INVALID, "input symbol %d at step %d of sequence %d is not in 0..%d",
                                 batch->ids[at], t + 1, b, m->shape.I - 1);
-            if (batch->labels && sab_batch_weight(batch, t, b) > 0 &&
+            if (batch->labels && (sab_batch_weight(batch, t, b) > 0 || sab_batch_scored(batch, t, b)) &&
                 (batch->labels[at] < 0 || batch->labels[at] >= m->O))
                 return sab_fail(err, SAB_INVALID, "label %d at step %d of sequence %d is not in 0..%d",
                                 batch->labels[at], t + 1, b, m->O - 1);
@@ -403,7 +403,7 @@ static int evaluate(struct sab_model *m, const struct sab_batch *batch, int thre
     sab_profile_start(m->profile);
     int status = check_batch(m, batch, 0, threads, err);
     if (!status && batch->state)
-        status = sab_stream_ready(batch->state, m, batch->B, batch->T, err);
+        status = sab_stream_ready(batch->state, m, batch, err);
     if (!status)
         status = engine_for(&e, m, batch, SAB_FORWARD_ONLY, 0, recall ? 1 : threads, err);
     if (status)
@@ -442,7 +442,7 @@ int sab_model_gradient(struct sab_model *m, const struct sab_batch *batch, int t
     if (!status && !(weight > 0))
         status = sab_fail(err, SAB_INVALID, "every position of the batch has weight 0, so there is no loss");
     if (!status && batch->state)
-        status = sab_stream_ready(batch->state, m, batch->B, batch->T, err);
+        status = sab_stream_ready(batch->state, m, batch, err);
     if (!status)
         status = engine_for(&e, m, batch, SAB_STORED, recall != NULL, recall ? 1 : threads, err);
     if (status)

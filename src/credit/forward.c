@@ -54,11 +54,23 @@ void sab_shard_load(struct sab_shard *s, const struct sab_work *work)
 void sab_shard_leave(const struct sab_shard *s)
 {
     const struct sab_model *m = s->model;
-    for (int l = 0; l < m->L; l++) {
-        const struct sab_layer_run *run = &s->layers[l];
-        const struct sab_span *w = &run->slots[s->n_slots - 1];
-        size_t last = (size_t)w->len * s->S * m->Hp;
-        sab_stream_put(s->work.batch->state, l, s->work.b0, w->h + last, w->c ? w->c + last : NULL, &run->memory);
+    int ends[SAB_SHARD];
+    for (int l = 0; l < m->L && m->K > 0; l++) {
+        const struct sab_memory *memory = &s->layers[l].memory;
+        for (int b = 0; b < s->S; b++)
+            ends[b] = sab_memory_count(&m->layers[l].remind, memory->carried, s->work.columns[b].length);
+        sab_stream_put_memory(s->work.batch->state, l, s->work.b0, memory, ends);
+    }
+}
+
+/* The state of those sequences that end within a span. */
+static void leave_ended(const struct sab_shard *s, int layer, const struct sab_span *w)
+{
+    for (int b = 0; b < s->S; b++) {
+        int steps = s->work.columns[b].length - w->t0;
+        size_t at = ((size_t)steps * s->S + b) * s->model->Hp;
+        if (steps >= 1 && steps <= w->len)
+            sab_stream_put_state(s->work.batch->state, layer, s->work.b0 + b, w->h + at, w->c ? w->c + at : NULL);
     }
 }
 
@@ -219,6 +231,8 @@ void sab_shard_span(struct sab_shard *s, int span, int replay)
         sab_layer_forward(m, l, w, &run->memory, &run->records, replay, &s->scratch);
         if (!replay)
             pass_state(s, l, span, w);
+        if (!replay && s->work.batch->state)
+            leave_ended(s, l, w);
         if (!s->backward)
             sab_shard_report(s, l, span, 0);
     }

@@ -56,7 +56,7 @@ void sab_shard_load(struct sab_shard *shard, const struct sab_work *work);
 
 /* All spans forward; sums, outputs and (forward only) recall are filled. */
 void sab_shard_forward(struct sab_shard *shard);
-/* Leaves the state and memories for the next batch. */
+/* Leaves the memories for the next batch; each sequence's state is left when it ends. */
 void sab_shard_leave(const struct sab_shard *shard);
 /* All spans backward; grads [n_padded] ADD. */
 void sab_shard_backward(struct sab_shard *shard, real *grads);

@@ -115,9 +115,20 @@ int sab_stream_make_room(struct sab_stream *s, int cap, struct sab_error *err)
 
 /* ---- a whole batch ---- */
 
-/* Whether memories can be carried on from here. */
-static int check_carrying(const struct sab_stream *s, struct sab_error *err)
+/* Whether sequence b is at a step from which memories can be carried on. */
+static int check_since(const struct sab_stream *s, int b, struct sab_error *err)
 {
+    if (s->since[b] == 0)
+        return SAB_OK;
+    return sab_fail(err, SAB_INVALID, "sequence %d of the carried state ends %d step%s after its last memory was written, so it "
+                                      "can only begin anew: those that go on have a multiple of --k-att %d steps", b,
+                    s->since[b], s->since[b] == 1 ? "" : "s", s->model->k_att);
+}
+
+/* Whether memories can be carried on from here. */
+static int check_carrying(const struct sab_stream *s, const uint8_t *fresh, struct sab_error *err)
+{
+    int status = SAB_OK;
     const struct sab_model *m = s->model;
     if (m->zero_memories)
         return sab_fail(err, SAB_INVALID, "--zero-memory on is for sequences that begin anew, not for state that is "
@@ -125,19 +136,20 @@ static int check_carrying(const struct sab_stream *s, struct sab_error *err)
     if (m->layers[0].remind.slots == INT_MAX)
         return sab_fail(err, SAB_INVALID, "--memory-slots 0 (all memories) cannot be carried from batch to batch, it "
                                           "would grow without end: choose a number in 1..1000000000");
-    if (s->t % m->k_att != 0)
-        return sab_fail(err, SAB_INVALID, "the carried state ends %lld steps after the last memory was written: batches "
-                                          "that carry state must have a multiple of --k-att %d steps",
-                        (long long)(s->t % m->k_att), m->k_att);
-    return SAB_OK;
+    for (int b = 0; b < s->B && !status; b++)
+        status = fresh && fresh[b] ? SAB_OK : check_since(s, b, err);
+    return status;
 }
 
-int sab_stream_ready(struct sab_stream *s, const struct sab_model *m, int B, int T, struct sab_error *err)
+int sab_stream_ready(struct sab_stream *s, const struct sab_model *m, const struct sab_batch *batch, struct sab_error *err)
 {
-    if (s->model != m || s->B != B)
+    int T = batch->T;
+    if (s->model != m || s->B != batch->B)
         return sab_fail(err, SAB_INVALID, "the carried state is of %s %d sequences and the batch has %d",
-                        s->model == m ? "this model's" : "another model's", s->B, B);
-    int status = m->K > 0 ? check_carrying(s, err) : SAB_OK, slots = m->layers[0].remind.slots, n = 0;
+                        s->model == m ? "this model's" : "another model's", s->B, batch->B);
+    int status = m->K > 0 ? check_carrying(s, batch->fresh, err) : SAB_OK, slots = m->layers[0].remind.slots, n = 0;
+    for (int b = 0; b < s->B && m->K > 0; b++)
+        s->since_next[b] = (batch->lengths ? batch->lengths[b] : T) % m->k_att;
     if (m->K > 0) {
         int have = sab_stream_carried(s);
         n = have > slots - T / m->k_att ? slots : have + T / m->k_att;
@@ -191,21 +203,29 @@ void sab_stream_take(const struct sab_stream *s, int layer, int b0, const uint8_
         sab_memory_rekey(&m->layers[layer].remind, memory);
 }
 
-void sab_stream_put(struct sab_stream *s, int layer, int b0, const real *h, const real *c,
-                    const struct sab_memory *memory)
+void sab_stream_put_state(struct sab_stream *s, int layer, int b, const real *h, const real *c)
 {
-    const struct sab_model *m = s->model;
     struct sab_carry *next = &s->layers[layer].next;
-    int n = next->memory.n, from = memory->n - n;
-    size_t Hp = (size_t)m->Hp, Ap = (size_t)m->Ap, S = (size_t)memory->S;
-    memcpy(next->h + b0 * Hp, h, S * Hp * sizeof *h);
+    size_t row = (size_t)s->model->Hp;
+    memcpy(next->h + (size_t)b * row, h, row * sizeof *h);
     if (c)
-        memcpy(next->c + b0 * Hp, c, S * Hp * sizeof *c);
-    for (int b = 0; b < memory->S && m->K > 0; b++) {
-        size_t to = (size_t)(b0 + b) * next->memory.cap, at = (size_t)b * memory->cap + from;
-        memcpy(next->memory.M + to * Hp, memory->M + at * Hp, (size_t)n * Hp * sizeof(real));
-        memcpy(next->memory.key + to * Ap, memory->key + at * Ap, (size_t)n * Ap * sizeof(real));
-        next->memory.first[b0 + b] = memory->first[b] > from ? memory->first[b] - from : 0;
+        memcpy(next->c + (size_t)b * row, c, row * sizeof *c);
+}
+
+/* The newest of each sequence come last; where it has fewer than the batch leaves, rows of 0 come before them. */
+void sab_stream_put_memory(struct sab_stream *s, int layer, int b0, const struct sab_memory *memory, const int *ends)
+{
+    struct sab_memory *next = &s->layers[layer].next.memory;
+    size_t Hp = (size_t)s->model->Hp, Ap = (size_t)s->model->Ap;
+    for (int b = 0; b < memory->S; b++) {
+        int from = ends[b] - next->n, skip = from < 0 ? -from : 0, n = next->n - skip, first = memory->first[b] - from;
+        size_t to = (size_t)(b0 + b) * next->cap, at = (size_t)b * memory->cap + (size_t)(from + skip);
+        memset(next->M + to * Hp, 0, (size_t)skip * Hp * sizeof(real));
+        memset(next->key + to * Ap, 0, (size_t)skip * Ap * sizeof(real));
+        to += (size_t)skip;
+        memcpy(next->M + to * Hp, memory->M + at * Hp, (size_t)n * Hp * sizeof(real));
+        memcpy(next->key + to * Ap, memory->key + at * Ap, (size_t)n * Ap * sizeof(real));
+        next->first[b0 + b] = first > 0 ? first : 0;
     }
 }
 
@@ -216,6 +236,9 @@ void sab_stream_turn(struct sab_stream *s, int T)
         s->layers[l].now = s->layers[l].next;
         s->layers[l].next = now;
     }
+    int *since = s->since;
+    s->since = s->since_next;
+    s->since_next = since;
     s->t += T;
 }
 
@@ -277,13 +300,15 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
         return status;
     s->model = m;
     s->B = B;
+    s->since = sab_alloc((size_t)B, sizeof *s->since);
+    s->since_next = sab_alloc((size_t)B, sizeof *s->since_next);
     s->layers = sab_alloc((size_t)m->L, sizeof *s->layers);
     s->records.S = B;
     s->records.reads = sab_alloc((size_t)B, sizeof *s->records.reads);
     s->scratch.pre_h = sab_alloc((size_t)B * m->GHp, sizeof(real));
     s->scratch.key = sab_alloc((size_t)B * m->Ap, sizeof(real));
     s->y = sab_alloc((size_t)B * m->Op, sizeof(real));
-    int ok = s->layers && s->records.reads && s->scratch.pre_h && s->scratch.key && s->y;
+    int ok = s->since && s->since_next && s->layers && s->records.reads && s->scratch.pre_h && s->scratch.key && s->y;
     for (int l = 0; ok && l < m->L; l++)
         ok = layer_create(m, &s->layers[l], B);
     if (!ok)
@@ -310,6 +335,8 @@ void sab_stream_free(struct sab_stream *s)
     for (int l = 0; s->layers && l < s->model->L; l++)
         layer_free(&s->layers[l], s->model->K > 0);
     sab_free(s->layers);
+    sab_free(s->since);
+    sab_free(s->since_next);
     sab_free(s->scratch.pre_h);
     sab_free(s->scratch.key);
     sab_free(s->scratch.scores);
@@ -330,6 +357,7 @@ int sab_stream_clone(struct sab_stream **out, const struct sab_stream *s, struct
     if (status)
         return status;
     copy->t = s->t;
+    memcpy(copy->since, s->since, (size_t)s->B * sizeof *s->since);
     for (int l = 0; l < m->L && !status; l++) {
         const struct sab_carry *from = &s->layers[l].now;
         struct sab_carry *to = &copy->layers[l].now;
@@ -368,6 +396,9 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
 {
     const struct sab_model *m = s->model;
     int status = check_input(s, ids, values, err);
+    for (int b = 1; b < s->B && !status; b++)
+        if (s->since[b] != s->since[0])
+            status = check_since(s, s->since[b] > 0 ? b : 0, err);
     if (!status && m->K > 0)
         status = make_room(s, err);
     if (status)
@@ -377,7 +408,7 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
         struct sab_carry *now = &s->layers[l].now;
         struct sab_span *w = &s->layers[l].span;
         /* A step of its own, in which all memories are carried ones. */
-        w->t0 = s->records.t0 = (int)(s->t % m->k_att);
+        w->t0 = s->records.t0 = s->since[0];
         now->memory.carried = s->records.carried = now->memory.n;
         memcpy(w->h, now->h, row);
         if (m->cell->has_c)
@@ -391,6 +422,8 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
             memcpy(now->c, w->c + n, row);
     }
     s->t++;
+    for (int b = 0; b < s->B && m->K > 0; b++)
+        s->since[b] = (s->since[b] + 1) % m->k_att;
     const struct sab_stream_layer *top = &s->layers[m->L - 1];
     sab_readout_forward(m, s->B, top->now.h, m->K > 0 ? top->span.s : NULL, s->y);
     for (int b = 0; b < s->B; b++)

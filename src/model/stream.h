@@ -20,14 +20,16 @@ struct sab_stream {
     struct sab_model *model;
     int B, room;              /* room: memories that scratch and records can read */
     int64_t t;                /* steps taken */
+    int *since, *since_next;  /* [B] steps since the sequence's latest memory, or its begin; 0 where there is no memory */
     struct sab_stream_layer *layers;
     struct sab_records records; /* of one step and layer */
     struct sab_scratch scratch;
     real *y;
 };
 
-/* Makes room for what a batch of B sequences and T steps leaves; SAB_INVALID when this stream cannot go on with one. */
-int sab_stream_ready(struct sab_stream *stream, const struct sab_model *model, int B, int T, struct sab_error *err);
+/* Makes room for what the batch leaves; SAB_INVALID when this stream cannot go on with it. */
+int sab_stream_ready(struct sab_stream *stream, const struct sab_model *model, const struct sab_batch *batch,
+                     struct sab_error *err);
 /* Room for `cap` memories, none of which is there yet. */
 int sab_stream_make_room(struct sab_stream *stream, int cap, struct sab_error *err);
 /* Bytes of a stream of B sequences that batches carry on, `memories` of them at most. */
@@ -39,9 +41,10 @@ int sab_stream_carried(const struct sab_stream *stream);
 /* Sequences b0 .. b0+memory->S-1 of `now` into h, c [S,Hp] and memory, keys made anew; nothing for those that are fresh. */
 void sab_stream_take(const struct sab_stream *stream, int layer, int b0, const uint8_t *fresh, real *h, real *c,
                      struct sab_memory *memory);
-/* And what the batch made of them into `next`. */
-void sab_stream_put(struct sab_stream *stream, int layer, int b0, const real *h, const real *c,
-                    const struct sab_memory *memory);
+/* And into `next` what the batch made of them: sequence b's state at its end, h and c [Hp] (NULL where there is none) ... */
+void sab_stream_put_state(struct sab_stream *stream, int layer, int b, const real *h, const real *c);
+/* ... and the memories of sequences b0 .. b0+memory->S-1; of b those before `ends[b]`. */
+void sab_stream_put_memory(struct sab_stream *stream, int layer, int b0, const struct sab_memory *memory, const int *ends);
 /* Exchanges now and next, T steps later; once more, with -T, undoes it. */
 void sab_stream_turn(struct sab_stream *stream, int T);
 

@@ -84,7 +84,7 @@ void sab_read_backward(const struct sab_remind *r, const struct sab_memory *memo
         if (records->flow) {
             real norm = (real)sqrt((double)r->kernels->dot(Hp, ds, ds));
             for (int i = 0; i < read->n; i++)
-                records->flow[at + i] = index[i] < memory->carried || !r->mental_updates ? 0 : alpha[i] * norm;
+                records->flow[at + i] = index[i] < memory->carried || !r->mental_updates ? 0 : (real)fabs((double)alpha[i]) * norm;
         }
         for (int i = 0; i < read->n; i++)
             g[i] = index[i] < 0 ? 0 : r->kernels->dot(Hp, memory->M + (row + index[i]) * Hp, ds);

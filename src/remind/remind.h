@@ -146,7 +146,7 @@ struct sab_records {
     struct sab_read *reads; /* [T,S] */
     int32_t *index;
     real *alpha;
-    real *flow;             /* NULL, or room for what sab_read_backward reports: alpha_i |ds| */
+    real *flow;             /* NULL, or room for what sab_read_backward reports: |alpha_i ds| */
 };
 
 /* Entries that steps 0..T-1 of one sequence need. */

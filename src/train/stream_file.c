@@ -70,20 +70,23 @@ int sab_stream_add(struct sab_safetensors_writer *writer, const struct sab_strea
     const uint64_t one = 1, B = (uint64_t)s->B;
     size_t N = m->K > 0 ? (size_t)sab_stream_carried(s) : 0;
     size_t numbers = (size_t)m->L * B * m->H * (1 + (m->cell->has_c ? 1 : 0) + N);
-    int64_t *steps = sab_alloc(sizeof *steps + numbers * sizeof(real) + B * sizeof(int32_t), 1);
+    int64_t *steps = sab_alloc(sizeof *steps + numbers * sizeof(real) + 2 * B * sizeof(int32_t), 1);
     *room = steps;
     if (!steps)
         return sab_fail(err, SAB_NOMEM, "no memory to save the state of %d sequences", s->B);
     real *next = (real *)(steps + 1);
-    int32_t *first = (int32_t *)(next + numbers);
+    int32_t *first = (int32_t *)(next + numbers), *since = first + B;
     *steps = s->t;
     for (int b = 0; b < s->B; b++) {
         int before = s->layers[0].now.memory.n - (int)N, at = s->layers[0].now.memory.first[b];
         first[b] = at > before ? at - before : 0;
+        since[b] = s->since[b];
     }
     int status = sab_safetensors_writer_add(writer, "stream.steps", SAB_DTYPE_I64, 1, &one, steps, err);
     if (status == SAB_OK)
         status = sab_safetensors_writer_add(writer, "stream.first", SAB_DTYPE_I32, 1, &B, first, err);
+    if (status == SAB_OK)
+        status = sab_safetensors_writer_add(writer, "stream.since", SAB_DTYPE_I32, 1, &B, since, err);
     for (int l = 0; l < m->L && status == SAB_OK; l++)
         status = add_layer(writer, s, l, N, &next, err);
     if (status != SAB_OK) {
@@ -203,6 +206,26 @@ static int fill(struct sab_stream *s, struct sab_safetensors *file, const char *
     return status;
 }
 
+/* Steps since each sequence's latest memory; files written before they were kept leave all where the steps taken are. */
+static int read_since(struct sab_stream *s, struct sab_safetensors *file, const char *path, struct sab_error *err)
+{
+    const uint64_t B = (uint64_t)s->B;
+    int k_att = s->model->k_att;
+    for (int b = 0; b < s->B && s->model->K > 0; b++)
+        s->since[b] = (int)(s->t % k_att);
+    if (!sab_safetensors_find(file, "stream.since"))
+        return SAB_OK;
+    const struct sab_safetensors_view *view = find(file, path, "stream.since", SAB_DTYPE_I32, 1, &B, err);
+    const int32_t *since = view ? view->data : NULL;
+    for (int b = 0; b < s->B && since; b++) {
+        if (since[b] < 0 || since[b] >= k_att || (since[b] > 0 && s->model->K == 0))
+            return sab_fail(err, SAB_FORMAT, "%s: sequence %d is %d steps past its latest memory, not in 0..%d", path, b,
+                            since[b], s->model->K > 0 ? k_att - 1 : 0);
+        s->since[b] = since[b];
+    }
+    return view ? SAB_OK : SAB_FORMAT;
+}
+
 int sab_stream_read(struct sab_stream **out, struct sab_safetensors *file, const char *path, struct sab_model *model,
                     struct sab_error *err)
 {
@@ -226,11 +249,14 @@ int sab_stream_read(struct sab_stream **out, struct sab_safetensors *file, const
         status = sab_stream_create(&s, model, (int)first->shape[0], err);
     if (status == SAB_OK)
         status = fill(s, file, path, N, first->data, err);
+    if (status == SAB_OK) {
+        s->t = t;
+        status = read_since(s, file, path, err);
+    }
     if (status != SAB_OK) {
         sab_stream_free(s);
         return status;
     }
-    s->t = t;
     *out = s;
     return SAB_OK;
 }

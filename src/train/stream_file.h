@@ -2,6 +2,7 @@
  *
  *     stream.steps          I64 [1]
  *     stream.first          I32 [B]      the oldest memory that is the sequence's own
+ *     stream.since          I32 [B]      steps since its latest memory; above 0, it cannot go on in batches
  *     stream.h_lL, .c_lL    real [B,H]   of layer L; c where the cell has one
  *     stream.m_lL           real [B,N,H] memories, oldest first, where the model has a memory
  *
