@@ -189,53 +189,70 @@ static void say_parts(struct sab_csv_state *s)
 
 /* ---- sentinels ---- */
 
-/* What is left of a column without the value that is farthest from its mean. */
+/* The values of a column's training rows, and what is left without the one that is farthest from its mean. */
 struct extreme {
-    double value, rest_least, rest_most;
+    double least, most, value, rest_least, rest_most;
     int64_t rows, times;
 };
 
-static struct extreme find_extreme(const struct sab_csv_state *s, int k)
+/* One pass over the rows for all columns; then one more for each column where a value lies so far off. */
+static void find_ranges(const struct sab_csv_state *s, struct extreme *columns)
 {
     const struct sab_csv_table *table = &s->tables[SAB_TRAIN];
-    double mean = s->columns.mean[k];
-    struct extreme e = {.value = mean, .rest_least = INFINITY, .rest_most = -INFINITY};
-    for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < table->S; i++)
-            for (int64_t row = 0; row < sab_csv_training_rows(s, i); row++) {
-                double value = table->values[(table->series[i].begin + row) * s->schema.n + k];
-                if (isnan(value))
-                    continue;
-                if (pass == 0 && fabs(value - mean) > fabs(e.value - mean))
-                    e.value = value;
-                if (pass == 0)
-                    continue;
-                e.rows++;
-                e.times += value == e.value;
-                if (value != e.value) {
-                    e.rest_least = value < e.rest_least ? value : e.rest_least;
-                    e.rest_most = value > e.rest_most ? value : e.rest_most;
-                }
+    int n = s->schema.n;
+    for (int k = 0; k < n; k++)
+        columns[k] = (struct extreme){.least = INFINITY, .most = -INFINITY, .rest_least = INFINITY, .rest_most = -INFINITY};
+    for (int i = 0; i < table->S; i++)
+        for (int64_t row = 0; row < sab_csv_training_rows(s, i); row++) {
+            const double *values = table->values + (table->series[i].begin + row) * n;
+            for (int k = 0; k < n; k++) { /* NaN is neither */
+                columns[k].least = values[k] < columns[k].least ? values[k] : columns[k].least;
+                columns[k].most = values[k] > columns[k].most ? values[k] : columns[k].most;
             }
-    return e;
+        }
+}
+
+static void look_without(const struct sab_csv_state *s, int k, struct extreme *e)
+{
+    const struct sab_csv_table *table = &s->tables[SAB_TRAIN];
+    for (int i = 0; i < table->S; i++)
+        for (int64_t row = 0; row < sab_csv_training_rows(s, i); row++) {
+            double value = table->values[(table->series[i].begin + row) * s->schema.n + k];
+            e->rows += !isnan(value);
+            e->times += value == e->value;
+            if (value != e->value) {
+                e->rest_least = value < e->rest_least ? value : e->rest_least;
+                e->rest_most = value > e->rest_most ? value : e->rest_most;
+            }
+        }
 }
 
 /* -9999 and the like, which stand for no value: all others then look alike. A column of two values only is none. */
 static void warn_of_sentinels(struct sab_csv_state *s)
 {
-    for (int k = 0; k < s->schema.n && s->config->values.standardise; k++) {
-        struct extreme e = find_extreme(s, k);
-        double apart = fabs(e.value - s->columns.mean[k]) / s->columns.deviation[k];
-        double share = (double)e.times * apart * apart / (double)(e.rows ? e.rows : 1);
-        double gap = fmin(fabs(e.value - e.rest_least), fabs(e.value - e.rest_most));
-        if (!(share > 0.9) || !(e.rest_most > e.rest_least) || gap < 5 * (e.rest_most - e.rest_least))
+    struct extreme *columns = s->config->values.standardise ? sab_alloc((size_t)s->schema.n, sizeof *columns) : NULL;
+    if (!columns)
+        return;
+    find_ranges(s, columns);
+    for (int k = 0; k < s->schema.n; k++) {
+        struct extreme *e = &columns[k];
+        double mean = s->columns.mean[k], deviation = s->columns.deviation[k];
+        e->value = e->most - mean > mean - e->least ? e->most : e->least;
+        double apart = fabs(e->value - mean) / deviation;
+        if (!(apart > 3))
+            continue;
+        look_without(s, k, e);
+        double share = (double)e->times * apart * apart / (double)e->rows;
+        double gap = fmin(fabs(e->value - e->rest_least), fabs(e->value - e->rest_most));
+        if (!(share > 0.9) || !(e->rest_most > e->rest_least) || gap < 5 * (e->rest_most - e->rest_least))
             continue;
         char name[SAB_CSV_COLUMN_CAP], times[SAB_COUNT_CAP], rows[SAB_COUNT_CAP];
         name_of(&s->schema.columns[k], name);
         sab_account_warn(&s->account, "%s: the value %.9g, in %s of %s training rows, makes %.3g %% of the deviation; if it stands "
-                         "for a missing value, empty those cells", name, s->schema.columns[k].origin + e.value,
-                         sab_account_count(e.times, times), sab_account_count(e.rows, rows), 100 * share);
+                         "for a missing value, empty those cells", name, s->schema.columns[k].origin + e->value,
+                         sab_account_count(e->times, times), sab_account_count(e->rows, rows), 100 * share);
     }
+    sab_free(columns);
 }
 
 int sab_csv_account(struct sab_csv_state *s, struct sab_error *err)

@@ -65,10 +65,25 @@ static int grow_series(struct sab_csv_reading *r, struct sab_error *err)
     return SAB_OK;
 }
 
+/* Rows of one series often follow on each other, or those of all series in turn: then no search is needed. */
+static int guess_series(const struct sab_csv_reading *r, const struct sab_csv_field *field)
+{
+    const struct sab_text_set *names = &r->table->names;
+    for (int guess = r->last_series; guess <= r->last_series + 1 && names->n > 0 && !field->is_quoted; guess++) {
+        int i = guess < names->n ? guess : 0;
+        if (names->begins[i + 1] - names->begins[i] == field->nbytes + 1 &&
+            memcmp(sab_text_set_at(names, i), field->text, field->nbytes) == 0)
+            return i;
+    }
+    return -1;
+}
+
 int sab_csv_reading_find_series(struct sab_csv_reading *r, int *s, struct sab_error *err)
 {
     struct sab_csv_table *table = r->table;
-    *s = r->series_place < 0 ? 0 : recall(&r->series, &r->csv.fields[r->series_place]);
+    *s = r->series_place < 0 ? 0 : guess_series(r, &r->csv.fields[r->series_place]);
+    if (*s < 0)
+        *s = recall(&r->series, &r->csv.fields[r->series_place]);
     if (*s < 0) {
         char text[SAB_CSV_TEXT_CAP];
         int status = copy_name(r, r->series_place, &r->schema->series, text, err);
@@ -79,6 +94,7 @@ int sab_csv_reading_find_series(struct sab_csv_reading *r, int *s, struct sab_er
             return sab_fail(err, SAB_NOMEM, "no memory for the series of %s", r->path);
         note(&r->series, &r->csv.fields[r->series_place], *s);
     }
+    r->last_series = *s;
     if (*s < table->S)
         return SAB_OK;
     if (*s == SAB_CSV_SERIES_MOST)

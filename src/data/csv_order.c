@@ -319,14 +319,17 @@ static int rebuild(struct order *o, const int64_t *numbers, struct sab_error *er
         sab_free(labels);
         return sab_fail(err, SAB_NOMEM, "no memory for the rows of %s", o->r->path);
     }
+    int has_added = 0;
     for (size_t i = 0; i < rows; i++) {
         int64_t from = o->sources[i];
+        has_added |= from == ADDED;
         for (size_t k = 0; k < width; k++)
             values[i * width + k] = from == ADDED ? NAN : table->values[(size_t)from * width + k];
         table->numbers[i] = from == ADDED ? 0 : numbers[from];
         if (has_labels)
             labels[i] = from == ADDED ? -1 : table->labels[from];
     }
+    o->r->has_missing |= has_added;
     sab_free(table->values);
     table->values = values;
     if (has_labels) {
@@ -343,9 +346,9 @@ static int fill_values(struct sab_csv_reading *r, int64_t *missing, struct sab_e
     int n = r->schema->n;
     size_t cells = (size_t)table->rows * (size_t)n;
     *missing = 0;
-    for (size_t i = 0; i < cells; i++)
-        *missing += isnan(table->values[i]) != 0;
     table->filled = table->values;
+    for (size_t i = 0; i < cells && r->has_missing; i++)
+        *missing += isnan(table->values[i]) != 0;
     if (*missing == 0)
         return SAB_OK;
     table->filled = sab_alloc(cells, sizeof *table->filled);

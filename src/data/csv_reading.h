@@ -40,6 +40,8 @@ struct sab_csv_reading {
     int label_place, series_place, time_place;
     int64_t *lines;              /* [rows] of the table, where there are times: where each row stands in the file */
     int series_cap;
+    int last_series;             /* of the row before */
+    int has_missing;             /* a value is */
     int64_t *filled;             /* [S] rows of each series that the second pass has seen */
     struct sab_decimal *origins; /* [schema.n] of the columns */
     int labels_are_numbers, labels_are_whole;

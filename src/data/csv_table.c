@@ -113,6 +113,7 @@ static int take_values(struct sab_csv_reading *r, int64_t row, struct sab_error 
         const struct sab_csv_field *field = &r->csv.fields[r->places[i]];
         if (schema->missing != SAB_MISSING_ERROR && sab_csv_is_missing(field)) {
             values[i] = NAN;
+            r->has_missing = 1;
             continue;
         }
         if (sab_csv_read_number(&r->csv, field, &number) != 0) {
@@ -178,6 +179,8 @@ static int read_rows(struct sab_csv_reading *r, struct sab_error *err)
         if (status != SAB_OK)
             break;
         int64_t row = r->table->series[s].begin + r->filled[s];
+        if (s + 1 < r->table->S) /* which is the next, where series take turns */
+            __builtin_prefetch(r->table->values + (r->table->series[s + 1].begin + r->filled[s + 1]) * r->schema->n, 1);
         status = take_values(r, row, err);
         if (status == SAB_OK && r->time_place >= 0)
             status = take_time(r, row, err);
