@@ -79,7 +79,7 @@ static void read_facts(const unsigned char *text, size_t nbytes)
     memcpy(json, text, nbytes);
     json[nbytes] = 0;
     if (sab_vocabulary_read(&v, json, &err) == SAB_OK) {
-        require(sab_vocabulary_write(&v, &again, &err) == SAB_OK, "a vocabulary can be written");
+        require(sab_vocabulary_write(&v, NULL, &again, &err) == SAB_OK, "a vocabulary can be written");
         require(sab_vocabulary_read(&back, again, &err) == SAB_OK, "what was written can be read");
         require(back.n == v.n && back.units == v.units && back.unknown == v.unknown &&
                 memcmp(back.codes, v.codes, (size_t)v.n * sizeof *v.codes) == 0, "it is the same");

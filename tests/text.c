@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/random.h"
+#include "data/facts.h"
 #include "data/vocabulary.h"
 #include "data_support.h"
 #include "io_support.h"
@@ -266,7 +267,7 @@ static void test_gzip_reads_as_plain(void **unused)
     sab_options_set(&a, "split", "1,0,0", NULL);
     sab_options_set(&b, "split", "1,0,0", NULL);
     struct sab_task *one = make(&a, NULL), *two = make(&b, NULL);
-    assert_string_equal(sab_task_facts(one), sab_task_facts(two));
+    assert_true(sab_facts_equal(sab_task_facts(one), sab_task_facts(two)));
     for (int i = 0; i < 10; i++) {
         struct sab_batch x = get(one, SAB_TRAIN, i, 2), y = get(two, SAB_TRAIN, i, 2);
         assert_memory_equal(x.ids, y.ids, 8 * sizeof *x.ids);
@@ -289,7 +290,9 @@ static void test_vocabulary_is_sorted_and_does_not_depend_on_order(void **unused
         OPTIONS config = text_config(path, SAB_UNITS_CHARS, 1);
         sab_options_set(&config, "split", "1,0,0", NULL);
         struct sab_task *task = make(&config, NULL);
-        assert_string_equal(sab_task_facts(task), facts);
+        if (!sab_facts_equal(sab_task_facts(task), facts))
+            fail_msg("%s", sab_task_facts(task));
+        assert_non_null(strstr(sab_task_facts(task), "[\"symbols\",\"6 different characters: U+0000, U+000A, a, b, c, \xc3\xa9\"]"));
         assert_int_equal(sab_task_shape(task)->I, 6);
         assert_int_equal(sab_task_shape(task)->O, 6);
         sab_task_free(task);
@@ -307,7 +310,7 @@ static void test_facts_keep_every_byte(void **unused)
         counts[code] = 1;
     assert_int_equal(sab_vocabulary_learn(&v, SAB_UNITS_BYTES, counts, 255, 1, &err), SAB_OK);
     assert_int_equal(sab_vocabulary_size(&v), 257);
-    assert_int_equal(sab_vocabulary_write(&v, &json, &err), SAB_OK);
+    assert_int_equal(sab_vocabulary_write(&v, NULL, &json, &err), SAB_OK);
     if (sab_vocabulary_read(&back, json, &err) != SAB_OK)
         fail_msg("%s in %s", err.message, json);
     assert_int_equal(back.n, 256);

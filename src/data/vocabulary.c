@@ -92,7 +92,8 @@ void sab_code_name(int units, uint32_t code, char buf[SAB_CODE_NAME_CAP])
 
 /* ---- as JSON ---- */
 
-int sab_vocabulary_write(const struct sab_vocabulary *v, char **json, struct sab_error *err)
+int sab_vocabulary_write(const struct sab_vocabulary *v, const struct sab_account *account, char **json,
+                         struct sab_error *err)
 {
     char *symbols = sab_alloc((size_t)v->n, 4);
     size_t nbytes = 0;
@@ -106,6 +107,8 @@ int sab_vocabulary_write(const struct sab_vocabulary *v, char **json, struct sab
     sab_json_int(&facts, "unknown", v->unknown);
     sab_json_bytes(&facts, "symbols", symbols, nbytes);
     sab_free(symbols);
+    if (account)
+        sab_account_put(account, &facts);
     return sab_facts_end(&facts, json, err);
 }
 
@@ -146,7 +149,8 @@ static int read_object(struct sab_vocabulary *v, const struct sab_value *object,
     const struct sab_value *symbols = sab_value_get(object, "symbols");
     const char *unit_name = sab_value_string(units);
     int64_t least;
-    if (!units || !unknown || !symbols || sab_value_size(object) != 4)
+    size_t words = (sab_value_get(object, "account") != NULL) + (size_t)(sab_value_get(object, "warnings") != NULL);
+    if (!units || !unknown || !symbols || sab_value_size(object) != 4 + words)
         return sab_fail(err, SAB_FORMAT, "the keys must be task, units, unknown and symbols");
     int kind = -1;
     for (int i = 0; i < 2 && unit_name; i++)

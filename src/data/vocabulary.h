@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "data/account.h"
 #include "sab.h"
 
 enum { SAB_UNKNOWN_MOST = 1000000000 };
@@ -37,8 +38,9 @@ int sab_vocabulary_learn(struct sab_vocabulary *v, int units, const uint64_t *co
                          struct sab_error *err);
 void sab_vocabulary_clear(struct sab_vocabulary *v);
 
-/* The facts as text, to be freed with sab_free; and back, with suspicion: SAB_FORMAT says what is wrong. */
-int sab_vocabulary_write(const struct sab_vocabulary *v, char **json, struct sab_error *err);
+/* The facts as text, with the account unless it is NULL, to be freed with sab_free; and back, with suspicion: SAB_FORMAT says what is wrong. */
+int sab_vocabulary_write(const struct sab_vocabulary *v, const struct sab_account *account, char **json,
+                         struct sab_error *err);
 int sab_vocabulary_read(struct sab_vocabulary *v, const char *json, struct sab_error *err);
 
 /* Number of symbols, the unknown one included. */
