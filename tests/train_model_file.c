@@ -145,7 +145,7 @@ static void test_foreign_files(void **unused)
     write_variant(&f, config, shape, "b", "b", SAB_DTYPE_REAL, 8);
     expect_refused(&f, "the tensor \"b\" has 1 dimensions from 8; the model needs 1 from 9");
     write_variant(&f, config, shape, "b", "b", SAB_DTYPE_I32, 9);
-    expect_refused(&f, "the tensor \"b\" is neither F32 nor F64");
+    expect_refused(&f, "the tensor \"b\" has I32 where real numbers are needed");
     write_variant(&f, config, shape, NULL, "extra", SAB_DTYPE_REAL, 9);
     expect_refused(&f, "the tensor \"extra\" has no place");
     /* A small file that asks for a huge model. */

@@ -18,7 +18,11 @@
 
 #include "sab.h"
 
-enum sab_dtype { SAB_DTYPE_U8, SAB_DTYPE_I32, SAB_DTYPE_I64, SAB_DTYPE_F32, SAB_DTYPE_F64 };
+enum sab_dtype {
+    SAB_DTYPE_U8, SAB_DTYPE_I32, SAB_DTYPE_I64, SAB_DTYPE_F32, SAB_DTYPE_F64,
+    SAB_DTYPE_F16, SAB_DTYPE_BF16, /* read as others write them; never written by the program */
+    SAB_DTYPE_COUNT
+};
 
 /* The type of sab_real. */
 #ifdef SAB_DOUBLE
@@ -32,6 +36,8 @@ enum sab_dtype { SAB_DTYPE_U8, SAB_DTYPE_I32, SAB_DTYPE_I64, SAB_DTYPE_F32, SAB_
 /* "F32" and bytes per element; dtype must be one of the enumerators. */
 const char *sab_dtype_name(int dtype);
 size_t sab_dtype_nbytes(int dtype);
+/* 1 for F16, BF16, F32, F64. */
+int sab_dtype_is_real(int dtype);
 
 struct sab_safetensors_view {
     const char *name;
@@ -55,6 +61,8 @@ int sab_safetensors_count(const struct sab_safetensors *file);
 const struct sab_safetensors_view *sab_safetensors_at(const struct sab_safetensors *file, int i);
 /* NULL if there is no tensor of that name. */
 const struct sab_safetensors_view *sab_safetensors_find(const struct sab_safetensors *file, const char *name);
+/* Element j of a tensor whose type is real, exact: every half and float is a double. */
+double sab_safetensors_number(const struct sab_safetensors_view *view, size_t j);
 /* The metadata text under key, or NULL. */
 const char *sab_safetensors_metadata(const struct sab_safetensors *file, const char *key);
 /* 1 if the file carries a digest (it was verified), 0 if another program wrote it. */

@@ -84,7 +84,7 @@ static int check_metadata(const struct sab_value *metadata, const char *path, st
 
 static int find_dtype(const char *name)
 {
-    for (int dtype = SAB_DTYPE_U8; dtype <= SAB_DTYPE_F64; dtype++)
+    for (int dtype = 0; dtype < SAB_DTYPE_COUNT; dtype++)
         if (name && strcmp(name, sab_dtype_name(dtype)) == 0)
             return dtype;
     return -1;
@@ -110,7 +110,7 @@ static int parse_type(struct sab_safetensors_view *view, const struct sab_value 
         return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has no dtype", path, shown);
     view->dtype = find_dtype(dtype);
     if (view->dtype < 0)
-        return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has dtype '%s'; U8, I32, I64, F32 and F64 are read", path,
+        return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has dtype '%s'; U8, I32, I64, F16, BF16, F32 and F64 are read", path,
                         shown, sab_text_shown(dtype, shown_dtype, sizeof shown_dtype));
     if (!sab_value_is(shape, SAB_VALUE_ARRAY))
         return sab_fail(err, SAB_FORMAT, "'%s': tensor '%s' has no shape", path, shown);

@@ -109,9 +109,8 @@ int sab_safetensors_writer_add(struct sab_safetensors_writer *writer, const char
     int status = check_name(writer, name, err);
     if (status != SAB_OK)
         return status;
-    if (dtype < SAB_DTYPE_U8 || dtype > SAB_DTYPE_F64)
-        return sab_fail(err, SAB_INVALID, "tensor '%s' has dtype %d; it must be %d..%d", name, dtype, SAB_DTYPE_U8,
-                        SAB_DTYPE_F64);
+    if (dtype < 0 || dtype >= SAB_DTYPE_COUNT)
+        return sab_fail(err, SAB_INVALID, "tensor '%s' has dtype %d; it must be 0..%d", name, dtype, SAB_DTYPE_COUNT - 1);
     if (ndim < 0 || ndim > SAB_SAFETENSORS_NDIM_CAP)
         return sab_fail(err, SAB_INVALID, "tensor '%s' has %d dimensions; it must be 0..%d", name, ndim,
                         SAB_SAFETENSORS_NDIM_CAP);

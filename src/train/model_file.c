@@ -33,8 +33,9 @@ static int find_tensor(struct sab_safetensors *file, const char *path, const str
     const struct sab_safetensors_view *view = sab_safetensors_find(file, spec->name);
     if (!view)
         return sab_fail(err, SAB_FORMAT, "%s has no tensor \"%s\", which its configuration needs", path, spec->name);
-    if (view->dtype != SAB_DTYPE_F32 && view->dtype != SAB_DTYPE_F64)
-        return sab_fail(err, SAB_FORMAT, "%s: the tensor \"%s\" is neither F32 nor F64", path, spec->name);
+    if (!sab_dtype_is_real(view->dtype))
+        return sab_fail(err, SAB_FORMAT, "%s: the tensor \"%s\" has %s where real numbers are needed", path, spec->name,
+                        sab_dtype_name(view->dtype));
     int agrees = view->ndim == spec->ndim;
     for (int d = 0; agrees && d < spec->ndim; d++)
         agrees = view->shape[d] == (uint64_t)spec->shape[d];
@@ -47,7 +48,7 @@ static int find_tensor(struct sab_safetensors *file, const char *path, const str
     return SAB_OK;
 }
 
-/* Copies a file's tensor into the model's, converting between float and double. */
+/* Copies a file's tensor into the model's, converting between types. */
 static int read_tensor(struct sab_safetensors *file, const char *path, const struct sab_model *model, int i,
                        struct sab_error *err)
 {
@@ -55,15 +56,7 @@ static int read_tensor(struct sab_safetensors *file, const char *path, const str
     const struct sab_safetensors_view *view;
     int status = find_tensor(file, path, &model->tensors[i], &view, err);
     for (size_t j = 0; status == SAB_OK && j < tensor.count; j++) {
-        float single;
-        double number;
-        if (view->dtype == SAB_DTYPE_F32) {
-            memcpy(&single, (const char *)view->data + j * sizeof single, sizeof single);
-            number = single;
-        } else {
-            memcpy(&number, (const char *)view->data + j * sizeof number, sizeof number);
-        }
-        tensor.data[j] = (sab_real)number;
+        tensor.data[j] = (sab_real)sab_safetensors_number(view, j);
         if (!isfinite(tensor.data[j]))
             status = sab_fail(err, SAB_FORMAT, "%s: element %zu of the tensor \"%s\" is not finite", path, j, tensor.name);
     }
