@@ -39,6 +39,8 @@ extern const struct sab_command sab_command_generate;
 extern const struct sab_command sab_command_predict;
 extern const struct sab_command sab_command_recall;
 extern const struct sab_command sab_command_inspect;
+extern const struct sab_command sab_command_import;
+extern const struct sab_command sab_command_export;
 extern const struct sab_command sab_command_check_grad;
 extern const struct sab_command sab_command_bench;
 extern const struct sab_command sab_command_reproduce;

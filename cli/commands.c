@@ -8,6 +8,8 @@ static const struct sab_command *const commands[] = {
     &sab_command_predict,
     &sab_command_recall,
     &sab_command_inspect,
+    &sab_command_import,
+    &sab_command_export,
     &sab_command_check_grad,
     &sab_command_bench,
     &sab_command_reproduce,

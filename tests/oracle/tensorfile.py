@@ -9,7 +9,7 @@ import json
 
 import numpy as np
 
-DTYPES = {"U8": "u1", "I32": "<i4", "I64": "<i8", "F32": "<f4", "F64": "<f8"}
+DTYPES = {"U8": "u1", "I32": "<i4", "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8"}
 NAMES = {np.dtype(value): name for name, value in DTYPES.items()}
 
 
@@ -36,13 +36,14 @@ def load(path):
     return tensors, metadata
 
 
-def save(path, tensors, metadata):
-    """Writes tensors (arrays by name) and metadata (strings by key); the header is padded so that data is aligned."""
+def save(path, tensors, metadata, types={}):
+    """Writes tensors (arrays by name) and metadata (strings by key); the header is padded so that data is aligned. types:
+    of names whose arrays are the bits of a type that numpy lacks."""
     header, blobs, offset = {"__metadata__": dict(metadata)}, [], 0
     for name, array in tensors.items():
         array = np.asarray(array, order="C")
         blob = array.tobytes()
-        header[name] = {"dtype": NAMES[array.dtype.newbyteorder("<")], "shape": list(array.shape),
+        header[name] = {"dtype": types.get(name) or NAMES[array.dtype.newbyteorder("<")], "shape": list(array.shape),
                         "data_offsets": [offset, offset + len(blob)]}
         blobs.append(blob)
         offset += len(blob)

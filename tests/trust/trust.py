@@ -74,9 +74,10 @@ def prepare():
     must(["train", "copy", *TINY, "--steps", "4", "--save-every", "2", "--eval-every", "2", "--out", "run", "--quiet"], **here)
     must("train text --data text.txt --T 8 --hidden 4 --batch 4 --steps 2 --threads 1 --out text --quiet".split(), **here)
     must("train csv --data table.csv --T 8 --hidden 4 --batch 4 --steps 2 --threads 1 --out csv --quiet".split(), **here)
+    must("export run --out foreign.safetensors".split(), **here)
     make_arrays("base/arrays.npz")
     make_images("base/images")
-    for name in ("recall.csv", "recall.png", "predicted.csv", "problem.safetensors", "state.safetensors"):
+    for name in ("recall.csv", "recall.png", "predicted.csv", "problem.safetensors", "state.safetensors", "model.safetensors"):
         pathlib.Path("base", name).write_bytes(b"old content of " + name.encode())
 
 
@@ -110,8 +111,10 @@ def cases():
              ("state.safetensors",)),
         Case("predict", "predict csv --data table.csv --output predicted.csv --quiet".split(), ("predicted.csv",)),
         Case("predict-stream", "predict csv --stream --quiet".split(), stdin=b"a,b\n1,2\n3,4\n5,6\n"),
+        Case("import", "import foreign.safetensors copy --T 4 --out model.safetensors --json".split(), ("model.safetensors",)),
+        Case("export", "export run --out model.safetensors --json".split(), ("model.safetensors",)),
         Case("check-grad", "check-grad --hidden 2 --T 4 --batch 2 --threads 1 --json".split()),
-        Case("export", "check-grad --hidden 2 --T 4 --threads 1 --quiet --export problem.safetensors".split(),
+        Case("check-grad-export", "check-grad --hidden 2 --T 4 --threads 1 --quiet --export problem.safetensors".split(),
              ("problem.safetensors",)),
         Case("help", ["train", "--help"]),
         Case("presets", ["train", "--presets"]),
