@@ -17,7 +17,7 @@ SAB = os.environ["SAB"]
 SHORT = "TRUST_SHORT" in os.environ
 os.environ["LC_ALL"] = "C"  # a locale that could not be had would be a difference
 # What no two runs share: times, memory, process ids.
-VARIES = re.compile(rb'"memory_budget_bytes": ?[0-9.e+]+, |("(?:seconds|seconds_per_update|peak_rss_bytes|evaluation_seconds)": ?)[-0-9.e+]+|\d+ (?:s|ms|min|h)\b|[\d.]+ [KMG]iB')
+VARIES = re.compile(rb'"memory_budget_bytes": ?[0-9.e+]+, |("(?:seconds|seconds_per_update|peak_rss_bytes|evaluation_seconds)": ?)[-0-9.e+]+|(?:[\d.]+ (?:s|ms|min|h|days?)\b\s*)+|[\d.]+ [KMG]iB')
 LOADER = (b"error while loading shared libraries", b"cannot allocate TLS", b"libgomp: ")
 
 
