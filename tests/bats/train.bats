@@ -186,7 +186,7 @@ starts_until()
     sleep 0.3
     kill -TERM "$job"
     sleep 0.02
-    kill -TERM "$job"
+    kill -TERM "$job" 2>/dev/null || true
     code=0
     wait "$job" || code=$?
     [ "$code" = 75 ]
