@@ -160,7 +160,7 @@ static void test_a_state_without_configuration_loads(void **unused)
     sab_safetensors_close(file);
     train_ok(&f, 1);
     assert_string_equal(f.result.weights_digest, digest);
-    remove_folder(f.dir);
+    end(&f);
 }
 
 static void test_bad_numbers_leave_a_resumable_run(void **unused)
