@@ -300,7 +300,7 @@ const struct sab_command sab_command_train = {
         "every step; attention reads all past states.\n"
         "\n"
         "The run folder holds config.json, metrics.jsonl, model.safetensors (the best\n"
-        "weights) and state.safetensors. Ctrl-C saves and ends at once; --resume\n"
+        "weights) and state.safetensors. Ctrl-C saves and ends; --resume\n"
         "goes on; other --steps also stretch a cosine schedule. The same seed gives the\n"
         "same bits, on any number of threads.\n"
         "\n"

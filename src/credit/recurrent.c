@@ -25,7 +25,7 @@ static void run(void *shard, const struct sab_work *work, real *grads, struct sa
     sab_shard_forward(s);
     if (grads)
         sab_shard_backward(s, grads);
-    if (work->batch->state)
+    if (work->batch->state && !sab_model_is_stopped(s->model))
         sab_shard_leave(s);
     *sums = s->sums;
 }

@@ -278,9 +278,9 @@ END
 @test "csv: time does not grow with the square of the number of series" {
     awk 'BEGIN { print "id,v"; for (s = 0; s < 100000; s++) for (t = 0; t < 5; t++) print s "," (s + t) % 9 }' >many.csv
     # shellcheck disable=SC2086
-    run timeout 120 "$SAB" train csv --data many.csv --series id --split 0.4,0.4,0.2 --hidden 4 --T 5 --batch 64 --steps 2 --quiet --out many
+    run timeout 20 "$SAB" train csv --data many.csv --series id --split 0.4,0.4,0.2 --hidden 4 --T 5 --batch 64 --steps 2 --quiet --out many
     [ "$status" = 0 ]
-    run --separate-stderr timeout 120 "$SAB" predict many --data many.csv --output many.out
+    run --separate-stderr timeout 20 "$SAB" predict many --data many.csv --output many.out
     [ "$status" = 0 ]
     [ "$(wc -l <many.out)" = 500001 ]
 }
