@@ -317,6 +317,11 @@ SAB_API const char *sab_task_facts(const struct sab_task *task);
 /* The most steps that a batch of the task has. */
 SAB_API int sab_task_steps(const struct sab_task *task);
 
+/* Sets the options that are left to the task, for the model that will be made of them: where batches of training go on from
+ * each other (text, long series) memories need an end, and memory_slots 0 becomes as many as a batch writes. SAB_INVALID when T
+ * is then no multiple of k_att. */
+SAB_API int sab_task_settle(struct sab_task *task, struct sab_options *options, struct sab_error *err);
+
 /* Training learns from the first, chooses its best weights by the second, and never sees the third. */
 enum sab_split { SAB_TRAIN, SAB_VALID, SAB_TEST };
 
@@ -328,7 +333,8 @@ SAB_API int64_t sab_task_batches(const struct sab_task *task, enum sab_split spl
  * between calls. For training, index is the number of the update, 0 and on without end: the sequences come in a new
  * order in each pass, and are shorter than T while the curriculum lasts. The other splits have 0..batches-1, in the
  * order of the file; the last may hold sequences of weight 0. The arrays belong to the task and hold until its next
- * call. SAB_INVALID also where the data have no such split. */
+ * call. Batches that go on from each other set fresh: sab_trainer_update keeps their state, sab_model_evaluate wants a stream in
+ * batch->state, and sab_task_settle must have seen the model's options. SAB_INVALID also where the data have no such split. */
 SAB_API int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
                            struct sab_error *err);
 

@@ -11,6 +11,7 @@
 #include "io/safetensors.h"
 #include "problem.h"
 #include "train/checkpoint.h"
+#include "train/run.h"
 #include "train/trainer.h"
 #include "train_helpers.h"
 #include "options_helper.h"
@@ -231,9 +232,59 @@ static void test_refusals(void **unused)
     problem_free(&p);
 }
 
+/* A program of its own learns from a text with the defaults, as sab train does. */
+static void test_defaults_of_a_text(void **unused)
+{
+    (void)unused;
+    char dir[SAB_DIR_CAP], path[2 * SAB_DIR_CAP], text[400], hex[2][33];
+    struct sab_error err;
+    struct sab_task *task;
+    struct sab_model *model;
+    struct sab_trainer *trainer;
+    struct sab_stream *stream;
+    struct sab_batch batch;
+    OPTIONS config = {0};
+    make_folder(dir);
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = "to be or not "[i * i % 13];
+    write_all(dir, "text", text, sizeof text);
+    snprintf(path, sizeof path, "%s/text", dir);
+    small_config(&config, dir);
+    set(&config, "task", "text");
+    set(&config, "data", path);
+    set(&config, "split", "0.6,0.2,0.2");
+    set(&config, "T", "8");
+    set(&config, "steps", "3");
+    set(&config, "out", dir);
+    assert_int_equal(config.model.memory_slots, 0);
+    if (sab_task_create(&task, &config, NULL, &err) || sab_task_settle(task, &config, &err) ||
+        sab_model_create(&model, &config, sab_task_shape(task), &err) ||
+        sab_trainer_create(&trainer, model, &config, &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(config.model.memory_slots, 8 / config.model.k_att);
+    for (int i = 0; i < 3; i++)
+        if (sab_task_batch(task, SAB_TRAIN, i, config.shared.batch, &batch, &err) ||
+            sab_trainer_update(trainer, &batch, NULL, &err))
+            fail_msg("%s", err.message);
+    assert_int_equal(sab_stream_create(&stream, model, config.shared.batch, &err), SAB_OK);
+    assert_int_equal(sab_task_batch(task, SAB_VALID, 0, config.shared.batch, &batch, &err), SAB_OK);
+    batch.state = stream;
+    if (sab_model_evaluate(model, &batch, 1, NULL, NULL, NULL, &err))
+        fail_msg("%s", err.message);
+    sab_model_digest(model, hex[0]);
+    sab_stream_free(stream), sab_trainer_free(trainer), sab_model_free(model), sab_task_free(task);
+    struct sab_run_result result;
+    set(&config, "memory-slots", "0");
+    if (sab_run_train(&config, 0, NULL, &result, &err))
+        fail_msg("%s", err.message);
+    assert_string_equal(result.weights_digest, hex[0]);
+    remove_folder(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults_of_a_text),
         cmocka_unit_test(test_resumed_is_uninterrupted),   cmocka_unit_test(test_failed_update_carries_nothing),
         cmocka_unit_test(test_saved_stream_goes_on),       cmocka_unit_test(test_damaged_states_are_refused),
         cmocka_unit_test(test_refusals),

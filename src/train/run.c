@@ -385,16 +385,11 @@ static int has_memory(const struct sab_model_options *model)
     return model->credit == SAB_CREDIT_ATTENTION || (model->credit == SAB_CREDIT_SAB && model->k_top > 0);
 }
 
-int sab_run_settle(struct sab_task *task, struct sab_options *config, int *carries, struct sab_error *err)
+/* What sab_task_settle does; and whether training carries state. */
+static int settle_carrying(struct sab_task *task, struct sab_options *config, int *carries, struct sab_error *err)
 {
     struct sab_batch first;
-    int status = SAB_OK;
-    if (sab_task_facts(task)) /* files: better said now than at the first evaluation */
-        status = sab_task_batch(task, SAB_VALID, 0, config->shared.batch, &first, err);
-    if (status == SAB_OK && sab_task_facts(task))
-        status = sab_evaluate_check(&first, SAB_VALID, err);
-    if (status == SAB_OK)
-        status = sab_task_batch(task, SAB_TRAIN, 0, config->shared.batch, &first, err);
+    int status = sab_task_batch(task, SAB_TRAIN, 0, config->shared.batch, &first, err);
     if (status != SAB_OK)
         return status;
     *carries = first.fresh != NULL && sab_network_find(config->model.model)->has_state;
@@ -404,6 +399,23 @@ int sab_run_settle(struct sab_task *task, struct sab_options *config, int *carri
     if (*carries && config->model.memory_slots == 0)
         config->model.memory_slots = first.T > config->model.k_att ? first.T / config->model.k_att : 1;
     return SAB_OK;
+}
+
+int sab_task_settle(struct sab_task *task, struct sab_options *options, struct sab_error *err)
+{
+    int carries;
+    return settle_carrying(task, options, &carries, err);
+}
+
+int sab_run_settle(struct sab_task *task, struct sab_options *config, int *carries, struct sab_error *err)
+{
+    struct sab_batch first;
+    int status = SAB_OK;
+    if (sab_task_facts(task)) /* files: better said now than at the first evaluation */
+        status = sab_task_batch(task, SAB_VALID, 0, config->shared.batch, &first, err);
+    if (status == SAB_OK && sab_task_facts(task))
+        status = sab_evaluate_check(&first, SAB_VALID, err);
+    return status == SAB_OK ? settle_carrying(task, config, carries, err) : status;
 }
 
 /* Before memory is taken: the least that weights, their optimiser, gradients and the best ones come to need. */

@@ -57,8 +57,8 @@ int sab_run_train(const struct sab_options *config, int resume, const struct sab
 /* The configuration of the run in folder `dir`; *config is new, and left alone on failure. */
 int sab_run_config(const char *dir, struct sab_options *config, struct sab_error *err);
 
-/* Looks whether files have the parts that a run needs. Where state is carried from batch to batch, memories must have an
- * end: unless told otherwise, a batch's worth. */
+/* Looks whether files have the parts that a run needs, then does what sab_task_settle does; *carries: state goes on from batch
+ * to batch. */
 int sab_run_settle(struct sab_task *task, struct sab_options *config, int *carries, struct sab_error *err);
 
 #endif
