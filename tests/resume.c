@@ -297,33 +297,51 @@ static void test_patience_is_kept(void **unused)
     }
 }
 
-/* Fewer updates first, more later: the same as all at once, where the schedule does not depend on their number. */
-static void test_prolonged(void **unused)
+/* Fewer updates first, more later: the same as all at once, where the schedule does not depend on their number. The
+ * evaluation at an end that is none of the schedule's chooses no weights of the longer run. */
+static void prolong(const char *eval_every, int64_t first, int *chosen)
 {
-    (void)unused;
     char whole[SAB_DIR_CAP], parts[SAB_DIR_CAP];
     OPTIONS config = {0};
     struct sab_run_result all, some;
     make_folder(whole);
     make_folder(parts);
     small_config(&config, whole);
+    set(&config, "lr", "0.5"); /* what is best comes early and at random */
+    set(&config, "eval-every", eval_every);
     assert_int_equal(train(&config, 0, NULL, &all), SAB_OK);
     set(&config, "out", parts);
-    config.optim.steps = 21;
+    config.optim.steps = first;
     assert_int_equal(train(&config, 0, NULL, &some), SAB_OK);
-    assert_int_equal(some.steps, 21);
+    assert_int_equal(some.steps, first);
+    *chosen += some.best_step == first && some.best.accuracy > all.best.accuracy;
     config.optim.steps = STEPS;
     config.shared.threads = 2;
     assert_int_equal(train(&config, 1, NULL, &some), SAB_OK);
     assert_string_equal(some.weights_digest, all.weights_digest);
+    if (some.best_step != all.best_step)
+        fail_msg("--eval-every %s, prolonged after %d: the best is of update %d, of %d when never stopped", eval_every,
+                 (int)first, (int)some.best_step, (int)all.best_step);
     assert_same_run(whole, parts);
     /* Finished: nothing to do, the same answer. */
     assert_int_equal(train(&config, 1, NULL, &some), SAB_OK);
     assert_string_equal(some.weights_digest, all.weights_digest);
-    assert_true(some.last.loss == all.last.loss);
+    assert_true(some.last.loss == all.last.loss && some.best_step == all.best_step);
     assert_same_run(whole, parts);
     remove_folder(whole);
     remove_folder(parts);
+}
+
+static void test_prolonged(void **unused)
+{
+    (void)unused;
+    static const char *const every[] = {"0", "7", "11"};
+    int chosen = 0; /* ends whose evaluation was better than all of the longer run */
+    for (int i = 0; i < 3; i++)
+        for (int64_t first = 15; first <= 30; first++)
+            prolong(every[i], first, &chosen);
+    if (chosen <= 3)
+        fail_msg("%d ends were better than all of the longer run", chosen);
 }
 
 int main(void)

@@ -259,10 +259,12 @@ static int loop(struct run *run, struct sab_error *err)
         if (status == SAB_OK)
             status = after_update(run, err);
     }
-    if (status == SAB_OK && run->state.evaluated != trainer->step)
-        status = evaluate(run, err);
     if (status == SAB_OK && !is_saved(run))
         status = save_state(run, err);
+    /* An evaluation that only the end asks for stands in no state: a run that goes on to more steps chooses its best weights as
+     * if it had never ended here. */
+    if (status == SAB_OK && run->state.evaluated != trainer->step)
+        status = evaluate(run, err);
     return status;
 }
 
