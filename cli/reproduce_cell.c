@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/options.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/presets.h"
+#include "train/options.h"
 
 /* Of long sequences few are tested. */
 enum { LONG_T = 1000, LONG_SEQUENCES = 16 };

@@ -233,8 +233,9 @@ struct sab_tensor {
     sab_real *grad;    /* as the last sab_model_gradient left it */
 };
 
-/* A model for the given shape (I and O in 1..2^24), weights drawn from the seed. Uses the options of the groups model and
- * credit, seed and cpu, and keeps a copy of all. SAB_INVALID when one of these is out of range, or when this processor or build lacks cpu. */
+/* A model for the given shape (I and O in 1..2^24), weights drawn from the seed. Uses the options of the groups model
+ * and credit, seed and cpu, and keeps a copy of all. SAB_INVALID where these do not go together, or where this processor or
+ * build lacks cpu. */
 SAB_API int sab_model_create(struct sab_model **out, const struct sab_options *options, const struct sab_shape *shape,
                              struct sab_error *err);
 SAB_API void sab_model_free(struct sab_model *model);

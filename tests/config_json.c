@@ -10,8 +10,8 @@
 
 #include "base/alloc.h"
 #include "train/options.h"
-#include "train/config_json.h"
 #include "options_helper.h"
+#include "train/config_json.h"
 
 static void test_round_trip(void **unused)
 {
@@ -121,6 +121,35 @@ static void test_partial_object_keeps_the_rest(void **unused)
     assert_same_options(&config, &expected);
 }
 
+/* A file that 0.1.0 wrote, with as much as can be unlike the defaults: what is read is what it says, since writing it again
+ * gives each of its lines, in its order. */
+static void test_file_of_old(void **unused)
+{
+    (void)unused;
+    char file[1 << 14];
+    FILE *from = fopen("tests/data/config-0.1.0.json", "r");
+    OPTIONS config = {0};
+    struct sab_error err = {0};
+    assert_non_null(from);
+    size_t n = fread(file, 1, sizeof file - 1, from);
+    fclose(from);
+    file[n] = 0;
+    sab_options_init(&config);
+    if (sab_config_from_json(&config, file, n, &err) != SAB_OK || sab_options_check(&config, &err) != SAB_OK)
+        fail_msg("%s", err.message);
+    assert_string_equal(config.run.out, "a \"quoted\" \\ \xc3\xa9");
+    char *again = sab_config_to_json(&config, &err), *at = again;
+    int lines = 0;
+    for (char *line = strtok(file, "\n"); line; line = strtok(NULL, "\n"), lines++) {
+        char *found = strstr(line, "\"version\"") ? at : strstr(at, line);
+        if (!found)
+            fail_msg("written again, the line is missing or out of order: %s", line);
+        at = found;
+    }
+    assert_true(lines > 93);
+    sab_free(again);
+}
+
 static void test_shape(void **unused)
 {
     (void)unused;
@@ -156,7 +185,7 @@ static void test_shape(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_illegal_config_is_not_written),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_file_of_old), cmocka_unit_test(test_illegal_config_is_not_written),
         cmocka_unit_test(test_malformed),  cmocka_unit_test(test_partial_object_keeps_the_rest),
         cmocka_unit_test(test_shape),
     };

@@ -15,8 +15,8 @@
 #include "data/task.h"
 #include "data_support.h"
 #include "io_support.h"
-#include "sab.h"
 #include "options_helper.h"
+#include "sab.h"
 
 /* Rows "t,100+t" for t = first..first+n-1 */
 static char *counting(char *text, int first, int n)

@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "train/options.h"
 #include "base/text.h"
 #include "data/task.h"
 #include "model/network.h"
+#include "train/options.h"
 #include "options_helper.h"
 
 static struct sab_options make_config(const char *task, int T)

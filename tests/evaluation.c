@@ -8,9 +8,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "options_helper.h"
 #include "problem.h"
 #include "train/evaluation.h"
-#include "options_helper.h"
 
 enum { MOST = 30 * 20, WIDEST = 6 };
 

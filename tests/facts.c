@@ -13,8 +13,8 @@
 #include "base/alloc.h"
 #include "data/facts.h"
 #include "data/split.h"
-#include "sab.h"
 #include "options_helper.h"
+#include "sab.h"
 
 static struct sab_model *make_model(void)
 {

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "sab.h"
 #include "options_helper.h"
+#include "sab.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
 

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "io_support.h"
+#include "options_helper.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
-#include "options_helper.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigned seed);

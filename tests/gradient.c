@@ -13,8 +13,8 @@
 #include <math.h>
 #include <cmocka.h>
 
-#include "problem.h"
 #include "options_helper.h"
+#include "problem.h"
 
 static double loss_of(struct problem *p)
 {

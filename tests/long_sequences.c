@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "kernels/kernels.h"
-#include "problem.h"
 #include "options_helper.h"
+#include "problem.h"
 
 enum { T = 240, B = 2, O = 2, STRETCH = 20 };
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "problem.h"
 #include "options_helper.h"
+#include "problem.h"
 
 struct expected {
     double loss, accuracy, mse, weight;

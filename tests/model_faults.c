@@ -11,8 +11,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "problem.h"
 #include "options_helper.h"
+#include "problem.h"
 
 enum { NEVER = -1, T = 150, B = 11 };
 static int64_t calls_left = NEVER;

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "problem.h"
 #include "options_helper.h"
+#include "problem.h"
 
 static const struct sab_shape symbols = {SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4};
 static const struct sab_shape vectors = {SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, 2};

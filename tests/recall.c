@@ -7,8 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "problem.h"
 #include "options_helper.h"
+#include "problem.h"
 
 enum { T = 40, B = 11, K = 3, LAYERS = 2 };
 

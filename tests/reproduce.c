@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#include "train/options.h"
 #include "cli/arguments.h"
 #include "cli/reproduce_cell.h"
 #include "cli/reproduce_result.h"
 #include "data/task.h"
+#include "train/options.h"
 #include "options_helper.h"
 
 static int is_task(const char *name)

@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "io/digest.h"
-#include "problem.h"
 #include "options_helper.h"
+#include "problem.h"
 
 enum { H = 12, A = 40 };
 

@@ -9,12 +9,12 @@
 #include <cmocka.h>
 
 #include "io/safetensors.h"
+#include "options_helper.h"
 #include "problem.h"
 #include "train/checkpoint.h"
 #include "train/run.h"
 #include "train/trainer.h"
 #include "train_helpers.h"
-#include "options_helper.h"
 
 enum { T = 8, B = 5, UPDATES = 6, I = 4, O = 3 };
 

@@ -16,9 +16,9 @@
 
 #include <cmocka.h>
 
+#include "options_helper.h"
 #include "train/run.h"
 #include "train_helpers.h"
-#include "options_helper.h"
 
 enum fault { NONE, WRITE, FSYNC, RENAME, ALLOC };
 static enum fault fault;

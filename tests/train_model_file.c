@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "io/safetensors.h"
-#include "train_helpers.h"
 #include "options_helper.h"
+#include "train_helpers.h"
 
 struct fixture {
     char dir[SAB_DIR_CAP], path[2 * SAB_DIR_CAP];
@@ -68,6 +68,47 @@ static void test_round_trip(void **unused)
     assert_string_equal(one, other);
     assert_same_options(sab_model_options(back), &f.config);
     assert_memory_equal(sab_model_shape(back), &copy_shape, sizeof copy_shape);
+    sab_model_free(back);
+    end(&f);
+}
+
+/* What a model does not look at may be anything that an option can be set to, alone or together, and stays with it. */
+static void test_unused_options(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    begin(&f);
+    struct sab_model *model, *back;
+    assert_int_equal(sab_options_parse(&f.config, "momentum=0.5 eval-every=0 patience=3 stop-at=nonsense task=none T=1", &f.err),
+                     SAB_OK);
+    assert_int_equal(sab_options_check(&f.config, &f.err), SAB_INVALID);
+    if (sab_model_create(&model, &f.config, &copy_shape, &f.err) || sab_model_save(model, f.path, &f.err) ||
+        sab_model_load(&back, f.path, &f.err))
+        fail_msg("%s", f.err.message);
+    assert_same_options(sab_model_options(back), &f.config);
+    sab_model_free(model);
+    sab_model_free(back);
+    end(&f);
+}
+
+/* Texts are kept whole, however long. */
+static void test_long_texts(void **unused)
+{
+    (void)unused;
+    static char text[10001];
+    struct fixture f;
+    begin(&f);
+    struct sab_model *model, *back;
+    memset(text, 'x', sizeof text - 1);
+    set_option(&f.config, "data", text);
+    text[5000] = '\\';
+    set_option(&f.config, "reset-at", text);
+    if (sab_model_create(&model, &f.config, &copy_shape, &f.err) || sab_model_save(model, f.path, &f.err) ||
+        sab_model_load(&back, f.path, &f.err))
+        fail_msg("%s", f.err.message);
+    assert_same_options(sab_model_options(back), &f.config);
+    assert_int_equal(strlen(sab_model_options(back)->task.files.data), 10000);
+    sab_model_free(model);
     sab_model_free(back);
     end(&f);
 }
@@ -184,7 +225,8 @@ static void test_other_precision(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_unused_options), cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_damage),
         cmocka_unit_test(test_foreign_files), cmocka_unit_test(test_other_precision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

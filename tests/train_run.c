@@ -14,10 +14,10 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "options_helper.h"
 #include "train/evaluate.h"
 #include "train/run.h"
 #include "train_helpers.h"
-#include "options_helper.h"
 
 struct fixture {
     char dir[SAB_DIR_CAP];

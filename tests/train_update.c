@@ -10,10 +10,10 @@
 #include <cmocka.h>
 
 #include "model/model.h"
+#include "options_helper.h"
 #include "train/evaluate.h"
 #include "train/trainer.h"
 #include "train_helpers.h"
-#include "options_helper.h"
 
 struct setup {
     struct sab_options config;

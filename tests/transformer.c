@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "kernels/kernels.h"
-#include "problem.h"
 #include "options_helper.h"
+#include "problem.h"
 
 enum { CASES = 12 };
 

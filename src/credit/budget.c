@@ -4,8 +4,8 @@
 #include <math.h>
 
 #include "base/alloc.h"
-#include "model/options.h"
 #include "base/error.h"
+#include "model/options.h"
 
 int sab_need_count(const struct sab_model *m, const struct sab_extent *e, int backward, struct sab_need *need,
                    struct sab_error *err)

@@ -6,8 +6,8 @@
 #ifndef SAB_DATA_CSV_TABLE_H
 #define SAB_DATA_CSV_TABLE_H
 
-#include "data/text_set.h"
 #include "data/options.h"
+#include "data/text_set.h"
 #include "data/times.h"
 
 enum { SAB_CSV_CYCLES = SAB_CYCLE_MONTH + 1, SAB_CSV_HORIZONS_MOST = 1000, SAB_CSV_HORIZON_LONGEST = 1000000 };

@@ -6,9 +6,9 @@
 #include <xxhash.h>
 
 #include "base/alloc.h"
-#include "model/options.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "model/options.h"
 
 /* With these and the ranges of the options no product of two widths overflows an int, and none of three a size_t. */
 enum { MOST_SYMBOLS = 1 << 24 };

@@ -47,8 +47,8 @@ extern const struct sab_rows sab_model_rows;
 /* Checks ranges and combinations. */
 int sab_model_options_check(const struct sab_model_options *options, struct sab_error *err);
 
-/* Reads "512M" (K, M, G, T: powers of 1024), "auto" (or nothing) or "none": bytes, -1 for auto, INFINITY for none. SAB_INVALID names the
- * text and what is legal. */
+/* Reads "512M" (K, M, G, T: powers of 1024), "auto" (or nothing) or "none": bytes, -1 for auto, INFINITY for none.
+ * SAB_INVALID names the text and what is legal. */
 int sab_memory_parse(const char *text, double *nbytes, struct sab_error *err);
 
 #endif

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "train/options.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "train/options.h"
 
 /* The key of an option: its name with underscores. Names are far shorter than this. */
 enum { KEY_CAP = 64 };

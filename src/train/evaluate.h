@@ -5,10 +5,10 @@
 #include "train/evaluation.h"
 #include "train/options.h"
 
-/* Measures the first config->run.eval_size sequences of the split, config->shared.batch at a time: the same sequences at each call, so
- * that results can be compared. 0, and data whose state is carried from batch to batch: the whole split. Of data with an end,
- * whole batches only. Of the training part in its order: sab_task_read_in_order before. Uses threads too. Errors name what
- * failed; SAB_NUMERIC when the loss is not finite. Clear the evaluation in every case. */
+/* Measures the first eval_size sequences of the split, batch at a time: the same sequences at each call, so that results
+ * can be compared. 0, and data whose state is carried from batch to batch: the whole split. Of data with an end, whole
+ * batches only. Of the training part in its order: sab_task_read_in_order before. Uses threads too. Errors name what failed;
+ * SAB_NUMERIC when the loss is not finite. Clear the evaluation in every case. */
 int sab_evaluate_fully(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_options *config,
                        struct sab_evaluation *evaluation, struct sab_error *err);
 

@@ -9,13 +9,13 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "train/options.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "data/task.h"
 #include "io/file.h"
 #include "io/lock.h"
 #include "train/config_json.h"
+#include "train/options.h"
 #include "train/run.h"
 
 int sab_folder_name(const struct sab_options *config, char dir[SAB_DIR_CAP], struct sab_error *err)

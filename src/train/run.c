@@ -13,7 +13,6 @@
 #include <time.h>
 
 #include "base/alloc.h"
-#include "train/options.h"
 #include "base/error.h"
 #include "data/task.h"
 #include "io/file.h"
@@ -22,6 +21,7 @@
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/folder.h"
+#include "train/options.h"
 #include "train/trainer.h"
 
 /* Durations of the latest updates, for the median. */

@@ -36,6 +36,19 @@ layers() {
     [[ "$output" == *'"folder/file.h", not "error.h"'* ]]
 }
 
+@test "check-layers finds who reads options that are not theirs" {
+    layers model 'sab_options_get(options, "batch", buf, cap, err);'
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"file.c:1: model must not ask for options by name"* ]]
+    layers data 'T = config->T + config->csv.goal; if (config->files.data[0]) x = s->config->text.units;'
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"file.c must not read the options of csv"*"file.c must not read the options of text"* ]]
+    [[ "$output" != *"of files"* ]]
+    rm -r src
+    layers train 'sab_options_get(options, "batch", buf, cap, err);'
+    [ "$status" -eq 0 ]
+}
+
 @test "check-layers keeps MPI in comm" {
     layers train '#include <mpi.h>'
     [ "$status" -eq 1 ]

@@ -48,6 +48,16 @@ for row in rows:
     has 'bits/char'
 }
 
+@test "chunks that are out of step with the memories are refused before anything is done, by a dry run too" {
+    for dry in "" --dry-run; do
+        sab train text --data text.txt --T 20 --batch 4 --hidden 8 --k-att 3 --steps 30 --quiet $dry --out none
+        fails 2 '--T 20' '--k-att 3'
+        [ ! -e none ]
+    done
+    sab train text --data text.txt --T 20 --batch 4 --hidden 8 --k-att 3 --credit tbptt --steps 3 --quiet --out without
+    [ "$status" = 0 ]
+}
+
 @test "a run that was stopped and resumed is the one that was not" {
     options="text --data text.txt --T 20 --batch 4 --hidden 8 --k-att 5 --seed 3 --quiet --json --schedule constant"
     sab train $options --steps 30 --out whole
