@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "data/facts.h"
+#include "data/options.h"
 
 /* So few answers tell one network from another by chance only. */
 enum { FEW = 30, LINES_MOST = 256 };
@@ -86,7 +87,15 @@ const char *sab_account_count(int64_t n, char text[SAB_COUNT_CAP])
     return text;
 }
 
-void sab_account_parts(struct sab_account *account, const char *items, const int64_t n[3], const int64_t scored[3])
+/* What can give a part other data; nothing more can be said of one that has a file of its own. */
+static const char *advice(const struct sab_files_options *files, int split)
+{
+    const char *own = split == SAB_VALID ? files->valid_data : files->test_data;
+    return own[0] ? "" : split == SAB_VALID ? "; --split or --valid-data gives it others" : "; --split or --test-data gives it others";
+}
+
+void sab_account_parts(struct sab_account *account, const struct sab_files_options *files, const char *items,
+                       const int64_t n[3], const int64_t scored[3])
 {
     static const char *const names[] = {"training", "validation", "test"};
     char text[400] = "";
@@ -100,9 +109,8 @@ void sab_account_parts(struct sab_account *account, const char *items, const int
         if (n[p] != scored[p])
             snprintf(text + used, sizeof text - used, " (%s scored)", some);
         if (p != SAB_TRAIN && scored[p] > 0 && scored[p] < FEW)
-            sab_account_warn(account, "the %s part has only %s scored answer%s: a figure on it is mostly chance; --split or "
-                             "--%s-data gives it more", names[p], some, scored[p] == 1 ? "" : "s",
-                             p == SAB_VALID ? "valid" : "test");
+            sab_account_warn(account, "the %s part has only %s scored answer%s: a figure on it is mostly chance%s", names[p], some,
+                             scored[p] == 1 ? "" : "s", advice(files, p));
     }
     sab_account_say(account, "parts", "%s", text);
 }
@@ -115,7 +123,7 @@ static int64_t sum_of(const int64_t *counts, int n)
     return sum;
 }
 
-void sab_account_classes(struct sab_account *account, int n, const int64_t *counts,
+void sab_account_classes(struct sab_account *account, const struct sab_files_options *files, int n, const int64_t *counts,
                          void (*name)(const void *user, int i, char text[SAB_CLASS_NAME_CAP]), const void *user)
 {
     static const char *const parts[] = {"training", "validation", "test"};
@@ -136,9 +144,9 @@ void sab_account_classes(struct sab_account *account, int n, const int64_t *coun
                 sab_account_list_add(&missing, text);
         }
         if (missing.n > 0 && sum_of(counts + (size_t)p * (size_t)n, n) > 0)
-            sab_account_warn(account, "the %s part has no answer of the class%s %s: it cannot tell how well %s found; if the "
-                             "data are sorted, shuffle them, or give the part a file of its own", parts[p],
-                             missing.n == 1 ? "" : "es", sab_account_list_close(&missing), missing.n == 1 ? "it is" : "they are");
+            sab_account_warn(account, "the %s part has no answer of the class%s %s: it cannot tell how well %s found%s",
+                             parts[p], missing.n == 1 ? "" : "es", sab_account_list_close(&missing),
+                             missing.n == 1 ? "it is" : "they are", advice(files, p));
     }
 }
 

@@ -26,12 +26,14 @@ __attribute__((format(printf, 2, 3))) void sab_account_warn(struct sab_account *
 
 /* Says how many `items` ("rows") each part has, and of how many the answers are scored, with a warning of parts that have
  * few. By enum sab_split; a part that has none is not there. */
-void sab_account_parts(struct sab_account *account, const char *items, const int64_t n[3], const int64_t scored[3]);
+struct sab_files_options;
+void sab_account_parts(struct sab_account *account, const struct sab_files_options *files, const char *items,
+                       const int64_t n[3], const int64_t scored[3]);
 
 /* Says how often each class comes in the training part, and warns of parts that lack one which another part has.
  * counts: [3, n]; name(user, i, text) writes the name of class i. */
 enum { SAB_CLASS_NAME_CAP = 64 };
-void sab_account_classes(struct sab_account *account, int n, const int64_t *counts,
+void sab_account_classes(struct sab_account *account, const struct sab_files_options *files, int n, const int64_t *counts,
                          void (*name)(const void *user, int i, char text[SAB_CLASS_NAME_CAP]), const void *user);
 
 /* The last part of a path: where a file lies is no matter of the account. */

@@ -167,7 +167,7 @@ static int say_classes(struct sab_csv_state *s, struct sab_error *err)
             }
         }
     }
-    sab_account_classes(&s->account, n, counts, name_class, &s->schema.classes);
+    sab_account_classes(&s->account, &s->config->files, n, counts, name_class, &s->schema.classes);
     sab_free(counts);
     return SAB_OK;
 }
@@ -184,7 +184,7 @@ static void say_parts(struct sab_csv_state *s)
             n[p] += sab_csv_is_stream(s) ? end - begin : 1;
             scored[p] += scored_rows(s, p, i);
         }
-    sab_account_parts(&s->account, sab_csv_is_stream(s) ? "rows" : "series", n, scored);
+    sab_account_parts(&s->account, &s->config->files, sab_csv_is_stream(s) ? "rows" : "series", n, scored);
 }
 
 /* ---- sentinels ---- */
@@ -249,8 +249,9 @@ static void warn_of_sentinels(struct sab_csv_state *s)
         char name[SAB_CSV_COLUMN_CAP], times[SAB_COUNT_CAP], rows[SAB_COUNT_CAP];
         name_of(&s->schema.columns[k], name);
         sab_account_warn(&s->account, "%s: the value %.9g, in %s of %s training rows, makes %.3g %% of the deviation; if it stands "
-                         "for a missing value, empty those cells", name, s->schema.columns[k].origin + e->value,
-                         sab_account_count(e->times, times), sab_account_count(e->rows, rows), 100 * share);
+                         "for a missing value, empty those cells%s", name, s->schema.columns[k].origin + e->value,
+                         sab_account_count(e->times, times), sab_account_count(e->rows, rows), 100 * share,
+                         s->schema.missing == SAB_MISSING_ERROR ? " and choose --missing last, mask or skip" : "");
     }
     sab_free(columns);
 }

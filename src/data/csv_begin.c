@@ -112,7 +112,7 @@ static int fail_gap(const struct sab_csv_reading *r, int i, struct sab_error *er
     if (r->schema->is_named)
         sab_csv_show(&r->names[i], shown);
     return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %d%s%s%s: no value is there, but line %lld has a number in this "
-                    "column; fill it, or choose columns with --inputs", r->path, (long long)r->rows.next_line, i + 1,
+                    "column; fill it, choose what becomes of it with --missing, or choose other columns with --inputs", r->path, (long long)r->rows.next_line, i + 1,
                     *shown ? " (" : "", shown, *shown ? ")" : "", (long long)r->csv.line);
 }
 
@@ -175,6 +175,7 @@ int sab_csv_reading_begin(struct sab_csv_reading *r, struct sab_error *err)
     struct sab_csv_head head = {.path = r->path, .n = r->n, .names = r->names, .dialect = r->dialect};
     int is_even = is_row && second.n == r->n;
     head.has_header = has_header(r, is_even ? second.fields : NULL);
+    head.is_guess = r->config && r->config->csv.header == SAB_HEADER_AUTO;
     head.row = !head.has_header ? r->names : is_even ? second.fields : NULL;
     if (head.has_header && !is_row)
         return sab_fail(err, SAB_FORMAT, "%s has a header and no rows", r->path);

@@ -57,7 +57,7 @@ static int name_column(struct sab_csv_column *column, const struct sab_csv_head 
         return sab_fail(err, SAB_FORMAT, "%s: the name of column %d is longer than %d bytes or not UTF-8", head->path,
                         place + 1, SAB_CSV_TEXT_CAP - 1);
     if (sab_csv_find_name(head, text, (size_t)n) != place)
-        return sab_fail(err, SAB_FORMAT, "%s: several columns are called \"%.60s\"; rename them, or choose others",
+        return sab_fail(err, SAB_FORMAT, "%s: several columns are called \"%.60s\"; rename them, or choose others by --inputs and --targets",
                         head->path, text);
     column->name = sab_alloc((size_t)n + 1, 1);
     if (!column->name)
@@ -135,14 +135,22 @@ static int has_decimal_comma(const struct sab_csv_head *head, int i)
 
 static int fail_no_number(const struct choice *c, const struct sab_csv_head *head, int is_forecast, struct sab_error *err)
 {
-    char shown[48];
-    if (head->n == 1 && head->row && memchr(head->row[0].text, ' ', head->row[0].nbytes)) {
-        sab_csv_show(&head->row[0], shown);
-        return sab_fail(err, SAB_FORMAT, "%s: no column holds a number in its first row; the one column holds \"%s\": tabs, "
-                        "semicolons, commas or | separate columns; --separator space if blanks do", head->path, shown);
+    char shown[48] = "", sign[SAB_CSV_SIGN_CAP], why[120] = "";
+    for (int i = 0; i < head->n && !why[0]; i++) {
+        const struct sab_csv_field *example = &head->survey->columns[i].example;
+        sab_csv_dialect_sign(head->dialect, example, sign);
+        sab_csv_show(example, shown);
+        if (sign[0])
+            snprintf(why, sizeof why, "; the cells of column %d have \"%s\" beside a number: \"%s\"", i + 1, sign, shown);
     }
-    return sab_fail(err, SAB_FORMAT, "%s: no column%s holds a number in its first row; --inputs chooses columns",
-                    head->path, c->series >= 0 || !is_forecast ? " beside --series and --targets" : "");
+    sab_csv_show(&head->survey->columns[0].example, shown);
+    if (head->n == 1 && strchr(shown, ' '))
+        return sab_fail(err, SAB_FORMAT, "%s: the one column holds no numbers but \"%s\": tabs, semicolons, commas or | separate "
+                        "columns, and blanks with --separator space", head->path, shown);
+    return sab_fail(err, SAB_FORMAT, "%s: no column%s holds numbers, the first one \"%s\"%s; it was read as %d column%s "
+                    "(--separator, --skip-lines)", head->path,
+                    c->series >= 0 || c->time >= 0 || !is_forecast ? " beside --series, --time and --targets" : "", shown, why, head->n,
+                    head->n == 1 ? "" : "s");
 }
 
 /* Columns of numbers, or of true and false. Those that only count up, or are times, are no values, unless there are no others. */

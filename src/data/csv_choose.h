@@ -15,6 +15,7 @@ enum { SAB_CSV_LOSS_OPEN = -1 };
 struct sab_csv_head {
     const char *path;
     int has_header;
+    int is_guess;                      /* that was told from the first lines */
     int n;                             /* columns */
     const struct sab_csv_field *names; /* [n] the header; of no meaning without one */
     const struct sab_csv_field *row;   /* [n] the first row of values; NULL where there is none */

@@ -76,8 +76,8 @@ static int fail_unknown(const struct sab_csv_head *head, const char *option, con
     char word[48];
     snprintf(word, sizeof word, "%.*s", nbytes < 40 ? (int)nbytes : 40, item);
     if (!head->has_header)
-        return sab_fail(err, SAB_INVALID, "--%s: \"%s\": %.100s has no header, so columns are called 1..%d", option, word,
-                        head->path, head->n);
+        return sab_fail(err, SAB_INVALID, "--%s: \"%s\": %.100s has no header, so columns are called 1..%d%s", option, word,
+                        head->path, head->n, head->is_guess ? " (that its first line is a row is a guess: --header on)" : "");
     for (int i = 0; i < head->n && n < MOST; i++) {
         size_t used = strlen(known);
         if (sab_csv_copy(&head->names[i], texts[n]) < 0)
@@ -116,7 +116,7 @@ int sab_csv_find_item(const struct sab_csv_head *head, const char *option, const
     int64_t from, to;
     int place = sab_csv_find_name(head, item, nbytes);
     if (place == -2)
-        return sab_fail(err, SAB_INVALID, "--%s: several columns of %.100s are called \"%.*s\"; choose by number", option,
+        return sab_fail(err, SAB_INVALID, "--%s: several columns of %.100s are called \"%.*s\"; rename them", option,
                         head->path, nbytes < 40 ? (int)nbytes : 40, item);
     *first = *last = place;
     if (place >= 0)

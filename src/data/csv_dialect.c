@@ -35,8 +35,6 @@ int sab_csv_dialect_read(struct sab_csv_dialect *dialect, const struct sab_task_
     if (s ? isalnum((unsigned char)s) || strchr("\"\r\n.+-", s) || (unsigned char)s >= 0x7f : text[0] && strcmp(text, "auto"))
         return sab_fail(err, SAB_INVALID, "--separator: \"%.40s\" is not auto, comma, semicolon, tab, pipe, space or a sign that "
                         "is no letter, digit, quote, point, + or -", text);
-    if (s == ',' && dialect->decimal_comma)
-        return sab_fail(err, SAB_INVALID, "--separator %.20s cannot be given with --decimal-comma on: a comma cannot be both", text);
     return SAB_OK;
 }
 
@@ -86,15 +84,15 @@ static int occurs_in_first_line(const char *text, const char *end, char separato
 
 char sab_csv_dialect_guess(const struct sab_csv_dialect *dialect, const char *text, const char *end)
 {
-    static const char candidates[] = "\t;,|";
+    const char *candidates = dialect->decimal_comma ? "\t;|," : "\t;,|"; /* numbers with commas may be in quotes */
     int rows;
     for (const char *c = candidates; *c; c++)
-        if ((*c != ',' || !dialect->decimal_comma) && even_columns(text, end, *c, &rows) > 1)
+        if (even_columns(text, end, *c, &rows) > 1)
             return *c;
     for (const char *c = candidates; *c; c++)
-        if ((*c != ',' || !dialect->decimal_comma) && occurs_in_first_line(text, end, *c))
+        if (occurs_in_first_line(text, end, *c))
             return *c;
-    return dialect->decimal_comma ? ';' : ',';
+    return ',';
 }
 
 /* ---- numbers ---- */

@@ -18,7 +18,7 @@ struct sab_csv_dialect {
 /* From --separator, --skip-lines, --decimal-comma and --thousands. SAB_INVALID. */
 int sab_csv_dialect_read(struct sab_csv_dialect *dialect, const struct sab_task_options *config, struct sab_error *err);
 
-/* The first of tab, semicolon, comma and | that parts all of the first lines into one number of columns above 1; else the
+/* The first of tab, semicolon, comma and | (the comma last where it is the decimal sign) that parts all of the first lines into one number of columns above 1; else the
  * first of these that the first line has outside of quotes; else a comma. */
 char sab_csv_dialect_guess(const struct sab_csv_dialect *dialect, const char *text, const char *end);
 

@@ -224,7 +224,9 @@ static int take_gaps(struct order *o, struct sab_error *err)
     if (r->config)
         find_step(o);
     if (r->gaps == SAB_GAPS_FILL && !can_fill)
-        return sab_fail(err, SAB_INVALID, "--gaps fill needs --missing last or mask, which say what the rows that are added hold");
+        return sab_fail(err, SAB_INVALID, r->config ? "--gaps fill needs --missing last or mask, which say what the rows that are added "
+                                                      "hold"
+                                                    : "--gaps fill needs a model that was trained with --missing last or mask");
     if (!has_step(r->schema))
         return r->gaps != SAB_GAPS_FILL ? SAB_OK
                                         : sab_fail(err, SAB_FORMAT, "--gaps fill: the times of %s have no common step", r->path);
@@ -232,8 +234,11 @@ static int take_gaps(struct order *o, struct sab_error *err)
     if (o->gaps == 0 || r->gaps == SAB_GAPS_KEEP)
         return SAB_OK;
     if (r->gaps == SAB_GAPS_ERROR) {
-        snprintf(what, sizeof what, "; %lld such gap%s, of %lld steps; --gaps keep takes rows as they follow, --gaps fill with "
-                 "--missing last or mask adds what is missing", (long long)o->gaps, o->gaps == 1 ? "" : "s", (long long)o->absent);
+        snprintf(what, sizeof what, "; %lld such gap%s, of %lld steps; --gaps keep takes rows as they follow%s", (long long)o->gaps,
+                 o->gaps == 1 ? "" : "s", (long long)o->absent,
+                 can_fill ? ", --gaps fill adds what is missing"
+                 : r->config ? ", --gaps fill with --missing last or mask adds what is missing"
+                             : "");
         return fail_gap(o, what, err);
     }
     if (o->absent / ADDED_MOST > r->table->rows) {

@@ -95,8 +95,8 @@ static void warn_of_counters(const struct sab_csv_reading *r, const struct sab_c
         sab_account_list_add(&list, text);
     }
     if (list.n > 0)
-        sab_account_warn(r->account, "read as values: %s; what only goes up leaves the range that is learned. --inputs and --targets "
-                         "choose columns", sab_account_list_close(&list));
+        sab_account_warn(r->account, "read as values: %s; what only goes up leaves the range that is learned%s", sab_account_list_close(&list),
+                         r->config && !r->config->csv.inputs[0] ? ". No other column holds numbers" : "");
 }
 
 /* "; line 7 has the time of the line before it" and the like, of what is not one step after the other. */
@@ -125,7 +125,7 @@ static void warn_of_times(const struct sab_csv_reading *r, const struct sab_csv_
     int i = 0;
     while (i < r->n && !head->survey->columns[i].is_time)
         i++;
-    if (i == r->n || r->time_place >= 0)
+    if (i == r->n || r->time_place >= 0 || !r->config) /* a model that was trained without times goes on without */
         return;
     const struct sab_csv_finding *found = &head->survey->columns[i];
     const struct sab_csv_irregular *bad = &found->irregular;

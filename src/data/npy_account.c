@@ -87,8 +87,8 @@ int sab_npy_account(struct sab_npy_state *s, struct sab_error *err)
     for (int p = 0; p < SAB_NPY_PARTS; p++)
         sequences[p] = s->parts[p].end - s->parts[p].begin;
     if (is_classes)
-        sab_account_classes(&s->account, s->shape.O, counts, name_class, &s->classes);
-    sab_account_parts(&s->account, "sequences", sequences, s->is_per_step ? scored : sequences);
+        sab_account_classes(&s->account, &s->config->files, s->shape.O, counts, name_class, &s->classes);
+    sab_account_parts(&s->account, &s->config->files, "sequences", sequences, s->is_per_step ? scored : sequences);
     sab_free(counts);
     return SAB_OK;
 }

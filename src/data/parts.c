@@ -30,6 +30,9 @@ int sab_parts_fail_empty(const struct sab_task_options *config, enum sab_split s
     const char *path = sab_parts_path(config, split);
     if (!path[0])
         return sab_fail(err, SAB_INVALID, "no %s data: give %s", names[split], options[split]);
-    return sab_fail(err, SAB_INVALID, "%.200s has no %s data: --split %.60s leaves none of it; give %s, or more data",
-                    path, names[split], config->files.split, options[split]);
+    if (path != config->files.data)
+        return sab_fail(err, SAB_INVALID, "%.200s (%s) has nothing that counts: it is too short", path, options[split]);
+    return sab_fail(err, SAB_INVALID, "%.200s has no %s data: --split %.60s leaves none of it; %s%sanother --split may",
+                    path, names[split], config->files.split, split == SAB_TRAIN ? "" : options[split],
+                    split == SAB_TRAIN ? "" : " or ");
 }

@@ -219,7 +219,7 @@ static void say_all(struct sab_text_state *text, const struct sab_task_options *
     sab_account_say(&text->account, "file", "%.200s: %s bytes", sab_account_file(config->files.data),
                     sab_account_count((int64_t)text->files[SAB_TRAIN].nbytes, nbytes));
     say_symbols(text, unit);
-    sab_account_parts(&text->account, unit, n, n);
+    sab_account_parts(&text->account, &config->files, unit, n, n);
 }
 
 /* ---- all of it ---------------------------------------------------------------------------------------------------- */
