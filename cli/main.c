@@ -1,12 +1,12 @@
 /* The program: finds the command, reads its arguments, runs it. */
 #include <fcntl.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "cli/arguments.h"
+#include "cli/faults.h"
 #include "cli/help.h"
 #include "cli/say.h"
 
@@ -75,7 +75,7 @@ static void hold_descriptors(void)
 int main(int argc, char **argv)
 {
     hold_descriptors();
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is then an error with a name, not the end */
+    sab_faults_catch();
     setlocale(LC_CTYPE, ""); /* can the terminal show shades? numbers stay as in C */
     const char *word = argc > 1 ? argv[1] : "";
     if (argc < 2) {

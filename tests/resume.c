@@ -78,18 +78,6 @@ static void assert_same_state(const char *a, const char *b)
     sab_safetensors_close(y);
 }
 
-static void cut_seconds(char *text)
-{
-    char *to = text;
-    for (char *from = text; *from;) {
-        if (strncmp(from, ",\"seconds\":", 11) == 0)
-            from += 11 + strspn(from + 11, "0123456789.e-");
-        else
-            *to++ = *from++;
-    }
-    *to = 0;
-}
-
 static void assert_same_run(const char *a, const char *b)
 {
     size_t na, nb;

@@ -2,7 +2,7 @@
  * be resumed to the same bits. The n-th call of write, fsync, renameat, or of the library's own allocator is refused,
  * for every n.
  *
- * ctest: wrap write fsync renameat sab_alloc
+ * ctest: wrap write fsync renameat sab_alloc sab_evaluate
  * ctest: timeout 300 */
 #include <errno.h>
 #include <setjmp.h>
@@ -17,10 +17,11 @@
 #include <cmocka.h>
 
 #include "options_helper.h"
+#include "train/evaluate.h"
 #include "train/run.h"
 #include "train_helpers.h"
 
-enum fault { NONE, WRITE, FSYNC, RENAME, ALLOC };
+enum fault { NONE, WRITE, FSYNC, RENAME, ALLOC, EVALUATION };
 static enum fault fault;
 static int64_t calls_left;
 
@@ -60,6 +61,19 @@ void *__wrap_sab_alloc(size_t count, size_t size)
     return is_refused(ALLOC) ? NULL : __real_sab_alloc(count, size);
 }
 
+int __real_sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_options *config,
+                        struct sab_metrics *metrics, struct sab_error *err);
+int __wrap_sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_options *config,
+                        struct sab_metrics *metrics, struct sab_error *err);
+int __wrap_sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_options *config,
+                        struct sab_metrics *metrics, struct sab_error *err)
+{
+    if (!is_refused(EVALUATION))
+        return __real_sab_evaluate(model, task, split, config, metrics, err);
+    snprintf(err->message, sizeof err->message, "the loss is not finite");
+    return err->status = SAB_NUMERIC;
+}
+
 static void make_config(struct sab_options *config, const char *dir)
 {
     small_config(config, dir);
@@ -69,8 +83,22 @@ static void make_config(struct sab_options *config, const char *dir)
     set(config, "average", "0.9");
 }
 
+/* What a run should come to. */
+struct expected {
+    char digest[33];
+    char *metrics; /* metrics.jsonl without times */
+};
+
+static char *read_metrics(const char *dir)
+{
+    size_t nbytes;
+    char *text = read_all(dir, "metrics.jsonl", &nbytes);
+    cut_seconds(text);
+    return text;
+}
+
 /* Trains with the n-th call refused; 0 when there was no such call any more. */
-static int meet(enum fault kind, int64_t n, const char *expected_digest)
+static int meet(enum fault kind, int64_t n, const struct expected *expected)
 {
     char dir[SAB_DIR_CAP];
     OPTIONS config = {0};
@@ -93,11 +121,17 @@ static int meet(enum fault kind, int64_t n, const char *expected_digest)
     assert_int_equal(err.status, status);
     if (kind != ALLOC && !strstr(err.message, dir))
         fail_msg("fault %d, call %d: no file in \"%s\"", kind, (int)n, err.message);
-    /* Whatever is left is either nothing at all or a run that resumes to the same weights. */
+    if (has_file(dir, "state.safetensors") && !strstr(err.message, "can be resumed"))
+        fail_msg("fault %d, call %d: expected \"can be resumed\" in \"%s\"", kind, (int)n, err.message);
+    /* Whatever is left is either nothing at all or a run that resumes to the same weights and the same figures. */
     status = sab_run_train(&config, has_file(dir, "config.json"), NULL, &result, &err);
     if (status != SAB_OK)
         fail_msg("fault %d, call %d: afterwards %s", kind, (int)n, err.message);
-    assert_string_equal(result.weights_digest, expected_digest);
+    char *metrics = read_metrics(dir);
+    if (strcmp(result.weights_digest, expected->digest) != 0 || strcmp(metrics, expected->metrics) != 0)
+        fail_msg("fault %d, call %d, \"%s\": expected weights %s and\n%sgot %s and\n%s", kind, (int)n, err.message,
+                 expected->digest, expected->metrics, result.weights_digest, metrics);
+    free(metrics);
     remove_folder(dir);
     return 1;
 }
@@ -106,14 +140,18 @@ static void meet_all(enum fault kind, int least)
 {
     char dir[SAB_DIR_CAP];
     OPTIONS config = {0};
-    struct sab_run_result expected;
+    struct sab_run_result result;
+    struct expected expected;
     int64_t n = 0;
     make_folder(dir);
     make_config(&config, dir);
-    assert_int_equal(sab_run_train(&config, 0, NULL, &expected, NULL), SAB_OK);
+    assert_int_equal(sab_run_train(&config, 0, NULL, &result, NULL), SAB_OK);
+    memcpy(expected.digest, result.weights_digest, sizeof expected.digest);
+    expected.metrics = read_metrics(dir);
     remove_folder(dir);
-    while (meet(kind, n, expected.weights_digest))
+    while (meet(kind, n, &expected))
         n++;
+    free(expected.metrics);
     assert_true(n >= least);
 }
 
@@ -143,6 +181,35 @@ static void test_alloc(void **unused)
     meet_all(ALLOC, 40);
 }
 
+/* An evaluation whose numbers are bad would be as bad once more: a resumed run goes on with the next update, and does not take
+ * what was not measured for a goal reached. */
+static void test_evaluation(void **unused)
+{
+    (void)unused;
+    char dir[SAB_DIR_CAP], text[64];
+    OPTIONS config = {0};
+    struct sab_run_result result;
+    struct sab_error err = {0};
+    make_folder(dir);
+    make_config(&config, dir);
+    set(&config, "stop-at", "loss=0.001");
+    for (int step = 4; step <= 12; step += 4) {
+        fault = EVALUATION;
+        calls_left = 0;
+        int status = sab_run_train(&config, step > 4, NULL, &result, &err);
+        fault = NONE;
+        snprintf(text, sizeof text, "evaluation after update %d: ", step);
+        if (status != SAB_NUMERIC || !strstr(err.message, text))
+            fail_msg("expected \"%s\", got status %d, \"%s\"", text, status, err.message);
+        snprintf(text, sizeof text, "saved as it was after update %d and can be resumed", step);
+        if (!strstr(err.message, text))
+            fail_msg("expected \"%s\" in \"%s\"", text, err.message);
+    }
+    assert_int_equal(sab_run_train(&config, 1, NULL, &result, &err), SAB_OK); /* the end asks for it again */
+    assert_int_equal(result.best_step, 12);
+    remove_folder(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_fsync),
         cmocka_unit_test(test_rename),
         cmocka_unit_test(test_alloc),
+        cmocka_unit_test(test_evaluation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,18 @@ void set(struct sab_options *config, const char *name, const char *value)
         fail_msg("%s", err.message);
 }
 
+void cut_seconds(char *text)
+{
+    char *to = text;
+    for (char *from = text; *from;) {
+        if (strncmp(from, ",\"seconds\":", 11) == 0)
+            from += 11 + strspn(from + 11, "0123456789.e-");
+        else
+            *to++ = *from++;
+    }
+    *to = 0;
+}
+
 void small_config(struct sab_options *config, const char *dir)
 {
     sab_options_init(config);

@@ -7,8 +7,8 @@
  *
  * Files that change: a gzip is read once, while it is opened. A mapped file must be left alone while it is open;
  * replacing it by renaming is harmless. sab_input_check finds one that was rewritten or shortened, so that a reader
- * which calls it before each use stops with a message. A file shortened between that call and the read ends the process
- * (SIGBUS), as with every mapping: a library without global state cannot catch it.
+ * which calls it before each use stops with a message. A file shortened between that call and the read raises SIGBUS, as
+ * with every mapping: a library without global state cannot catch it. The program does (cli/faults.h).
  *
  * Must not know: what is in the files. */
 #ifndef SAB_DATA_INPUT_H

@@ -40,6 +40,7 @@ struct run {
     int64_t saved_evaluated;  /* its state.evaluated */
     int lock;                 /* of the folder; -1: none */
     int is_begun;             /* a new run, whose folder has a config.json */
+    int is_torn;              /* of an evaluation not all could be written: state and files no longer agree */
     double rate;              /* of the last update */
     double smoothed;          /* seconds per update */
     double recent[RECENT];
@@ -192,6 +193,10 @@ static int evaluate(struct run *run, struct sab_error *err)
     if (is_best)
         memcpy(run->best, trainer->theta, trainer->count * sizeof(sab_real));
     sab_trainer_swap_average(trainer);
+    if (status == SAB_NUMERIC && trainer->step < config->optim.steps) { /* resumed, the run goes on with the next update */
+        state->evaluated = trainer->step;
+        state->last = (struct sab_metrics){.loss = NAN, .accuracy = NAN, .mse = NAN};
+    }
     if (status != SAB_OK)
         return sab_fail(err, status, "evaluation after update %lld: %.400s", (long long)trainer->step, why.message);
 
@@ -200,6 +205,7 @@ static int evaluate(struct run *run, struct sab_error *err)
     state->evaluated = trainer->step;
     state->since_best = is_best ? 0 : state->since_best + 1;
     state->seconds += now_s() - begin;
+    run->is_torn = 1;
     if (is_best) {
         state->best = metrics;
         state->best_step = trainer->step;
@@ -208,6 +214,7 @@ static int evaluate(struct run *run, struct sab_error *err)
     if (status == SAB_OK)
         status = sab_folder_add_metrics(config->run.out, config->task.task, trainer->step, &metrics, state->grad_norm, run->rate,
                                         state->seconds, &state->metrics_nbytes, err);
+    run->is_torn = status != SAB_OK;
     if (status == SAB_OK)
         tell(run, &metrics, 1, is_best);
     return status;
@@ -215,19 +222,21 @@ static int evaluate(struct run *run, struct sab_error *err)
 
 /* ---- the loop ---- */
 
-/* After bad numbers: the weights are as before the failed update. Saves them, and says what can be resumed. */
-static int leave_resumable(struct run *run, const struct sab_error *why, struct sab_error *err)
+/* After bad numbers, data that are gone, memory that ran out: the weights are as before the failed update. Saves them, and
+ * says what can be resumed. */
+static int leave_resumable(struct run *run, int status, const struct sab_error *why, struct sab_error *err)
 {
     long long step = (long long)run->trainer->step;
     if (run->is_begun && step == 0)
-        return sab_fail(err, SAB_NUMERIC, "%.330s; no update was made, so nothing of the run is kept", why->message);
-    if (sab_optim_is_finite(run->trainer->theta, run->trainer->count) && save_state(run, NULL) == SAB_OK)
-        return sab_fail(err, SAB_NUMERIC, "%.330s; the run is saved as it was after update %lld and can be resumed",
-                        why->message, step);
+        return sab_fail(err, status, "%.330s; no update was made, so nothing of the run is kept", why->message);
+    int can_save = !run->is_torn && sab_optim_is_finite(run->trainer->theta, run->trainer->count);
+    if (can_save && (is_saved(run) || save_state(run, NULL) == SAB_OK))
+        return sab_fail(err, status, "%.330s; the run is saved as it was after update %lld and can be resumed", why->message,
+                        step);
     if (run->saved_step >= 0)
-        return sab_fail(err, SAB_NUMERIC, "%.330s; the run can be resumed from update %lld", why->message,
+        return sab_fail(err, status, "%.330s; the run can be resumed from update %lld", why->message,
                         (long long)run->saved_step);
-    return sab_fail(err, SAB_NUMERIC, "%.330s; the run could not be saved", why->message);
+    return sab_fail(err, status, "%.330s; the run could not be saved", why->message);
 }
 
 static int is_due(int64_t every, int64_t step)
@@ -526,10 +535,8 @@ int sab_run_train(const struct sab_options *config, int is_resumed, const struct
         status = loop(run, &why);
         if (status == SAB_INTERRUPTED)
             status = leave_interrupted(run, err);
-        else if (status == SAB_NUMERIC)
-            leave_resumable(run, &why, err);
         else if (status != SAB_OK)
-            sab_fail(err, status, "%s", why.message);
+            leave_resumable(run, status, &why, err);
         if (result)
             fill_result(run, result);
         if (run->is_begun && status != SAB_OK && status != SAB_INTERRUPTED && run->trainer->step == 0)

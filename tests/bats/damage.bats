@@ -147,3 +147,12 @@ END
     echo "$refused refused, $opened opened"
     [ "$refused" -ge 3 ] && [ "$opened" -ge 3 ]
 }
+
+@test "a data file that is cut while it is read is told by its name" {
+    shim=$(dirname "$SAB")/tests/libtrust_cut.so
+    [ -e "$shim" ] || skip 'this build has no library to preload'
+    printf 'the quick brown fox jumps over the lazy dog. %.0s' $(seq 400) >cut.txt
+    LD_PRELOAD=$shim TRUST_CUT=cut.txt run --separate-stderr "$SAB" train text --data cut.txt --T 8 --hidden 4 --batch 4 --out cut
+    fails 1 "/cut.txt' became shorter while it was read"
+    [ ! -e cut ]
+}
