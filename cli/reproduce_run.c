@@ -19,6 +19,7 @@
 #include "cli/reproduce_maps.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
+#include "cli/stop.h"
 #include "data/task.h"
 #include "io/file.h"
 #include "kernels/kernels.h"
@@ -156,6 +157,12 @@ static void watch(void *user, const struct sab_progress *progress)
         watcher->status = sab_maps_keep(w->config.run.out, progress, &watcher->err);
 }
 
+static void begun(void *user)
+{
+    (void)user;
+    sab_stop_hold(1);
+}
+
 static int train(struct work *w, struct sab_error *err)
 {
     struct sab_cell_result *result = &w->result;
@@ -166,7 +173,7 @@ static int train(struct work *w, struct sab_error *err)
     if (status != SAB_OK)
         return status;
     sab_progress_init(&watcher.line, w->config.task.task);
-    struct sab_run_hooks hooks = {.progress = watch, .user = &watcher, .stop = w->how->stop};
+    struct sab_run_hooks hooks = {.begun = begun, .progress = watch, .user = &watcher, .stop = w->how->stop};
     double begin_s = processors_s();
     status = sab_run_train(&w->config, goes_on, &hooks, &run, err);
     sab_progress_end(&watcher.line);
@@ -224,6 +231,8 @@ static int test(struct work *w, struct sab_error *err)
         return SAB_OK;
     int n = sab_cell_tests(w->cell, &w->config, tests);
     int status = sab_cli_run_model(w->config.run.out, &model, &of_model, err);
+    if (status == SAB_OK)
+        model->stop = w->how->stop;
     for (int i = 0; i < n && status == SAB_OK; i++) {
         if (*w->how->stop)
             status = sab_fail(err, SAB_INTERRUPTED, "interrupted");
@@ -266,6 +275,7 @@ static int make(struct work *w, const char *path, struct sab_error *err)
     w->result.peak_nbytes = isnan(w->result.cpu_s) ? NAN : peak_nbytes(); /* of the same sessions */
     if (status == SAB_OK)
         status = leave(w, path, err);
+    sab_stop_hold(0); /* what is left to do is done again at once */
     close(file);
     return status;
 }

@@ -231,6 +231,12 @@ static int finish(const struct sab_cli *cli, int status, struct sab_run_result *
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("train", status, err);
 }
 
+static void begun(void *user)
+{
+    (void)user;
+    sab_stop_hold(1);
+}
+
 static int run(struct sab_cli *cli)
 {
     const struct own *o = cli->own;
@@ -268,6 +274,7 @@ static int run(struct sab_cli *cli)
     sab_progress_init(&line, cli->config.task.task);
     struct sab_run_hooks hooks = {
         .opened = cli->quiet ? NULL : tell_data,
+        .begun = begun,
         .progress = cli->quiet ? NULL : sab_progress_show,
         .notice = cli->quiet ? NULL : tell_notice,
         .user = &line,
@@ -300,9 +307,9 @@ const struct sab_command sab_command_train = {
         "every step; attention reads all past states.\n"
         "\n"
         "The run folder holds config.json, metrics.jsonl, model.safetensors (the best\n"
-        "weights) and state.safetensors. Ctrl-C saves and ends; --resume\n"
-        "goes on; other --steps also stretch a cosine schedule. The same seed gives the\n"
-        "same bits, on any number of threads.\n"
+        "weights) and state.safetensors. Ctrl-C and SIGTERM stop, save and exit with 75;\n"
+        "--resume goes on; other --steps also stretch a cosine schedule. The same seed\n"
+        "gives the same bits, on any number of threads.\n"
         "\n"
         "--dry-run foretells the peak of memory, to 10 %, and the time: from counts of\n"
         "the work and a glance at what the machine can do, mostly within a factor of\n"

@@ -8,6 +8,11 @@
  * want many rows. */
 enum { BLOCK = 48 };
 
+static int is_stopped(const struct sab_attention *a)
+{
+    return a->stop && *a->stop;
+}
+
 static real *take(struct sab_layout *layout, size_t rows, size_t columns)
 {
     return sab_layout_take(layout, rows, columns * sizeof(real));
@@ -85,7 +90,7 @@ static int score_block(const struct sab_attention *a, int t0, int len)
 
 static void head_forward(const struct sab_attention *a, int steps, real *top, real *norm)
 {
-    for (int t0 = 0; t0 < steps; t0 += BLOCK) {
+    for (int t0 = 0; t0 < steps && !is_stopped(a); t0 += BLOCK) {
         int len = steps - t0 < BLOCK ? steps - t0 : BLOCK, n = score_block(a, t0, len);
         for (int t = t0; t < t0 + len; t++) {
             real *e = a->p + (ptrdiff_t)(t - t0) * a->Tp;
@@ -108,7 +113,7 @@ void sab_attention_forward(const struct sab_attention *a, int steps, const real 
     ptrdiff_t width = (ptrdiff_t)a->heads * a->Dp, stride = a->S * width;
     real scale = 1 / (real)sqrt(a->D);
     for (int b = 0; b < a->S; b++)
-        for (int h = 0; h < a->heads; h++) {
+        for (int h = 0; h < a->heads && !is_stopped(a); h++) {
             const real *q = qkv + 3 * b * width + (ptrdiff_t)h * a->Dp;
             size_t at = ((size_t)b * a->heads + h) * a->T;
             gather(a, steps, q, 3 * stride, scale, a->q);
@@ -130,7 +135,7 @@ static void head_backward(const struct sab_attention *a, int steps, const real *
     ptrdiff_t Dp = a->Dp, Tp = a->Tp;
     memset(a->dk, 0, (size_t)steps * a->Dp * sizeof(real));
     memset(a->dv, 0, (size_t)steps * a->Dp * sizeof(real));
-    for (int t0 = 0; t0 < steps; t0 += BLOCK) {
+    for (int t0 = 0; t0 < steps && !is_stopped(a); t0 += BLOCK) {
         int len = steps - t0 < BLOCK ? steps - t0 : BLOCK, n = score_block(a, t0, len), reads = t0 + len;
         for (int t = t0; t < t0 + len; t++)
             exponentials(a, t, n, top[t], a->p + (t - t0) * Tp);
@@ -154,7 +159,7 @@ void sab_attention_backward(const struct sab_attention *a, int steps, const real
     ptrdiff_t width = (ptrdiff_t)a->heads * a->Dp, stride = a->S * width;
     real scale = 1 / (real)sqrt(a->D);
     for (int b = 0; b < a->S; b++)
-        for (int h = 0; h < a->heads; h++) {
+        for (int h = 0; h < a->heads && !is_stopped(a); h++) {
             ptrdiff_t at_qkv = 3 * b * width + (ptrdiff_t)h * a->Dp, at_o = b * width + (ptrdiff_t)h * a->Dp;
             const real *q = qkv + at_qkv;
             size_t at = ((size_t)b * a->heads + h) * a->T;

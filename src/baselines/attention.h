@@ -7,12 +7,15 @@
 #ifndef SAB_BASELINES_ATTENTION_H
 #define SAB_BASELINES_ATTENTION_H
 
+#include <signal.h>
+
 #include "base/layout.h"
 #include "kernels/kernels.h"
 
 /* Rows of a shard's arrays are (step, sequence): S sequences lie beside each other. Columns are heads, each padded. */
 struct sab_attention {
     const struct sab_kernels *kernels;
+    const volatile sig_atomic_t *stop; /* see struct sab_model */
     int S, T;        /* sequences; steps at most */
     int heads, D;
     int Dp, Tp;      /* padded */

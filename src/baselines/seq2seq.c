@@ -211,7 +211,7 @@ static void shard_run(void *shard, const struct sab_work *work, real *grads, str
 {
     memset(sums, 0, sizeof *sums);
     sab_seq2seq_forward(shard, work, sums);
-    if (grads)
+    if (grads && !sab_model_is_stopped(((struct sab_seq2seq_shard *)shard)->model))
         sab_seq2seq_backward(shard, grads);
 }
 

@@ -156,20 +156,21 @@ void sab_transformer_shard_run(void *shard, const struct sab_work *work, real *g
     sab_profile_lap(s->profile, SAB_PHASE_LOAD);
     embed(s, steps);
     sab_profile_lap(s->profile, SAB_PHASE_INPUT);
-    for (int l = 0; l < m->L; l++)
+    s->attention.stop = m->stop;
+    for (int l = 0; l < m->L && !sab_model_is_stopped(m); l++)
         sab_block_forward(s, l, steps);
     sab_norm_forward(s, &net->norm, R, s->x, s->hat, s->scale, s->a);
     sab_profile_lap(s->profile, SAB_PHASE_CELL);
     sab_readout_forward(m, R, s->a, NULL, s->y);
     sab_work_losses(work, m, s->room.S, 0, steps, s->room.backward, s->y, sums);
     sab_profile_lap(s->profile, SAB_PHASE_READOUT);
-    if (!grads)
+    if (!grads || sab_model_is_stopped(m))
         return;
     sab_readout_backward(m, R, s->a, NULL, s->y, s->da, NULL, grads);
     memset(s->dx, 0, (size_t)R * m->Hp * sizeof(real));
     sab_profile_lap(s->profile, SAB_PHASE_READOUT);
     sab_norm_backward(s, &net->norm, R, s->hat, s->scale, s->da, s->dx, grads);
-    for (int l = m->L - 1; l >= 0; l--)
+    for (int l = m->L - 1; l >= 0 && !sab_model_is_stopped(m); l--)
         sab_block_backward(s, l, steps, grads);
     embed_backward(s, steps, grads);
     sab_profile_lap(s->profile, SAB_PHASE_INPUT);

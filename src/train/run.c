@@ -528,6 +528,8 @@ int sab_run_train(const struct sab_options *config, int is_resumed, const struct
     run->hooks = hooks;
     run->lock = -1;
     int status = prepare(run, config, is_resumed, err);
+    if (status == SAB_OK && hooks && hooks->begun)
+        hooks->begun(hooks->user);
     if (status == SAB_OK)
         status = is_resumed ? resume(run, err) : begin(run, err);
     if (status == SAB_OK) {

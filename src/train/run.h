@@ -28,6 +28,7 @@ struct sab_progress {
 
 struct sab_run_hooks {
     void (*opened)(void *user, const struct sab_task *task); /* the data, before the first update; may be NULL */
+    void (*begun)(void *user); /* from here on there is something to save, and stop is looked at; may be NULL */
     void (*progress)(void *user, const struct sab_progress *progress); /* may be NULL */
     void (*notice)(void *user, const char *sentence); /* what one should know of a resumed run; may be NULL */
     void *user;

@@ -74,3 +74,18 @@ import sys
 wide = [line for line in sys.stdin.buffer.read().decode().splitlines() if len(line) > 80]
 sys.exit("\n".join(wide) or 0)'
 }
+
+# starts_until FILE ARGUMENT...: sab in the background, as $job; waits until it has written the file.
+starts_until()
+{
+    file=$1
+    shift
+    "$SAB" "$@" >stdout 2>stderr 3>&- &
+    job=$!
+    for _ in $(seq 600); do
+        [ -s "$file" ] && return 0
+        sleep 0.05
+    done
+    echo "the training did not start: $(cat stderr)"
+    return 1
+}

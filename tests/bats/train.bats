@@ -86,21 +86,6 @@ starts()
     starts_until run/metrics.jsonl "$@"
 }
 
-# starts_until FILE ARGUMENTS...: in the background; waits until the run has written the file.
-starts_until()
-{
-    file=$1
-    shift
-    "$SAB" "$@" >stdout 2>stderr 3>&- &
-    job=$!
-    for _ in $(seq 600); do
-        [ -s "$file" ] && return 0
-        sleep 0.05
-    done
-    echo "the training did not start: $(cat stderr)"
-    return 1
-}
-
 @test "interrupted with either signal and resumed: the same weights as without" {
     plain='--T 5 --hidden 8 --batch 8 --eval-size 16 --eval-every 10'
     # shellcheck disable=SC2086
@@ -147,50 +132,6 @@ starts_until()
     wait "$job" || code=$?
     [ "$code" = 75 ]
     [ "$(digest train --resume run --quiet)" = "$whole" ]
-}
-
-@test "a long update and a long evaluation are left at once, by the signals of clusters too" {
-    long='--T 20000 --k-top 0 --curriculum 0 --hidden 256 --batch 8'
-    # shellcheck disable=SC2086
-    for options in "$long --eval-every 1 --steps 10" "--T 5 --hidden 256 --batch 512 --eval-size 2000000 --eval-every 1 --steps 2"; do
-        for signal in USR1 XCPU; do
-            rm -rf run
-            starts_until run/config.json train copy $options --out run
-            sleep 0.5
-            kill -$signal "$job"
-            code=0
-            wait "$job" || code=$?
-            echo "exit code $code after SIG$signal with $options: $(cat stderr)"
-            [ "$code" = 75 ]
-            [ -s run/state.safetensors ]
-            grep -q 'interrupted after update [01];' stderr
-            [ ! -s run/metrics.jsonl ] # the evaluation after the first update was not waited for
-        done
-    done
-}
-
-@test "a second signal ends the program at once" {
-    starts_until run/config.json train copy --model transformer --T 6000 --curriculum 0 --hidden 256 --batch 16 --steps 10 --out run
-    sleep 0.3
-    kill -TERM "$job"
-    sleep 0.3
-    kill -TERM "$job"
-    code=0
-    wait "$job" || code=$?
-    [ "$code" = 143 ]
-    grep -q 'once more to quit' stderr
-}
-
-@test "a signal that comes twice at once, as from timeout, is one" {
-    starts_until run/config.json train copy --T 1000 --curriculum 0 --hidden 128 --batch 64 --eval-size 8 --steps 1000 --out run
-    sleep 0.3
-    kill -TERM "$job"
-    sleep 0.02
-    kill -TERM "$job" 2>/dev/null || true
-    code=0
-    wait "$job" || code=$?
-    [ "$code" = 75 ]
-    [ -s run/state.safetensors ]
 }
 
 @test "resume goes on to more steps, and refuses another configuration" {
