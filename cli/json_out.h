@@ -5,8 +5,6 @@
 #include "base/json_out.h"
 #include "sab.h"
 
-/* The keys loss, bits_per_char, accuracy, mse: those that apply to the task. */
-void sab_json_metrics(struct sab_json *json, const char *task, const struct sab_metrics *metrics);
 /* The keys peak_rss_bytes and version. */
 void sab_json_process(struct sab_json *json);
 

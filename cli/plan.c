@@ -270,13 +270,15 @@ int sab_plan_make(const struct sab_options *config, struct sab_plan *plan, struc
     }
     plan->shape = *sab_task_shape(task);
     plan->sequence_steps = sab_task_steps(task);
+    struct sab_judge judge;
+    status = sab_judge_make(&judge, config, &plan->shape, !isnan(sab_task_bits_per_char(config->task.task, 0)), err);
     plan->has_files = sab_task_facts(task) != NULL;
     plan->facts = plan->has_files ? strdup(sab_task_facts(task)) : NULL; /* for words only: without memory there are none */
     plan->shards = (config->shared.batch - 1) / SAB_SHARD + 1;
     plan->threads = sab_plan_threads(config->shared.threads);
     if (plan->threads > plan->shards)
         plan->threads = plan->shards;
-    if (plan->has_files)
+    if (status == SAB_OK && plan->has_files)
         status = sab_run_settle(task, &settled, &plan->carries, err); /* makes a batch */
     look_at_process(&plan->now_nbytes, &plan->most_nbytes);
     plan->reached = count_reached(task, config, plan->sequence_steps);

@@ -29,13 +29,17 @@ void sab_progress_init(struct sab_progress_line *line, const char *task)
 static void write_line(const char *task, const struct sab_progress *progress, const struct sab_metrics *metrics,
                        char line[LINE_CAP])
 {
-    char loss[SAB_SAY_CAP], score[SAB_SAY_CAP], left[SAB_SAY_CAP];
+    char loss[SAB_SAY_CAP], score[SAB_SAY_CAP], left[SAB_SAY_CAP], judged[SAB_SAY_CAP], also[2 * SAB_SAY_CAP] = "";
     double rate = progress->seconds_per_update > 0 ? 1 / progress->seconds_per_update : 0;
     sab_say_loss(metrics->loss, loss);
     sab_say_score(task, metrics, score);
+    if (progress->values && !sab_metric_table[progress->judged_by].is_told) {
+        sab_say_loss(progress->values[progress->judged_by], judged);
+        snprintf(also, sizeof also, "  %s %s", sab_metric_table[progress->judged_by].name, judged);
+    }
     sab_say_duration((double)(progress->steps - progress->step) * progress->seconds_per_update, left);
-    snprintf(line, LINE_CAP, "update %lld/%lld  loss %s  %s  %.*f updates/s  %s left", (long long)progress->step,
-             (long long)progress->steps, loss, score, rate < 10 ? 1 : 0, rate, left);
+    snprintf(line, LINE_CAP, "update %lld/%lld  loss %s  %s%s  %.*f updates/s  %s left", (long long)progress->step,
+             (long long)progress->steps, loss, score, also, rate < 10 ? 1 : 0, rate, left);
 }
 
 static int terminal_width(void)

@@ -78,7 +78,10 @@ void sab_say_bytes(double nbytes, char buf[SAB_SAY_CAP])
 
 void sab_say_loss(double loss, char buf[SAB_SAY_CAP])
 {
-    snprintf(buf, SAB_SAY_CAP, fabs(loss) >= 0.001 || loss == 0 ? "%.4f" : "%.2e", loss);
+    if (isnan(loss))
+        snprintf(buf, SAB_SAY_CAP, "-");
+    else
+        snprintf(buf, SAB_SAY_CAP, fabs(loss) >= 0.001 || loss == 0 ? "%.4f" : "%.2e", loss);
 }
 
 void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf[SAB_SAY_CAP])

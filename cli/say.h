@@ -30,7 +30,7 @@ void sab_say_bytes(double nbytes, char buf[SAB_SAY_CAP]);
  * "loss 0.1" if neither. */
 void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf[SAB_SAY_CAP]);
 
-/* A loss: at least four significant digits without exponent where that is short. */
+/* A loss: at least four significant digits without exponent where that is short; "-" for none. */
 void sab_say_loss(double loss, char buf[SAB_SAY_CAP]);
 
 /* Prints the line that says what is trained: "network      lstm, 1 layer of 128, credit bptt". */

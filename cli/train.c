@@ -144,7 +144,9 @@ static void print_json(const struct sab_options *config, const struct sab_run_re
     sab_json_text(&json, "task", config->task.task);
     sab_json_int(&json, "steps", result->steps);
     if (result->best_step >= 0) {
-        sab_json_metrics(&json, config->task.task, &result->best);
+        for (int id = 0; id < SAB_METRIC_COUNT; id++)
+            sab_json_real(&json, sab_metric_table[id].name, result->best_values[id]);
+        sab_json_text(&json, "best_by", sab_metric_table[result->judged_by].name);
         sab_json_int(&json, "best_step", result->best_step);
     }
     sab_json_real(&json, "seconds", result->seconds);
@@ -169,6 +171,22 @@ static void print_nothing_left(const struct sab_run_result *result)
         fprintf(stderr, "nothing was left to do: all %s updates are made; --steps N asks for more\n", steps);
 }
 
+/* By what the best weights are the best; of files, what else they reach, and what there is to beat. */
+static void print_best(const struct sab_options *config, const struct sab_run_result *result)
+{
+    const char *lead = ":";
+    char text[SAB_SAY_CAP];
+    fprintf(stderr, "\nbest     by %s on the validation data", sab_metric_table[result->judged_by].name);
+    for (int id = 0; id < SAB_METRIC_COUNT && !is_drawn(config); id++) {
+        double value = result->best_values[id];
+        if (sab_metric_table[id].is_told || isnan(value) || (id == SAB_METRIC_LOSS && result->judged_by != SAB_METRIC_LOSS))
+            continue;
+        sab_say_loss(value, text);
+        fprintf(stderr, "%s %s %s", lead, sab_metric_table[id].name, text);
+        lead = ",";
+    }
+}
+
 static void print_summary(const struct sab_options *config, const struct sab_run_result *result)
 {
     char score[SAB_SAY_CAP], steps[SAB_SAY_CAP], time[SAB_SAY_CAP], best[SAB_SAY_CAP];
@@ -182,6 +200,7 @@ static void print_summary(const struct sab_options *config, const struct sab_run
         fprintf(stderr, " (reached at update %s)", best);
     if (result->stopped_early)
         fprintf(stderr, "; stopped early: %s", config->run.stop_at[0] ? sab_shown(config->run.stop_at) : "no better result for long");
+    print_best(config, result);
     /* The digest is of the last weights; eval and inspect tell that of the best ones. */
     fprintf(stderr, "\nweights  %s (digest%s)\nfolder   %s\n", result->weights_digest,
             result->best_step != result->steps || config->optim.average > 0 ? " after the last update" : "", out);

@@ -89,8 +89,8 @@ static void assert_same_run(const char *a, const char *b)
     free(y);
     x = read_all(a, "metrics.jsonl", &na);
     y = read_all(b, "metrics.jsonl", &nb);
-    cut_seconds(x);
-    cut_seconds(y);
+    cut_number(x, "seconds");
+    cut_number(y, "seconds");
     assert_string_equal(x, y);
     free(x);
     free(y);
@@ -230,6 +230,81 @@ static void test_stopped_halfway(void **unused)
     remove_folder(parts);
 }
 
+/* Makes the state one as 0.1.0 wrote it. */
+static void make_old(const char *dir)
+{
+    static const char *const keys[] = {"config", "shape", "task", "version"};
+    char path[2 * SAB_DIR_CAP];
+    struct sab_safetensors *file;
+    struct sab_safetensors_writer *writer;
+    struct sab_error err = {0};
+    int left_out = 0;
+    snprintf(path, sizeof path, "%s/state.safetensors", dir);
+    if (sab_safetensors_open(&file, path, &err) || sab_safetensors_writer_create(&writer, &err))
+        fail_msg("%s", err.message);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        assert_int_equal(sab_safetensors_writer_metadata(writer, keys[i], sab_safetensors_metadata(file, keys[i]), &err), SAB_OK);
+    for (int i = 0; i < sab_safetensors_count(file); i++) {
+        const struct sab_safetensors_view *v = sab_safetensors_at(file, i);
+        int is_later = strstr(v->name, "_values.") != NULL || strcmp(v->name, "train_loss") == 0;
+        left_out += is_later;
+        if (!is_later)
+            assert_int_equal(sab_safetensors_writer_add(writer, v->name, v->dtype, v->ndim, v->shape, v->data, &err), SAB_OK);
+    }
+    assert_int_equal(sab_safetensors_writer_save(writer, path, &err), SAB_OK);
+    assert_true(left_out > 2);
+    sab_safetensors_writer_free(writer);
+    sab_safetensors_close(file);
+}
+
+static char *metrics_without_training(const char *dir)
+{
+    size_t nbytes;
+    char *text = read_all(dir, "metrics.jsonl", &nbytes);
+    cut_number(text, "seconds");
+    cut_number(text, "train_loss");
+    return text;
+}
+
+/* States of 0.1.0 know three figures of each evaluation, and no losses of training: a run goes on from them as it did then. */
+static void test_a_state_of_0_1_0(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *task, *stop_at, *lr; /* at rate 0 the first evaluation stays the best */
+    } cases[] = {{"copy", "", "0"}, {"adding", "", "0"}, {"copy", "accuracy=0.2", "0.02"}, {"adding", "mse=0.3", "0.02"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int64_t at = 2; at < 9; at++) {
+            char whole[SAB_DIR_CAP], parts[SAB_DIR_CAP];
+            OPTIONS config = {0};
+            struct sab_run_result expected, result;
+            struct brake brake = {.at = at};
+            make_folder(whole);
+            make_folder(parts);
+            small_config(&config, whole);
+            set(&config, "task", cases[i].task);
+            set(&config, "stop-at", cases[i].stop_at);
+            set(&config, "eval-every", "3");
+            set(&config, "patience", "4");
+            set(&config, "lr", cases[i].lr);
+            assert_int_equal(train(&config, 0, NULL, &expected), SAB_OK);
+            set(&config, "out", parts);
+            if (train(&config, 0, &brake, &result) == SAB_INTERRUPTED) {
+                make_old(parts);
+                assert_int_equal(train(&config, 1, NULL, &result), SAB_OK);
+            }
+            char *a = metrics_without_training(whole), *b = metrics_without_training(parts);
+            if (strcmp(a, b) != 0 || expected.best_step != result.best_step ||
+                strcmp(expected.weights_digest, result.weights_digest) != 0)
+                fail_msg("%s %s, stopped after %d: expected best %d, weights %s,\n%sgot %d, %s,\n%s", cases[i].task, cases[i].stop_at,
+                         (int)at, (int)expected.best_step, expected.weights_digest, a, (int)result.best_step, result.weights_digest, b);
+            free(a);
+            free(b);
+            remove_folder(whole);
+            remove_folder(parts);
+        }
+}
+
 /* A killed process leaves the last checkpoint (or none), a longer metrics.jsonl and a later model.safetensors. */
 static void test_killed(void **unused)
 {
@@ -338,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_stopped_after_every_step),
         cmocka_unit_test(test_stopped_all_the_time),
         cmocka_unit_test(test_stopped_halfway),
+        cmocka_unit_test(test_a_state_of_0_1_0),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_patience_is_kept),
         cmocka_unit_test(test_prolonged),

@@ -2,7 +2,7 @@
  * be resumed to the same bits. The n-th call of write, fsync, renameat, or of the library's own allocator is refused,
  * for every n.
  *
- * ctest: wrap write fsync renameat sab_alloc sab_evaluate
+ * ctest: wrap write fsync renameat sab_alloc sab_evaluate_fully
  * ctest: timeout 300 */
 #include <errno.h>
 #include <setjmp.h>
@@ -61,15 +61,16 @@ void *__wrap_sab_alloc(size_t count, size_t size)
     return is_refused(ALLOC) ? NULL : __real_sab_alloc(count, size);
 }
 
-int __real_sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_options *config,
-                        struct sab_metrics *metrics, struct sab_error *err);
-int __wrap_sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_options *config,
-                        struct sab_metrics *metrics, struct sab_error *err);
-int __wrap_sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_options *config,
-                        struct sab_metrics *metrics, struct sab_error *err)
+int __real_sab_evaluate_fully(struct sab_model *model, struct sab_task *task, enum sab_split split,
+                              const struct sab_options *config, struct sab_evaluation *evaluation, struct sab_error *err);
+int __wrap_sab_evaluate_fully(struct sab_model *model, struct sab_task *task, enum sab_split split,
+                              const struct sab_options *config, struct sab_evaluation *evaluation, struct sab_error *err);
+int __wrap_sab_evaluate_fully(struct sab_model *model, struct sab_task *task, enum sab_split split,
+                              const struct sab_options *config, struct sab_evaluation *evaluation, struct sab_error *err)
 {
-    if (!is_refused(EVALUATION))
-        return __real_sab_evaluate(model, task, split, config, metrics, err);
+    int status = __real_sab_evaluate_fully(model, task, split, config, evaluation, err);
+    if (status != SAB_OK || !is_refused(EVALUATION))
+        return status;
     snprintf(err->message, sizeof err->message, "the loss is not finite");
     return err->status = SAB_NUMERIC;
 }
@@ -93,7 +94,7 @@ static char *read_metrics(const char *dir)
 {
     size_t nbytes;
     char *text = read_all(dir, "metrics.jsonl", &nbytes);
-    cut_seconds(text);
+    cut_number(text, "seconds");
     return text;
 }
 

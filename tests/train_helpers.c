@@ -87,12 +87,13 @@ void set(struct sab_options *config, const char *name, const char *value)
         fail_msg("%s", err.message);
 }
 
-void cut_seconds(char *text)
+void cut_number(char *text, const char *key)
 {
-    char *to = text;
+    char start[64], *to = text;
+    size_t length = (size_t)snprintf(start, sizeof start, ",\"%s\":", key);
     for (char *from = text; *from;) {
-        if (strncmp(from, ",\"seconds\":", 11) == 0)
-            from += 11 + strspn(from + 11, "0123456789.e-");
+        if (strncmp(from, start, length) == 0)
+            from += length + strspn(from + length, "0123456789.e-");
         else
             *to++ = *from++;
     }

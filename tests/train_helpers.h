@@ -15,8 +15,8 @@ char *read_all(const char *dir, const char *file, size_t *nbytes);
 void write_all(const char *dir, const char *file, const void *data, size_t nbytes);
 int has_file(const char *dir, const char *file);
 
-/* Takes the seconds out of the text of a metrics.jsonl: they alone differ from run to run. */
-void cut_seconds(char *text);
+/* Takes a number out of the text of a metrics.jsonl, such as "seconds": they alone differ from run to run. */
+void cut_number(char *text, const char *key);
 
 /* Copying over 3 steps with 6 hidden units, batches of 4, one thread: an update takes well below a millisecond. */
 void small_config(struct sab_options *config, const char *dir);

@@ -246,7 +246,7 @@ static void test_stop_at(void **unused)
 
     set(&f.config, "stop-at", "mse=0.1");
     assert_int_equal(train(&f, 1), SAB_INVALID);
-    assert_message(&f, "the task copy is measured by accuracy and loss");
+    assert_message(&f, "the task copy is not measured by mse here, but by loss, accuracy,");
     end(&f);
 }
 

@@ -1,12 +1,14 @@
 /* See checkpoint.h. One list of arrays and one of scalars drive both saving and loading. */
 #include "train/checkpoint.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "data/facts.h"
+#include "data/task.h"
 #include "io/safetensors.h"
 #include "train/folder.h"
 #include "train/metadata.h"
@@ -68,6 +70,37 @@ static void unpack_metrics(struct sab_metrics *to, const double from[METRICS])
     *to = (struct sab_metrics){from[0], from[1], from[2], from[3], (int64_t)from[4], from[5]};
 }
 
+/* What states of 0.1.0 do not have. Figures stand by name, so that more may join them. */
+struct later {
+    char name[NAME_CAP];
+    uint64_t count;
+    double *array;
+};
+enum { LATER = 1 + 2 * SAB_METRIC_COUNT };
+
+static void list_later(struct sab_run_state *state, struct later list[LATER])
+{
+    list[0] = (struct later){"train_loss", 2, state->train_loss};
+    for (int id = 0; id < SAB_METRIC_COUNT; id++) {
+        struct later *last = &list[1 + 2 * id], *best = last + 1;
+        *last = (struct later){.count = 1, .array = &state->last_values[id]};
+        *best = (struct later){.count = 1, .array = &state->best_values[id]};
+        snprintf(last->name, sizeof last->name, "last_values.%s", sab_metric_table[id].name);
+        snprintf(best->name, sizeof best->name, "best_values.%s", sab_metric_table[id].name);
+    }
+}
+
+/* As far as a state of 0.1.0 knows them: what it chose the best weights by, and went on until. */
+static void values_of(const struct sab_metrics *metrics, const char *task, double values[SAB_METRIC_COUNT])
+{
+    for (int id = 0; id < SAB_METRIC_COUNT; id++)
+        values[id] = NAN;
+    values[SAB_METRIC_LOSS] = metrics->loss;
+    values[SAB_METRIC_BITS] = sab_task_bits_per_char(task, metrics->loss);
+    values[SAB_METRIC_ACCURACY] = metrics->accuracy;
+    values[SAB_METRIC_MSE] = metrics->mse;
+}
+
 /* ---- saving ---- */
 
 static int add_tensors(struct sab_safetensors_writer *writer, const struct sab_trainer *trainer,
@@ -103,7 +136,10 @@ int sab_state_save(const char *path, const struct sab_trainer *trainer, const st
                             .grad_norm = state->grad_norm};
     pack_metrics(record.last, &state->last);
     pack_metrics(record.best, &state->best);
+    struct sab_run_state copy = *state;
+    struct later later[LATER];
     struct part parts[PARTS];
+    list_later(&copy, later);
     list_parts(trainer, state->best_step >= 0 ? best : NULL, parts);
     struct sab_safetensors_writer *writer;
     void *room = NULL;
@@ -117,6 +153,8 @@ int sab_state_save(const char *path, const struct sab_trainer *trainer, const st
     for (int i = 0; i < SCALARS && status == SAB_OK; i++)
         status = sab_safetensors_writer_add(writer, scalars[i].name, scalars[i].dtype, 1, &scalars[i].count,
                                             (const char *)&record + scalars[i].offset, err);
+    for (int i = 0; i < LATER && status == SAB_OK; i++)
+        status = sab_safetensors_writer_add(writer, later[i].name, SAB_DTYPE_F64, 1, &later[i].count, later[i].array, err);
     if (status == SAB_OK && trainer->carried)
         status = sab_stream_add(writer, trainer->carried, &room, err);
     if (status == SAB_OK)
@@ -176,6 +214,27 @@ static int read_scalars(struct sab_safetensors *file, const char *path, struct r
     return SAB_OK;
 }
 
+/* After last and best. A figure that the file lacks is no number; the losses of a state of 0.1.0 are not known until the next
+ * evaluation. */
+static int read_later(struct sab_safetensors *file, const char *path, const struct sab_trainer *trainer,
+                      struct sab_run_state *state, struct sab_error *err)
+{
+    struct later later[LATER];
+    list_later(state, later);
+    values_of(&state->last, trainer->config.task.task, state->last_values);
+    values_of(&state->best, trainer->config.task.task, state->best_values);
+    state->train_loss[0] = NAN;
+    for (int i = 0; i < LATER; i++) {
+        if (!sab_safetensors_find(file, later[i].name))
+            continue;
+        const struct sab_safetensors_view *view = find(file, path, later[i].name, SAB_DTYPE_F64, 1, &later[i].count, err);
+        if (!view)
+            return SAB_FORMAT;
+        memcpy(later[i].array, view->data, view->nbytes);
+    }
+    return SAB_OK;
+}
+
 /* What decides the result stands in the state too, where no editor changes it. */
 static int check_config(struct sab_safetensors *file, const char *path, const struct sab_trainer *trainer,
                         struct sab_options *made_with, struct sab_error *err)
@@ -206,6 +265,17 @@ static int read_state(struct sab_safetensors *file, const char *path, struct sab
     status = read_scalars(file, path, &record, err);
     if (status != SAB_OK)
         return status;
+    struct sab_run_state read = {.evaluated = record.evaluated,
+                                 .best_step = record.best_step,
+                                 .since_best = record.since_best,
+                                 .metrics_nbytes = record.metrics_nbytes,
+                                 .seconds = record.seconds,
+                                 .grad_norm = record.grad_norm};
+    unpack_metrics(&read.last, record.last);
+    unpack_metrics(&read.best, record.best);
+    status = read_later(file, path, trainer, &read, err);
+    if (status != SAB_OK)
+        return status;
     struct part parts[PARTS];
     struct sab_stream *carried;
     if ((status = sab_stream_read(&carried, file, path, trainer->model, err)) != SAB_OK)
@@ -220,14 +290,7 @@ static int read_state(struct sab_safetensors *file, const char *path, struct sab
     sab_stream_free(trainer->carried);
     trainer->carried = carried;
     trainer->step = record.step;
-    *state = (struct sab_run_state){.evaluated = record.evaluated,
-                                    .best_step = record.best_step,
-                                    .since_best = record.since_best,
-                                    .metrics_nbytes = record.metrics_nbytes,
-                                    .seconds = record.seconds,
-                                    .grad_norm = record.grad_norm};
-    unpack_metrics(&state->last, record.last);
-    unpack_metrics(&state->best, record.best);
+    *state = read;
     return SAB_OK;
 }
 

@@ -9,6 +9,10 @@
  *     seconds, grad_norm                                        F64 [1]
  *     stream.*                 where batches go on from each other: the state between them (stream_file.h)
  *     last_metrics, best_metrics    F64 [6]: loss, accuracy, mse, weight, scored, grad_norm
+ *     last_values.NAME, best_values.NAME    F64 [1]: what they measured, for each name in metric.h
+ *     train_loss                    F64 [2]: sum over the updates since the last evaluation, and their number
+ *
+ * States of 0.1.0 have not the last two; with them a run is resumed as it was then.
  *
  * Metadata: config, shape, version, the facts about data, which must be those of the trainer's model, and the digest over
  * the file, which must be there and right. Random numbers, data
@@ -16,7 +20,7 @@
 #ifndef SAB_TRAIN_CHECKPOINT_H
 #define SAB_TRAIN_CHECKPOINT_H
 
-#include "train/options.h"
+#include "train/metric.h"
 
 struct sab_trainer;
 
@@ -28,7 +32,9 @@ struct sab_run_state {
     int64_t metrics_nbytes; /* length of metrics.jsonl */
     double seconds;         /* spent training */
     double grad_norm;       /* of the last update */
+    double train_loss[2];   /* of the updates since the last evaluation: sum and number */
     struct sab_metrics last, best;
+    double last_values[SAB_METRIC_COUNT], best_values[SAB_METRIC_COUNT];
 };
 
 /* Writes atomically. best: array parallel to the model's flat weights; read only when state->best_step >= 0. */

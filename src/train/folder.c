@@ -18,6 +18,9 @@
 #include "train/options.h"
 #include "train/run.h"
 
+/* A line of metrics.jsonl: each number takes its name and at most 32 bytes. */
+enum { LINE_CAP = 64 * (SAB_METRIC_COUNT + 8) };
+
 int sab_folder_name(const struct sab_options *config, char dir[SAB_DIR_CAP], struct sab_error *err)
 {
     const char *out = config->run.out;
@@ -187,15 +190,14 @@ static size_t add_number(char *line, size_t used, const char *key, double value)
     return used + (size_t)sprintf(line + used, ",\"%s\":%s", key, number);
 }
 
-int sab_folder_add_metrics(const char *dir, const char *task, int64_t step, const struct sab_metrics *metrics,
-                           double grad_norm, double lr, double seconds, int64_t *nbytes, struct sab_error *err)
+int sab_folder_add_metrics(const char *dir, int64_t step, const double *values, double train_loss, double grad_norm, double lr,
+                           double seconds, int64_t *nbytes, struct sab_error *err)
 {
-    char line[512], path[SAB_PATH_CAP];
+    char line[LINE_CAP], path[SAB_PATH_CAP];
     size_t used = (size_t)sprintf(line, "{\"step\":%lld", (long long)step);
-    used = add_number(line, used, "loss", metrics->loss);
-    used = add_number(line, used, "bits_per_char", sab_task_bits_per_char(task, metrics->loss));
-    used = add_number(line, used, "accuracy", metrics->accuracy);
-    used = add_number(line, used, "mse", metrics->mse);
+    for (int id = 0; id < SAB_METRIC_COUNT; id++)
+        used = add_number(line, used, sab_metric_table[id].name, values[id]);
+    used = add_number(line, used, "train_loss", train_loss);
     used = add_number(line, used, "grad_norm", grad_norm);
     used = add_number(line, used, "lr", lr);
     used = add_number(line, used, "seconds", round(seconds * 1000) / 1000);

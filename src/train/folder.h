@@ -41,8 +41,9 @@ int sab_folder_has(const char *dir, const char *file);
 /* Cuts metrics.jsonl down to nbytes, if it is longer: lines written after the state that is resumed from come again. */
 int sab_folder_cut_metrics(const char *dir, int64_t nbytes, struct sab_error *err);
 
-/* Appends one line for an evaluation and adds its length to *nbytes. Keys whose value is no number are left out. */
-int sab_folder_add_metrics(const char *dir, const char *task, int64_t step, const struct sab_metrics *metrics,
-                           double grad_norm, double lr, double seconds, int64_t *nbytes, struct sab_error *err);
+/* Appends one line for an evaluation, with all that it measured (values, in the order of metric.h), and adds its length to
+ * *nbytes. Keys whose value is no number are left out. */
+int sab_folder_add_metrics(const char *dir, int64_t step, const double *values, double train_loss, double grad_norm, double lr,
+                           double seconds, int64_t *nbytes, struct sab_error *err);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef SAB_TRAIN_METRIC_H
 #define SAB_TRAIN_METRIC_H
 
-#include "sab.h"
+#include "train/options.h"
 
 enum sab_metric_id {
     SAB_METRIC_LOSS,
@@ -25,8 +25,10 @@ struct sab_metric {
     const char *name; /* as in --stop-at NAME=..., metrics.jsonl and eval --json */
     int better;       /* 1: larger is better, -1: smaller; 0: says how hard the data are, not how good a network is */
     int losses;       /* where it applies: 1 << enum sab_loss for each */
+    double most;      /* and from 0 to what */
     int is_bits;      /* applies to texts only */
     int is_two;       /* of classes, where there are two */
+    int is_told;      /* stands in every line of progress */
     const char *help; /* what it is, for people */
 };
 
@@ -45,10 +47,18 @@ enum sab_metric_id sab_metric_default(const struct sab_shape *shape, int is_text
  * (a part may lack a class) is worse than any number. */
 int sab_metric_is_better(enum sab_metric_id id, const double *values, const double *others);
 
-/* Whether an evaluation has come to a bound. */
-int sab_metric_reaches(enum sab_metric_id id, const double *values, double bound);
+/* What a run is judged by. */
+struct sab_judge {
+    enum sab_metric_id best; /* which weights are kept */
+    int stop;                /* a metric whose evaluation can end the run, or -1 */
+    double bound;            /* that it must come to */
+};
 
-/* Writes the names that can be asked for, "loss, accuracy, ...", of those that apply. */
-void sab_metric_list(const struct sab_shape *shape, int is_text, char *text, size_t cap);
+/* As --best and --stop-at say. SAB_INVALID names a metric that does not apply, and those that do. */
+int sab_judge_make(struct sab_judge *judge, const struct sab_options *options, const struct sab_shape *shape, int is_text,
+                   struct sab_error *err);
+
+/* Whether an evaluation ends the run. */
+int sab_judge_stops(const struct sab_judge *judge, const double *values);
 
 #endif

@@ -16,6 +16,9 @@ static const struct sab_option pace[] = {
             "validation sequences per evaluation, in whole batches; 0: all; text and series: always all"),
     SAB_TEXT("stop-at", stop_at, SAB_RESUMES, "", "training", NULL,
              "stop when an evaluation reaches this, such as accuracy=0.99"),
+    SAB_TEXT("best", best, SAB_DECIDES, "", "training", NULL,
+             "the metric by which weights are kept as the best; by default that of --stop-at, else accuracy, mse, or a "
+             "text's loss"),
     SAB_INT64("patience", patience, SAB_RESUMES, 0, SAB_OPTION_MOST, "0", "training", NULL,
               "evaluations without a better result before stopping; 0: never"),
     SAB_INT64("save-every", save_every, SAB_RESUMES, 0, SAB_OPTION_MOST, "1000", "training", NULL,
@@ -278,34 +281,19 @@ int sab_options_check_ranges(const struct sab_options *options, struct sab_error
 
 int sab_stop_parse(const char *text, struct sab_stop *stop, struct sab_error *err)
 {
-    struct sab_stop read = {"", 0, 0};
-    if (*text == 0) {
+    struct sab_stop read = {"", 0};
+    size_t length = strcspn(text, "=");
+    if (text[0] == 0) {
         *stop = read;
         return SAB_OK;
     }
-    static const struct {
-        const char *metric;
-        int better;
-        double most;
-    } metrics[] = {{"accuracy", 1, 1}, {"loss", -1, 1e300}, {"mse", -1, 1e300}};
-    const char *equals = strchr(text, '=');
-    for (size_t i = 0; equals && i < sizeof metrics / sizeof metrics[0]; i++) {
-        size_t length = strlen(metrics[i].metric);
-        if ((size_t)(equals - text) != length || memcmp(text, metrics[i].metric, length) != 0)
-            continue;
-        memcpy(read.metric, metrics[i].metric, length);
-        read.better = metrics[i].better;
-        if (sab_text_to_real(equals + 1, &read.value) || read.value < 0 || read.value > metrics[i].most) {
-            char most[SAB_REAL_TEXT_CAP];
-            sab_text_from_real(metrics[i].most, most);
-            return sab_fail(err, SAB_INVALID, "--stop-at: \"%.60s\" is not %s=X with X in 0..%s", text, read.metric,
-                            most);
-        }
-        *stop = read;
-        return SAB_OK;
-    }
-    return sab_fail(err, SAB_INVALID,
-                    "--stop-at: \"%.60s\" is not accuracy=X, loss=X or mse=X, such as accuracy=0.99", text);
+    if (text[length] != '=' || length == 0 || length >= sizeof read.metric ||
+        sab_text_to_real(text + length + 1, &read.value))
+        return sab_fail(err, SAB_INVALID, "--stop-at: \"%.60s\" is not the name of a metric, = and a number, such as "
+                                          "accuracy=0.99", text);
+    memcpy(read.metric, text, length);
+    *stop = read;
+    return SAB_OK;
 }
 
 static int check_run(const struct sab_run_options *run, struct sab_error *err)

@@ -15,6 +15,7 @@ struct sab_run_options {
     int64_t eval_every;   /* updates between evaluations; 0: only at the end */
     int eval_size;        /* validation sequences per evaluation; 0: all there are, where they have an end */
     const char *stop_at;  /* "accuracy=0.99", "loss=0.01", ...; "" never stops early */
+    const char *best;     /* the metric by which weights are called best, "f1"; "": that of stop_at, or the task's own */
     int64_t patience;     /* evaluations without a better result before stopping; 0: never */
     int64_t save_every;   /* updates between checkpoints; 0: only at the end and when interrupted */
     const char *from;     /* run folder or model file whose weights a new run begins with; "": drawn from seed */
@@ -55,14 +56,13 @@ const struct sab_option *sab_options_difference(const struct sab_options *a, con
 /* Checks each option's range, but no combinations. */
 int sab_options_check_ranges(const struct sab_options *options, struct sab_error *err);
 
-/* What stop_at says. better is +1 when larger is better (accuracy), -1 when smaller is (loss, mse). */
+/* What stop_at says. Which metrics there are is known to metric.h. */
 struct sab_stop {
-    char metric[16]; /* "accuracy", "loss" or "mse"; "" never stops */
-    int better;
+    char metric[32]; /* "accuracy", "loss", ...; "" never stops */
     double value;
 };
 
-/* Reads "accuracy=0.99" and the like; "" is fine. SAB_INVALID names the text and what is legal. */
+/* Reads "accuracy=0.99" and the like; "" is fine. SAB_INVALID names a text of another form. */
 int sab_stop_parse(const char *text, struct sab_stop *stop, struct sab_error *err);
 
 #endif

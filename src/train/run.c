@@ -30,7 +30,7 @@ enum { RECENT = 1024 };
 struct run {
     struct sab_options config; /* out is the run folder */
     const struct sab_run_hooks *hooks;
-    struct sab_stop stop;
+    struct sab_judge judge;
     struct sab_task *task;
     struct sab_model *model;
     struct sab_trainer *trainer;
@@ -56,32 +56,6 @@ static double now_s(void)
 
 /* ---- what is better, and when to stop ---- */
 
-static const char *run_metric(const struct run *run)
-{
-    if (run->stop.metric[0])
-        return run->stop.metric;
-    if (!isnan(sab_task_bits_per_char(run->config.task.task, 0)))
-        return "loss";
-    return sab_model_shape(run->model)->loss == SAB_LOSS_MSE ? "mse" : "accuracy";
-}
-
-static double metric_value(const char *metric, const struct sab_metrics *metrics)
-{
-    if (strcmp(metric, "accuracy") == 0)
-        return metrics->accuracy;
-    return strcmp(metric, "mse") == 0 ? metrics->mse : metrics->loss;
-}
-
-/* Higher accuracy, or lower loss or mse; among equals, lower loss. */
-static int is_better(const struct run *run, const struct sab_metrics *a, const struct sab_metrics *b)
-{
-    const char *metric = run_metric(run);
-    double x = metric_value(metric, a), y = metric_value(metric, b);
-    if (x != y)
-        return strcmp(metric, "accuracy") == 0 ? x > y : x < y;
-    return a->loss < b->loss;
-}
-
 static int is_stopped_early(const struct run *run)
 {
     const struct sab_run_state *state = &run->state;
@@ -89,19 +63,7 @@ static int is_stopped_early(const struct run *run)
         return 0;
     if (run->config.run.patience > 0 && state->since_best >= run->config.run.patience)
         return 1;
-    if (!run->stop.metric[0])
-        return 0;
-    double value = metric_value(run->stop.metric, &state->last);
-    return run->stop.better > 0 ? value >= run->stop.value : value <= run->stop.value;
-}
-
-static int check_stop(const struct run *run, struct sab_error *err)
-{
-    int is_class = sab_task_shape(run->task)->loss != SAB_LOSS_MSE;
-    if (run->stop.metric[0] && strcmp(run->stop.metric, is_class ? "mse" : "accuracy") == 0)
-        return sab_fail(err, SAB_INVALID, "--stop-at %.60s: the task %s is measured by %s and loss",
-                        run->config.run.stop_at, run->config.task.task, is_class ? "accuracy" : "mse");
-    return SAB_OK;
+    return sab_judge_stops(&run->judge, state->last_values);
 }
 
 /* ---- saving ---- */
@@ -148,6 +110,8 @@ static void tell(const struct run *run, const struct sab_metrics *metrics, int e
         .step = run->trainer->step,
         .steps = run->config.optim.steps,
         .metrics = *metrics,
+        .values = evaluated ? run->state.last_values : NULL,
+        .judged_by = run->judge.best,
         .evaluated = evaluated,
         .is_best = is_best,
         .lr = run->rate,
@@ -172,6 +136,8 @@ static int update(struct run *run, struct sab_error *err)
     double took = now_s() - begin;
     run->rate = rate;
     run->state.grad_norm = metrics.grad_norm;
+    run->state.train_loss[0] += metrics.loss;
+    run->state.train_loss[1]++;
     run->state.seconds += took;
     run->recent[run->updates++ % RECENT] = took;
     run->smoothed = run->updates == 1 ? took : run->smoothed + 0.05 * (took - run->smoothed);
@@ -185,17 +151,24 @@ static int evaluate(struct run *run, struct sab_error *err)
     struct sab_trainer *trainer = run->trainer;
     struct sab_run_state *state = &run->state;
     double begin = now_s();
-    struct sab_metrics metrics;
+    struct sab_evaluation evaluation;
     struct sab_error why = {0};
     sab_trainer_swap_average(trainer);
-    int status = sab_evaluate(run->model, run->task, SAB_VALID, config, &metrics, &why);
-    int is_best = status == SAB_OK && (state->best_step < 0 || is_better(run, &metrics, &state->best));
+    int status = sab_evaluate_fully(run->model, run->task, SAB_VALID, config, &evaluation, &why);
+    int is_best = status == SAB_OK && (state->best_step < 0 || sab_metric_is_better(run->judge.best, evaluation.values,
+                                                                                    state->best_values));
     if (is_best)
         memcpy(run->best, trainer->theta, trainer->count * sizeof(sab_real));
     sab_trainer_swap_average(trainer);
+    struct sab_metrics metrics = sab_evaluation_metrics(&evaluation);
+    if (status == SAB_OK)
+        memcpy(state->last_values, evaluation.values, sizeof state->last_values);
+    sab_evaluation_clear(&evaluation);
     if (status == SAB_NUMERIC && trainer->step < config->optim.steps) { /* resumed, the run goes on with the next update */
         state->evaluated = trainer->step;
         state->last = (struct sab_metrics){.loss = NAN, .accuracy = NAN, .mse = NAN};
+        for (int id = 0; id < SAB_METRIC_COUNT; id++)
+            state->last_values[id] = NAN;
     }
     if (status != SAB_OK)
         return sab_fail(err, status, "evaluation after update %lld: %.400s", (long long)trainer->step, why.message);
@@ -208,13 +181,15 @@ static int evaluate(struct run *run, struct sab_error *err)
     run->is_torn = 1;
     if (is_best) {
         state->best = metrics;
+        memcpy(state->best_values, state->last_values, sizeof state->best_values);
         state->best_step = trainer->step;
         status = save_best(run, err);
     }
     if (status == SAB_OK)
-        status = sab_folder_add_metrics(config->run.out, config->task.task, trainer->step, &metrics, state->grad_norm, run->rate,
-                                        state->seconds, &state->metrics_nbytes, err);
+        status = sab_folder_add_metrics(config->run.out, trainer->step, state->last_values, state->train_loss[0] / state->train_loss[1],
+                                        state->grad_norm, run->rate, state->seconds, &state->metrics_nbytes, err);
     run->is_torn = status != SAB_OK;
+    state->train_loss[0] = state->train_loss[1] = 0;
     if (status == SAB_OK)
         tell(run, &metrics, 1, is_best);
     return status;
@@ -461,15 +436,14 @@ static int prepare(struct run *run, const struct sab_options *config, int is_res
         status = sab_options_copy(&run->config, config, err);
     if (status == SAB_OK)
         status = sab_options_set(&run->config, "out", dir, err);
-    if (status == SAB_OK)
-        status = sab_stop_parse(config->run.stop_at, &run->stop, err);
     struct sab_model *source = NULL;
     if (status == SAB_OK)
         status = load_source(run, is_resumed, &source, err);
     if (status == SAB_OK)
         status = sab_task_create(&run->task, &run->config, source ? sab_model_facts(source) : NULL, err);
     if (status == SAB_OK)
-        status = check_stop(run, err);
+        status = sab_judge_make(&run->judge, config, sab_task_shape(run->task),
+                                !isnan(sab_task_bits_per_char(config->task.task, 0)), err);
     if (status == SAB_OK && run->hooks && run->hooks->opened)
         run->hooks->opened(run->hooks->user, run->task);
     if (status == SAB_OK)
@@ -513,8 +487,10 @@ static void fill_result(struct run *run, struct sab_run_result *result)
         .last = run->state.last,
         .best = run->state.best,
         .best_step = run->state.best_step,
+        .judged_by = run->judge.best,
         .stopped_early = run->trainer->step < run->config.optim.steps && is_stopped_early(run),
     };
+    memcpy(result->best_values, run->state.best_values, sizeof result->best_values);
     sab_model_digest(run->model, result->weights_digest);
     snprintf(result->out, sizeof result->out, "%s", run->config.run.out);
 }

@@ -13,12 +13,14 @@
 
 #include <signal.h>
 
-#include "train/options.h"
+#include "train/metric.h"
 
 /* What a watcher sees, after each update (evaluated = 0) and each evaluation (evaluated = 1). */
 struct sab_progress {
     int64_t step, steps;
     struct sab_metrics metrics; /* of the update's batch, or of the evaluation */
+    const double *values;       /* evaluation: all that it measured, in the order of metric.h; else NULL */
+    enum sab_metric_id judged_by; /* what makes weights the best */
     int evaluated;
     int is_best;                /* evaluation: the best so far */
     double lr;
@@ -41,7 +43,9 @@ struct sab_run_result {
     double seconds, seconds_per_update; /* the latter a median over updates */
     struct sab_metrics last;  /* the last evaluation */
     struct sab_metrics best;  /* the evaluation of the weights in model.safetensors */
+    double best_values[SAB_METRIC_COUNT]; /* all of that evaluation */
     int64_t best_step;
+    enum sab_metric_id judged_by; /* what made it the best */
     int stopped_early;        /* stop_at or patience */
     char weights_digest[33];  /* of the training weights after the last update */
     char out[SAB_DIR_CAP];

@@ -206,3 +206,47 @@ END
         done
     done
 }
+
+@test "--best, --stop-at and --patience by any metric; metrics.jsonl has all of them, and the mean loss of training" {
+    cd "$BATS_TEST_TMPDIR"
+    ln -s "$BATS_FILE_TMPDIR/load.csv" .
+    step='csv --data load.csv --series site --inputs load,temp --goal step --targets state --split 0.6,0.2,0.2 --T 12 --hidden 8
+        --batch 4 --warmup 5 --lr 0.03 --quiet'
+    # shellcheck disable=SC2086
+    "$SAB" train $step --steps 40 --eval-every 1 --best auc --out each
+    # shellcheck disable=SC2086
+    "$SAB" train $step --steps 40 --eval-every 8 --best least-recall --out eighth
+    # shellcheck disable=SC2086
+    "$SAB" train $step --steps 40 --eval-every 8 --stop-at f1=0.4 --out stopped
+    # shellcheck disable=SC2086
+    "$SAB" train $step --steps 400 --eval-every 8 --best balanced_accuracy --patience 2 --out patient
+    for run in each eighth stopped patient; do "$SAB" eval $run --split valid --json >$run.json; done
+    python3 - <<'END'
+import json, sys
+def lines(run):
+    return [json.loads(line) for line in open(run + "/metrics.jsonl")]
+each, eighth = lines("each"), lines("eighth")
+for k, line in enumerate(eighth):
+    want = 0.0
+    for other in each[8 * k : 8 * k + 8]:
+        want += other["train_loss"]
+    if line["train_loss"] != want / 8:
+        sys.exit(f'train_loss {line["train_loss"]}, expected {want / 8}')
+for run, by in ("each", "auc"), ("eighth", "least_recall"), ("stopped", "f1"), ("patient", "balanced_accuracy"):
+    most, at = max((line[by], -line["loss"]) for line in lines(run)), json.load(open(run + ".json"))
+    if (at[by], -at["loss"]) != most:
+        sys.exit(f"{run}: the weights kept have {by} {at[by]}, the best were {most}")
+    if "base_accuracy" not in lines(run)[0]:
+        sys.exit("no base_accuracy")
+stopped = [line["f1"] for line in lines("stopped")]
+if not (stopped[-1] >= 0.4 and all(f1 < 0.4 for f1 in stopped[:-1])):
+    sys.exit(f"--stop-at f1=0.4: {stopped}")
+patient = [(line["balanced_accuracy"], -line["loss"]) for line in lines("patient")]
+if len(patient) == 50 or patient.index(max(patient)) != len(patient) - 3:
+    sys.exit(f"--patience 2: {patient}")
+END
+    # shellcheck disable=SC2086
+    sab train $step --steps 8 --best rmse --out never
+    fails 2 '--best rmse' 'not measured by rmse here, but by loss, accuracy'
+    [ ! -e never ]
+}

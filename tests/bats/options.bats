@@ -84,7 +84,15 @@ list()
     sab train copy --dry-run --momentum 0.9
     fails 2 '--momentum' 'sgd'
     sab train copy --dry-run --stop-at speed=3
-    fails 2 '--stop-at' 'speed=3' 'accuracy=0.99'
+    fails 2 '--stop-at' 'speed=3' 'measured by loss, accuracy,'
+    sab train copy --dry-run --stop-at speed
+    fails 2 '--stop-at' 'accuracy=0.99'
+    sab train copy --dry-run --stop-at accuracy=1.5
+    fails 2 '--stop-at' 'is in 0..1'
+    sab train copy --dry-run --best auc
+    fails 2 '--best auc' 'not measured by auc' balanced_accuracy
+    sab train adding --dry-run --best f1
+    fails 2 '--best f1' 'loss, mse, rmse, mae'
     sab train copy --quiet --stop-at mse=3 --out run
     fails 2 '--stop-at' 'copy'
     [ ! -e run ]
