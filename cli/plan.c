@@ -83,7 +83,7 @@ static int measure(const struct sab_options *config, const struct sab_plan *plan
     int status = sab_model_build(&model, &small, &config->shared, &plan->shape, err);
     if (status == SAB_OK)
         status = sab_model_check_steps(model, plan->sequence_steps, err);
-    struct sab_extent extent = {plan->sequence_steps, config->shared.batch, 0, plan->threads, 0};
+    struct sab_extent extent = {.T = plan->sequence_steps, .B = config->shared.batch, .workers = plan->threads};
     if (status == SAB_OK && plan->carries && model->K > 0)
         extent.carried_cap = model->layers[0].remind.slots;
     for (int backward = SAB_FORWARD_ONLY; backward <= SAB_RECOMPUTED && status == SAB_OK; backward++)
@@ -180,8 +180,7 @@ static int add_up(const struct sab_options *config, const double sizes[SIZES], s
     plan->activations_nbytes = plan->recomputes ? sizes[RECOMPUTED] : sizes[STORED];
     /* Training and evaluation share a block; state is carried in one stream of each. A checkpoint is put together in
      * memory, the carried state twice, when the evaluation is over. */
-    double engine = plan->activations_nbytes + plan->gradients_nbytes;
-    engine = engine > sizes[FORWARD] ? engine : sizes[FORWARD];
+    double engine = plan->gradients_nbytes + fmax(plan->activations_nbytes, sizes[FORWARD]);
     double saving = sab_state_nbytes(&config->optim, sizes[THETA]) + 2 * sizes[STATE];
     double peak = plan->now_nbytes + PROGRAM_NBYTES + plan->threads * (double)THREAD_NBYTES + plan->weights_nbytes + engine +
                   sizes[STREAM] + (saving > sizes[STREAM] ? saving : sizes[STREAM]) + (plan->has_files ? 0 : data);

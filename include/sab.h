@@ -195,8 +195,9 @@ struct sab_batch {
     const int32_t *lengths;   /* [B], 1..T; what stands past the end is never read, counts for nothing; NULL: T */
     const uint8_t *fresh;     /* [B] 0: the sequence goes on from where column b of the batch before ended, its length
                                  there; with a memory, a multiple of k_att. 1: it begins anew. NULL with a state: all go on */
-    struct sab_stream *state; /* of B sequences: h, c and memories that the batch starts from and leaves behind, constants to
-                                 the gradient; untouched on failure. NULL: all begin anew */
+    struct sab_stream *state; /* of B sequences: h, c and memories that the batch starts from and leaves behind; memories are
+                                 constants to the gradient; untouched on failure. NULL: all begin anew */
+    const sab_real *h0, *c0;  /* [layers,B,H] what sequences begin with where there is no state; NULL: 0 */
 };
 
 /* loss = sum(weight * l) / sum(weight); l is cross entropy in nats, or the mean over O of squared errors or of binary
@@ -277,6 +278,61 @@ SAB_API int sab_model_evaluate(struct sab_model *model, const struct sab_batch *
  * value. */
 SAB_API int sab_model_gradient(struct sab_model *model, const struct sab_batch *batch, int threads,
                                struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err);
+
+/* ---- engine -------------------------------------------------------------------------------------------------- */
+
+/* What a batch needs while it is worked on: activations, gradients, threads. Borrows its model, which must outlive it and
+ * its tapes; several engines may share one. threads as in sab_config. */
+struct sab_engine;
+SAB_API int sab_engine_create(struct sab_engine **out, struct sab_model *model, int threads, struct sab_error *err);
+/* Tapes that are alive may be freed after it; nothing else may be done with them. */
+SAB_API void sab_engine_free(struct sab_engine *engine);
+
+/* What is kept of a forward for the way back: activations, or, as the option recompute of the model says, only what they
+ * can be made again from; the same bits. Several can be alive at once. */
+struct sab_tape;
+
+/* Forward. outputs [T,B,O] (logits or values; 0 past a sequence's end), metrics, recall and tape may each be NULL. With
+ * recall, one thread is used and flow is NULL. A tape borrows the batch's arrays until it is freed. The batch's state goes on. */
+SAB_API int sab_engine_forward(struct sab_engine *engine, const struct sab_batch *batch, sab_real *outputs,
+                               struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_tape **tape,
+                               struct sab_error *err);
+
+/* What a way back begins with and leaves; all but size may be 0. Arrays are overwritten unless told otherwise. */
+struct sab_request {
+    size_t size;                /* sizeof (struct sab_request) */
+    const sab_real *doutputs;   /* [T,B,O] gradient of the outputs, not read past a sequence's end; NULL: of the model's own
+                                   loss with the batch's answers */
+    double total_weight;        /* what the own loss is divided by, where the batch is a part of something larger; 0: the
+                                   sum of the batch's weights */
+    int add;                    /* 1: gradients of weights are added to what is there */
+    sab_real *grads;            /* gradients of weights, laid out as sab_model_flat has them; NULL: into the model's tensors */
+    sab_real *dvalues;          /* [T,B,I] gradient of the input values */
+    sab_real *dh0, *dc0;        /* [layers,B,H] gradient of the state that sequences began with; only the first window of
+                                   k_trunc steps sends some. c as h, where the cell has one */
+    const struct sab_recall *recall; /* reads in reverse order of t, without those of windows that no gradient reaches;
+                                   flow[i] is the norm of the gradient that recalled state i receives through this read's value */
+};
+
+/* The way back of a tape, cut as the model's credit options say; it can be gone again with other requests, and tapes in any
+ * order. SAB_INVALID where the weights are not those of its forward. SAB_NUMERIC, naming the tensor, when a gradient of
+ * weights is not finite: what was asked for then holds what was computed. */
+SAB_API int sab_tape_backward(struct sab_tape *tape, const struct sab_request *request, struct sab_error *err);
+SAB_API void sab_tape_free(struct sab_tape *tape);
+
+/* Forward and way back of the model's own loss at once: the bits of sab_engine_forward and sab_tape_backward, in less time and
+ * memory. request may be NULL and has no doutputs. The batch's state goes on unless SAB_NUMERIC says that loss or gradient are
+ * not finite. */
+SAB_API int sab_engine_gradient(struct sab_engine *engine, const struct sab_batch *batch,
+                                const struct sab_request *request, struct sab_metrics *metrics, struct sab_error *err);
+
+/* All weights and their gradients, each in one array: tensor by tensor, each at theta + (data - theta); the gaps between them
+ * are 0. Live as long as the model. */
+struct sab_flat {
+    sab_real *theta, *grad;
+    size_t count;
+};
+SAB_API struct sab_flat sab_model_flat(struct sab_model *model);
 
 /* ---- streaming ----------------------------------------------------------------------------------------------- */
 

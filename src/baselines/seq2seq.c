@@ -107,17 +107,17 @@ static struct sab_copies copies(struct sab_model *m, const struct sab_tensor_spe
     struct sab_seq2seq_side *side = &own->side[spec->layer];
     switch (spec->role) {
     case SAB_ROLE_WEIGHT_IH:
-        return (struct sab_copies){&side->ih, NULL};
+        return (struct sab_copies){.forward = &side->ih, .input = &side->ih_t};
     case SAB_ROLE_WEIGHT_HH:
-        return (struct sab_copies){&side->hh, &side->hh_t};
+        return (struct sab_copies){&side->hh, &side->hh_t, NULL};
     case SAB_ROLE_CONTEXT:
-        return (struct sab_copies){&own->context, &own->context_t};
+        return (struct sab_copies){&own->context, &own->context_t, NULL};
     case SAB_ROLE_W1:
-        return (struct sab_copies){&own->remind.W1, &own->remind.W1t};
+        return (struct sab_copies){&own->remind.W1, &own->remind.W1t, NULL};
     case SAB_ROLE_W2:
-        return (struct sab_copies){&own->remind.W2, &own->remind.W2t};
+        return (struct sab_copies){&own->remind.W2, &own->remind.W2t, NULL};
     default:
-        return (struct sab_copies){NULL, NULL};
+        return (struct sab_copies){0};
     }
 }
 
@@ -141,7 +141,7 @@ static real *take(struct sab_layout *layout, size_t count)
     return sab_layout_take(layout, count, sizeof(real));
 }
 
-static void lay_out(struct sab_layout *layout, struct sab_seq2seq_shard *s)
+static void lay_out(struct sab_layout *layout, const struct sab_room *room, struct sab_seq2seq_shard *s)
 {
     const struct sab_model *m = s->model;
     int attends = m->config.decoder_attention;
@@ -172,6 +172,8 @@ static void lay_out(struct sab_layout *layout, struct sab_seq2seq_shard *s)
     s->dc = take(layout, S * H);
     s->dcarry = take(layout, S * H);
     s->dh_out = take(layout, rows * H);
+    s->dvalues = room->dvalues ? take(layout, rows * sab_pad(m->shape.I)) : NULL;
+    s->dy = s->apart ? take(layout, rows * m->Op) : s->y;
     s->dpre = take(layout, rows * GH);
     s->dpre_h = m->cell->fused ? s->dpre : take(layout, rows * GH);
     if (attends) {
@@ -183,21 +185,20 @@ static void lay_out(struct sab_layout *layout, struct sab_seq2seq_shard *s)
     }
 }
 
-static int shard_create(void **out, const struct sab_model *m, const struct sab_room *room, void *block, size_t *nbytes,
+static int shard_create(void **out, const struct sab_model *m, const struct sab_room *room, struct sab_blocks *blocks,
                         struct sab_error *err)
 {
-    struct sab_seq2seq_shard counted = {.model = m, .S = room->S, .T = room->T, .backward = room->backward};
-    struct sab_layout layout = {0};
-    lay_out(&layout, &counted);
-    *nbytes = layout.used;
+    struct sab_seq2seq_shard all = {.model = m, .S = room->S, .T = room->T, .backward = room->backward, .apart = room->apart};
+    struct sab_layout layout = {.base = out ? blocks->kept : NULL};
+    lay_out(&layout, room, &all);
+    blocks->kept_nbytes = layout.used;
+    blocks->work_nbytes = 0;
     if (!out)
         return SAB_OK;
     struct sab_seq2seq_shard *s = sab_alloc(1, sizeof *s);
     if (!s)
         return sab_fail(err, SAB_NOMEM, "no memory for a shard");
-    *s = (struct sab_seq2seq_shard){.model = m, .S = room->S, .T = room->T, .backward = room->backward};
-    layout = (struct sab_layout){.base = block};
-    lay_out(&layout, s);
+    *s = all;
     *out = s;
     return SAB_OK;
 }
@@ -207,12 +208,15 @@ static void shard_free(void *shard)
     sab_free(shard);
 }
 
-static void shard_run(void *shard, const struct sab_work *work, real *grads, struct sab_loss_sums *sums)
+static void forward(void *shard, const struct sab_work *work, struct sab_loss_sums *sums)
 {
     memset(sums, 0, sizeof *sums);
     sab_seq2seq_forward(shard, work, sums);
-    if (grads && !sab_model_is_stopped(((struct sab_seq2seq_shard *)shard)->model))
-        sab_seq2seq_backward(shard, grads);
+}
+
+static void backward(void *shard, const struct sab_work *work, real *grads)
+{
+    sab_seq2seq_backward(shard, work, grads);
 }
 
 /* ---- how much there is to do ---- */
@@ -253,6 +257,7 @@ const struct sab_network sab_network_seq2seq = {
     .prepare = prepare,
     .shard_create = shard_create,
     .shard_free = shard_free,
-    .shard_run = shard_run,
+    .shard_forward = forward,
+    .shard_backward = backward,
     .count = count,
 };

@@ -19,7 +19,7 @@ struct sab_seq2seq_side {
     const real *bias;             /* [GHp] bias_ih, + bias_hh where the cell is fused */
     const real *bias_h;           /* [GHp] bias_hh where it is not */
     const real *rows_ih;          /* [I,GHp] weight_ih, one row per symbol */
-    struct sab_matrix ih;         /* [I,GHp] */
+    struct sab_matrix ih, ih_t;   /* [I,GHp] and, on demand, its transpose */
     struct sab_matrix hh, hh_t;   /* [H,GHp] and its transpose */
 };
 
@@ -34,13 +34,14 @@ struct sab_seq2seq {
 
 struct sab_seq2seq_shard {
     const struct sab_model *model;
-    int S, T, backward;
+    int S, T, backward, apart;
     const struct sab_work *work;
     int steps;         /* of its longest sequence */
     int *source;       /* [S] steps of the source */
     int *length;       /* [S] */
     int32_t *ids;      /* [T,S] or NULL */
     real *values;      /* [T,S,I] or NULL */
+    real *dvalues;     /* [T,S,pad(I)] or NULL */
     int32_t *fed;      /* [T,S] the answer that enters the decoder; -1: none */
     real *h, *c;       /* [1+T,S,Hp] 0, then that of each step; c where the cell has one */
     real *pre;         /* [T,S,GHp] becomes the gates */
@@ -52,6 +53,7 @@ struct sab_seq2seq_shard {
     real *alpha;       /* [T] */
     real *dh, *dc;     /* [S,Hp] */
     real *dcarry;      /* [S,Hp] from the step after, to h */
+    real *dy;                  /* [T,S,Op] gradient of y; in its place unless apart */
     real *dh_out, *dcontext;   /* [T,S,Hp] from the readout; dcontext: and from the cell */
     real *dpre, *dpre_h;       /* [T,S,GHp]; one where the cell is fused */
     real *dquery, *dM, *dkey;  /* as query, M, key */
@@ -72,7 +74,7 @@ void sab_seq2seq_weigh(const struct sab_seq2seq_shard *shard, int p, real *alpha
 
 void sab_seq2seq_forward(struct sab_seq2seq_shard *shard, const struct sab_work *work, struct sab_loss_sums *sums);
 /* After forward; grads [n_padded] ADD. */
-void sab_seq2seq_backward(struct sab_seq2seq_shard *shard, real *grads);
+void sab_seq2seq_backward(struct sab_seq2seq_shard *shard, const struct sab_work *work, real *grads);
 
 static inline const struct sab_seq2seq *sab_seq2seq_of(const struct sab_model *model)
 {

@@ -42,7 +42,7 @@ static void readout_backward(struct sab_seq2seq_shard *s, real *grads)
         size_t at = (size_t)run.from * m->Hp;
         int attends = run.side == SAB_DECODER && sab_seq2seq_of(m)->attends;
         sab_readout_backward(m, run.n, s->h + (size_t)s->S * m->Hp + at, attends ? s->context + at : NULL,
-                             s->y + (size_t)run.from * m->Op, s->dh_out + at, attends ? s->dcontext + at : NULL, grads);
+                             s->dy + (size_t)run.from * m->Op, s->dh_out + at, attends ? s->dcontext + at : NULL, grads);
     }
     sab_profile_lap(s->work->profile, SAB_PHASE_READOUT);
 }
@@ -137,6 +137,7 @@ static void run_products(const struct sab_seq2seq_shard *s, const struct sab_seq
 {
     const struct sab_model *m = s->model;
     const struct sab_remind *r = &sab_seq2seq_of(m)->remind;
+    int Ip = sab_pad(m->shape.I);
     size_t from = (size_t)run->from, Hp = (size_t)m->Hp, GHp = (size_t)m->GHp;
     const real *dpre = s->dpre + from * GHp, *dpre_h = s->dpre_h + from * GHp;
     real *dih = grad_of(m, SAB_ROLE_WEIGHT_IH, run->side, grads), *db = grad_of(m, SAB_ROLE_BIAS_IH, run->side, grads);
@@ -154,6 +155,9 @@ static void run_products(const struct sab_seq2seq_shard *s, const struct sab_seq
     if (!s->ids)
         m->kernels->gemm(m->shape.I, m->GHp, run->n, s->values + from * m->shape.I, 1, m->shape.I,
                          sab_matrix_rows(dpre, m->GHp), dih, m->GHp, 1);
+    if (s->work->dvalues)
+        m->kernels->gemm(run->n, Ip, m->GHp, dpre, m->GHp, 1, sab_seq2seq_of(m)->side[run->side].ih_t,
+                         s->dvalues + from * Ip, Ip, 0);
     if (run->side == SAB_ENCODER || !sab_seq2seq_of(m)->attends)
         return;
     m->kernels->gemm(m->H, m->GHp, run->n, s->context + from * Hp, 1, m->Hp, sab_matrix_rows(dpre, m->GHp),
@@ -171,6 +175,8 @@ static void products(const struct sab_seq2seq_shard *s, real *grads, const struc
         if (s->work->profile)
             s->work->profile->rows_backward += (uint64_t)run.n;
     }
+    if (s->work->dvalues)
+        sab_work_dvalues(s->work, m, s->S, 0, s->steps, s->dvalues, sab_pad(m->shape.I));
     for (int b = 0; sab_seq2seq_of(m)->attends && b < s->S; b++) {
         size_t first = (size_t)b * s->T;
         if (s->length[b] > s->source[b] && s->source[b] > 0)
@@ -179,9 +185,25 @@ static void products(const struct sab_seq2seq_shard *s, real *grads, const struc
     sab_profile_lap(s->work->profile, SAB_PHASE_WEIGHTS);
 }
 
-void sab_seq2seq_backward(struct sab_seq2seq_shard *s, real *grads)
+/* What the way back begins with, where forward has not left it in y. */
+static void fill_dy(struct sab_seq2seq_shard *s)
 {
     const struct sab_model *m = s->model;
+    struct sab_loss_sums spare = {0};
+    if (s->work->doutputs) {
+        sab_work_doutputs(s->work, m, s->S, 0, s->steps, s->dy);
+        return;
+    }
+    memcpy(s->dy, s->y, (size_t)s->steps * s->S * m->Op * sizeof *s->dy);
+    sab_work_losses(s->work, m, s->S, 0, s->steps, 1, s->dy, &spare);
+}
+
+void sab_seq2seq_backward(struct sab_seq2seq_shard *s, const struct sab_work *work, real *grads)
+{
+    const struct sab_model *m = s->model;
+    s->work = work;
+    if (s->apart)
+        fill_dy(s);
     struct sab_remind_grads rg = remind_grads(m, grads);
     size_t row = (size_t)s->S * m->Hp;
     readout_backward(s, grads);

@@ -191,6 +191,6 @@ void sab_seq2seq_forward(struct sab_seq2seq_shard *s, const struct sab_work *wor
         while (sab_seq2seq_next(s, (t + 1) * s->S, &run))
             run_forward(s, &run);
     }
-    sab_work_losses(work, s->model, s->S, 0, s->steps, s->backward, s->y, sums);
+    sab_work_losses(work, s->model, s->S, 0, s->steps, s->backward && !s->apart, s->y, sums);
     sab_profile_lap(work->profile, SAB_PHASE_READOUT);
 }

@@ -92,17 +92,18 @@ static struct sab_copies copies(struct sab_model *m, const struct sab_tensor_spe
     struct sab_block_weights *w = &net->blocks[spec->layer];
     switch (spec->role) {
     case SAB_ROLE_EMBEDDING:
-        return (struct sab_copies){m->shape.input == SAB_INPUT_VALUES ? &net->values.W : NULL, NULL};
+        return m->shape.input == SAB_INPUT_IDS ? (struct sab_copies){0}
+                                               : (struct sab_copies){.forward = &net->values.W, .input = &net->values.Wt};
     case SAB_ROLE_QKV:
-        return (struct sab_copies){&w->qkv.W, &w->qkv.Wt};
+        return (struct sab_copies){&w->qkv.W, &w->qkv.Wt, NULL};
     case SAB_ROLE_OUT: /* the tensor is the map's transpose */
-        return (struct sab_copies){&w->out.Wt, &w->out.W};
+        return (struct sab_copies){&w->out.Wt, &w->out.W, NULL};
     case SAB_ROLE_FF1:
-        return (struct sab_copies){&w->ff1.W, &w->ff1.Wt};
+        return (struct sab_copies){&w->ff1.W, &w->ff1.Wt, NULL};
     case SAB_ROLE_FF2:
-        return (struct sab_copies){&w->ff2.W, &w->ff2.Wt};
+        return (struct sab_copies){&w->ff2.W, &w->ff2.Wt, NULL};
     default:
-        return (struct sab_copies){NULL, NULL};
+        return (struct sab_copies){0};
     }
 }
 
@@ -195,6 +196,7 @@ const struct sab_network sab_network_transformer = {
     .check_steps = check_steps,
     .shard_create = sab_transformer_shard_create,
     .shard_free = sab_transformer_shard_free,
-    .shard_run = sab_transformer_shard_run,
+    .shard_forward = sab_transformer_shard_forward,
+    .shard_backward = sab_transformer_shard_backward,
     .count = count,
 };

@@ -73,7 +73,9 @@ struct sab_transformer_shard {
     real *a;                  /* [R,Hp] a norm's result */
     real *act;                /* [R,Fp] */
     real *hat, *scale;        /* of the last norm */
-    real *y;                  /* [R,Op] */
+    real *y, *dy;             /* [R,Op]; one but where room is apart */
+    real *dvalues;            /* [R,pad(I)] or NULL */
+    int steps;                /* of its longest sequence */
     real *u, *tanh;           /* [Fp] */
     real *dx, *da;            /* [R,Hp] */
     real *d_o;                /* [R,A] */
@@ -85,16 +87,19 @@ struct sab_transformer_shard {
 
 /* ---- transformer_shard.c: functions of struct sab_network ---- */
 
-int sab_transformer_shard_create(void **out, const struct sab_model *model, const struct sab_room *room, void *block,
-                                 size_t *nbytes, struct sab_error *err);
+int sab_transformer_shard_create(void **out, const struct sab_model *model, const struct sab_room *room,
+                                 struct sab_blocks *blocks, struct sab_error *err);
 void sab_transformer_shard_free(void *shard);
-void sab_transformer_shard_run(void *shard, const struct sab_work *work, real *grads, struct sab_loss_sums *sums);
+void sab_transformer_shard_forward(void *shard, const struct sab_work *work, struct sab_loss_sums *sums);
+void sab_transformer_shard_backward(void *shard, const struct sab_work *work, real *grads);
 
 /* ---- transformer_block.c: R rows, shard->x in place ---- */
 
 /* a = LN(x); hat and scale are kept for backward. */
 void sab_norm_forward(const struct sab_transformer_shard *shard, const struct sab_norm *norm, int R, const real *x,
                       real *hat, real *scale, real *a);
+/* a once more, from hat. */
+void sab_norm_again(const struct sab_model *model, const struct sab_norm *norm, int R, const real *hat, real *a);
 /* dx += what da sends through the norm; the gradients of g and b ADD to grads. */
 void sab_norm_backward(const struct sab_transformer_shard *shard, const struct sab_norm *norm, int R, const real *hat,
                        const real *scale, const real *da, real *dx, real *grads);

@@ -39,8 +39,7 @@ void sab_norm_forward(const struct sab_transformer_shard *s, const struct sab_no
     }
 }
 
-/* a = LN(x) again, from hat. */
-static void norm_again(const struct sab_model *m, const struct sab_norm *norm, int R, const real *hat, real *a)
+void sab_norm_again(const struct sab_model *m, const struct sab_norm *norm, int R, const real *hat, real *a)
 {
     for (int r = 0; r < R; r++, hat += m->Hp, a += m->Hp)
         for (int k = 0; k < m->Hp; k++)
@@ -160,7 +159,7 @@ static void feed_forward_backward(struct sab_transformer_shard *s, const struct 
     m->kernels->gemm(R, Fp, m->H, s->dx, m->Hp, 1, w->ff2.Wt, s->dact, Fp, 0);
     sab_profile_lap(s->profile, SAB_PHASE_STATE_BACKWARD);
     gelu_backward(s, R, Fp, run->pre, s->act, s->dact);
-    norm_again(m, &w->norm2, R, run->hat2, s->a);
+    sab_norm_again(m, &w->norm2, R, run->hat2, s->a);
     sab_profile_lap(s->profile, SAB_PHASE_CELL_BACKWARD);
     linear_weights(m, &w->ff2, R, net->F, s->act, Fp, m->Hp, s->dx, grads);
     linear_weights(m, &w->ff1, R, m->H, s->a, m->Hp, Fp, s->dact, grads);
@@ -187,7 +186,7 @@ void sab_block_backward(struct sab_transformer_shard *s, int layer, int steps, r
     sab_profile_lap(s->profile, SAB_PHASE_WEIGHTS);
     sab_attention_backward(&s->attention, steps, run->qkv, run->o, run->top, run->norm, s->d_o, s->dqkv);
     sab_profile_lap(s->profile, SAB_PHASE_MAP_BACKWARD);
-    norm_again(m, &w->norm1, R, run->hat1, s->a);
+    sab_norm_again(m, &w->norm1, R, run->hat1, s->a);
     sab_profile_lap(s->profile, SAB_PHASE_CELL_BACKWARD);
     linear_weights(m, &w->qkv, R, m->H, s->a, m->Hp, 3 * A, s->dqkv, grads);
     sab_profile_lap(s->profile, SAB_PHASE_WEIGHTS);

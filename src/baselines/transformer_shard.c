@@ -51,6 +51,8 @@ static void lay_out(struct sab_layout *layout, struct sab_transformer_shard *s)
         s->d_o = take(layout, R, (size_t)net->A);
         s->dqkv = take(layout, R, 3 * (size_t)net->A);
         s->dact = take(layout, R, Fp);
+        s->dy = s->room.apart ? take(layout, R, (size_t)m->Op) : s->y;
+        s->dvalues = s->room.dvalues ? take(layout, R, (size_t)sab_pad(m->shape.I)) : NULL;
     }
     s->attention = (struct sab_attention){.kernels = m->kernels, .S = s->room.S, .T = s->room.T, .heads = net->heads,
                                           .D = net->D, .Dp = net->Dp, .Tp = sab_pad(s->room.T)};
@@ -70,8 +72,8 @@ static void fill_positions(const struct sab_transformer_shard *s)
     }
 }
 
-int sab_transformer_shard_create(void **out, const struct sab_model *model, const struct sab_room *room, void *block,
-                                 size_t *nbytes, struct sab_error *err)
+int sab_transformer_shard_create(void **out, const struct sab_model *model, const struct sab_room *room,
+                                 struct sab_blocks *blocks, struct sab_error *err)
 {
     struct sab_transformer_shard *s = sab_alloc(1, sizeof *s);
     if (!s)
@@ -84,9 +86,10 @@ int sab_transformer_shard_create(void **out, const struct sab_model *model, cons
         sab_free(s);
         return sab_fail(err, SAB_NOMEM, "no memory for a shard");
     }
-    struct sab_layout layout = {.base = out ? block : NULL};
+    struct sab_layout layout = {.base = out ? blocks->kept : NULL};
     lay_out(&layout, s);
-    *nbytes = layout.used;
+    blocks->kept_nbytes = layout.used;
+    blocks->work_nbytes = 0;
     if (!out) {
         sab_transformer_shard_free(s);
         return SAB_OK;
@@ -123,11 +126,12 @@ static void embed(struct sab_transformer_shard *s, int steps)
         m->kernels->gemm(steps * s->room.S, m->Hp, m->shape.I, s->values, m->shape.I, 1, net->values.W, s->x, m->Hp, 1);
 }
 
-static void embed_backward(const struct sab_transformer_shard *s, int steps, real *grads)
+static void embed_backward(const struct sab_transformer_shard *s, const struct sab_work *work, real *grads)
 {
     const struct sab_model *m = s->model;
     const struct sab_transformer *net = m->own;
-    size_t Hp = (size_t)m->Hp, S = (size_t)s->room.S, R = steps * S;
+    int Ip = sab_pad(m->shape.I);
+    size_t Hp = (size_t)m->Hp, S = (size_t)s->room.S, R = s->steps * S;
     const struct sab_tensor_spec *learned = sab_tensors_find(m, SAB_ROLE_POSITIONS, 0);
     for (size_t r = 0; r < R; r++) {
         real *row = grads + (s->ids ? net->values.dW + (size_t)s->ids[r] * Hp : net->values.db);
@@ -140,18 +144,20 @@ static void embed_backward(const struct sab_transformer_shard *s, int steps, rea
     if (s->values)
         m->kernels->gemm(m->shape.I, m->Hp, (int)R, s->values, 1, m->shape.I, sab_matrix_rows(s->dx, m->Hp),
                          grads + net->values.dW, m->Hp, 1);
+    if (!work->dvalues)
+        return;
+    m->kernels->gemm((int)R, Ip, m->H, s->dx, m->Hp, 1, net->values.Wt, s->dvalues, Ip, 0);
+    sab_work_dvalues(work, m, s->room.S, 0, s->steps, s->dvalues, Ip);
 }
 
-void sab_transformer_shard_run(void *shard, const struct sab_work *work, real *grads, struct sab_loss_sums *sums)
+void sab_transformer_shard_forward(void *shard, const struct sab_work *work, struct sab_loss_sums *sums)
 {
     struct sab_transformer_shard *s = shard;
     const struct sab_model *m = s->model;
     const struct sab_transformer *net = m->own;
-    int steps = sab_work_steps(work, s->room.S), R = steps * s->room.S;
+    int steps = s->steps = sab_work_steps(work, s->room.S), R = steps * s->room.S;
     *sums = (struct sab_loss_sums){0};
     s->profile = work->profile;
-    if (s->profile && grads)
-        s->profile->rows_backward += (uint64_t)R * (uint64_t)m->L;
     sab_work_input(work, m, s->room.S, 0, steps, s->ids, s->values);
     sab_profile_lap(s->profile, SAB_PHASE_LOAD);
     embed(s, steps);
@@ -162,16 +168,42 @@ void sab_transformer_shard_run(void *shard, const struct sab_work *work, real *g
     sab_norm_forward(s, &net->norm, R, s->x, s->hat, s->scale, s->a);
     sab_profile_lap(s->profile, SAB_PHASE_CELL);
     sab_readout_forward(m, R, s->a, NULL, s->y);
-    sab_work_losses(work, m, s->room.S, 0, steps, s->room.backward, s->y, sums);
+    sab_work_losses(work, m, s->room.S, 0, steps, s->room.backward && !s->room.apart, s->y, sums);
     sab_profile_lap(s->profile, SAB_PHASE_READOUT);
-    if (!grads || sab_model_is_stopped(m))
+}
+
+/* What the way back begins with, where forward has not left it in y. */
+static void fill_dy(struct sab_transformer_shard *s, const struct sab_work *work)
+{
+    const struct sab_model *m = s->model;
+    struct sab_loss_sums spare = {0};
+    if (work->doutputs) {
+        sab_work_doutputs(work, m, s->room.S, 0, s->steps, s->dy);
         return;
-    sab_readout_backward(m, R, s->a, NULL, s->y, s->da, NULL, grads);
+    }
+    memcpy(s->dy, s->y, (size_t)s->steps * s->room.S * m->Op * sizeof *s->dy);
+    sab_work_losses(work, m, s->room.S, 0, s->steps, 1, s->dy, &spare);
+}
+
+void sab_transformer_shard_backward(void *shard, const struct sab_work *work, real *grads)
+{
+    struct sab_transformer_shard *s = shard;
+    const struct sab_model *m = s->model;
+    const struct sab_transformer *net = m->own;
+    int steps = s->steps, R = steps * s->room.S;
+    s->profile = work->profile;
+    if (s->profile)
+        s->profile->rows_backward += (uint64_t)R * (uint64_t)m->L;
+    if (s->room.apart) {
+        fill_dy(s, work);
+        sab_norm_again(m, &net->norm, R, s->hat, s->a); /* the way back of before left another there */
+    }
+    sab_readout_backward(m, R, s->a, NULL, s->dy, s->da, NULL, grads);
     memset(s->dx, 0, (size_t)R * m->Hp * sizeof(real));
     sab_profile_lap(s->profile, SAB_PHASE_READOUT);
     sab_norm_backward(s, &net->norm, R, s->hat, s->scale, s->da, s->dx, grads);
     for (int l = m->L - 1; l >= 0 && !sab_model_is_stopped(m); l--)
         sab_block_backward(s, l, steps, grads);
-    embed_backward(s, steps, grads);
+    embed_backward(s, work, grads);
     sab_profile_lap(s->profile, SAB_PHASE_INPUT);
 }

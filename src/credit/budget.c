@@ -7,19 +7,34 @@
 #include "base/error.h"
 #include "model/options.h"
 
-int sab_need_count(const struct sab_model *m, const struct sab_extent *e, int backward, struct sab_need *need,
+struct sab_room sab_extent_room(const struct sab_extent *x, int is_last, int backward)
+{
+    return (struct sab_room){
+        .S = is_last ? x->B % SAB_SHARD : x->B >= SAB_SHARD ? SAB_SHARD : 0,
+        .T = x->T,
+        .carried_cap = x->carried_cap,
+        .backward = backward,
+        .flow = x->flow,
+        .apart = x->apart,
+        .dvalues = x->dvalues,
+    };
+}
+
+int sab_need_count(const struct sab_model *m, const struct sab_extent *x, int backward, struct sab_need *need,
                    struct sab_error *err)
 {
-    int rest = e->B % SAB_SHARD, n_shards = (e->B - 1) / SAB_SHARD + 1, status = SAB_OK;
-    struct sab_room room = {SAB_SHARD, e->T, e->carried_cap, backward, e->flow};
-    size_t full = 0, last = 0;
-    if (e->B >= SAB_SHARD)
-        status = m->network->shard_create(NULL, m, &room, NULL, &full, err);
-    room.S = rest;
-    if (status == SAB_OK && rest)
-        status = m->network->shard_create(NULL, m, &room, NULL, &last, err);
+    struct sab_blocks blocks[2] = {0};
+    int n_shards = (x->B - 1) / SAB_SHARD + 1, status = SAB_OK;
+    for (int is_last = 0; is_last < 2 && status == SAB_OK; is_last++) {
+        struct sab_room room = sab_extent_room(x, is_last, backward);
+        if (room.S > 0)
+            status = m->network->shard_create(NULL, m, &room, &blocks[is_last], err);
+    }
+    double kept[2] = {(double)blocks[0].kept_nbytes, (double)blocks[1].kept_nbytes};
+    double work[2] = {(double)blocks[0].work_nbytes, (double)blocks[1].work_nbytes};
     *need = (struct sab_need){
-        .activations = ((double)full + (double)last) * e->workers,
+        .activations = x->apart ? kept[0] * (x->B / SAB_SHARD) + kept[1] + (work[0] > work[1] ? work[0] : work[1]) * x->workers
+                                : (kept[0] + kept[1] + work[0] + work[1]) * x->workers,
         .gradients = backward ? (double)n_shards * (double)m->n_padded * sizeof(real) : 0,
     };
     return status;

@@ -5,18 +5,22 @@
 
 #include "model/network.h"
 
-/* How an engine is cut. */
+/* How a batch is cut, and what is wanted of its shards. */
 struct sab_extent {
     int T, B, carried_cap; /* carried_cap: most memories taken over from the batch before */
-    int workers, flow;
+    int workers, flow, dvalues;
+    int apart;             /* 1: the shards of a tape; 0: those of a crew, which do one after the other */
 };
 
+/* The room of a full shard of it, or of the last; S is 0 where there is no such. */
+struct sab_room sab_extent_room(const struct sab_extent *extent, int is_last, int backward);
+
 struct sab_need {
-    double activations; /* bytes, of all workers */
+    double activations; /* bytes, of all workers or of a tape */
     double gradients;   /* one per shard */
 };
 
-/* What an engine needs whose shards are SAB_FORWARD_ONLY, SAB_STORED or SAB_RECOMPUTED; SAB_NOMEM. */
+/* What a batch needs whose shards are SAB_FORWARD_ONLY, SAB_STORED or SAB_RECOMPUTED; SAB_NOMEM. */
 int sab_need_count(const struct sab_model *model, const struct sab_extent *extent, int backward, struct sab_need *need,
                    struct sab_error *err);
 

@@ -18,6 +18,16 @@ static void begin_memory(const struct sab_model *m, int layer, struct sab_memory
     sab_memory_rekey(&m->layers[layer].remind, memory);
 }
 
+/* start [S,Hp] of a layer: 0, or what the batch brings [layers,B,H]. */
+static void begin_state(const struct sab_shard *s, int layer, const sab_real *state, real *start)
+{
+    const struct sab_model *m = s->model;
+    zero(start, (size_t)s->S * m->Hp);
+    for (int b = 0; state && b < s->S; b++)
+        memcpy(start + (size_t)b * m->Hp, state + ((size_t)layer * s->work.batch->B + s->work.columns[b].b) * m->H,
+               (size_t)m->H * sizeof *start);
+}
+
 void sab_shard_load(struct sab_shard *s, const struct sab_work *work)
 {
     const struct sab_model *m = s->model;
@@ -30,23 +40,18 @@ void sab_shard_load(struct sab_shard *s, const struct sab_work *work)
     memset(&s->sums, 0, sizeof s->sums);
     for (int l = 0; l < m->L; l++) {
         struct sab_layer_run *run = &s->layers[l];
-        memset(run->touched, 0, (size_t)s->n_windows);
         run->records.t0 = 0;
         if (batch->state) {
             sab_stream_take(batch->state, l, work->b0, batch->fresh, run->h_start, run->c_start, &run->memory);
         } else {
-            zero(run->h_start, (size_t)S * m->Hp);
+            begin_state(s, l, batch->h0, run->h_start);
             if (run->c_start)
-                zero(run->c_start, (size_t)S * m->Hp);
+                begin_state(s, l, batch->c0, run->c_start);
             begin_memory(m, l, &run->memory);
         }
         run->records.carried = run->memory.carried;
         for (int b = 0; b < S && run->memory.standing; b++)
             run->memory.standing[b].n_winners = 0;
-        if (s->backward && m->K > 0) {
-            zero(run->memory.dM, (size_t)S * run->memory.cap * m->Hp);
-            zero(run->memory.dkey, (size_t)S * run->memory.cap * m->Ap);
-        }
     }
     sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
 }
@@ -94,14 +99,14 @@ int sab_shard_span_windows(const struct sab_shard *s, int span)
     return (sab_shard_span_len(s, span) + s->window_len - 1) / s->window_len;
 }
 
-int sab_shard_has_loss(const struct sab_shard *s, int window)
+int sab_shard_has_gradient(const struct sab_shard *s, int window)
 {
-    int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
-    for (int t = t0; t < t0 + len; t++)
-        for (int b = 0; b < s->S; b++)
-            if (sab_batch_weight(s->work.batch, t, s->work.columns[b].b) > 0)
-                return 1;
-    return 0;
+    return sab_work_has_gradient(&s->work, s->model, s->S, window * s->window_len, sab_shard_window_len(s, window));
+}
+
+real *sab_shard_y(const struct sab_shard *s, int span)
+{
+    return s->y + (s->n_slots > 1 && !s->apart ? (size_t)span : 0) * s->span_len * s->S * s->model->Op;
 }
 
 int sab_shard_next_run(const unsigned char *active, int n, int *from, int *end)
@@ -113,7 +118,17 @@ int sab_shard_next_run(const unsigned char *active, int n, int *from, int *end)
     return *from < n;
 }
 
-/* Points a slot at a span's input and the state entering it. */
+/* Points a slot at a span's input. */
+static void point_input(const struct sab_shard *s, int layer, int slot)
+{
+    const struct sab_model *m = s->model;
+    struct sab_span *w = &s->layers[layer].slots[slot];
+    w->ids = layer > 0 ? NULL : s->ids;
+    w->x = layer > 0 ? s->layers[layer - 1].slots[slot].h + (size_t)s->S * m->Hp : s->values;
+    w->x_stride = layer > 0 ? m->Hp : m->shape.I;
+}
+
+/* And at the state entering it. */
 static struct sab_span *point_span(struct sab_shard *s, int layer, int span)
 {
     const struct sab_model *m = s->model;
@@ -126,21 +141,14 @@ static struct sab_span *point_span(struct sab_shard *s, int layer, int span)
     memcpy(w->h, run->h_start + start, row * sizeof *w->h);
     if (w->c)
         memcpy(w->c, run->c_start + start, row * sizeof *w->c);
-    w->ids = s->ids;
-    if (layer > 0) {
-        w->ids = NULL;
-        w->x = s->layers[layer - 1].slots[slot].h + row;
-        w->x_stride = m->Hp;
-    } else {
-        w->x = s->values;
-        w->x_stride = m->shape.I;
-    }
+    point_input(s, layer, slot);
     return w;
 }
 
 void sab_shard_input(struct sab_shard *s, int span)
 {
     sab_work_input(&s->work, s->model, s->S, span * s->span_len, sab_shard_span_len(s, span), s->ids, s->values);
+    point_input(s, 0, s->n_slots > 1 ? span : 0);
     sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
 }
 
@@ -158,12 +166,13 @@ static void pass_state(struct sab_shard *s, int layer, int span, const struct sa
 }
 
 /* Readout and losses of steps t0 .. t0+len-1 of span w, y [len,S,Op]. */
-static void outputs(struct sab_shard *s, const struct sab_span *w, int t0, int len, real *y, struct sab_loss_sums *sums)
+static void outputs(struct sab_shard *s, const struct sab_span *w, int t0, int len, int becomes_gradient, real *y,
+                    struct sab_loss_sums *sums)
 {
     const struct sab_model *m = s->model;
     size_t row = (size_t)s->S * m->Hp, from = (size_t)(t0 - w->t0) * row;
     sab_readout_forward(m, len * s->S, w->h + row + from, w->s ? w->s + from : NULL, y);
-    sab_work_losses(&s->work, m, s->S, t0, len, s->backward, y, sums);
+    sab_work_losses(&s->work, m, s->S, t0, len, becomes_gradient, y, sums);
 }
 
 static int is_scored(const struct sab_shard *s, int window)
@@ -176,20 +185,35 @@ static int is_scored(const struct sab_shard *s, int window)
     return 0;
 }
 
-/* Outputs of those windows of a span that somebody asks for; y ends as the gradient where one is wanted. Sums count once,
- * not in a replay. */
+/* Outputs of those windows of a span that somebody asks for; y ends as the gradient where one is wanted now. Sums count
+ * once, not in a replay. */
 static void span_outputs(struct sab_shard *s, int span, int replay)
 {
     const struct sab_model *m = s->model;
-    int slot = s->n_slots > 1 ? span : 0, first = span * s->span_windows;
-    const struct sab_span *w = &s->layers[m->L - 1].slots[slot];
-    real *y = s->y + (size_t)slot * s->span_len * s->S * m->Op;
+    int first = span * s->span_windows;
+    const struct sab_span *w = &s->layers[m->L - 1].slots[s->n_slots > 1 ? span : 0];
+    real *y = sab_shard_y(s, span);
     struct sab_loss_sums spare = {0};
     for (int i = 0; i < sab_shard_span_windows(s, span); i++) {
         int window = first + i, t0 = window * s->window_len;
-        if (s->work.outputs || sab_shard_has_loss(s, window) || (!replay && is_scored(s, window)))
-            outputs(s, w, t0, sab_shard_window_len(s, window), y + (size_t)(t0 - w->t0) * s->S * m->Op,
-                    replay ? &spare : &s->sums);
+        if (s->work.outputs || sab_shard_has_gradient(s, window) || (!replay && is_scored(s, window)))
+            outputs(s, w, t0, sab_shard_window_len(s, window), s->backward && !s->apart,
+                    y + (size_t)(t0 - w->t0) * s->S * m->Op, replay ? &spare : &s->sums);
+    }
+}
+
+void sab_shard_doutputs(struct sab_shard *s, int span)
+{
+    const struct sab_model *m = s->model;
+    const struct sab_span *w = &s->layers[m->L - 1].slots[s->n_slots > 1 ? span : 0];
+    struct sab_loss_sums spare = {0};
+    for (int i = 0; i < sab_shard_span_windows(s, span); i++) {
+        int window = span * s->span_windows + i, t0 = window * s->window_len, len = sab_shard_window_len(s, window);
+        real *y = s->y + (size_t)(t0 - w->t0) * s->S * m->Op;
+        if (s->active[i] && s->work.doutputs)
+            sab_work_doutputs(&s->work, m, s->S, t0, len, y);
+        else if (s->active[i])
+            outputs(s, w, t0, len, 1, y, &spare);
     }
 }
 
@@ -233,10 +257,12 @@ void sab_shard_span(struct sab_shard *s, int span, int replay)
             pass_state(s, l, span, w);
         if (!replay && s->work.batch->state)
             leave_ended(s, l, w);
-        if (!s->backward)
-            sab_shard_report(s, l, span, 0);
+        if (!s->backward || (s->apart && !replay))
+            for (int i = 0; i < sab_shard_span_windows(s, span); i++)
+                sab_shard_report(s, l, span * s->span_windows + i, 0);
     }
-    span_outputs(s, span, replay);
+    if (!s->apart || !replay)
+        span_outputs(s, span, replay);
     sab_profile_lap(s->scratch.profile, SAB_PHASE_READOUT);
 }
 

@@ -3,14 +3,19 @@
 #include "credit/shard.h"
 #include "model/recurrent.h"
 
-static int create(void **out, const struct sab_model *m, const struct sab_room *room, void *block, size_t *nbytes,
+static int create(void **out, const struct sab_model *m, const struct sab_room *room, struct sab_blocks *blocks,
                   struct sab_error *err)
 {
     struct sab_shard *shard;
-    int status = sab_shard_create(out ? &shard : NULL, m, room, block, nbytes, err);
+    int status = sab_shard_create(out ? &shard : NULL, m, room, blocks, err);
     if (status == SAB_OK && out)
         *out = shard;
     return status;
+}
+
+static void attach(void *shard, const struct sab_room *room, void *work)
+{
+    sab_shard_attach(shard, room, work);
 }
 
 static void destroy(void *shard)
@@ -18,16 +23,19 @@ static void destroy(void *shard)
     sab_shard_free(shard);
 }
 
-static void run(void *shard, const struct sab_work *work, real *grads, struct sab_loss_sums *sums)
+static void forward(void *shard, const struct sab_work *work, struct sab_loss_sums *sums)
 {
     struct sab_shard *s = shard;
     sab_shard_load(s, work);
     sab_shard_forward(s);
-    if (grads)
-        sab_shard_backward(s, grads);
     if (work->batch->state && !sab_model_is_stopped(s->model))
         sab_shard_leave(s);
     *sums = s->sums;
+}
+
+static void backward(void *shard, const struct sab_work *work, real *grads)
+{
+    sab_shard_backward(shard, work, grads);
 }
 
 const struct sab_network sab_network_recurrent = {
@@ -41,7 +49,9 @@ const struct sab_network sab_network_recurrent = {
     .copies = sab_recurrent_copies,
     .prepare = sab_recurrent_prepare,
     .shard_create = create,
+    .shard_attach = attach,
     .shard_free = destroy,
-    .shard_run = run,
+    .shard_forward = forward,
+    .shard_backward = backward,
     .count = sab_recurrent_count,
 };

@@ -35,6 +35,20 @@ static void lay_out_slot(struct sab_layout *layout, const struct sab_shard *s, s
     w->query = m->K > 0 ? take_reals(layout, (size_t)s->span_len * S * m->Ap) : NULL;
 }
 
+static void lay_out_slots(struct sab_layout *layout, const struct sab_shard *s, struct sab_layer_run *run)
+{
+    struct sab_span *slots = sab_layout_take(layout, (size_t)s->n_slots, sizeof *slots);
+    if (layout->base) {
+        run->slots = slots;
+        for (int i = 0; i < s->n_slots; i++)
+            lay_out_slot(layout, s, &run->slots[i]);
+    } else { /* a plan must not need what it plans for */
+        struct sab_layout one = {0};
+        lay_out_slot(&one, s, &(struct sab_span){0});
+        sab_layout_take(layout, (size_t)s->n_slots, one.used);
+    }
+}
+
 /* What prune.c keeps; NULL where it is of no use. */
 static void lay_out_standing(struct sab_layout *layout, const struct sab_shard *s, struct sab_memory *memory)
 {
@@ -55,42 +69,41 @@ static void lay_out_standing(struct sab_layout *layout, const struct sab_shard *
     }
 }
 
-static void lay_out_layer(struct sab_layout *layout, struct sab_shard *s, int l)
+static void lay_out_memory(struct sab_layout *kept, struct sab_layout *work, struct sab_shard *s, int l)
 {
     const struct sab_model *m = s->model;
     struct sab_layer_run *run = &s->layers[l];
     const struct sab_remind *r = &m->layers[l].remind;
-    size_t S = (size_t)s->S, row = S * m->Hp, starts = s->backward ? (size_t)s->n_spans : 1;
-    run->h_start = take_reals(layout, starts * row);
-    run->c_start = m->cell->has_c ? take_reals(layout, starts * row) : NULL;
+    size_t S = (size_t)s->S, cap = s->carried_cap + (size_t)s->T / m->k_att, entries = record_entries(s, r);
+    size_t steps = s->backward ? (size_t)s->T : (size_t)s->span_len;
     run->memory.S = s->S;
     run->memory.first = s->first;
-    run->touched = sab_layout_take(layout, (size_t)s->n_windows, 1);
-    if (m->K > 0) {
-        size_t cap = s->carried_cap + (size_t)s->T / m->k_att, entries = record_entries(s, r);
-        size_t steps = s->backward ? (size_t)s->T : (size_t)s->span_len;
-        run->memory.cap = (int)cap;
-        run->memory.M = take_reals(layout, S * cap * m->Hp);
-        run->memory.key = take_reals(layout, S * cap * m->Ap);
-        run->memory.dM = s->backward ? take_reals(layout, S * cap * m->Hp) : NULL;
-        run->memory.dkey = s->backward ? take_reals(layout, S * cap * m->Ap) : NULL;
-        lay_out_standing(layout, s, &run->memory);
-        run->records.S = s->S;
-        run->records.reads = sab_layout_take(layout, steps * S, sizeof *run->records.reads);
-        run->records.index = sab_layout_take(layout, entries * S, sizeof *run->records.index);
-        run->records.alpha = take_reals(layout, entries * S);
-        run->records.flow = s->flow ? take_reals(layout, entries * S) : NULL;
-    }
-    struct sab_span *slots = sab_layout_take(layout, (size_t)s->n_slots, sizeof *slots);
-    if (layout->base) {
-        run->slots = slots;
-        for (int i = 0; i < s->n_slots; i++)
-            lay_out_slot(layout, s, &run->slots[i]);
-    } else { /* a plan must not need what it plans for */
-        struct sab_layout one = {0};
-        lay_out_slot(&one, s, &(struct sab_span){0});
-        sab_layout_take(layout, (size_t)s->n_slots, one.used);
-    }
+    run->memory.cap = (int)cap;
+    run->memory.M = take_reals(kept, S * cap * m->Hp);
+    run->memory.key = take_reals(kept, S * cap * m->Ap);
+    run->memory.dM = s->backward ? take_reals(work, S * cap * m->Hp) : NULL;
+    run->memory.dkey = s->backward ? take_reals(work, S * cap * m->Ap) : NULL;
+    lay_out_standing(work, s, &run->memory);
+    run->records.S = s->S;
+    run->records.reads = sab_layout_take(kept, steps * S, sizeof *run->records.reads);
+    run->records.index = sab_layout_take(kept, entries * S, sizeof *run->records.index);
+    run->records.alpha = take_reals(kept, entries * S);
+    run->records.flow = s->flow ? take_reals(work, entries * S) : NULL;
+}
+
+static void lay_out_layer(struct sab_layout *kept, struct sab_layout *work, struct sab_shard *s, int l)
+{
+    const struct sab_model *m = s->model;
+    struct sab_layer_run *run = &s->layers[l];
+    size_t row = (size_t)s->S * m->Hp, starts = s->backward ? (size_t)s->n_spans : 1;
+    run->h_start = take_reals(kept, starts * row);
+    run->c_start = m->cell->has_c ? take_reals(kept, starts * row) : NULL;
+    run->touched = sab_layout_take(work, (size_t)s->n_windows, 1);
+    run->memory.S = s->S;
+    run->memory.first = s->first;
+    if (m->K > 0)
+        lay_out_memory(kept, work, s, l);
+    lay_out_slots(s->backward == SAB_STORED ? kept : work, s, run);
 }
 
 static void lay_out_scratch(struct sab_layout *layout, struct sab_shard *s)
@@ -113,20 +126,21 @@ static void lay_out_scratch(struct sab_layout *layout, struct sab_shard *s)
     for (int i = 0; i < 2; i++)
         s->dh[i] = take_reals(layout, len * row);
     s->ds = m->K > 0 ? take_reals(layout, len * row) : NULL;
+    s->dx = s->dvalues ? take_reals(layout, len * S * sab_pad(m->shape.I)) : NULL;
 }
 
-static void lay_out(struct sab_layout *layout, struct sab_shard *s)
+static void lay_out(struct sab_layout *kept, struct sab_layout *work, struct sab_shard *s)
 {
     const struct sab_model *m = s->model;
     size_t steps = (size_t)s->span_len * s->S;
-    s->first = sab_layout_take(layout, (size_t)s->S, sizeof *s->first);
-    s->ids = m->shape.input == SAB_INPUT_IDS ? sab_layout_take(layout, steps, sizeof *s->ids) : NULL;
-    s->values = m->shape.input == SAB_INPUT_VALUES ? take_reals(layout, steps * m->shape.I) : NULL;
-    s->y = take_reals(layout, s->n_slots * steps * m->Op);
-    s->active = sab_layout_take(layout, (size_t)s->span_windows, 1);
-    lay_out_scratch(layout, s);
+    s->first = sab_layout_take(kept, (size_t)s->S, sizeof *s->first);
+    s->ids = m->shape.input == SAB_INPUT_IDS ? sab_layout_take(work, steps, sizeof *s->ids) : NULL;
+    s->values = m->shape.input == SAB_INPUT_VALUES ? take_reals(work, steps * m->shape.I) : NULL;
+    s->y = take_reals(work, (s->apart ? 1 : s->n_slots) * steps * m->Op);
+    s->active = sab_layout_take(work, (size_t)s->span_windows, 1);
+    lay_out_scratch(work, s);
     for (int l = 0; l < m->L; l++)
-        lay_out_layer(layout, s, l);
+        lay_out_layer(kept, work, s, l);
 }
 
 static void sizes(struct sab_shard *s)
@@ -145,8 +159,8 @@ static void sizes(struct sab_shard *s)
     s->n_slots = s->backward == SAB_STORED ? s->n_spans : 1;
 }
 
-int sab_shard_create(struct sab_shard **out, const struct sab_model *model, const struct sab_room *room, void *block,
-                     size_t *nbytes, struct sab_error *err)
+int sab_shard_create(struct sab_shard **out, const struct sab_model *model, const struct sab_room *room,
+                     struct sab_blocks *blocks, struct sab_error *err)
 {
     struct sab_shard *s = sab_alloc(1, sizeof *s);
     if (!s)
@@ -157,20 +171,32 @@ int sab_shard_create(struct sab_shard **out, const struct sab_model *model, cons
     s->carried_cap = room->carried_cap;
     s->backward = room->backward;
     s->flow = room->flow;
+    s->apart = room->apart;
+    s->dvalues = room->dvalues;
     sizes(s);
     s->layers = sab_alloc((size_t)model->L, sizeof *s->layers);
     if (!s->layers) {
         sab_shard_free(s);
         return sab_fail(err, SAB_NOMEM, "no memory for a shard");
     }
-    struct sab_layout layout = {.base = out ? block : NULL};
-    lay_out(&layout, s);
-    *nbytes = layout.used;
+    struct sab_layout kept = {.base = out ? blocks->kept : NULL}, work = {.base = out ? blocks->work : NULL};
+    lay_out(&kept, &work, s);
+    s->kept = kept.base;
+    blocks->kept_nbytes = kept.used;
+    blocks->work_nbytes = work.used;
     if (out)
         *out = s;
     else
         sab_shard_free(s);
     return SAB_OK;
+}
+
+void sab_shard_attach(struct sab_shard *s, const struct sab_room *room, void *block)
+{
+    struct sab_layout kept = {.base = s->kept}, work = {.base = block};
+    s->flow = room->flow;
+    s->dvalues = room->dvalues;
+    lay_out(&kept, &work, s);
 }
 
 void sab_shard_free(struct sab_shard *s)

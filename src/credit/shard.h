@@ -22,20 +22,22 @@ struct sab_layer_run {
     struct sab_records records;
     real *h_start, *c_start;     /* [starts,S,Hp] state entering each span */
     struct sab_span *slots;      /* [n_slots] */
-    unsigned char *touched;      /* [n_windows] 1: gradient waits in memories of this window */
+    unsigned char *touched;      /* [n_windows] 1: gradient waits in memories of this window; way back */
 };
 
 struct sab_shard {
     const struct sab_model *model;
-    int S, T, backward, flow; /* room; T steps at most; backward: SAB_STORED, ... */
+    int S, T, backward, flow, apart, dvalues; /* room; T steps at most; backward: SAB_STORED, ... */
     int window_len, n_windows, span_windows, span_len, n_spans, n_slots; /* span_windows: windows per span */
     int carried_cap;              /* most memories taken over from the batch before */
     struct sab_layer_run *layers; /* [L] */
     int *first;                   /* [S] of every layer's memory */
     int32_t *ids;                 /* [span_len,S] of the current span, or NULL */
     real *values;                 /* [span_len,S,I] or NULL */
-    real *y;                      /* [n_slots,span_len,S,Op] outputs, then their gradient */
+    real *y;                      /* [n_slots,span_len,S,Op] outputs, then their gradient; apart [span_len,S,Op] */
     real *dh[2], *ds;             /* [span_len,S,Hp] */
+    real *dx;                     /* [span_len,S,pad(I)] gradient of input values, or NULL */
+    char *kept;                   /* the block that stays */
     unsigned char *active;        /* [span_windows] 1: gradient enters that window of the span */
     struct sab_scratch scratch;
 
@@ -44,10 +46,11 @@ struct sab_shard {
     struct sab_loss_sums sums;
 };
 
-/* A shard laid out in a zeroed block of *nbytes, which is borrowed. SAB_NOMEM. With out NULL only *nbytes is set; it is
- * above SIZE_MAX/4 when no machine has so much. */
-int sab_shard_create(struct sab_shard **out, const struct sab_model *model, const struct sab_room *room, void *block,
-                     size_t *nbytes, struct sab_error *err);
+/* As sab_network.shard_create and shard_attach. Kept are the states at the starts of spans, memories, what was read and,
+ * where they are stored, activations; all else is work. */
+int sab_shard_create(struct sab_shard **out, const struct sab_model *model, const struct sab_room *room,
+                     struct sab_blocks *blocks, struct sab_error *err);
+void sab_shard_attach(struct sab_shard *shard, const struct sab_room *room, void *work);
 void sab_shard_free(struct sab_shard *shard);
 
 /* Takes what it is to do, and of a carried state what its sequences go on from; forgets what was. In a batch that carries
@@ -59,18 +62,22 @@ void sab_shard_forward(struct sab_shard *shard);
 /* Leaves the memories for the next batch; each sequence's state is left when it ends. */
 void sab_shard_leave(const struct sab_shard *shard);
 /* All spans backward; grads [n_padded] ADD. */
-void sab_shard_backward(struct sab_shard *shard, real *grads);
+void sab_shard_backward(struct sab_shard *shard, const struct sab_work *work, real *grads);
 
-/* Brings in the span's input, which all spans share the room for. */
+/* Brings in the span's input, which all spans share the room for, and points layer 0 at it. */
 void sab_shard_input(struct sab_shard *shard, int span);
+/* Outputs of the span's active windows become the gradient that the way back begins with; apart. */
+void sab_shard_doutputs(struct sab_shard *shard, int span);
+/* Where the span's outputs are. */
+real *sab_shard_y(const struct sab_shard *shard, int span);
 /* One span forward into its slot; replay runs it a second time for the backward pass. */
 void sab_shard_span(struct sab_shard *shard, int span, int replay);
 /* Steps and windows of a span, and steps of a window: the last of each may be shorter. */
 int sab_shard_span_len(const struct sab_shard *shard, int span);
 int sab_shard_span_windows(const struct sab_shard *shard, int span);
 int sab_shard_window_len(const struct sab_shard *shard, int window);
-/* Whether some position of the window has a weight in the loss. */
-int sab_shard_has_loss(const struct sab_shard *shard, int window);
+/* Whether gradient comes from the window's outputs. */
+int sab_shard_has_gradient(const struct sab_shard *shard, int window);
 /* The next longest run of 1s at or after *end among active[0..n-1], from .. end-1; 0 when there is none. */
 int sab_shard_next_run(const unsigned char *active, int n, int *from, int *end);
 /* Tells recall of the reads of a window, newest first if reverse. */

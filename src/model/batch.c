@@ -46,6 +46,46 @@ void sab_work_input(const struct sab_work *work, const struct sab_model *m, int 
         }
 }
 
+void sab_work_doutputs(const struct sab_work *work, const struct sab_model *m, int S, int t0, int len, real *dy)
+{
+    size_t O = (size_t)m->O, pads = (size_t)(m->Op - m->O);
+    for (int t = t0; t < t0 + len; t++)
+        for (int b = 0; b < S; b++, dy += m->Op) {
+            const struct sab_column *column = &work->columns[b];
+            if (t < column->length)
+                memcpy(dy, work->doutputs + ((size_t)t * work->batch->B + column->b) * O, O * sizeof *dy);
+            else
+                memset(dy, 0, O * sizeof *dy);
+            memset(dy + O, 0, pads * sizeof *dy);
+        }
+}
+
+void sab_work_dvalues(const struct sab_work *work, const struct sab_model *m, int S, int t0, int len, const real *dx,
+                      int stride)
+{
+    size_t I = (size_t)m->shape.I;
+    for (int t = t0; t < t0 + len; t++)
+        for (int b = 0; b < S; b++, dx += stride)
+            if (t < work->columns[b].length)
+                memcpy(work->dvalues + ((size_t)t * work->batch->B + work->columns[b].b) * I, dx, I * sizeof *dx);
+}
+
+int sab_work_has_gradient(const struct sab_work *work, const struct sab_model *m, int S, int t0, int len)
+{
+    const struct sab_batch *batch = work->batch;
+    for (int t = t0; t < t0 + len; t++)
+        for (int b = 0; b < S; b++) {
+            const struct sab_column *column = &work->columns[b];
+            if (!work->doutputs && sab_batch_weight(batch, t, column->b) > 0)
+                return 1;
+            const real *dy = work->doutputs ? work->doutputs + ((size_t)t * batch->B + column->b) * m->O : NULL;
+            for (int o = 0; dy && t < column->length && o < m->O; o++)
+                if (dy[o] != 0) /* what is no number is not 0 */
+                    return 1;
+        }
+    return 0;
+}
+
 void sab_work_losses(const struct sab_work *work, const struct sab_model *m, int S, int t0, int len, int backward,
                      real *y, struct sab_loss_sums *sums)
 {

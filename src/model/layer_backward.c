@@ -103,7 +103,7 @@ void sab_layer_products(const struct sab_model *m, int layer, const struct sab_s
 
 void sab_layer_backward(const struct sab_model *m, int layer, const struct sab_span *w, int from, int len,
                         const struct sab_memory *memory, const struct sab_records *records, const real *dh_out,
-                        const real *ds_out, real *grads, const struct sab_scratch *s)
+                        const real *ds_out, int to_start, real *grads, const struct sab_scratch *s)
 {
     int S = w->S, Hp = m->Hp, GHp = m->GHp, n = S * Hp;
     struct sab_remind_grads rg = sab_layer_remind_grads(m, layer, grads);
@@ -132,7 +132,7 @@ void sab_layer_backward(const struct sab_model *m, int layer, const struct sab_s
         };
         m->cell->backward(m->kernels, S, Hp, &step, &back);
         sab_profile_lap(s->profile, SAB_PHASE_CELL_BACKWARD);
-        if (i > from)
+        if (i > from || to_start)
             m->kernels->gemm(S, Hp, GHp, back.dpre_h, GHp, 1, m->layers[layer].hh_t, s->dcarry, Hp, !m->cell->fused);
         sab_profile_lap(s->profile, SAB_PHASE_STATE_BACKWARD);
     }

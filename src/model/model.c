@@ -68,6 +68,7 @@ int sab_model_outline(struct sab_model **out, const struct sab_model_options *co
     m->seed = shared->seed;
     m->shape = *shape;
     m->kernels = kernels;
+    pthread_mutex_init(&m->lock, NULL);
     status = sab_rows_copy(&sab_model_rows, &m->config, config, err);
     if (!status) {
         resolve(m);
@@ -133,9 +134,11 @@ void sab_model_free(struct sab_model *m)
     sab_free(m->grad);
     sab_free(m->padded);
     sab_free(m->packed);
+    sab_free(m->packed_input);
     sab_free(m->bias_sums);
     sab_free(m->layers);
     sab_free(m->own);
+    pthread_mutex_destroy(&m->lock);
     sab_free(m);
 }
 

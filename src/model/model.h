@@ -6,6 +6,7 @@
 #ifndef SAB_MODEL_MODEL_H
 #define SAB_MODEL_MODEL_H
 
+#include <pthread.h>
 #include <signal.h>
 
 #include "base/profile.h"
@@ -46,6 +47,11 @@ struct sab_layer_weights {
 
 struct sab_network; /* network.h */
 
+/* Which weights: a hash of all of theta. */
+struct sab_version {
+    uint64_t high, low;
+};
+
 struct sab_model {
     struct sab_model_options config;
     uint64_t seed;
@@ -70,6 +76,10 @@ struct sab_model {
     struct sab_tensor_spec *tensors;
     size_t n_theta, n_padded, n_packed;
     real *theta, *grad, *padded, *packed;
+    real *packed_input;                 /* NULL until the gradient of input values is wanted */
+    pthread_mutex_t lock;               /* of padded, packed and what follows */
+    int is_packed;
+    struct sab_version packed_version;
     real *bias_sums;                    /* recurrent */
     struct sab_layer_weights *layers;   /* recurrent */
     void *own;                          /* what another network has: one allocation */
@@ -93,13 +103,6 @@ static inline int sab_model_is_stopped(const struct sab_model *model)
 {
     return model->stop && *model->stop;
 }
-
-/* All tensors in one array: gaps are 0 and their gradients too. */
-struct sab_flat {
-    sab_real *theta, *grad;
-    size_t count;
-};
-struct sab_flat sab_model_flat(struct sab_model *model);
 
 /* SAB_INVALID where the network cannot take batches of T steps. */
 int sab_model_check_steps(const struct sab_model *model, int T, struct sab_error *err);
@@ -128,8 +131,8 @@ const struct sab_tensor_spec *sab_tensors_find(const struct sab_model *model, in
 const real *sab_tensors_padded(const struct sab_model *model, int role, int layer);
 /* padded = theta in the layout of the mathematics. */
 void sab_tensors_pad(const struct sab_model *model, const real *theta, real *padded);
-/* And back, for gradients. */
-void sab_tensors_unpad(const struct sab_model *model, const real *padded, real *theta);
+/* And back, for gradients; theta is overwritten or added to, gaps are left as they are. */
+void sab_tensors_unpad(const struct sab_model *model, const real *padded, int add, real *theta);
 /* Draws theta from the seed. */
 void sab_tensors_init(struct sab_model *model);
 
@@ -137,8 +140,11 @@ void sab_tensors_init(struct sab_model *model);
 
 /* Allocates padded and packed and points the network's weights and the readout into them; SAB_NOMEM. */
 int sab_pack_create(struct sab_model *model, struct sab_error *err);
-/* Brings padded and packed up to date with theta. To be called before computing. */
-void sab_model_prepare(struct sab_model *model);
+/* Brings padded and packed up to date with theta. To be called before computing. Where theta is as it was at the call
+ * before nothing is written, so threads that share a model may call it while others compute. */
+void sab_model_prepare(struct sab_model *model, struct sab_version *version);
+/* From now on also what the gradient of input values needs. Call after sab_model_prepare; SAB_NOMEM. */
+int sab_model_prepare_input(struct sab_model *model, struct sab_error *err);
 
 /* ---- layer.c, layer_backward.c ------------------------------------------------------------------------------------ */
 
@@ -176,12 +182,12 @@ void sab_layer_forward(const struct sab_model *model, int layer, const struct sa
                        struct sab_records *records, int replay, const struct sab_scratch *scratch);
 
 /* Gradient of steps from .. from+len-1 of a filled span, a window: nothing enters from the step after it, or leaves to the
- * step before. dh_out [span->len,S,Hp]: from above, to h. ds_out, as large, or NULL: from the readout, to s. Fills those
+ * step before; but with to_start, scratch->dcarry and dc end as the gradient of the state entering the window. dh_out [span->len,S,Hp]: from above, to h. ds_out, as large, or NULL: from the readout, to s. Fills those
  * steps of scratch->dpre and dquery; grads (padded layout of the whole model: attention's last weights), memory->dM and
  * dkey ADD. */
 void sab_layer_backward(const struct sab_model *model, int layer, const struct sab_span *span, int from, int len,
                         const struct sab_memory *memory, const struct sab_records *records, const real *dh_out,
-                        const real *ds_out, real *grads, const struct sab_scratch *scratch);
+                        const real *ds_out, int to_start, real *grads, const struct sab_scratch *scratch);
 
 /* The products of such steps, one or more windows at once: weight gradients ADD to grads, and those steps of
  * dx [span->len,S,pad(I)], the gradient of the input, unless it is NULL. */

@@ -22,7 +22,15 @@ struct sab_room {
     int S, T;        /* sequences, and steps at most */
     int carried_cap; /* most memories taken over from the batch before; 0 where the network has no state */
     int backward;    /* SAB_FORWARD_ONLY, ... */
-    int flow;        /* 1: it is to tell recall of gradients */
+    int flow;        /* 1: the way back is to tell recall of gradients */
+    int apart;       /* 1: between the way there and the way back other shards use its `work` */
+    int dvalues;     /* 1: the gradient of input values is wanted */
+};
+
+/* Where a shard's arrays lie: what must stay from the way there to the way back, and what is of use on one way only. */
+struct sab_blocks {
+    char *kept, *work;
+    size_t kept_nbytes, work_nbytes; /* each above SIZE_MAX/4 when no machine has so much */
 };
 
 /* A sequence of the batch and its number of steps. */
@@ -46,6 +54,9 @@ struct sab_work {
     int b0;                     /* of a batch that carries state: its first sequence; there columns[i].b is b0 + i */
     double scale;               /* 1 / sum of the batch's weights; 0 forward only */
     sab_real *outputs;          /* [T,B,O] of the batch, 0 at first, or NULL */
+    const sab_real *doutputs;   /* way back: their gradient, or NULL: that of the model's loss */
+    sab_real *dvalues;          /* way back: [T,B,I], 0 at first, or NULL */
+    sab_real *dh0, *dc0;        /* way back: [layers,B,H], 0 at first, or NULL */
     const struct sab_recall *recall;
     const struct sab_watcher *watcher; /* or NULL; forward only */
     struct sab_profile *profile; /* of the worker, or NULL */
@@ -54,6 +65,7 @@ struct sab_work {
 /* Where the packed copies of one tensor live: forward panels, then panels of the transpose; each may be NULL. */
 struct sab_copies {
     struct sab_matrix *forward, *backward;
+    struct sab_matrix *input; /* the transpose again, but of a tensor whose inputs are the batch's values: made on demand */
 };
 
 struct sab_cost {
@@ -88,15 +100,20 @@ struct sab_network {
 
     /* SAB_INVALID where it cannot take batches of T steps. NULL: any. */
     int (*check_steps)(const struct sab_model *model, int T, struct sab_error *err);
-    /* A shard laid out in a zeroed block of *nbytes, which is borrowed; SAB_NOMEM. With out NULL only *nbytes is set,
-     * with the same code; it is above SIZE_MAX/4 when no machine has so much. */
-    int (*shard_create)(void **out, const struct sab_model *model, const struct sab_room *room, void *block,
-                        size_t *nbytes, struct sab_error *err);
+    /* A shard laid out in zeroed blocks, which are borrowed; SAB_NOMEM. With out NULL only their sizes are set, with the
+     * same code. blocks->work may be NULL where shard_attach comes before each way. */
+    int (*shard_create)(void **out, const struct sab_model *model, const struct sab_room *room, struct sab_blocks *blocks,
+                        struct sab_error *err);
+    /* Moves what is of use on one way to `work`, laid out for room's flow and dvalues. NULL: nothing is. */
+    void (*shard_attach)(void *shard, const struct sab_room *room, void *work);
     void (*shard_free)(void *shard);
-    /* Forward; outputs and recall are served, *sums set. Where the shard has a way back and grads [n_padded] is not
-     * NULL, the gradient of scale * loss ADDS to it. What was before is forgotten; a batch's state is left for the next
-     * one. Steps past a sequence's end are neither read nor count. */
-    void (*shard_run)(void *shard, const struct sab_work *work, real *grads, struct sab_loss_sums *sums);
+    /* The way there; outputs, recall and watcher are served, *sums set. What was before is forgotten; a batch's state is
+     * left for the next one. Steps past a sequence's end are neither read nor count. */
+    void (*shard_forward)(void *shard, const struct sab_work *work, struct sab_loss_sums *sums);
+    /* The way back of the latest forward, where the shard has one; of the same batch and columns. Gradients ADD to grads
+     * [n_padded] and are put into what work names. Where room was apart, it can be gone again and again; else it is that
+     * of the loss with the scale that forward was told. */
+    void (*shard_backward)(void *shard, const struct sab_work *work, real *grads);
     /* Adds what an update, or (reached 0) an evaluation, of B sequences of T steps has to do; see credit/cost.h. The
      * making of packed weights, loading and adding gradients are counted for all. */
     void (*count)(const struct sab_model *model, int T, int B, double reached, int recomputed, struct sab_cost *cost);
@@ -104,9 +121,12 @@ struct sab_network {
 
 extern const struct sab_network sab_network_recurrent, sab_network_transformer, sab_network_seq2seq;
 
-/* sab_model_evaluate for who wants to know more than it tells. */
+/* sab_engine_forward, or sab_model_evaluate, for who wants to know more than it tells. */
 int sab_model_watch(struct sab_model *model, const struct sab_batch *batch, int threads, const struct sab_watcher *watcher,
                     struct sab_error *err);
+
+int sab_engine_watch(struct sab_engine *engine, const struct sab_batch *batch, const struct sab_watcher *watcher,
+                     struct sab_error *err);
 
 /* The network of enum sab_kind. */
 const struct sab_network *sab_network_find(int kind);
@@ -122,6 +142,13 @@ int sab_work_steps(const struct sab_work *work, int S);
 /* Inputs of steps t0 .. t0+len-1 into ids [len,S] or values [len,S,I]; 0 past the end of a sequence. */
 void sab_work_input(const struct sab_work *work, const struct sab_model *model, int S, int t0, int len, int32_t *ids,
                     real *values);
+/* The gradient of those steps' outputs that the caller of the way back gave, as dy [len,S,Op]; 0 past the ends. */
+void sab_work_doutputs(const struct sab_work *work, const struct sab_model *model, int S, int t0, int len, real *dy);
+/* Puts dx [len,S,stride], the gradient of those steps' input values, in its place. */
+void sab_work_dvalues(const struct sab_work *work, const struct sab_model *model, int S, int t0, int len, const real *dx,
+                      int stride);
+/* Whether the way back begins anywhere in those steps: weights that are not 0, or gradient of outputs that is not. */
+int sab_work_has_gradient(const struct sab_work *work, const struct sab_model *model, int S, int t0, int len);
 /* Serves outputs and losses of those steps from y [len,S,Op]; with backward y becomes the gradient of scale * loss. */
 void sab_work_losses(const struct sab_work *work, const struct sab_model *model, int S, int t0, int len, int backward,
                      real *y, struct sab_loss_sums *sums);

@@ -2,6 +2,7 @@
 #include "model/network.h"
 
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -37,11 +38,11 @@ static struct sab_copies copies_of(struct sab_model *m, const struct sab_tensor_
 {
     switch (spec->role) {
     case SAB_ROLE_V1:
-        return (struct sab_copies){&m->V1, &m->V1t};
+        return (struct sab_copies){&m->V1, &m->V1t, NULL};
     case SAB_ROLE_V2:
-        return (struct sab_copies){&m->V2, &m->V2t};
+        return (struct sab_copies){&m->V2, &m->V2t, NULL};
     case SAB_ROLE_B:
-        return (struct sab_copies){NULL, NULL};
+        return (struct sab_copies){0};
     default:
         return m->network->copies(m, spec);
     }
@@ -85,18 +86,58 @@ int sab_pack_create(struct sab_model *m, struct sab_error *err)
     return SAB_OK;
 }
 
-void sab_model_prepare(struct sab_model *m)
+static void pack_all(struct sab_model *m)
 {
     sab_tensors_pad(m, m->theta, m->padded);
     for (int i = 0; i < m->n_tensors; i++) {
         const struct sab_tensor_spec *spec = &m->tensors[i];
+        const real *W = m->padded + spec->padded_offset;
         struct sab_copies copies = copies_of(m, spec);
         int N = spec->G * sab_pad(spec->cols);
         if (copies.forward)
-            pack(m->padded + spec->padded_offset, spec->rows, N, copies.forward);
+            pack(W, spec->rows, N, copies.forward);
         if (copies.backward)
-            pack_transposed(m->padded + spec->padded_offset, spec->rows, N, copies.backward);
+            pack_transposed(W, spec->rows, N, copies.backward);
+        if (copies.input && m->packed_input)
+            pack_transposed(W, spec->rows, N, copies.input);
     }
     if (m->network->prepare)
         m->network->prepare(m);
+}
+
+void sab_model_prepare(struct sab_model *m, struct sab_version *version)
+{
+    XXH128_hash_t hash = XXH3_128bits(m->theta, m->n_theta * sizeof *m->theta);
+    *version = (struct sab_version){hash.high64, hash.low64};
+    pthread_mutex_lock(&m->lock);
+    if (!m->is_packed || m->packed_version.high != version->high || m->packed_version.low != version->low)
+        pack_all(m);
+    m->packed_version = *version;
+    m->is_packed = 1;
+    pthread_mutex_unlock(&m->lock);
+}
+
+int sab_model_prepare_input(struct sab_model *m, struct sab_error *err)
+{
+    pthread_mutex_lock(&m->lock);
+    size_t used = 0;
+    for (int i = 0; i < m->n_tensors && !m->packed_input; i++)
+        if (copies_of(m, &m->tensors[i]).input)
+            used += packed_count(m->tensors[i].G * sab_pad(m->tensors[i].cols), m->tensors[i].rows);
+    real *next = used > 0 ? sab_alloc(used, sizeof(real)) : NULL;
+    int status = used > 0 && !next ? sab_fail(err, SAB_NOMEM, "no memory for %zu weights", used) : SAB_OK;
+    if (next)
+        m->packed_input = next;
+    for (int i = 0; i < m->n_tensors && next; i++) {
+        const struct sab_tensor_spec *spec = &m->tensors[i];
+        struct sab_copies copies = copies_of(m, spec);
+        int N = spec->G * sab_pad(spec->cols);
+        if (!copies.input)
+            continue;
+        *copies.input = (struct sab_matrix){next, SAB_PANEL, (ptrdiff_t)N * SAB_PANEL};
+        next += packed_count(N, spec->rows);
+        pack_transposed(m->padded + spec->padded_offset, spec->rows, N, copies.input);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return status;
 }

@@ -87,15 +87,16 @@ struct sab_copies sab_recurrent_copies(struct sab_model *m, const struct sab_ten
     struct sab_layer_weights *lw = &m->layers[spec->layer];
     switch (spec->role) {
     case SAB_ROLE_WEIGHT_IH:
-        return (struct sab_copies){&lw->ih, spec->layer > 0 ? &lw->ih_t : NULL};
+        return spec->layer > 0 ? (struct sab_copies){.forward = &lw->ih, .backward = &lw->ih_t}
+                               : (struct sab_copies){.forward = &lw->ih, .input = &lw->ih_t};
     case SAB_ROLE_WEIGHT_HH:
-        return (struct sab_copies){&lw->hh, &lw->hh_t};
+        return (struct sab_copies){&lw->hh, &lw->hh_t, NULL};
     case SAB_ROLE_W1:
-        return (struct sab_copies){&lw->remind.W1, &lw->remind.W1t};
+        return (struct sab_copies){&lw->remind.W1, &lw->remind.W1t, NULL};
     case SAB_ROLE_W2:
-        return (struct sab_copies){&lw->remind.W2, &lw->remind.W2t};
+        return (struct sab_copies){&lw->remind.W2, &lw->remind.W2t, NULL};
     default:
-        return (struct sab_copies){NULL, NULL};
+        return (struct sab_copies){0};
     }
 }
 

@@ -294,6 +294,7 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
     int most = INT_MAX / (m->GHp > m->Ap ? m->GHp : m->Ap); /* a layer's rows of one step are counted in int */
     if (B < 1 || B > most)
         return sab_fail(err, SAB_INVALID, "a stream of B = %d sequences; B is in 1..%d for this model", B, most);
+    struct sab_version version;
     struct sab_stream *s = sab_alloc(1, sizeof *s);
     int status = s ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for a stream");
     if (status)
@@ -319,7 +320,7 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
         sab_stream_free(s);
         return status;
     }
-    sab_model_prepare(m);
+    sab_model_prepare(m, &version);
     for (int l = 0; l < m->L && m->zero_memories; l++) { /* the block is zeroed */
         s->layers[l].now.memory.n = m->zero_memories;
         sab_memory_rekey(&m->layers[l].remind, &s->layers[l].now.memory);

@@ -74,8 +74,10 @@ const real *sab_tensors_padded(const struct sab_model *m, int role, int layer)
     return spec ? m->padded + spec->padded_offset : NULL;
 }
 
-/* Copies between the two layouts of one tensor, towards padded or back. */
-static void convert(const struct sab_tensor_spec *spec, real *theta, real *padded, int towards_padded)
+enum direction { TO_PADDED, TO_THETA, ADD_TO_THETA };
+
+/* Between the two layouts of one tensor. */
+static void convert(const struct sab_tensor_spec *spec, real *theta, real *padded, enum direction direction)
 {
     int colsp = sab_pad(spec->cols), N = spec->G * colsp;
     for (int row = 0; row < spec->rows; row++)
@@ -84,23 +86,26 @@ static void convert(const struct sab_tensor_spec *spec, real *theta, real *padde
                 size_t flat = spec->transposed ? ((size_t)g * spec->cols + c) * spec->rows + row
                                                : ((size_t)row * spec->G + g) * spec->cols + c;
                 size_t pad = (size_t)row * N + g * colsp + c;
-                if (towards_padded)
+                if (direction == TO_PADDED)
                     padded[pad] = theta[flat];
-                else
+                else if (direction == TO_THETA)
                     theta[flat] = padded[pad];
+                else
+                    theta[flat] += padded[pad];
             }
 }
 
 void sab_tensors_pad(const struct sab_model *m, const real *theta, real *padded)
 {
     for (int i = 0; i < m->n_tensors; i++)
-        convert(&m->tensors[i], (real *)theta + m->tensors[i].offset, padded + m->tensors[i].padded_offset, 1);
+        convert(&m->tensors[i], (real *)theta + m->tensors[i].offset, padded + m->tensors[i].padded_offset, TO_PADDED);
 }
 
-void sab_tensors_unpad(const struct sab_model *m, const real *padded, real *theta)
+void sab_tensors_unpad(const struct sab_model *m, const real *padded, int add, real *theta)
 {
     for (int i = 0; i < m->n_tensors; i++)
-        convert(&m->tensors[i], theta + m->tensors[i].offset, (real *)padded + m->tensors[i].padded_offset, 0);
+        convert(&m->tensors[i], theta + m->tensors[i].offset, (real *)padded + m->tensors[i].padded_offset,
+                add ? ADD_TO_THETA : TO_THETA);
 }
 
 void sab_tensors_draw(struct sab_model *m, int i, double bound)

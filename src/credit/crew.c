@@ -1,0 +1,257 @@
+/* A crew: shards that are laid out once, a full and a last (smaller) one per worker, and take all of a batch's in turn. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "credit/engine.h"
+#include "model/stream.h"
+
+struct sab_crew {
+    struct sab_extent extent;
+    int backward;                    /* SAB_FORWARD_ONLY, ... */
+    const struct sab_network *network;
+    struct sab_deal deal;
+    void **full, **last;             /* [workers] shards of the network */
+    char *block;
+    size_t block_nbytes;
+};
+
+/* ---- how a batch is dealt ---- */
+
+int sab_deal_create(struct sab_deal *deal, int B, struct sab_error *err)
+{
+    deal->B = B;
+    deal->n_shards = (B - 1) / SAB_SHARD + 1;
+    deal->columns = sab_alloc((size_t)B, sizeof *deal->columns);
+    deal->sums = sab_alloc((size_t)deal->n_shards, sizeof *deal->sums);
+    if (deal->columns && deal->sums)
+        return SAB_OK;
+    return sab_fail(err, SAB_NOMEM, "no memory for %d shards", deal->n_shards);
+}
+
+void sab_deal_free(struct sab_deal *deal)
+{
+    sab_free(deal->columns);
+    sab_free(deal->sums);
+    *deal = (struct sab_deal){0};
+}
+
+static int compare_columns(const void *a, const void *b)
+{
+    const struct sab_column *x = a, *y = b;
+    return x->length != y->length ? (x->length < y->length) - (x->length > y->length) : (x->b > y->b) - (x->b < y->b);
+}
+
+void sab_deal_columns(struct sab_deal *deal, const struct sab_batch *batch)
+{
+    for (int b = 0; b < batch->B; b++)
+        deal->columns[b] = (struct sab_column){b, batch->lengths ? batch->lengths[b] : batch->T};
+    if (batch->lengths && !batch->state)
+        qsort(deal->columns, (size_t)batch->B, sizeof *deal->columns, compare_columns);
+}
+
+int sab_worker_count(int threads, int n_shards)
+{
+#ifdef _OPENMP
+    int n = threads > 0 ? threads : omp_get_num_procs();
+#else
+    int n = 1;
+    (void)threads;
+#endif
+    return n < n_shards ? n : n_shards;
+}
+
+int sab_worker_id(void)
+{
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
+double sab_batch_step_nbytes(const struct sab_model *m, const struct sab_batch *batch)
+{
+    double nbytes = (batch->ids != NULL) * sizeof *batch->ids + (batch->labels != NULL) * sizeof *batch->labels +
+                    (batch->weight != NULL) * sizeof(real) + (batch->scored != NULL) + (batch->values != NULL) *
+                    sizeof(real) * m->shape.I + (batch->targets != NULL) * sizeof(real) * m->O;
+    return nbytes * batch->B;
+}
+
+/* Carried memories grow in number with the batches, up to the slots: room for twice as many. */
+int sab_batch_carried_cap(const struct sab_model *m, const struct sab_batch *batch, int *carried)
+{
+    *carried = batch->state && m->K > 0 ? sab_stream_carried(batch->state) : m->zero_memories;
+    if (*carried == 0)
+        return 0;
+    return *carried > m->layers[0].remind.slots / 2 ? m->layers[0].remind.slots : 2 * *carried;
+}
+
+/* ---- memory ---- */
+
+void sab_crew_free(struct sab_crew *c)
+{
+    if (!c)
+        return;
+    for (int i = 0; i < c->extent.workers; i++) {
+        if (c->full)
+            c->network->shard_free(c->full[i]);
+        if (c->last)
+            c->network->shard_free(c->last[i]);
+    }
+    sab_deal_free(&c->deal);
+    sab_free(c->full);
+    sab_free(c->last);
+    sab_free(c->block);
+    sab_free(c);
+}
+
+struct sab_deal *sab_crew_deal(struct sab_crew *crew)
+{
+    return &crew->deal;
+}
+
+/* A zeroed block of nbytes: the one that the crew before leaves, where that is large enough, or a new one. Training and
+ * evaluation take turns, and sequences grow: pages that are there need not be asked for again. */
+static int take_block(struct sab_crew *c, struct sab_crew *before, size_t nbytes, struct sab_error *err)
+{
+    if (before && before->block_nbytes >= nbytes) {
+        c->block = before->block;
+        c->block_nbytes = before->block_nbytes;
+        before->block = NULL;
+        memset(c->block, 0, nbytes);
+    }
+    sab_crew_free(before);
+    if (c->block)
+        return SAB_OK;
+    c->block_nbytes = nbytes;
+    c->block = sab_alloc(nbytes, 1);
+    return c->block ? SAB_OK
+                    : sab_fail(err, SAB_NOMEM, "no memory for the activations of %d sequences of %d steps (%zu MiB)",
+                               c->extent.B, c->extent.T, nbytes >> 20);
+}
+
+/* Lays the shards out in the block, one after the other. */
+static int fill_block(struct sab_crew *c, const struct sab_model *m, struct sab_error *err)
+{
+    const struct sab_extent *x = &c->extent;
+    int status = SAB_OK;
+    char *at = c->block;
+    for (int i = 0; i < x->workers; i++)
+        for (int is_last = 0; is_last < 2 && status == SAB_OK; is_last++) {
+            struct sab_room room = sab_extent_room(x, is_last, c->backward);
+            struct sab_blocks blocks = {0};
+            if (room.S == 0)
+                continue;
+            status = m->network->shard_create(NULL, m, &room, &blocks, err);
+            blocks.kept = at;
+            blocks.work = at += blocks.kept_nbytes;
+            at += blocks.work_nbytes;
+            if (status == SAB_OK)
+                status = m->network->shard_create(is_last ? &c->last[i] : &c->full[i], m, &room, &blocks, err);
+        }
+    return status;
+}
+
+/* Counts, chooses and takes the memory of a new crew: for the longest batch that is known to come, so that sequences
+ * which grow need no more. `before`, which may be NULL, is freed. */
+static int fill(struct sab_crew *c, struct sab_engine *e, double step_nbytes, struct sab_crew *before, struct sab_error *err)
+{
+    struct sab_model *m = e->model;
+    struct sab_need need, stored, recomputed;
+    struct sab_extent most = c->extent;
+    most.T = m->most_steps > most.T ? m->most_steps : most.T;
+    int status = sab_need_count(m, &most, SAB_FORWARD_ONLY, &need, err);
+    if (status == SAB_OK && c->backward) {
+        status = sab_need_count(m, &most, SAB_STORED, &stored, err);
+        if (status == SAB_OK)
+            status = sab_need_count(m, &most, SAB_RECOMPUTED, &recomputed, err);
+        if (status == SAB_OK)
+            status = sab_engine_choose(e, step_nbytes * most.T, &stored, &recomputed, &c->backward, err);
+        need = c->backward == SAB_STORED ? stored : recomputed;
+        m->recomputed = c->backward == SAB_RECOMPUTED;
+    }
+    if (status == SAB_OK && need.activations > (double)(SIZE_MAX / 4))
+        status = sab_fail(err, SAB_NOMEM, "no machine has memory for the activations of %d sequences of %d steps",
+                          c->extent.B, c->extent.T);
+    if (status == SAB_OK && c->backward) /* before the block: what follows one in the heap keeps its pages when it is freed */
+        status = sab_engine_make_room(e, (c->extent.B - 1) / SAB_SHARD + 1, err);
+    if (status != SAB_OK) {
+        sab_crew_free(before);
+        return status;
+    }
+    status = take_block(c, before, (size_t)need.activations, err);
+    c->full = sab_alloc((size_t)c->extent.workers, sizeof *c->full);
+    c->last = sab_alloc((size_t)c->extent.workers, sizeof *c->last);
+    if (status == SAB_OK && (!c->full || !c->last))
+        status = sab_fail(err, SAB_NOMEM, "no memory for %d workers", c->extent.workers);
+    if (status == SAB_OK)
+        status = sab_deal_create(&c->deal, c->extent.B, err);
+    return status == SAB_OK ? fill_block(c, m, err) : status;
+}
+
+int sab_crew_for(struct sab_engine *e, const struct sab_batch *batch, int backward, const struct sab_extent *want,
+                 struct sab_error *err)
+{
+    struct sab_model *m = e->model;
+    int carried, room = sab_batch_carried_cap(m, batch, &carried);
+    struct sab_crew *c = e->crew;
+    if (c && c->extent.T == batch->T && c->extent.B == batch->B && c->extent.carried_cap >= carried &&
+        !c->backward == !backward && c->extent.flow == want->flow && c->extent.dvalues == want->dvalues &&
+        c->extent.workers == want->workers)
+        return SAB_OK;
+    c = sab_alloc(1, sizeof *c);
+    if (!c)
+        return sab_fail(err, SAB_NOMEM, "no memory for a batch");
+    c->extent = *want;
+    c->extent.T = batch->T;
+    c->extent.B = batch->B;
+    c->extent.carried_cap = room;
+    c->network = m->network;
+    c->backward = backward;
+    struct sab_crew *before = e->crew;
+    e->crew = NULL;
+    int status = fill(c, e, sab_batch_step_nbytes(m, batch), before, err);
+    if (status) {
+        sab_crew_free(c);
+        return status;
+    }
+    e->crew = c;
+    return SAB_OK;
+}
+
+/* ---- work ---- */
+
+void sab_crew_run(struct sab_engine *e, const struct sab_work *common)
+{
+    const struct sab_model *m = e->model;
+    struct sab_crew *c = e->crew;
+    const struct sab_batch *batch = common->batch;
+    sab_deal_columns(&c->deal, batch);
+    if (common->outputs && batch->lengths)
+        memset(common->outputs, 0, (size_t)batch->T * batch->B * m->O * sizeof *common->outputs);
+#ifdef _OPENMP
+#pragma omp parallel for schedule(dynamic, 1) num_threads(c->extent.workers)
+#endif
+    for (int i = 0; i < c->deal.n_shards; i++) {
+        if (sab_model_is_stopped(m))
+            continue;
+        struct sab_work work = *common;
+        void *shard = batch->B - i * SAB_SHARD >= SAB_SHARD ? c->full[sab_worker_id()] : c->last[sab_worker_id()];
+        work.b0 = i * SAB_SHARD;
+        work.columns = c->deal.columns + work.b0;
+        work.profile = sab_engine_profile(e);
+        sab_profile_start(work.profile);
+        m->network->shard_forward(shard, &work, &c->deal.sums[i]);
+        if (!c->backward || sab_model_is_stopped(m))
+            continue;
+        real *grads = e->grads + (size_t)i * m->n_padded;
+        memset(grads, 0, m->n_padded * sizeof *grads);
+        m->network->shard_backward(shard, &work, grads);
+    }
+}

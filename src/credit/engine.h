@@ -1,0 +1,105 @@
+/* The inside of an engine: what a batch needs while it is worked on. See sab_engine_* in sab.h.
+ *
+ *     crew    a full and a last (smaller) shard per worker: there and back at once, or there only
+ *     tape    a shard per SAB_SHARD sequences, which stays from the way there to the way back
+ *
+ * Both leave a gradient per shard, which is summed in a fixed tree. */
+#ifndef SAB_CREDIT_ENGINE_H
+#define SAB_CREDIT_ENGINE_H
+
+#include "credit/budget.h"
+
+/* How a batch is dealt to shards, and what each of them adds up. */
+struct sab_deal {
+    int B, n_shards;
+    struct sab_column *columns; /* [B] shard after shard */
+    struct sab_loss_sums *sums; /* [n_shards] */
+};
+
+struct sab_crew; /* crew.c */
+
+struct sab_engine {
+    struct sab_model *model;      /* borrowed */
+    int threads;
+    struct sab_crew *crew;        /* the latest, or NULL */
+    real *grads;                  /* [n_shards,n_padded], room for grads_count numbers */
+    size_t grads_count;
+    char *work;                   /* of the shards of tapes: a part per worker */
+    size_t work_nbytes;
+    struct sab_tape *spare;       /* freed tapes of one kind, for the next forward */
+    int tapes;                    /* that are alive; the engine is freed with the last */
+    int is_freed;
+    double tapes_nbytes;          /* of those alive and spare */
+};
+
+/* ---- crew.c ------------------------------------------------------------------------------------------------------- */
+
+/* SAB_NOMEM. */
+int sab_deal_create(struct sab_deal *deal, int B, struct sab_error *err);
+void sab_deal_free(struct sab_deal *deal);
+/* Longest first, among equals in the order of the batch; a batch that carries state in its own order. */
+void sab_deal_columns(struct sab_deal *deal, const struct sab_batch *batch);
+
+/* Workers for a number of shards; the number of the one that runs. */
+int sab_worker_count(int threads, int n_shards);
+int sab_worker_id(void);
+
+/* Bytes of the batch's arrays for each step. */
+double sab_batch_step_nbytes(const struct sab_model *model, const struct sab_batch *batch);
+/* Memories taken over that there must be room for. */
+int sab_batch_carried_cap(const struct sab_model *model, const struct sab_batch *batch, int *carried);
+
+/* The crew for this kind of call: the one kept, or a new one in its place. */
+int sab_crew_for(struct sab_engine *engine, const struct sab_batch *batch, int backward, const struct sab_extent *want,
+                 struct sab_error *err);
+void sab_crew_free(struct sab_crew *crew);
+struct sab_deal *sab_crew_deal(struct sab_crew *crew);
+/* All shards there, and with grads back. `common` is what the work of all has in common. */
+void sab_crew_run(struct sab_engine *engine, const struct sab_work *common);
+
+/* ---- engine.c ----------------------------------------------------------------------------------------------------- */
+
+/* Room for a gradient of n_shards shards; SAB_NOMEM. */
+int sab_engine_make_room(struct sab_engine *engine, int n_shards, struct sab_error *err);
+/* The batch is checked; the weights are made ready for it. */
+struct sab_version sab_engine_prepare(struct sab_engine *engine);
+/* The profile of the worker that runs, or NULL. */
+struct sab_profile *sab_engine_profile(const struct sab_engine *engine);
+/* sab_budget_choose for a crew or a tape beside all that there is already, and a batch's arrays. */
+int sab_engine_choose(struct sab_engine *engine, double data_nbytes, const struct sab_need *stored,
+                      const struct sab_need *recomputed, int *backward, struct sab_error *err);
+/* sab_engine_forward of a checked batch, without a tape. */
+int sab_engine_there(struct sab_engine *engine, const struct sab_batch *batch, sab_real *outputs,
+                     struct sab_metrics *metrics, const struct sab_recall *recall, const struct sab_watcher *watcher,
+                     struct sab_error *err);
+/* SAB_INTERRUPTED: a batch that was left half done has no result. */
+int sab_engine_check_stopped(const struct sab_engine *engine, struct sab_error *err);
+/* Sums the shards' gradients up and leaves them where the request wants them. */
+void sab_engine_reduce(struct sab_engine *engine, int n_shards, int workers, const struct sab_request *request);
+/* SAB_NUMERIC, naming the tensor, where what the request asked for is not finite; *norm is of the weights' gradient. */
+int sab_engine_judge(const struct sab_engine *engine, const struct sab_request *request, double *norm,
+                     struct sab_error *err);
+struct sab_metrics sab_deal_metrics(const struct sab_deal *deal, const struct sab_model *model);
+/* What the way back of all shards has in common; what the request asks for is cleared. */
+struct sab_work sab_request_work(const struct sab_request *request, const struct sab_model *model,
+                                 const struct sab_batch *batch, double scale);
+
+/* ---- tape.c ------------------------------------------------------------------------------------------------------- */
+
+/* sab_engine_forward of a checked batch with a tape. */
+int sab_tape_forward(struct sab_engine *engine, const struct sab_batch *batch, sab_real *outputs,
+                     struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_tape **tape,
+                     struct sab_error *err);
+/* Frees the spare ones. */
+void sab_tapes_drop(struct sab_engine *engine);
+
+/* ---- batch_check.c ------------------------------------------------------------------------------------------------------ */
+
+int sab_batch_check(const struct sab_model *model, const struct sab_batch *batch, struct sab_error *err);
+/* Whether the model has a loss and the batch answers for it. */
+int sab_batch_check_loss(const struct sab_model *model, const struct sab_batch *batch, struct sab_error *err);
+/* Fills the local copy; *weight is what the loss is divided by: the request's, or else the batch's own. */
+int sab_request_check(const struct sab_model *model, const struct sab_batch *batch, const struct sab_request *request,
+                      struct sab_request *copy, double *weight, struct sab_error *err);
+
+#endif
