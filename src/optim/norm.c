@@ -34,8 +34,8 @@ double sab_optim_clip(double norm, double clip)
 
 int sab_optim_is_finite(const sab_real *x, size_t count)
 {
+    unsigned bad = 0; /* without a way out of the loop the compiler uses vectors */
     for (size_t i = 0; i < count; i++)
-        if (!isfinite(x[i]))
-            return 0;
-    return 1;
+        bad |= !isfinite(x[i]);
+    return !bad;
 }
