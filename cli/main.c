@@ -1,6 +1,9 @@
 /* The program: finds the command, reads its arguments, runs it. */
 #include <fcntl.h>
 #include <locale.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <string.h>
 
@@ -72,8 +75,18 @@ static void hold_descriptors(void)
             open("/", O_RDONLY | O_DIRECTORY); /* where there is no such device: neither can be read or written */
 }
 
+/* Large blocks go back to the system when they are freed: left to itself, glibc learns from the first it sees whether they do,
+ * and the peak of memory depends on that. */
+static void give_back_memory(void)
+{
+#ifdef M_MMAP_THRESHOLD
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    give_back_memory();
     hold_descriptors();
     sab_faults_catch();
     setlocale(LC_CTYPE, ""); /* can the terminal show shades? numbers stay as in C */
