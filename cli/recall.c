@@ -49,7 +49,7 @@ struct work {
     struct sab_model *model;
     struct sab_task *task;
     struct sab_batch batch;
-    uint8_t *is_row;
+    uint8_t *is_shown;
     struct sab_recall_log log;
     struct sab_recall_view view;
     struct sab_recall_reading reading;
@@ -161,19 +161,20 @@ static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
     return status == SAB_OK ? take_batch(cli->own, cli->words[0], w, err) : status;
 }
 
+/* Which steps of which sequences are shown: those whose answer counts, or all up to a sequence's end. */
 static int find_rows(const struct own *o, struct work *w, struct sab_error *err)
 {
     const struct sab_batch *batch = &w->batch;
     w->row_name = o->rows == 0 ? "answer step" : "step";
     w->value_name = values[o->value];
-    if (o->rows == 1)
-        return SAB_OK;
-    w->is_row = sab_alloc((size_t)batch->T, 1);
-    if (!w->is_row)
-        return sab_fail(err, SAB_NOMEM, "no memory for %d steps", batch->T);
+    w->is_shown = sab_alloc((size_t)batch->T, (size_t)batch->B);
+    if (!w->is_shown)
+        return sab_fail(err, SAB_NOMEM, "no memory for %d steps of %d sequences", batch->T, batch->B);
     for (int t = 0; t < batch->T; t++)
-        for (int b = 0; b < batch->B; b++)
-            w->is_row[t] |= sab_batch_scored(batch, t, b) != 0;
+        for (int b = 0; b < batch->B; b++) {
+            int is_there = !batch->lengths || t < batch->lengths[b];
+            w->is_shown[(size_t)t * (size_t)batch->B + (size_t)b] = o->rows == 0 ? sab_batch_scored(batch, t, b) != 0 : is_there;
+        }
     return SAB_OK;
 }
 
@@ -194,22 +195,41 @@ static int collect(const struct own *o, struct work *w, struct sab_error *err)
         .sequences = w->batch.B,
         .layer = (o->layer > 0 ? o->layer : w->config.model.layers) - 1,
         .value = o->value,
-        .is_row = w->is_row,
+        .is_shown = w->is_shown,
     };
     return status == SAB_OK ? sab_recall_read(&w->reading, &w->log, &w->view, err) : status;
 }
 
 /* ---- showing ---- */
 
+/* How long the sequences are: "T = 100" of a task that is drawn, where T is its name for that, "20 steps" or "3 to 20 steps". */
+static void say_steps(const struct work *w, char text[SAB_SAY_CAP])
+{
+    const struct sab_batch *batch = &w->batch;
+    int least = batch->T, most = 1;
+    for (int b = 0; b < batch->B; b++) {
+        int length = batch->lengths ? batch->lengths[b] : batch->T;
+        least = length < least ? length : least;
+        most = length > most ? length : most;
+    }
+    if (!sab_task_facts(w->task))
+        snprintf(text, SAB_SAY_CAP, "T = %d", w->config.task.T);
+    else if (least < most)
+        snprintf(text, SAB_SAY_CAP, "%d to %d steps", least, most);
+    else
+        snprintf(text, SAB_SAY_CAP, "%d steps", most);
+}
+
 static int draw_png(const struct work *w, const char *path, struct sab_error *err)
 {
     struct sab_recall_view view = w->view;
     struct sab_recall_map map;
-    char title[128];
+    char title[128], steps[SAB_SAY_CAP];
     view.rows_cap = SAB_HEAT_PNG_ROWS;
     view.columns_cap = SAB_HEAT_PNG_COLUMNS;
-    snprintf(title, sizeof title, "task %s, T = %d, layer %d, mean over %d sequences", w->config.task.task, w->config.task.T,
-             view.layer + 1, view.sequences);
+    say_steps(w, steps);
+    snprintf(title, sizeof title, "task %s, %s, layer %d, mean over %d sequences", w->config.task.task, steps, view.layer + 1,
+             view.sequences);
     int status = sab_recall_map_make(&map, &w->log, &view, err);
     if (status == SAB_OK)
         status = sab_heat_png(&map, title, w->row_name, w->value_name, path, err);
@@ -242,11 +262,11 @@ static void print_reading(const struct work *w)
         printf("nothing was recalled\n");
     else if (w->view.value == SAB_RECALL_FLOW)
         printf("most gradient flows from %s %d to step %d: %.3g,\nthe mean over %d sequences\n", w->row_name, r->t,
-               r->when, r->weight, w->view.sequences);
+               r->when, r->weight, r->sequences);
     else
         printf("%s %d looks at step %d with weight %.2f, the mean over %d sequences;\n"
                "the strongest memory of a read has weight %.2f on average\n",
-               w->row_name, r->t, r->when, r->weight, w->view.sequences, r->mean_largest);
+               w->row_name, r->t, r->when, r->weight, r->sequences, r->mean_largest);
 }
 
 static void print_json(const struct own *o, const struct work *w, const char *where)
@@ -257,7 +277,7 @@ static void print_json(const struct own *o, const struct work *w, const char *wh
     sab_model_digest(w->model, digest);
     sab_json_open(&json, NULL, '{');
     sab_json_text(&json, "task", w->config.task.task);
-    sab_json_int(&json, "T", w->config.task.T);
+    sab_json_int(&json, "T", sab_task_facts(w->task) ? w->batch.T : w->config.task.T);
     sab_json_int(&json, "sequences", w->view.sequences);
     sab_json_int(&json, "layer", w->view.layer + 1);
     sab_json_text(&json, "value", w->value_name);
@@ -304,7 +324,7 @@ static int show(const struct sab_cli *cli, const struct work *w, struct sab_erro
 static void clear(struct work *w)
 {
     sab_recall_log_clear(&w->log);
-    sab_free(w->is_row);
+    sab_free(w->is_shown);
     sab_task_free(w->task);
     sab_model_free(w->model);
     sab_options_clear(&w->config);

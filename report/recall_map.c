@@ -6,9 +6,23 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-static int is_row(const struct sab_recall_view *view, int t)
+static int is_shown(const struct sab_recall_view *view, int t, int sequence)
 {
-    return !view->is_row || view->is_row[t - 1];
+    return !view->is_shown || view->is_shown[(size_t)(t - 1) * (size_t)view->sequences + (size_t)sequence];
+}
+
+/* Sequences that are shown at step t; 0: it is no row. */
+static int count_shown(const struct sab_recall_view *view, int t)
+{
+    int n = 0;
+    for (int b = 0; b < view->sequences; b++)
+        n += is_shown(view, t, b) != 0;
+    return n;
+}
+
+static int is_seen(const struct sab_recall_view *view, const struct sab_recall_entry *entry)
+{
+    return entry->layer == view->layer && entry->t <= view->T && is_shown(view, entry->t, entry->sequence);
 }
 
 static double value_of(const struct sab_recall_view *view, const struct sab_recall_entry *entry)
@@ -29,10 +43,10 @@ static void lay_out_rows(struct sab_recall_map *map, const struct sab_recall_vie
 {
     int n = 0;
     for (int t = 1; t <= view->T; t++)
-        n += is_row(view, t);
+        n += count_shown(view, t) > 0;
     int per_row = (n + view->rows_cap - 1) / view->rows_cap, k = 0;
     for (int t = 1; t <= view->T; t++) {
-        row_of[t - 1] = is_row(view, t) ? k++ / per_row : -1;
+        row_of[t - 1] = count_shown(view, t) > 0 ? k++ / per_row : -1;
         if (row_of[t - 1] < 0)
             continue;
         if (row_of[t - 1] == map->rows)
@@ -54,18 +68,18 @@ static void fill(struct sab_recall_map *map, const struct sab_recall_log *log, c
 {
     for (size_t i = 0; i < log->count; i++) {
         const struct sab_recall_entry *e = &log->entries[i];
-        if (e->layer != view->layer || e->t > view->T || row_of[e->t - 1] < 0)
+        if (!is_seen(view, e))
             continue;
         int column = (e->when - map->first_step) / map->steps_per_column;
         map->cell[(size_t)row_of[e->t - 1] * (size_t)map->columns + (size_t)column] += value_of(view, e);
     }
     for (int r = 0; r < map->rows; r++) {
-        int steps = 0;
+        double shown = 0;
         for (int t = map->first[r]; t <= map->last[r]; t++)
-            steps += row_of[t - 1] == r;
+            shown += count_shown(view, t);
         for (int c = 0; c < map->columns; c++) {
             double *cell = &map->cell[(size_t)r * (size_t)map->columns + (size_t)c];
-            *cell /= (double)steps * view->sequences;
+            *cell /= shown;
             if (*cell > map->most)
                 map->most = *cell;
             if (*cell < map->least)
@@ -103,11 +117,6 @@ int sab_recall_map_make(struct sab_recall_map *map, const struct sab_recall_log 
 }
 
 /* ---- the reading ---- */
-
-static int is_seen(const struct sab_recall_view *view, const struct sab_recall_entry *entry)
-{
-    return entry->layer == view->layer && entry->t <= view->T && is_row(view, entry->t);
-}
 
 /* Mean over reads of the largest weight. Entries of one read stand together, since the log is sorted. */
 static double mean_largest(const struct sab_recall_log *log, const struct sab_recall_view *view)
@@ -152,12 +161,14 @@ int sab_recall_read(struct sab_recall_reading *reading, const struct sab_recall_
             seen[n++] = log->entries[i];
     qsort(seen, n, sizeof *seen, compare_pairs);
     double sum = 0;
+    int shown = 0;
     for (size_t i = 0; i < n; i++) {
         int is_new = i == 0 || seen[i].t != seen[i - 1].t || seen[i].when != seen[i - 1].when;
         sum = (is_new ? 0 : sum) + value_of(view, &seen[i]);
-        if (sum / view->sequences > reading->weight)
-            *reading = (struct sab_recall_reading){seen[i].t, seen[i].when, sum / view->sequences,
-                                                   reading->mean_largest};
+        if (i == 0 || seen[i].t != seen[i - 1].t)
+            shown = count_shown(view, seen[i].t);
+        if (sum / shown > reading->weight)
+            *reading = (struct sab_recall_reading){seen[i].t, seen[i].when, shown, sum / shown, reading->mean_largest};
     }
     sab_free(seen);
     return SAB_OK;

@@ -1,8 +1,8 @@
 /* The recall map: how much each step (row) recalls of each past step (column), averaged over sequences.
  *
- *     cell(row, column) = mean over sequences and over the row's steps of  sum over the column's steps of the weight
+ *     cell(row, column) = mean over the row's steps of sequences that are shown  of  sum over the column's steps of the weight
  *
- * so a row of weights adds up to about 1 whatever the number of columns. */
+ * so a row of weights adds up to about 1 whatever the number of columns, and however many sequences reach so far. */
 #ifndef SAB_REPORT_RECALL_MAP_H
 #define SAB_REPORT_RECALL_MAP_H
 
@@ -14,7 +14,7 @@ struct sab_recall_view {
     int T, sequences;
     int layer;                /* from 0 */
     int value;                /* enum sab_recall_value */
-    const uint8_t *is_row;    /* [T], step t is a row if is_row[t-1]; NULL: every step is */
+    const uint8_t *is_shown;  /* [T,sequences]: the step of the sequence counts, and a step that counts in any is a row; NULL: all */
     int rows_cap, columns_cap;/* larger maps have several steps per row or column */
 };
 
@@ -36,11 +36,12 @@ void sab_recall_map_clear(struct sab_recall_map *map);
 /* The one sentence of a map. */
 struct sab_recall_reading {
     int t, when;          /* the pair of steps with the largest mean weight; 0 where nothing was recalled */
-    double weight;        /* that mean over sequences */
+    int sequences;        /* that are shown at step t */
+    double weight;        /* that mean over these */
     double mean_largest;  /* mean over reads of the largest weight: 1 is always one memory, 1/k_top a blur */
 };
 
-/* Over the steps that are rows of the view. SAB_NOMEM. */
+/* Over the steps of sequences that the view shows. SAB_NOMEM. */
 int sab_recall_read(struct sab_recall_reading *reading, const struct sab_recall_log *log,
                     const struct sab_recall_view *view, struct sab_error *err);
 

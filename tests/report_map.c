@@ -52,8 +52,8 @@ static void cells_are_means(void **state)
 {
     struct sab_recall_log log = {0};
     struct sab_recall_map map;
-    const uint8_t is_row[T] = {0, 0, 0, 0, 1, 1};
-    struct sab_recall_view view = {T, SEQUENCES, 0, SAB_RECALL_WEIGHT, is_row, 100, 100};
+    const uint8_t is_shown[T][SEQUENCES] = {[4] = {1, 1}, {1, 1}};
+    struct sab_recall_view view = {T, SEQUENCES, 0, SAB_RECALL_WEIGHT, is_shown[0], 100, 100};
     const double expected[2][T] = {{0.5, 0, 0.5, 0, 0, 0}, {(1 + 0.75) / 2, 0, 0, 0.125, 0, 0}};
     (void)state;
     fill(&log);
@@ -68,6 +68,39 @@ static void cells_are_means(void **state)
     assert_true(fabs(map.most - 0.875) < 1e-12);
     sab_recall_map_clear(&map);
     sab_recall_log_clear(&log);
+}
+
+/* Sequence 1 ends at step 5: row 6 is what sequence 0 recalls there, not half of it; so with both in one row, and in the reading. */
+static void means_are_over_the_sequences_that_are_there(void **state)
+{
+    const int32_t when[] = {1};
+    const sab_real one[] = {1}, half[] = {0.5};
+    const uint8_t is_shown[T][SEQUENCES] = {[4] = {1, 1}, {1, 0}};
+    const double expected[3][2] = {{0, 0}, {(0.5 + 0.5 + 1) / 3, 0}, {0.5, 1}};
+    (void)state;
+    for (int rows = 1; rows <= 2; rows++) {
+        struct sab_recall_log log = {0};
+        struct sab_recall_map map;
+        struct sab_recall_reading reading;
+        struct sab_recall_view view = {T, SEQUENCES, 0, SAB_RECALL_WEIGHT, is_shown[0], rows, 100};
+        struct sab_recall recall = sab_recall_log_collect(&log);
+        for (int b = 0; b < SEQUENCES; b++)
+            recall.read(recall.user, 0, 5, b, 1, when, half, NULL);
+        recall.read(recall.user, 0, 6, 0, 1, when, one, NULL);
+        recall.read(recall.user, 0, 4, 1, 1, when, one, NULL); /* no answer of sequence 1 */
+        assert_int_equal(sab_recall_log_sort(&log, NULL), SAB_OK);
+        assert_int_equal(sab_recall_map_make(&map, &log, &view, NULL), SAB_OK);
+        assert_int_equal(map.rows, rows);
+        for (int r = 0; r < rows; r++)
+            if (fabs(map.cell[r * map.columns] - expected[rows][r]) > 1e-12)
+                fail_msg("row %d of %d: expected %g, got %g", r, rows, expected[rows][r], map.cell[r * map.columns]);
+        assert_int_equal(sab_recall_read(&reading, &log, &view, NULL), SAB_OK);
+        if (reading.t != 6 || reading.weight != 1 || reading.sequences != 1)
+            fail_msg("expected weight 1 at step 6 over 1 sequence, got %g at step %d over %d", reading.weight, reading.t,
+                     reading.sequences);
+        sab_recall_map_clear(&map);
+        sab_recall_log_clear(&log);
+    }
 }
 
 /* Step 0 is recalled where there is a memory of zeros: it has a column of its own before step 1's, or shares one. */
@@ -104,8 +137,8 @@ static void coarser_maps_keep_the_sum_of_a_row(void **state)
     fill(&log);
     for (int rows_cap = 1; rows_cap <= 3; rows_cap++)
         for (int columns_cap = 1; columns_cap <= T; columns_cap++) {
-            const uint8_t is_row[T] = {0, 0, 0, 0, 1, 1};
-            struct sab_recall_view view = {T, SEQUENCES, 0, SAB_RECALL_WEIGHT, is_row, rows_cap, columns_cap};
+            const uint8_t is_shown[T][SEQUENCES] = {[4] = {1, 1}, {1, 1}};
+            struct sab_recall_view view = {T, SEQUENCES, 0, SAB_RECALL_WEIGHT, is_shown[0], rows_cap, columns_cap};
             struct sab_recall_map map;
             assert_int_equal(sab_recall_map_make(&map, &log, &view, NULL), SAB_OK);
             assert_true(map.rows <= rows_cap && map.columns <= columns_cap);
@@ -183,8 +216,8 @@ static void no_rows_is_an_error(void **state)
     struct sab_recall_log log = {0};
     struct sab_recall_map map;
     struct sab_error err = {0};
-    const uint8_t is_row[T] = {0};
-    struct sab_recall_view view = {T, SEQUENCES, 0, SAB_RECALL_WEIGHT, is_row, 4, 4};
+    const uint8_t is_shown[T][SEQUENCES] = {{0}};
+    struct sab_recall_view view = {T, SEQUENCES, 0, SAB_RECALL_WEIGHT, is_shown[0], 4, 4};
     (void)state;
     fill(&log);
     assert_int_equal(sab_recall_map_make(&map, &log, &view, &err), SAB_INVALID);
@@ -227,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_of_zero_are_left_out_and_entries_sorted),
         cmocka_unit_test(cells_are_means),
+        cmocka_unit_test(means_are_over_the_sequences_that_are_there),
         cmocka_unit_test(coarser_maps_keep_the_sum_of_a_row),
         cmocka_unit_test(step_zero_has_a_column),
         cmocka_unit_test(the_reading_is_the_strongest_pair),

@@ -48,6 +48,7 @@ setup()
 }
 
 @test "eval of several lengths prints each as soon as it is known" {
+    : >table
     "$SAB" eval run --T 5,100000 --eval-size 2000 --threads 1 --quiet >table 2>/dev/null &
     for _ in $(seq 100); do
         [ "$(wc -l <table)" -lt 2 ] || break
@@ -80,6 +81,32 @@ setup()
     done
     LC_ALL=C sab recall run
     [ -z "$(printf '%s' "$output" | LC_ALL=C tr -d '[:print:]\n')" ]
+}
+
+@test "recall: means are over the sequences that reach so far" {
+    cd "$BATS_TEST_TMPDIR"
+    "$SAB" train transduce --T 12 --hidden 8 --batch 8 --steps 3 --quiet --out ragged
+    for seed in 1 2 3; do
+        sab recall ragged --seed $seed --rows all --value flow --csv flow.csv --json --quiet
+        [ "$status" = 0 ]
+        awk -F, -v told="$(value strongest_t) $(value strongest_when) $(value strongest_mean)" 'NR > 1 {
+            flow[$3 " " $4] += $6
+            if ($3 > last[$1]) last[$1] = $3
+            if ($1 > n) n = $1
+        } END {
+            for (pair in flow) {
+                split(pair, step, " ")
+                there = 0
+                for (b = 1; b <= n; b++) there += last[b] >= step[1]
+                if (flow[pair] / there > most) { most = flow[pair] / there; strongest = pair }
+            }
+            split(told, word, " ")
+            if (word[1] " " word[2] != strongest || word[3] / most > 1.00001 || word[3] / most < 0.99999) {
+                print "seed '$seed': told " told ", by the log " strongest " " most
+                exit 1
+            }
+        }' flow.csv
+    done
 }
 
 @test "recall: CSV with every weight; the weights of a read add up to one" {
