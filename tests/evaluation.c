@@ -12,7 +12,10 @@
 #include "problem.h"
 #include "train/evaluation.h"
 
-enum { MOST = 30 * 20, WIDEST = 6 };
+enum { MOST = 30 * 20, WIDEST = 6, ROOMS = 6 };
+
+/* Marks of the problem drawn last: other steps than those whose weight is above 0. */
+static uint8_t marks[MOST];
 
 static struct sab_shape draw(struct problem *p, uint64_t seed)
 {
@@ -23,6 +26,9 @@ static struct sab_shape draw(struct problem *p, uint64_t seed)
     int O = seed % 4 == 0 ? 2 : problem_int(&state, 1, WIDEST);
     struct sab_shape shape = {SAB_INPUT_IDS, 4, loss, O};
     problem_make(p, &config, shape, T, B, seed);
+    for (int i = 0; i < T * B; i++)
+        marks[i] = i == 0 || problem_int(&state, 0, 1);
+    p->batch.scored = seed % 3 == 0 ? marks : NULL;
     if (seed % 10 == 0) /* every logit the same */
         for (int i = 0; i < sab_model_tensor_count(p->model); i++) {
             struct sab_tensor t = sab_model_tensor(p->model, i);
@@ -32,18 +38,20 @@ static struct sab_shape draw(struct problem *p, uint64_t seed)
 }
 
 /* Sequences from..from+n-1 of the problem's batch as a batch of their own. */
-static struct sab_batch cut(const struct problem *p, int from, int n, void *room[5])
+static struct sab_batch cut(const struct problem *p, int from, int n, void *room[ROOMS])
 {
     const struct sab_batch *all = &p->batch;
     size_t O = (size_t)p->shape.O, positions = (size_t)all->T * (size_t)n;
     int32_t *ids = calloc(positions, sizeof *ids), *labels = calloc(positions, sizeof *labels);
     sab_real *targets = calloc(positions * O, sizeof *targets), *weight = calloc(positions, sizeof *weight);
     int32_t *lengths = calloc((size_t)n, sizeof *lengths);
+    uint8_t *scored = calloc(positions, 1);
     for (int t = 0; t < all->T; t++)
         for (int b = 0; b < n; b++) {
             size_t to = (size_t)t * (size_t)n + (size_t)b, at = (size_t)t * (size_t)all->B + (size_t)(from + b);
             ids[to] = all->ids[at];
             weight[to] = all->weight[at];
+            scored[to] = all->scored && all->scored[at];
             if (all->labels)
                 labels[to] = all->labels[at];
             if (all->targets)
@@ -51,9 +59,10 @@ static struct sab_batch cut(const struct problem *p, int from, int n, void *room
         }
     for (int b = 0; b < n; b++)
         lengths[b] = all->lengths[from + b];
-    memcpy(room, (void *[]){ids, labels, targets, weight, lengths}, 5 * sizeof *room);
+    memcpy(room, (void *[]){ids, labels, targets, weight, lengths, scored}, ROOMS * sizeof *room);
     return (struct sab_batch){.T = all->T, .B = n, .ids = ids, .labels = all->labels ? labels : NULL,
-                              .targets = all->targets ? targets : NULL, .weight = weight, .lengths = lengths};
+                              .targets = all->targets ? targets : NULL, .weight = weight, .lengths = lengths,
+                              .scored = all->scored ? scored : NULL};
 }
 
 static int has_loss(const struct problem *p)
@@ -71,10 +80,10 @@ static void evaluate(struct sab_evaluation *e, const struct problem *p, int size
     static const double unit[WIDEST] = {1, 2, 3, 4, 5, 6};
     assert_int_equal(sab_evaluation_begin(e, &p->shape, &err), SAB_OK);
     for (int b = 0; b < p->batch.B; b += size) {
-        void *room[5];
+        void *room[ROOMS];
         struct sab_batch batch = cut(p, b, p->batch.B - b < size ? p->batch.B - b : size, room);
         assert_int_equal(sab_evaluation_batch(e, p->model, &batch, threads, &err), SAB_OK);
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < ROOMS; i++)
             free(room[i]);
     }
     if (sab_evaluation_end(e, unit, &err) != SAB_OK)
@@ -148,7 +157,7 @@ static void compare(uint64_t seed, const struct problem *p, const struct sab_eva
     const struct sab_batch *batch = &p->batch;
     int O = p->shape.O, n = 0, at[MOST], is_classes = p->shape.loss == SAB_LOSS_CROSS_ENTROPY;
     for (int i = 0; i < batch->T * batch->B; i++)
-        if (i / batch->B < batch->lengths[i % batch->B] && batch->weight[i] > 0)
+        if (i / batch->B < batch->lengths[i % batch->B] && (batch->scored ? batch->scored[i] : batch->weight[i] > 0))
             at[n++] = i;
     assert_int_equal(e->scored, n);
     if (p->shape.loss == SAB_LOSS_MSE) {

@@ -62,6 +62,28 @@ static void compare(uint64_t seed, const struct sab_metrics *got, const struct e
     assert_true(got->scored == want->scored);
 }
 
+/* What stands past the end of a sequence. */
+static void check_past(uint64_t seed, const struct problem *p, const sab_real *outputs)
+{
+    const struct sab_batch *batch = &p->batch;
+    for (int at = 0; at < batch->T * batch->B; at++)
+        for (int o = 0; o < p->shape.O && at / batch->B >= batch->lengths[at % batch->B]; o++)
+            if (outputs[(size_t)at * (size_t)p->shape.O + (size_t)o] != 0)
+                fail_msg("seed %d: expected output 0 at step %d of sequence %d, past its end, got %g", (int)seed, at / batch->B + 1,
+                         at % batch->B, (double)outputs[(size_t)at * (size_t)p->shape.O + (size_t)o]);
+}
+
+static double norm_of(const struct sab_model *model)
+{
+    double squares = 0;
+    for (int i = 0; i < sab_model_tensor_count(model); i++) {
+        struct sab_tensor t = sab_model_tensor(model, i);
+        for (size_t k = 0; k < t.count; k++)
+            squares += (double)t.grad[k] * (double)t.grad[k];
+    }
+    return sqrt(squares);
+}
+
 static void test_definitions(void **unused)
 {
     (void)unused;
@@ -86,13 +108,18 @@ static void test_definitions(void **unused)
                 struct sab_tensor t = sab_model_tensor(p.model, i);
                 memset(t.data, 0, t.count * sizeof *t.data);
             }
-        sab_real *outputs = calloc((size_t)T * B * (size_t)shape.O, sizeof *outputs);
+        size_t n = (size_t)T * B * (size_t)shape.O;
+        sab_real *outputs = malloc(n * sizeof *outputs);
+        for (size_t i = 0; i < n; i++)
+            outputs[i] = NAN; /* to be overwritten, all of it */
         assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, outputs, &metrics, NULL, &err), SAB_OK);
+        check_past(seed, &p, outputs);
         struct expected want = define(&p, outputs);
         compare(seed, &metrics, &want);
         assert_true(metrics.grad_norm == 0);
         assert_int_equal(sab_model_gradient(p.model, &p.batch, 1, &metrics, NULL, &err), SAB_OK);
         compare(seed, &metrics, &want);
+        near("norm of the gradient", seed, metrics.grad_norm, norm_of(p.model));
         free(outputs);
         problem_free(&p);
     }

@@ -131,8 +131,49 @@ static void test_flow_is_a_norm(void **unused)
     problem_free(&p);
 }
 
+/* With memory_slots a read is offered the latest so many memories, no more and no fewer. */
+static void see_latest(void *user, int layer, int t, int b, int n, const int32_t *when, const sab_real *alpha,
+                       const sab_real *flow)
+{
+    const struct sab_model_options *config = &((const struct sab_options *)user)->model;
+    int written = (t - 1) / config->k_att, there = written < config->memory_slots ? written : config->memory_slots;
+    int is_dense = config->forward == SAB_DENSE, read = is_dense || there < config->k_top ? there : config->k_top;
+    (void)layer, (void)alpha, (void)flow;
+    if (n != read)
+        fail_msg("%d slots, step %d of sequence %d: expected %d memories, got %d", config->memory_slots, t, b, read, n);
+    for (int i = 0; i < n; i++) {
+        int oldest = (written - there + 1 + (read == there ? i : 0)) * config->k_att;
+        if (when[i] < oldest || (read == there && when[i] > oldest))
+            fail_msg("%d slots, step %d: memory %d of %d is of step %d, expected %s %d", config->memory_slots, t, i, n, when[i],
+                     read == there ? "step" : "none before", oldest);
+    }
+}
+
+static void test_memory_slots(void **unused)
+{
+    (void)unused;
+    for (int slots = 1; slots <= 14; slots++)
+        for (int i = 0; i < 4; i++) {
+            OPTIONS config = {0};
+            struct problem p;
+            struct sab_error err;
+            problem_config(&config);
+            config.model.layers = LAYERS;
+            config.model.k_top = 7;
+            config.model.k_att = i & 1 ? 3 : 1;
+            config.model.forward = i >> 1 & 1 ? SAB_DENSE : SAB_SPARSE;
+            config.model.sparsifier = SAB_SPARSIFIER_SOFTMAX;
+            config.model.memory_slots = slots;
+            problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, 6, SAB_LOSS_CROSS_ENTROPY, 3}, T, B, 4);
+            struct sab_recall recall = {see_latest, &p.config};
+            assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, NULL, NULL, &recall, &err), SAB_OK);
+            problem_free(&p);
+        }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reads), cmocka_unit_test(test_flow_is_a_norm)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reads), cmocka_unit_test(test_memory_slots),
+                                       cmocka_unit_test(test_flow_is_a_norm)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,31 @@ static void update_ok(struct setup *s, struct sab_metrics *metrics)
         fail_msg("%s", err.message);
 }
 
+/* Averaged weights are measured, and swapped back; before the first update there is no average, and the weights are. */
+static void test_average_begins_with_the_first_update(void **unused)
+{
+    (void)unused;
+    OPTIONS config = {0};
+    struct setup s;
+    char before[33], swapped[33], after[33];
+    small_config(&config, "unused");
+    set(&config, "average", "0.9");
+    begin(&s, &config);
+    for (int updates = 0; updates <= 2; updates++) {
+        sab_model_digest(s.model, before);
+        sab_trainer_swap_average(s.trainer);
+        sab_model_digest(s.model, swapped);
+        sab_trainer_swap_average(s.trainer);
+        sab_model_digest(s.model, after);
+        assert_string_equal(before, after);
+        /* after one update the average is of it alone */
+        if ((strcmp(before, swapped) == 0) != (updates < 2))
+            fail_msg("%d updates: weights %s, averaged %s", updates, before, swapped);
+        update_ok(&s, NULL);
+    }
+    end(&s);
+}
+
 /* Three updates of a twin model by the equations: gradient, global norm, clip, momentum. */
 static void test_update_is_clipped_gradient(void **unused)
 {
@@ -350,6 +375,7 @@ static void test_bad_configuration_is_refused(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_average_begins_with_the_first_update),
         cmocka_unit_test(test_update_is_clipped_gradient), cmocka_unit_test(test_loss_falls),
         cmocka_unit_test(test_evaluation_in_parts),        cmocka_unit_test(test_threads_change_nothing),
         cmocka_unit_test(test_explosion_is_stopped),       cmocka_unit_test(test_nan_weight_is_named),
