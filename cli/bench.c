@@ -10,7 +10,8 @@
 #include "cli/arguments.h"
 #include "cli/plan.h"
 #include "cli/say.h"
-#include "credit/budget.h"
+#include "credit/engine.h"
+#include "train/trainer.h"
 
 enum { REPEAT_CAP = 100000, STREAM_SAMPLES = 2000, STREAM_BURST = 32 };
 
@@ -89,9 +90,9 @@ static int training_create(struct training *t, const struct sab_options *config,
 static int one_update(struct training *t, int64_t index, int batch_size, struct sab_error *err)
 {
     struct sab_batch batch;
-    sab_profile_start(t->model->profile);
+    sab_profile_start(t->trainer->engine->profile);
     int status = sab_task_batch(t->task, SAB_TRAIN, index, batch_size, &batch, err);
-    sab_profile_lap(t->model->profile, SAB_PHASE_DATA);
+    sab_profile_lap(t->trainer->engine->profile, SAB_PHASE_DATA);
     return status == SAB_OK ? sab_trainer_update(t->trainer, &batch, NULL, err) : status;
 }
 
@@ -103,7 +104,7 @@ static int time_updates(struct training *t, const struct sab_options *config, co
     int status = one_update(t, 0, config->shared.batch, err);
     if (status == SAB_OK && clock_s(CLOCK_MONOTONIC) - begin < o->seconds / 4)
         status = one_update(t, 1, config->shared.batch, err);
-    t->model->profile = t->profile;
+    t->trainer->engine->profile = t->profile;
     uint64_t ticks = sab_ticks();
     double cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID), start = clock_s(CLOCK_MONOTONIC), before = start, end = start;
     for (u->updates = 0; u->updates < o->repeat && status == SAB_OK && (u->updates == 0 || end - start < o->seconds);) {
@@ -117,7 +118,7 @@ static int time_updates(struct training *t, const struct sab_options *config, co
     u->mean_s = (end - start) / u->updates;
     u->median_s = quantile(t->samples, u->updates, 0.5);
     u->fastest_s = t->samples[0];
-    t->model->profile = NULL;
+    t->trainer->engine->profile = NULL;
     return status;
 }
 
@@ -127,10 +128,10 @@ static int time_evaluations(struct training *t, const struct sab_options *config
     struct sab_batch batch;
     int n = 0, status = sab_task_batch(t->task, SAB_TRAIN, 0, config->shared.batch, &batch, err);
     if (status == SAB_OK)
-        status = sab_model_evaluate(t->model, &batch, config->shared.threads, NULL, NULL, NULL, err);
+        status = sab_engine_forward(t->trainer->engine, &batch, NULL, NULL, NULL, NULL, err);
     for (double start = clock_s(CLOCK_MONOTONIC), before = start, end = start;
          n < o->repeat && status == SAB_OK && (n == 0 || end - start < o->seconds / 4); before = end) {
-        status = sab_model_evaluate(t->model, &batch, config->shared.threads, NULL, NULL, NULL, err);
+        status = sab_engine_forward(t->trainer->engine, &batch, NULL, NULL, NULL, NULL, err);
         end = clock_s(CLOCK_MONOTONIC);
         t->samples[n++] = end - before;
     }
@@ -149,7 +150,7 @@ static void sum_up(const struct training *t, const struct sab_options *config, s
             u->seconds[phase] += (double)t->profile[i].ticks[phase] / u->ticks_per_s / u->updates;
     }
     double reached = rows / u->updates / ((double)u->steps * config->shared.batch * config->model.layers);
-    sab_cost_count(t->model, u->steps, config->shared.batch, reached, t->model->recomputed, &u->cost);
+    sab_cost_count(t->model, u->steps, config->shared.batch, reached, t->trainer->engine->recomputed, &u->cost);
     sab_cost_count(t->model, u->steps, config->shared.batch, 0, 0, &u->evaluation_cost);
     struct rusage usage = {0};
     getrusage(RUSAGE_SELF, &usage);

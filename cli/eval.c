@@ -64,6 +64,7 @@ static int measure(struct sab_model *model, const struct sab_options *base, enum
 {
     struct sab_options config;
     struct sab_task *task = NULL;
+    struct sab_engine *engine = NULL;
     int status = sab_options_copy(&config, base, err);
     config.task.T = row->T ? row->T : base->task.T;
     config.task.drawn.curriculum = 0;
@@ -71,10 +72,13 @@ static int measure(struct sab_model *model, const struct sab_options *base, enum
         status = sab_task_create(&task, &config, sab_model_facts(model), err);
     if (status == SAB_OK && split == SAB_TRAIN)
         sab_task_read_in_order(task);
+    if (status == SAB_OK)
+        status = sab_engine_create(&engine, model, config.shared.threads, err);
     if (status == SAB_OK) {
         row->steps = sab_task_steps(task);
-        status = sab_evaluate_fully(model, task, split, &config, &row->evaluation, err);
+        status = sab_evaluate_fully(engine, task, split, &config, &row->evaluation, err);
     }
+    sab_engine_free(engine);
     sab_task_free(task);
     sab_options_clear(&config);
     return status;

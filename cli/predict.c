@@ -51,6 +51,7 @@ struct work {
     const struct own *o;
     struct sab_options config;
     struct sab_model *model;
+    struct sab_engine *engine;
     struct sab_answers answers;
     const struct sab_task_kind *kind;
     void *state;             /* of the kind */
@@ -112,7 +113,7 @@ static int predict_sequences(struct work *w, struct sab_error *err)
         status = w->kind->batch(w->state, SAB_TEST, index, B, &batch, err);
         if (status == SAB_OK) {
             outputs = sab_alloc((size_t)batch.T * (size_t)batch.B, (size_t)w->answers.shape->O * sizeof *outputs);
-            status = outputs ? sab_model_evaluate(w->model, &batch, w->config.shared.threads, outputs, NULL, NULL, err)
+            status = outputs ? sab_engine_forward(w->engine, &batch, outputs, NULL, NULL, NULL, err)
                              : sab_fail(err, SAB_NOMEM, "no memory for the outputs of %d steps", batch.T);
         }
         for (int b = 0; b < B && status == SAB_OK; b++)
@@ -157,7 +158,7 @@ static int answer_chunk(struct work *w, struct sab_stream *stream, struct sab_ba
     int I = w->answers.shape->I, O = w->answers.shape->O, status = SAB_OK;
     if (!stream) {
         batch->fresh = NULL;
-        return sab_model_evaluate(w->model, batch, 1, outputs, NULL, NULL, err);
+        return sab_engine_forward(w->engine, batch, outputs, NULL, NULL, NULL, err);
     }
     for (int t = 0; t < length && status == SAB_OK; t++)
         status = sab_stream_step(stream, batch->ids ? batch->ids + t : NULL,
@@ -304,6 +305,8 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK)
         status = sab_cli_run_model(cli->words[0], &w.model, &w.config, &err);
     if (status == SAB_OK)
+        status = sab_engine_create(&w.engine, w.model, w.config.shared.threads, &err);
+    if (status == SAB_OK)
         status = sab_cli_apply(cli, &w.config, &err);
     if (status == SAB_OK) {
         status = sab_answers_create(&w.answers, w.model, &err);
@@ -315,6 +318,7 @@ static int run(struct sab_cli *cli)
                              : predict_file(cli, &w, &err);
     if (w.answers.shape)
         sab_answers_clear(&w.answers);
+    sab_engine_free(w.engine);
     sab_model_free(w.model);
     sab_options_clear(&w.config);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("predict", status, &err);

@@ -197,7 +197,7 @@ static int train(struct work *w, struct sab_error *err)
 
 /* ---- testing ---- */
 
-static int test_one(struct work *w, struct sab_model *model, const struct sab_cell_test *test, struct sab_measured *out,
+static int test_one(struct work *w, struct sab_engine *engine, const struct sab_cell_test *test, struct sab_measured *out,
                     struct sab_error *err)
 {
     struct sab_options config;
@@ -205,12 +205,13 @@ static int test_one(struct work *w, struct sab_model *model, const struct sab_ce
     struct sab_task *task = NULL;
     int status = sab_options_copy(&config, &w->config, err);
     config.task.T = test->T;
-    config.run.eval_size = sab_model_facts(model) ? 0 : test->sequences; /* files are measured whole */
+    const char *facts = sab_model_facts(engine->model);
+    config.run.eval_size = facts ? 0 : test->sequences; /* files are measured whole */
     config.task.drawn.curriculum = 0;
     if (status == SAB_OK)
-        status = sab_task_create(&task, &config, sab_model_facts(model), err);
+        status = sab_task_create(&task, &config, facts, err);
     if (status == SAB_OK)
-        status = sab_evaluate(model, task, SAB_TEST, &config, &metrics, err);
+        status = sab_evaluate(engine, task, SAB_TEST, &config, &metrics, err);
     if (status == SAB_OK) {
         *out = measured(config.task.task, &metrics);
         out->T = test->T;
@@ -227,18 +228,22 @@ static int test(struct work *w, struct sab_error *err)
     struct sab_cell_test tests[SAB_TEST_CAP];
     struct sab_options of_model = {0};
     struct sab_model *model = NULL;
+    struct sab_engine *engine = NULL;
     if (w->result.best_step < 0)
         return SAB_OK;
     int n = sab_cell_tests(w->cell, &w->config, tests);
     int status = sab_cli_run_model(w->config.run.out, &model, &of_model, err);
     if (status == SAB_OK)
-        model->stop = w->how->stop;
+        status = sab_engine_create(&engine, model, w->config.shared.threads, err);
+    if (status == SAB_OK)
+        engine->stop = w->how->stop;
     for (int i = 0; i < n && status == SAB_OK; i++) {
         if (*w->how->stop)
             status = sab_fail(err, SAB_INTERRUPTED, "interrupted");
         else
-            status = test_one(w, model, &tests[i], &w->result.tests[w->result.n_tests++], err);
+            status = test_one(w, engine, &tests[i], &w->result.tests[w->result.n_tests++], err);
     }
+    sab_engine_free(engine);
     sab_model_free(model);
     sab_options_clear(&of_model);
     return status;

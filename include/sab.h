@@ -18,8 +18,10 @@
  *     Arrays are dense, row-major, the first index slowest; [T,B,I] is time, then sequence, then input.
  *   - A function that can fail returns an enum sab_status and, if err is not NULL, leaves one English sentence in
  *     err->message. On failure `*out` is left alone and nothing else has changed unless the comment says so.
- *   - Nothing here prints, exits, reads the environment or keeps global state. Objects are independent: different ones
- *     may be used from different threads at once, one object from one thread at a time.
+ *   - Nothing here prints, exits, reads the environment or keeps global state. Different objects may be used from
+ *     different threads at once, one object from one thread at a time; but engines, streams and sab_model_evaluate may work on
+ *     one model from several threads, as long as nobody writes its weights. sab_model_gradient, and requests without grads,
+ *     write the model's gradients: those one at a time.
  *   - Pointers passed in are borrowed for the call. Objects made by X_create are freed by X_free, which takes NULL.
  *   - The same options and seed give the same bits on one instruction set, for any number of threads.
  */
@@ -266,8 +268,8 @@ struct sab_recall {
     void *user;
 };
 
-/* Forward only. outputs [T,B,O] (logits or values; 0 past a sequence's end), metrics and recall may each be NULL; with
- * recall, one thread is used and flow is NULL. threads: 0 is one per processor. */
+/* Forward only, with an engine for this one call: who calls often keeps an engine (below). outputs [T,B,O] (logits or values; 0 past a sequence's end), metrics and recall may each be NULL; with
+ * recall, one thread is used and flow is NULL. threads as in sab_engine_create. */
 SAB_API int sab_model_evaluate(struct sab_model *model, const struct sab_batch *batch, int threads, sab_real *outputs,
                                struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err);
 
@@ -282,7 +284,7 @@ SAB_API int sab_model_gradient(struct sab_model *model, const struct sab_batch *
 /* ---- engine -------------------------------------------------------------------------------------------------- */
 
 /* What a batch needs while it is worked on: activations, gradients, threads. Borrows its model, which must outlive it and
- * its tapes; several engines may share one. threads as in sab_config. */
+ * its tapes; several engines may share one. threads: how many at most; 0 is one per processor. */
 struct sab_engine;
 SAB_API int sab_engine_create(struct sab_engine **out, struct sab_model *model, int threads, struct sab_error *err);
 /* Tapes that are alive may be freed after it; nothing else may be done with them. */

@@ -72,13 +72,24 @@ static void clear(struct setup *s)
     sab_options_clear(&s->config);
 }
 
+/* With an engine of its own. */
+static int evaluate_on(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_options *config,
+                       struct sab_metrics *metrics, struct sab_error *err)
+{
+    struct sab_engine *engine;
+    assert_int_equal(sab_engine_create(&engine, model, config->shared.threads, err), SAB_OK);
+    int status = sab_evaluate(engine, task, split, config, metrics, err);
+    sab_engine_free(engine);
+    return status;
+}
+
 static struct sab_metrics measure(struct setup *s, enum sab_split split, int batch, int size)
 {
     struct sab_metrics metrics;
     struct sab_error err;
     s->config.shared.batch = batch;
     s->config.run.eval_size = size;
-    if (sab_evaluate(s->model, s->task, split, &s->config, &metrics, &err))
+    if (evaluate_on(s->model, s->task, split, &s->config, &metrics, &err))
         fail_msg("%s", err.message);
     return metrics;
 }
@@ -125,7 +136,7 @@ static void test_absent_part(void **unused)
     make(&s, "0.4,0.6,0");
     for (int size = 0; size <= 8; size += 8) {
         s.config.run.eval_size = size;
-        assert_int_equal(sab_evaluate(s.model, s.task, SAB_TEST, &s.config, &metrics, &err), SAB_INVALID);
+        assert_int_equal(evaluate_on(s.model, s.task, SAB_TEST, &s.config, &metrics, &err), SAB_INVALID);
         assert_non_null(strstr(err.message, "no test images"));
     }
     clear(&s);

@@ -78,14 +78,17 @@ static void evaluate(struct sab_evaluation *e, const struct problem *p, int size
 {
     struct sab_error err = {0};
     static const double unit[WIDEST] = {1, 2, 3, 4, 5, 6};
+    struct sab_engine *engine;
+    assert_int_equal(sab_engine_create(&engine, p->model, threads, &err), SAB_OK);
     assert_int_equal(sab_evaluation_begin(e, &p->shape, &err), SAB_OK);
     for (int b = 0; b < p->batch.B; b += size) {
         void *room[ROOMS];
         struct sab_batch batch = cut(p, b, p->batch.B - b < size ? p->batch.B - b : size, room);
-        assert_int_equal(sab_evaluation_batch(e, p->model, &batch, threads, &err), SAB_OK);
+        assert_int_equal(sab_evaluation_batch(e, engine, &batch, &err), SAB_OK);
         for (int i = 0; i < ROOMS; i++)
             free(room[i]);
     }
+    sab_engine_free(engine);
     if (sab_evaluation_end(e, unit, &err) != SAB_OK)
         fail_msg("%s", err.message);
 }

@@ -5,7 +5,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "model/model.h"
+#include "credit/engine.h"
+#include "train/trainer.h"
 #include "options_helper.h"
 
 enum { WORKERS = 2 };
@@ -52,7 +53,7 @@ static void test_phases_add_up(void **unused)
     struct training t;
     begin(&t, 1);
     update(&t);
-    t.model->profile = &profile;
+    t.trainer->engine->profile = &profile;
     uint64_t before = sab_ticks(), sum = 0;
     update(&t);
     uint64_t passed = sab_ticks() - before;
@@ -73,7 +74,7 @@ static void test_counting_changes_nothing(void **unused)
     for (int counted = 0; counted < 2; counted++) {
         struct training t;
         begin(&t, WORKERS);
-        t.model->profile = counted ? profile : NULL;
+        t.trainer->engine->profile = counted ? profile : NULL;
         update(&t);
         update(&t);
         sab_model_digest(t.model, digest[counted]);

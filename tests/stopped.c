@@ -11,9 +11,10 @@
 
 #include <cmocka.h>
 
-#include "model/model.h"
+#include "credit/engine.h"
 #include "options_helper.h"
 #include "problem.h"
+#include "train/trainer.h"
 
 enum { I = 5, O = 4, UPDATES = 3 };
 
@@ -27,7 +28,6 @@ static void make(struct problem *p, int kind, int T, int B)
     config.model.layers = kind == SAB_KIND_SEQ2SEQ ? 1 : 2;
     config.model.heads = 2;
     problem_make(p, &config, (struct sab_shape){SAB_INPUT_IDS, I, SAB_LOSS_CROSS_ENTROPY, O}, T, B, 7);
-    p->model->stop = &stop;
     stop = 0;
 }
 
@@ -51,16 +51,21 @@ static void test_leaves_off_within_a_span(void **unused)
     struct problem p;
     struct sab_recall recall = {count_read, NULL};
     struct sab_error err = {0};
+    struct sab_request request = {.size = sizeof request, .recall = &recall};
+    struct sab_engine *engine;
     make(&p, SAB_KIND_RECURRENT, T, B);
+    assert_int_equal(sab_engine_create(&engine, p.model, 1, &err), SAB_OK);
+    engine->stop = &stop;
     for (int backward = 0; backward < 2; backward++) {
         reads = stop = 0;
-        int status = backward ? sab_model_gradient(p.model, &p.batch, 1, NULL, &recall, &err)
-                              : sab_model_evaluate(p.model, &p.batch, 1, NULL, NULL, &recall, &err);
+        int status = backward ? sab_engine_gradient(engine, &p.batch, &request, NULL, &err)
+                              : sab_engine_forward(engine, &p.batch, NULL, NULL, &recall, NULL, &err);
         assert_int_equal(status, SAB_INTERRUPTED);
         assert_string_equal(err.message, "stopped on request");
         if (reads < 1 || reads > SPAN * B * LAYERS)
             fail_msg("%s: %d reads, expected 1..%d", backward ? "gradient" : "evaluate", (int)reads, SPAN * B * LAYERS);
     }
+    sab_engine_free(engine);
     problem_free(&p);
 }
 
@@ -105,6 +110,7 @@ static int train(struct problem *p, int threads, int carries, int storm, double 
     config.shared.threads = threads;
     if (sab_trainer_create(&trainer, p->model, &config, &err))
         fail_msg("%s", err.message);
+    trainer->engine->stop = &stop;
     if (carries)
         p->batch.fresh = fresh, p->batch.lengths = NULL;
     for (int i = 0; i < UPDATES; i++) {
@@ -152,7 +158,6 @@ static void test_broken_off_leaves_no_trace(void **unused)
                 config.model.recompute = cases[i].recompute;
                 config.model.memory_slots = cases[i].carries ? 20 : 0;
                 problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, I, SAB_LOSS_CROSS_ENTROPY, O}, 160, 20, 7);
-                p.model->stop = &stop;
                 broken_off += train(&p, threads, cases[i].carries, storm, &update_s, storm ? digest : expected);
                 problem_free(&p);
             }

@@ -61,14 +61,14 @@ void *__wrap_sab_alloc(size_t count, size_t size)
     return is_refused(ALLOC) ? NULL : __real_sab_alloc(count, size);
 }
 
-int __real_sab_evaluate_fully(struct sab_model *model, struct sab_task *task, enum sab_split split,
+int __real_sab_evaluate_fully(struct sab_engine *engine, struct sab_task *task, enum sab_split split,
                               const struct sab_options *config, struct sab_evaluation *evaluation, struct sab_error *err);
-int __wrap_sab_evaluate_fully(struct sab_model *model, struct sab_task *task, enum sab_split split,
+int __wrap_sab_evaluate_fully(struct sab_engine *engine, struct sab_task *task, enum sab_split split,
                               const struct sab_options *config, struct sab_evaluation *evaluation, struct sab_error *err);
-int __wrap_sab_evaluate_fully(struct sab_model *model, struct sab_task *task, enum sab_split split,
+int __wrap_sab_evaluate_fully(struct sab_engine *engine, struct sab_task *task, enum sab_split split,
                               const struct sab_options *config, struct sab_evaluation *evaluation, struct sab_error *err)
 {
-    int status = __real_sab_evaluate_fully(model, task, split, config, evaluation, err);
+    int status = __real_sab_evaluate_fully(engine, task, split, config, evaluation, err);
     if (status != SAB_OK || !is_refused(EVALUATION))
         return status;
     snprintf(err->message, sizeof err->message, "the loss is not finite");

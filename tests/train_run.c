@@ -121,11 +121,14 @@ static void check_best(struct fixture *f)
     struct sab_model *model;
     struct sab_task *task;
     struct sab_metrics metrics;
+    struct sab_engine *engine;
     snprintf(path, sizeof path, "%s/model.safetensors", f->dir);
     if (sab_model_load(&model, path, &f->err) != SAB_OK)
         fail_msg("%s", f->err.message);
     assert_int_equal(sab_task_create(&task, sab_model_options(model), sab_model_facts(model), &f->err), SAB_OK);
-    assert_int_equal(sab_evaluate(model, task, SAB_VALID, &f->config, &metrics, &f->err), SAB_OK);
+    assert_int_equal(sab_engine_create(&engine, model, 1, &f->err), SAB_OK);
+    assert_int_equal(sab_evaluate(engine, task, SAB_VALID, &f->config, &metrics, &f->err), SAB_OK);
+    sab_engine_free(engine);
     assert_true(metrics.loss == f->result.best.loss);
     sab_task_free(task);
     sab_model_free(model);

@@ -137,8 +137,7 @@ static int measure(struct setup *s, enum sab_split split, int size, int batch, s
     sab_options_init(&config);
     config.run.eval_size = size;
     config.shared.batch = batch;
-    config.shared.threads = 1;
-    return sab_evaluate(s->model, s->task, split, &config, metrics, NULL);
+    return sab_evaluate(s->trainer->engine, s->task, split, &config, metrics, NULL);
 }
 
 static void test_loss_falls(void **unused)

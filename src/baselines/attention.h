@@ -15,7 +15,7 @@
 /* Rows of a shard's arrays are (step, sequence): S sequences lie beside each other. Columns are heads, each padded. */
 struct sab_attention {
     const struct sab_kernels *kernels;
-    const volatile sig_atomic_t *stop; /* see struct sab_model */
+    const volatile sig_atomic_t *stop; /* see struct sab_work */
     int S, T;        /* sequences; steps at most */
     int heads, D;
     int Dp, Tp;      /* padded */

@@ -170,7 +170,7 @@ static void products(const struct sab_seq2seq_shard *s, real *grads, const struc
     const struct sab_model *m = s->model;
     const struct sab_remind *r = &sab_seq2seq_of(m)->remind;
     struct sab_seq2seq_run run = {0};
-    while (!sab_model_is_stopped(m) && sab_seq2seq_next(s, s->steps * s->S, &run)) {
+    while (!sab_work_is_stopped(s->work) && sab_seq2seq_next(s, s->steps * s->S, &run)) {
         run_products(s, &run, grads, rg);
         if (s->work->profile)
             s->work->profile->rows_backward += (uint64_t)run.n;
@@ -213,7 +213,7 @@ void sab_seq2seq_backward(struct sab_seq2seq_shard *s, const struct sab_work *wo
         memset(s->dM, 0, row * s->T * sizeof *s->dM);
         memset(s->dkey, 0, (size_t)s->S * s->T * m->Ap * sizeof *s->dkey);
     }
-    for (int t = s->steps - 1; t >= 0 && !sab_model_is_stopped(m); t--) {
+    for (int t = s->steps - 1; t >= 0 && !sab_work_is_stopped(s->work); t--) {
         struct sab_seq2seq_run run = {.from = t * s->S};
         while (sab_seq2seq_next(s, (t + 1) * s->S, &run))
             run_backward(s, &run, &rg);

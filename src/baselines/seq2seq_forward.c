@@ -186,7 +186,7 @@ static void run_forward(struct sab_seq2seq_shard *s, const struct sab_seq2seq_ru
 void sab_seq2seq_forward(struct sab_seq2seq_shard *s, const struct sab_work *work, struct sab_loss_sums *sums)
 {
     load(s, work);
-    for (int t = 0; t < s->steps && !sab_model_is_stopped(s->model); t++) {
+    for (int t = 0; t < s->steps && !sab_work_is_stopped(work); t++) {
         struct sab_seq2seq_run run = {.from = t * s->S};
         while (sab_seq2seq_next(s, (t + 1) * s->S, &run))
             run_forward(s, &run);

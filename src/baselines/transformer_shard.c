@@ -162,8 +162,8 @@ void sab_transformer_shard_forward(void *shard, const struct sab_work *work, str
     sab_profile_lap(s->profile, SAB_PHASE_LOAD);
     embed(s, steps);
     sab_profile_lap(s->profile, SAB_PHASE_INPUT);
-    s->attention.stop = m->stop;
-    for (int l = 0; l < m->L && !sab_model_is_stopped(m); l++)
+    s->attention.stop = work->stop;
+    for (int l = 0; l < m->L && !sab_work_is_stopped(work); l++)
         sab_block_forward(s, l, steps);
     sab_norm_forward(s, &net->norm, R, s->x, s->hat, s->scale, s->a);
     sab_profile_lap(s->profile, SAB_PHASE_CELL);
@@ -202,7 +202,7 @@ void sab_transformer_shard_backward(void *shard, const struct sab_work *work, re
     memset(s->dx, 0, (size_t)R * m->Hp * sizeof(real));
     sab_profile_lap(s->profile, SAB_PHASE_READOUT);
     sab_norm_backward(s, &net->norm, R, s->hat, s->scale, s->da, s->dx, grads);
-    for (int l = m->L - 1; l >= 0 && !sab_model_is_stopped(m); l--)
+    for (int l = m->L - 1; l >= 0 && !sab_work_is_stopped(work); l--)
         sab_block_backward(s, l, steps, grads);
     embed_backward(s, work, grads);
     sab_profile_lap(s->profile, SAB_PHASE_INPUT);

@@ -113,7 +113,7 @@ void sab_shard_backward(struct sab_shard *s, const struct sab_work *work, real *
     s->work = *work;
     s->scratch.profile = work->profile;
     begin(s);
-    for (int span = s->used_spans - 1; span >= 0 && !sab_model_is_stopped(m); span--) {
+    for (int span = s->used_spans - 1; span >= 0 && !sab_work_is_stopped(work); span--) {
         int first = span * s->span_windows, reached = 0;
         for (int i = 0; i < sab_shard_span_windows(s, span); i++) {
             reached |= s->active[i] = (unsigned char)sab_shard_has_gradient(s, first + i);

@@ -43,7 +43,7 @@ int sab_need_count(const struct sab_model *m, const struct sab_extent *x, int ba
 double sab_held_nbytes(const struct sab_model *m)
 {
     double weights = 2 * (double)m->n_theta + (double)m->n_padded + (double)m->n_packed; /* theta has a gradient */
-    return weights * sizeof(real) + m->trainer_nbytes;
+    return weights * sizeof(real);
 }
 
 double sab_budget_nbytes(const struct sab_model_options *config)

@@ -24,7 +24,7 @@ struct sab_need {
 int sab_need_count(const struct sab_model *model, const struct sab_extent *extent, int backward, struct sab_need *need,
                    struct sab_error *err);
 
-/* What of the budget is taken before: the weights in every layout, and what the trainer keeps. */
+/* What of the budget is taken before: the weights in every layout. */
 double sab_held_nbytes(const struct sab_model *model);
 
 /* Bytes of config.memory; what "auto" comes to now. config has been checked. */

@@ -165,7 +165,7 @@ static int fill(struct sab_crew *c, struct sab_engine *e, double step_nbytes, st
     struct sab_model *m = e->model;
     struct sab_need need, stored, recomputed;
     struct sab_extent most = c->extent;
-    most.T = m->most_steps > most.T ? m->most_steps : most.T;
+    most.T = e->most_steps > most.T ? e->most_steps : most.T;
     int status = sab_need_count(m, &most, SAB_FORWARD_ONLY, &need, err);
     if (status == SAB_OK && c->backward) {
         status = sab_need_count(m, &most, SAB_STORED, &stored, err);
@@ -174,7 +174,6 @@ static int fill(struct sab_crew *c, struct sab_engine *e, double step_nbytes, st
         if (status == SAB_OK)
             status = sab_engine_choose(e, step_nbytes * most.T, &stored, &recomputed, &c->backward, err);
         need = c->backward == SAB_STORED ? stored : recomputed;
-        m->recomputed = c->backward == SAB_RECOMPUTED;
     }
     if (status == SAB_OK && need.activations > (double)(SIZE_MAX / 4))
         status = sab_fail(err, SAB_NOMEM, "no machine has memory for the activations of %d sequences of %d steps",
@@ -239,16 +238,17 @@ void sab_crew_run(struct sab_engine *e, const struct sab_work *common)
 #pragma omp parallel for schedule(dynamic, 1) num_threads(c->extent.workers)
 #endif
     for (int i = 0; i < c->deal.n_shards; i++) {
-        if (sab_model_is_stopped(m))
+        if (sab_engine_is_stopped(e))
             continue;
         struct sab_work work = *common;
         void *shard = batch->B - i * SAB_SHARD >= SAB_SHARD ? c->full[sab_worker_id()] : c->last[sab_worker_id()];
         work.b0 = i * SAB_SHARD;
         work.columns = c->deal.columns + work.b0;
         work.profile = sab_engine_profile(e);
+        work.stop = e->stop;
         sab_profile_start(work.profile);
         m->network->shard_forward(shard, &work, &c->deal.sums[i]);
-        if (!c->backward || sab_model_is_stopped(m))
+        if (!c->backward || sab_engine_is_stopped(e))
             continue;
         real *grads = e->grads + (size_t)i * m->n_padded;
         memset(grads, 0, m->n_padded * sizeof *grads);

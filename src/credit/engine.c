@@ -60,31 +60,33 @@ int sab_engine_make_room(struct sab_engine *e, int n_shards, struct sab_error *e
 
 struct sab_profile *sab_engine_profile(const struct sab_engine *e)
 {
-    return e->model->profile ? &e->model->profile[sab_worker_id()] : NULL;
+    return e->profile ? &e->profile[sab_worker_id()] : NULL;
 }
 
 struct sab_version sab_engine_prepare(struct sab_engine *e)
 {
     struct sab_version version;
-    sab_profile_lap(e->model->profile, SAB_PHASE_DATA);
+    sab_profile_lap(e->profile, SAB_PHASE_DATA);
     sab_model_prepare(e->model, &version);
-    sab_profile_lap(e->model->profile, SAB_PHASE_PACK);
+    sab_profile_lap(e->profile, SAB_PHASE_PACK);
     return version;
 }
 
 int sab_engine_choose(struct sab_engine *e, double data_nbytes, const struct sab_need *stored,
                       const struct sab_need *recomputed, int *backward, struct sab_error *err)
 {
-    struct sab_model *m = e->model;
-    if (m->budget_nbytes == 0)
-        m->budget_nbytes = sab_budget_nbytes(&m->config);
-    return sab_budget_choose(&m->config, m->budget_nbytes, sab_held_nbytes(m) + e->tapes_nbytes + data_nbytes, stored,
-                             recomputed, backward, err);
+    const struct sab_model *m = e->model;
+    if (e->budget_nbytes == 0)
+        e->budget_nbytes = sab_budget_nbytes(&m->config);
+    double held = sab_held_nbytes(m) + e->beside_nbytes + e->tapes_nbytes + data_nbytes;
+    int status = sab_budget_choose(&m->config, e->budget_nbytes, held, stored, recomputed, backward, err);
+    e->recomputed = *backward == SAB_RECOMPUTED;
+    return status;
 }
 
 int sab_engine_check_stopped(const struct sab_engine *e, struct sab_error *err)
 {
-    return sab_model_is_stopped(e->model) ? sab_fail(err, SAB_INTERRUPTED, "stopped on request") : SAB_OK;
+    return sab_engine_is_stopped(e) ? sab_fail(err, SAB_INTERRUPTED, "stopped on request") : SAB_OK;
 }
 
 static void clear(real *x, size_t count)
@@ -145,9 +147,9 @@ void sab_engine_reduce(struct sab_engine *e, int n_shards, int workers, const st
 {
     const struct sab_model *m = e->model;
     sum_gradients(e, n_shards, workers);
-    sab_profile_start(m->profile);
+    sab_profile_start(e->profile);
     sab_tensors_unpad(m, e->grads, request->add, grads_of(m, request));
-    sab_profile_lap(m->profile, SAB_PHASE_REDUCE);
+    sab_profile_lap(e->profile, SAB_PHASE_REDUCE);
 }
 
 struct sab_metrics sab_deal_metrics(const struct sab_deal *deal, const struct sab_model *m)
@@ -215,7 +217,7 @@ int sab_engine_forward(struct sab_engine *e, const struct sab_batch *batch, sab_
                        const struct sab_recall *recall, struct sab_tape **tape, struct sab_error *err)
 {
     const struct sab_model *m = e->model;
-    sab_profile_start(m->profile);
+    sab_profile_start(e->profile);
     int status = sab_batch_check(m, batch, err);
     if (!status && batch->state)
         status = sab_stream_ready(batch->state, m, batch, err);
@@ -249,7 +251,7 @@ int sab_engine_there(struct sab_engine *e, const struct sab_batch *batch, sab_re
 int sab_engine_watch(struct sab_engine *e, const struct sab_batch *batch, const struct sab_watcher *watcher,
                      struct sab_error *err)
 {
-    sab_profile_start(e->model->profile);
+    sab_profile_start(e->profile);
     int status = sab_batch_check(e->model, batch, err);
     if (!status && batch->state)
         status = sab_stream_ready(batch->state, e->model, batch, err);
@@ -263,7 +265,7 @@ static int finish(struct sab_engine *e, const struct sab_request *request, struc
     const struct sab_model *m = e->model;
     struct sab_metrics result = sab_deal_metrics(sab_crew_deal(e->crew), m);
     int status = sab_engine_judge(e, request, &result.grad_norm, err);
-    sab_profile_lap(m->profile, SAB_PHASE_OPTIMISER);
+    sab_profile_lap(e->profile, SAB_PHASE_OPTIMISER);
     if (metrics)
         *metrics = result;
     if (status == SAB_OK && result.weight > 0 && !isfinite(result.loss))
@@ -277,7 +279,7 @@ int sab_engine_gradient(struct sab_engine *e, const struct sab_batch *batch, con
     struct sab_model *m = e->model;
     struct sab_request asked;
     double weight = 0;
-    sab_profile_start(m->profile);
+    sab_profile_start(e->profile);
     int status = sab_batch_check(m, batch, err);
     if (!status)
         status = sab_request_check(m, batch, request, &asked, &weight, err);
@@ -311,46 +313,27 @@ int sab_engine_gradient(struct sab_engine *e, const struct sab_batch *batch, con
     return status;
 }
 
-/* ---- the model's own engine ---- */
-
-static void free_own(void *engine)
-{
-    sab_engine_free(engine);
-}
-
-static int own_engine(struct sab_model *m, int threads, struct sab_engine **out, struct sab_error *err)
-{
-    struct sab_engine *e = m->engine;
-    int status = e && threads >= 0 ? SAB_OK : sab_engine_create(&e, m, threads, err);
-    if (status)
-        return status;
-    e->threads = threads;
-    m->engine = *out = e;
-    m->engine_free = free_own;
-    return SAB_OK;
-}
+/* ---- an engine for one call ---- */
 
 int sab_model_evaluate(struct sab_model *m, const struct sab_batch *batch, int threads, sab_real *outputs,
                        struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err)
 {
-    struct sab_engine *e;
-    int status = own_engine(m, threads, &e, err);
-    return status ? status : sab_engine_forward(e, batch, outputs, metrics, recall, NULL, err);
-}
-
-int sab_model_watch(struct sab_model *m, const struct sab_batch *batch, int threads, const struct sab_watcher *watcher,
-                    struct sab_error *err)
-{
-    struct sab_engine *e;
-    int status = own_engine(m, threads, &e, err);
-    return status ? status : sab_engine_watch(e, batch, watcher, err);
+    struct sab_engine *e = NULL;
+    int status = sab_engine_create(&e, m, threads, err);
+    if (status == SAB_OK)
+        status = sab_engine_forward(e, batch, outputs, metrics, recall, NULL, err);
+    sab_engine_free(e);
+    return status;
 }
 
 int sab_model_gradient(struct sab_model *m, const struct sab_batch *batch, int threads, struct sab_metrics *metrics,
                        const struct sab_recall *recall, struct sab_error *err)
 {
-    struct sab_engine *e;
+    struct sab_engine *e = NULL;
     struct sab_request request = {.size = sizeof request, .recall = recall};
-    int status = own_engine(m, threads, &e, err);
-    return status ? status : sab_engine_gradient(e, batch, &request, metrics, err);
+    int status = sab_engine_create(&e, m, threads, err);
+    if (status == SAB_OK)
+        status = sab_engine_gradient(e, batch, &request, metrics, err);
+    sab_engine_free(e);
+    return status;
 }

@@ -21,6 +21,15 @@ struct sab_crew; /* crew.c */
 struct sab_engine {
     struct sab_model *model;      /* borrowed */
     int threads;
+
+    /* What who holds it may set; all may be 0. */
+    const volatile sig_atomic_t *stop; /* not 0: what is being computed ends soon, with SAB_INTERRUPTED */
+    struct sab_profile *profile;  /* one per worker, borrowed from who measures */
+    int most_steps;               /* of any batch to come, for all that is known: memory is taken for it */
+    double beside_nbytes;         /* of the budget, what is taken beside: by an optimiser */
+
+    double budget_nbytes;         /* what the option memory came to; 0 until the first gradient */
+    int recomputed;               /* 1: the last gradient ran its windows twice */
     struct sab_crew *crew;        /* the latest, or NULL */
     real *grads;                  /* [n_shards,n_padded], room for grads_count numbers */
     size_t grads_count;
@@ -63,6 +72,13 @@ void sab_crew_run(struct sab_engine *engine, const struct sab_work *common);
 int sab_engine_make_room(struct sab_engine *engine, int n_shards, struct sab_error *err);
 /* The batch is checked; the weights are made ready for it. */
 struct sab_version sab_engine_prepare(struct sab_engine *engine);
+static inline int sab_engine_is_stopped(const struct sab_engine *engine)
+{
+    return engine->stop && *engine->stop;
+}
+/* sab_engine_forward for who wants to see outputs and losses where they arise. */
+int sab_engine_watch(struct sab_engine *engine, const struct sab_batch *batch, const struct sab_watcher *watcher,
+                     struct sab_error *err);
 /* The profile of the worker that runs, or NULL. */
 struct sab_profile *sab_engine_profile(const struct sab_engine *engine);
 /* sab_budget_choose for a crew or a tape beside all that there is already, and a batch's arrays. */

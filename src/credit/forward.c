@@ -268,6 +268,6 @@ void sab_shard_span(struct sab_shard *s, int span, int replay)
 
 void sab_shard_forward(struct sab_shard *s)
 {
-    for (int span = 0; span < s->used_spans && !sab_model_is_stopped(s->model); span++)
+    for (int span = 0; span < s->used_spans && !sab_work_is_stopped(&s->work); span++)
         sab_shard_span(s, span, 0);
 }

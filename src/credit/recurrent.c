@@ -28,7 +28,7 @@ static void forward(void *shard, const struct sab_work *work, struct sab_loss_su
     struct sab_shard *s = shard;
     sab_shard_load(s, work);
     sab_shard_forward(s);
-    if (work->batch->state && !sab_model_is_stopped(s->model))
+    if (work->batch->state && !sab_work_is_stopped(work))
         sab_shard_leave(s);
     *sums = s->sums;
 }

@@ -178,13 +178,14 @@ static void run(struct sab_tape *t, const struct sab_work *common, const struct 
 #pragma omp parallel for schedule(dynamic, 1) num_threads(x->workers)
 #endif
     for (int i = 0; i < t->deal.n_shards; i++) {
-        if (sab_model_is_stopped(m))
+        if (sab_engine_is_stopped(e))
             continue;
         struct sab_work work = *common;
         struct sab_room room = sab_extent_room(x, x->B - i * SAB_SHARD < SAB_SHARD, t->backward);
         work.b0 = i * SAB_SHARD;
         work.columns = t->deal.columns + work.b0;
         work.profile = sab_engine_profile(e);
+        work.stop = e->stop;
         sab_profile_start(work.profile);
         char *own = e->work + (size_t)sab_worker_id() * part;
 #ifndef NDEBUG
@@ -248,7 +249,7 @@ int sab_tape_backward(struct sab_tape *t, const struct sab_request *request, str
     struct sab_request asked;
     double weight = 0, norm;
     size_t part = 0;
-    sab_profile_start(m->profile);
+    sab_profile_start(e->profile);
     int status = sab_request_check(m, &t->batch, request, &asked, &weight, err);
     struct sab_extent x = t->extent;
     x.workers = sab_worker_count(asked.recall ? 1 : e->threads, t->deal.n_shards);

@@ -122,8 +122,6 @@ void sab_model_free(struct sab_model *m)
 {
     if (!m)
         return;
-    if (m->engine)
-        m->engine_free(m->engine);
     XXH3_freeState(m->hash);
     if (m->origin)
         m->origin_free(m->origin);

@@ -7,7 +7,6 @@
 #define SAB_MODEL_MODEL_H
 
 #include <pthread.h>
-#include <signal.h>
 
 #include "base/profile.h"
 #include "base/shared.h"
@@ -86,23 +85,9 @@ struct sab_model {
     struct sab_matrix V1, V2, V1t, V2t; /* [H,Op], transposed [O,Hp] */
     const real *b;                      /* [Op] */
 
-    double trainer_nbytes;            /* what its latest trainer took */
-    const volatile sig_atomic_t *stop; /* NULL, or not 0: what is being computed ends soon, with SAB_INTERRUPTED */
-    int most_steps;                   /* of any batch to come, for all that is known; 0: nothing is. Memory is taken for it */
-    double budget_nbytes;             /* what config.memory came to; 0 until the first gradient */
-    int recomputed;                   /* 1: the last gradient ran its windows twice */
-    struct sab_profile *profile;      /* NULL, or one per worker: borrowed from who measures */
     struct sab_options *origin;       /* all options, kept for who made it; nothing here knows what is in them */
     void (*origin_free)(struct sab_options *origin);
-    void *engine;                     /* what the credit layer keeps between calls */
-    void (*engine_free)(void *engine);
 };
-
-/* Whether somebody has asked to stop; polled between shards and spans. Once asked, it stays so until the call has returned. */
-static inline int sab_model_is_stopped(const struct sab_model *model)
-{
-    return model->stop && *model->stop;
-}
 
 /* SAB_INVALID where the network cannot take batches of T steps. */
 int sab_model_check_steps(const struct sab_model *model, int T, struct sab_error *err);

@@ -7,6 +7,8 @@
 #ifndef SAB_MODEL_NETWORK_H
 #define SAB_MODEL_NETWORK_H
 
+#include <signal.h>
+
 #include "base/layout.h"
 #include "model/model.h"
 
@@ -60,7 +62,14 @@ struct sab_work {
     const struct sab_recall *recall;
     const struct sab_watcher *watcher; /* or NULL; forward only */
     struct sab_profile *profile; /* of the worker, or NULL */
+    const volatile sig_atomic_t *stop; /* NULL, or not 0: what is being computed ends soon */
 };
+
+/* Whether somebody has asked to stop; polled between shards and spans. Once asked, it stays so until the call has returned. */
+static inline int sab_work_is_stopped(const struct sab_work *work)
+{
+    return work->stop && *work->stop;
+}
 
 /* Where the packed copies of one tensor live: forward panels, then panels of the transpose; each may be NULL. */
 struct sab_copies {
@@ -120,13 +129,6 @@ struct sab_network {
 };
 
 extern const struct sab_network sab_network_recurrent, sab_network_transformer, sab_network_seq2seq;
-
-/* sab_engine_forward, or sab_model_evaluate, for who wants to know more than it tells. */
-int sab_model_watch(struct sab_model *model, const struct sab_batch *batch, int threads, const struct sab_watcher *watcher,
-                    struct sab_error *err);
-
-int sab_engine_watch(struct sab_engine *engine, const struct sab_batch *batch, const struct sab_watcher *watcher,
-                     struct sab_error *err);
 
 /* The network of enum sab_kind. */
 const struct sab_network *sab_network_find(int kind);

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "credit/engine.h"
 #include "data/task.h"
 #include "model/network.h"
 
@@ -66,9 +67,10 @@ static int has_weight(const struct sab_batch *batch)
 }
 
 /* Takes the batches of a pass through the model. */
-static int go_through(struct sab_evaluation *e, struct sab_model *model, struct sab_task *task, enum sab_split split,
-                      const struct sab_options *config, struct pass *pass, struct sab_error *err)
+static int go_through(struct sab_evaluation *e, struct sab_engine *engine, struct sab_task *task, enum sab_split split,
+                      struct pass *pass, struct sab_error *err)
 {
+    struct sab_model *model = engine->model;
     int status = SAB_OK;
     for (int64_t done = 0; status == SAB_OK && done < pass->count;) {
         int B = pass->count - done < pass->B ? (int)(pass->count - done) : pass->B;
@@ -87,7 +89,7 @@ static int go_through(struct sab_evaluation *e, struct sab_model *model, struct 
             status = sab_stream_create(&pass->carried, model, B, err);
         data.state = pass->carried;
         if (status == SAB_OK)
-            status = sab_evaluation_batch(e, model, &data, config->shared.threads, err);
+            status = sab_evaluation_batch(e, engine, &data, err);
     }
     return status;
 }
@@ -114,16 +116,16 @@ static int finish(struct sab_evaluation *e, struct sab_task *task, enum sab_spli
     return SAB_OK;
 }
 
-int sab_evaluate_fully(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_options *config,
+int sab_evaluate_fully(struct sab_engine *engine, struct sab_task *task, enum sab_split split, const struct sab_options *config,
                        struct sab_evaluation *evaluation, struct sab_error *err)
 {
     struct pass pass = {0};
     struct sab_error why = {0};
-    int status = sab_evaluation_begin(evaluation, sab_model_shape(model), err);
+    int status = sab_evaluation_begin(evaluation, sab_model_shape(engine->model), err);
     if (status == SAB_OK)
         status = plan_pass(task, split, config, &pass, err);
     if (status == SAB_OK)
-        status = go_through(evaluation, model, task, split, config, &pass, err);
+        status = go_through(evaluation, engine, task, split, &pass, err);
     sab_stream_free(pass.carried);
     if (status != SAB_OK)
         return status;
@@ -139,11 +141,11 @@ int sab_evaluate_fully(struct sab_model *model, struct sab_task *task, enum sab_
     return SAB_OK;
 }
 
-int sab_evaluate(struct sab_model *model, struct sab_task *task, enum sab_split split, const struct sab_options *config,
+int sab_evaluate(struct sab_engine *engine, struct sab_task *task, enum sab_split split, const struct sab_options *config,
                  struct sab_metrics *metrics, struct sab_error *err)
 {
     struct sab_evaluation evaluation;
-    int status = sab_evaluate_fully(model, task, split, config, &evaluation, err);
+    int status = sab_evaluate_fully(engine, task, split, config, &evaluation, err);
     if (status == SAB_OK)
         *metrics = sab_evaluation_metrics(&evaluation);
     sab_evaluation_clear(&evaluation);

@@ -219,7 +219,7 @@ static int count_batch(struct sab_evaluation *e, struct sab_error *err)
     return status;
 }
 
-int sab_evaluation_batch(struct sab_evaluation *e, struct sab_model *model, const struct sab_batch *batch, int threads,
+int sab_evaluation_batch(struct sab_evaluation *e, struct sab_engine *engine, const struct sab_batch *batch,
                          struct sab_error *err)
 {
     int status = make_room(e, batch->T, batch->B, err);
@@ -230,7 +230,7 @@ int sab_evaluation_batch(struct sab_evaluation *e, struct sab_model *model, cons
     e->batch = batch;
     e->watcher.row = see;
     e->watcher.user = e;
-    status = sab_model_watch(model, batch, threads, &e->watcher, err);
+    status = sab_engine_watch(engine, batch, &e->watcher, err);
     if (status == SAB_OK && e->classes)
         status = count_batch(e, err);
     e->batch = NULL;

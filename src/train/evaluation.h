@@ -5,7 +5,7 @@
 #ifndef SAB_TRAIN_EVALUATION_H
 #define SAB_TRAIN_EVALUATION_H
 
-#include "model/network.h"
+#include "credit/engine.h"
 #include "train/metric.h"
 
 enum {
@@ -57,8 +57,8 @@ struct sab_evaluation {
 int sab_evaluation_begin(struct sab_evaluation *e, const struct sab_shape *shape, struct sab_error *err);
 void sab_evaluation_clear(struct sab_evaluation *e);
 
-/* Takes one batch, which must hold until the call returns, through the model. */
-int sab_evaluation_batch(struct sab_evaluation *e, struct sab_model *model, const struct sab_batch *batch, int threads,
+/* Takes one batch, which must hold until the call returns, through the engine. */
+int sab_evaluation_batch(struct sab_evaluation *e, struct sab_engine *engine, const struct sab_batch *batch,
                          struct sab_error *err);
 
 /* After the last batch. unit: the size of each target's unit of training in the units of the data, [O]; NULL: 1. */

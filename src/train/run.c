@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "credit/engine.h"
 #include "data/task.h"
 #include "io/file.h"
 #include "model/network.h"
@@ -154,7 +155,7 @@ static int evaluate(struct run *run, struct sab_error *err)
     struct sab_evaluation evaluation;
     struct sab_error why = {0};
     sab_trainer_swap_average(trainer);
-    int status = sab_evaluate_fully(run->model, run->task, SAB_VALID, config, &evaluation, &why);
+    int status = sab_evaluate_fully(trainer->engine, run->task, SAB_VALID, config, &evaluation, &why);
     int is_best = status == SAB_OK && (state->best_step < 0 || sab_metric_is_better(run->judge.best, evaluation.values,
                                                                                     state->best_values));
     if (is_best)
@@ -237,7 +238,7 @@ static int loop(struct run *run, struct sab_error *err)
     const struct sab_trainer *trainer = run->trainer;
     int status = after_update(run, err); /* of a resumed run: what an interruption had kept from being done */
     while (status == SAB_OK && trainer->step < config->optim.steps && !is_stopped_early(run)) {
-        if (sab_model_is_stopped(run->model))
+        if (sab_engine_is_stopped(trainer->engine))
             return SAB_INTERRUPTED;
         status = update(run, err);
         if (status == SAB_OK)
@@ -463,8 +464,8 @@ static int prepare(struct run *run, const struct sab_options *config, int is_res
         status = sab_trainer_create(&run->trainer, run->model, &run->config, err);
     if (status != SAB_OK)
         return status;
-    run->model->stop = run->hooks ? run->hooks->stop : NULL;
-    run->model->most_steps = sab_task_steps(run->task);
+    run->trainer->engine->stop = run->hooks ? run->hooks->stop : NULL;
+    run->trainer->engine->most_steps = sab_task_steps(run->task);
     run->best = sab_alloc(run->trainer->count, sizeof(sab_real));
     return run->best ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for %zu weights", run->trainer->count);
 }

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "credit/engine.h"
 #include "model/network.h"
 #include "model/stream.h"
 #include "optim/optim.h"
@@ -21,8 +22,10 @@ int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const 
     if (!trainer)
         return sab_fail(err, SAB_NOMEM, "no memory for a trainer");
     status = sab_options_copy(&trainer->config, config, err);
+    if (status == SAB_OK)
+        status = sab_engine_create(&trainer->engine, model, config->shared.threads, err);
     if (status != SAB_OK) {
-        sab_free(trainer);
+        sab_trainer_free(trainer);
         return status;
     }
     struct sab_flat flat = sab_model_flat(model);
@@ -39,7 +42,7 @@ int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const 
         sab_trainer_free(trainer);
         return sab_fail(err, SAB_NOMEM, "no memory for the optimiser of %zu weights", flat.count);
     }
-    model->trainer_nbytes = sab_trainer_nbytes(&config->optim, (double)flat.count);
+    trainer->engine->beside_nbytes = sab_trainer_nbytes(&config->optim, (double)flat.count);
     *out = trainer;
     return SAB_OK;
 }
@@ -54,6 +57,7 @@ void sab_trainer_free(struct sab_trainer *trainer)
 {
     if (!trainer)
         return;
+    sab_engine_free(trainer->engine);
     sab_free(trainer->m);
     sab_free(trainer->v);
     sab_free(trainer->average);
@@ -143,7 +147,7 @@ static int gradient(struct sab_trainer *trainer, struct sab_batch *batch, struct
         batch->state = trainer->carried;
     }
     if (status == SAB_OK)
-        status = sab_model_gradient(trainer->model, batch, trainer->config.shared.threads, metrics, NULL, &why);
+        status = sab_engine_gradient(trainer->engine, batch, NULL, metrics, &why);
     if (status != SAB_OK)
         return sab_fail(err, status, "update %lld: %.450s", (long long)trainer->step + 1, why.message);
     return SAB_OK;
@@ -174,7 +178,7 @@ int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batc
     int status = gradient(trainer, &taken, &measured, err);
     if (status != SAB_OK)
         return status;
-    sab_profile_start(trainer->model->profile);
+    sab_profile_start(trainer->engine->profile);
     status = step(trainer, &measured, err);
     if (status != SAB_OK) {
         if (taken.state)
@@ -184,7 +188,7 @@ int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batc
     trainer->step++;
     if (trainer->average)
         sab_optim_average(config->optim.average, trainer->step, trainer->count, trainer->average, trainer->theta);
-    sab_profile_lap(trainer->model->profile, SAB_PHASE_OPTIMISER);
+    sab_profile_lap(trainer->engine->profile, SAB_PHASE_OPTIMISER);
     if (metrics)
         *metrics = measured;
     return SAB_OK;

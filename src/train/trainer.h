@@ -8,6 +8,7 @@
 struct sab_trainer {
     struct sab_options config;
     struct sab_model *model; /* borrowed */
+    struct sab_engine *engine;
     int64_t step;            /* updates done */
     size_t count;
     sab_real *theta, *grad;  /* the model's */
