@@ -21,7 +21,7 @@ static const struct sab_option own[] = {
     {"out", SAB_OPTION_TEXT, AT(out), 0, 0, NULL, "", "", "the file, - is standard output"},
     {"prefix", SAB_OPTION_TEXT, AT(prefix), 0, 0, NULL, "", "",
      "goes before the names of the cells' tensors, such as lstm. for a module's attribute lstm"},
-    {"readout", SAB_OPTION_TEXT, AT(readout), 0, 0, NULL, "fc", "", "what the linear layer of the outputs is called"},
+    {"linear", SAB_OPTION_TEXT, AT(readout), 0, 0, NULL, "fc", "", "what the linear layer of the outputs is called"},
 };
 
 /* A tensor as it is to be written. */
@@ -130,7 +130,7 @@ static int run(struct sab_cli *cli)
     const struct own *o = cli->own;
     int status = o->out[0] ? SAB_OK : sab_fail(&err, SAB_INVALID, "--out is needed: the file to write");
     if (status == SAB_OK && !o->readout[0])
-        status = sab_fail(&err, SAB_INVALID, "--readout: a layer without a name");
+        status = sab_fail(&err, SAB_INVALID, "--linear: a layer without a name");
     if (status == SAB_OK)
         status = sab_cli_run_model(cli->words[0], &model, &config, &err);
     if (status == SAB_OK)
@@ -153,7 +153,7 @@ const struct sab_command sab_command_export = {
         "What only sab has (scores, and the readout of what was recalled) keeps its name.\n",
     .examples =
         "  sab export runs/copy-bptt-s1 --out lstm.safetensors\n"
-        "  sab export runs/copy-bptt-s1 --prefix lstm. --readout head --out net.safetensors\n",
+        "  sab export runs/copy-bptt-s1 --prefix lstm. --linear head --out net.safetensors\n",
     .groups = "",
     .names = "",
     .defaults = "",

@@ -235,7 +235,7 @@ int sab_foreign_match(struct sab_foreign *f, const struct sab_shape *shape, cons
                                          f->I, shape->I);
     }
     if (status == SAB_OK && (readout[0] || !find(f, "", "V1")))
-        status = find_matrix(f, "readout", readout, shape->O, f->H, &f->readout, err);
+        status = find_matrix(f, "linear", readout, shape->O, f->H, &f->readout, err);
     if (status == SAB_OK && f->readout)
         status = find_bias(f, shape->O, err);
     return status;

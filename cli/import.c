@@ -23,7 +23,7 @@ static const struct sab_option own[] = {
     {"out", SAB_OPTION_TEXT, AT(out), 0, 0, NULL, "", "", "the model's file"},
     {"prefix", SAB_OPTION_TEXT, AT(prefix), 0, 0, NULL, "", "",
      "what stands before weight_ih_l0, such as lstm. ; needed where a file holds several networks"},
-    {"readout", SAB_OPTION_TEXT, AT(readout), 0, 0, NULL, "", "",
+    {"linear", SAB_OPTION_TEXT, AT(readout), 0, 0, NULL, "", "",
      "the linear layer that makes the outputs, such as fc; by default the one that fits"},
     {"embedding", SAB_OPTION_TEXT, AT(embedding), 0, 0, NULL, "", "",
      "symbols: the embedding before the network; by default the one that fits"},
@@ -215,7 +215,7 @@ const struct sab_command sab_command_import = {
         "PyTorch's, with the same outputs.\n",
     .examples =
         "  sab import lstm.safetensors csv --data load.csv --out model.safetensors\n"
-        "  sab import net.safetensors csv --data load.csv --prefix lstm. --readout fc \\\n"
+        "  sab import net.safetensors csv --data load.csv --prefix lstm. --linear fc \\\n"
         "      --credit bptt --out model.safetensors\n"
         "  sab train csv --data load.csv --hidden 24 --from model.safetensors\n",
     .groups = "model credit task data",

@@ -174,15 +174,17 @@ SAB_API int sab_options_check(const struct sab_options *options, struct sab_erro
 /* ---- data ---------------------------------------------------------------------------------------------------- */
 
 enum sab_input { SAB_INPUT_IDS, SAB_INPUT_VALUES };
-/* Classes; values; or O yes-or-no answers, each a logit (binary cross entropy). */
-enum sab_loss { SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE, SAB_LOSS_BCE };
+/* Classes; values; O yes-or-no answers, each a logit (binary cross entropy); or none but the caller's own: batches bring no
+ * answers, and the way back begins with sab_request.doutputs. */
+enum sab_loss { SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE, SAB_LOSS_BCE, SAB_LOSS_NONE };
 
 /* What enters and leaves a model. */
 struct sab_shape {
     int input;   /* enum sab_input */
     int I;       /* number of symbols, or width of the value vectors */
     int loss;    /* enum sab_loss */
-    int O;       /* classes, or width of the target vectors */
+    int O;       /* classes, or width of the target vectors; with the option readout off, H: the outputs are then the hidden
+                    state h of the last layer, or, where it has a memory, 2H: h and what was recalled, s */
 };
 
 /* One batch. Exactly one of ids and values, and one of labels and targets (both may be NULL to run without a loss). */
@@ -222,8 +224,8 @@ struct sab_model;
 
 /* A named tensor of the model. Names and layouts of the cells are PyTorch's (weight_ih_l0 [G*H,I] with gate order
  * i f g o, or r z n; weight_hh_l0 [G*H,H]; bias_ih_l0, bias_hh_l0 [G*H]), then per layer with memory W1_l0 [H,A],
- * W2_l0 [H,A], w3_l0 [A] (mlp), W1_l0, W2_l0 (dot) or w_l0 [2H] (release2019: hidden, then memory), and the readout
- * V1 [H,O], V2 [H,O] (with memory), b [O]. An encoder-decoder has encoder.weight_ih_l0, decoder.weight_ih_l0, ...,
+ * W2_l0 [H,A], w3_l0 [A] (mlp), W1_l0, W2_l0 (dot) or w_l0 [2H] (release2019: hidden, then memory), and, unless the
+ * option readout is off, the readout V1 [H,O], V2 [H,O] (with memory), b [O]. An encoder-decoder has encoder.weight_ih_l0, decoder.weight_ih_l0, ...,
  * decoder.weight_answer [G*H,O], decoder.weight_context [G*H,H], attention.W1, W2, w3 or w; context enters V2. A Transformer
  * has embedding [I,H] (and embedding_bias [H] for values), positions [context,H] if they are learned, layers.N.* and norm.*
  * as PyTorch's nn.TransformerEncoder names and shapes them, V1 and b. */

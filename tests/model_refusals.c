@@ -95,7 +95,7 @@ static void test_shape(void **unused)
     problem_config(&config);
     refused(&config, (struct sab_shape){2, 5, 0, 4}, "input kind 2");
     refused(&config, (struct sab_shape){-1, 5, 0, 4}, "input kind -1");
-    refused(&config, (struct sab_shape){0, 5, 3, 4}, "loss 3");
+    refused(&config, (struct sab_shape){0, 5, 4, 4}, "loss 4");
     refused(&config, (struct sab_shape){0, 0, 0, 4}, "I = 0");
     refused(&config, (struct sab_shape){0, INT_MAX, 0, 4}, "I = 2147483647");
     refused(&config, (struct sab_shape){0, 5, 0, 0}, "O = 0");

@@ -167,7 +167,7 @@ static int check_steps(const struct sab_model *m, int T, struct sab_error *err)
 /* Products of rows count as the recurrent network's of its state, attention as those of keys and queries. */
 static void count(const struct sab_model *m, int T, int B, double reached, int recomputed, struct sab_cost *cost)
 {
-    double R = (double)T * B, H = m->H, pairs = 0.5 * T * (T + 1.0) * B, readout = 2 * H * m->O * R;
+    double R = (double)T * B, H = m->H, pairs = 0.5 * T * (T + 1.0) * B, readout = m->has_readout * 2 * H * m->O * R;
     double input = m->shape.input == SAB_INPUT_VALUES ? 2 * m->shape.I * H * R : 0;
     double maps = m->L * 2 * 12 * H * H * R, attention = m->L * 2 * H * pairs; /* of one product of pairs */
     double functions = m->L * (4 * H * R + m->config.heads * pairs);

@@ -65,6 +65,9 @@ static int check_state(const struct sab_model *m, const struct sab_batch *batch,
 int sab_batch_check_loss(const struct sab_model *m, const struct sab_batch *batch, struct sab_error *err)
 {
     int is_class = m->shape.loss == SAB_LOSS_CROSS_ENTROPY;
+    if (m->shape.loss == SAB_LOSS_NONE)
+        return sab_fail(err, SAB_INVALID, "the model has no loss of its own: a gradient of its outputs must be given (doutputs), and "
+                                          "labels or targets cannot");
     if (is_class ? batch->labels != NULL : batch->targets != NULL)
         return SAB_OK;
     return sab_fail(err, SAB_INVALID, "the model's loss needs %s and no other", is_class ? "labels" : "targets");

@@ -90,7 +90,7 @@ void sab_recurrent_count(const struct sab_model *m, int T, int B, double reached
     struct reads n = count_reads(m, T);
     for (int l = 0; l < m->L; l++)
         count_forward(m, l, R, B, &n, again, cost);
-    double readout = 2 * (double)m->H * m->O * (m->K > 0 ? 2 : 1) * R;
+    double readout = m->has_readout * 2 * (double)m->H * m->O * (m->K > 0 ? 2 : 1) * R;
     cost->flops[SAB_PHASE_READOUT] = again * readout;
     if (!(reached > 0))
         return;

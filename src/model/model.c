@@ -18,14 +18,25 @@ static int check_shape(const struct sab_shape *shape, struct sab_error *err)
     if (shape->input != SAB_INPUT_IDS && shape->input != SAB_INPUT_VALUES)
         return sab_fail(err, SAB_INVALID, "input kind %d is neither %d (ids) nor %d (values)", shape->input,
                         SAB_INPUT_IDS, SAB_INPUT_VALUES);
-    if (shape->loss != SAB_LOSS_CROSS_ENTROPY && shape->loss != SAB_LOSS_MSE && shape->loss != SAB_LOSS_BCE)
-        return sab_fail(err, SAB_INVALID, "loss %d is none of %d (cross entropy), %d (mse), %d (binary cross entropy)",
-                        shape->loss, SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE, SAB_LOSS_BCE);
+    if (shape->loss < SAB_LOSS_CROSS_ENTROPY || shape->loss > SAB_LOSS_NONE)
+        return sab_fail(err, SAB_INVALID, "loss %d is none of %d (cross entropy), %d (mse), %d (binary cross entropy), %d "
+                        "(none)", shape->loss, SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE, SAB_LOSS_BCE, SAB_LOSS_NONE);
     if (shape->I < 1 || shape->I > MOST_SYMBOLS)
         return sab_fail(err, SAB_INVALID, "input size I = %d is not in 1..%d", shape->I, MOST_SYMBOLS);
     if (shape->O < 1 || shape->O > MOST_SYMBOLS)
         return sab_fail(err, SAB_INVALID, "output size O = %d is not in 1..%d", shape->O, MOST_SYMBOLS);
     return SAB_OK;
+}
+
+static int check_outputs(const struct sab_model *m, struct sab_error *err)
+{
+    if (m->has_readout || m->O == m->H || (m->has_V2 && m->O == 2 * m->H))
+        return SAB_OK;
+    char and_s[64] = "";
+    if (m->has_V2)
+        snprintf(and_s, sizeof and_s, ", or %d with what was recalled beside it", 2 * m->H);
+    return sab_fail(err, SAB_INVALID, "--readout off: the outputs are the hidden state, so their number O is --hidden, %d%s; it is "
+                                      "%d", m->H, and_s, m->O);
 }
 
 static int fail_cpu(struct sab_error *err)
@@ -45,6 +56,7 @@ static void resolve(struct sab_model *m)
     m->Hp = sab_pad(m->H);
     m->O = m->shape.O;
     m->Op = sab_pad(m->O);
+    m->has_readout = m->config.readout || m->config.model == SAB_KIND_SEQ2SEQ; /* whose answers are fed back */
     if (m->network->resolve)
         m->network->resolve(m);
 }
@@ -72,6 +84,9 @@ int sab_model_outline(struct sab_model **out, const struct sab_model_options *co
     status = sab_rows_copy(&sab_model_rows, &m->config, config, err);
     if (!status) {
         resolve(m);
+        status = check_outputs(m, err);
+    }
+    if (!status) {
         status = sab_tensors_build(m, err);
     }
     if (status) {

@@ -61,6 +61,7 @@ struct sab_model {
     const struct sab_network *network;
 
     int L, H, Hp, O, Op;
+    int has_readout;        /* 0: outputs are its inputs, y = [h] or [h s] */
     int has_V2;             /* the readout has a second input */
 
     /* of the recurrent network; 0 in others, where K 0 is no memory */
@@ -184,7 +185,8 @@ struct sab_remind_grads sab_layer_remind_grads(const struct sab_model *model, in
 
 /* ---- readout.c --------------------------------------------------------------------------------------------------- */
 
-/* y [R,Op] = h V1 + s V2 + b; s NULL where there is no second input (recurrent: no memory). */
+/* y [R,Op] = h V1 + s V2 + b, without a readout h or, where O is 2H, h and s; s NULL where there is no second input
+ * (recurrent: no memory). */
 void sab_readout_forward(const struct sab_model *model, int R, const real *h, const real *s, real *y);
 /* Turns dy [R,Op] into dh, ds [R,Hp] (overwritten; ds NULL where s is), grads ADD. */
 void sab_readout_backward(const struct sab_model *model, int R, const real *h, const real *s, const real *dy, real *dh,

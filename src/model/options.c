@@ -49,6 +49,8 @@ static const struct sab_option rows[] = {
                "what enters the memory: the state h (the paper's) or hh, before the read is added"),
     SAB_SWITCH("zero-memory", zero_memory, SAB_DECIDES, "off", "model", "recurrent",
                "the memory begins with one zero vector, as in the authors' code"),
+    SAB_SWITCH("readout", readout, SAB_DECIDES, "on", "model", "recurrent transformer",
+               "outputs are linear in the hidden state; off: they are the state itself, of a network used as a layer"),
     SAB_SWITCH("decoder-attention", decoder_attention, SAB_DECIDES, "on", "model", "seq2seq",
                "seq2seq: the decoder attends to all states of the source, by --score; off: it has the last state only"),
     SAB_CHOICE("decoder-feed", decoder_feed, SAB_DECIDES, feeds, "own", "model", "seq2seq",

@@ -18,6 +18,7 @@ struct sab_model_options {
     double read_gain;     /* G in h = hh + G s; 1 is the paper's */
     int write;            /* enum sab_write: what enters the memory, h (the paper's) or hh */
     int zero_memory;      /* 1: the memory begins with one zero vector, as in the 2019 release; not for carried state */
+    int readout;          /* 1: y = h V1 + s V2 + b; 0: the outputs are h, or h and s; seq2seq always has one */
     int decoder_attention; /* seq2seq: 1: the decoder attends to all states of the source */
     int decoder_feed;     /* seq2seq: enum sab_feed */
     double forget_bias;   /* added to the LSTM forget gate's bias_ih at initialisation */

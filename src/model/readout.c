@@ -1,4 +1,4 @@
-/* The readout y = h V1 + s V2 + b and the losses.
+/* The readout y = h V1 + s V2 + b, or y = [h s] where there is none, and the losses.
  *
  *     cross entropy   l = log sum_o exp(y_o) - y_label      dl/dy_o = softmax(y)_o - [o = label]
  *     mse             l = mean_o (y_o - target_o)^2         dl/dy_o = 2 (y_o - target_o) / O
@@ -8,8 +8,36 @@
 #include <math.h>
 #include <string.h>
 
+/* Rows of width H between the columns of y and an array of their own; pads become 0. */
+static void take(const struct sab_model *m, int R, const real *x, real *y)
+{
+    for (int r = 0; r < R; r++)
+        memcpy(y + (size_t)r * m->Op, x + (size_t)r * m->Hp, (size_t)m->H * sizeof *y);
+}
+
+static void give(const struct sab_model *m, int R, const real *dy, real *dx)
+{
+    for (int r = 0; r < R; r++) {
+        memcpy(dx + (size_t)r * m->Hp, dy + (size_t)r * m->Op, (size_t)m->H * sizeof *dx);
+        memset(dx + (size_t)r * m->Hp + m->H, 0, (size_t)(m->Hp - m->H) * sizeof *dx);
+    }
+}
+
+static int shows_s(const struct sab_model *m)
+{
+    return m->O > m->H;
+}
+
 void sab_readout_forward(const struct sab_model *m, int R, const real *h, const real *s, real *y)
 {
+    if (!m->has_readout) {
+        for (int r = 0; r < R; r++)
+            memset(y + (size_t)r * m->Op + m->O, 0, (size_t)(m->Op - m->O) * sizeof *y);
+        take(m, R, h, y);
+        if (shows_s(m))
+            take(m, R, s, y + m->H);
+        return;
+    }
     for (int r = 0; r < R; r++)
         memcpy(y + (size_t)r * m->Op, m->b, (size_t)m->Op * sizeof *y);
     m->kernels->gemm(R, m->Op, m->H, h, m->Hp, 1, m->V1, y, m->Op, 1);
@@ -20,6 +48,14 @@ void sab_readout_forward(const struct sab_model *m, int R, const real *h, const 
 void sab_readout_backward(const struct sab_model *m, int R, const real *h, const real *s, const real *dy, real *dh,
                           real *ds, real *grads)
 {
+    if (!m->has_readout) {
+        give(m, R, dy, dh);
+        if (ds && shows_s(m))
+            give(m, R, dy + m->H, ds);
+        else if (ds)
+            memset(ds, 0, (size_t)R * m->Hp * sizeof *ds);
+        return;
+    }
     struct sab_matrix dY = sab_matrix_rows(dy, m->Op);
     m->kernels->gemm(R, m->Hp, m->O, dy, m->Op, 1, m->V1t, dh, m->Hp, 0);
     m->kernels->gemm(m->H, m->Op, R, h, 1, m->Hp, dY, grads + sab_tensors_find(m, SAB_ROLE_V1, 0)->padded_offset, m->Op,

@@ -44,6 +44,8 @@ static void add_all(struct sab_model *m)
 {
     m->n_tensors = 0;
     m->network->add_tensors(m);
+    if (!m->has_readout)
+        return;
     sab_tensors_add(m, "V1", SAB_ROLE_V1, 0, m->H, 1, m->O, 0, 2);
     if (m->has_V2)
         sab_tensors_add(m, "V2", SAB_ROLE_V2, 0, m->H, 1, m->O, 0, 2);

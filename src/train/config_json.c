@@ -75,7 +75,7 @@ char *sab_config_to_json(const struct sab_options *config, struct sab_error *err
 
 /* In the order of enum sab_input and enum sab_loss. */
 static const char *const inputs[] = {"ids", "values"};
-static const char *const losses[] = {"cross_entropy", "mse", "bce"};
+static const char *const losses[] = {"cross_entropy", "mse", "bce", "none"};
 
 char *sab_shape_to_json(const struct sab_shape *shape, struct sab_error *err)
 {
@@ -209,7 +209,7 @@ int sab_shape_from_json(struct sab_shape *shape, const char *json, size_t nbytes
     if (status != SAB_OK)
         return status;
     int input = find_name(sab_value_get(root, "input"), inputs, 2);
-    int loss = find_name(sab_value_get(root, "loss"), losses, 3);
+    int loss = find_name(sab_value_get(root, "loss"), losses, 4);
     int64_t I, O;
     int is_bad = input < 0 || loss < 0 || sab_value_size(root) != 4 ||
                  sab_value_int(sab_value_get(root, "I"), 1, MOST, &I) || sab_value_int(sab_value_get(root, "O"), 1, MOST, &O);

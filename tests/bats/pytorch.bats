@@ -117,9 +117,9 @@ PY
     fails 2 '--out is needed'
     sab import "$data/lstm.safetensors" --out m
     fails 2 'which task?'
-    sab import "$data/lstm.safetensors" "${task[@]}" --readout unused --out m
-    fails 2 '--readout unused' '[2, 5]'
-    sab import "$data/lstm.safetensors" "${task[@]}" --readout nothing --out m
+    sab import "$data/lstm.safetensors" "${task[@]}" --linear unused --out m
+    fails 2 '--linear unused' '[2, 5]'
+    sab import "$data/lstm.safetensors" "${task[@]}" --linear nothing --out m
     fails 2 'no tensor nothing.weight'
     sab import "$data/lstm.safetensors" "${task[@]}" --embedding unused --out m
     fails 2 'numbers, not symbols'
@@ -152,10 +152,10 @@ PY
     refused 1 'not the two matrices' weight_ih_l0:F32:24 weight_hh_l0:F32:8,2
     refused 1 'I32 where real numbers' weight_ih_l0:I32:8,3 weight_hh_l0:F32:8,2
     refused 2 'choose one by --prefix' a.weight_ih_l0:F32:8,3 a.weight_hh_l0:F32:8,2 b.weight_ih_l0:F32:8,3 b.weight_hh_l0:F32:8,2
-    refused 2 'choose one by --readout, of one, two' $cells one.weight:F32:2,2 two.weight:F32:2,2
+    refused 2 'choose one by --linear, of one, two' $cells one.weight:F32:2,2 two.weight:F32:2,2
     [ ! -e m ]
     file two $cells one.weight:F32:2,2 two.weight:F32:2,2 two.bias:F32:2
-    sab import two "${task[@]}" --readout two --credit tbptt --quiet --out m
+    sab import two "${task[@]}" --linear two --credit tbptt --quiet --out m
     [ "$status" = 0 ]
     has 'V1               two.weight, transposed' 'b                two.bias' 'left   one.weight'
     python3 - <<'PY'
@@ -163,6 +163,6 @@ data = bytearray(open("two", "rb").read())
 data[-4:] = b"\x00\x00\xc0\x7f"
 open("two", "wb").write(data)
 PY
-    sab import two "${task[@]}" --readout two --out m2
+    sab import two "${task[@]}" --linear two --out m2
     fails 1 'two.bias is not finite'
 }

@@ -81,7 +81,7 @@ def values_case(program, folder, kind, layers, seed):
     answers = np.load(path["answers.npy"]).reshape(expected.shape)
     check(f"{kind}, {layers} layers, I {I} H {H} O {O} T {T}, seed {seed}", float(np.abs(answers - expected).max()), TOLERANCE)
 
-    sab(program, "export", path["model"], "--out", path["back"], "--prefix", "cells.", "--readout", "head")
+    sab(program, "export", path["model"], "--out", path["back"], "--prefix", "cells.", "--linear", "head")
     back, _ = tensorfile.load(path["back"])
     again = Net(kind, I, H, O, layers)
     again.load_state_dict({name: torch.from_numpy(value) for name, value in back.items()})
