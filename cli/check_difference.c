@@ -54,49 +54,6 @@ void sab_check_uncut(struct sab_options *config, char *changed, size_t cap)
     }
 }
 
-/* ---- the loss ---- */
-
-static double row_loss(const struct sab_shape *shape, const struct sab_batch *batch, size_t at, const sab_real *y)
-{
-    double sum = 0;
-    if (shape->loss == SAB_LOSS_BCE) {
-        for (int o = 0; o < shape->O; o++) {
-            double x = (double)y[o];
-            sum += fmax(x, 0) + log1p(exp(-fabs(x))) - x * (double)batch->targets[at * (size_t)shape->O + (size_t)o];
-        }
-        return sum / shape->O;
-    }
-    if (shape->loss == SAB_LOSS_MSE) {
-        for (int o = 0; o < shape->O; o++) {
-            double d = (double)y[o] - (double)batch->targets[at * (size_t)shape->O + (size_t)o];
-            sum += d * d;
-        }
-        return sum / shape->O;
-    }
-    double most = (double)y[0];
-    for (int o = 1; o < shape->O; o++)
-        most = fmax(most, (double)y[o]);
-    for (int o = 0; o < shape->O; o++)
-        sum += exp((double)y[o] - most);
-    return most + log(sum) - (double)y[batch->labels[at]];
-}
-
-double sab_check_loss(const struct sab_check_problem *problem, const sab_real *outputs)
-{
-    const struct sab_batch *batch = &problem->batch;
-    const struct sab_shape *shape = sab_model_shape(problem->model);
-    double sum = 0, weights = 0;
-    for (int t = 0; t < batch->T; t++)
-        for (int b = 0; b < batch->B; b++) {
-            size_t at = (size_t)t * (size_t)batch->B + (size_t)b;
-            double weight = t < batch->lengths[b] ? (double)batch->weight[at] : 0;
-            weights += weight;
-            if (weight > 0)
-                sum += weight * row_loss(shape, batch, at, outputs + at * (size_t)shape->O);
-        }
-    return sum / weights;
-}
-
 /* ---- selections ---- */
 
 /* A hash of which moments were recalled, and whether the weights were held down by the floor (they sum to less than
@@ -248,7 +205,7 @@ int sab_check_differences(struct sab_check_problem *problem, const struct sab_ch
     if (!check.outputs)
         return sab_fail(err, SAB_NOMEM, "no memory for the outputs of %zu steps", count);
     int n = sab_model_tensor_count(problem->model);
-    int status = sab_model_gradient(problem->model, batch, threads, NULL, NULL, err);
+    int status = sab_check_problem_solve(problem, threads, check.outputs, &loss, err);
     if (status == SAB_OK)
         status = probe(problem, check.outputs, threads, &loss, &check.selection, err);
     for (int i = 0; i < n && status == SAB_OK; i++) {

@@ -37,7 +37,4 @@ void sab_check_uncut(struct sab_options *config, char *changed, size_t cap);
 int sab_check_differences(struct sab_check_problem *problem, const struct sab_check_options *options, int threads,
                           struct sab_check_finding *findings, struct sab_error *err);
 
-/* The loss from outputs, summed in double. */
-double sab_check_loss(const struct sab_check_problem *problem, const sab_real *outputs);
-
 #endif

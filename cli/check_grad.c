@@ -12,24 +12,25 @@
 #include "cli/say.h"
 
 struct own {
-    int input, I, O, loss, ragged, mask, samples;
+    int input, I, O, loss, ragged, mask, start, samples;
     double param_scale, step, tolerance;
     const char *export;
 };
 
 static const char *const inputs[] = {"ids", "values", NULL};
-static const char *const losses[] = {"cross_entropy", "mse", "bce", NULL};
+static const char *const losses[] = {"cross_entropy", "mse", "bce", "none", NULL};
 
 #define AT(field) offsetof(struct own, field)
 
 static const struct sab_option own[] = {
     {"input", SAB_OPTION_CHOICE, AT(input), 0, 0, 0, inputs, "ids", "", "symbols or vectors of I values"},
     {"I", SAB_OPTION_INT, AT(I), 0, 1, 1 << 24, NULL, "5", "", "number of symbols, or width of the input"},
-    {"loss", SAB_OPTION_CHOICE, AT(loss), 0, 0, 0, losses, "cross_entropy", "", "what the outputs are judged by"},
+    {"loss", SAB_OPTION_CHOICE, AT(loss), 0, 0, 0, losses, "cross_entropy", "", "what the outputs are judged by; none: by a random gradient of them"},
     {"O", SAB_OPTION_INT, AT(O), 0, 1, 1 << 24, NULL, "4", "", "number of classes, or width of the output"},
     {"ragged", SAB_OPTION_SWITCH, AT(ragged), 0, 0, 1, NULL, "off", "", "sequences of random length 1..T"},
     {"mask", SAB_OPTION_SWITCH, AT(mask), 0, 0, 1, NULL, "off", "",
      "steps of random weight in the loss: 0, 1, between"},
+    {"start", SAB_OPTION_SWITCH, AT(start), 0, 0, 1, NULL, "off", "", "sequences begin with a random state"},
     {"param-scale", SAB_OPTION_REAL, AT(param_scale), 0, 0, 1000, NULL, "3", "",
      "weights are uniform in +-S/sqrt(H); 3 keeps scores away from ties"},
     {"samples", SAB_OPTION_INT, AT(samples), 0, 0, 1e9, NULL, "20", "", "parameters tried per tensor; 0: all"},
@@ -46,16 +47,14 @@ static const struct sab_option own[] = {
 static int export(struct sab_check_problem *problem, const char *path, int threads, struct sab_error *err)
 {
     const struct sab_batch *batch = &problem->batch;
-    struct sab_metrics metrics;
     sab_real *outputs = sab_alloc((size_t)batch->T * (size_t)batch->B,
                                   (size_t)sab_model_shape(problem->model)->O * sizeof *outputs);
     if (!outputs)
         return sab_fail(err, SAB_NOMEM, "no memory for the outputs of %d steps of %d sequences", batch->T, batch->B);
-    int status = sab_model_evaluate(problem->model, batch, threads, outputs, NULL, NULL, err);
+    double loss = 0;
+    int status = sab_check_problem_solve(problem, threads, outputs, &loss, err);
     if (status == SAB_OK)
-        status = sab_model_gradient(problem->model, batch, threads, &metrics, NULL, err);
-    if (status == SAB_OK)
-        status = sab_check_problem_export(problem, outputs, (sab_real)metrics.loss, path, err);
+        status = sab_check_problem_export(problem, outputs, (sab_real)loss, path, err);
     sab_free(outputs);
     return status;
 }
@@ -163,7 +162,7 @@ static int compare(const struct sab_cli *cli, struct sab_check_problem *problem,
 static int run(struct sab_cli *cli)
 {
     struct own *o = cli->own;
-    struct sab_check_spec spec = {{o->input, o->I, o->loss, o->O}, o->ragged, o->mask, o->param_scale};
+    struct sab_check_spec spec = {{o->input, o->I, o->loss, o->O}, o->ragged, o->mask, o->start, o->param_scale};
     struct sab_check_problem problem = {0};
     struct sab_error err = {0};
     char changed[128] = "";

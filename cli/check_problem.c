@@ -12,7 +12,7 @@
 #include "train/config_json.h"
 
 /* Which draw is for what: the index of the random numbers; tensor i of the model has TENSORS + i. */
-enum { DRAW_X, DRAW_Y, DRAW_WEIGHT, DRAW_KIND, DRAW_LENGTHS, DRAW_SOURCE, DRAW_TENSORS = 16 };
+enum { DRAW_X, DRAW_Y, DRAW_WEIGHT, DRAW_KIND, DRAW_LENGTHS, DRAW_SOURCE, DRAW_H0, DRAW_C0, DRAW_DOUTPUTS, DRAW_TENSORS = 16 };
 
 /* Element i of draw `what`; the lane has 32 bits, the rest of i goes into the index. */
 static double uniform(uint64_t seed, int what, size_t i)
@@ -85,6 +85,36 @@ static void draw_weights(struct sab_model *model, uint64_t seed, double bound)
     }
 }
 
+/* The state that sequences begin with, and room for the gradient of it and of the input. */
+static int make_start(struct sab_check_problem *problem, const struct sab_options *config, int has_start, struct sab_error *err)
+{
+    struct sab_batch *batch = &problem->batch;
+    size_t n = (size_t)config->model.layers * (size_t)batch->B, H = (size_t)config->model.hidden;
+    size_t positions = (size_t)batch->T * (size_t)batch->B;
+    int has_c = config->model.cell == SAB_CELL_LSTM, I = sab_model_shape(problem->model)->I;
+    if (has_start) {
+        batch->h0 = make_reals(config->shared.seed, DRAW_H0, n, H, -1);
+        batch->c0 = has_c ? make_reals(config->shared.seed, DRAW_C0, n, H, -1) : NULL;
+        problem->dh0 = sab_alloc(n, H * sizeof(sab_real));
+        problem->dc0 = has_c ? sab_alloc(n, H * sizeof(sab_real)) : NULL;
+    }
+    if (batch->values)
+        problem->dvalues = sab_alloc(positions, (size_t)I * sizeof(sab_real));
+    if ((has_start && (!batch->h0 || !problem->dh0 || (has_c && (!batch->c0 || !problem->dc0)))) ||
+        (batch->values && !problem->dvalues))
+        return sab_fail(err, SAB_NOMEM, "no memory for the state of %d sequences", batch->B);
+    return SAB_OK;
+}
+
+/* Of the size that the gradient of a mean has. */
+static sab_real *make_doutputs(uint64_t seed, size_t positions, int O)
+{
+    sab_real *d = make_reals(seed, DRAW_DOUTPUTS, positions, (size_t)O, -1);
+    for (size_t i = 0; d && i < positions * (size_t)O; i++)
+        d[i] /= (sab_real)positions;
+    return d;
+}
+
 int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_options *config,
                            const struct sab_check_spec *spec, struct sab_error *err)
 {
@@ -106,7 +136,9 @@ int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_o
         batch->ids = make_ids(config->shared.seed, DRAW_X, positions, shape->I);
     else
         batch->values = make_reals(config->shared.seed, DRAW_X, positions, (size_t)shape->I, -1);
-    if (is_class)
+    if (shape->loss == SAB_LOSS_NONE)
+        problem->doutputs = make_doutputs(config->shared.seed, positions, shape->O);
+    else if (is_class)
         batch->labels = make_ids(config->shared.seed, DRAW_Y, positions, shape->O);
     else
         batch->targets = make_reals(config->shared.seed, DRAW_Y, positions, (size_t)shape->O,
@@ -116,10 +148,76 @@ int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_o
     int has_decoder = config->model.model == SAB_KIND_SEQ2SEQ;
     if (has_decoder)
         batch->scored = make_scored(config->shared.seed, batch->T, batch->B, batch->lengths);
-    if ((!batch->ids && !batch->values) || (!batch->labels && !batch->targets) || !batch->weight || !batch->lengths ||
+    if ((!batch->ids && !batch->values) || (!batch->labels && !batch->targets && !problem->doutputs) || !batch->weight || !batch->lengths ||
         (has_decoder && !batch->scored))
         return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %d steps", batch->B, batch->T);
-    return SAB_OK;
+    return make_start(problem, config, spec->start, err);
+}
+
+/* ---- the loss and its gradient ---- */
+
+static double row_loss(const struct sab_check_problem *problem, size_t at, const sab_real *y)
+{
+    const struct sab_shape *shape = sab_model_shape(problem->model);
+    const struct sab_batch *batch = &problem->batch;
+    size_t O = (size_t)shape->O;
+    double sum = 0;
+    for (size_t o = 0; shape->loss == SAB_LOSS_NONE && o < O; o++)
+        sum += (double)y[o] * (double)problem->doutputs[at * O + o];
+    for (size_t o = 0; shape->loss == SAB_LOSS_BCE && o < O; o++) {
+        double x = (double)y[o];
+        sum += fmax(x, 0) + log1p(exp(-fabs(x))) - x * (double)batch->targets[at * O + o];
+    }
+    for (size_t o = 0; shape->loss == SAB_LOSS_MSE && o < O; o++) {
+        double d = (double)y[o] - (double)batch->targets[at * O + o];
+        sum += d * d;
+    }
+    if (shape->loss != SAB_LOSS_CROSS_ENTROPY)
+        return shape->loss == SAB_LOSS_NONE ? sum : sum / shape->O;
+    double most = (double)y[0];
+    for (size_t o = 1; o < O; o++)
+        most = fmax(most, (double)y[o]);
+    for (size_t o = 0; o < O; o++)
+        sum += exp((double)y[o] - most);
+    return most + log(sum) - (double)y[batch->labels[at]];
+}
+
+double sab_check_loss(const struct sab_check_problem *problem, const sab_real *outputs)
+{
+    const struct sab_batch *batch = &problem->batch;
+    const struct sab_shape *shape = sab_model_shape(problem->model);
+    double sum = 0, weights = 0;
+    for (int t = 0; t < batch->T; t++)
+        for (int b = 0; b < batch->B; b++) {
+            size_t at = (size_t)t * (size_t)batch->B + (size_t)b;
+            double weight = t >= batch->lengths[b] ? 0 : problem->doutputs ? 1 : (double)batch->weight[at];
+            weights += weight;
+            if (weight > 0)
+                sum += weight * row_loss(problem, at, outputs + at * (size_t)shape->O);
+        }
+    return problem->doutputs ? sum : sum / weights;
+}
+
+int sab_check_problem_solve(struct sab_check_problem *problem, int threads, sab_real *outputs, double *loss,
+                            struct sab_error *err)
+{
+    struct sab_engine *engine = NULL;
+    struct sab_tape *tape = NULL;
+    struct sab_metrics metrics;
+    struct sab_request request = {.size = sizeof request, .doutputs = problem->doutputs, .dvalues = problem->dvalues,
+                                  .dh0 = problem->dh0, .dc0 = problem->dc0};
+    int has_loss = !problem->doutputs;
+    int status = sab_engine_create(&engine, problem->model, threads, err);
+    if (status == SAB_OK)
+        status = sab_engine_forward(engine, &problem->batch, outputs, NULL, NULL, has_loss ? NULL : &tape, err);
+    if (status == SAB_OK)
+        status = has_loss ? sab_engine_gradient(engine, &problem->batch, &request, &metrics, err)
+                          : sab_tape_backward(tape, &request, err);
+    if (status == SAB_OK)
+        *loss = has_loss ? metrics.loss : sab_check_loss(problem, outputs);
+    sab_tape_free(tape);
+    sab_engine_free(engine);
+    return status;
 }
 
 void sab_check_problem_clear(struct sab_check_problem *problem)
@@ -132,6 +230,12 @@ void sab_check_problem_clear(struct sab_check_problem *problem)
     sab_free((void *)problem->batch.weight);
     sab_free((void *)problem->batch.lengths);
     sab_free((void *)problem->batch.scored);
+    sab_free((void *)problem->batch.h0);
+    sab_free((void *)problem->batch.c0);
+    sab_free(problem->doutputs);
+    sab_free(problem->dvalues);
+    sab_free(problem->dh0);
+    sab_free(problem->dc0);
     *problem = (struct sab_check_problem){0};
 }
 
@@ -151,13 +255,33 @@ static int add_batch(struct sab_safetensors_writer *w, const struct sab_check_pr
     int T = batch->T, B = batch->B;
     int status = batch->ids ? add(w, "x", SAB_DTYPE_I32, 2, T, B, 0, batch->ids, err)
                             : add(w, "x", SAB_DTYPE_REAL, 3, T, B, shape->I, batch->values, err);
-    if (status == SAB_OK)
+    if (status == SAB_OK && problem->doutputs)
+        status = add(w, "doutputs", SAB_DTYPE_REAL, 3, T, B, shape->O, problem->doutputs, err);
+    else if (status == SAB_OK)
         status = batch->labels ? add(w, "y", SAB_DTYPE_I32, 2, T, B, 0, batch->labels, err)
                                : add(w, "y", SAB_DTYPE_REAL, 3, T, B, shape->O, batch->targets, err);
     if (status == SAB_OK)
         status = add(w, "weight", SAB_DTYPE_REAL, 2, T, B, 0, batch->weight, err);
     if (status == SAB_OK)
         status = add(w, "lengths", SAB_DTYPE_I32, 1, B, 0, 0, batch->lengths, err);
+    return status;
+}
+
+/* The state that sequences begin with, and gradients that are not of weights. */
+static int add_start(struct sab_safetensors_writer *w, const struct sab_check_problem *problem, struct sab_error *err)
+{
+    const struct sab_batch *batch = &problem->batch;
+    const struct sab_model_options *config = &sab_model_options(problem->model)->model;
+    const struct {
+        const char *name;
+        const sab_real *data;
+    } states[] = {{"h0", batch->h0}, {"c0", batch->c0}, {"dh0", problem->dh0}, {"dc0", problem->dc0}};
+    int status = SAB_OK;
+    for (size_t i = 0; i < sizeof states / sizeof *states && status == SAB_OK; i++)
+        if (states[i].data)
+            status = add(w, states[i].name, SAB_DTYPE_REAL, 3, config->layers, batch->B, config->hidden, states[i].data, err);
+    if (status == SAB_OK && problem->dvalues)
+        status = add(w, "dvalues", SAB_DTYPE_REAL, 3, batch->T, batch->B, sab_model_shape(problem->model)->I, problem->dvalues, err);
     return status;
 }
 
@@ -207,6 +331,8 @@ int sab_check_problem_export(const struct sab_check_problem *problem, const sab_
                      err);
     if (status == SAB_OK)
         status = add(w, "loss", SAB_DTYPE_REAL, 1, 1, 0, 0, &loss, err);
+    if (status == SAB_OK)
+        status = add_start(w, problem, err);
     if (status == SAB_OK)
         status = add_tensors(w, problem->model, err);
     if (status == SAB_OK)

@@ -37,7 +37,7 @@ import sab_oracle
 
 SWITCH = 1e-6
 CATEGORIES = ("model", "cell", "layers", "score", "sparsifier", "read_floor", "read_bound", "write", "mental_updates", "density",
-              "credit", "recompute", "input", "loss", "heads", "positions")
+              "credit", "recompute", "input", "loss", "heads", "positions", "readout", "start", "memory_slots")
 
 
 def draw(seed, index):
@@ -65,10 +65,24 @@ def draw(seed, index):
         "sparsifier": pick("relu", "softmax", "relu", "softmax", "release2019"), "zero-memory": pick("on", "off", "off"),
         "read-floor": pick(0, 0.5, 1), "read-gain": pick(1, 0.5, 0.1),
         "write": pick("state", "provisional"), "credit": credit, "k-top": k_top,
-        "k-att": pick(1, between(1, 8)), "k-trunc": pick(between(1, min(T, 8)), between(1, T), T),
+        "k-att": pick(1, between(1, 8)), "memory-slots": pick(0, 0, between(1, 8)), "k-trunc": pick(between(1, min(T, 8)), between(1, T), T),
         "mental-updates": pick("on", "off"), "forward": forward, "backward": backward,
         "recompute": pick("on", "off"), "param-scale": pick(0.7, 1, 1.4, 2), "seed": between(0, 10 ** 6), "read-bound": pick(0, 0, 0.3, 2)}
-    return as_seq2seq(options, pick) if rng.random() < 0.15 else options
+    if options["score"] == "dot" and options["sparsifier"] == "release2019":  # raw products as weights: states explode
+        options.update({"param-scale": 0.7, "read-gain": 0.1})
+    if rng.random() < 0.15:
+        return as_seq2seq(options, pick)
+    return as_layer({**options, "start": pick("on", "off")}, pick, pick(1, 2) if credit == "attention" or (credit == "sab" and k_top) else 1)
+
+
+def as_layer(options, pick, states):
+    """The same, in one half with a loss of the caller's, of these without a readout in one half."""
+    is_flat = options.get("model") == "transformer" and options["hidden"] < 3  # a norm of two numbers: all rounding
+    if pick(True, False) or is_flat:
+        return options
+    if pick(True, False):
+        return {**options, "loss": "none"}
+    return {**options, "loss": "none", "readout": "off", "O": states * options["hidden"]}
 
 
 def as_seq2seq(options, pick):
@@ -88,12 +102,12 @@ def draw_transformer(seed, index):
         return int(rng.integers(low, high + 1))
 
     T, loss, heads = pick(between(1, 20), between(40, 110)), pick("cross_entropy", "mse", "bce"), between(1, 4)
-    return {
+    return as_layer({
         "model": "transformer", "T": T, "batch": between(1, 9), "heads": heads, "hidden": heads * between(1, 12),
         "layers": between(1, 3), "positions": pick("sinusoidal", "learned"), "context": T + between(0, 5),
         "I": between(1, 12), "O": between(2 if loss == "cross_entropy" else 1, 9), "input": pick("ids", "values"),
         "loss": loss, "ragged": pick("on", "off"), "mask": pick("on", "off"), "param-scale": pick(0.7, 1, 1.4, 2),
-        "seed": between(0, 10 ** 6)}
+        "seed": between(0, 10 ** 6)}, pick, 1)
 
 
 DRAWS = {"recurrent": draw, "transformer": draw_transformer}
@@ -109,6 +123,8 @@ def categories(options):
     known.setdefault("model", "recurrent")
     if "forward" in known:
         known["density"] = f"{known['forward']}/{known['backward']}"
+    if "memory_slots" in known:
+        known["memory_slots"] = "some" if known["memory_slots"] else "all"
     return [f"{name} {known[name]}" for name in CATEGORIES if name in known]
 
 
@@ -117,7 +133,7 @@ def agree(options, config, shape):
     arrived = {**config, "input": shape["input"], "I": shape["I"], "loss": shape["loss"], "O": shape["O"]}
     for name, value in options.items():
         got = arrived.get(name.replace("-", "_"), value)
-        if name in ("T", "batch", "seed", "ragged", "mask", "param-scale"):
+        if name in ("T", "batch", "seed", "ragged", "mask", "param-scale", "start"):
             continue
         wanted = value == "on" if isinstance(got, bool) else value  # a switch, or one of several words
         if got != wanted:
@@ -176,6 +192,8 @@ def run_one(job):
             problem, answers = sab_oracle.problem_load(path)
             dtype = str(next(iter(problem.parameters.values())).dtype)
             wrong = agree(options, problem.config, problem.shape)
+            if wrong is None and options["input"] == "values" and "dvalues" not in answers["grad"]:
+                wrong = "there is no dvalues"
             if wrong is None and problem.weight.shape != (options["T"], options["batch"]):
                 wrong = f"weight is {problem.weight.shape}"
             if wrong is None and index % 4 == 0 and "recompute" in options:

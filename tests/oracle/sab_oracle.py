@@ -42,6 +42,10 @@ def resolve(config, T):
     return config
 
 
+def has_readout(config):
+    return config.get("readout", True)
+
+
 def parameter_shapes(config, shape):
     """The table of tensors: shape by name, in order."""
     if config.get("model") == "seq2seq":
@@ -65,10 +69,11 @@ def parameter_shapes(config, shape):
                 table[f"W2_l{layer}"] = (H, A)
             if config["score"] == "mlp":
                 table[f"w3_l{layer}"] = (A,)
-    table["V1"] = (H, O)
-    if config["k_top"] > 0:
-        table["V2"] = (H, O)
-    table["b"] = (O,)
+    if has_readout(config):
+        table["V1"] = (H, O)
+        if config["k_top"] > 0:
+            table["V2"] = (H, O)
+        table["b"] = (O,)
     return table
 
 
@@ -179,20 +184,22 @@ def attend(config, a, memory, cut, diagnostics):
 
 # ---- the whole sequence -------------------------------------------------------------------------------------------
 
-def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None):
+def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, start=None):
     """outputs [T,B,O] and Diagnostics. The graph is cut with `cut`: window starts, and constants of switched-off paths.
+    start: h0, c0 [L,B,H] by name, 0 where there is none; the first window's gradient reaches them.
     error(size), if given, is added to each score, size as score_size has it."""
     if config.get("model") == "transformer":
         return transformer_oracle.forward(config, shape, parameters, x, error), Diagnostics()
     T, B, H = x.shape[0], x.shape[1], config["hidden"]
     config = resolve(config, T)
     K, L, G, cell = config["k_top"], config["layers"], config["read_gain"], config["cell"]
-    zero = parameters["b"].new_zeros(B, H)
+    zero = parameters["weight_hh_l0"].new_zeros(B, H)
     first = [zero] if K > 0 and config.get("zero_memory") else []
-    h, c, memories = [zero] * L, [zero] * L, [list(first) for _ in range(L)]
+    h, c = ([start[name][layer] if start and name in start else zero for layer in range(L)] for name in ("h0", "c0"))
+    memories = [list(first) for _ in range(L)]
     diagnostics, outputs = Diagnostics(), []
     for t in range(1, T + 1):
-        window_starts = (t - 1) % config["k_trunc"] == 0
+        window_starts = t > 1 and (t - 1) % config["k_trunc"] == 0
         below = None
         for layer in range(L):
             weight_ih, bias_ih = parameters[f"weight_ih_l{layer}"], parameters[f"bias_ih_l{layer}"]
@@ -223,16 +230,22 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None):
             h[layer] = below = hh + G * s
             if K > 0 and t % config["k_att"] == 0:
                 memories[layer].append(hh if config["write"] == "provisional" else h[layer])
+                memories[layer] = memories[layer][-config.get("memory_slots", 0):]  # 0: all of them
+        if not has_readout(config):
+            outputs.append(below if shape["O"] == H else torch.cat([below, s], dim=1))
+            continue
         y = below @ parameters["V1"] + parameters["b"]
         outputs.append(y + s @ parameters["V2"] if K > 0 else y)
     return torch.stack(outputs), diagnostics
 
 
 def loss_of(shape, outputs, y, weight, lengths):
-    """sum(weight * l) / sum(weight), l the cross entropy in nats or the mean over O of squared errors or binary cross
+    """sum(y * outputs) up to the ends where the loss is "none"; else sum(weight * l) / sum(weight), l the cross entropy in nats or the mean over O of squared errors or binary cross
     entropies."""
     T = outputs.shape[0]
     inside = torch.arange(1, T + 1).unsqueeze(1) <= lengths.unsqueeze(0)
+    if shape["loss"] == "none":
+        return (outputs * torch.where(inside.unsqueeze(2), y, torch.zeros_like(y))).sum()
     weight = torch.where(inside, weight, torch.zeros_like(weight))
     read = weight != 0
     if shape["loss"] == "cross_entropy":
@@ -251,18 +264,19 @@ def loss_of(shape, outputs, y, weight, lengths):
 
 class Problem:
     """Everything that determines a loss and its gradients; arrays are numpy, `parameters` by name in table order.
-    scored [T,B]: of an encoder-decoder, where its decoder answers; else None."""
+    scored [T,B]: of an encoder-decoder, where its decoder answers; else None. start: arrays h0, c0 [L,B,H] by name. Where the
+    loss is "none", y is the gradient of the outputs that the way back begins with."""
 
-    def __init__(self, config, shape, x, y, weight, lengths, parameters, scored=None):
+    def __init__(self, config, shape, x, y, weight, lengths, parameters, scored=None, start=None):
         self.config, self.shape, self.parameters = config, shape, parameters
-        self.x, self.y, self.weight, self.lengths, self.scored = x, y, weight, lengths, scored
+        self.x, self.y, self.weight, self.lengths, self.scored, self.start = x, y, weight, lengths, scored, start or {}
 
-    def outputs(self, parameters, x, y, cut, error):
+    def outputs(self, parameters, x, y, cut, error, start):
         """(outputs that the loss is of, outputs of an evaluation, Diagnostics)."""
         dtype = next(iter(self.parameters.values())).dtype
         config = {**self.config, "key_limit": KEY_LIMIT[dtype]}
         if config.get("model") != "seq2seq":
-            outputs, diagnostics = forward(config, self.shape, parameters, x, cut, error)
+            outputs, diagnostics = forward(config, self.shape, parameters, x, cut, error, start)
             return outputs, outputs, diagnostics
         diagnostics, apart = Diagnostics(), Diagnostics()
         given = (config, parameters, x, y, self.weight, self.scored, self.lengths)
@@ -273,20 +287,24 @@ class Problem:
         return outputs, evaluated, diagnostics
 
     def solve(self, dtype=torch.float64, cut=torch.Tensor.detach, error=None):
-        """{"loss", "outputs", "evaluated_loss", "grad": by name, "inside", "diagnostics"} computed in dtype, as double
-        arrays; inside [T,B] is true up to each sequence's length. outputs are those of an evaluation."""
+        """{"loss", "outputs", "evaluated_loss", "grad": by name, of weights, dh0, dc0 and, of real x, dvalues, "inside",
+        "diagnostics"} computed in dtype, as double arrays; inside [T,B] is true up to each sequence's length. outputs are those of an evaluation."""
         def real(array):
             return torch.from_numpy(array.astype(np.float64)).to(dtype)
 
         parameters = {name: real(value).requires_grad_() for name, value in self.parameters.items()}
         x = torch.from_numpy(self.x.astype(np.int64)) if self.shape["input"] == "ids" else real(self.x)
         y = torch.from_numpy(self.y.astype(np.int64)) if self.shape["loss"] == "cross_entropy" else real(self.y)
-        outputs, evaluated, diagnostics = self.outputs(parameters, x, y, cut, error)
+        start = {name: real(value).requires_grad_() for name, value in self.start.items()}
+        others = {"d" + name: value for name, value in start.items()}
+        if self.shape["input"] == "values":
+            others["dvalues"] = x.requires_grad_()
+        outputs, evaluated, diagnostics = self.outputs(parameters, x, y, cut, error, start)
         weight, lengths = real(self.weight), torch.from_numpy(self.lengths.astype(np.int64))
         loss = loss_of(self.shape, outputs, y, weight, lengths)
         loss.backward()
         grad = {name: (torch.zeros_like(p) if p.grad is None else p.grad).double().numpy()
-                for name, p in parameters.items()}
+                for name, p in {**parameters, **others}.items()}
         return {"loss": float(loss.detach()), "outputs": evaluated.detach().double().numpy(), "grad": grad,
                 "evaluated_loss": float(loss_of(self.shape, evaluated.detach(), y, weight, lengths)),
                 "inside": np.arange(1, self.x.shape[0] + 1)[:, None] <= self.lengths[None, :],
@@ -303,17 +321,25 @@ def problem_load(path):
     if found != table:
         raise ValueError(f"{path}: parameters {found}, expected {table}")
     T, B = tensors["weight"].shape
+    answer = "doutputs" if shape["loss"] == "none" else "y"
     expected = {"x": (T, B) if shape["input"] == "ids" else (T, B, shape["I"]),
-                "y": (T, B) if shape["loss"] == "cross_entropy" else (T, B, shape["O"]),
+                answer: (T, B) if shape["loss"] == "cross_entropy" else (T, B, shape["O"]),
                 "lengths": (B,), "outputs": (T, B, shape["O"]), "loss": (1,)}
     expected.update({f"grad.{name}": size for name, size in table.items()})
+    state = (config["layers"], B, config["hidden"])
+    start = {name: tensors[name] for name in ("h0", "c0") if name in tensors}
+    others = {"d" + name: state for name in start}
+    expected.update({name: state for name in start})
+    if shape["input"] == "values" and "dvalues" in tensors:  # committed cases have none
+        others["dvalues"] = (T, B, shape["I"])
+    expected.update(others)
     for name, size in expected.items():
         if name not in tensors or tensors[name].shape != size:
             raise ValueError(f"{path}: tensor {name} is missing or not {size}")
-    problem = Problem(config, shape, tensors["x"], tensors["y"], tensors["weight"], tensors["lengths"],
-                      {name: tensors[f"param.{name}"] for name in table}, tensors.get("scored"))
+    problem = Problem(config, shape, tensors["x"], tensors[answer], tensors["weight"], tensors["lengths"],
+                      {name: tensors[f"param.{name}"] for name in table}, tensors.get("scored"), start)
     answers = {"loss": float(tensors["loss"][0]), "outputs": tensors["outputs"].astype(np.float64),
-               "grad": {name: tensors[f"grad.{name}"].astype(np.float64) for name in table}}
+               "grad": {name: tensors[f"grad.{name}" if name in table else name].astype(np.float64) for name in [*table, *others]}}
     return problem, answers
 
 
@@ -387,7 +413,8 @@ def relative_errors(answers, truth):
     errors = {"loss": error(np.array([answers["loss"]]), np.array([truth["loss"]]), 1.0),
               "outputs": error(answers["outputs"][inside], truth["outputs"][inside], 1.0)}
     for name, b in truth["grad"].items():
-        errors[f"grad.{name}"] = error(answers["grad"][name], b, largest)
+        if name in answers["grad"]:  # committed cases have those of weights alone
+            errors[f"grad.{name}"] = error(answers["grad"][name], b, largest)
     return errors
 
 
@@ -403,7 +430,7 @@ def condition(problem, truth, dtype):
 
     moved = Problem(problem.config, problem.shape, problem.x, problem.y, problem.weight, problem.lengths,
                     {name: value.astype(np.float64) * (1 + move * rng.choice([-1.0, 1.0], value.shape))
-                     for name, value in problem.parameters.items()}, problem.scored).solve(error=error)
+                     for name, value in problem.parameters.items()}, problem.scored, problem.start).solve(error=error)
     scale = UNIT[dtype] / move
     change = max([float((a - b).abs().max()) for (_, _, a, _), (_, _, b, _)
                   in zip(moved["diagnostics"].reads, truth["diagnostics"].reads)], default=0.0)

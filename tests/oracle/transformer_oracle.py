@@ -22,7 +22,9 @@ def parameter_shapes(config, shape):
             "self_attn.out_proj.weight": (H, H), "self_attn.out_proj.bias": (H,),
             "linear1.weight": (4 * H, H), "linear1.bias": (4 * H,), "linear2.weight": (H, 4 * H), "linear2.bias": (H,),
             "norm1.weight": (H,), "norm1.bias": (H,), "norm2.weight": (H,), "norm2.bias": (H,)}.items()})
-    table.update({"norm.weight": (H,), "norm.bias": (H,), "V1": (H, O), "b": (O,)})
+    table.update({"norm.weight": (H,), "norm.bias": (H,)})
+    if config.get("readout", True):
+        table.update({"V1": (H, O), "b": (O,)})
     return table
 
 
@@ -74,4 +76,5 @@ def forward(config, shape, parameters, x, error=None):
         a = norm(h, w("norm2.weight"), w("norm2.bias"))
         f = gelu(a @ w("linear1.weight").t() + w("linear1.bias"))
         h = h + f @ w("linear2.weight").t() + w("linear2.bias")
-    return norm(h, p["norm.weight"], p["norm.bias"]) @ p["V1"] + p["b"]
+    h = norm(h, p["norm.weight"], p["norm.bias"])
+    return h @ p["V1"] + p["b"] if config.get("readout", True) else h
