@@ -12,7 +12,7 @@
 #include "cli/say.h"
 
 struct own {
-    int input, I, O, loss, ragged, mask, start, samples;
+    int input, I, O, loss, ragged, mask, start, parts, samples;
     double param_scale, step, tolerance;
     const char *export;
 };
@@ -31,6 +31,8 @@ static const struct sab_option own[] = {
     {"mask", SAB_OPTION_SWITCH, AT(mask), 0, 0, 1, NULL, "off", "",
      "steps of random weight in the loss: 0, 1, between"},
     {"start", SAB_OPTION_SWITCH, AT(start), 0, 0, 1, NULL, "off", "", "sequences begin with a random state"},
+    {"parts", SAB_OPTION_INT, AT(parts), 0, 1, 1000, NULL, "1", "",
+     "with --export: batches that go on from each other; the gradient is the last one's"},
     {"param-scale", SAB_OPTION_REAL, AT(param_scale), 0, 0, 1000, NULL, "3", "",
      "weights are uniform in +-S/sqrt(H); 3 keeps scores away from ties"},
     {"samples", SAB_OPTION_INT, AT(samples), 0, 0, 1e9, NULL, "20", "", "parameters tried per tensor; 0: all"},
@@ -53,8 +55,10 @@ static int export(struct sab_check_problem *problem, const char *path, int threa
         return sab_fail(err, SAB_NOMEM, "no memory for the outputs of %d steps of %d sequences", batch->T, batch->B);
     double loss = 0;
     int status = sab_check_problem_solve(problem, threads, outputs, &loss, err);
-    if (status == SAB_OK)
-        status = sab_check_problem_export(problem, outputs, (sab_real)loss, path, err);
+    if (status == SAB_OK || status == SAB_NUMERIC) { /* numbers that are none are shown too */
+        int written = sab_check_problem_export(problem, outputs, (sab_real)loss, path, status == SAB_OK ? err : NULL);
+        status = status == SAB_OK ? written : status;
+    }
     sab_free(outputs);
     return status;
 }
@@ -162,13 +166,19 @@ static int compare(const struct sab_cli *cli, struct sab_check_problem *problem,
 static int run(struct sab_cli *cli)
 {
     struct own *o = cli->own;
-    struct sab_check_spec spec = {{o->input, o->I, o->loss, o->O}, o->ragged, o->mask, o->start, o->param_scale};
+    struct sab_check_spec spec = {{o->input, o->I, o->loss, o->O}, o->ragged, o->mask, o->start, o->parts, o->param_scale};
     struct sab_check_problem problem = {0};
     struct sab_error err = {0};
     char changed[128] = "";
     int code = SAB_EXIT_DONE, is_piped;
     int status = sab_cli_output(cli, "export", &is_piped, &err);
-    if (!o->export[0])
+    if (status == SAB_OK && o->parts > 1 && !o->export[0])
+        status = sab_fail(&err, SAB_INVALID, "--parts %d: what goes on from other batches can only be written with --export, not "
+                                             "compared with differences", o->parts);
+    if (status == SAB_OK && o->parts > 1 && o->start)
+        status = sab_fail(&err, SAB_INVALID, "--start on is for sequences that begin anew, not for --parts %d that go on from each "
+                                             "other", o->parts);
+    if (status == SAB_OK && !o->export[0])
         sab_check_uncut(&cli->config, changed, sizeof changed);
     if (changed[0] && !cli->quiet)
         fprintf(stderr, "a cut gradient is not the derivative of the loss, so this check undoes the cuts: %s\n",

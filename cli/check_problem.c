@@ -12,7 +12,8 @@
 #include "train/config_json.h"
 
 /* Which draw is for what: the index of the random numbers; tensor i of the model has TENSORS + i. */
-enum { DRAW_X, DRAW_Y, DRAW_WEIGHT, DRAW_KIND, DRAW_LENGTHS, DRAW_SOURCE, DRAW_H0, DRAW_C0, DRAW_DOUTPUTS, DRAW_TENSORS = 16 };
+enum { DRAW_X, DRAW_Y, DRAW_WEIGHT, DRAW_KIND, DRAW_LENGTHS, DRAW_SOURCE, DRAW_H0, DRAW_C0, DRAW_DOUTPUTS, DRAW_FRESH,
+       DRAW_TENSORS = 16 };
 
 /* Element i of draw `what`; the lane has 32 bits, the rest of i goes into the index. */
 static double uniform(uint64_t seed, int what, size_t i)
@@ -58,12 +59,24 @@ static sab_real *make_weight(uint64_t seed, size_t count, int mask)
     return weight;
 }
 
-static int32_t *make_lengths(uint64_t seed, int T, int B, int ragged)
+/* [parts,B]: 1..T; what another part goes on from ends at a memory, at a multiple of k_att. */
+static int32_t *make_lengths(uint64_t seed, int T, int B, int parts, int ragged, int k_att)
 {
-    int32_t *lengths = sab_alloc((size_t)B, sizeof *lengths);
-    for (int b = 0; lengths && b < B; b++)
-        lengths[b] = ragged ? 1 + below(seed, DRAW_LENGTHS, (size_t)b, T) : T;
+    int32_t *lengths = sab_alloc((size_t)parts * (size_t)B, sizeof *lengths);
+    for (int i = 0; lengths && i < parts * B; i++) {
+        int unit = i >= (parts - 1) * B ? 1 : k_att < T ? k_att : T;
+        lengths[i] = ragged ? unit * (1 + below(seed, DRAW_LENGTHS, (size_t)i, T / unit)) : T;
+    }
     return lengths;
+}
+
+/* [parts,B]: a quarter begins anew. */
+static uint8_t *make_fresh(uint64_t seed, int parts, int B)
+{
+    uint8_t *fresh = sab_alloc((size_t)parts, (size_t)B);
+    for (int i = 0; fresh && i < parts * B; i++)
+        fresh[i] = below(seed, DRAW_FRESH, (size_t)i, 4) == 0;
+    return fresh;
 }
 
 /* [T,B] 1 from a step on that is drawn for each sequence; in some it is past the end. */
@@ -125,33 +138,51 @@ int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_o
     if (status != SAB_OK)
         return status;
     draw_weights(problem->model, config->shared.seed, spec->param_scale / sqrt(config->model.hidden));
-    size_t positions;
-    if (sab_mul_overflows((size_t)config->task.T, (size_t)config->shared.batch, &positions))
-        return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %d steps is too large to address", config->shared.batch,
-                        config->task.T);
+    size_t positions, all;
+    int T = config->task.T, B = config->shared.batch;
+    if (sab_mul_overflows((size_t)T, (size_t)B, &positions) || sab_mul_overflows(positions, (size_t)spec->parts, &all))
+        return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %d steps is too large to address", B, T);
     int is_ids = shape->input == SAB_INPUT_IDS, is_class = shape->loss == SAB_LOSS_CROSS_ENTROPY;
-    batch->T = config->task.T;
-    batch->B = config->shared.batch;
+    uint64_t seed = config->shared.seed;
+    problem->parts = spec->parts;
+    batch->T = T;
+    batch->B = B;
     if (is_ids)
-        batch->ids = make_ids(config->shared.seed, DRAW_X, positions, shape->I);
+        batch->ids = make_ids(seed, DRAW_X, all, shape->I);
     else
-        batch->values = make_reals(config->shared.seed, DRAW_X, positions, (size_t)shape->I, -1);
+        batch->values = make_reals(seed, DRAW_X, all, (size_t)shape->I, -1);
     if (shape->loss == SAB_LOSS_NONE)
-        problem->doutputs = make_doutputs(config->shared.seed, positions, shape->O);
+        problem->doutputs = make_doutputs(seed, positions, shape->O);
     else if (is_class)
-        batch->labels = make_ids(config->shared.seed, DRAW_Y, positions, shape->O);
+        batch->labels = make_ids(seed, DRAW_Y, positions, shape->O);
     else
-        batch->targets = make_reals(config->shared.seed, DRAW_Y, positions, (size_t)shape->O,
-                                    shape->loss == SAB_LOSS_BCE ? 0 : -1);
-    batch->weight = make_weight(config->shared.seed, positions, spec->mask);
-    batch->lengths = make_lengths(config->shared.seed, batch->T, batch->B, spec->ragged);
+        batch->targets = make_reals(seed, DRAW_Y, positions, (size_t)shape->O, shape->loss == SAB_LOSS_BCE ? 0 : -1);
+    batch->weight = make_weight(seed, positions, spec->mask);
+    batch->lengths = make_lengths(seed, T, B, spec->parts, spec->ragged, config->model.k_att);
+    batch->fresh = spec->parts > 1 ? make_fresh(seed, spec->parts, B) : NULL;
     int has_decoder = config->model.model == SAB_KIND_SEQ2SEQ;
     if (has_decoder)
-        batch->scored = make_scored(config->shared.seed, batch->T, batch->B, batch->lengths);
-    if ((!batch->ids && !batch->values) || (!batch->labels && !batch->targets && !problem->doutputs) || !batch->weight || !batch->lengths ||
-        (has_decoder && !batch->scored))
-        return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %d steps", batch->B, batch->T);
+        batch->scored = make_scored(seed, T, B, batch->lengths);
+    if ((!batch->ids && !batch->values) || (!batch->labels && !batch->targets && !problem->doutputs) || !batch->weight ||
+        !batch->lengths || (has_decoder && !batch->scored) || (spec->parts > 1 && !batch->fresh))
+        return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %d steps", B, T);
     return make_start(problem, config, spec->start, err);
+}
+
+struct sab_batch sab_check_problem_part(const struct sab_check_problem *problem, int i)
+{
+    struct sab_batch part = problem->batch;
+    size_t at = (size_t)i * (size_t)part.T * (size_t)part.B;
+    if (part.ids)
+        part.ids += at;
+    if (part.values)
+        part.values += at * (size_t)sab_model_shape(problem->model)->I;
+    if (i < problem->parts - 1)
+        part.labels = NULL, part.targets = NULL, part.weight = NULL;
+    part.lengths += (size_t)i * (size_t)part.B;
+    if (part.fresh)
+        part.fresh += (size_t)i * (size_t)part.B;
+    return part;
 }
 
 /* ---- the loss and its gradient ---- */
@@ -184,7 +215,7 @@ static double row_loss(const struct sab_check_problem *problem, size_t at, const
 
 double sab_check_loss(const struct sab_check_problem *problem, const sab_real *outputs)
 {
-    const struct sab_batch *batch = &problem->batch;
+    struct sab_batch part = sab_check_problem_part(problem, problem->parts - 1), *batch = &part;
     const struct sab_shape *shape = sab_model_shape(problem->model);
     double sum = 0, weights = 0;
     for (int t = 0; t < batch->T; t++)
@@ -198,24 +229,47 @@ double sab_check_loss(const struct sab_check_problem *problem, const sab_real *o
     return problem->doutputs ? sum : sum / weights;
 }
 
+/* What comes before the last part, which leaves its state. */
+static int run_up(const struct sab_check_problem *problem, struct sab_engine *engine, struct sab_stream **state,
+                  struct sab_error *err)
+{
+    int status = sab_stream_create(state, problem->model, problem->batch.B, err);
+    for (int i = 0; i < problem->parts - 1 && status == SAB_OK; i++) {
+        struct sab_batch part = sab_check_problem_part(problem, i);
+        part.state = *state;
+        status = sab_engine_forward(engine, &part, NULL, NULL, NULL, NULL, err);
+    }
+    return status;
+}
+
 int sab_check_problem_solve(struct sab_check_problem *problem, int threads, sab_real *outputs, double *loss,
                             struct sab_error *err)
 {
     struct sab_engine *engine = NULL;
     struct sab_tape *tape = NULL;
-    struct sab_metrics metrics;
+    struct sab_stream *state = NULL, *copy = NULL;
+    struct sab_metrics metrics = {0};
+    struct sab_batch last = sab_check_problem_part(problem, problem->parts - 1);
     struct sab_request request = {.size = sizeof request, .doutputs = problem->doutputs, .dvalues = problem->dvalues,
                                   .dh0 = problem->dh0, .dc0 = problem->dc0};
     int has_loss = !problem->doutputs;
     int status = sab_engine_create(&engine, problem->model, threads, err);
+    if (status == SAB_OK && problem->parts > 1)
+        status = run_up(problem, engine, &state, err);
+    if (status == SAB_OK && state)
+        status = sab_stream_clone(&copy, state, err);
+    last.state = copy;
     if (status == SAB_OK)
-        status = sab_engine_forward(engine, &problem->batch, outputs, NULL, NULL, has_loss ? NULL : &tape, err);
+        status = sab_engine_forward(engine, &last, outputs, NULL, NULL, has_loss ? NULL : &tape, err);
+    last.state = state;
     if (status == SAB_OK)
-        status = has_loss ? sab_engine_gradient(engine, &problem->batch, &request, &metrics, err)
+        status = has_loss ? sab_engine_gradient(engine, &last, &request, &metrics, err)
                           : sab_tape_backward(tape, &request, err);
-    if (status == SAB_OK)
+    if (status == SAB_OK || status == SAB_NUMERIC)
         *loss = has_loss ? metrics.loss : sab_check_loss(problem, outputs);
     sab_tape_free(tape);
+    sab_stream_free(state);
+    sab_stream_free(copy);
     sab_engine_free(engine);
     return status;
 }
@@ -232,6 +286,7 @@ void sab_check_problem_clear(struct sab_check_problem *problem)
     sab_free((void *)problem->batch.scored);
     sab_free((void *)problem->batch.h0);
     sab_free((void *)problem->batch.c0);
+    sab_free((void *)problem->batch.fresh);
     sab_free(problem->doutputs);
     sab_free(problem->dvalues);
     sab_free(problem->dh0);
@@ -252,9 +307,9 @@ static int add_batch(struct sab_safetensors_writer *w, const struct sab_check_pr
 {
     const struct sab_batch *batch = &problem->batch;
     const struct sab_shape *shape = sab_model_shape(problem->model);
-    int T = batch->T, B = batch->B;
-    int status = batch->ids ? add(w, "x", SAB_DTYPE_I32, 2, T, B, 0, batch->ids, err)
-                            : add(w, "x", SAB_DTYPE_REAL, 3, T, B, shape->I, batch->values, err);
+    int T = batch->T, B = batch->B, steps = problem->parts * T;
+    int status = batch->ids ? add(w, "x", SAB_DTYPE_I32, 2, steps, B, 0, batch->ids, err)
+                            : add(w, "x", SAB_DTYPE_REAL, 3, steps, B, shape->I, batch->values, err);
     if (status == SAB_OK && problem->doutputs)
         status = add(w, "doutputs", SAB_DTYPE_REAL, 3, T, B, shape->O, problem->doutputs, err);
     else if (status == SAB_OK)
@@ -263,7 +318,8 @@ static int add_batch(struct sab_safetensors_writer *w, const struct sab_check_pr
     if (status == SAB_OK)
         status = add(w, "weight", SAB_DTYPE_REAL, 2, T, B, 0, batch->weight, err);
     if (status == SAB_OK)
-        status = add(w, "lengths", SAB_DTYPE_I32, 1, B, 0, 0, batch->lengths, err);
+        status = problem->parts > 1 ? add(w, "lengths", SAB_DTYPE_I32, 2, problem->parts, B, 0, batch->lengths, err)
+                                    : add(w, "lengths", SAB_DTYPE_I32, 1, B, 0, 0, batch->lengths, err);
     return status;
 }
 
@@ -339,6 +395,8 @@ int sab_check_problem_export(const struct sab_check_problem *problem, const sab_
         status = add_metadata(w, problem->model, err);
     if (status == SAB_OK && batch->scored) /* bytes come last: all before are aligned */
         status = add(w, "scored", SAB_DTYPE_U8, 2, batch->T, batch->B, 0, batch->scored, err);
+    if (status == SAB_OK && batch->fresh)
+        status = add(w, "fresh", SAB_DTYPE_U8, 2, problem->parts, batch->B, 0, batch->fresh, err);
     if (status == SAB_OK)
         status = sab_safetensors_writer_save(w, path, err);
     sab_safetensors_writer_free(w);

@@ -9,20 +9,24 @@ struct sab_check_spec {
     int ragged;          /* lengths 1..T instead of T */
     int mask;            /* weights 0, 1 and between instead of 1 */
     int start;           /* a random initial state instead of 0 */
+    int parts;           /* batches that go on from each other, of which the last has the loss; 1: just that one */
     double param_scale;  /* every weight is uniform in +-param_scale/sqrt(H) */
 };
 
 struct sab_check_problem {
     struct sab_model *model;
-    struct sab_batch batch; /* its arrays belong to the problem */
+    int parts;
+    struct sab_batch batch; /* its arrays belong to the problem; of several parts as sab_check_problem_part cuts them */
     sab_real *doutputs;     /* [T,B,O] where the model has no loss: the loss is sum(doutputs . outputs), up to each end */
     sab_real *dvalues;      /* [T,B,I], [L,B,H] answers; NULL where the batch has no such input */
     sab_real *dh0, *dc0;
 };
 
-/* T and B are config->task.T and config->shared.batch. Clear in every case. */
+/* T and B are config->task.T and config->shared.batch, of each part. Clear in every case. */
 int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_options *config,
                            const struct sab_check_spec *spec, struct sab_error *err);
+/* Part i of 0..parts-1, without a state. */
+struct sab_batch sab_check_problem_part(const struct sab_check_problem *problem, int i);
 void sab_check_problem_clear(struct sab_check_problem *problem);
 
 /* Gradients of the weights into the model's tensors, and the others; outputs [T,B,O] and *loss. */
@@ -34,6 +38,7 @@ double sab_check_loss(const struct sab_check_problem *problem, const sab_real *o
 /* Writes the problem and the answers that are in the model's gradient as one safetensors file:
  *     x         I32 [T,B] or real [T,B,I]         y        labels I32 [T,B] or targets real [T,B,O]
  *     weight    real [T,B]                        lengths  I32 [B]; steps past the end count for nothing
+ *     fresh     U8 [parts,B] of several parts: 1 where a sequence begins anew; x is then [parts*T,...], lengths [parts,B]
  *     scored    U8 [T,B], 1 from the step on where a decoder begins; only of a network that has one
  *     outputs   real [T,B,O]                      loss     real [1]
  *     param.NAME, grad.NAME                       for each tensor of the model

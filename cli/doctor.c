@@ -98,7 +98,7 @@ static void describe_data(struct findings *f)
 static void test_gradient(struct findings *f)
 {
     struct sab_check_problem problem = {0};
-    struct sab_check_spec spec = {{SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4}, 0, 0, 0, 3};
+    struct sab_check_spec spec = {{SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4}, 0, 0, 0, 1, 3};
     struct sab_check_options options = {4, 0, 0};
     struct sab_check_finding findings[TENSORS_CAP];
     struct sab_options config;

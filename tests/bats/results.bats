@@ -191,6 +191,14 @@ setup()
     [ -z "$output$stderr" ]
     sab inspect problem.safetensors
     has '  x ' '  y ' 'I32  [6, 3]' weight lengths outputs '[6, 3, 4]' loss param.weight_hh_l0 grad.W1_l0 '--k-trunc 2'
+    sab check-grad --export parts.safetensors --parts 3 --memory-slots 4 --T 6 --batch 3 --hidden 4 --quiet
+    [ "$status" = 0 ]
+    sab inspect parts.safetensors
+    has 'I32  [18, 3]' 'I32  [6, 3]' 'U8   [3, 3]' fresh
+    sab check-grad --parts 3
+    fails 2 '--parts 3' '--export'
+    sab check-grad --parts 3 --export parts.safetensors --memory-slots 4 --T 6 --k-att 4
+    fails 2 'multiple of --k-att 4'
     sab check-grad --export problem.safetensors/x
     fails 1 problem.safetensors/x
     "$SAB" check-grad --export again.safetensors --T 6 --batch 3 --hidden 4 --k-trunc 2 --mask on --ragged on --quiet

@@ -79,18 +79,33 @@ def parameter_shapes(config, shape):
 
 # ---- one step -----------------------------------------------------------------------------------------------------
 
-def cell_step(cell, gates_x, gates_h, h, c):
+def functions(error):
+    """(tanh, sigmoid), with derivatives from their own values where these are off by error(size), if that is given."""
+    if error is None:
+        return torch.tanh, torch.sigmoid
+
+    def inexact(f, slope):
+        def apply(x):
+            y = f(x.detach())
+            return y + slope(y + error(y.abs())) * (x - x.detach())
+        return apply
+
+    return inexact(torch.tanh, lambda y: 1 - y * y), inexact(torch.sigmoid, lambda y: y * (1 - y))
+
+
+def cell_step(cell, gates_x, gates_h, h, c, error=None):
     """(hh, c) from gates_x = x W_ih^T + b_ih and gates_h = h W_hh^T + b_hh, each [B,G*H], and the old h, c."""
+    tanh, sigmoid = functions(error)
     if cell == "rnn":
-        return torch.tanh(gates_x + gates_h), c
+        return tanh(gates_x + gates_h), c
     if cell == "lstm":
         i, f, g, o = (gates_x + gates_h).chunk(4, dim=1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(c), c
+        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        return sigmoid(o) * tanh(c), c
     xr, xz, xn = gates_x.chunk(3, dim=1)
     hr, hz, hn = gates_h.chunk(3, dim=1)
-    r, z = torch.sigmoid(xr + hr), torch.sigmoid(xz + hz)
-    n = torch.tanh(xn + r * hn)
+    r, z = sigmoid(xr + hr), sigmoid(xz + hz)
+    n = tanh(xn + r * hn)
     return (1 - z) * n + z * h, c
 
 
@@ -133,6 +148,7 @@ class Diagnostics:
         self.floor_margin = math.inf  # relu, z > 0: smallest |sum r - z|
         self.min_Z = math.inf         # relu: smallest sum r where the floor does not hold
         self.largest_key = 0.0        # mlp and dot: largest number in a key m W1 or a query hh W2
+        self.largest_state = 0.0      # largest number in an h
         self.reads = []               # (layer, t, a [B,N], alpha [B,N]) of every read, t from 1
 
     def order(self, ranked, first, last):
@@ -142,8 +158,9 @@ class Diagnostics:
             self.margin = min(self.margin, float((part[:, :-1] - part[:, 1:]).min()))
 
 
-def attend(config, a, memory, cut, diagnostics):
-    """(alpha [B,N], s [B,H]): the sparsifier and the read. `cut` makes a constant of a tensor."""
+def attend(config, a, memory, cut, diagnostics, error=None):
+    """(alpha [B,N], s [B,H]): the sparsifier and the read. `cut` makes a constant of a tensor; error as forward has it."""
+    given, sizes = a, {}
     K, z, N = config["k_top"], config["read_floor"], a.shape[1]
     # Sorted from the largest; stable, so that of equal scores the earlier memory comes first.
     ranked, index = torch.sort(a, dim=1, descending=True, stable=True)
@@ -179,27 +196,36 @@ def attend(config, a, memory, cut, diagnostics):
             r = cut(r) + share * (r - cut(r))
             Z = r.sum(1, keepdim=True)
         alpha = torch.zeros_like(a).scatter(1, index[:, :K], r / torch.where(floored, torch.full_like(Z, z), Z))
+    if error is not None and given.requires_grad and alpha.requires_grad:
+        # Gradients of scores are differences of products alpha * dalpha, and known to the rounding of these.
+        alpha.register_hook(lambda dalpha: sizes.update(products=(alpha * dalpha).detach().abs()))
+        given.register_hook(lambda da: da + error(sizes["products"]))
     return alpha, (alpha.unsqueeze(2) * memory).sum(1)
 
 
 # ---- the whole sequence -------------------------------------------------------------------------------------------
 
-def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, start=None):
+def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, start=None, lengths=None, diagnostics=None):
     """outputs [T,B,O] and Diagnostics. The graph is cut with `cut`: window starts, and constants of switched-off paths.
-    start: h0, c0 [L,B,H] by name, 0 where there is none; the first window's gradient reaches them.
-    error(size), if given, is added to each score, size as score_size has it."""
+    start: h0, c0 [L,B,H] by name, 0 where there is none; the first window's gradient reaches them. lengths: of batches,
+    one after the other in x, of which each goes on from the one before as from constants; by default x is one.
+    error(size), if given, is added to each score, size as score_size has it, to each state, to the values of gates that
+    their derivatives are made of and to the gradients of scores: it stands for rounding."""
     if config.get("model") == "transformer":
         return transformer_oracle.forward(config, shape, parameters, x, error), Diagnostics()
     T, B, H = x.shape[0], x.shape[1], config["hidden"]
     config = resolve(config, T)
+    slots, starts, t0 = config.get("memory_slots", 0), set(np.cumsum(lengths or [T]) + 1), 1
     K, L, G, cell = config["k_top"], config["layers"], config["read_gain"], config["cell"]
     zero = parameters["weight_hh_l0"].new_zeros(B, H)
     first = [zero] if K > 0 and config.get("zero_memory") else []
     h, c = ([start[name][layer] if start and name in start else zero for layer in range(L)] for name in ("h0", "c0"))
     memories = [list(first) for _ in range(L)]
-    diagnostics, outputs = Diagnostics(), []
+    diagnostics, outputs = diagnostics or Diagnostics(), []
     for t in range(1, T + 1):
-        window_starts = t > 1 and (t - 1) % config["k_trunc"] == 0
+        if t in starts:
+            t0, memories = t, [[cut(m) for m in of_layer] for of_layer in memories]
+        window_starts = t > 1 and (t - t0) % config["k_trunc"] == 0
         below = None
         for layer in range(L):
             weight_ih, bias_ih = parameters[f"weight_ih_l{layer}"], parameters[f"bias_ih_l{layer}"]
@@ -212,7 +238,9 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
                 gates_x = x[t - 1] @ weight_ih.t() + bias_ih
             before_h, before_c = (cut(h[layer]), cut(c[layer])) if window_starts else (h[layer], c[layer])
             gates_h = before_h @ weight_hh.t() + bias_hh
-            hh, c[layer] = cell_step(cell, gates_x, gates_h, before_h, before_c)
+            hh, c[layer] = cell_step(cell, gates_x, gates_h, before_h, before_c, error)
+            if error is not None:
+                hh, c[layer] = hh + error(hh.detach().abs()), c[layer] + error(c[layer].detach().abs())
             s = zero
             if memories[layer]:
                 memory = torch.stack(memories[layer], dim=1)
@@ -225,12 +253,13 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
                     for side, weight in ((memory, f"W1_l{layer}"), (hh, f"W2_l{layer}")):
                         diagnostics.largest_key = max(diagnostics.largest_key,
                                                       float((side @ parameters[weight]).detach().abs().max()))
-                alpha, s = attend(config, a, memory, cut, diagnostics)
+                alpha, s = attend(config, a, memory, cut, diagnostics, error)
                 diagnostics.reads.append((layer, t, a.detach(), alpha.detach()))
             h[layer] = below = hh + G * s
+            diagnostics.largest_state = max(diagnostics.largest_state, float(below.detach().abs().max()))
             if K > 0 and t % config["k_att"] == 0:
                 memories[layer].append(hh if config["write"] == "provisional" else h[layer])
-                memories[layer] = memories[layer][-config.get("memory_slots", 0):]  # 0: all of them
+                memories[layer] = memories[layer][-slots:]  # 0: all of them
         if not has_readout(config):
             outputs.append(below if shape["O"] == H else torch.cat([below, s], dim=1))
             continue
@@ -265,16 +294,36 @@ def loss_of(shape, outputs, y, weight, lengths):
 class Problem:
     """Everything that determines a loss and its gradients; arrays are numpy, `parameters` by name in table order.
     scored [T,B]: of an encoder-decoder, where its decoder answers; else None. start: arrays h0, c0 [L,B,H] by name. Where the
-    loss is "none", y is the gradient of the outputs that the way back begins with."""
+    loss is "none", y is the gradient of the outputs that the way back begins with. Of batches that go on from each other
+    x [parts*T,B,...] and lengths [parts,B] are of all, fresh [parts,B] says which begin anew, y and weight are the last
+    one's, whose loss and outputs are asked for."""
 
-    def __init__(self, config, shape, x, y, weight, lengths, parameters, scored=None, start=None):
+    def __init__(self, config, shape, x, y, weight, lengths, parameters, scored=None, start=None, fresh=None):
         self.config, self.shape, self.parameters = config, shape, parameters
-        self.x, self.y, self.weight, self.lengths, self.scored, self.start = x, y, weight, lengths, scored, start or {}
+        self.x, self.y, self.weight, self.lengths, self.scored = x, y, weight, lengths, scored
+        self.start, self.fresh = start or {}, fresh
+
+    def carried(self, config, parameters, x, cut, error):
+        """Outputs [T,B,O] of the last batch, sequence by sequence, each from where it last began anew."""
+        T, diagnostics, columns = self.weight.shape[0], Diagnostics(), []
+        config = {**resolve(config, T), "credit": "sab"}
+        for b in range(x.shape[1]):
+            anew = np.flatnonzero(self.fresh[:, b])
+            parts = range(anew[-1] if len(anew) else 0, len(self.lengths))
+            lengths = [int(self.lengths[i, b]) for i in parts]
+            steps = torch.cat([x[i * T:i * T + n, b:b + 1] for i, n in zip(parts, lengths)])
+            outputs, _ = forward(config, self.shape, parameters, steps, cut, error, None, lengths, diagnostics)
+            rest = outputs.new_zeros(T - lengths[-1], 1, self.shape["O"])
+            columns.append(torch.cat([outputs[-lengths[-1]:], rest]))
+        return torch.cat(columns, dim=1), diagnostics
 
     def outputs(self, parameters, x, y, cut, error, start):
         """(outputs that the loss is of, outputs of an evaluation, Diagnostics)."""
         dtype = next(iter(self.parameters.values())).dtype
         config = {**self.config, "key_limit": KEY_LIMIT[dtype]}
+        if self.fresh is not None:
+            outputs, diagnostics = self.carried(config, parameters, x, cut, error)
+            return outputs, outputs, diagnostics
         if config.get("model") != "seq2seq":
             outputs, diagnostics = forward(config, self.shape, parameters, x, cut, error, start)
             return outputs, outputs, diagnostics
@@ -300,14 +349,17 @@ class Problem:
         if self.shape["input"] == "values":
             others["dvalues"] = x.requires_grad_()
         outputs, evaluated, diagnostics = self.outputs(parameters, x, y, cut, error, start)
-        weight, lengths = real(self.weight), torch.from_numpy(self.lengths.astype(np.int64))
+        own = self.lengths if self.fresh is None else self.lengths[-1]
+        weight, lengths = real(self.weight), torch.from_numpy(own.astype(np.int64))
         loss = loss_of(self.shape, outputs, y, weight, lengths)
         loss.backward()
         grad = {name: (torch.zeros_like(p) if p.grad is None else p.grad).double().numpy()
                 for name, p in {**parameters, **others}.items()}
+        if "dvalues" in grad:
+            grad["dvalues"] = grad["dvalues"][-self.weight.shape[0]:]  # of the last batch
         return {"loss": float(loss.detach()), "outputs": evaluated.detach().double().numpy(), "grad": grad,
                 "evaluated_loss": float(loss_of(self.shape, evaluated.detach(), y, weight, lengths)),
-                "inside": np.arange(1, self.x.shape[0] + 1)[:, None] <= self.lengths[None, :],
+                "inside": np.arange(1, self.weight.shape[0] + 1)[:, None] <= own[None, :],
                 "diagnostics": diagnostics}
 
 
@@ -322,9 +374,10 @@ def problem_load(path):
         raise ValueError(f"{path}: parameters {found}, expected {table}")
     T, B = tensors["weight"].shape
     answer = "doutputs" if shape["loss"] == "none" else "y"
-    expected = {"x": (T, B) if shape["input"] == "ids" else (T, B, shape["I"]),
+    parts = tensors["fresh"].shape[0] if "fresh" in tensors else 1
+    expected = {"x": (parts * T, B) if shape["input"] == "ids" else (parts * T, B, shape["I"]),
                 answer: (T, B) if shape["loss"] == "cross_entropy" else (T, B, shape["O"]),
-                "lengths": (B,), "outputs": (T, B, shape["O"]), "loss": (1,)}
+                "lengths": (parts, B) if parts > 1 else (B,), "outputs": (T, B, shape["O"]), "loss": (1,)}
     expected.update({f"grad.{name}": size for name, size in table.items()})
     state = (config["layers"], B, config["hidden"])
     start = {name: tensors[name] for name in ("h0", "c0") if name in tensors}
@@ -337,7 +390,7 @@ def problem_load(path):
         if name not in tensors or tensors[name].shape != size:
             raise ValueError(f"{path}: tensor {name} is missing or not {size}")
     problem = Problem(config, shape, tensors["x"], tensors[answer], tensors["weight"], tensors["lengths"],
-                      {name: tensors[f"param.{name}"] for name in table}, tensors.get("scored"), start)
+                      {name: tensors[f"param.{name}"] for name in table}, tensors.get("scored"), start, tensors.get("fresh"))
     answers = {"loss": float(tensors["loss"][0]), "outputs": tensors["outputs"].astype(np.float64),
                "grad": {name: tensors[f"grad.{name}" if name in table else name].astype(np.float64) for name in [*table, *others]}}
     return problem, answers
@@ -419,8 +472,8 @@ def relative_errors(answers, truth):
 
 
 def condition(problem, truth, dtype):
-    """(worst relative error, largest change of a score) when each weight, and each score by as much as its terms are
-    large, moves by one unit roundoff of dtype, up or down at random: what rounding does to this problem whoever
+    """(worst relative error, largest change of a score) when each weight, and all that forward adds an error to, by as much as
+    its terms are large, moves by one unit roundoff of dtype, up or down at random: what rounding does to this problem whoever
     computes it. Measured with a smaller move, which crosses no selection switch, and scaled."""
     move = 2.0 ** -40
     rng = np.random.default_rng(0)
@@ -430,7 +483,7 @@ def condition(problem, truth, dtype):
 
     moved = Problem(problem.config, problem.shape, problem.x, problem.y, problem.weight, problem.lengths,
                     {name: value.astype(np.float64) * (1 + move * rng.choice([-1.0, 1.0], value.shape))
-                     for name, value in problem.parameters.items()}, problem.scored, problem.start).solve(error=error)
+                     for name, value in problem.parameters.items()}, problem.scored, problem.start, problem.fresh).solve(error=error)
     scale = UNIT[dtype] / move
     change = max([float((a - b).abs().max()) for (_, _, a, _), (_, _, b, _)
                   in zip(moved["diagnostics"].reads, truth["diagnostics"].reads)], default=0.0)
