@@ -22,7 +22,10 @@
  *     different threads at once, one object from one thread at a time; but engines, streams and sab_model_evaluate may work on
  *     one model from several threads, as long as nobody writes its weights. sab_model_gradient, and requests without grads,
  *     write the model's gradients: those one at a time.
- *   - Pointers passed in are borrowed for the call. Objects made by X_create are freed by X_free, which takes NULL.
+ *   - Pointers passed in are borrowed for the call, and are not NULL where a comment does not say what NULL means; indices are in
+ *     the range that it states. Wrong numbers in options, shapes, batches and enumerators are found: SAB_INVALID.
+ *   - Objects made by X_create are freed by X_free, which takes NULL. One that borrows another (a trainer, an engine, a stream its
+ *     model, a tape its engine) is not used when that is gone, and is freed before it; a stream may be freed after.
  *   - The same options and seed give the same bits on one instruction set, for any number of threads.
  */
 #ifndef SAB_H
@@ -254,7 +257,7 @@ SAB_API const struct sab_options *sab_model_options(const struct sab_model *mode
 /* What the model knows of the data it was trained on (a vocabulary, means and deviations), as sab_task_facts gave it:
  * a JSON object, or NULL. Saved and loaded with the weights. Belongs to the model until the facts are set again. */
 SAB_API const char *sab_model_facts(const struct sab_model *model);
-/* Keeps a copy of the facts; NULL for none. SAB_INVALID when they are longer than SAB_FACTS_CAP bytes or not
+/* Keeps a copy of the facts; NULL for none. SAB_INVALID when they are longer than SAB_FACTS_CAP bytes or no JSON object in
  * UTF-8. */
 SAB_API int sab_model_set_facts(struct sab_model *model, const char *facts, struct sab_error *err);
 
@@ -349,10 +352,10 @@ SAB_API void sab_stream_free(struct sab_stream *stream);
 /* An independent copy of the state. */
 SAB_API int sab_stream_clone(struct sab_stream **out, const struct sab_stream *stream, struct sab_error *err);
 /* The state as a file (safetensors), written atomically, and back, for a model of the same weights (SAB_FORMAT for any
- * other): a stream that goes on to the bit. */
+ * other): a stream that goes on to the bit. SAB_NUMERIC where the state is not finite. */
 SAB_API int sab_stream_save(const struct sab_stream *stream, const char *path, struct sab_error *err);
 SAB_API int sab_stream_load(struct sab_stream **out, struct sab_model *model, const char *path, struct sab_error *err);
-/* One step: ids [B] or values [B,I] (the other NULL) -> outputs [B,O], the same bits as a whole sequence gives. After a
+/* One step: ids [B] or values [B,I] (the other NULL) -> outputs [B,O] (NULL: not wanted), the same bits as a whole sequence gives. After a
  * failure (SAB_INVALID, also when batches left sequences at unlike steps since their latest memory; SAB_NOMEM) the step can be
  * taken again. */
 SAB_API int sab_stream_step(struct sab_stream *stream, const int32_t *ids, const sab_real *values, sab_real *outputs,
@@ -419,7 +422,8 @@ SAB_API int64_t sab_trainer_step(const struct sab_trainer *trainer);
  * can be resumed (sab train --resume). */
 SAB_API int sab_train(const struct sab_options *options, struct sab_metrics *best, struct sab_error *err);
 
-/* Weights and options as safetensors (model.safetensors of a run), written atomically. */
+/* Weights and options as safetensors (model.safetensors of a run), written atomically. SAB_NUMERIC, naming the tensor, where a
+ * weight is not finite. */
 SAB_API int sab_model_save(const struct sab_model *model, const char *path, struct sab_error *err);
 SAB_API int sab_model_load(struct sab_model **out, const char *path, struct sab_error *err);
 

@@ -50,6 +50,11 @@ static void test_model_keeps_facts(void **unused)
     struct sab_error err = {0};
     assert_int_equal(sab_model_set_facts(model, "\xff", &err), SAB_INVALID);
     assert_non_null(strstr(err.message, "UTF-8"));
+    static const char *const others[] = {"", "hello", "[]", "{\"task\":1", "{} {}", "3"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (sab_model_set_facts(model, others[i], &err) != SAB_INVALID || !strstr(err.message, "no JSON object"))
+            fail_msg("facts %s: status %d, \"%s\"", others[i], err.status, err.message);
+    }
     char *long_text = filled(SAB_FACTS_CAP + 1, 'x');
     assert_int_equal(sab_model_set_facts(model, long_text, &err), SAB_INVALID);
     assert_non_null(strstr(err.message, "3145729 bytes"));
@@ -69,6 +74,10 @@ static void test_file_keeps_facts(void **unused)
     assert_true(fd >= 0);
     close(fd);
     char *large = filled(SAB_FACTS_CAP, '"');
+    for (size_t i = 6; i < SAB_FACTS_CAP - 2; i += 2)
+        large[i] = '\\';
+    memcpy(large, "{\"a\":\"", 6);
+    memcpy(large + SAB_FACTS_CAP - 2, "\"}", 2);
     const char *const texts[] = {NULL, "{}", "{\"task\":\"text\",\"symbols\":\"a\\n\\\"\xc3\xa4\"}", large};
     for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
         struct sab_model *model = make_model(), *read = NULL;

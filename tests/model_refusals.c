@@ -1,12 +1,14 @@
 /* What a caller can get wrong in a model, a batch or a stream: SAB_INVALID, a sentence that names the value, and an
  * object that works as before. */
 #include <limits.h>
+#include <malloc.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "options_helper.h"
@@ -289,6 +291,88 @@ static void test_stream(void **unused)
     problem_free(&p);
 }
 
+/* What could not be loaded is not saved, and a file that is there stays. */
+static void test_not_finite_is_not_saved(void **unused)
+{
+    (void)unused;
+    struct problem p;
+    OPTIONS config = {0};
+    struct sab_error err = {0};
+    struct sab_stream *stream;
+    struct sab_model *read = NULL;
+    char path[] = "/tmp/sab-refusals-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    problem_config(&config);
+    problem_make(&p, &config, symbols, T, 2, 1);
+    assert_int_equal(sab_model_save(p.model, path, &err), SAB_OK);
+    for (int i = 0; i < sab_model_tensor_count(p.model); i++) {
+        struct sab_tensor tensor = sab_model_tensor(p.model, i);
+        sab_real kept = tensor.data[tensor.count - 1];
+        tensor.data[tensor.count - 1] = i % 2 ? (sab_real)NAN : (sab_real)INFINITY;
+        if (sab_model_save(p.model, path, &err) != SAB_NUMERIC || !strstr(err.message, tensor.name))
+            fail_msg("%s: status %d, \"%s\"", tensor.name, err.status, err.message);
+        tensor.data[tensor.count - 1] = kept;
+    }
+    assert_int_equal(sab_model_load(&read, path, &err), SAB_OK);
+    sab_model_free(read);
+    struct sab_tensor bias = sab_model_tensor(p.model, 3);
+    for (size_t i = 0; i < bias.count; i++)
+        bias.data[i] = (sab_real)NAN;
+    assert_int_equal(sab_stream_create(&stream, p.model, 2, &err), SAB_OK);
+    assert_int_equal(sab_stream_step(stream, p.ids, NULL, NULL, &err), SAB_OK);
+    assert_int_equal(sab_stream_save(stream, path, &err), SAB_NUMERIC);
+    assert_non_null(strstr(err.message, "the state of layer 0"));
+    sab_stream_free(stream);
+    problem_free(&p);
+    unlink(path);
+}
+
+/* Freed memory is overwritten here, so that a look at a model that is gone would end the test. */
+static void test_a_stream_outlives_its_model(void **unused)
+{
+    (void)unused;
+    for (int k_top = 0; k_top <= 3; k_top += 3) {
+        struct problem p;
+        OPTIONS config = {0};
+        struct sab_stream *stream;
+        problem_config(&config);
+        config.model.k_top = k_top;
+        problem_make(&p, &config, symbols, T, 2, 1);
+        assert_int_equal(sab_stream_create(&stream, p.model, 2, NULL), SAB_OK);
+        assert_int_equal(sab_stream_step(stream, p.ids, NULL, NULL, NULL), SAB_OK);
+        mallopt(M_PERTURB, 0xa5);
+        problem_free(&p);
+        sab_stream_free(stream);
+        mallopt(M_PERTURB, 0);
+    }
+}
+
+static void test_task(void **unused)
+{
+    (void)unused;
+    static const struct {
+        int split, B;
+        int64_t index;
+        const char *named;
+    } cases[] = {{7, 2, 0, "split 7"},      {-1, 2, 0, "split -1"},    {3, 2, 0, "split 3"},
+                 {SAB_TEST, 0, 0, "0 seq"}, {SAB_TEST, -5, 0, "-5 s"}, {SAB_TRAIN, 2, -1, "number -1"}};
+    OPTIONS config = {0};
+    struct sab_task *task;
+    struct sab_error err = {0};
+    sab_options_init(&config);
+    set_option(&config, "task", "copy");
+    assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sab_batch batch;
+        if (sab_task_batch(task, (enum sab_split)cases[i].split, cases[i].index, cases[i].B, &batch, &err) != SAB_INVALID ||
+            !strstr(err.message, cases[i].named))
+            fail_msg("%s: status %d, \"%s\"", cases[i].named, err.status, err.message);
+    }
+    sab_task_free(task);
+}
+
 /* Numbers that are not finite are found, whatever the instruction set. */
 static void test_not_finite(void **unused)
 {
@@ -318,6 +402,9 @@ int main(void)
         cmocka_unit_test(test_batch_of_vectors), cmocka_unit_test(test_batch_of_answers),
         cmocka_unit_test(test_labels_that_do_not_count),
         cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_a_stream_outlives_its_model),
+        cmocka_unit_test(test_task),
+        cmocka_unit_test(test_not_finite_is_not_saved),
         cmocka_unit_test(test_not_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

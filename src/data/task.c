@@ -1,6 +1,7 @@
 /* The table of tasks, and the public sab_task_* around it. See task.h. */
 #include "data/task.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -145,14 +146,22 @@ double sab_task_unit(const struct sab_task *task, int o)
     return task->kind->unit ? task->kind->unit(task->state, o) : 1;
 }
 
+static int is_split(enum sab_split split)
+{
+    return split == SAB_TRAIN || split == SAB_VALID || split == SAB_TEST;
+}
+
 int64_t sab_task_batches(const struct sab_task *task, enum sab_split split, int B)
 {
-    return task->kind->batches ? task->kind->batches(task->state, split, B) : 0;
+    assert(is_split(split) && B >= 1);
+    return task->kind->batches && is_split(split) && B >= 1 ? task->kind->batches(task->state, split, B) : 0;
 }
 
 int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
                    struct sab_error *err)
 {
+    if (!is_split(split))
+        return sab_fail(err, SAB_INVALID, "split %d is none of 0 (training), 1 (validation), 2 (test)", (int)split);
     if (B < 1)
         return sab_fail(err, SAB_INVALID, "a batch of %d sequences: at least 1 is needed", B);
     if (task->counted[split].B != B) {

@@ -1,12 +1,14 @@
 /* Making a model, and what the public header says of its tensors. */
 #include "model/network.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "model/options.h"
 
@@ -162,6 +164,7 @@ int sab_model_tensor_count(const struct sab_model *m)
 
 struct sab_tensor sab_model_tensor(const struct sab_model *m, int i)
 {
+    assert(0 <= i && i < m->n_tensors);
     const struct sab_tensor_spec *spec = &m->tensors[i];
     return (struct sab_tensor){
         .name = spec->name,
@@ -183,6 +186,21 @@ const char *sab_model_facts(const struct sab_model *m)
     return m->facts;
 }
 
+static int check_object(const char *facts, size_t nbytes, struct sab_error *err)
+{
+    const struct sab_value *root = NULL;
+    struct sab_json_problem problem;
+    int status = sab_json_parse(&root, facts, nbytes, &problem);
+    int is_object = status == SAB_OK && sab_value_is(root, SAB_VALUE_OBJECT);
+    sab_json_free(root);
+    if (status == SAB_NOMEM)
+        return sab_fail(err, SAB_NOMEM, "no memory to read %zu bytes of facts about data", nbytes);
+    if (is_object)
+        return SAB_OK;
+    return sab_fail(err, SAB_INVALID, "the facts about data are no JSON object%s%s", status == SAB_OK ? "" : ": ",
+                    status == SAB_OK ? "" : problem.what);
+}
+
 int sab_model_set_facts(struct sab_model *m, const char *facts, struct sab_error *err)
 {
     size_t nbytes = facts ? strlen(facts) : 0;
@@ -191,6 +209,9 @@ int sab_model_set_facts(struct sab_model *m, const char *facts, struct sab_error
                         SAB_FACTS_CAP);
     if (facts && !sab_text_is_utf8(facts, nbytes))
         return sab_fail(err, SAB_INVALID, "the facts about data are not UTF-8 text");
+    int status = facts ? check_object(facts, nbytes, err) : SAB_OK;
+    if (status != SAB_OK)
+        return status;
     char *copy = facts ? sab_alloc(nbytes + 1, 1) : NULL;
     if (facts && !copy)
         return sab_fail(err, SAB_NOMEM, "no memory for %zu bytes of facts about data", nbytes);

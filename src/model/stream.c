@@ -300,6 +300,8 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
     if (status)
         return status;
     s->model = m;
+    s->layer_count = m->L;
+    s->has_memory = m->K > 0;
     s->B = B;
     s->since = sab_alloc((size_t)B, sizeof *s->since);
     s->since_next = sab_alloc((size_t)B, sizeof *s->since_next);
@@ -333,8 +335,8 @@ void sab_stream_free(struct sab_stream *s)
 {
     if (!s)
         return;
-    for (int l = 0; s->layers && l < s->model->L; l++)
-        layer_free(&s->layers[l], s->model->K > 0);
+    for (int l = 0; s->layers && l < s->layer_count; l++)
+        layer_free(&s->layers[l], s->has_memory);
     sab_free(s->layers);
     sab_free(s->since);
     sab_free(s->since_next);
@@ -427,7 +429,7 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
         s->since[b] = (s->since[b] + 1) % m->k_att;
     const struct sab_stream_layer *top = &s->layers[m->L - 1];
     sab_readout_forward(m, s->B, top->now.h, m->K > 0 ? top->span.s : NULL, s->y);
-    for (int b = 0; b < s->B; b++)
+    for (int b = 0; b < s->B && outputs; b++)
         memcpy(outputs + (size_t)b * m->O, s->y + (size_t)b * m->Op, (size_t)m->O * sizeof *outputs);
     return SAB_OK;
 }

@@ -17,7 +17,8 @@ struct sab_stream_layer {
 };
 
 struct sab_stream {
-    struct sab_model *model;
+    struct sab_model *model;  /* may be gone when the stream is freed */
+    int layer_count, has_memory; /* of the model */
     int B, room;              /* room: memories that scratch and records can read */
     int64_t t;                /* steps taken */
     int *since, *since_next;  /* [B] steps since the sequence's latest memory, or its begin; 0 where there is no memory */

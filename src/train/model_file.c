@@ -7,10 +7,25 @@
 #include "model/model.h"
 #include "train/metadata.h"
 
+/* What could not be loaded again is not saved. */
+static int check_finite(const struct sab_model *model, const char *path, struct sab_error *err)
+{
+    for (int i = 0; i < sab_model_tensor_count(model); i++) {
+        struct sab_tensor tensor = sab_model_tensor(model, i);
+        for (size_t j = 0; j < tensor.count; j++)
+            if (!isfinite(tensor.data[j]))
+                return sab_fail(err, SAB_NUMERIC, "%.300s is not written: element %zu of the tensor %s is not finite", path, j,
+                                tensor.name);
+    }
+    return SAB_OK;
+}
+
 int sab_model_save(const struct sab_model *model, const char *path, struct sab_error *err)
 {
     struct sab_safetensors_writer *writer;
-    int status = sab_safetensors_writer_create(&writer, err);
+    int status = check_finite(model, path, err);
+    if (status == SAB_OK)
+        status = sab_safetensors_writer_create(&writer, err);
     if (status != SAB_OK)
         return status;
     status = sab_metadata_add(writer, sab_model_options(model), model, err);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "io/safetensors.h"
 #include "model/stream.h"
+#include "optim/optim.h"
 #include "train/metadata.h"
 
 enum { NAME_CAP = 32 };
@@ -96,12 +97,28 @@ int sab_stream_add(struct sab_safetensors_writer *writer, const struct sab_strea
     return status;
 }
 
+static int check_carry(const struct sab_stream *s, int layer, const char *path, struct sab_error *err)
+{
+    const struct sab_model *m = s->model;
+    const struct sab_carry *now = &s->layers[layer].now;
+    size_t states = (size_t)s->B * (size_t)m->Hp, n = m->K > 0 ? (size_t)now->memory.n * (size_t)m->Hp : 0;
+    int is_finite = sab_optim_is_finite(now->h, states) && (!m->cell->has_c || sab_optim_is_finite(now->c, states));
+    for (int b = 0; b < s->B && is_finite && n > 0; b++)
+        is_finite = sab_optim_is_finite(now->memory.M + (size_t)b * (size_t)now->memory.cap * (size_t)m->Hp, n);
+    return is_finite ? SAB_OK
+                     : sab_fail(err, SAB_NUMERIC, "%.300s is not written: the state of layer %d is not finite", path, layer);
+}
+
 int sab_stream_save(const struct sab_stream *stream, const char *path, struct sab_error *err)
 {
     struct sab_safetensors_writer *writer;
     void *room = NULL;
     char digest[33];
-    int status = sab_safetensors_writer_create(&writer, err);
+    int status = SAB_OK;
+    for (int l = 0; l < stream->model->L && status == SAB_OK; l++)
+        status = check_carry(stream, l, path, err); /* it could not be loaded again */
+    if (status == SAB_OK)
+        status = sab_safetensors_writer_create(&writer, err);
     if (status != SAB_OK)
         return status;
     sab_model_digest(stream->model, digest);
