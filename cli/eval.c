@@ -9,6 +9,8 @@
 #include "cli/arguments.h"
 #include "cli/data_files.h"
 #include "cli/eval_print.h"
+#include "cli/forecast.h"
+#include "cli/plan.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
 #include "data/task.h"
@@ -59,7 +61,31 @@ static int read_lengths(const char *list, struct row rows[LENGTHS_CAP], int *n, 
     }
 }
 
-static int measure(struct sab_model *model, const struct sab_options *base, enum sab_split split, struct row *row,
+/* Says so where this will take more than an hour, as far as can be foretold. */
+static void warn_of_hours(const struct sab_model *model, const struct sab_task *task, const struct sab_options *config,
+                          enum sab_split split)
+{
+    const double HOUR = 3600, YEAR = 365.25 * 86400, FLOPS = 1e13; /* of fewer nobody must be warned */
+    int size = config->run.eval_size, B = size > 0 && size < config->shared.batch ? size : config->shared.batch;
+    double all = (double)sab_task_batches(task, split, B), asked = ceil((double)size / B);
+    double batches = all > 0 && (size == 0 || all < asked) ? all : asked;
+    int threads = sab_plan_threads(config->shared.threads), shards = (B - 1) / SAB_SHARD + 1;
+    const struct sab_kernels *kernels = sab_kernels_choose(config->shared.cpu);
+    struct sab_ceilings top;
+    struct sab_cost cost;
+    sab_cost_count(model, sab_task_steps(task), B, 0, 0, &cost);
+    if (batches * sab_cost_flops(&cost) < FLOPS || !kernels ||
+        sab_ceilings_measure(kernels, threads < shards ? threads : shards, 1, &top, NULL) != SAB_OK)
+        return;
+    double seconds = batches * sab_forecast_clock(sab_forecast_work(&cost, &top), config->model.hidden, 1);
+    char text[SAB_SAY_CAP];
+    sab_say_duration(seconds, text);
+    if (seconds > HOUR)
+        fprintf(stderr, "%.0f sequences of %d steps: this will take about %s; a smaller --eval-size%s takes less\n", batches * B,
+                sab_task_steps(task), seconds > YEAR ? "a year or more" : text, sab_task_facts(task) ? "" : " or --T");
+}
+
+static int measure(struct sab_model *model, const struct sab_options *base, enum sab_split split, int is_quiet, struct row *row,
                    struct sab_error *err)
 {
     struct sab_options config;
@@ -76,6 +102,8 @@ static int measure(struct sab_model *model, const struct sab_options *base, enum
         status = sab_engine_create(&engine, model, config.shared.threads, err);
     if (status == SAB_OK) {
         row->steps = sab_task_steps(task);
+        if (!is_quiet)
+            warn_of_hours(model, task, &config, split);
         status = sab_evaluate_fully(engine, task, split, &config, &row->evaluation, err);
     }
     sab_engine_free(engine);
@@ -195,7 +223,7 @@ static int run(struct sab_cli *cli)
         answers = isnan(sab_task_bits_per_char(config.task.task, 0)) ? &names : NULL; /* symbols of a text are too many */
     }
     for (int i = 0; status == SAB_OK && i < n; i++) {
-        status = measure(model, &config, o->split, &rows[i], &err);
+        status = measure(model, &config, o->split, cli->quiet, &rows[i], &err);
         if (status != SAB_OK || cli->json)
             continue;
         if (i == 0)

@@ -127,6 +127,29 @@ static int64_t find_batch(struct sab_task *task, int B)
     return best;
 }
 
+/* Memories that a read of step t, from 1, gives weights to, at most. */
+static double most_read(const struct sab_model_options *c, int t)
+{
+    double written = (t - 1) / c->k_att + c->zero_memory;
+    double there = c->memory_slots > 0 && written > c->memory_slots ? c->memory_slots : written;
+    int is_dense = c->credit == SAB_CREDIT_ATTENTION || c->forward == SAB_DENSE;
+    return is_dense || there < c->k_top ? there : c->k_top;
+}
+
+/* All weights are kept, and sorted in a copy. */
+static int check_room(const struct sab_model_options *c, int T, int B, struct sab_error *err)
+{
+    const double gib = 1 << 30;
+    double entries = 0, there;
+    for (int t = 1; t <= T; t++)
+        entries += most_read(c, t);
+    double nbytes = 2 * entries * B * c->layers * sizeof(struct sab_recall_entry);
+    if (sab_memory_allows(nbytes, &there))
+        return SAB_OK;
+    return sab_fail(err, SAB_NOMEM, "what %d sequences of %d steps recall needs up to %.1f GiB of memory; %.1f GiB are free: fewer "
+                    "--sequences or a smaller --T needs less", B, T, nbytes / gib, there / gib);
+}
+
 /* The batch to look at, once model and configuration are there. */
 static int take_batch(const struct own *o, const char *where, struct work *w, struct sab_error *err)
 {
@@ -144,6 +167,8 @@ static int take_batch(const struct own *o, const char *where, struct work *w, st
         return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", o->layer, c->model.layers, where);
     int status = sab_task_create(&w->task, c, sab_model_facts(w->model), err);
     int B = status == SAB_OK ? sab_task_columns(w->task, SAB_TEST, o->sequences) : 0;
+    if (status == SAB_OK)
+        status = check_room(&c->model, sab_task_steps(w->task), B, err);
     int64_t index = status == SAB_OK ? find_batch(w->task, B) : 0;
     if (status == SAB_OK)
         status = sab_task_batch(w->task, SAB_TEST, index, B, &w->batch, err);

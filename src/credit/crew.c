@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/threads.h"
 #include "credit/engine.h"
 #include "model/stream.h"
 
@@ -158,6 +159,17 @@ static int fill_block(struct sab_crew *c, const struct sab_model *m, struct sab_
     return status;
 }
 
+/* Whether the machine has it: better refused than found out by the system, which ends whoever takes the last of its memory. */
+static int check_room(const struct sab_extent *x, const struct sab_need *need, struct sab_error *err)
+{
+    const double gib = 1 << 30;
+    double nbytes = need->activations + need->gradients, there;
+    if (sab_memory_allows(nbytes, &there))
+        return SAB_OK;
+    return sab_fail(err, SAB_NOMEM, "%d sequences of %d steps at a time need %.1f GiB of memory; %.1f GiB are free: a smaller --batch, "
+                    "--T or --hidden, or fewer --threads, needs less", x->B, x->T, nbytes / gib, there / gib);
+}
+
 /* Counts, chooses and takes the memory of a new crew: for the longest batch that is known to come, so that sequences
  * which grow need no more. `before`, which may be NULL, is freed. */
 static int fill(struct sab_crew *c, struct sab_engine *e, double step_nbytes, struct sab_crew *before, struct sab_error *err)
@@ -178,6 +190,8 @@ static int fill(struct sab_crew *c, struct sab_engine *e, double step_nbytes, st
     if (status == SAB_OK && need.activations > (double)(SIZE_MAX / 4))
         status = sab_fail(err, SAB_NOMEM, "no machine has memory for the activations of %d sequences of %d steps",
                           c->extent.B, c->extent.T);
+    if (status == SAB_OK && !(before && (double)before->block_nbytes >= need.activations))
+        status = check_room(&c->extent, &need, err);
     if (status == SAB_OK && c->backward) /* before the block: what follows one in the heap keeps its pages when it is freed */
         status = sab_engine_make_room(e, (c->extent.B - 1) / SAB_SHARD + 1, err);
     if (status != SAB_OK) {
@@ -191,7 +205,9 @@ static int fill(struct sab_crew *c, struct sab_engine *e, double step_nbytes, st
         status = sab_fail(err, SAB_NOMEM, "no memory for %d workers", c->extent.workers);
     if (status == SAB_OK)
         status = sab_deal_create(&c->deal, c->extent.B, err);
-    return status == SAB_OK ? fill_block(c, m, err) : status;
+    if (status == SAB_OK)
+        status = fill_block(c, m, err);
+    return status == SAB_OK ? sab_threads_ready(c->extent.workers, err) : status;
 }
 
 int sab_crew_for(struct sab_engine *e, const struct sab_batch *batch, int backward, const struct sab_extent *want,

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/threads.h"
 #include "credit/engine.h"
 #include "model/stream.h"
 
@@ -159,6 +160,8 @@ static int take(struct sab_engine *e, const struct sab_batch *batch, int workers
     t->extent = (struct sab_extent){.T = batch->T, .B = batch->B, .carried_cap = room, .workers = workers, .apart = 1,
                                     .dvalues = batch->values != NULL};
     int status = fill(t, sab_batch_step_nbytes(e->model, batch) * batch->T, err);
+    if (status == SAB_OK)
+        status = sab_threads_ready(workers, err);
     if (status) {
         destroy(t);
         return status;

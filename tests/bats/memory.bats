@@ -115,3 +115,31 @@ END
     awk '{update[NR] = $1; run[NR] = $2}
          END {exit !(update[1] > 0 && update[2] > 20 * update[1] && run[3] > 5 * run[2] && run[4] > 25 * run[2])}' told
 }
+
+@test "threads that the system does not give are an error with a number, not OpenMP's end of the process" {
+    [ -z "${SAB_SANITIZED-}" ] || skip 'a sanitizer takes memory of its own'
+    limited() { run --separate-stderr bash -c 'ulimit -s 1000000; ulimit -v 4000000; exec "$@"' - "$SAB" "$@"; }
+    "$SAB" doctor --json | grep -q '"openmp": true' || skip 'this build has one thread'
+    limited train copy --T 5 --hidden 8 --batch 64 --steps 3 --threads 8 --quiet --out run
+    fails 1 'of 8 threads the system gives' '--threads'
+    "$SAB" train copy --T 5 --hidden 8 --batch 64 --steps 3 --quiet --out run
+    limited eval run --batch 64 --threads 8 --quiet
+    fails 1 'of 8 threads the system gives'
+    limited eval run --batch 64 --threads 2 --quiet
+    [ "$status" = 0 ]
+}
+
+@test "what memory cannot hold is refused before the work, by every command, with what to change; hours are foretold" {
+    [ -z "${SAB_SANITIZED-}" ] || skip 'a sanitizer takes memory of its own'
+    "$SAB" train copy --T 5 --hidden 8 --batch 8 --steps 3 --quiet --out run
+    sab recall run --sequences 1000000 --T 1000000
+    fails 1 '1000000 sequences of 1000020 steps recall' 'GiB are free' '--sequences'
+    sab check-grad --T 100000000 --hidden 512 --export problem
+    fails 1 'GiB of memory' 'smaller --batch, --T or --hidden'
+    [ ! -e problem ]
+    sab train copy --T 100000000 --batch 8 --curriculum 0 --quiet --out large
+    fails 1 'GiB of memory' 'smaller --batch, --T or --hidden'
+    [ ! -e large/config.json ]
+    run --separate-stderr timeout 3 "$SAB" eval run --T 1000000 --eval-size 1000000
+    [[ $stderr == *'1000000 sequences of 1000020 steps: this will take about'*'--eval-size or --T takes less'* ]]
+}
