@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Makes the two modules through which cffi calls the library, from include/sab.h alone.
+
+    make_declarations.py include/sab.h FOLDER      writes FOLDER/_float.py and FOLDER/_double.py
+
+cffi's ABI mode needs no compiler and one wheel serves every Python; what it needs is the header without its comments,
+its preprocessor lines and SAB_API, which is what is cut here. Whole-number macros are kept as constants.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import cffi
+
+MACRO = re.compile(r"^#define (SAB_\w+) (\([^)]*\)|\d+)$", re.MULTILINE)
+
+
+def declarations(header: str, real: str) -> str:
+    """The header's declarations as cffi reads them; `real` is the type behind sab_real."""
+    text = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+    constants = {name: eval(value, {"__builtins__": {}}) for name, value in MACRO.findall(text)}
+    text = re.sub(r"#ifdef __cplusplus.*?#endif", "", text, flags=re.DOTALL)
+    text = re.sub(r"#ifdef SAB_DOUBLE.*?#endif", f"typedef {real} sab_real;", text, flags=re.DOTALL)
+    text = re.sub(r"^#.*(\\\n.*)*$", "", text, flags=re.MULTILINE)
+    text = text.replace("SAB_API ", "")
+    for name, value in constants.items():
+        text = re.sub(rf"\b{name}\b", str(value), text)
+    left = [line for line in text.splitlines() if line.strip()]
+    return "\n".join(left + [f"#define {name} {value}" for name, value in constants.items()]) + "\n"
+
+
+def main() -> None:
+    header, folder = Path(sys.argv[1]).read_text(encoding="utf-8"), Path(sys.argv[2])
+    folder.mkdir(parents=True, exist_ok=True)
+    for real in ("float", "double"):
+        ffi = cffi.FFI()
+        ffi.cdef(declarations(header, real))
+        ffi.set_source(f"sab_rnn._{real}", None)
+        ffi.emit_python_code(str(folder / f"_{real}.py"))
+
+
+if __name__ == "__main__":
+    main()

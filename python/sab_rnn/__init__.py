@@ -1,0 +1,1 @@
+from ._library import __version__

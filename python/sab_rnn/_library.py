@@ -1,0 +1,83 @@
+"""The two builds of the library, float and double, loaded when first asked for, and its errors as exceptions.
+
+Must not know: PyTorch, and what any call is for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import errors
+
+PRECISIONS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+
+# After a fork the threads of OpenMP are gone, and waiting for them would never end: a child computes on one thread.
+_forked = False
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def threads_here(threads: int) -> int:
+    """The number of threads to ask the library for; 0 is one per processor."""
+    return 1 if _forked else threads
+
+
+class Library:
+    """One build: `lib` holds its functions, `ffi` its types, `real` the NumPy type of its numbers."""
+
+    def __init__(self, precision: str) -> None:
+        module = importlib.import_module(f"sab_rnn._{precision}")
+        self.precision = precision
+        self.ffi: Any = module.ffi
+        self.lib: Any = self.ffi.dlopen(str(Path(__file__).parent / "lib" / f"libsab_{precision}.so"))
+        self.real: np.dtype[Any] = np.dtype(np.float32 if precision == "float" else np.float64)
+        self._local = threading.local()
+        self._errors = {
+            self.lib.SAB_INVALID: errors.InvalidError,
+            self.lib.SAB_IO: errors.FileError,
+            self.lib.SAB_FORMAT: errors.FormatError,
+            self.lib.SAB_NOMEM: errors.OutOfMemoryError,
+            self.lib.SAB_NUMERIC: errors.NumericError,
+            self.lib.SAB_INTERRUPTED: errors.Interrupted,
+        }
+
+    def call(self, function: Any, *arguments: Any) -> None:
+        """Calls a function whose last parameter is a struct sab_error; a status other than SAB_OK is raised. cffi lets
+        other threads of Python run meanwhile."""
+        err = self.ffi.new("struct sab_error *")
+        status = function(*arguments, err)
+        if status != self.lib.SAB_OK:
+            message = self.ffi.string(err.message).decode("utf-8", "replace")
+            raise self._errors.get(status, errors.SabError)(message)
+
+    def pointer(self, kind: str, array: Any) -> Any:
+        """The data of a C-contiguous array as `kind`, such as "sab_real *"; NULL for None. The caller keeps the array
+        alive."""
+        return self.ffi.NULL if array is None else self.ffi.cast(kind, array.ctypes.data)
+
+
+@lru_cache(maxsize=None)
+def library(precision: str = "float") -> Library:
+    """The build for "float" or "double"."""
+    return Library(precision)
+
+
+def library_for(dtype: Any) -> Library:
+    """The build whose numbers are of this NumPy type; InvalidError for others."""
+    try:
+        return library(PRECISIONS[np.dtype(dtype)])
+    except KeyError:
+        raise errors.InvalidError(f"numbers of type {np.dtype(dtype)}: the library computes in float32 or float64") from None
