@@ -1,5 +1,5 @@
-# What the Python wheel carries: the library in both precisions, the program, and the declarations that cffi reads, made
-# from the header. pyproject.toml switches this on; `pip install .` is the way in.
+# What the Python wheel carries: the package, the library in both precisions, the program, and the declarations that cffi
+# reads, made from the header. `pip install .` is the way in; pyproject.toml switches this on.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 # The other precision of the same sources; the first is what this build makes anyway.
@@ -12,14 +12,30 @@ foreach(precision float double)
     set_target_properties(sab_python_${precision} PROPERTIES OUTPUT_NAME sab_${precision} LINKER_LANGUAGE C)
 endforeach()
 
-set(sab_declarations ${CMAKE_CURRENT_BINARY_DIR}/declarations)
-add_custom_command(OUTPUT ${sab_declarations}/_float.py ${sab_declarations}/_double.py
-    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/python/make_declarations.py
-            ${PROJECT_SOURCE_DIR}/include/sab.h ${sab_declarations}
+set(folder ${CMAKE_CURRENT_BINARY_DIR}/declarations)
+set(sab_declarations ${folder}/_float.py ${folder}/_double.py ${folder}/_version.py)
+add_custom_command(OUTPUT ${sab_declarations}
+    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/python/make_declarations.py ${PROJECT_SOURCE_DIR}/include/sab.h ${folder}
     DEPENDS ${PROJECT_SOURCE_DIR}/include/sab.h ${PROJECT_SOURCE_DIR}/python/make_declarations.py VERBATIM)
-add_custom_target(sab_python DEPENDS sab_python_float sab_python_double sab_program
-                                     ${sab_declarations}/_float.py ${sab_declarations}/_double.py)
+add_custom_target(sab_python DEPENDS sab_python_float sab_python_double sab_program ${sab_declarations})
 
-install(TARGETS sab_python_float sab_python_double LIBRARY DESTINATION sab_rnn/lib COMPONENT python)
-install(PROGRAMS $<TARGET_FILE:sab_program> DESTINATION sab_rnn/bin COMPONENT python)
-install(FILES ${sab_declarations}/_float.py ${sab_declarations}/_double.py DESTINATION sab_rnn COMPONENT python)
+install(DIRECTORY python/sab_rnn DESTINATION . COMPONENT python EXCLUDE_FROM_ALL
+        FILES_MATCHING PATTERN "*.py" PATTERN "py.typed" PATTERN "__pycache__" EXCLUDE)
+install(TARGETS sab_python_float sab_python_double LIBRARY DESTINATION sab_rnn/lib COMPONENT python EXCLUDE_FROM_ALL)
+install(PROGRAMS $<TARGET_FILE:sab_program> DESTINATION sab_rnn/bin COMPONENT python EXCLUDE_FROM_ALL)
+install(FILES ${sab_declarations} DESTINATION sab_rnn COMPONENT python EXCLUDE_FROM_ALL)
+
+# The tests run on a copy in the build folder, by the interpreter that made the declarations.
+if(SAB_TESTS)
+    enable_testing()
+    set(site ${CMAKE_CURRENT_BINARY_DIR}/site)
+    add_test(NAME python_build COMMAND ${CMAKE_COMMAND} --build ${CMAKE_CURRENT_BINARY_DIR} --target sab_python)
+    add_test(NAME python_stage COMMAND ${CMAKE_COMMAND} --install ${CMAKE_CURRENT_BINARY_DIR} --component python --prefix ${site})
+    add_test(NAME python COMMAND ${Python3_EXECUTABLE} -m pytest -q -rs -p no:cacheprovider python/tests
+             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(python_build PROPERTIES FIXTURES_SETUP python_build TIMEOUT 1200 LABELS minutes)
+    set_tests_properties(python_stage PROPERTIES FIXTURES_SETUP python_stage FIXTURES_REQUIRED python_build LABELS minutes)
+    set_tests_properties(python PROPERTIES FIXTURES_REQUIRED python_stage TIMEOUT 600 LABELS minutes PROCESSORS 2
+                         SKIP_REGULAR_EXPRESSION "No module named pytest"
+                         ENVIRONMENT "PYTHONPATH=${site};PYTHONDONTWRITEBYTECODE=1")
+endif()

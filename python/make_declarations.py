@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the two modules through which cffi calls the library, from include/sab.h alone.
+"""Makes the modules through which cffi calls the library, from include/sab.h alone, and one with its version.
 
-    make_declarations.py include/sab.h FOLDER      writes FOLDER/_float.py and FOLDER/_double.py
+    make_declarations.py include/sab.h FOLDER      writes FOLDER/_float.py, FOLDER/_double.py and FOLDER/_version.py
 
 cffi's ABI mode needs no compiler and one wheel serves every Python; what it needs is the header without its comments,
 its preprocessor lines and SAB_API, which is what is cut here. Whole-number macros are kept as constants.
@@ -33,6 +33,10 @@ def declarations(header: str, real: str) -> str:
 def main() -> None:
     header, folder = Path(sys.argv[1]).read_text(encoding="utf-8"), Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
+    version = re.search(r'^#define SAB_VERSION (".*")$', header, re.MULTILINE)
+    if version is None:
+        sys.exit(f"{sys.argv[1]} has no SAB_VERSION")
+    (folder / "_version.py").write_text(f"__version__ = {version[1]}\n", encoding="utf-8")
     for real in ("float", "double"):
         ffi = cffi.FFI()
         ffi.cdef(declarations(header, real))

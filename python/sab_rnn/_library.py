@@ -63,6 +63,12 @@ class Library:
             message = self.ffi.string(err.message).decode("utf-8", "replace")
             raise self._errors.get(status, errors.SabError)(message)
 
+    def own(self, handle: Any, free: Any, *borrowed: Any) -> Any:
+        """handle, freed when nobody holds it; what it borrows lives longer, whatever the order in which Python lets go."""
+        def release(pointer: Any, _borrowed: Any = borrowed) -> None:
+            free(pointer)
+        return self.ffi.gc(handle, release)
+
     def pointer(self, kind: str, array: Any) -> Any:
         """The data of a C-contiguous array as `kind`, such as "sab_real *"; NULL for None. The caller keeps the array
         alive."""
