@@ -34,7 +34,7 @@ void sab_shard_load(struct sab_shard *s, const struct sab_work *work)
     const struct sab_batch *batch = work->batch;
     int S = s->S;
     s->work = *work;
-    s->steps = batch->state ? s->T : sab_work_steps(work, S); /* what lies past all of them is not taken */
+    s->steps = sab_work_steps(work, S); /* what lies past all of them is not taken */
     s->used_spans = (s->steps + s->span_len - 1) / s->span_len;
     s->scratch.profile = work->profile;
     memset(&s->sums, 0, sizeof s->sums);
