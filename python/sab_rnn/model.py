@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from . import options as _options
 from ._library import Library, library, threads_here
 from .errors import InvalidError
+from .stream import Stream
+from .task import Task
 
 Array = NDArray[Any]
 LOSSES = ("cross_entropy", "mse", "bce", "none")
@@ -51,8 +53,20 @@ class Model:
         build.call(build.lib.sab_model_create, out, chosen._handle, shape)
         self._adopt(build, out[0])
 
+    @classmethod
+    def for_task(cls, precision: str = "float", **options: Any) -> Model:
+        """A model with the inputs, outputs and loss of the task that the options name, and what must be known of its data."""
+        task = Task(precision, **options)
+        build, out = task._build, task._build.ffi.new("struct sab_model **")
+        build.call(build.lib.sab_task_settle, task._handle, task._options._handle)
+        build.call(build.lib.sab_model_create, out, task._options._handle, task._shape)
+        model = cls.__new__(cls)
+        model._adopt(build, out[0])
+        build.call(build.lib.sab_model_set_facts, model._handle, build.lib.sab_task_facts(task._handle))
+        return model
+
     def _adopt(self, build: Library, handle: Any) -> None:
-        self._build = build
+        self._build, self.precision = build, build.precision
         self._handle = build.own(handle, build.lib.sab_model_free)
         shape = build.lib.sab_model_shape(self._handle)
         self.ids: bool = shape.input == build.lib.SAB_INPUT_IDS
@@ -107,12 +121,12 @@ class Model:
         return str(self._build.ffi.string(text).decode())
 
     def evaluate(self, x: ArrayLike, *, labels: Optional[ArrayLike] = None, targets: Optional[ArrayLike] = None,
-                 weight: Optional[ArrayLike] = None, lengths: Optional[ArrayLike] = None,
-                 threads: int = 0) -> tuple[Array, Metrics]:
+                 weight: Optional[ArrayLike] = None, scored: Optional[ArrayLike] = None,
+                 lengths: Optional[ArrayLike] = None, threads: int = 0) -> tuple[Array, Metrics]:
         """(outputs [T,B,O], metrics) of x: values [T,B,I] or ids [T,B]. labels [T,B] or targets [T,B,O] make the loss,
-        weight [T,B] its shares; lengths [B]."""
+        weight [T,B] its shares; accuracy counts where scored [T,B] is not 0; lengths [B]."""
         outputs, metrics, _ = Engine(self, threads).forward(x, labels=labels, targets=targets, weight=weight,
-                                                            lengths=lengths, tape=False)
+                                                            scored=scored, lengths=lengths, tape=False)
         return outputs, metrics
 
 
@@ -172,29 +186,36 @@ class Engine:
         self._handle = self._build.own(out[0], self._build.lib.sab_engine_free, model._handle)
 
     def forward(self, x: ArrayLike, *, labels: Optional[ArrayLike] = None, targets: Optional[ArrayLike] = None,
-                weight: Optional[ArrayLike] = None, lengths: Optional[ArrayLike] = None, h0: Optional[ArrayLike] = None,
-                c0: Optional[ArrayLike] = None, tape: bool = True) -> tuple[Array, Metrics, Optional[Tape]]:
+                weight: Optional[ArrayLike] = None, scored: Optional[ArrayLike] = None,
+                lengths: Optional[ArrayLike] = None, h0: Optional[ArrayLike] = None,
+                c0: Optional[ArrayLike] = None, stream: Optional[Stream] = None,
+                tape: bool = True) -> tuple[Array, Metrics, Optional[Tape]]:
         """(outputs [T,B,O], metrics, tape). x and the rest as in Model.evaluate; sequences begin with h0 and c0
-        [layers,B,H], 0 unless given. Arrays of the library's number type, contiguous, are used where they stand."""
+        [layers,B,H], 0 unless given, or with the stream's state, which goes on. Arrays of the library's number type, contiguous, are used where they stand."""
         model, build, real = self.model, self._build, self._build.real
-        x = _checked("x", x, np.dtype(np.int32) if model.ids else real, (None, None) if model.ids else (None, None, model.inputs))
-        T, B = x.shape[:2]
-        states = (model.layers, B, model.hidden)
         int32 = np.dtype(np.int32)
+        inputs: Array = _checked("x", x, int32 if model.ids else real,
+                                 (None, None) if model.ids else (None, None, model.inputs))
+        T, B = inputs.shape[:2]
+        states = (model.layers, B, model.hidden)
         fields = {
-            "ids" if model.ids else "values": x,
+            "ids" if model.ids else "values": inputs,
             "labels": _checked("labels", labels, int32, (T, B)),
             "targets": _checked("targets", targets, real, (T, B, model.outputs)),
             "weight": _checked("weight", weight, real, (T, B)),
+            "scored": None if scored is None else _checked("scored", np.asarray(scored) != 0, np.dtype(np.uint8), (T, B)),
             "lengths": _checked("lengths", lengths, int32, (B,)),
             "h0": _checked("h0", h0, real, states),
             "c0": _checked("c0", c0, real, states),
         }
+        kinds = {int32: "int32_t *", np.dtype(np.uint8): "uint8_t *", real: "sab_real *"}
         batch = build.ffi.new("struct sab_batch *")
         batch.T, batch.B = T, B
+        if stream is not None:
+            batch.state = stream._handle
         for name, array in fields.items():
             if array is not None:
-                setattr(batch, name, build.pointer("int32_t *" if array.dtype == int32 else "sab_real *", array))
+                setattr(batch, name, build.pointer(kinds[array.dtype], array))
         outputs, metrics = np.empty((T, B, model.outputs), real), build.ffi.new("struct sab_metrics *")
         out = build.ffi.new("struct sab_tape **") if tape else build.ffi.NULL
         build.call(build.lib.sab_engine_forward, self._handle, batch, build.pointer("sab_real *", outputs), metrics,

@@ -77,6 +77,16 @@ def test_labels_and_ids() -> None:
     assert metrics.accuracy == pytest.approx((outputs.argmax(2) == labels)[counted].mean())
 
 
+def test_a_tasks_batches_go_into_its_model() -> None:
+    options = dict(task="copy", T=7, hidden=8)
+    task, model = sab_rnn.Task(**options), sab_rnn.Model.for_task(**options)
+    assert (model.ids, model.inputs, model.outputs) == (task.ids, task.inputs, task.outputs) == (True, 10, 9)
+    batch = task.batch(0, 16, "test")
+    outputs, metrics = model.evaluate(batch["ids"], labels=batch["labels"], scored=batch["scored"])
+    right = (outputs.argmax(2) == batch["labels"])[batch["scored"] == 1]
+    assert metrics.scored == right.size == 160 and metrics.accuracy == pytest.approx(right.mean())
+
+
 def test_shapes_and_numbers_that_do_not_fit() -> None:
     model = sab_rnn.Model(2, 3, loss="mse", hidden=8)
     for call, words in [(lambda: model.evaluate(np.zeros((5, 4))), r"x: shape \[5, 4\]"),

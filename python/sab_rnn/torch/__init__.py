@@ -1,0 +1,5 @@
+"""`SAB`, a recurrent layer for PyTorch networks, computed by the library of `sab`."""
+
+from .layer import SAB, State
+
+__all__ = ["SAB", "State"]
