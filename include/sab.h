@@ -8,10 +8,12 @@
  *     sab_model_create(...)          weights, initialised from the option seed
  *     sab_trainer_create(...)        optimiser state
  *     sab_trainer_update(...)        one update on one batch; again and again
- *     sab_model_evaluate(...)        loss, accuracy, outputs, what was recalled
+ *     sab_evaluate(...)              loss and accuracy on a part of the data
+ *     sab_model_evaluate(...)        outputs of a batch, what was recalled
  *     *_free(...)
  *
- * or sab_train(), which does all of it and leaves a run folder.
+ * or sab_train(), which does all of it and leaves a run folder; or, with a loss and an optimiser of the caller's own, an engine
+ * (docs/library.md).
  *
  * Rules that hold everywhere:
  *   - Dimensions: T steps, B sequences, I inputs, H hidden, A attention width, O outputs, N memories, K = k_top.
@@ -48,6 +50,8 @@ extern "C" {
 #define SAB_VERSION_MINOR 1
 #define SAB_VERSION_PATCH 0
 #define SAB_VERSION "0.1.0"
+/* SAB_VERSION of the library that is linked: a program may have been compiled with the header of another. */
+SAB_API const char *sab_version(void);
 
 /* The number type of weights and activations. Installed libraries use float; the double build exists for tests. */
 #ifdef SAB_DOUBLE
@@ -355,8 +359,9 @@ SAB_API int sab_stream_clone(struct sab_stream **out, const struct sab_stream *s
  * other): a stream that goes on to the bit. SAB_NUMERIC where the state is not finite. */
 SAB_API int sab_stream_save(const struct sab_stream *stream, const char *path, struct sab_error *err);
 SAB_API int sab_stream_load(struct sab_stream **out, struct sab_model *model, const char *path, struct sab_error *err);
-/* One step: ids [B] or values [B,I] (the other NULL) -> outputs [B,O] (NULL: not wanted), the same bits as a whole sequence gives. After a
- * failure (SAB_INVALID, also when batches left sequences at unlike steps since their latest memory; SAB_NOMEM) the step can be
+/* One step: ids [B] or values [B,I] (the other NULL) -> outputs [B,O] (NULL: not wanted), the same bits as a whole sequence gives.
+ * After a failure (SAB_NUMERIC, when an input or the state that came of it is not finite; SAB_INVALID, also when batches left
+ * sequences at unlike steps since their latest memory; SAB_NOMEM) the step can be
  * taken again. */
 SAB_API int sab_stream_step(struct sab_stream *stream, const int32_t *ids, const sab_real *values, sab_real *outputs,
                             struct sab_error *err);
@@ -417,10 +422,52 @@ SAB_API int sab_trainer_update(struct sab_trainer *trainer, const struct sab_bat
 /* Updates done so far. */
 SAB_API int64_t sab_trainer_step(const struct sab_trainer *trainer);
 
+/* An update in two parts: the gradient of the batch into the model's tensors, request as for sab_engine_gradient (NULL, or add and
+ * total_weight, for an update on several batches); then clip, optimiser, schedule and average from what stands in the tensors,
+ * which the caller may have put there too. *grad_norm, before clipping, may be NULL. A state that batches carry goes on with the
+ * gradient, whatever becomes of the update. SAB_NUMERIC from apply leaves weights and optimiser as they were. */
+SAB_API int sab_trainer_gradient(struct sab_trainer *trainer, const struct sab_batch *batch, const struct sab_request *request,
+                                 struct sab_metrics *metrics, struct sab_error *err);
+SAB_API int sab_trainer_apply(struct sab_trainer *trainer, double *grad_norm, struct sab_error *err);
+
+/* The learning rate of the next update; and from now on, instead of the schedule's (0: the schedule's again). A rate that was set is not
+ * saved. */
+SAB_API double sab_trainer_rate(const struct sab_trainer *trainer);
+SAB_API int sab_trainer_set_rate(struct sab_trainer *trainer, double rate, struct sab_error *err);
+
+/* The engine that the trainer works with: whoever evaluates with it between updates needs no memory of their own. */
+SAB_API struct sab_engine *sab_trainer_engine(struct sab_trainer *trainer);
+
+/* Weights, optimiser, updates done and the state between batches as a file (state.safetensors of a run), written atomically, and back
+ * into a trainer whose options agree in all that SAB_DECIDES (else SAB_INVALID): training goes on to the bit. On failure nothing
+ * has changed. */
+SAB_API int sab_trainer_save(const struct sab_trainer *trainer, const char *path, struct sab_error *err);
+SAB_API int sab_trainer_load(struct sab_trainer *trainer, const char *path, struct sab_error *err);
+
+/* Measures the model of an engine on the first eval_size sequences of a part of the data, the option batch at a time: the same
+ * ones at each call. With eval_size 0, and where state goes on from batch to batch, all of it. SAB_NUMERIC when the loss is not
+ * finite. */
+SAB_API int sab_evaluate(struct sab_engine *engine, struct sab_task *task, enum sab_split split,
+                         const struct sab_options *options, struct sab_metrics *metrics, struct sab_error *err);
+
 /* All of the above: trains the task until steps or stop_at and leaves the run folder out, which must not
  * hold a run yet. best, if not NULL, gets the evaluation of the weights in its model.safetensors. On SAB_NUMERIC the folder
  * can be resumed (sab train --resume). */
 SAB_API int sab_train(const struct sab_options *options, struct sab_metrics *best, struct sab_error *err);
+
+/* After an update, or (evaluated 1) an evaluation. */
+struct sab_event {
+    int64_t step, steps;        /* updates done, and the option steps */
+    int evaluated, is_best;     /* is_best: the best evaluation so far */
+    struct sab_metrics metrics; /* of the update's batch, or of the evaluation */
+    double lr, seconds;         /* seconds spent in this run, before it was resumed too */
+};
+
+/* The same, watched; resume 1 goes on with the run in folder out. When watch (may be NULL) returns other than 0, the run is saved
+ * and ends with SAB_INTERRUPTED, unless nothing was left to do. */
+SAB_API int sab_train_watched(const struct sab_options *options, int resume,
+                              int (*watch)(void *user, const struct sab_event *event), void *user, struct sab_metrics *best,
+                              struct sab_error *err);
 
 /* Weights and options as safetensors (model.safetensors of a run), written atomically. SAB_NUMERIC, naming the tensor, where a
  * weight is not finite. */

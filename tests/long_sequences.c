@@ -5,6 +5,7 @@
  * Inputs stay the same for long stretches, so that queries move little and nearly all scores are passed over.
  *
  * ctest: timeout 600 */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,6 +68,17 @@ static void compare(const struct sab_options *c, const char *what, int t0, int n
                      c->model.backward, c->model.k_top, t0 + i / (B * O) + 1, (double)got[i], what, (double)whole[i]);
 }
 
+/* A few of the networks explode: their streams must say so, and only theirs. */
+static int has_exploded(int status, int t0, int n, const sab_real *whole, const struct sab_error *err)
+{
+    int is_finite = 1;
+    for (int i = t0 * B * O; i < (t0 + n) * B * O; i++)
+        is_finite &= isfinite(whole[i]);
+    if (status != SAB_OK && (status != SAB_NUMERIC || is_finite))
+        fail_msg("steps %d to %d, whose outputs are %s numbers: %s", t0 + 1, t0 + n, is_finite ? "all" : "not all", err->message);
+    return status == SAB_NUMERIC;
+}
+
 static void check(const struct sab_options *config, int number)
 {
     struct sab_shape shape = {SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, O};
@@ -80,7 +92,8 @@ static void check(const struct sab_options *config, int number)
         sab_stream_create(&steps, p.model, B, &err) || sab_stream_create(&carried, p.model, B, &err))
         fail_msg("%s", err.message);
     for (int t = 0; t < T; t++) {
-        assert_int_equal(sab_stream_step(steps, NULL, p.values + (size_t)t * B * shape.I, y, &err), SAB_OK);
+        if (has_exploded(sab_stream_step(steps, NULL, p.values + (size_t)t * B * shape.I, y, &err), t, 1, whole, &err))
+            break;
         compare(config, "a stream", t, 1, y, whole);
     }
     for (int t = 0; t < T && config->model.memory_slots > 0 && !config->model.zero_memory; t += T / 2) {
@@ -90,7 +103,8 @@ static void check(const struct sab_options *config, int number)
         half.targets += (size_t)t * B * O;
         half.weight += (size_t)t * B;
         half.state = carried;
-        assert_int_equal(sab_model_evaluate(p.model, &half, 1, y, NULL, NULL, &err), SAB_OK);
+        if (has_exploded(sab_model_evaluate(p.model, &half, 1, y, NULL, NULL, &err), t, T / 2, whole, &err))
+            break;
         compare(config, "batches", t, T / 2, y, whole);
     }
     sab_stream_free(steps), sab_stream_free(carried);

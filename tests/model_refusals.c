@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "model/stream.h"
 #include "options_helper.h"
 #include "problem.h"
 
@@ -317,11 +318,9 @@ static void test_not_finite_is_not_saved(void **unused)
     }
     assert_int_equal(sab_model_load(&read, path, &err), SAB_OK);
     sab_model_free(read);
-    struct sab_tensor bias = sab_model_tensor(p.model, 3);
-    for (size_t i = 0; i < bias.count; i++)
-        bias.data[i] = (sab_real)NAN;
     assert_int_equal(sab_stream_create(&stream, p.model, 2, &err), SAB_OK);
     assert_int_equal(sab_stream_step(stream, p.ids, NULL, NULL, &err), SAB_OK);
+    stream->layers[0].now.h[0] = (sab_real)NAN; /* no call leaves such a state */
     assert_int_equal(sab_stream_save(stream, path, &err), SAB_NUMERIC);
     assert_non_null(strstr(err.message, "the state of layer 0"));
     sab_stream_free(stream);

@@ -9,6 +9,24 @@
 /* Steps of a batch, and sequences: S T rows of a shard are counted in int. */
 enum { MOST_ROWS = INT_MAX / (2 * SAB_SHARD) };
 
+static int check_values(const struct sab_model *m, const struct sab_batch *batch, struct sab_error *err)
+{
+    size_t I = (size_t)m->shape.I;
+    for (int t = 0; t < batch->T; t++)
+        for (int b = 0; b < batch->B; b++) {
+            const real *x = batch->values + ((size_t)t * batch->B + b) * I;
+            unsigned bad = 0;
+            if (batch->lengths && t >= batch->lengths[b])
+                continue;
+            for (size_t i = 0; i < I; i++)
+                bad |= !isfinite(x[i]);
+            for (size_t i = 0; bad && i < I; i++)
+                if (!isfinite(x[i]))
+                    return sab_fail(err, SAB_NUMERIC, "input value %zu at step %d of sequence %d is %g", i, t + 1, b, (double)x[i]);
+        }
+    return SAB_OK;
+}
+
 static int check_numbers(const struct sab_model *m, const struct sab_batch *batch, struct sab_error *err)
 {
     for (int t = 0; t < batch->T; t++)
@@ -100,6 +118,8 @@ int sab_batch_check(const struct sab_model *m, const struct sab_batch *batch, st
         status = sab_model_check_steps(m, batch->T, err);
     if (status == SAB_OK)
         status = check_numbers(m, batch, err);
+    if (status == SAB_OK && batch->values)
+        status = check_values(m, batch, err);
     return status == SAB_OK && m->shape.loss == SAB_LOSS_BCE && batch->targets ? check_answers(m, batch, err) : status;
 }
 

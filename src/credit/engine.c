@@ -239,6 +239,8 @@ int sab_engine_there(struct sab_engine *e, const struct sab_batch *batch, sab_re
     struct sab_work work = {.batch = batch, .outputs = outputs, .recall = recall, .watcher = watcher};
     sab_crew_run(e, &work);
     status = sab_engine_check_stopped(e, err);
+    if (!status && batch->state)
+        status = sab_stream_check(batch->state, err);
     if (status)
         return status;
     if (batch->state)
@@ -308,6 +310,8 @@ int sab_engine_gradient(struct sab_engine *e, const struct sab_batch *batch, con
         return status;
     sab_engine_reduce(e, n_shards, want.workers, &asked);
     status = finish(e, &asked, metrics, err);
+    if (status == SAB_OK && batch->state)
+        status = sab_stream_check(batch->state, err);
     if (status == SAB_OK && batch->state)
         sab_stream_turn(batch->state, batch->T);
     return status;

@@ -233,6 +233,8 @@ int sab_tape_forward(struct sab_engine *e, const struct sab_batch *batch, sab_re
     run(t, &(struct sab_work){.batch = &t->batch, .outputs = outputs, .recall = recall}, &x, part, 0);
     t->batch.state = NULL; /* the shards have what they need of it */
     status = sab_engine_check_stopped(e, err);
+    if (!status && batch->state)
+        status = sab_stream_check(batch->state, err);
     if (status) {
         sab_tape_free(t);
         return status;

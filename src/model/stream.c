@@ -2,6 +2,7 @@
 #include "model/stream.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -229,6 +230,23 @@ void sab_stream_put_memory(struct sab_stream *s, int layer, int b0, const struct
     }
 }
 
+static int check_finite(const struct sab_stream *s, int layer, const real *h, struct sab_error *err)
+{
+    for (int b = 0; b < s->B; b++)
+        for (int k = 0; k < s->model->H; k++)
+            if (!isfinite(h[(size_t)b * s->model->Hp + k]))
+                return sab_fail(err, SAB_NUMERIC, "the state of sequence %d in layer %d is not finite; it stays as it was", b, layer);
+    return SAB_OK;
+}
+
+int sab_stream_check(const struct sab_stream *s, struct sab_error *err)
+{
+    int status = SAB_OK;
+    for (int l = 0; l < s->model->L && status == SAB_OK; l++)
+        status = check_finite(s, l, s->layers[l].next.h, err);
+    return status;
+}
+
 void sab_stream_turn(struct sab_stream *s, int T)
 {
     for (int l = 0; l < s->model->L; l++) {
@@ -391,7 +409,28 @@ static int check_input(const struct sab_stream *s, const int32_t *ids, const sab
         if (ids[b] < 0 || ids[b] >= shape->I)
             return sab_fail(err, SAB_INVALID, "input symbol %d of sequence %d is not in 0..%d", ids[b], b,
                             shape->I - 1);
+    for (int i = 0; values && i < s->B * shape->I; i++)
+        if (!isfinite(values[i]))
+            return sab_fail(err, SAB_NUMERIC, "input value %d of sequence %d is %g", i % shape->I, i / shape->I, (double)values[i]);
     return SAB_OK;
+}
+
+/* A step that led out of the numbers' range is taken back. */
+static int check_step(struct sab_stream *s, struct sab_error *err)
+{
+    const struct sab_model *m = s->model;
+    size_t row = (size_t)s->B * m->Hp * sizeof(real);
+    int status = SAB_OK;
+    for (int l = 0; l < m->L && !status; l++)
+        status = check_finite(s, l, s->layers[l].now.h, err);
+    for (int l = 0; l < m->L && status; l++) {
+        struct sab_carry *now = &s->layers[l].now;
+        memcpy(now->h, s->layers[l].span.h, row);
+        if (m->cell->has_c)
+            memcpy(now->c, s->layers[l].span.c, row);
+        now->memory.n = now->memory.carried;
+    }
+    return status;
 }
 
 int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *values, sab_real *outputs,
@@ -424,6 +463,9 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
         if (m->cell->has_c)
             memcpy(now->c, w->c + n, row);
     }
+    status = check_step(s, err);
+    if (status)
+        return status;
     s->t++;
     for (int b = 0; b < s->B && m->K > 0; b++)
         s->since[b] = (s->since[b] + 1) % m->k_att;

@@ -46,6 +46,8 @@ void sab_stream_take(const struct sab_stream *stream, int layer, int b0, const u
 void sab_stream_put_state(struct sab_stream *stream, int layer, int b, const real *h, const real *c);
 /* ... and the memories of sequences b0 .. b0+memory->S-1; of b those before `ends[b]`. */
 void sab_stream_put_memory(struct sab_stream *stream, int layer, int b0, const struct sab_memory *memory, const int *ends);
+/* SAB_NUMERIC, naming layer and sequence, where h in `next` is not finite: it is not to be turned to. */
+int sab_stream_check(const struct sab_stream *stream, struct sab_error *err);
 /* Exchanges now and next, T steps later; once more, with -T, undoes it. */
 void sab_stream_turn(struct sab_stream *stream, int T);
 

@@ -305,3 +305,21 @@ int sab_state_load(const char *path, struct sab_trainer *trainer, struct sab_run
     sab_safetensors_close(file);
     return status;
 }
+
+/* ---- of a trainer alone ---- */
+
+int sab_trainer_save(const struct sab_trainer *trainer, const char *path, struct sab_error *err)
+{
+    const struct sab_run_state none = {.evaluated = -1, .best_step = -1};
+    return sab_state_save(path, trainer, &none, NULL, err);
+}
+
+int sab_trainer_load(struct sab_trainer *trainer, const char *path, struct sab_error *err)
+{
+    struct sab_run_state state;
+    struct sab_options made_with;
+    sab_options_init(&made_with);
+    int status = sab_state_load(path, trainer, &state, NULL, &made_with, err);
+    sab_options_clear(&made_with);
+    return status;
+}

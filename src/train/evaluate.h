@@ -5,16 +5,12 @@
 #include "train/evaluation.h"
 #include "train/options.h"
 
-/* Measures the first eval_size sequences of the split, batch at a time: the same sequences at each call, so that results
+/* sab_evaluate (sab.h) with all that there is to know. Measures the first eval_size sequences of the split, batch at a time: the same sequences at each call, so that results
  * can be compared. 0, and data whose state is carried from batch to batch: the whole split. Of data with an end, whole
  * batches only. Of the training part in its order: sab_task_read_in_order before. Errors name what failed;
  * SAB_NUMERIC when the loss is not finite. Clear the evaluation in every case. */
 int sab_evaluate_fully(struct sab_engine *engine, struct sab_task *task, enum sab_split split, const struct sab_options *config,
                        struct sab_evaluation *evaluation, struct sab_error *err);
-
-/* The same for who wants the metrics only. */
-int sab_evaluate(struct sab_engine *engine, struct sab_task *task, enum sab_split split, const struct sab_options *config,
-                 struct sab_metrics *metrics, struct sab_error *err);
 
 /* SAB_FORMAT where a batch of the split has no labels and no targets. */
 int sab_evaluate_check(const struct sab_batch *batch, enum sab_split split, struct sab_error *err);

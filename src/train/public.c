@@ -3,6 +3,11 @@
 #include "model/model.h"
 #include "train/options.h"
 
+const char *sab_version(void)
+{
+    return SAB_VERSION;
+}
+
 int sab_model_create(struct sab_model **out, const struct sab_options *options, const struct sab_shape *shape,
                      struct sab_error *err)
 {

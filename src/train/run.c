@@ -532,11 +532,43 @@ int sab_run_train(const struct sab_options *config, int is_resumed, const struct
     return status;
 }
 
-int sab_train(const struct sab_options *config, struct sab_metrics *best, struct sab_error *err)
+/* ---- for callers of the library ---- */
+
+struct watched {
+    int (*watch)(void *user, const struct sab_event *event);
+    void *user;
+    volatile sig_atomic_t stop;
+};
+
+static void show(void *user, const struct sab_progress *progress)
 {
-    struct sab_run_result result;
-    int status = sab_run_train(config, 0, NULL, &result, err);
+    struct watched *w = user;
+    const struct sab_event event = {
+        .step = progress->step,
+        .steps = progress->steps,
+        .evaluated = progress->evaluated,
+        .is_best = progress->is_best,
+        .metrics = progress->metrics,
+        .lr = progress->lr,
+        .seconds = progress->seconds,
+    };
+    if (w->watch(w->user, &event))
+        w->stop = 1;
+}
+
+int sab_train_watched(const struct sab_options *options, int resume, int (*watch)(void *user, const struct sab_event *event),
+                      void *user, struct sab_metrics *best, struct sab_error *err)
+{
+    struct watched w = {watch, user, 0};
+    struct sab_run_hooks hooks = {.progress = show, .user = &w, .stop = &w.stop};
+    struct sab_run_result result = {0};
+    int status = sab_run_train(options, resume, watch ? &hooks : NULL, &result, err);
     if (status == SAB_OK && best)
         *best = result.best;
     return status;
+}
+
+int sab_train(const struct sab_options *options, struct sab_metrics *best, struct sab_error *err)
+{
+    return sab_train_watched(options, 0, NULL, NULL, best, err);
 }

@@ -74,7 +74,20 @@ int64_t sab_trainer_step(const struct sab_trainer *trainer)
 
 double sab_trainer_rate(const struct sab_trainer *trainer)
 {
-    return sab_optim_rate(&trainer->config.optim, trainer->step);
+    return trainer->rate > 0 ? trainer->rate : sab_optim_rate(&trainer->config.optim, trainer->step);
+}
+
+int sab_trainer_set_rate(struct sab_trainer *trainer, double rate, struct sab_error *err)
+{
+    if (!(rate >= 0 && isfinite(rate)))
+        return sab_fail(err, SAB_INVALID, "a rate of %g: it is above 0, or 0 for the schedule's", rate);
+    trainer->rate = rate;
+    return SAB_OK;
+}
+
+struct sab_engine *sab_trainer_engine(struct sab_trainer *trainer)
+{
+    return trainer->engine;
 }
 
 /* The tensor whose gradient is largest, as a user needs to know it. */
@@ -134,8 +147,8 @@ static int check_result(const struct sab_trainer *trainer, struct sab_error *err
 }
 
 /* The gradient of the batch, which goes on from the trainer's own state if it is one that goes on from another. */
-static int gradient(struct sab_trainer *trainer, struct sab_batch *batch, struct sab_metrics *metrics,
-                    struct sab_error *err)
+static int gradient(struct sab_trainer *trainer, struct sab_batch *batch, const struct sab_request *request,
+                    struct sab_metrics *metrics, struct sab_error *err)
 {
     struct sab_error why;
     int status = SAB_OK;
@@ -147,48 +160,57 @@ static int gradient(struct sab_trainer *trainer, struct sab_batch *batch, struct
         batch->state = trainer->carried;
     }
     if (status == SAB_OK)
-        status = sab_engine_gradient(trainer->engine, batch, NULL, metrics, &why);
+        status = sab_engine_gradient(trainer->engine, batch, request, metrics, &why);
     if (status != SAB_OK)
         return sab_fail(err, status, "update %lld: %.450s", (long long)trainer->step + 1, why.message);
     return SAB_OK;
 }
 
-/* Clip, optimiser and their checks; on failure weights and moments are as before. */
-static int step(struct sab_trainer *trainer, struct sab_metrics *metrics, struct sab_error *err)
+int sab_trainer_gradient(struct sab_trainer *trainer, const struct sab_batch *batch, const struct sab_request *request,
+                         struct sab_metrics *metrics, struct sab_error *err)
 {
-    const struct sab_options *config = &trainer->config;
-    metrics->grad_norm = sab_optim_norm(trainer->grad, trainer->count);
-    if (!(metrics->grad_norm <= config->optim.explode))
-        return fail_explosion(trainer, metrics->grad_norm, err);
-    remember(trainer);
-    sab_optim_update(&config->optim, sab_trainer_rate(trainer), sab_optim_clip(metrics->grad_norm, config->optim.clip),
-                     trainer->step + 1, trainer->count, trainer->theta, trainer->m, trainer->v, trainer->grad);
-    int status = check_result(trainer, err);
-    if (status != SAB_OK)
-        restore(trainer);
-    return status;
+    struct sab_batch taken = *batch;
+    return gradient(trainer, &taken, request, metrics, err);
 }
 
-int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batch, struct sab_metrics *metrics,
-                       struct sab_error *err)
+int sab_trainer_apply(struct sab_trainer *trainer, double *grad_norm, struct sab_error *err)
 {
     const struct sab_options *config = &trainer->config;
-    struct sab_batch taken = *batch;
-    struct sab_metrics measured;
-    int status = gradient(trainer, &taken, &measured, err);
-    if (status != SAB_OK)
-        return status;
     sab_profile_start(trainer->engine->profile);
-    status = step(trainer, &measured, err);
+    double norm = sab_optim_norm(trainer->grad, trainer->count);
+    if (grad_norm)
+        *grad_norm = norm;
+    if (!(norm <= config->optim.explode))
+        return fail_explosion(trainer, norm, err);
+    remember(trainer);
+    sab_optim_update(&config->optim, sab_trainer_rate(trainer), sab_optim_clip(norm, config->optim.clip), trainer->step + 1,
+                     trainer->count, trainer->theta, trainer->m, trainer->v, trainer->grad);
+    int status = check_result(trainer, err);
     if (status != SAB_OK) {
-        if (taken.state)
-            sab_stream_turn(taken.state, -taken.T);
+        restore(trainer);
         return status;
     }
     trainer->step++;
     if (trainer->average)
         sab_optim_average(config->optim.average, trainer->step, trainer->count, trainer->average, trainer->theta);
     sab_profile_lap(trainer->engine->profile, SAB_PHASE_OPTIMISER);
+    return SAB_OK;
+}
+
+int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batch, struct sab_metrics *metrics,
+                       struct sab_error *err)
+{
+    struct sab_batch taken = *batch;
+    struct sab_metrics measured;
+    int status = gradient(trainer, &taken, NULL, &measured, err);
+    if (status != SAB_OK)
+        return status;
+    status = sab_trainer_apply(trainer, &measured.grad_norm, err);
+    if (status != SAB_OK) {
+        if (taken.state)
+            sab_stream_turn(taken.state, -taken.T);
+        return status;
+    }
     if (metrics)
         *metrics = measured;
     return SAB_OK;

@@ -10,6 +10,7 @@ struct sab_trainer {
     struct sab_model *model; /* borrowed */
     struct sab_engine *engine;
     int64_t step;            /* updates done */
+    double rate;             /* above 0: instead of the schedule's */
     size_t count;
     sab_real *theta, *grad;  /* the model's */
     sab_real *m, *v;         /* moments; v is NULL for sgd */
@@ -20,9 +21,6 @@ struct sab_trainer {
 
 /* Bytes of the arrays of a trainer of `count` weights. */
 double sab_trainer_nbytes(const struct sab_optim_options *config, double count);
-
-/* The rate of the update that comes next. */
-double sab_trainer_rate(const struct sab_trainer *trainer);
 
 /* Exchanges the weights with their average, and back when called again; nothing happens where no average is kept or no
  * update is done. */
