@@ -48,7 +48,7 @@ def draw(generator: torch.Generator, *choices: Any) -> Any:
     return choices[int(torch.randint(len(choices), (), generator=generator))]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("SAB_CONFIGURATIONS", "60"))))
 def test_outputs_and_gradients_are_those_of_the_equations(seed: int) -> None:
     """Weights, inputs and initial states, of random configurations, to 1e-10 of the largest number of each."""
     g = torch.Generator().manual_seed(seed)
@@ -244,7 +244,7 @@ class Last(nn.Module):
 class Copier(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.layer = SAB(10, 64, ids=True, recalled=True, k_top=5, k_trunc=5)
+        self.layer = SAB(10, 64, ids=True, recalled=True, k_top=5, k_trunc=5, threads=1)
         self.head = nn.Linear(128, 9)
 
     def forward(self, ids: Any) -> Any:
@@ -255,10 +255,10 @@ def test_it_learns_copying_and_sab_eval_reads_it(tmp_path: Path) -> None:
     """T = 20, by torch.optim.Adam: the library's batches, so that `sab eval` asks for the same."""
     torch.manual_seed(1)
     net, task = Copier(), sab_rnn.Task(task="copy", T=20, seed=1)
-    optimizer = torch.optim.Adam(net.parameters(), 1e-3)
+    optimizer = torch.optim.Adam(net.parameters(), 3e-3)
     accuracy, step = 0.0, 0
     while step < 1500 and accuracy < 0.99:
-        batch = task.batch(step, 64)
+        batch = task.batch(step, 32)
         ids, labels, scored = (torch.from_numpy(batch[name]).long() for name in ("ids", "labels", "scored"))
         logits = net(ids)[scored == 1]
         loss = nn.functional.cross_entropy(logits, labels[scored == 1])
