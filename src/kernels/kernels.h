@@ -15,6 +15,7 @@
 
 #include <stddef.h>
 
+#include "kernels/limits.h"
 #include "sab.h"
 
 typedef sab_real real;
@@ -109,18 +110,6 @@ enum { SAB_PEAK_CHAINS = 10, SAB_PEAK_ROOM = SAB_PEAK_CHAINS * SAB_LANES }; /* c
 #define SAB_SIGMOID_ERROR 1e-7
 #define SAB_EXP_ERROR 1e-7
 #define SAB_RCP_ULP 3.0
-
-/* Largest |2u| of exp2x: its exponential squared is finite. What exp2x clipped lies above SAB_EXP_MOST or below SAB_EXP_LEAST,
- * which are as close to exp(+-SAB_EXPONENT_MAX) as its error allows. */
-#ifdef SAB_DOUBLE
-#define SAB_EXPONENT_MAX 350.0
-#define SAB_EXP_MOST 1.0070908870280756e+152
-#define SAB_EXP_LEAST 9.9295903962650199e-153
-#else
-#define SAB_EXPONENT_MAX 43.0
-#define SAB_EXP_MOST 4.72783805e+18f
-#define SAB_EXP_LEAST 2.11513167e-19f
-#endif
 
 extern const struct sab_kernels sab_kernels_ref;
 

@@ -13,6 +13,7 @@
 
 #include "base/profile.h"
 #include "kernels/kernels.h"
+#include "remind/read_kind.h"
 
 struct sab_score_ops;
 
@@ -118,14 +119,6 @@ void sab_memory_weights(const struct sab_remind *r, const struct sab_memory *mem
                         const struct sab_remind_grads *grads);
 
 /* ---- the read -------------------------------------------------------------------------------------------------- */
-
-enum sab_read_kind {
-    SAB_READ_SOFTMAX,  /* alpha = softmax over the n entries */
-    SAB_READ_PART,     /* alpha = softmax over all memories; entries with a complemented index get no gradient */
-    SAB_READ_RELU,     /* alpha = r / Z, Z = sum r; the last entry is the threshold, alpha 0 */
-    SAB_READ_FLOOR,    /* alpha = r / z, as Z < z; the last entry is the threshold */
-    SAB_READ_RAW       /* alpha = a */
-};
 
 /* What one read selected: entries by rising index, but for the threshold. n 0: there was nothing to read. */
 struct sab_read {

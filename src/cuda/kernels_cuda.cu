@@ -1,0 +1,97 @@
+/* The kernels on the GPU: a block per rank, a cluster per group. Each size of group is an instance of its own, so that sums
+ * of a thread are in registers. */
+#include <cuda_runtime.h>
+
+#include "cuda/kernels.h"
+#include "cuda/phases.h"
+
+#include "cuda/forward.inc"
+
+#include "cuda/backward.inc"
+
+template <int S, int backward> __global__ void __launch_bounds__(512, 1) layer(const __grid_constant__ struct sab_gpu_pass p)
+{
+    extern __shared__ float4 shared[];
+    struct sab_ctx ctx;
+    ctx.mem = (real *)shared;
+    ctx.ranks = p.C;
+    ctx.group = (int)blockIdx.x / p.C;
+    ctx.rank = (int)blockIdx.x - ctx.group * p.C; /* a cluster is p.C blocks that follow each other */
+    if (backward)
+        sab_backward_body(&ctx, &p, S);
+    else
+        sab_forward_body(&ctx, &p, S);
+}
+
+typedef void (*kernel)(const struct sab_gpu_pass);
+
+static kernel choose(int backward, int S)
+{
+    switch (S) {
+    case 1:
+        return backward ? layer<1, 1> : layer<1, 0>;
+    case 2:
+        return backward ? layer<2, 1> : layer<2, 0>;
+    case 4:
+        return backward ? layer<4, 1> : layer<4, 0>;
+    case 8:
+        return backward ? layer<8, 1> : layer<8, 0>;
+    case 16:
+        return backward ? layer<16, 1> : layer<16, 0>;
+    }
+    return NULL;
+}
+
+static cudaError_t configure(int backward, const struct sab_gpu_pass *p, int threads, size_t shared_nbytes, cudaStream_t stream,
+                             cudaLaunchConfig_t *config, cudaLaunchAttribute *attribute, kernel *chosen)
+{
+    *chosen = choose(backward, p->S);
+    if (!*chosen)
+        return cudaErrorInvalidValue;
+    cudaError_t error = cudaFuncSetAttribute(*chosen, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_nbytes);
+    if (error != cudaSuccess)
+        return error;
+    *config = {};
+    config->gridDim = dim3((unsigned)(sab_gpu_groups(p) * p->C));
+    config->blockDim = dim3((unsigned)threads);
+    config->dynamicSmemBytes = shared_nbytes;
+    config->stream = stream;
+    if (p->C > 1) {
+        attribute->id = cudaLaunchAttributeClusterDimension;
+        attribute->val.clusterDim.x = (unsigned)p->C;
+        attribute->val.clusterDim.y = attribute->val.clusterDim.z = 1;
+        config->attrs = attribute;
+        config->numAttrs = 1;
+    }
+    return cudaSuccess;
+}
+
+int sab_gpu_launch(int backward, const struct sab_gpu_pass *p, int threads, size_t shared_nbytes, void *stream)
+{
+    cudaLaunchConfig_t config;
+    cudaLaunchAttribute attribute;
+    kernel chosen;
+    cudaError_t error = configure(backward, p, threads, shared_nbytes, (cudaStream_t)stream, &config, &attribute, &chosen);
+    return (int)(error == cudaSuccess ? cudaLaunchKernelEx(&config, chosen, *p) : error);
+}
+
+int sab_gpu_clusters(int backward, const struct sab_gpu_pass *p, int threads, size_t shared_nbytes)
+{
+    cudaLaunchConfig_t config;
+    cudaLaunchAttribute attribute;
+    kernel chosen;
+    int n = 0;
+    cudaError_t error = configure(backward, p, threads, shared_nbytes, 0, &config, &attribute, &chosen);
+    if (error == cudaSuccess && p->C > 1)
+        error = cudaOccupancyMaxActiveClusters(&n, chosen, &config);
+    else if (error == cudaSuccess) {
+        int device = 0, processors = 0, blocks = 0;
+        cudaGetDevice(&device);
+        cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
+        error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, chosen, threads, shared_nbytes);
+        n = blocks * processors;
+    }
+    if (error != cudaSuccess)
+        cudaGetLastError(); /* it was a question, not a failure */
+    return error == cudaSuccess ? n : 0;
+}

@@ -1,0 +1,203 @@
+/* One recurrent layer over a stretch of steps, as the GPU's kernels see it: sizes and where everything lies.
+ *
+ * The batch is cut into groups of S sequences. A group is taken through by C blocks, the ranks of a cluster: rank r has the
+ * units r U .. r U + U - 1 of each gate and state, the columns r W .. r W + W - 1 of keys and queries, and of the memory
+ * those parts. What a rank needs of the others' units, h and hh forward, dpre and dquery backward, they write into its
+ * shared memory.
+ *
+ * Read by C (the host form, and the driver) and by C++ (nvcc). */
+#ifndef SAB_CUDA_PASS_H
+#define SAB_CUDA_PASS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/limits.h"
+#include "remind/read_kind.h"
+#include "sab.h"
+
+#ifndef SAB_KERNELS_KERNELS_H
+typedef sab_real real;
+#endif
+
+#ifdef SAB_DOUBLE
+#define SAB_GPU_EPSILON 0x1p-52
+#else
+#define SAB_GPU_EPSILON 0x1p-23f
+#endif
+
+#ifdef __CUDACC__
+#define SAB_GPU_BOTH static __host__ __device__ inline
+#else
+#define SAB_GPU_BOTH static inline
+#endif
+
+enum {
+    SAB_GPU_MOST_RANKS = 8,  /* blocks of a portable cluster */
+    SAB_GPU_MOST_GROUP = 16, /* sequences of a group: 1, 2, 4, 8 or 16 */
+    SAB_GPU_HELD = 64        /* weights of the state's product that a thread holds in registers */
+};
+
+/* A panel of weights for a product y[c] = sum_k x[k] W(k,c): rank after rank, [rows/4][cols][4], so that threads of
+ * neighbouring columns read neighbouring 16 bytes. Rows are padded with 0 to a multiple of 64. */
+struct sab_gpu_panel {
+    const real *data; /* [C, rows/4, cols, 4] */
+    int rows, cols;   /* of one rank */
+};
+
+struct sab_gpu_pass {
+    int B, S, C;                 /* S sequences a group, C ranks */
+    int H, Hp, G, U;             /* U = Hp / C */
+    int A, Ap, W;                /* W = Ap / C */
+    int K, k_att, slots, carried, cap;
+    int cell, score, sparsifier, write, mental_updates; /* enums of sab.h */
+    int fused, has_c;
+    real gain, floor, bound;
+    int t0, len;                 /* steps of this stretch; t0 counts from the batch's first step */
+    int window_len, n_windows;   /* steps per window; windows of the whole batch */
+    int replay;                  /* 1: reads are taken from the records */
+    int held;                    /* 1: the state's product has its weights in registers */
+    int in_shared;               /* 1: the panels of the other products are copied to shared memory */
+    int score_room;              /* scores of one sequence that there is room for; in shared memory unless `scores` is given */
+    int threads;                 /* of a block; a multiple of 32 */
+
+    /* weights */
+    struct sab_gpu_panel state;  /* forward W_hh [H, G U]; backward its transpose [G Hp, U] */
+    struct sab_gpu_panel query;  /* forward W2 [H, W]; backward its transpose [Ap, U] */
+    struct sab_gpu_panel key;    /* W1, likewise */
+    const real *bias_h;          /* [G Hp] of the state's product, where the cell is not fused; NULL */
+    const real *w;               /* [Ap] w3; release2019: [2, Hp] */
+
+    /* activations of the stretch, [len or len+1, B, width] */
+    real *pre;                   /* [len,B,G Hp] input's product with biases; then the gates */
+    real *extra;                 /* [len,B,Hp] gru */
+    real *c, *h;                 /* [len+1,B,Hp]: the state entering comes first */
+    real *hh, *s;                /* [len,B,Hp]; hh is h[1..] where there is no memory */
+    real *query_out;             /* [len,B,Ap] */
+
+    /* the memory, and records of all steps of the batch */
+    const int32_t *first;        /* [B] */
+    real *M, *keys;              /* [B,cap,Hp], [B,cap,Ap] */
+    real *dM, *dkeys;            /* NULL forward */
+    int32_t *read_n, *read_kind; /* [T,B] */
+    real *read_Z;                /* [T,B] */
+    int32_t *index;              /* [T,B,K+1] */
+    real *alpha;                 /* [T,B,K+1] */
+    real *scores;                /* [groups,C,S,score_room] or NULL */
+
+    /* backward */
+    const real *dh_out, *ds_out; /* [len,B,Hp]; ds_out may be NULL */
+    real *dpre, *dpre_h;         /* [len,B,G Hp], zero where no gradient goes; the same array where fused */
+    real *dquery;                /* [len,B,Ap], zero likewise */
+    real *dw;                    /* [groups,Ap] ADD: of w3, a group alone */
+    unsigned char *touched;      /* [groups,C,n_windows] */
+    const unsigned char *active_in; /* [groups,n_windows] 1: gradient comes from above or the loss */
+    unsigned char *active_out;   /* [groups,n_windows] */
+    real *dh0, *dc0;             /* [B,Hp] NULL, or what the first window sends to the state entering the batch */
+};
+
+SAB_GPU_BOTH int sab_gpu_groups(const struct sab_gpu_pass *p)
+{
+    return (p->B + p->S - 1) / p->S;
+}
+
+SAB_GPU_BOTH int sab_gpu_pad64(int n)
+{
+    return (n + 63) / 64 * 64;
+}
+
+/* Most scores of one sequence that a step can need. */
+SAB_GPU_BOTH int sab_gpu_scores(const struct sab_gpu_pass *p)
+{
+    return p->cap < p->slots ? p->cap : p->slots;
+}
+
+/* Into how many parts the rows of a product are cut, so that its columns keep all threads at work. */
+SAB_GPU_BOTH int sab_gpu_parts(int threads, int rows, int cols)
+{
+    int parts = threads / cols, most = rows / 4 < 16 ? rows / 4 : 16;
+    return parts < 1 ? 1 : parts > most ? most : parts;
+}
+
+/* How many warps look for the largest scores of one sequence at once. */
+SAB_GPU_BOTH int sab_gpu_chunks(const struct sab_gpu_pass *p)
+{
+    int chunks = p->threads / 32 / p->S;
+    return chunks < 1 || p->K >= 64 ? 1 : chunks;
+}
+
+/* Where a rank's shared memory has what, in numbers from its begin. x: padded to what a panel's rows are. */
+struct sab_gpu_layout {
+    size_t part, part2, part3;        /* partial sums of the state's, the query's and the key's product */
+    size_t query, w;                  /* [S,W], [W] */
+    size_t index, alpha, n, kind, Z;  /* of the read at hand: [S,K+1], [S,K+1], [S] */
+    size_t h, hh, stage;              /* forward: [2,S,Hx], [S,Hx], [S,G U] */
+    size_t scores, picks, pick_index; /* forward: [C,S,score_room], [S,chunks,K+1] */
+    size_t best;                      /* forward: [S,K+1] the largest scores, in order */
+    size_t dpre, dquery, dkey;        /* backward: [2,S,Gx], [S,Ax], [S,Ax] */
+    size_t g, da;                     /* backward: [C,S,K+1], [S,K+1] */
+    size_t ds, dhh, dh, dc, dw;       /* backward: [S,U]; dw [S,W] */
+    size_t query_panel, key_panel;    /* where they are in shared memory */
+    size_t end;
+};
+
+SAB_GPU_BOTH size_t sab_gpu_take(struct sab_gpu_layout *l, size_t n)
+{
+    size_t at = l->end;
+    l->end += (n + 3) / 4 * 4; /* 16 bytes, what a copy of four numbers needs */
+    return at;
+}
+
+/* The state's product: rows, columns and parts. */
+SAB_GPU_BOTH int sab_gpu_state_parts(const struct sab_gpu_pass *p)
+{
+    return p->held ? p->state.rows / SAB_GPU_HELD : sab_gpu_parts(p->threads, p->state.rows, p->state.cols);
+}
+
+SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p, int backward)
+{
+    struct sab_gpu_layout l = {0};
+    size_t S = (size_t)p->S, U = (size_t)p->U, W = (size_t)p->W, C = (size_t)p->C, K1 = (size_t)p->K + 1;
+    l.part = sab_gpu_take(&l, S * sab_gpu_state_parts(p) * p->state.cols);
+    if (backward) {
+        l.dpre = sab_gpu_take(&l, 2 * S * p->state.rows);
+        l.ds = sab_gpu_take(&l, S * U);
+        l.dhh = sab_gpu_take(&l, S * U);
+        l.dh = sab_gpu_take(&l, S * U);
+        l.dc = sab_gpu_take(&l, S * U);
+    } else {
+        l.h = sab_gpu_take(&l, 2 * S * p->state.rows);
+        l.stage = sab_gpu_take(&l, S * p->state.cols);
+    }
+    if (p->K == 0)
+        return l;
+    l.part2 = sab_gpu_take(&l, S * sab_gpu_parts(p->threads, p->query.rows, p->query.cols) * p->query.cols);
+    l.part3 = sab_gpu_take(&l, S * sab_gpu_parts(p->threads, p->key.rows, p->key.cols) * p->key.cols);
+    l.query = sab_gpu_take(&l, S * W);
+    l.w = sab_gpu_take(&l, W);
+    l.index = sab_gpu_take(&l, S * K1);
+    l.alpha = sab_gpu_take(&l, S * K1);
+    l.n = sab_gpu_take(&l, S);
+    l.kind = sab_gpu_take(&l, S);
+    l.Z = sab_gpu_take(&l, S);
+    if (backward) {
+        l.dquery = sab_gpu_take(&l, S * p->query.rows);
+        l.dkey = sab_gpu_take(&l, S * p->key.rows);
+        l.g = sab_gpu_take(&l, C * S * K1);
+        l.da = sab_gpu_take(&l, S * K1);
+        l.dw = sab_gpu_take(&l, S * W);
+    } else {
+        l.hh = sab_gpu_take(&l, S * p->query.rows);
+        l.scores = sab_gpu_take(&l, p->scores ? 0 : C * S * (size_t)p->score_room);
+        l.picks = sab_gpu_take(&l, S * sab_gpu_chunks(p) * K1);
+        l.pick_index = sab_gpu_take(&l, S * sab_gpu_chunks(p) * K1);
+        l.best = sab_gpu_take(&l, S * K1);
+    }
+    if (p->in_shared) {
+        l.query_panel = sab_gpu_take(&l, (size_t)p->query.rows * p->query.cols);
+        l.key_panel = sab_gpu_take(&l, (size_t)p->key.rows * p->key.cols);
+    }
+    return l;
+}
+
+#endif

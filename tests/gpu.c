@@ -1,0 +1,194 @@
+/* The GPU's kernels in their host form against the processor's engine: outputs, metrics and gradients of random networks and
+ * batches, cut at random into groups, ranks and stretches. What differs is the order of sums: 1e-10 of the largest number in
+ * double, 1e-5 in float. Networks that turn roundings into more (long, with weights this large; two scores nearly equal, of which
+ * another wins) are told by the processor alone: its result with every weight changed in its last bits moves as far.
+ *
+ * ctest: timeout 300
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <math.h>
+#include <cmocka.h>
+
+#include "cuda/gpu.h"
+#include "options_helper.h"
+#include "problem.h"
+
+#ifdef SAB_DOUBLE
+#define TOLERANCE 1e-10
+#else
+#define TOLERANCE 1e-5
+#endif
+
+/* The host's form, or with SAB_TEST_DEVICE=cuda, in a build that has it, the GPU. */
+static void open_machine(struct sab_machine **machine)
+{
+    struct sab_error err;
+    int status;
+#ifdef SAB_CUDA
+    const char *device = getenv("SAB_TEST_DEVICE");
+    if (device && strncmp(device, "cuda", 4) == 0)
+        status = sab_machine_open_cuda(machine, 0, &err);
+    else
+#endif
+        status = sab_machine_open_host(machine, &err);
+    if (status)
+        fail_msg("%s", err.message);
+}
+
+static void draw(struct sab_options *config, uint64_t *state)
+{
+    struct sab_model_options *m = &config->model;
+    problem_config(config);
+    m->cell = problem_int(state, 0, 2);
+    m->hidden = problem_int(state, 1, 3) == 1 ? problem_int(state, 1, 70) : 16 * problem_int(state, 1, 3);
+    m->layers = problem_int(state, 0, 3) == 0 ? 2 : 1;
+    m->attention_width = problem_int(state, 0, 1) ? problem_int(state, 1, 40) : 0;
+    m->score = problem_int(state, 0, 1) ? SAB_SCORE_MLP : SAB_SCORE_DOT;
+    m->sparsifier = problem_int(state, 0, 1) ? SAB_SPARSIFIER_RELU : SAB_SPARSIFIER_SOFTMAX;
+    m->read_floor = problem_int(state, 0, 2) * 0.5;
+    m->read_bound = problem_int(state, 0, 1) * 0.7;
+    m->write = problem_int(state, 0, 1) ? SAB_WRITE_STATE : SAB_WRITE_PROVISIONAL;
+    m->read_gain = m->write == SAB_WRITE_STATE ? 0.2 : 1; /* what is written is read: a gain of 1 grows without end */
+    m->key_scale = 6;
+    m->credit = problem_int(state, 0, 5) == 0 ? problem_int(state, 0, 1) ? SAB_CREDIT_TBPTT : SAB_CREDIT_BPTT : SAB_CREDIT_SAB;
+    m->k_top = problem_int(state, 1, 6);
+    m->k_att = problem_int(state, 1, 3);
+    m->memory_slots = problem_int(state, 0, 2) == 0 ? problem_int(state, 1, 12) : 0;
+    m->k_trunc = problem_int(state, 1, 7);
+    m->mental_updates = problem_int(state, 0, 3) > 0;
+}
+
+static const char *describe(const struct sab_options *config, const struct sab_gpu_plan *plan, int T, int B)
+{
+    static char text[400];
+    const struct sab_model_options *m = &config->model;
+    snprintf(text, sizeof text,
+             "cell %d hidden %d layers %d A %d score %d sparsifier %d write %d credit %d k_top %d k_att %d slots %d k_trunc %d "
+             "mental %d T %d B %d; S %d C %d threads %d steps %d shared %d %d",
+             m->cell, m->hidden, m->layers, m->attention_width, m->score, m->sparsifier, m->write, m->credit, m->k_top, m->k_att,
+             m->memory_slots, m->k_trunc, m->mental_updates, T, B, plan->S, plan->C, plan->threads, plan->steps,
+             plan->shared_forward, plan->shared_backward);
+    return text;
+}
+
+/* The largest difference, as a share of the largest number. */
+static double distance(const sab_real *x, const sab_real *y, size_t n)
+{
+    double most = 1e-30, off = 0;
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, fabs((double)x[i]));
+        off = fmax(off, fabs((double)x[i] - (double)y[i]));
+        if (!isfinite((double)y[i]))
+            return INFINITY;
+    }
+    return off / most;
+}
+
+/* How far the processor's own results move when every weight is moved by a rounding or so: the most of a few trials. */
+static double unrest(struct problem *p, const sab_real *grads, const sab_real *outputs, size_t n)
+{
+    struct sab_flat flat = sab_model_flat(p->model);
+    struct sab_error err;
+    double most = 0;
+    uint64_t state = 1;
+    sab_real *theta = calloc(flat.count, sizeof *theta), *seen = calloc(n, sizeof *seen);
+    memcpy(theta, flat.theta, flat.count * sizeof *theta);
+    for (int trial = 0; trial < 8; trial++) {
+        for (size_t i = 0; i < flat.count; i++)
+            flat.theta[i] = theta[i] * (1 + problem_int(&state, -4, 4) * (sizeof(sab_real) == 8 ? (sab_real)0x1p-52 : (sab_real)0x1p-23));
+        if (sab_model_evaluate(p->model, &p->batch, 1, seen, NULL, NULL, &err) ||
+            sab_model_gradient(p->model, &p->batch, 1, NULL, NULL, &err))
+            fail_msg("%s", err.message);
+        most = fmax(most, fmax(distance(grads, flat.grad, flat.count), distance(outputs, seen, n)));
+    }
+    free(theta), free(seen);
+    return most;
+}
+
+static double compare(const struct sab_options *config, struct sab_shape shape, int T, int B, uint64_t seed,
+                      const struct sab_gpu_plan *wish)
+{
+    struct problem p;
+    struct sab_error err;
+    struct sab_metrics want, got, outputs_got;
+    struct sab_machine *machine;
+    struct sab_gpu *gpu;
+    problem_make(&p, config, shape, T, B, seed);
+    open_machine(&machine);
+    if (sab_gpu_create(&gpu, machine, p.model, &err))
+        fail_msg("%s", err.message);
+    sab_gpu_wish(gpu, wish);
+    struct sab_flat flat = sab_model_flat(p.model);
+    for (size_t i = 0; i < flat.count; i++) /* as training starts them: wider ones turn roundings into chaos */
+        flat.theta[i] /= 2;
+    if (sab_gpu_push(gpu, &err))
+        fail_msg("%s", err.message);
+    size_t n = (size_t)T * B * shape.O;
+    sab_real *grads = calloc(flat.count, sizeof *grads), *outputs = calloc(n, sizeof *outputs), *seen = calloc(n, sizeof *seen);
+    int status = sab_model_gradient(p.model, &p.batch, 1, &want, NULL, &err), is_beyond = status == SAB_NUMERIC;
+    if ((status && !is_beyond) || sab_model_evaluate(p.model, &p.batch, 1, outputs, NULL, NULL, &err) || sab_gpu_gradient(gpu, &p.batch, grads, &got, &err) ||
+        sab_gpu_evaluate(gpu, &p.batch, seen, &outputs_got, &err))
+        fail_msg("%s", err.message);
+    double off = distance(flat.grad, grads, flat.count), of_outputs = distance(outputs, seen, n);
+    off = fmax(off, of_outputs);
+    off = fmax(off, fabs(want.loss - got.loss) / (fabs(want.loss) + 1e-3));
+    off = fmax(off, fabs(want.loss - outputs_got.loss) / (fabs(want.loss) + 1e-3));
+    off = fmax(off, fabs(want.grad_norm - got.grad_norm) / (want.grad_norm + 1e-30));
+    if (want.scored != got.scored || (want.accuracy != got.accuracy && !(isnan(want.accuracy) && isnan(got.accuracy)) &&
+                                      off < TOLERANCE))
+        off = INFINITY;
+    double allowed = TOLERANCE;
+    if (is_beyond) { /* of the range of numbers: nothing to compare */
+        off = 0;
+    } else if (off > allowed) {
+        sab_real *own = calloc(flat.count, sizeof *own);
+        memcpy(own, flat.grad, flat.count * sizeof *own);
+        allowed = 30 * unrest(&p, own, outputs, n);
+        free(own);
+    }
+    if (off > allowed)
+        print_message("seed %llu: off by %.3g (outputs %.3g), loss %.17g and %.17g: %s\n", (unsigned long long)seed, off, of_outputs,
+                      want.loss, got.loss, describe(config, sab_gpu_plan(gpu), T, B));
+    free(grads), free(outputs), free(seen);
+    sab_gpu_free(gpu);
+    machine->close(machine);
+    problem_free(&p);
+    return off > allowed ? off : 0;
+}
+
+static void agrees_with_the_processor(void **unused)
+{
+    (void)unused;
+    int runs = getenv("SAB_GPU_RUNS") ? atoi(getenv("SAB_GPU_RUNS")) : 500, apart = 0;
+    for (int i = 0; i < runs; i++) {
+        uint64_t state = (uint64_t)i * 977 + 5;
+        struct sab_options config;
+        draw(&config, &state);
+        struct sab_shape shape = {.input = problem_int(&state, 0, 1), .I = problem_int(&state, 1, 9),
+                                  .loss = problem_int(&state, 0, 2), .O = problem_int(&state, 1, 19)};
+        int T = problem_int(&state, 0, 9) == 0 ? problem_int(&state, 100, 160) : problem_int(&state, 1, 40);
+        int B = problem_int(&state, 1, 11);
+        struct sab_gpu_plan wish = {.S = 1 << problem_int(&state, 0, 3), .C = 1 << problem_int(&state, 0, 2),
+                                    .threads = problem_int(&state, 0, 1) ? 512 : 64,
+                                    .steps = problem_int(&state, 0, 2) == 0 ? problem_int(&state, 1, T) : 0,
+                                    .shared_forward = problem_int(&state, 0, 1) ? 0 : -1};
+        while (wish.S / 2 >= B)
+            wish.S /= 2;
+        apart += compare(&config, shape, T, B, (uint64_t)i + 1, &wish) > 0;
+        sab_options_clear(&config);
+    }
+    assert_int_equal(apart, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_the_processor),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
