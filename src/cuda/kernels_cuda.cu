@@ -12,11 +12,13 @@
 template <int S, int backward> __global__ void __launch_bounds__(512, 1) layer(const __grid_constant__ struct sab_gpu_pass p)
 {
     extern __shared__ float4 shared[];
+    __shared__ unsigned long long arrivals[2];
     struct sab_ctx ctx;
     ctx.mem = (real *)shared;
     ctx.ranks = p.C;
     ctx.group = (int)blockIdx.x / p.C;
     ctx.rank = (int)blockIdx.x - ctx.group * p.C; /* a cluster is p.C blocks that follow each other */
+    sab_exchange_open(&ctx, arrivals);
     if (backward)
         sab_backward_body(&ctx, &p, S);
     else

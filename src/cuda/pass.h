@@ -43,16 +43,18 @@ enum {
 struct sab_gpu_panel {
     const real *data; /* [C, rows/4, cols, 4] */
     int rows, cols;   /* of one rank */
+    int shift;        /* cols is 1 << shift, or shift is -1 */
 };
 
 struct sab_gpu_pass {
     int B, S, C;                 /* S sequences a group, C ranks */
     int H, Hp, G, U;             /* U = Hp / C */
     int A, Ap, W;                /* W = Ap / C */
+    int shift_U, shift_W;        /* of which these are powers of two, or -1 */
     int K, k_att, slots, carried, cap;
     int cell, score, sparsifier, write, mental_updates; /* enums of sab.h */
     int fused, has_c;
-    real gain, floor, bound;
+    real gain, floor, bound, score_scale;
     int t0, len;                 /* steps of this stretch; t0 counts from the batch's first step */
     int window_len, n_windows;   /* steps per window; windows of the whole batch */
     int replay;                  /* 1: reads are taken from the records */
@@ -131,12 +133,13 @@ struct sab_gpu_layout {
     size_t part, part2, part3;        /* partial sums of the state's, the query's and the key's product */
     size_t query, w;                  /* [S,W], [W] */
     size_t index, alpha, n, kind, Z;  /* of the read at hand: [S,K+1], [S,K+1], [S] */
-    size_t h, hh, stage;              /* forward: [2,S,Hx], [S,Hx], [S,G U] */
+    size_t h, hh, stage, c;           /* forward: [2,S,Hx], [S,Hx], [S,G U], [S,U] */
     size_t scores, picks, pick_index; /* forward: [C,S,score_room], [S,chunks,K+1] */
     size_t best;                      /* forward: [S,K+1] the largest scores, in order */
     size_t dpre, dquery, dkey;        /* backward: [2,S,Gx], [S,Ax], [S,Ax] */
     size_t g, da;                     /* backward: [C,S,K+1], [S,K+1] */
     size_t ds, dhh, dh, dc, dw;       /* backward: [S,U]; dw [S,W] */
+    size_t gates, states, losses;     /* backward, of the step to come: [S,G U], [2,S,U], [2,S,U] */
     size_t query_panel, key_panel;    /* where they are in shared memory */
     size_t end;
 };
@@ -165,9 +168,13 @@ SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p,
         l.dhh = sab_gpu_take(&l, S * U);
         l.dh = sab_gpu_take(&l, S * U);
         l.dc = sab_gpu_take(&l, S * U);
+        l.gates = sab_gpu_take(&l, S * p->G * U);
+        l.states = sab_gpu_take(&l, 2 * S * U);
+        l.losses = sab_gpu_take(&l, 2 * S * U);
     } else {
         l.h = sab_gpu_take(&l, 2 * S * p->state.rows);
         l.stage = sab_gpu_take(&l, S * p->state.cols);
+        l.c = sab_gpu_take(&l, S * U);
     }
     if (p->K == 0)
         return l;

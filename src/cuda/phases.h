@@ -17,33 +17,27 @@
 
 #define SAB_FN static __device__ __forceinline__
 #define SAB_UNROLL _Pragma("unroll")
+#define SAB_UNROLL_BY_4 _Pragma("unroll 4")
 
 /* A group as its threads see it. */
 struct sab_ctx {
-    real *mem; /* this rank's shared memory */
+    real *mem;         /* this rank's shared memory */
+    unsigned arrivals; /* where the two barriers are at which what other ranks send arrives */
     int group, rank, ranks;
+    int exchanges;     /* done so far */
 };
 
 /* The ranks of the group: on the GPU each runs at once. */
 #define FOR_RANKS(ctx, r) for (int r = (ctx)->rank, once_##r = 1; once_##r; once_##r = 0)
 #define MEM(ctx, r) ((ctx)->mem)
-SAB_FN real *sab_peer(const struct sab_ctx *ctx, int r)
-{
-#if __CUDA_ARCH__ >= 900
-    if (ctx->ranks > 1)
-        return cooperative_groups::this_cluster().map_shared_rank(ctx->mem, r);
-#endif
-    (void)r;
-    return ctx->mem; /* before sm_90 there are no clusters */
-}
-
 SAB_FN void sab_sync_block(const struct sab_ctx *ctx)
 {
     (void)ctx;
     __syncthreads();
 }
 
-/* Of all ranks: what they wrote, to each other's shared memory and to global memory, is seen by all. */
+/* Of all ranks: what they wrote to global memory is seen by all. It waits for all that is under way and forgets the cache: some
+ * thousand clocks, so steps use exchanges. */
 SAB_FN void sab_sync_group(const struct sab_ctx *ctx)
 {
 #if __CUDA_ARCH__ >= 900
@@ -55,21 +49,76 @@ SAB_FN void sab_sync_group(const struct sab_ctx *ctx)
     __syncthreads();
 }
 
+/* An exchange: every rank sends to every rank, then all wait until what is theirs has arrived. What is sent may overwrite only what
+ * its receiver read before it sent its own part of the exchange before. */
+SAB_FN void sab_exchange_open(struct sab_ctx *ctx, unsigned long long *barriers)
+{
+    ctx->exchanges = 0;
+    ctx->arrivals = (unsigned)__cvta_generic_to_shared(barriers);
+#if __CUDA_ARCH__ >= 900
+    if (ctx->ranks > 1 && threadIdx.x == 0) {
+        asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(ctx->arrivals) : "memory");
+        asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(ctx->arrivals + 8) : "memory");
+        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    }
+#endif
+    sab_sync_group(ctx);
+}
+
+/* Number `at` of every rank's shared memory becomes x. */
+SAB_FN void sab_send(const struct sab_ctx *ctx, size_t at, real x)
+{
+    ctx->mem[at] = x;
+#if __CUDA_ARCH__ >= 900
+    if (ctx->ranks == 1)
+        return;
+    unsigned here = (unsigned)__cvta_generic_to_shared(ctx->mem + at), barrier = ctx->arrivals + 8 * (ctx->exchanges & 1);
+    for (int to = 0; to < ctx->ranks; to++) {
+        if (to == ctx->rank)
+            continue;
+        unsigned there, signal;
+        asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(there) : "r"(here), "r"(to));
+        asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(signal) : "r"(barrier), "r"(to));
+        asm volatile("st.async.shared::cluster.mbarrier::complete_tx::bytes.b32 [%0], %1, [%2];" ::"r"(there),
+                     "r"(__float_as_uint(x)), "r"(signal) : "memory");
+    }
+#endif
+}
+
+/* count: numbers that each rank has sent. */
+SAB_FN void sab_exchange(struct sab_ctx *ctx, int count)
+{
+#if __CUDA_ARCH__ >= 900
+    if (ctx->ranks > 1) {
+        unsigned barrier = ctx->arrivals + 8 * (ctx->exchanges & 1), parity = ctx->exchanges >> 1 & 1, arrived = 0;
+        if (threadIdx.x == 0)
+            asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
+                         "r"((unsigned)(count * (ctx->ranks - 1) * (int)sizeof(real))) : "memory");
+        while (!arrived)
+            asm volatile("{\n.reg .pred p;\n"
+                         "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
+                         "selp.u32 %0, 1, 0, p;\n}" : "=r"(arrived) : "r"(barrier), "r"(parity) : "memory");
+        ctx->exchanges++;
+    }
+#endif
+    (void)count;
+    __syncthreads();
+}
+
 #define EACH(i, n) for (int i = (int)threadIdx.x; i < (n); i += (int)blockDim.x)
-/* A team of lanes works on one element: a warp, or 8 lanes of it. */
+/* A team of lanes works on one element: a warp, or 4 lanes of it. */
 #define EACH_WARP(i, n) for (int i = (int)threadIdx.x >> 5; i < (n); i += (int)blockDim.x >> 5)
-#define EACH_OCTET(i, n) for (int i = (int)threadIdx.x >> 3; i < (n); i += (int)blockDim.x >> 3)
-enum { SAB_OCTET = 8, SAB_WARP = 32 };
+#define EACH_QUAD(i, n) for (int i = (int)threadIdx.x >> 2; i < (n); i += (int)blockDim.x >> 2)
+enum { SAB_QUAD = 4, SAB_WARP = 32 };
 #define SAB_LANE ((int)threadIdx.x & 31)
-#define SAB_OCTET_LANE ((int)threadIdx.x & 7)
+#define SAB_QUAD_LANE ((int)threadIdx.x & 3)
 
 /* Sums of a team; each lane gets it. All lanes of the team take part. */
-SAB_FN real sab_octet_sum(real x)
+SAB_FN real sab_quad_sum(real x)
 {
-    unsigned mask = 0xffu << (threadIdx.x & 24);
-    for (int half = 4; half > 0; half >>= 1)
-        x += __shfl_xor_sync(mask, x, half);
-    return x;
+    unsigned mask = 0xfu << (threadIdx.x & 28);
+    x += __shfl_xor_sync(mask, x, 2);
+    return x + __shfl_xor_sync(mask, x, 1);
 }
 
 SAB_FN real sab_warp_sum(real x)
@@ -130,6 +179,17 @@ SAB_FN void sab_bring(real *to, const real *from)
     __pipeline_memcpy_async(to, from, 16);
 }
 
+/* The same of one number. */
+SAB_FN void sab_bring_one(real *to, const real *from)
+{
+    __pipeline_memcpy_async(to, from, 4);
+}
+
+SAB_FN void sab_bring_int(int32_t *to, const int32_t *from)
+{
+    __pipeline_memcpy_async(to, from, 4);
+}
+
 SAB_FN void sab_bring_end(void)
 {
     __pipeline_commit();
@@ -140,24 +200,6 @@ SAB_FN void sab_arrive(void)
     __pipeline_wait_prior(0);
 }
 
-/* The largest of the warp's candidates, the older of equals: key orders scores, index ages. Returns which lane has it. */
-SAB_FN int sab_warp_best(unsigned key, int index)
-{
-    unsigned top = __reduce_max_sync(0xffffffffu, key);
-    unsigned oldest = __reduce_min_sync(0xffffffffu, key == top ? (unsigned)index : 0xffffffffu);
-    return __ffs((int)__ballot_sync(0xffffffffu, key == top && (unsigned)index == oldest)) - 1;
-}
-
-SAB_FN int sab_from_lane(int x, int lane)
-{
-    return __shfl_sync(0xffffffffu, x, lane);
-}
-
-SAB_FN real sab_real_from_lane(real x, int lane)
-{
-    return __shfl_sync(0xffffffffu, x, lane);
-}
-
 #else /* the host */
 
 #include <math.h>
@@ -165,6 +207,7 @@ SAB_FN real sab_real_from_lane(real x, int lane)
 
 #define SAB_FN static inline
 #define SAB_UNROLL
+#define SAB_UNROLL_BY_4
 
 struct sab_ctx {
     real *mem[SAB_GPU_MOST_RANKS];
@@ -173,11 +216,6 @@ struct sab_ctx {
 
 #define FOR_RANKS(ctx, r) for (int r = 0; r < (ctx)->ranks; r++)
 #define MEM(ctx, r) ((ctx)->mem[r])
-
-SAB_FN real *sab_peer(const struct sab_ctx *ctx, int r)
-{
-    return ctx->mem[r];
-}
 
 SAB_FN void sab_sync_block(const struct sab_ctx *ctx)
 {
@@ -189,14 +227,25 @@ SAB_FN void sab_sync_group(const struct sab_ctx *ctx)
     (void)ctx;
 }
 
+SAB_FN void sab_send(const struct sab_ctx *ctx, size_t at, real x)
+{
+    for (int r = 0; r < ctx->ranks; r++)
+        ctx->mem[r][at] = x;
+}
+
+SAB_FN void sab_exchange(struct sab_ctx *ctx, int count)
+{
+    (void)ctx, (void)count;
+}
+
 #define EACH(i, n) for (int i = 0; i < (n); i++)
 #define EACH_WARP(i, n) EACH (i, n)
-#define EACH_OCTET(i, n) EACH (i, n)
-enum { SAB_OCTET = 1, SAB_WARP = 1 };
+#define EACH_QUAD(i, n) EACH (i, n)
+enum { SAB_QUAD = 1, SAB_WARP = 1 };
 #define SAB_LANE 0
-#define SAB_OCTET_LANE 0
+#define SAB_QUAD_LANE 0
 
-SAB_FN real sab_octet_sum(real x)
+SAB_FN real sab_quad_sum(real x)
 {
     return x;
 }
@@ -250,6 +299,16 @@ SAB_FN void sab_bring(real *to, const real *from)
     memcpy(to, from, 4 * sizeof *to);
 }
 
+SAB_FN void sab_bring_one(real *to, const real *from)
+{
+    *to = *from;
+}
+
+SAB_FN void sab_bring_int(int32_t *to, const int32_t *from)
+{
+    *to = *from;
+}
+
 SAB_FN void sab_bring_end(void)
 {
 }
@@ -258,24 +317,15 @@ SAB_FN void sab_arrive(void)
 {
 }
 
-SAB_FN int sab_warp_best(unsigned key, int index)
-{
-    (void)key, (void)index;
-    return 0;
-}
-
-SAB_FN int sab_from_lane(int x, int lane)
-{
-    (void)lane;
-    return x;
-}
-
-SAB_FN real sab_real_from_lane(real x, int lane)
-{
-    (void)lane;
-    return x;
-}
-
 #endif
+
+/* j / n; n is 1 << shift, or shift is negative: a division takes some hundred clocks. */
+SAB_FN int sab_over(int j, int n, int shift)
+{
+    return shift >= 0 ? j >> shift : j / n;
+}
+
+/* Element j of rows of n: row s (of S, which the compiler knows), column x. */
+#define SPLIT(j, n, shift, s, x) const int s = S == 1 ? 0 : sab_over(j, n, shift), x = (j) - s * (n)
 
 #endif

@@ -3,10 +3,19 @@
 #include "cuda/plan.h"
 
 #include <limits.h>
+#include <math.h>
 
 #include "base/error.h"
 
 enum { THREADS = 512, MOST_SHARED_SCORES = 32 << 10 /* bytes */ };
+
+static int shift_of(int n)
+{
+    for (int shift = 0; shift < 31; shift++)
+        if (1 << shift == n)
+            return shift;
+    return -1;
+}
 
 void sab_gpu_plan_apply(const struct sab_gpu_plan *plan, int backward, struct sab_gpu_pass *p)
 {
@@ -21,6 +30,11 @@ void sab_gpu_plan_apply(const struct sab_gpu_plan *plan, int backward, struct sa
     p->state.cols = backward ? p->U : p->G * p->U;
     p->query.rows = p->key.rows = sab_gpu_pad64(backward ? p->Ap : p->Hp);
     p->query.cols = p->key.cols = backward ? p->U : p->W;
+    p->state.shift = shift_of(p->state.cols);
+    p->query.shift = p->key.shift = shift_of(p->query.cols);
+    p->shift_U = shift_of(p->U);
+    p->shift_W = shift_of(p->W);
+    p->score_scale = p->score == SAB_SCORE_DOT && p->K > 0 ? (real)(1 / sqrt((double)p->A)) : 1;
 }
 
 /* Whether the state's product has a thread for each (part, column). */
