@@ -208,7 +208,7 @@ static void pack_once(uint64_t *state, int transposed)
             for (int g = 0; g < gates; g++)
                 for (int w = 0; w < width; w++) {
                     size_t col = (size_t)g * width + w, unit = (size_t)r * width + w;
-                    size_t at = (((size_t)r * rows / 4 + k / 4) * gates * width + col) * 4 + k % 4;
+                    size_t at = ((size_t)r * gates * width + col) * rows + k;
                     int inside = k < K && unit < (size_t)most;
                     want[at] = inside ? from[k * p.step_k + g * p.step_g + unit * p.step_w] : 0;
                 }

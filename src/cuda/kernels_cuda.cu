@@ -5,6 +5,10 @@
 #include "cuda/kernels.h"
 #include "cuda/phases.h"
 
+#include "cuda/product.inc"
+
+#include "cuda/read.inc"
+
 #include "cuda/forward.inc"
 
 #include "cuda/backward.inc"

@@ -13,7 +13,7 @@
  * from[k * step_k + g * step_g + (r * width + w) * step_w] for k < K and r * width + w < most, else 0. */
 struct sab_gpu_pack {
     const real *from;
-    real *to; /* [ranks, rows/4, gates*width, 4] */
+    real *to; /* [ranks, gates*width, rows] */
     int ranks, rows, K, gates, width, most;
     size_t step_k, step_g, step_w;
 };

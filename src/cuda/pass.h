@@ -35,15 +35,15 @@ typedef sab_real real;
 enum {
     SAB_GPU_MOST_RANKS = 8,  /* blocks of a portable cluster */
     SAB_GPU_MOST_GROUP = 16, /* sequences of a group: 1, 2, 4, 8 or 16 */
-    SAB_GPU_HELD = 64        /* weights of the state's product that a thread holds in registers */
+    SAB_GPU_HELD = 64,       /* weights of the state's product that a thread holds in registers, */
+    SAB_GPU_HELD_ROWS = 1024 /* of so many rows at most */
 };
 
-/* A panel of weights for a product y[c] = sum_k x[k] W(k,c): rank after rank, [rows/4][cols][4], so that threads of
- * neighbouring columns read neighbouring 16 bytes. Rows are padded with 0 to a multiple of 64. */
+/* A panel of weights for a product y[c] = sum_k x[k] W(k,c): rank after rank, column after column, each column's rows together.
+ * Rows are padded with 0 to a multiple of 64, and where they are held in registers to a power of two. */
 struct sab_gpu_panel {
-    const real *data; /* [C, rows/4, cols, 4] */
+    const real *data; /* [C, cols, rows] */
     int rows, cols;   /* of one rank */
-    int shift;        /* cols is 1 << shift, or shift is -1 */
 };
 
 struct sab_gpu_pass {
@@ -114,27 +114,20 @@ SAB_GPU_BOTH int sab_gpu_scores(const struct sab_gpu_pass *p)
     return p->cap < p->slots ? p->cap : p->slots;
 }
 
-/* Into how many parts the rows of a product are cut, so that its columns keep all threads at work. */
-SAB_GPU_BOTH int sab_gpu_parts(int threads, int rows, int cols)
+/* Into how many lists the scores of one sequence are cut at most, to look for the largest: as many as lanes can merge. */
+SAB_GPU_BOTH int sab_gpu_lists(const struct sab_gpu_pass *p)
 {
-    int parts = threads / cols, most = rows / 4 < 16 ? rows / 4 : 16;
-    return parts < 1 ? 1 : parts > most ? most : parts;
-}
-
-/* How many warps look for the largest scores of one sequence at once. */
-SAB_GPU_BOTH int sab_gpu_chunks(const struct sab_gpu_pass *p)
-{
-    int chunks = p->threads / 32 / p->S;
-    return chunks < 1 || p->K >= 64 ? 1 : chunks;
+    int lists = (p->score_room + 31) / 32;
+    return p->K >= 64 || lists < 1 ? 1 : lists < 32 ? lists : 32;
 }
 
 /* Where a rank's shared memory has what, in numbers from its begin. x: padded to what a panel's rows are. */
 struct sab_gpu_layout {
-    size_t part, part2, part3;        /* partial sums of the state's, the query's and the key's product */
+    size_t part, part2, part3;        /* the state's, the query's and the key's product: [S, cols] */
     size_t query, w;                  /* [S,W], [W] */
     size_t index, alpha, n, kind, Z;  /* of the read at hand: [S,K+1], [S,K+1], [S] */
-    size_t h, hh, stage, c;           /* forward: [2,S,Hx], [S,Hx], [S,G U], [S,U] */
-    size_t scores, picks, pick_index; /* forward: [C,S,score_room], [S,chunks,K+1] */
+    size_t h, hh, stage, c;           /* forward: [2,S,Hx], [S,Qx], [S,G U], [S,U] */
+    size_t scores, picks, pick_index; /* forward: [C,S,score_room], [S,lists,K+1] */
     size_t best;                      /* forward: [S,K+1] the largest scores, in order */
     size_t dpre, dquery, dkey;        /* backward: [2,S,Gx], [S,Ax], [S,Ax] */
     size_t g, da;                     /* backward: [C,S,K+1], [S,K+1] */
@@ -151,17 +144,11 @@ SAB_GPU_BOTH size_t sab_gpu_take(struct sab_gpu_layout *l, size_t n)
     return at;
 }
 
-/* The state's product: rows, columns and parts. */
-SAB_GPU_BOTH int sab_gpu_state_parts(const struct sab_gpu_pass *p)
-{
-    return p->held ? p->state.rows / SAB_GPU_HELD : sab_gpu_parts(p->threads, p->state.rows, p->state.cols);
-}
-
 SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p, int backward)
 {
     struct sab_gpu_layout l = {0};
     size_t S = (size_t)p->S, U = (size_t)p->U, W = (size_t)p->W, C = (size_t)p->C, K1 = (size_t)p->K + 1;
-    l.part = sab_gpu_take(&l, S * sab_gpu_state_parts(p) * p->state.cols);
+    l.part = sab_gpu_take(&l, S * p->state.cols);
     if (backward) {
         l.dpre = sab_gpu_take(&l, 2 * S * p->state.rows);
         l.ds = sab_gpu_take(&l, S * U);
@@ -178,8 +165,8 @@ SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p,
     }
     if (p->K == 0)
         return l;
-    l.part2 = sab_gpu_take(&l, S * sab_gpu_parts(p->threads, p->query.rows, p->query.cols) * p->query.cols);
-    l.part3 = sab_gpu_take(&l, S * sab_gpu_parts(p->threads, p->key.rows, p->key.cols) * p->key.cols);
+    l.part2 = sab_gpu_take(&l, S * p->query.cols);
+    l.part3 = sab_gpu_take(&l, S * p->key.cols);
     l.query = sab_gpu_take(&l, S * W);
     l.w = sab_gpu_take(&l, W);
     l.index = sab_gpu_take(&l, S * K1);
@@ -196,8 +183,8 @@ SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p,
     } else {
         l.hh = sab_gpu_take(&l, S * p->query.rows);
         l.scores = sab_gpu_take(&l, p->scores ? 0 : C * S * (size_t)p->score_room);
-        l.picks = sab_gpu_take(&l, S * sab_gpu_chunks(p) * K1);
-        l.pick_index = sab_gpu_take(&l, S * sab_gpu_chunks(p) * K1);
+        l.picks = sab_gpu_take(&l, S * sab_gpu_lists(p) * K1);
+        l.pick_index = sab_gpu_take(&l, S * sab_gpu_lists(p) * K1);
         l.best = sab_gpu_take(&l, S * K1);
     }
     if (p->in_shared) {

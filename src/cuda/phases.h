@@ -106,6 +106,9 @@ SAB_FN void sab_exchange(struct sab_ctx *ctx, int count)
 }
 
 #define EACH(i, n) for (int i = (int)threadIdx.x; i < (n); i += (int)blockDim.x)
+/* The same from thread `skip` on, going round: loops of one phase that follow each other are then done by different warps. */
+#define EACH_FROM(i, skip, n) \
+    for (int i = ((int)threadIdx.x - (skip)) & ((int)blockDim.x - 1); i < (n); i += (int)blockDim.x)
 /* A team of lanes works on one element: a warp, or 4 lanes of it. */
 #define EACH_WARP(i, n) for (int i = (int)threadIdx.x >> 5; i < (n); i += (int)blockDim.x >> 5)
 #define EACH_QUAD(i, n) for (int i = (int)threadIdx.x >> 2; i < (n); i += (int)blockDim.x >> 2)
@@ -162,14 +165,15 @@ SAB_FN real sab_exp(real x)
     return expf(x);
 }
 
+/* Absolute errors as those of the processor's kernels, some 2e-7 (kernels/kernels.h). */
 SAB_FN real sab_tanh(real x)
 {
-    return tanhf(x);
+    return 1 - __fdividef(2, 1 + __expf(2 * x));
 }
 
 SAB_FN real sab_sigmoid(real x)
 {
-    return 1 / (1 + expf(-x));
+    return __fdividef(1, 1 + __expf(-x));
 }
 
 /* A copy of four numbers, both places multiples of 16 bytes, into shared memory, that goes on beside what follows; there after
@@ -239,6 +243,7 @@ SAB_FN void sab_exchange(struct sab_ctx *ctx, int count)
 }
 
 #define EACH(i, n) for (int i = 0; i < (n); i++)
+#define EACH_FROM(i, skip, n) EACH (i, n)
 #define EACH_WARP(i, n) EACH (i, n)
 #define EACH_QUAD(i, n) EACH (i, n)
 enum { SAB_QUAD = 1, SAB_WARP = 1 };

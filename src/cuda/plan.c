@@ -27,20 +27,24 @@ void sab_gpu_plan_apply(const struct sab_gpu_plan *plan, int backward, struct sa
     p->held = backward ? plan->held_backward : plan->held_forward;
     p->in_shared = backward ? plan->shared_backward : plan->shared_forward;
     p->state.rows = sab_gpu_pad64(backward ? p->G * p->Hp : p->Hp);
+    if (p->held) {
+        int rows = 64;
+        while (rows < p->state.rows)
+            rows *= 2;
+        p->state.rows = rows;
+    }
     p->state.cols = backward ? p->U : p->G * p->U;
     p->query.rows = p->key.rows = sab_gpu_pad64(backward ? p->Ap : p->Hp);
     p->query.cols = p->key.cols = backward ? p->U : p->W;
-    p->state.shift = shift_of(p->state.cols);
-    p->query.shift = p->key.shift = shift_of(p->query.cols);
     p->shift_U = shift_of(p->U);
     p->shift_W = shift_of(p->W);
     p->score_scale = p->score == SAB_SCORE_DOT && p->K > 0 ? (real)(1 / sqrt((double)p->A)) : 1;
 }
 
-/* Whether the state's product has a thread for each (part, column). */
+/* Whether the threads' registers have room for the state's product. */
 static int can_hold(const struct sab_gpu_pass *p)
 {
-    return (long)p->state.rows / SAB_GPU_HELD * p->state.cols <= p->threads;
+    return p->state.rows <= SAB_GPU_HELD_ROWS && (long)p->state.rows * p->state.cols <= (long)SAB_GPU_HELD * p->threads;
 }
 
 /* Places weights: registers and shared memory first. Returns 0 where it does not fit. */
@@ -50,10 +54,10 @@ static int place(struct sab_machine *machine, const struct sab_gpu_pass *sizes, 
     struct sab_gpu_pass p = *sizes;
     int *held = backward ? &plan->held_backward : &plan->held_forward;
     int *shared = backward ? &plan->shared_backward : &plan->shared_forward;
-    *held = 0;
+    *held = p.G * p.Hp <= SAB_GPU_HELD_ROWS;
     *shared = p.K > 0;
     sab_gpu_plan_apply(plan, backward, &p);
-    *held = can_hold(&p) && !(wish->held_forward < 0);
+    *held = *held && can_hold(&p) && !(wish->held_forward < 0);
     for (; *shared >= 0; --*shared) {
         sab_gpu_plan_apply(plan, backward, &p);
         p.scores = (size_t)p.score_room * plan->C * plan->S * sizeof(real) > MOST_SHARED_SCORES ? (real *)&p : NULL;
