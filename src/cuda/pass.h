@@ -52,6 +52,7 @@ struct sab_gpu_pass {
     int A, Ap, W;                /* W = Ap / C */
     int shift_U, shift_W;        /* of which these are powers of two, or -1 */
     int K, k_att, slots, carried, cap;
+    int K_lanes;                 /* the power of two that is K + 1 or more */
     int cell, score, sparsifier, write, mental_updates; /* enums of sab.h */
     int fused, has_c;
     real gain, floor, bound, score_scale;
@@ -124,7 +125,7 @@ SAB_GPU_BOTH int sab_gpu_lists(const struct sab_gpu_pass *p)
 /* Where a rank's shared memory has what, in numbers from its begin. x: padded to what a panel's rows are. */
 struct sab_gpu_layout {
     size_t part, part2, part3;        /* the state's, the query's and the key's product: [S, cols] */
-    size_t query, w;                  /* [S,W], [W] */
+    size_t query, w, wsum;            /* [S,W], [W], [1] */
     size_t index, alpha, n, kind, Z;  /* of the read at hand: [S,K+1], [S,K+1], [S] */
     size_t h, hh, stage, c;           /* forward: [2,S,Hx], [S,Qx], [S,G U], [S,U] */
     size_t scores, picks, pick_index; /* forward: [C,S,score_room], [S,lists,K+1] */
@@ -169,6 +170,7 @@ SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p,
     l.part3 = sab_gpu_take(&l, S * p->key.cols);
     l.query = sab_gpu_take(&l, S * W);
     l.w = sab_gpu_take(&l, W);
+    l.wsum = sab_gpu_take(&l, 1);
     l.index = sab_gpu_take(&l, S * K1);
     l.alpha = sab_gpu_take(&l, S * K1);
     l.n = sab_gpu_take(&l, S);

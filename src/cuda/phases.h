@@ -111,7 +111,14 @@ SAB_FN void sab_exchange(struct sab_ctx *ctx, int count)
     for (int i = ((int)threadIdx.x - (skip)) & ((int)blockDim.x - 1); i < (n); i += (int)blockDim.x)
 /* A team of lanes works on one element: a warp, or 4 lanes of it. */
 #define EACH_WARP(i, n) for (int i = (int)threadIdx.x >> 5; i < (n); i += (int)blockDim.x >> 5)
-#define EACH_QUAD(i, n) for (int i = (int)threadIdx.x >> 2; i < (n); i += (int)blockDim.x >> 2)
+/* Teams dealt to S sequences (a power of two, known to the compiler), as many to each: sequence s, element x. Without a division:
+ * that takes some forty instructions of every warp. */
+#define EACH_OF_TEAMS(s, nb, x, n, teams, team)                                                                      \
+    for (int each_##x = (teams) >= S ? (teams) / S : 1, log_##x = 31 - __clz(each_##x), s = (team) >> log_##x; s < (nb); \
+         s += (teams) >> log_##x)                                                                                    \
+        for (int x = (team) & (each_##x - 1); x < (n); x += each_##x)
+#define EACH_WARP_OF(s, nb, x, n) EACH_OF_TEAMS (s, nb, x, n, (int)blockDim.x >> 5, (int)threadIdx.x >> 5)
+#define EACH_QUAD_OF(s, nb, x, n) EACH_OF_TEAMS (s, nb, x, n, (int)blockDim.x >> 2, (int)threadIdx.x >> 2)
 enum { SAB_QUAD = 4, SAB_WARP = 32 };
 #define SAB_LANE ((int)threadIdx.x & 31)
 #define SAB_QUAD_LANE ((int)threadIdx.x & 3)
@@ -174,6 +181,14 @@ SAB_FN real sab_tanh(real x)
 SAB_FN real sab_sigmoid(real x)
 {
     return __fdividef(1, 1 + __expf(-x));
+}
+
+/* Sums over the first n lanes and more, n at most `lanes`, a power of two: all of them have it. */
+SAB_FN real sab_few_sum(real x, int lanes)
+{
+    for (int half = lanes >> 1; half > 0; half >>= 1)
+        x += __shfl_xor_sync(0xffffffffu, x, half);
+    return x;
 }
 
 /* A copy of four numbers, both places multiples of 16 bytes, into shared memory, that goes on beside what follows; there after
@@ -245,7 +260,8 @@ SAB_FN void sab_exchange(struct sab_ctx *ctx, int count)
 #define EACH(i, n) for (int i = 0; i < (n); i++)
 #define EACH_FROM(i, skip, n) EACH (i, n)
 #define EACH_WARP(i, n) EACH (i, n)
-#define EACH_QUAD(i, n) EACH (i, n)
+#define EACH_WARP_OF(s, nb, x, n) EACH (s, nb) EACH (x, n)
+#define EACH_QUAD_OF(s, nb, x, n) EACH (s, nb) EACH (x, n)
 enum { SAB_QUAD = 1, SAB_WARP = 1 };
 #define SAB_LANE 0
 #define SAB_QUAD_LANE 0

@@ -38,6 +38,8 @@ void sab_gpu_plan_apply(const struct sab_gpu_plan *plan, int backward, struct sa
     p->query.cols = p->key.cols = backward ? p->U : p->W;
     p->shift_U = shift_of(p->U);
     p->shift_W = shift_of(p->W);
+    for (p->K_lanes = 1; p->K_lanes < p->K + 1; p->K_lanes *= 2)
+        ;
     p->score_scale = p->score == SAB_SCORE_DOT && p->K > 0 ? (real)(1 / sqrt((double)p->A)) : 1;
 }
 
