@@ -264,7 +264,7 @@ static void test_pad(void **unused)
     padded = drawn(&state, n_padded);
     p = put(padded, n_padded * sizeof *p);
     assert_int_equal(machine->unpad(machine, rows, TENSORS, most, p, t), SAB_OK);
-    sab_tensors_unpad(&model, padded, theta);
+    sab_tensors_unpad(&model, padded, 0, theta);
     get(got, t, n_theta * sizeof *got);
     same("unpad", got, theta, n_theta);
     machine->give(machine, p);

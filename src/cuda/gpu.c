@@ -46,10 +46,13 @@ struct sab_gpu {
     size_t count, most_count;
     int packed;                    /* 1: padded and panels are those of theta */
     double *sums;                  /* [8]: losses; spare [8]; the norm */
-    real *moments, *undo, *average; /* the optimiser's: m and v [2,count]; theta, m and v before the step; NULL until one is made */
+    real *moments, *undo, *average; /* the optimiser's: m and v [2,count]; theta, m, v and average before the step; NULL until one
+                                    * is made */
     int32_t *bad;
     /* a batch's */
     struct extent extent;
+    const volatile sig_atomic_t *stop;
+    size_t block_nbytes;           /* of block: kept where it is large enough */
     int steps, stretches, window_len, n_windows, groups;
     void *block;
     struct layer *layers;
@@ -67,19 +70,25 @@ struct sab_gpu {
 
 /* ---- create ---- */
 
-static int refuse(const struct sab_model *m, struct sab_error *err)
+int sab_gpu_check(const struct sab_model_options *c, const char *device, struct sab_error *err)
 {
-    const struct sab_model_options *c = &m->config;
+    int has_memory = c->credit == SAB_CREDIT_ATTENTION || (c->credit == SAB_CREDIT_SAB && c->k_top > 0);
     if (c->model != SAB_KIND_RECURRENT)
-        return sab_fail(err, SAB_INVALID, "--device cuda: --model %s runs on the processor only", m->network->name);
-    if (m->K > 0 && (m->layers[0].remind.dense_forward || m->layers[0].remind.dense_backward))
-        return sab_fail(err, SAB_INVALID, "--device cuda: dense reads (--credit attention, --forward dense) run on the processor only");
-    if (m->K > 0 && c->score == SAB_SCORE_RELEASE2019)
-        return sab_fail(err, SAB_INVALID, "--device cuda: --score release2019 runs on the processor only; choose mlp or dot");
-    if (m->K > 0 && c->sparsifier == SAB_SPARSIFIER_RELEASE2019)
-        return sab_fail(err, SAB_INVALID, "--device cuda: --sparsifier release2019 runs on the processor only; choose softmax or relu");
-    if (m->zero_memories)
-        return sab_fail(err, SAB_INVALID, "--device cuda: --zero-memory on runs on the processor only");
+        return sab_fail(err, SAB_INVALID, "--device %.32s: --model %s runs on the processor only", device,
+                        sab_network_find(c->model)->name);
+    if (!has_memory)
+        return SAB_OK;
+    if (c->credit == SAB_CREDIT_ATTENTION)
+        return sab_fail(err, SAB_INVALID, "--device %.32s: --credit attention runs on the processor only", device);
+    if (c->forward == SAB_DENSE)
+        return sab_fail(err, SAB_INVALID, "--device %.32s: --forward dense runs on the processor only", device);
+    if (c->score == SAB_SCORE_RELEASE2019)
+        return sab_fail(err, SAB_INVALID, "--device %.32s: --score release2019 runs on the processor only; choose mlp or dot", device);
+    if (c->sparsifier == SAB_SPARSIFIER_RELEASE2019)
+        return sab_fail(err, SAB_INVALID, "--device %.32s: --sparsifier release2019 runs on the processor only; choose softmax or relu",
+                        device);
+    if (c->zero_memory)
+        return sab_fail(err, SAB_INVALID, "--device %.32s: --zero-memory on runs on the processor only", device);
     return SAB_OK;
 }
 
@@ -134,7 +143,7 @@ static void *take(struct sab_gpu *g, size_t nbytes, int *status, struct sab_erro
 
 int sab_gpu_create(struct sab_gpu **out, struct sab_machine *machine, struct sab_model *model, struct sab_error *err)
 {
-    int status = refuse(model, err);
+    int status = sab_gpu_check(&model->config, strcmp(machine->name, "host") == 0 ? "host" : "cuda", err);
     if (status)
         return status;
     struct sab_gpu *g = sab_alloc(1, sizeof *g);
@@ -192,16 +201,21 @@ const struct sab_gpu_plan *sab_gpu_plan(const struct sab_gpu *g)
     return &g->plan;
 }
 
+void sab_gpu_listen(struct sab_gpu *g, const volatile sig_atomic_t *stop)
+{
+    g->stop = stop;
+}
+
 int sab_gpu_push(struct sab_gpu *g, struct sab_error *err)
 {
     g->packed = 0;
-    g->machine->put(g->machine, g->theta, sab_model_flat(g->model).theta, g->count * sizeof(real));
+    g->machine->put(g->machine, g->theta, g->model->theta, g->count * sizeof(real));
     return g->machine->wait(g->machine, err);
 }
 
 int sab_gpu_pull(struct sab_gpu *g, struct sab_error *err)
 {
-    g->machine->get(g->machine, sab_model_flat(g->model).theta, g->theta, g->count * sizeof(real));
+    g->machine->get(g->machine, g->model->theta, g->theta, g->count * sizeof(real));
     return g->machine->wait(g->machine, err);
 }
 
@@ -346,35 +360,59 @@ static int choose_steps(struct sab_gpu *g, int T, int B, int backward, double ro
     return SAB_OK;
 }
 
-static int make_room(struct sab_gpu *g, const struct sab_batch *batch, int backward, struct sab_error *err)
+/* Sizes, groups and windows for batches of T steps of B sequences. */
+static int cut(struct sab_gpu *g, int T, int B, struct sab_error *err)
 {
     const struct sab_model *m = g->model;
+    struct sab_gpu_pass sizes = g->sizes;
+    sizes.B = B;
+    sizes.cap = m->K > 0 ? T / m->k_att + 1 : 0;
+    sizes.score_room = m->K > 0 ? sab_gpu_scores(&sizes) : 0;
+    g->sizes = sizes;
+    int status = sab_gpu_plan_make(g->machine, &sizes, &g->wish, &g->plan, err);
+    if (status)
+        return status;
+    g->groups = (B + g->plan.S - 1) / g->plan.S;
+    g->window_len = m->k_trunc > 0 && m->k_trunc < T ? m->k_trunc : T;
+    g->n_windows = (T + g->window_len - 1) / g->window_len;
+    return SAB_OK;
+}
+
+/* The block that is there, if it is large enough: sequences that grow, and evaluations in between, would take a new one each
+ * time. What grows once grows again: half as much on top, where there is room. */
+static int take_block(struct sab_gpu *g, size_t nbytes, struct sab_error *err)
+{
+    struct sab_machine *mc = g->machine;
+    if (g->block && g->block_nbytes >= nbytes)
+        return SAB_OK;
+    size_t most = g->block && 1.5 * (double)nbytes <= 0.9 * mc->free_nbytes ? nbytes + nbytes / 2 : nbytes;
+    if (g->block)
+        mc->give(mc, g->block);
+    g->block = NULL;
+    g->block_nbytes = 0;
+    int status = mc->take(mc, &g->block, most, err);
+    if (!status)
+        g->block_nbytes = most;
+    return status;
+}
+
+static int make_room(struct sab_gpu *g, const struct sab_batch *batch, int backward, struct sab_error *err)
+{
     struct sab_machine *mc = g->machine;
     struct extent *x = &g->extent;
     int T = batch->T, B = batch->B;
     if (x->T == T && x->B == B && x->backward >= backward)
         return SAB_OK;
     *x = (struct extent){0};
-    struct sab_gpu_pass sizes = g->sizes;
-    sizes.B = B;
-    sizes.cap = m->K > 0 ? T / m->k_att + 1 : 0;
-    sizes.score_room = m->K > 0 ? sab_gpu_scores(&sizes) : 0;
-    g->sizes = sizes;
-    int status = sab_gpu_plan_make(mc, &sizes, &g->wish, &g->plan, err);
+    int status = cut(g, T, B, err);
     if (status)
         return status;
-    g->groups = (B + g->plan.S - 1) / g->plan.S;
-    g->window_len = m->k_trunc > 0 && m->k_trunc < T ? m->k_trunc : T;
-    g->n_windows = (T + g->window_len - 1) / g->window_len;
-    if (g->block)
-        mc->give(mc, g->block);
-    g->block = NULL;
     sab_free(g->host);
     g->host = NULL;
     size_t nbytes;
     status = choose_steps(g, T, B, backward, 0.9 * mc->free_nbytes, &nbytes, err);
     if (!status)
-        status = mc->take(mc, &g->block, nbytes, err);
+        status = take_block(g, nbytes, err);
     if (status)
         return status;
     mc->zero(mc, g->block, nbytes);
@@ -390,6 +428,22 @@ static int make_room(struct sab_gpu *g, const struct sab_batch *batch, int backw
     g->packed = 0;
     x->T = T, x->B = B, x->backward = backward;
     return mc->wait(mc, err);
+}
+
+int sab_gpu_need(struct sab_gpu *g, const struct sab_optim_options *o, int T, int B, double *nbytes, int *steps,
+                 struct sab_error *err)
+{
+    size_t batch;
+    g->extent = (struct extent){0};
+    int status = cut(g, T, B, err);
+    if (!status)
+        status = choose_steps(g, T, B, 1, 0.9 * g->machine->free_nbytes, &batch, err);
+    if (status)
+        return status;
+    double each = 2 + 2 + (o->average > 0) + 4; /* theta and gradient, moments, average, what is kept for undoing */
+    *nbytes = (double)batch + (each * (double)g->count + 2 * (double)g->model->n_padded) * sizeof(real);
+    *steps = g->steps;
+    return SAB_OK;
 }
 
 /* ---- weights ---- */
@@ -691,21 +745,39 @@ static void tell(const struct sab_model *m, const double *sums, struct sab_metri
 static int check(const struct sab_batch *batch, struct sab_error *err)
 {
     if (batch->state)
-        return sab_fail(err, SAB_INVALID, "--device cuda: state that is carried from batch to batch runs on the processor only");
+        return sab_fail(err, SAB_INVALID, "--device: batches that go on from each other (text, long series) run on the processor only");
+    if (batch->h0 || batch->c0)
+        return sab_fail(err, SAB_INVALID, "--device: batches with h0 or c0 run on the processor only");
     return SAB_OK;
 }
 
-/* Outputs of a stretch into the batch's [T,B,O], 0 past the ends. */
-static int fetch_outputs(struct sab_gpu *g, const struct sab_batch *batch, int stretch, real *outputs, struct sab_error *err)
+static int check_stopped(const struct sab_gpu *g, struct sab_error *err)
+{
+    return g->stop && *g->stop ? sab_fail(err, SAB_INTERRUPTED, "stopped on request") : SAB_OK;
+}
+
+/* Outputs of a stretch, [len,B,Op], to be freed. */
+static int fetch_rows(struct sab_gpu *g, int stretch, real **out, struct sab_error *err)
+{
+    size_t count = (size_t)stretch_len(g, stretch) * g->extent.B * g->model->Op;
+    real *rows = sab_alloc(count, sizeof *rows);
+    if (!rows)
+        return sab_fail(err, SAB_NOMEM, "no memory for the outputs of %d sequences", g->extent.B);
+    g->machine->get(g->machine, rows, g->y, count * sizeof *rows);
+    int status = g->machine->wait(g->machine, err);
+    if (status)
+        sab_free(rows);
+    else
+        *out = rows;
+    return status;
+}
+
+/* Into the batch's [T,B,O], 0 past the ends. */
+static void put_outputs(const struct sab_gpu *g, const struct sab_batch *batch, int stretch, const real *rows, real *outputs)
 {
     const struct sab_model *m = g->model;
-    int t0 = stretch * g->steps, len = stretch_len(g, stretch), B = batch->B;
-    real *rows = sab_alloc((size_t)len * B * m->Op, sizeof *rows);
-    if (!rows)
-        return sab_fail(err, SAB_NOMEM, "no memory for the outputs of %d sequences", B);
-    g->machine->get(g->machine, rows, g->y, (size_t)len * B * m->Op * sizeof *rows);
-    int status = g->machine->wait(g->machine, err);
-    for (int i = 0; i < len && !status; i++)
+    int t0 = stretch * g->steps, B = batch->B;
+    for (int i = 0; i < stretch_len(g, stretch); i++)
         for (int b = 0; b < B; b++) {
             real *to = outputs + ((size_t)(t0 + i) * B + b) * m->O;
             if (batch->lengths && t0 + i >= batch->lengths[b])
@@ -713,12 +785,28 @@ static int fetch_outputs(struct sab_gpu *g, const struct sab_batch *batch, int s
             else
                 memcpy(to, rows + ((size_t)i * B + b) * m->Op, (size_t)m->O * sizeof *to);
         }
-    sab_free(rows);
-    return status;
 }
 
-int sab_gpu_evaluate(struct sab_gpu *g, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
-                     struct sab_error *err)
+/* To the watcher, each sequence in the order of its steps, and its losses. */
+static void show(const struct sab_gpu *g, const struct sab_batch *batch, int stretch, const real *rows,
+                 const struct sab_watcher *watcher)
+{
+    const struct sab_model *m = g->model;
+    int t0 = stretch * g->steps, B = batch->B, has_loss = batch->labels || batch->targets;
+    for (int b = 0; b < B; b++)
+        for (int i = 0; i < stretch_len(g, stretch) && (!batch->lengths || t0 + i < batch->lengths[b]); i++) {
+            size_t at = (size_t)(t0 + i) * B + b;
+            const real *y = rows + ((size_t)i * B + b) * m->Op;
+            watcher->row(watcher->user, t0 + i, b, y);
+            if (has_loss)
+                sab_loss_row(m, y, batch->labels ? batch->labels[at] : 0, batch->targets ? batch->targets + at * m->O : NULL,
+                             sab_batch_weight(batch, t0 + i, b), sab_batch_scored(batch, t0 + i, b), 0, NULL, &watcher->sums[b]);
+        }
+}
+
+/* Forward; the losses are left in sums. */
+static int forward(struct sab_gpu *g, const struct sab_batch *batch, real *outputs, const struct sab_watcher *watcher,
+                   struct sab_error *err)
 {
     int status = check(batch, err);
     if (!status)
@@ -727,14 +815,35 @@ int sab_gpu_evaluate(struct sab_gpu *g, const struct sab_batch *batch, sab_real 
         return status;
     begin(g, batch->B, 0);
     for (int i = 0; i < g->stretches && !status; i++) {
+        real *rows = NULL;
         stretch_forward(g, batch, i, 0, 0, 0, g->sums);
-        if (outputs)
-            status = fetch_outputs(g, batch, i, outputs, err);
+        if (outputs || watcher)
+            status = fetch_rows(g, i, &rows, err);
+        if (rows && outputs)
+            put_outputs(g, batch, i, rows, outputs);
+        if (rows && watcher)
+            show(g, batch, i, rows, watcher);
+        sab_free(rows);
+        if (!status)
+            status = check_stopped(g, err);
     }
+    return status;
+}
+
+int sab_gpu_watch(struct sab_gpu *g, const struct sab_batch *batch, const struct sab_watcher *watcher, struct sab_error *err)
+{
+    return forward(g, batch, NULL, watcher, err);
+}
+
+int sab_gpu_evaluate(struct sab_gpu *g, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
+                     struct sab_error *err)
+{
     double sums[8];
+    int status = forward(g, batch, outputs, NULL, err);
+    if (status)
+        return status;
     g->machine->get(g->machine, sums, g->sums, sizeof sums);
-    if (!status)
-        status = g->machine->wait(g->machine, err);
+    status = g->machine->wait(g->machine, err);
     if (!status && metrics)
         tell(g->model, sums, metrics);
     return status;
@@ -760,9 +869,14 @@ int sab_gpu_gradient(struct sab_gpu *g, const struct sab_batch *batch, sab_real 
     send_windows(g, batch);
     mc->zero(mc, g->grad_padded, m->n_padded * sizeof(real));
     int last = g->stretches - 1;
-    for (int i = 0; i <= last; i++)
+    for (int i = 0; i <= last; i++) {
         stretch_forward(g, batch, i, 0, 1 / weight, i == last, g->sums);
+        if ((status = check_stopped(g, err)) != SAB_OK)
+            return status;
+    }
     for (int i = last; i >= 0; i--) {
+        if ((status = check_stopped(g, err)) != SAB_OK)
+            return status;
         if (i < last)
             stretch_forward(g, batch, i, 1, 1 / weight, 1, g->sums + 8);
         stretch_backward(g, batch, i);
@@ -785,6 +899,12 @@ int sab_gpu_gradient(struct sab_gpu *g, const struct sab_batch *batch, sab_real 
     return SAB_OK;
 }
 
+int sab_gpu_pull_gradient(struct sab_gpu *g, sab_real *grads, struct sab_error *err)
+{
+    g->machine->get(g->machine, grads, g->grad, g->count * sizeof(real));
+    return g->machine->wait(g->machine, err);
+}
+
 /* Room for the optimiser's own, at its first step. */
 static int make_moments(struct sab_gpu *g, int with_average, struct sab_error *err)
 {
@@ -792,12 +912,42 @@ static int make_moments(struct sab_gpu *g, int with_average, struct sab_error *e
     if (!g->moments)
         g->moments = take(g, 2 * g->count * sizeof(real), &status, err);
     if (!status && !g->undo)
-        g->undo = take(g, 3 * g->count * sizeof(real), &status, err);
+        g->undo = take(g, 4 * g->count * sizeof(real), &status, err);
     if (!status && with_average && !g->average)
         g->average = take(g, g->count * sizeof(real), &status, err);
     if (!status && !g->bad)
         g->bad = take(g, sizeof *g->bad, &status, err);
     return status;
+}
+
+int sab_gpu_push_moments(struct sab_gpu *g, const sab_real *m, const sab_real *v, const sab_real *average, struct sab_error *err)
+{
+    struct sab_machine *mc = g->machine;
+    size_t nbytes = g->count * sizeof(real);
+    int status = make_moments(g, average != NULL, err);
+    if (status)
+        return status;
+    mc->put(mc, g->moments, m, nbytes);
+    if (v)
+        mc->put(mc, g->moments + g->count, v, nbytes);
+    if (average)
+        mc->put(mc, g->average, average, nbytes);
+    return mc->wait(mc, err);
+}
+
+int sab_gpu_pull_moments(struct sab_gpu *g, sab_real *m, sab_real *v, sab_real *average, struct sab_error *err)
+{
+    struct sab_machine *mc = g->machine;
+    size_t nbytes = g->count * sizeof(real);
+    int status = make_moments(g, average != NULL, err);
+    if (status)
+        return status;
+    mc->get(mc, m, g->moments, nbytes);
+    if (v)
+        mc->get(mc, v, g->moments + g->count, nbytes);
+    if (average)
+        mc->get(mc, average, g->average, nbytes);
+    return mc->wait(mc, err);
 }
 
 int sab_gpu_step(struct sab_gpu *g, const struct sab_optim_options *o, double rate, double scale, int64_t t, struct sab_error *err)
@@ -818,6 +968,8 @@ int sab_gpu_step(struct sab_gpu *g, const struct sab_optim_options *o, double ra
     int32_t bad = 0;
     mc->copy(mc, g->undo, g->theta, nbytes);
     mc->copy(mc, g->undo + g->count, g->moments, 2 * nbytes);
+    if (update.average)
+        mc->copy(mc, g->undo + 3 * g->count, g->average, nbytes);
     mc->zero(mc, g->bad, sizeof bad);
     mc->update(mc, &update);
     g->packed = 0;
@@ -825,6 +977,8 @@ int sab_gpu_step(struct sab_gpu *g, const struct sab_optim_options *o, double ra
     if (bad) {
         mc->copy(mc, g->theta, g->undo, nbytes);
         mc->copy(mc, g->moments, g->undo + g->count, 2 * nbytes);
+        if (update.average)
+            mc->copy(mc, g->average, g->undo + 3 * g->count, nbytes);
     }
     status = mc->wait(mc, err);
     if (status || !bad)

@@ -4,8 +4,10 @@
 #ifndef SAB_CUDA_GPU_H
 #define SAB_CUDA_GPU_H
 
+#include <signal.h>
+
 #include "cuda/machine.h"
-#include "model/model.h"
+#include "model/network.h"
 #include "optim/options.h"
 
 /* How a batch is cut; what is 0 is chosen. */
@@ -17,7 +19,11 @@ struct sab_gpu_plan {
 
 struct sab_gpu;
 
-/* Borrows both. SAB_INVALID for what is not on the GPU (yet): other networks, dense reads, release2019. */
+/* SAB_INVALID, naming the option, for what is not on the GPU (yet): other networks, dense reads, release2019, a zero memory.
+ * device is how the user called the machine. */
+int sab_gpu_check(const struct sab_model_options *options, const char *device, struct sab_error *err);
+
+/* Borrows both. SAB_INVALID as sab_gpu_check. The model's weights are taken. */
 int sab_gpu_create(struct sab_gpu **out, struct sab_machine *machine, struct sab_model *model, struct sab_error *err);
 void sab_gpu_free(struct sab_gpu *gpu);
 
@@ -26,10 +32,27 @@ void sab_gpu_wish(struct sab_gpu *gpu, const struct sab_gpu_plan *wish);
 /* How the last batch was cut. */
 const struct sab_gpu_plan *sab_gpu_plan(const struct sab_gpu *gpu);
 
+/* Where not 0: what is being computed ends after the stretch under way, with SAB_INTERRUPTED. May be NULL. */
+void sab_gpu_listen(struct sab_gpu *gpu, const volatile sig_atomic_t *stop);
+
+/* Bytes of the machine's memory that weights, optimiser and batches of that size come to, and steps of a stretch. SAB_NOMEM
+ * where a batch does not fit. */
+int sab_gpu_need(struct sab_gpu *gpu, const struct sab_optim_options *options, int T, int B, double *nbytes, int *steps,
+                 struct sab_error *err);
+
 /* Takes the model's weights, or gives it those of the machine. */
 int sab_gpu_push(struct sab_gpu *gpu, struct sab_error *err);
 int sab_gpu_pull(struct sab_gpu *gpu, struct sab_error *err);
 
+/* The optimiser's own, laid out as theta: takes them, or gives them back. v may be NULL (sgd has none), and average. */
+int sab_gpu_push_moments(struct sab_gpu *gpu, const sab_real *m, const sab_real *v, const sab_real *average, struct sab_error *err);
+int sab_gpu_pull_moments(struct sab_gpu *gpu, sab_real *m, sab_real *v, sab_real *average, struct sab_error *err);
+
+/* The last gradient, laid out as theta. */
+int sab_gpu_pull_gradient(struct sab_gpu *gpu, sab_real *grads, struct sab_error *err);
+
+/* Shows the watcher outputs and losses: the losses are worked out here, by the processor's code. */
+int sab_gpu_watch(struct sab_gpu *gpu, const struct sab_batch *batch, const struct sab_watcher *watcher, struct sab_error *err);
 /* Outputs [T,B,O] (0 past a sequence's end) and metrics; each may be NULL. */
 int sab_gpu_evaluate(struct sab_gpu *gpu, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
                      struct sab_error *err);
