@@ -100,6 +100,8 @@ static int measure(struct sab_model *model, const struct sab_options *base, enum
         sab_task_read_in_order(task);
     if (status == SAB_OK)
         status = sab_engine_create(&engine, model, config.shared.threads, err);
+    if (status == SAB_OK)
+        status = sab_engine_set_device(engine, config.run.device, err);
     if (status == SAB_OK) {
         row->steps = sab_task_steps(task);
         if (!is_quiet)
@@ -259,7 +261,7 @@ const struct sab_command sab_command_eval = {
         "  sab eval runs/copy-sab-s1 --T 100,200,300,400\n"
         "  sab eval runs/copy-sab-s1 --eval-size 5000 --seed 7 --json\n",
     .groups = "",
-    .names = "eval-size seed batch threads data valid-data test-data separator skip-lines decimal-comma thousands duplicates gaps",
+    .names = "eval-size seed batch threads device data valid-data test-data separator skip-lines decimal-comma thousands duplicates gaps",
     .defaults = "",
     .own = own,
     .own_count = sizeof own / sizeof own[0],

@@ -14,6 +14,7 @@
 #include "cli/predict_output.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
+#include "cuda/device.h"
 #include "data/csv_task.h"
 #include "data/task.h"
 #include "io/file.h"
@@ -269,6 +270,11 @@ static int predict_file(struct sab_cli *cli, struct work *w, struct sab_error *e
     if (status == SAB_OK)
         status = w->kind->batch(w->state, SAB_TEST, 0, 1, &first, err);
     if (status == SAB_OK)
+        status = first.fresh && !sab_device_is_cpu(w->config.run.device)
+                     ? sab_fail(err, SAB_INVALID, "--device %.32s: rows of a series, which carry state, are answered on the processor only",
+                                w->config.run.device)
+                     : SAB_OK;
+    if (status == SAB_OK)
         status = first.fresh ? predict_stream(w, err) : predict_sequences(w, err);
     status = sab_predict_output_close(&w->output, status, err);
     if (w->state)
@@ -290,6 +296,8 @@ static int check_options(const struct sab_cli *cli, struct sab_error *err)
     if (o->stream && (sab_cli_given(cli, "data") || o->output[0] || o->format == SAB_PREDICT_NPY))
         return sab_fail(err, SAB_INVALID, "--stream reads standard input and writes csv or jsonl to standard output: no "
                         "--data, --output or --format npy");
+    if (o->stream && sab_cli_given(cli, "device") && !sab_device_is_cpu(cli->config.run.device))
+        return sab_fail(err, SAB_INVALID, "--device %.32s: --stream runs on the processor only", cli->config.run.device);
     if (o->stream && o->ahead > 0)
         return sab_fail(err, SAB_INVALID, "--ahead is for files, not for --stream");
     if (!o->stream && (o->state[0] || o->save_state[0]))
@@ -305,9 +313,11 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK)
         status = sab_cli_run_model(cli->words[0], &w.model, &w.config, &err);
     if (status == SAB_OK)
+        status = sab_cli_apply(cli, &w.config, &err);
+    if (status == SAB_OK)
         status = sab_engine_create(&w.engine, w.model, w.config.shared.threads, &err);
     if (status == SAB_OK)
-        status = sab_cli_apply(cli, &w.config, &err);
+        status = sab_engine_set_device(w.engine, w.config.run.device, &err);
     if (status == SAB_OK) {
         status = sab_answers_create(&w.answers, w.model, &err);
         w.answers.has_probabilities = w.o->probabilities;
@@ -348,7 +358,7 @@ const struct sab_command sab_command_predict = {
         "  sab predict runs/npy-sab-s1 --data new.npz --probabilities --format jsonl\n"
         "  tail -f live.csv | sab predict runs/csv-sab-s1 --stream\n",
     .groups = "",
-    .names = "data separator skip-lines decimal-comma thousands duplicates gaps batch threads",
+    .names = "data separator skip-lines decimal-comma thousands duplicates gaps batch threads device",
     .defaults = "",
     .own = own,
     .own_count = sizeof own / sizeof own[0],

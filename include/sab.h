@@ -28,7 +28,7 @@
  *     the range that it states. Wrong numbers in options, shapes, batches and enumerators are found: SAB_INVALID.
  *   - Objects made by X_create are freed by X_free, which takes NULL. One that borrows another (a trainer, an engine, a stream its
  *     model, a tape its engine) is not used when that is gone, and is freed before it; a stream may be freed after.
- *   - The same options and seed give the same bits on one instruction set, for any number of threads.
+ *   - The same options and seed give the same bits on one instruction set, for any number of threads; and on one GPU model.
  */
 #ifndef SAB_H
 #define SAB_H
@@ -299,6 +299,13 @@ SAB_API int sab_engine_create(struct sab_engine **out, struct sab_model *model, 
 /* Tapes that are alive may be freed after it; nothing else may be done with them. */
 SAB_API void sab_engine_free(struct sab_engine *engine);
 
+/* Where the engine computes from now on: "cpu" (as it begins), "cuda" or "cuda:N", the N-th GPU, in builds with CUDA; or "host", the
+ * GPU's code in its form for the processor, for tests. On a device, weights that were written here are seen by the next call as
+ * ever; its forward has no tape and no recall, its gradient fills request's grads or the model's tensors and nothing else, batches
+ * have no state, h0 or c0. Bits differ between devices. SAB_INVALID, and the engine stays where it was, where this build or
+ * machine has no such device, or the model needs what it cannot do. */
+SAB_API int sab_engine_set_device(struct sab_engine *engine, const char *device, struct sab_error *err);
+
 /* What is kept of a forward for the way back: activations, or, as the option recompute of the model says, only what they
  * can be made again from; the same bits. Several can be alive at once. */
 struct sab_tape;
@@ -411,7 +418,9 @@ SAB_API int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t 
 
 struct sab_trainer;
 
-/* Optimiser state for the model; borrows it. Uses the options of the group training. */
+/* Optimiser state for the model; borrows it. Uses the options of the group training, and device: where that is none but "cpu", the
+ * weights are newer there after an update, and come here when they are asked for: what sab_model_tensor or sab_model_flat gave
+ * may be read and written until the next update; after that, call it again. Their gradients stay where they are. */
 SAB_API int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const struct sab_options *options,
                                struct sab_error *err);
 SAB_API void sab_trainer_free(struct sab_trainer *trainer);
@@ -425,7 +434,8 @@ SAB_API int64_t sab_trainer_step(const struct sab_trainer *trainer);
 /* An update in two parts: the gradient of the batch into the model's tensors, request as for sab_engine_gradient (NULL, or add and
  * total_weight, for an update on several batches); then clip, optimiser, schedule and average from what stands in the tensors,
  * which the caller may have put there too. *grad_norm, before clipping, may be NULL. A state that batches carry goes on with the
- * gradient, whatever becomes of the update. SAB_NUMERIC from apply leaves weights and optimiser as they were. */
+ * gradient, whatever becomes of the update. SAB_NUMERIC from apply leaves weights and optimiser as they were. SAB_INVALID with a
+ * device, which takes updates whole. */
 SAB_API int sab_trainer_gradient(struct sab_trainer *trainer, const struct sab_batch *batch, const struct sab_request *request,
                                  struct sab_metrics *metrics, struct sab_error *err);
 SAB_API int sab_trainer_apply(struct sab_trainer *trainer, double *grad_norm, struct sab_error *err);

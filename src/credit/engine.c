@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "cuda/device.h"
 #include "model/stream.h"
 
 int sab_engine_create(struct sab_engine **out, struct sab_model *model, int threads, struct sab_error *err)
@@ -29,6 +30,8 @@ void sab_engine_free(struct sab_engine *e)
 {
     if (!e)
         return;
+    sab_device_close(e->device);
+    e->device = NULL;
     sab_crew_free(e->crew);
     e->crew = NULL;
     sab_tapes_drop(e);
@@ -219,6 +222,12 @@ int sab_engine_forward(struct sab_engine *e, const struct sab_batch *batch, sab_
     const struct sab_model *m = e->model;
     sab_profile_start(e->profile);
     int status = sab_batch_check(m, batch, err);
+    if (!status && e->device && (tape || recall))
+        status = sab_fail(err, SAB_INVALID, "a device has no %s: leave the engine on \"cpu\" for it", tape ? "tapes" : "recall");
+    if (!status && e->device)
+        return sab_engine_device_forward(e, batch, outputs, metrics, NULL, err);
+    if (!status)
+        status = sab_model_fetch(e->model, err);
     if (!status && batch->state)
         status = sab_stream_ready(batch->state, m, batch, err);
     if (status)
@@ -255,24 +264,32 @@ int sab_engine_watch(struct sab_engine *e, const struct sab_batch *batch, const 
 {
     sab_profile_start(e->profile);
     int status = sab_batch_check(e->model, batch, err);
+    if (!status && e->device)
+        return sab_engine_device_forward(e, batch, NULL, NULL, watcher, err);
+    if (!status)
+        status = sab_model_fetch(e->model, err);
     if (!status && batch->state)
         status = sab_stream_ready(batch->state, e->model, batch, err);
     return status ? status : sab_engine_there(e, batch, NULL, NULL, NULL, watcher, err);
 }
 
-/* What came out of there and back; the loss of a part without weight is none. */
+int sab_engine_judge_loss(const struct sab_engine *e, const struct sab_metrics *metrics, struct sab_error *err)
+{
+    if (!(metrics->weight > 0) || isfinite(metrics->loss)) /* the loss of a part without weight is none */
+        return SAB_OK;
+    return sab_fail(err, SAB_NUMERIC, "the loss is %g in layer %d's readout (tensor V1)", metrics->loss, e->model->L - 1);
+}
+
+/* What came out of there and back. */
 static int finish(struct sab_engine *e, const struct sab_request *request, struct sab_metrics *metrics,
                   struct sab_error *err)
 {
-    const struct sab_model *m = e->model;
-    struct sab_metrics result = sab_deal_metrics(sab_crew_deal(e->crew), m);
+    struct sab_metrics result = sab_deal_metrics(sab_crew_deal(e->crew), e->model);
     int status = sab_engine_judge(e, request, &result.grad_norm, err);
     sab_profile_lap(e->profile, SAB_PHASE_OPTIMISER);
     if (metrics)
         *metrics = result;
-    if (status == SAB_OK && result.weight > 0 && !isfinite(result.loss))
-        return sab_fail(err, SAB_NUMERIC, "the loss is %g in layer %d's readout (tensor V1)", result.loss, m->L - 1);
-    return status;
+    return status == SAB_OK ? sab_engine_judge_loss(e, &result, err) : status;
 }
 
 int sab_engine_gradient(struct sab_engine *e, const struct sab_batch *batch, const struct sab_request *request,
@@ -288,6 +305,10 @@ int sab_engine_gradient(struct sab_engine *e, const struct sab_batch *batch, con
     if (!status && asked.doutputs)
         status = sab_fail(err, SAB_INVALID, "doutputs: this gradient is that of the model's own loss; sab_tape_backward takes "
                                             "another's");
+    if (!status && e->device)
+        return sab_engine_device_gradient(e, batch, &asked, metrics, err);
+    if (!status)
+        status = sab_model_fetch(m, err);
     if (!status && batch->state)
         status = sab_stream_ready(batch->state, m, batch, err);
     if (status)

@@ -17,16 +17,19 @@ struct sab_deal {
 };
 
 struct sab_crew; /* crew.c */
+struct sab_device; /* cuda/device.h */
 
 struct sab_engine {
     struct sab_model *model;      /* borrowed */
     int threads;
+    struct sab_device *device;    /* NULL: the processor */
 
     /* What who holds it may set; all may be 0. */
     const volatile sig_atomic_t *stop; /* not 0: what is being computed ends soon, with SAB_INTERRUPTED */
     struct sab_profile *profile;  /* one per worker, borrowed from who measures */
     int most_steps;               /* of any batch to come, for all that is known: memory is taken for it */
     double beside_nbytes;         /* of the budget, what is taken beside: by an optimiser */
+    int leaves_gradient;          /* 1: the model's gradient stays on the device, for its sab_device_step */
 
     double budget_nbytes;         /* what the option memory came to; 0 until the first gradient */
     int recomputed;               /* 1: the last gradient ran its windows twice */
@@ -95,10 +98,20 @@ void sab_engine_reduce(struct sab_engine *engine, int n_shards, int workers, con
 /* SAB_NUMERIC, naming the tensor, where what the request asked for is not finite; *norm is of the weights' gradient. */
 int sab_engine_judge(const struct sab_engine *engine, const struct sab_request *request, double *norm,
                      struct sab_error *err);
+/* The same of the loss, where there is one. */
+int sab_engine_judge_loss(const struct sab_engine *engine, const struct sab_metrics *metrics, struct sab_error *err);
 struct sab_metrics sab_deal_metrics(const struct sab_deal *deal, const struct sab_model *model);
 /* What the way back of all shards has in common; what the request asks for is cleared. */
 struct sab_work sab_request_work(const struct sab_request *request, const struct sab_model *model,
                                  const struct sab_batch *batch, double scale);
+
+/* ---- device.c: a checked batch where the engine has a device ----------------------------------------------------- */
+
+/* Either outputs and metrics (each may be NULL), or what the watcher sees. */
+int sab_engine_device_forward(struct sab_engine *engine, const struct sab_batch *batch, sab_real *outputs,
+                              struct sab_metrics *metrics, const struct sab_watcher *watcher, struct sab_error *err);
+int sab_engine_device_gradient(struct sab_engine *engine, const struct sab_batch *batch, const struct sab_request *request,
+                               struct sab_metrics *metrics, struct sab_error *err);
 
 /* ---- tape.c ------------------------------------------------------------------------------------------------------- */
 

@@ -162,9 +162,28 @@ int sab_model_tensor_count(const struct sab_model *m)
     return m->n_tensors;
 }
 
+int sab_model_fetch(struct sab_model *m, struct sab_error *err)
+{
+    pthread_mutex_lock(&m->lock);
+    int status = m->ahead ? m->catch_up(m->ahead, err) : SAB_OK;
+    if (status == SAB_OK)
+        m->ahead = NULL;
+    pthread_mutex_unlock(&m->lock);
+    return status;
+}
+
+void sab_model_set_ahead(struct sab_model *m, void *ahead, int (*catch_up)(void *ahead, struct sab_error *err))
+{
+    pthread_mutex_lock(&m->lock);
+    m->ahead = ahead;
+    m->catch_up = catch_up;
+    pthread_mutex_unlock(&m->lock);
+}
+
 struct sab_tensor sab_model_tensor(const struct sab_model *m, int i)
 {
     assert(0 <= i && i < m->n_tensors);
+    sab_model_fetch((struct sab_model *)m, NULL); /* const to whoever looks: the same weights, from elsewhere */
     const struct sab_tensor_spec *spec = &m->tensors[i];
     return (struct sab_tensor){
         .name = spec->name,
@@ -229,11 +248,13 @@ int sab_model_check_steps(const struct sab_model *m, int T, struct sab_error *er
 
 struct sab_flat sab_model_flat(struct sab_model *m)
 {
+    sab_model_fetch(m, NULL);
     return (struct sab_flat){m->theta, m->grad, m->n_theta};
 }
 
 void sab_model_digest(const struct sab_model *m, char hex[33])
 {
+    sab_model_fetch((struct sab_model *)m, NULL);
     XXH3_128bits_reset(m->hash);
     for (int i = 0; i < m->n_tensors; i++)
         XXH3_128bits_update(m->hash, m->theta + m->tensors[i].offset, m->tensors[i].count * sizeof(real));

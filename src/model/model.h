@@ -86,9 +86,17 @@ struct sab_model {
     struct sab_matrix V1, V2, V1t, V2t; /* [H,Op], transposed [O,Hp] */
     const real *b;                      /* [Op] */
 
+    void *ahead;                      /* who has newer weights than theta; NULL: nobody. And what brings them, with the lock held */
+    int (*catch_up)(void *ahead, struct sab_error *err);
     struct sab_options *origin;       /* all options, kept for who made it; nothing here knows what is in them */
     void (*origin_free)(struct sab_options *origin);
 };
+
+/* Brings theta up to date where somebody else has newer weights (a device that trains them): to be called before theta is
+ * read or written. On failure theta is as it was. */
+int sab_model_fetch(struct sab_model *model, struct sab_error *err);
+/* Says who has newer weights from now on, until fetch has brought them; NULL: nobody. */
+void sab_model_set_ahead(struct sab_model *model, void *ahead, int (*catch_up)(void *ahead, struct sab_error *err));
 
 /* SAB_INVALID where the network cannot take batches of T steps. */
 int sab_model_check_steps(const struct sab_model *model, int T, struct sab_error *err);
@@ -126,6 +134,8 @@ void sab_tensors_init(struct sab_model *model);
 
 /* Allocates padded and packed and points the network's weights and the readout into them; SAB_NOMEM. */
 int sab_pack_create(struct sab_model *model, struct sab_error *err);
+/* Of theta as it is. */
+struct sab_version sab_model_version(const struct sab_model *model);
 /* Brings padded and packed up to date with theta. To be called before computing. Where theta is as it was at the call
  * before nothing is written, so threads that share a model may call it while others compute. */
 void sab_model_prepare(struct sab_model *model, struct sab_version *version);

@@ -105,10 +105,16 @@ static void pack_all(struct sab_model *m)
         m->network->prepare(m);
 }
 
-void sab_model_prepare(struct sab_model *m, struct sab_version *version)
+struct sab_version sab_model_version(const struct sab_model *m)
 {
     XXH128_hash_t hash = XXH3_128bits(m->theta, m->n_theta * sizeof *m->theta);
-    *version = (struct sab_version){hash.high64, hash.low64};
+    return (struct sab_version){hash.high64, hash.low64};
+}
+
+void sab_model_prepare(struct sab_model *m, struct sab_version *version)
+{
+    sab_model_fetch(m, NULL); /* who wants to know whether that failed has called it before */
+    *version = sab_model_version(m);
     pthread_mutex_lock(&m->lock);
     if (!m->is_packed || m->packed_version.high != version->high || m->packed_version.low != version->low)
         pack_all(m);

@@ -334,7 +334,9 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
         ok = layer_create(m, &s->layers[l], B);
     if (!ok)
         status = sab_fail(err, SAB_NOMEM, "no memory for a stream of %d sequences", B);
-    else if (m->zero_memories)
+    else
+        status = sab_model_fetch(m, err);
+    if (!status && m->zero_memories)
         status = sab_stream_make_room(s, FIRST_CAP, err);
     if (status) {
         sab_stream_free(s);

@@ -124,7 +124,7 @@ double sab_state_nbytes(const struct sab_optim_options *config, double count)
     return (2 + (config->optimizer != SAB_OPTIMIZER_SGD ? 2 : 1) + (config->average > 0)) * count * sizeof(sab_real);
 }
 
-int sab_state_save(const char *path, const struct sab_trainer *trainer, const struct sab_run_state *state,
+int sab_state_save(const char *path, struct sab_trainer *trainer, const struct sab_run_state *state,
                    const sab_real *best, struct sab_error *err)
 {
     struct record record = {.step = trainer->step,
@@ -143,7 +143,9 @@ int sab_state_save(const char *path, const struct sab_trainer *trainer, const st
     list_parts(trainer, state->best_step >= 0 ? best : NULL, parts);
     struct sab_safetensors_writer *writer;
     void *room = NULL;
-    int status = sab_safetensors_writer_create(&writer, err);
+    int status = sab_trainer_fetch(trainer, err);
+    if (status == SAB_OK)
+        status = sab_safetensors_writer_create(&writer, err);
     if (status != SAB_OK)
         return status;
     status = sab_metadata_add(writer, &trainer->config, trainer->model, err);
@@ -278,6 +280,8 @@ static int read_state(struct sab_safetensors *file, const char *path, struct sab
         return status;
     struct part parts[PARTS];
     struct sab_stream *carried;
+    if ((status = sab_trainer_fetch(trainer, err)) != SAB_OK) /* from here on what is here counts */
+        return status;
     if ((status = sab_stream_read(&carried, file, path, trainer->model, err)) != SAB_OK)
         return status;
     list_parts(trainer, record.best_step >= 0 ? best : NULL, parts);

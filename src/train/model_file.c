@@ -23,7 +23,9 @@ static int check_finite(const struct sab_model *model, const char *path, struct 
 int sab_model_save(const struct sab_model *model, const char *path, struct sab_error *err)
 {
     struct sab_safetensors_writer *writer;
-    int status = check_finite(model, path, err);
+    int status = sab_model_fetch((struct sab_model *)model, err);
+    if (status == SAB_OK)
+        status = check_finite(model, path, err);
     if (status == SAB_OK)
         status = sab_safetensors_writer_create(&writer, err);
     if (status != SAB_OK)

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "cuda/device.h"
 
 #define OWNER struct sab_run_options
 
@@ -25,6 +26,8 @@ static const struct sab_option pace[] = {
               "updates between checkpoints; 0: only at the end and when interrupted"),
 };
 static const struct sab_option place[] = {
+    SAB_TEXT("device", device, SAB_LOCAL, "cpu", "run", NULL,
+             "cpu, cuda or cuda:N; other bits than the processor's; host: a GPU's code on the processor, slow, for tests"),
     SAB_TEXT("from", from, SAB_DECIDES, "", "run", NULL,
              "begin with the weights of this run or model.safetensors, and read data as it does; the shape must be "
              "the same"),
@@ -319,5 +322,9 @@ int sab_options_check(const struct sab_options *options, struct sab_error *err)
         status = sab_optim_options_check(&options->optim, err);
     if (status == SAB_OK)
         status = check_run(&options->run, err);
+    if (status == SAB_OK)
+        status = sab_device_check(options->run.device, err);
+    if (status == SAB_OK && !sab_device_is_cpu(options->run.device))
+        status = sab_gpu_check(&options->model, options->run.device, err);
     return status;
 }

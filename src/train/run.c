@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "credit/engine.h"
+#include "cuda/device.h"
 #include "data/task.h"
 #include "io/file.h"
 #include "model/network.h"
@@ -154,11 +155,16 @@ static int evaluate(struct run *run, struct sab_error *err)
     double begin = now_s();
     struct sab_evaluation evaluation;
     struct sab_error why = {0};
+    int status = trainer->average ? sab_trainer_fetch(trainer, err) : SAB_OK;
+    if (status != SAB_OK)
+        return status;
     sab_trainer_swap_average(trainer);
-    int status = sab_evaluate_fully(trainer->engine, run->task, SAB_VALID, config, &evaluation, &why);
+    status = sab_evaluate_fully(trainer->engine, run->task, SAB_VALID, config, &evaluation, &why);
     int is_best = status == SAB_OK && (state->best_step < 0 || sab_metric_is_better(run->judge.best, evaluation.values,
                                                                                     state->best_values));
     if (is_best)
+        status = sab_trainer_fetch(trainer, &why);
+    if (is_best && status == SAB_OK)
         memcpy(run->best, trainer->theta, trainer->count * sizeof(sab_real));
     sab_trainer_swap_average(trainer);
     struct sab_metrics metrics = sab_evaluation_metrics(&evaluation);
@@ -205,7 +211,7 @@ static int leave_resumable(struct run *run, int status, const struct sab_error *
     long long step = (long long)run->trainer->step;
     if (run->is_begun && step == 0)
         return sab_fail(err, status, "%.330s; no update was made, so nothing of the run is kept", why->message);
-    int can_save = !run->is_torn && sab_optim_is_finite(run->trainer->theta, run->trainer->count);
+    int can_save = !run->is_torn && sab_trainer_fetch(run->trainer, NULL) == SAB_OK && sab_optim_is_finite(run->trainer->theta, run->trainer->count);
     if (can_save && (is_saved(run) || save_state(run, NULL) == SAB_OK))
         return sab_fail(err, status, "%.330s; the run is saved as it was after update %lld and can be resumed", why->message,
                         step);
@@ -432,6 +438,8 @@ static int prepare(struct run *run, const struct sab_options *config, int is_res
     run->state.evaluated = run->state.best_step = run->saved_step = -1;
     int status = sab_options_check(config, err);
     if (status == SAB_OK)
+        status = sab_device_is_built(config->run.device, err);
+    if (status == SAB_OK)
         status = sab_folder_name(config, dir, err);
     if (status == SAB_OK)
         status = sab_options_copy(&run->config, config, err);
@@ -449,6 +457,9 @@ static int prepare(struct run *run, const struct sab_options *config, int is_res
         run->hooks->opened(run->hooks->user, run->task);
     if (status == SAB_OK)
         status = sab_run_settle(run->task, &run->config, &carries, err);
+    if (status == SAB_OK && carries && !sab_device_is_cpu(config->run.device))
+        status = sab_fail(err, SAB_INVALID, "--device %.32s: --task %.32s has batches that go on from each other, which run on the "
+                          "processor only", config->run.device, config->task.task);
     if (status == SAB_OK)
         status = check_room(run, err);
     if (status == SAB_OK)

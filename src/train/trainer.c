@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "credit/engine.h"
+#include "cuda/device.h"
 #include "model/network.h"
 #include "model/stream.h"
 #include "optim/optim.h"
@@ -24,6 +25,8 @@ int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const 
     status = sab_options_copy(&trainer->config, config, err);
     if (status == SAB_OK)
         status = sab_engine_create(&trainer->engine, model, config->shared.threads, err);
+    if (status == SAB_OK)
+        status = sab_engine_set_device(trainer->engine, config->run.device, err);
     if (status != SAB_OK) {
         sab_trainer_free(trainer);
         return status;
@@ -42,6 +45,7 @@ int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const 
         sab_trainer_free(trainer);
         return sab_fail(err, SAB_NOMEM, "no memory for the optimiser of %zu weights", flat.count);
     }
+    trainer->engine->leaves_gradient = 1;
     trainer->engine->beside_nbytes = sab_trainer_nbytes(&config->optim, (double)flat.count);
     *out = trainer;
     return SAB_OK;
@@ -166,17 +170,25 @@ static int gradient(struct sab_trainer *trainer, struct sab_batch *batch, const 
     return SAB_OK;
 }
 
+static int check_parts(const struct sab_trainer *trainer, struct sab_error *err)
+{
+    if (trainer->engine->device)
+        return sab_fail(err, SAB_INVALID, "a trainer on a device takes updates whole: sab_trainer_update");
+    return SAB_OK;
+}
+
 int sab_trainer_gradient(struct sab_trainer *trainer, const struct sab_batch *batch, const struct sab_request *request,
                          struct sab_metrics *metrics, struct sab_error *err)
 {
     struct sab_batch taken = *batch;
-    return gradient(trainer, &taken, request, metrics, err);
+    int status = check_parts(trainer, err);
+    return status ? status : gradient(trainer, &taken, request, metrics, err);
 }
 
-int sab_trainer_apply(struct sab_trainer *trainer, double *grad_norm, struct sab_error *err)
+/* Clip, optimiser and their checks; on failure weights and moments are as before. */
+static int apply(struct sab_trainer *trainer, double *grad_norm, struct sab_error *err)
 {
     const struct sab_options *config = &trainer->config;
-    sab_profile_start(trainer->engine->profile);
     double norm = sab_optim_norm(trainer->grad, trainer->count);
     if (grad_norm)
         *grad_norm = norm;
@@ -193,8 +205,51 @@ int sab_trainer_apply(struct sab_trainer *trainer, double *grad_norm, struct sab
     trainer->step++;
     if (trainer->average)
         sab_optim_average(config->optim.average, trainer->step, trainer->count, trainer->average, trainer->theta);
-    sab_profile_lap(trainer->engine->profile, SAB_PHASE_OPTIMISER);
     return SAB_OK;
+}
+
+/* The same on the engine's device, the average included, with the gradient of this norm that stands there. */
+static int apply_there(struct sab_trainer *trainer, double norm, struct sab_error *err)
+{
+    const struct sab_optim_options *config = &trainer->config.optim;
+    struct sab_device *device = trainer->engine->device;
+    int status = SAB_OK;
+    if (!(norm <= config->explode)) {
+        status = sab_gpu_pull_gradient(device->gpu, trainer->grad, err);
+        return status == SAB_OK ? fail_explosion(trainer, norm, err) : status;
+    }
+    if (!trainer->is_ahead)
+        status = sab_gpu_push_moments(device->gpu, trainer->m, trainer->v, trainer->average, err);
+    if (status == SAB_OK)
+        status = sab_device_step(device, config, sab_trainer_rate(trainer), sab_optim_clip(norm, config->clip), trainer->step + 1,
+                                 err);
+    if (status != SAB_OK)
+        return status;
+    trainer->is_ahead = 1;
+    trainer->step++;
+    return SAB_OK;
+}
+
+int sab_trainer_fetch(struct sab_trainer *trainer, struct sab_error *err)
+{
+    int status = SAB_OK;
+    if (trainer->is_ahead)
+        status = sab_gpu_pull_moments(trainer->engine->device->gpu, trainer->m, trainer->v, trainer->average, err);
+    if (status != SAB_OK)
+        return status;
+    trainer->is_ahead = 0;
+    return sab_model_fetch(trainer->model, err);
+}
+
+int sab_trainer_apply(struct sab_trainer *trainer, double *grad_norm, struct sab_error *err)
+{
+    int status = check_parts(trainer, err);
+    if (status != SAB_OK)
+        return status;
+    sab_profile_start(trainer->engine->profile);
+    status = apply(trainer, grad_norm, err);
+    sab_profile_lap(trainer->engine->profile, SAB_PHASE_OPTIMISER);
+    return status;
 }
 
 int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batch, struct sab_metrics *metrics,
@@ -205,7 +260,9 @@ int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batc
     int status = gradient(trainer, &taken, NULL, &measured, err);
     if (status != SAB_OK)
         return status;
-    status = sab_trainer_apply(trainer, &measured.grad_norm, err);
+    sab_profile_start(trainer->engine->profile);
+    status = trainer->engine->device ? apply_there(trainer, measured.grad_norm, err) : apply(trainer, &measured.grad_norm, err);
+    sab_profile_lap(trainer->engine->profile, SAB_PHASE_OPTIMISER);
     if (status != SAB_OK) {
         if (taken.state)
             sab_stream_turn(taken.state, -taken.T);

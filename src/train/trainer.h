@@ -15,6 +15,7 @@ struct sab_trainer {
     sab_real *theta, *grad;  /* the model's */
     sab_real *m, *v;         /* moments; v is NULL for sgd */
     sab_real *average;       /* NULL where config.optim.average is 0 */
+    int is_ahead;            /* m, v and average are newer on the engine's device */
     struct sab_stream *carried; /* state between batches that go on from each other; NULL before the first such */
     sab_real *undo;          /* theta, m and v as they were before the update under way */
 };
@@ -22,8 +23,12 @@ struct sab_trainer {
 /* Bytes of the arrays of a trainer of `count` weights. */
 double sab_trainer_nbytes(const struct sab_optim_options *config, double count);
 
+/* Brings weights, moments and average here from the engine's device: to be called before they are read or written. On failure
+ * nothing has changed. */
+int sab_trainer_fetch(struct sab_trainer *trainer, struct sab_error *err);
+
 /* Exchanges the weights with their average, and back when called again; nothing happens where no average is kept or no
- * update is done. */
+ * update is done. With a device: after sab_trainer_fetch. */
 void sab_trainer_swap_average(struct sab_trainer *trainer);
 
 #endif
