@@ -11,6 +11,7 @@
 #include "cli/plan.h"
 #include "cli/say.h"
 #include "credit/engine.h"
+#include "cuda/device.h"
 #include "train/trainer.h"
 
 enum { REPEAT_CAP = 100000, STREAM_SAMPLES = 2000, STREAM_BURST = 32 };
@@ -304,6 +305,9 @@ static int run(struct sab_cli *cli)
     sab_options_move(&b->config, &cli->config);
     b->config.task.drawn.curriculum = 0;
     int status = sab_options_check(&b->config, &err);
+    if (status == SAB_OK && !sab_device_is_cpu(b->config.run.device))
+        status = sab_fail(&err, SAB_INVALID, "--device %.32s: sab bench times the phases of the processor; a GPU's times are those of "
+                          "sab train and bench/gpu", b->config.run.device);
     b->kernels = sab_kernels_choose(b->config.shared.cpu);
     if (status == SAB_OK)
         status = measure(b, cli->own, &err);

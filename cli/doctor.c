@@ -9,14 +9,15 @@
 #include "cli/plan.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
+#include "cuda/device.h"
 #include "kernels/kernels.h"
 
 enum { TEXT_CAP = 256, TENSORS_CAP = 64, UPDATES = 5 };
 
 struct findings {
-    char build[TEXT_CAP], processor[TEXT_CAP], features[TEXT_CAP], kernels[TEXT_CAP], data[TEXT_CAP];
+    char build[TEXT_CAP], processor[TEXT_CAP], features[TEXT_CAP], kernels[TEXT_CAP], data[TEXT_CAP], devices[2 * TEXT_CAP];
     const char *compiler, *chosen;
-    int threads, openmp, is_data_bad;
+    int threads, openmp, is_data_bad, devices_count;
     int cpu; /* enum sab_cpu */
     int is_gradient_good, are_threads_good;
     double worst;
@@ -80,6 +81,21 @@ static void describe_kernels(struct findings *f)
     for (int i = 0; sab_kernels_at(i) && used < sizeof f->kernels; i++)
         used += (size_t)snprintf(f->kernels + used, sizeof f->kernels - used, "%s%s", i ? " " : "",
                                  sab_kernels_at(i)->name);
+}
+
+/* GPUs, or why there are none; that alone makes nothing wrong. */
+static void describe_devices(struct findings *f)
+{
+    char name[TEXT_CAP];
+    struct sab_error err = {0};
+    size_t used = 0;
+    while (sab_device_describe(f->devices_count, name, sizeof name, &err) == SAB_OK && used < sizeof f->devices) {
+        used += (size_t)snprintf(f->devices + used, sizeof f->devices - used, "%scuda:%d %s", used ? ", " : "", f->devices_count, name);
+        f->devices_count++;
+    }
+    const char *why = strstr(err.message, ": ");
+    if (f->devices_count == 0)
+        snprintf(f->devices, sizeof f->devices, "none: %.400s", why ? why + 2 : err.message);
 }
 
 static void describe_data(struct findings *f)
@@ -172,6 +188,7 @@ static void print_lines(const struct findings *f)
     printf("processor    %s: %s\n", f->processor, f->features);
     printf("kernels      %s, chosen among %s (SAB_CPU=NAME picks another)\n", f->chosen, f->kernels);
     printf("threads      %d\n", f->threads);
+    printf("devices      %s\n", f->devices);
     printf("data         %s\n", sab_shown(f->data));
     printf("gradients    ");
     if (f->is_gradient_good)
@@ -204,6 +221,8 @@ static void print_json(const struct findings *f, int is_good)
     sab_json_text(&json, "kernels", f->chosen);
     sab_json_text(&json, "kernels_available", f->kernels);
     sab_json_int(&json, "threads", f->threads);
+    sab_json_text(&json, "devices", f->devices);
+    sab_json_int(&json, "cuda_devices", f->devices_count);
     sab_json_text(&json, "data", f->data);
     sab_json_bool(&json, "data_ok", !f->is_data_bad);
     sab_json_bool(&json, "gradients_ok", f->is_gradient_good);
@@ -228,6 +247,7 @@ static int run(struct sab_cli *cli)
     describe_build(&f);
     describe_processor(&f);
     describe_kernels(&f);
+    describe_devices(&f);
     describe_data(&f);
     f.threads = sab_plan_threads(0);
     test_gradient(&f);

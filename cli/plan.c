@@ -16,6 +16,7 @@
 #include "cli/json_out.h"
 #include "cli/say.h"
 #include "credit/budget.h"
+#include "cuda/device.h"
 #include "data/task.h"
 #include "model/stream.h"
 #include "train/checkpoint.h"
@@ -252,6 +253,25 @@ static void forecast_time(const struct sab_options *config, const double sizes[S
                   evaluations * plan->evaluation_batches * sab_forecast_clock(evaluation, config->model.hidden, evaluation_balance);
 }
 
+/* Asks the device, which must be there. */
+static int ask_device(const struct sab_options *config, struct sab_plan *plan, struct sab_error *err)
+{
+    struct sab_model *model = NULL;
+    struct sab_device *device = NULL;
+    if (sab_device_is_cpu(config->run.device))
+        return SAB_OK;
+    int status = sab_model_build(&model, &config->model, &config->shared, &plan->shape, err);
+    if (status == SAB_OK)
+        status = sab_device_open(&device, config->run.device, model, err);
+    if (status == SAB_OK)
+        status = sab_gpu_need(device->gpu, &config->optim, plan->sequence_steps, config->shared.batch, &plan->device_nbytes,
+                              &plan->device_steps, err);
+    sab_device_close(device);
+    sab_model_free(model);
+    plan->update_s = plan->run_s = NAN;
+    return status;
+}
+
 int sab_plan_make(const struct sab_options *config, struct sab_plan *plan, struct sab_error *err)
 {
     struct sab_task *task = NULL;
@@ -293,6 +313,8 @@ int sab_plan_make(const struct sab_options *config, struct sab_plan *plan, struc
         status = add_up(config, sizes, plan, err);
     if (status == SAB_OK)
         forecast_time(config, sizes, plan);
+    if (status == SAB_OK)
+        status = ask_device(&settled, plan, err);
     sab_options_clear(&settled);
     return status;
 }
@@ -305,6 +327,39 @@ void sab_plan_clear(struct sab_plan *plan)
 
 /* ---- words ---- */
 
+/* What the processor has to do stays with a device: weights, optimiser and checkpoints are there too. */
+static void print_device(const struct sab_options *config, const struct sab_plan *plan)
+{
+    char text[SAB_SAY_CAP];
+    sab_say_bytes(plan->weights_nbytes, text);
+    printf("\nmemory       %s here for weights and optimiser\n", text);
+    sab_say_bytes(plan->device_nbytes, text);
+    printf("device       %s: %s of its memory, %d of %d steps at a time%s\n", config->run.device, text, plan->device_steps,
+           plan->sequence_steps, plan->device_steps < plan->sequence_steps ? ", all but the last computed twice" : "");
+    printf("time         not foretold for a device\n");
+}
+
+static void print_work(const struct sab_options *config, const struct sab_plan *plan)
+{
+    char text[SAB_SAY_CAP], number[SAB_REAL_TEXT_CAP];
+    const char *recompute = sab_options_value(config, "recompute", number);
+    printf(", %d shard%s on %d thread%s\n", plan->shards, plan->shards == 1 ? "" : "s", plan->threads, plan->threads == 1 ? "" : "s");
+    sab_say_bytes(plan->weights_nbytes, text);
+    printf("memory       %s for weights and optimiser", text);
+    sab_say_bytes(plan->gradients_nbytes, text);
+    printf(", %s for gradients", text);
+    sab_say_bytes(plan->activations_nbytes, text);
+    printf(", %s for activations", text);
+    sab_say_bytes(plan->peak_nbytes, text);
+    printf("; %s at most, all in all\n", text);
+    sab_say_bytes(plan->budget_nbytes, text);
+    printf("activations  %s (--recompute %s, --memory %s%s%s)\n", plan->recomputes ? "recomputed" : "stored", recompute,
+           config->model.memory, isfinite(plan->budget_nbytes) ? ": " : "", isfinite(plan->budget_nbytes) ? text : "");
+    sab_say_duration(plan->run_s, text);
+    printf("time         about %.3g ms per update, %s for the run (a forecast, to a factor of 1.5 or so)\n",
+           1e3 * plan->update_s, text);
+}
+
 static void print_json(const struct sab_options *config, const struct sab_plan *plan, const char *out)
 {
     struct sab_json json = {.to = stdout};
@@ -315,6 +370,11 @@ static void print_json(const struct sab_options *config, const struct sab_plan *
     sab_json_int(&json, "parameters", plan->parameters);
     sab_json_int(&json, "sequence_steps", plan->sequence_steps);
     sab_json_int(&json, "batch", config->shared.batch);
+    sab_json_text(&json, "device", config->run.device);
+    if (plan->device_nbytes > 0) {
+        sab_json_int(&json, "device_bytes", llround(plan->device_nbytes));
+        sab_json_int(&json, "device_steps", plan->device_steps);
+    }
     sab_json_int(&json, "threads", plan->threads);
     sab_json_int(&json, "shards", plan->shards);
     sab_json_int(&json, "weights_bytes", llround(plan->weights_nbytes));
@@ -334,8 +394,7 @@ static void print_json(const struct sab_options *config, const struct sab_plan *
 static void print_lines(const struct sab_options *config, const struct sab_plan *plan, const char *out)
 {
     static const char *const answers[] = {"classes", "values", "answers"};
-    char text[SAB_SAY_CAP], number[SAB_REAL_TEXT_CAP];
-    const char *recompute = sab_options_value(config, "recompute", number);
+    char text[SAB_SAY_CAP];
     printf("task         %s", sab_shown(config->task.task));
     if (!plan->has_files || plan->sequence_steps == config->task.T) /* T says nothing of images */
         printf(", T = %d", config->task.T);
@@ -347,22 +406,10 @@ static void print_lines(const struct sab_options *config, const struct sab_plan 
     printf("parameters   %s\n", text);
     sab_say_count(config->optim.steps, text);
     printf("updates      %s of %d sequences", text, config->shared.batch);
-    printf(", %d shard%s on %d thread%s\n", plan->shards, plan->shards == 1 ? "" : "s", plan->threads,
-           plan->threads == 1 ? "" : "s");
-    sab_say_bytes(plan->weights_nbytes, text);
-    printf("memory       %s for weights and optimiser", text);
-    sab_say_bytes(plan->gradients_nbytes, text);
-    printf(", %s for gradients", text);
-    sab_say_bytes(plan->activations_nbytes, text);
-    printf(", %s for activations", text);
-    sab_say_bytes(plan->peak_nbytes, text);
-    printf("; %s at most, all in all\n", text);
-    sab_say_bytes(plan->budget_nbytes, text);
-    printf("activations  %s (--recompute %s, --memory %s%s%s)\n", plan->recomputes ? "recomputed" : "stored", recompute,
-           config->model.memory, isfinite(plan->budget_nbytes) ? ": " : "", isfinite(plan->budget_nbytes) ? text : "");
-    sab_say_duration(plan->run_s, text);
-    printf("time         about %.3g ms per update, %s for the run (a forecast, to a factor of 1.5 or so)\n",
-           1e3 * plan->update_s, text);
+    if (plan->device_nbytes > 0)
+        print_device(config, plan);
+    else
+        print_work(config, plan);
     printf("folder       %s\nNothing was done: this is a dry run.\n", sab_shown(out));
 }
 

@@ -22,12 +22,14 @@ struct sab_plan {
     double reached;              /* share of windows that gradient enters */
     int evaluation_columns;      /* sequences at a time */
     double evaluation_batches;   /* of one evaluation */
-    double update_s, run_s;      /* forecasts */
+    double update_s, run_s;      /* forecasts; NaN for a device */
+    double device_nbytes;        /* of its memory; 0 for the processor */
+    int device_steps;            /* that are computed at a time there */
     char *facts;                 /* of the task, owned; or NULL */
 };
 
 /* plan is zero, or was made before: its ceilings are not measured again. Clear in every case.
- * SAB_INVALID, SAB_NOMEM as making the task and the model do, and where --memory is too small. */
+ * SAB_INVALID, SAB_NOMEM as making the task and the model do, and where --memory or the device's is too small. */
 int sab_plan_make(const struct sab_options *config, struct sab_plan *plan, struct sab_error *err);
 /* To stdout: lines, or one JSON object. */
 void sab_plan_print(const struct sab_options *config, const struct sab_plan *plan, int as_json);

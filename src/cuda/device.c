@@ -1,7 +1,7 @@
 /* See device.h. */
 #include "cuda/device.h"
 
-#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +58,19 @@ static int open_machine(struct sab_machine **out, const char *device, struct sab
         return sab_machine_open_cuda(out, cuda_number(device), err);
 #endif
     return sab_machine_open_host(out, err);
+}
+
+int sab_device_describe(int number, char *text, size_t cap, struct sab_error *err)
+{
+    struct sab_machine *machine;
+    char device[24];
+    snprintf(device, sizeof device, "cuda:%d", number);
+    int status = open_machine(&machine, device, err);
+    if (status != SAB_OK)
+        return status;
+    snprintf(text, cap, "%s", machine->name);
+    machine->close(machine);
+    return SAB_OK;
 }
 
 int sab_device_open(struct sab_device **out, const char *device, struct sab_model *model, struct sab_error *err)

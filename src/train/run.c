@@ -408,7 +408,12 @@ int sab_run_settle(struct sab_task *task, struct sab_options *config, int *carri
         status = sab_task_batch(task, SAB_VALID, 0, config->shared.batch, &first, err);
     if (status == SAB_OK && sab_task_facts(task))
         status = sab_evaluate_check(&first, SAB_VALID, err);
-    return status == SAB_OK ? settle_carrying(task, config, carries, err) : status;
+    if (status == SAB_OK)
+        status = settle_carrying(task, config, carries, err);
+    if (status == SAB_OK && *carries && !sab_device_is_cpu(config->run.device))
+        return sab_fail(err, SAB_INVALID, "--device %.32s: the batches of these data (--task %.32s) go on from each other, which only "
+                        "--device cpu can do so far", config->run.device, config->task.task);
+    return status;
 }
 
 /* Before memory is taken: the least that weights, their optimiser, gradients and the best ones come to need. */
@@ -457,9 +462,6 @@ static int prepare(struct run *run, const struct sab_options *config, int is_res
         run->hooks->opened(run->hooks->user, run->task);
     if (status == SAB_OK)
         status = sab_run_settle(run->task, &run->config, &carries, err);
-    if (status == SAB_OK && carries && !sab_device_is_cpu(config->run.device))
-        status = sab_fail(err, SAB_INVALID, "--device %.32s: --task %.32s has batches that go on from each other, which run on the "
-                          "processor only", config->run.device, config->task.task);
     if (status == SAB_OK)
         status = check_room(run, err);
     if (status == SAB_OK)

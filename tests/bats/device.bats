@@ -1,0 +1,125 @@
+# ctest: tier seconds
+# --device: training, resuming, eval and predict in the device's host form, and what is refused.
+load common
+
+setup()
+{
+    cd "$BATS_TEST_TMPDIR"
+}
+
+# field NAME FILE: the last number of that name in a metrics.jsonl.
+field()
+{
+    tail -n 1 "$2" | grep -o "\"$1\":[^,}]*" | cut -d: -f2
+}
+
+# near A B: equal to 1e-4.
+near()
+{
+    awk -v a="$1" -v b="$2" 'BEGIN { d = a - b; exit !(a != "" && d < 1e-4 && d > -1e-4) }' || {
+        echo "$1 is not near $2"
+        return 1
+    }
+}
+
+@test "device: host reaches what cpu reaches, in loss, accuracy and evaluation" {
+    for device in cpu host; do
+        # shellcheck disable=SC2086
+        sab train copy $tiny --steps 20 --device $device --out $device
+        [ "$status" = 0 ]
+    done
+    for name in loss accuracy train_loss grad_norm; do
+        near "$(field $name cpu/metrics.jsonl)" "$(field $name host/metrics.jsonl)"
+    done
+    sab eval cpu --eval-size 32 --json
+    cpu=$(printf '%s' "$output" | grep -o '"loss": [^,]*' | cut -d' ' -f2)
+    sab eval cpu --eval-size 32 --device host --json
+    [ "$status" = 0 ]
+    near "$cpu" "$(printf '%s' "$output" | grep -o '"loss": [^,]*' | cut -d' ' -f2)"
+}
+
+@test "device: a resumed run goes on where it was, to the same bits; or elsewhere" {
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 20 --schedule constant --device host --out whole --json
+    whole=$(printf '%s' "$output" | grep -o 'digest": "[^"]*')
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 10 --schedule constant --device host --out part
+    [ "$status" = 0 ]
+    cp -r part other
+    grep -q '"device": "host"' part/config.json
+    sab train --resume other --steps 20 --device cpu --quiet
+    [ "$status" = 0 ]
+    grep -q '"device": "cpu"' other/config.json
+    near "$(field loss whole/metrics.jsonl)" "$(field loss other/metrics.jsonl)"
+    sab train --resume other --steps 30 --device host --quiet
+    [ "$status" = 0 ]
+    sab train --resume part --steps 20 --json --quiet
+    [ "$status" = 0 ]
+    [ "$(printf '%s' "$output" | grep -o 'digest": "[^"]*')" = "$whole" ]
+}
+
+@test "device: predict gives the same classes; a run of a device is read without one" {
+    echo id,x,kind >data.csv
+    for series in $(seq 30); do
+        for row in $(seq $((3 + series % 4))); do
+            echo "s$series,$((series % 2 * 9 + row)),$((series % 2 ? 7 : 9))"
+        done
+    done >>data.csv
+    sab train csv --data data.csv --series id --inputs x --goal series --targets kind --split 0.6,0.2,0.2 --hidden 8 --batch 4 \
+        --steps 30 --warmup 5 --quiet --device host --out run
+    [ "$status" = 0 ]
+    sab predict run --data data.csv
+    classes=$output
+    sab predict run --data data.csv --device host
+    [ "$status" = 0 ]
+    [ "$output" = "$classes" ]
+    sab predict run --stream --device host
+    fails 2 '--device host' '--stream'
+}
+
+@test "device: what a device cannot do is refused before anything is made" {
+    sab train copy --device gpu --out x
+    fails 2 '--device' '"gpu"' 'cpu, cuda, cuda:N' host
+    for options in '--model transformer' '--credit attention' '--forward dense' '--score release2019' '--zero-memory on'; do
+        # shellcheck disable=SC2086
+        sab train copy --device host $options --out x
+        fails 2 '--device host' "$options" 'processor only'
+    done
+    seq 3000 >text
+    sab train text --data text --T 10 --hidden 8 --steps 2 --device host --out x --quiet
+    fails 2 '--device host' 'go on from each other'
+    sab bench --device host
+    fails 2 '--device host' 'bench/gpu'
+    [ ! -e x ]
+    sab doctor --json --quiet
+    keys devices cuda_devices
+    if [[ $output == *"built without CUDA"* ]]; then
+        for arguments in 'train copy --out x' 'train copy --dry-run'; do
+            # shellcheck disable=SC2086
+            sab $arguments --device cuda:1
+            fails 2 '--device cuda:1' 'built without CUDA' '-DSAB_CUDA=ON' 'nvcc 12'
+        done
+        [ ! -e x ]
+    fi
+}
+
+@test "device: a run of a device that is not here says so, and goes on elsewhere" {
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 10 --device host --out run
+    sab doctor --quiet
+    [[ $output == *"built without CUDA"* ]] || skip "a build with CUDA"
+    sed -i 's/"device": "host"/"device": "cuda"/' run/config.json
+    sab train --resume run --steps 20 --quiet
+    fails 2 '--device cuda' 'built without CUDA'
+    sab train --resume run --steps 20 --device cpu --quiet
+    [ "$status" = 0 ]
+}
+
+@test "device: a dry run tells its memory and does not foretell its time" {
+    sab train copy --T 50 --dry-run --device host
+    [ "$status" = 0 ]
+    has 'device       host' 'of its memory, 70 of 70 steps at a time' 'not foretold'
+    sab train copy --T 50 --dry-run --device host --json
+    keys device device_bytes device_steps
+    [[ $output != *seconds_per_update* ]]
+}
