@@ -264,7 +264,8 @@ static int ask_device(const struct sab_options *config, struct sab_plan *plan, s
     if (status == SAB_OK)
         status = sab_device_open(&device, config->run.device, model, err);
     if (status == SAB_OK)
-        status = sab_gpu_need(device->gpu, &config->optim, plan->sequence_steps, config->shared.batch, &plan->device_nbytes,
+        status = sab_gpu_need(device->gpu, &config->optim, plan->sequence_steps, config->shared.batch,
+                              plan->carries && model->K > 0 ? model->layers[0].remind.slots : 0, &plan->device_nbytes,
                               &plan->device_steps, err);
     sab_device_close(device);
     sab_model_free(model);

@@ -301,8 +301,8 @@ SAB_API void sab_engine_free(struct sab_engine *engine);
 
 /* Where the engine computes from now on: "cpu" (as it begins), "cuda" or "cuda:N", the N-th GPU, in builds with CUDA; or "host", the
  * GPU's code in its form for the processor, for tests. On a device, weights that were written here are seen by the next call as
- * ever; its forward has no tape and no recall, its gradient fills request's grads or the model's tensors and nothing else, batches
- * have no state, h0 or c0. Bits differ between devices. SAB_INVALID, and the engine stays where it was, where this build or
+ * ever; its forward has no tape and no recall, its gradient fills request's grads or the model's tensors and nothing
+ * else. Bits differ between devices. SAB_INVALID, and the engine stays where it was, where this build or
  * machine has no such device, or the model needs what it cannot do. */
 SAB_API int sab_engine_set_device(struct sab_engine *engine, const char *device, struct sab_error *err);
 

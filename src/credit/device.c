@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "credit/engine.h"
 #include "cuda/device.h"
+#include "model/stream.h"
 
 int sab_engine_set_device(struct sab_engine *e, const char *device, struct sab_error *err)
 {
@@ -17,19 +18,23 @@ int sab_engine_set_device(struct sab_engine *e, const char *device, struct sab_e
     return SAB_OK;
 }
 
-static int ready(struct sab_engine *e, struct sab_error *err)
+static int ready(struct sab_engine *e, const struct sab_batch *batch, struct sab_error *err)
 {
     sab_gpu_listen(e->device->gpu, e->stop);
-    return sab_device_ready(e->device, err);
+    int status = batch->state ? sab_stream_ready(batch->state, e->model, batch, err) : SAB_OK;
+    return status == SAB_OK ? sab_device_ready(e->device, err) : status;
 }
 
 int sab_engine_device_forward(struct sab_engine *e, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
                               const struct sab_watcher *watcher, struct sab_error *err)
 {
-    int status = ready(e, err);
-    if (status == SAB_OK && watcher)
-        return sab_gpu_watch(e->device->gpu, batch, watcher, err);
-    return status == SAB_OK ? sab_gpu_evaluate(e->device->gpu, batch, outputs, metrics, err) : status;
+    int status = ready(e, batch, err);
+    if (status == SAB_OK)
+        status = watcher ? sab_gpu_watch(e->device->gpu, batch, watcher, err)
+                         : sab_gpu_evaluate(e->device->gpu, batch, outputs, metrics, err);
+    if (status == SAB_OK && batch->state)
+        sab_stream_turn(batch->state, batch->T);
+    return status;
 }
 
 static int refuse(const struct sab_request *r, struct sab_error *err)
@@ -52,15 +57,18 @@ int sab_engine_device_gradient(struct sab_engine *e, const struct sab_batch *bat
     int is_left = e->leaves_gradient && !request->grads;
     int status = refuse(request, err);
     if (status == SAB_OK)
-        status = ready(e, err);
+        status = ready(e, batch, err);
     if (status == SAB_OK)
         status = sab_gpu_gradient(e->device->gpu, batch, is_left ? NULL : grads, &result, err);
     if (status != SAB_OK)
         return status;
     if (metrics)
         *metrics = result;
-    if (isfinite(result.loss) && isfinite(result.grad_norm))
+    if (isfinite(result.loss) && isfinite(result.grad_norm)) {
+        if (batch->state)
+            sab_stream_turn(batch->state, batch->T);
         return SAB_OK;
+    }
     double norm;
     status = is_left ? sab_gpu_pull_gradient(e->device->gpu, grads, err) : SAB_OK;
     if (status == SAB_OK)

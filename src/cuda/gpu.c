@@ -17,6 +17,7 @@
 #include "base/layout.h"
 #include "cuda/plan.h"
 #include "model/network.h"
+#include "model/stream.h"
 
 /* One layer's arrays. */
 struct layer {
@@ -31,7 +32,7 @@ struct layer {
 
 /* What the arrays were laid out for. */
 struct extent {
-    int T, B, backward, score_room;
+    int T, B, backward, has_state, carried;
     struct sab_gpu_plan plan;
 };
 
@@ -66,6 +67,9 @@ struct sab_gpu {
     real *host_weight, *host_values;
     unsigned char *host_scored, *host_has_loss;
     size_t *count_ids;
+    real *host_h, *host_c, *host_M, *host_keys; /* of one layer: [B,Hp]; [B,cap,Hp], [B,cap,Ap] of batches with state */
+    int *host_begins, *host_ends;               /* [B] the first memory of a sequence, and the end of its memories */
+    int32_t *host_first;
 };
 
 /* ---- create ---- */
@@ -323,6 +327,14 @@ static void lay_out_host(struct sab_layout *at, struct sab_gpu *g, int B)
     g->host_scored = sab_layout_take(at, R, 1);
     g->host_has_loss = sab_layout_take(at, (size_t)g->groups * g->n_windows, 1);
     g->host_values = m->shape.input == SAB_INPUT_VALUES ? sab_layout_take(at, R * m->shape.I, sizeof(real)) : NULL;
+    g->host_h = sab_layout_take(at, (size_t)B * m->Hp, sizeof(real));
+    g->host_c = sab_layout_take(at, (size_t)B * m->Hp, sizeof(real));
+    g->host_first = sab_layout_take(at, (size_t)B, sizeof(int32_t));
+    g->host_begins = sab_layout_take(at, (size_t)B, sizeof(int));
+    g->host_ends = sab_layout_take(at, (size_t)B, sizeof(int));
+    size_t memories = g->extent.has_state ? (size_t)B * g->sizes.cap : 0;
+    g->host_M = sab_layout_take(at, memories * m->Hp, sizeof(real));
+    g->host_keys = sab_layout_take(at, memories * m->Ap, sizeof(real));
     g->count_ids = m->shape.input == SAB_INPUT_IDS ? sab_layout_take(at, (size_t)m->shape.I + 1, sizeof(size_t)) : NULL;
 }
 
@@ -360,13 +372,14 @@ static int choose_steps(struct sab_gpu *g, int T, int B, int backward, double ro
     return SAB_OK;
 }
 
-/* Sizes, groups and windows for batches of T steps of B sequences. */
-static int cut(struct sab_gpu *g, int T, int B, struct sab_error *err)
+/* Sizes, groups and windows for batches of T steps of B sequences that take over so many memories. */
+static int cut(struct sab_gpu *g, int T, int B, int carried, struct sab_error *err)
 {
     const struct sab_model *m = g->model;
     struct sab_gpu_pass sizes = g->sizes;
     sizes.B = B;
-    sizes.cap = m->K > 0 ? T / m->k_att + 1 : 0;
+    sizes.carried = carried;
+    sizes.cap = m->K > 0 ? carried + T / m->k_att + 1 : 0;
     sizes.score_room = m->K > 0 ? sab_gpu_scores(&sizes) : 0;
     g->sizes = sizes;
     int status = sab_gpu_plan_make(g->machine, &sizes, &g->wish, &g->plan, err);
@@ -400,11 +413,12 @@ static int make_room(struct sab_gpu *g, const struct sab_batch *batch, int backw
 {
     struct sab_machine *mc = g->machine;
     struct extent *x = &g->extent;
-    int T = batch->T, B = batch->B;
-    if (x->T == T && x->B == B && x->backward >= backward)
+    int T = batch->T, B = batch->B, has_state = batch->state != NULL;
+    int carried = has_state && g->model->K > 0 ? sab_stream_carried(batch->state) : 0;
+    if (x->T == T && x->B == B && x->backward >= backward && x->has_state == has_state && x->carried == carried)
         return SAB_OK;
     *x = (struct extent){0};
-    int status = cut(g, T, B, err);
+    int status = cut(g, T, B, carried, err);
     if (status)
         return status;
     sab_free(g->host);
@@ -417,9 +431,12 @@ static int make_room(struct sab_gpu *g, const struct sab_batch *batch, int backw
         return status;
     mc->zero(mc, g->block, nbytes);
     struct sab_layout layout = {.base = g->block}, host = {0};
+    x->has_state = has_state, x->carried = carried;
     lay_out(&layout, g, T, B, backward);
     lay_out_host(&host, g, B);
     g->host = sab_alloc(host.used, 1);
+    if (!g->host)
+        *x = (struct extent){0};
     if (!g->host)
         return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences", B);
     host = (struct sab_layout){.base = g->host};
@@ -430,12 +447,12 @@ static int make_room(struct sab_gpu *g, const struct sab_batch *batch, int backw
     return mc->wait(mc, err);
 }
 
-int sab_gpu_need(struct sab_gpu *g, const struct sab_optim_options *o, int T, int B, double *nbytes, int *steps,
+int sab_gpu_need(struct sab_gpu *g, const struct sab_optim_options *o, int T, int B, int carried, double *nbytes, int *steps,
                  struct sab_error *err)
 {
     size_t batch;
     g->extent = (struct extent){0};
-    int status = cut(g, T, B, err);
+    int status = cut(g, T, B, carried, err);
     if (!status)
         status = choose_steps(g, T, B, 1, 0.9 * g->machine->free_nbytes, &batch, err);
     if (status)
@@ -691,9 +708,103 @@ static void stretch_backward(struct sab_gpu *g, const struct sab_batch *batch, i
     }
 }
 
-/* What a batch begins with. */
-static void begin(struct sab_gpu *g, int B, int backward)
+/* ---- state from before a batch, and after it ---- */
+
+/* h and c that sequences begin with, and the memories taken over: their keys are made anew, of the weights as they are now. */
+static void take_state(struct sab_gpu *g, const struct sab_batch *batch, int l)
 {
+    struct sab_machine *mc = g->machine;
+    const struct sab_model *m = g->model;
+    struct layer *y = &g->layers[l];
+    int B = batch->B, carried = g->sizes.carried;
+    size_t row = (size_t)B * m->Hp, rows = (size_t)B * g->sizes.cap;
+    struct sab_memory memory = {.S = B, .cap = g->sizes.cap, .first = g->host_begins, .M = g->host_M};
+    memset(g->host_h, 0, row * sizeof(real));
+    memset(g->host_c, 0, row * sizeof(real));
+    if (batch->state)
+        memset(g->host_M, 0, rows * m->Hp * sizeof(real));
+    if (batch->state)
+        sab_stream_copy(batch->state, l, 0, batch->fresh, g->host_h, y->c ? g->host_c : NULL, &memory);
+    for (int b = 0; b < B && !batch->state; b++) {
+        size_t from = ((size_t)l * B + b) * m->H, to = (size_t)b * m->Hp;
+        if (batch->h0)
+            memcpy(g->host_h + to, batch->h0 + from, (size_t)m->H * sizeof(real));
+        if (batch->c0)
+            memcpy(g->host_c + to, batch->c0 + from, (size_t)m->H * sizeof(real));
+    }
+    mc->put(mc, g->stretches > 1 ? y->h_start : y->h, g->host_h, row * sizeof(real));
+    if (y->c)
+        mc->put(mc, g->stretches > 1 ? y->c_start : y->c, g->host_c, row * sizeof(real));
+    if (carried == 0)
+        return;
+    for (int b = 0; b < B; b++)
+        g->host_first[b] = g->host_begins[b];
+    mc->put(mc, g->first, g->host_first, (size_t)B * sizeof(int32_t));
+    mc->put(mc, y->M, g->host_M, rows * m->Hp * sizeof(real));
+    mc->gemm(mc, 0, 0, (int)rows, m->Ap, m->H, y->M, m->Hp, weights(g, SAB_ROLE_W1, l), m->Ap, 0, y->keys, m->Ap);
+    if (m->config.score == SAB_SCORE_MLP)
+        mc->exp2x(mc, rows * m->Ap, y->keys);
+}
+
+/* The state of those sequences that end within a stretch. */
+static int leave_ended(struct sab_gpu *g, const struct sab_batch *batch, int stretch, struct sab_error *err)
+{
+    struct sab_machine *mc = g->machine;
+    const struct sab_model *m = g->model;
+    int t0 = stretch * g->steps, B = batch->B, status = SAB_OK;
+    size_t row = (size_t)B * m->Hp;
+    for (int i = 1; i <= stretch_len(g, stretch); i++) {
+        int ended = !batch->lengths && t0 + i == batch->T;
+        for (int b = 0; b < B && batch->lengths; b++)
+            ended += batch->lengths[b] == t0 + i;
+        for (int l = 0; l < m->L && ended && !status; l++) {
+            const struct layer *y = &g->layers[l];
+            mc->get(mc, g->host_h, y->h + i * row, row * sizeof(real));
+            if (y->c)
+                mc->get(mc, g->host_c, y->c + i * row, row * sizeof(real));
+            status = mc->wait(mc, err);
+            for (int b = 0; b < B && !status; b++)
+                if (!batch->lengths || batch->lengths[b] == t0 + i)
+                    sab_stream_put_state(batch->state, l, b, g->host_h + (size_t)b * m->Hp, y->c ? g->host_c + (size_t)b * m->Hp : NULL);
+        }
+    }
+    return status;
+}
+
+static int leave_memories(struct sab_gpu *g, const struct sab_batch *batch, struct sab_error *err)
+{
+    struct sab_machine *mc = g->machine;
+    const struct sab_model *m = g->model;
+    int B = batch->B, carried = g->sizes.carried, status = SAB_OK;
+    size_t rows = (size_t)B * g->sizes.cap;
+    struct sab_memory memory = {.S = B, .cap = g->sizes.cap, .first = g->host_begins, .M = g->host_M, .key = g->host_keys};
+    for (int b = 0; b < B; b++) {
+        g->host_begins[b] = carried > 0 ? g->host_first[b] : 0;
+        g->host_ends[b] = carried + (batch->lengths ? batch->lengths[b] : batch->T) / m->k_att;
+    }
+    for (int l = 0; l < m->L && !status; l++) {
+        mc->get(mc, g->host_M, g->layers[l].M, rows * m->Hp * sizeof(real));
+        mc->get(mc, g->host_keys, g->layers[l].keys, rows * m->Ap * sizeof(real));
+        status = mc->wait(mc, err);
+        if (!status)
+            sab_stream_put_memory(batch->state, l, 0, &memory, g->host_ends);
+    }
+    return status;
+}
+
+/* After a stretch forward: what it leaves for the next batch. */
+static int leave(struct sab_gpu *g, const struct sab_batch *batch, int stretch, struct sab_error *err)
+{
+    int status = batch->state ? leave_ended(g, batch, stretch, err) : SAB_OK;
+    if (!status && batch->state && g->model->K > 0 && stretch == g->stretches - 1)
+        status = leave_memories(g, batch, err);
+    return status;
+}
+
+/* What a batch begins with. */
+static void begin(struct sab_gpu *g, const struct sab_batch *batch, int backward)
+{
+    int B = batch->B, is_taken = batch->state || batch->h0 || batch->c0;
     struct sab_machine *mc = g->machine;
     const struct sab_model *m = g->model;
     size_t row = (size_t)B * m->Hp * sizeof(real), cap = (size_t)g->sizes.cap * B;
@@ -701,8 +812,11 @@ static void begin(struct sab_gpu *g, int B, int backward)
     mc->zero(mc, g->sums, 24 * sizeof *g->sums);
     for (int l = 0; l < m->L; l++) {
         struct layer *y = &g->layers[l];
-        mc->zero(mc, g->stretches > 1 ? y->h_start : y->h, row);
-        if (y->c)
+        if (is_taken)
+            take_state(g, batch, l);
+        else
+            mc->zero(mc, g->stretches > 1 ? y->h_start : y->h, row);
+        if (y->c && !is_taken)
             mc->zero(mc, g->stretches > 1 ? y->c_start : y->c, row);
         if (!backward)
             continue;
@@ -740,15 +854,6 @@ static void tell(const struct sab_model *m, const double *sums, struct sab_metri
         .weight = sums[1],
         .scored = (int64_t)sums[3],
     };
-}
-
-static int check(const struct sab_batch *batch, struct sab_error *err)
-{
-    if (batch->state)
-        return sab_fail(err, SAB_INVALID, "--device: batches that go on from each other (text, long series) run on the processor only");
-    if (batch->h0 || batch->c0)
-        return sab_fail(err, SAB_INVALID, "--device: batches with h0 or c0 run on the processor only");
-    return SAB_OK;
 }
 
 static int check_stopped(const struct sab_gpu *g, struct sab_error *err)
@@ -808,12 +913,10 @@ static void show(const struct sab_gpu *g, const struct sab_batch *batch, int str
 static int forward(struct sab_gpu *g, const struct sab_batch *batch, real *outputs, const struct sab_watcher *watcher,
                    struct sab_error *err)
 {
-    int status = check(batch, err);
-    if (!status)
-        status = make_room(g, batch, 0, err);
+    int status = make_room(g, batch, 0, err);
     if (status)
         return status;
-    begin(g, batch->B, 0);
+    begin(g, batch, 0);
     for (int i = 0; i < g->stretches && !status; i++) {
         real *rows = NULL;
         stretch_forward(g, batch, i, 0, 0, 0, g->sums);
@@ -824,6 +927,8 @@ static int forward(struct sab_gpu *g, const struct sab_batch *batch, real *outpu
         if (rows && watcher)
             show(g, batch, i, rows, watcher);
         sab_free(rows);
+        if (!status)
+            status = leave(g, batch, i, err);
         if (!status)
             status = check_stopped(g, err);
     }
@@ -854,9 +959,7 @@ int sab_gpu_gradient(struct sab_gpu *g, const struct sab_batch *batch, sab_real 
 {
     struct sab_machine *mc = g->machine;
     const struct sab_model *m = g->model;
-    int status = check(batch, err);
-    if (!status)
-        status = make_room(g, batch, 1, err);
+    int status = make_room(g, batch, 1, err);
     if (status)
         return status;
     double weight = 0;
@@ -865,13 +968,16 @@ int sab_gpu_gradient(struct sab_gpu *g, const struct sab_batch *batch, sab_real 
             weight += (double)sab_batch_weight(batch, t, b);
     if (!(weight > 0))
         return sab_fail(err, SAB_INVALID, "no position of the batch has a weight, so there is no loss and no gradient");
-    begin(g, batch->B, 1);
+    begin(g, batch, 1);
     send_windows(g, batch);
     mc->zero(mc, g->grad_padded, m->n_padded * sizeof(real));
     int last = g->stretches - 1;
     for (int i = 0; i <= last; i++) {
         stretch_forward(g, batch, i, 0, 1 / weight, i == last, g->sums);
-        if ((status = check_stopped(g, err)) != SAB_OK)
+        status = leave(g, batch, i, err);
+        if (!status)
+            status = check_stopped(g, err);
+        if (status)
             return status;
     }
     for (int i = last; i >= 0; i--) {

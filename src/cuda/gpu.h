@@ -35,9 +35,10 @@ const struct sab_gpu_plan *sab_gpu_plan(const struct sab_gpu *gpu);
 /* Where not 0: what is being computed ends after the stretch under way, with SAB_INTERRUPTED. May be NULL. */
 void sab_gpu_listen(struct sab_gpu *gpu, const volatile sig_atomic_t *stop);
 
-/* Bytes of the machine's memory that weights, optimiser and batches of that size come to, and steps of a stretch. SAB_NOMEM
+/* Bytes of the machine's memory that weights, optimiser and batches of that size, which take over so many memories, come to, and
+ * steps of a stretch. SAB_NOMEM
  * where a batch does not fit. */
-int sab_gpu_need(struct sab_gpu *gpu, const struct sab_optim_options *options, int T, int B, double *nbytes, int *steps,
+int sab_gpu_need(struct sab_gpu *gpu, const struct sab_optim_options *options, int T, int B, int carried, double *nbytes, int *steps,
                  struct sab_error *err);
 
 /* Takes the model's weights, or gives it those of the machine. */
@@ -51,7 +52,9 @@ int sab_gpu_pull_moments(struct sab_gpu *gpu, sab_real *m, sab_real *v, sab_real
 /* The last gradient, laid out as theta. */
 int sab_gpu_pull_gradient(struct sab_gpu *gpu, sab_real *grads, struct sab_error *err);
 
-/* Shows the watcher outputs and losses: the losses are worked out here, by the processor's code. */
+/* In what follows a batch's state has been made ready (sab_stream_ready) and is left for the caller to turn.
+ *
+ * Shows the watcher outputs and losses: the losses are worked out here, by the processor's code. */
 int sab_gpu_watch(struct sab_gpu *gpu, const struct sab_batch *batch, const struct sab_watcher *watcher, struct sab_error *err);
 /* Outputs [T,B,O] (0 past a sequence's end) and metrics; each may be NULL. */
 int sab_gpu_evaluate(struct sab_gpu *gpu, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,

@@ -87,6 +87,8 @@ struct sab_machine {
     int (*scatter)(struct sab_machine *, int segments, int N, const real *x, const int32_t *order, const int32_t *from,
                    const int32_t *id, real *scratch, real *out);
     int (*losses)(struct sab_machine *, const struct sab_gpu_losses *);
+    /* x = exp(2x), clipped as keys of the mlp score are (kernels.h: exp2x). */
+    int (*exp2x)(struct sab_machine *, size_t count, real *x);
     /* *out = sum of squares, in one fixed order; out is on the machine. */
     int (*norm)(struct sab_machine *, size_t count, const real *x, double *out);
     int (*update)(struct sab_machine *, const struct sab_gpu_update *);

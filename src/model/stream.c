@@ -174,7 +174,7 @@ int sab_stream_carried(const struct sab_stream *s)
     return n < slots ? n : slots;
 }
 
-void sab_stream_take(const struct sab_stream *s, int layer, int b0, const uint8_t *fresh, real *h, real *c,
+void sab_stream_copy(const struct sab_stream *s, int layer, int b0, const uint8_t *fresh, real *h, real *c,
                      struct sab_memory *memory)
 {
     const struct sab_model *m = s->model;
@@ -200,8 +200,14 @@ void sab_stream_take(const struct sab_stream *s, int layer, int b0, const uint8_
             memcpy(memory->M + ((size_t)b * memory->cap + i) * row,
                    now->memory.M + ((size_t)(b0 + b) * now->memory.cap + from + i) * row, row * sizeof(real));
     }
-    if (m->K > 0)
-        sab_memory_rekey(&m->layers[layer].remind, memory);
+}
+
+void sab_stream_take(const struct sab_stream *s, int layer, int b0, const uint8_t *fresh, real *h, real *c,
+                     struct sab_memory *memory)
+{
+    sab_stream_copy(s, layer, b0, fresh, h, c, memory);
+    if (s->model->K > 0)
+        sab_memory_rekey(&s->model->layers[layer].remind, memory);
 }
 
 void sab_stream_put_state(struct sab_stream *s, int layer, int b, const real *h, const real *c)

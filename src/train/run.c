@@ -408,12 +408,7 @@ int sab_run_settle(struct sab_task *task, struct sab_options *config, int *carri
         status = sab_task_batch(task, SAB_VALID, 0, config->shared.batch, &first, err);
     if (status == SAB_OK && sab_task_facts(task))
         status = sab_evaluate_check(&first, SAB_VALID, err);
-    if (status == SAB_OK)
-        status = settle_carrying(task, config, carries, err);
-    if (status == SAB_OK && *carries && !sab_device_is_cpu(config->run.device))
-        return sab_fail(err, SAB_INVALID, "--device %.32s: the batches of these data (--task %.32s) go on from each other, which only "
-                        "--device cpu can do so far", config->run.device, config->task.task);
-    return status;
+    return status == SAB_OK ? settle_carrying(task, config, carries, err) : status;
 }
 
 /* Before memory is taken: the least that weights, their optimiser, gradients and the best ones come to need. */

@@ -63,7 +63,7 @@ int sab_run_train(const struct sab_options *config, int resume, const struct sab
 int sab_run_config(const char *dir, struct sab_options *config, struct sab_error *err);
 
 /* Looks whether files have the parts that a run needs, then does what sab_task_settle does; *carries: state goes on from batch
- * to batch, which a device cannot do (SAB_INVALID). */
+ * to batch. */
 int sab_run_settle(struct sab_task *task, struct sab_options *config, int *carries, struct sab_error *err);
 
 #endif

@@ -58,6 +58,34 @@ near()
     [ "$(printf '%s' "$output" | grep -o 'digest": "[^"]*')" = "$whole" ]
 }
 
+@test "device: text, whose batches go on from each other, stopped and resumed; its series are predicted on the processor" {
+    seq 4000 >text
+    small='--data text --T 12 --k-trunc 4 --hidden 8 --batch 4 --eval-every 0 --warmup 2 --schedule constant --split 0.8,0.1,0.1 --quiet'
+    for device in cpu host; do
+        # shellcheck disable=SC2086
+        sab train text $small --steps 12 --device $device --out $device --json
+        [ "$status" = 0 ]
+        whole=$(printf '%s' "$output" | grep -o 'digest": "[^"]*')
+    done
+    near "$(field loss cpu/metrics.jsonl)" "$(field loss host/metrics.jsonl)"
+    near "$(field train_loss cpu/metrics.jsonl)" "$(field train_loss host/metrics.jsonl)"
+    # shellcheck disable=SC2086
+    sab train text $small --steps 5 --device host --out part
+    [ "$status" = 0 ]
+    cp -r part other
+    sab train --resume part --steps 12 --quiet --json
+    [ "$(printf '%s' "$output" | grep -o 'digest": "[^"]*')" = "$whole" ]
+    sab train --resume other --steps 12 --quiet --device cpu
+    [ "$status" = 0 ]
+    near "$(field loss cpu/metrics.jsonl)" "$(field loss other/metrics.jsonl)"
+    sab eval host --device host --json
+    [ "$status" = 0 ]
+    sab train text --data text --T 12 --hidden 8 --dry-run --device host
+    [ "$status" = 0 ]
+    sab predict host --device host --quiet
+    fails 2 '--device host' 'on the processor only'
+}
+
 @test "device: predict gives the same classes; a run of a device is read without one" {
     echo id,x,kind >data.csv
     for series in $(seq 30); do
@@ -85,9 +113,6 @@ near()
         sab train copy --device host $options --out x
         fails 2 '--device host' "$options" 'processor only'
     done
-    seq 3000 >text
-    sab train text --data text --T 10 --hidden 8 --steps 2 --device host --out x --quiet
-    fails 2 '--device host' 'go on from each other'
     sab bench --device host
     fails 2 '--device host' 'bench/gpu'
     [ ! -e x ]
