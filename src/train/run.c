@@ -163,7 +163,7 @@ static int evaluate(struct run *run, struct sab_error *err)
     int is_best = status == SAB_OK && (state->best_step < 0 || sab_metric_is_better(run->judge.best, evaluation.values,
                                                                                     state->best_values));
     if (is_best)
-        status = sab_trainer_fetch(trainer, &why);
+        status = sab_model_fetch(run->model, &why);
     if (is_best && status == SAB_OK)
         memcpy(run->best, trainer->theta, trainer->count * sizeof(sab_real));
     sab_trainer_swap_average(trainer);
