@@ -18,6 +18,9 @@
 #define SAB_FN static __device__ __forceinline__
 #define SAB_UNROLL _Pragma("unroll")
 #define SAB_UNROLL_BY_4 _Pragma("unroll 4")
+/* Loops that seldom go round twice, or that do not matter: unrolled, they cost divisions, registers and the cache of instructions,
+ * which a step of these kernels fills. */
+#define SAB_ROLLED _Pragma("unroll 1")
 
 /* A group as its threads see it. */
 struct sab_ctx {
@@ -105,20 +108,20 @@ SAB_FN void sab_exchange(struct sab_ctx *ctx, int count)
     __syncthreads();
 }
 
-#define EACH(i, n) for (int i = (int)threadIdx.x; i < (n); i += (int)blockDim.x)
+#define EACH(i, n) SAB_ROLLED for (int i = (int)threadIdx.x; i < (n); i += (int)blockDim.x)
 /* The same from thread `skip` on, going round: loops of one phase that follow each other are then done by different warps. */
 #define EACH_FROM(i, skip, n) \
-    for (int i = ((int)threadIdx.x - (skip)) & ((int)blockDim.x - 1); i < (n); i += (int)blockDim.x)
+    SAB_ROLLED for (int i = ((int)threadIdx.x - (skip)) & ((int)blockDim.x - 1); i < (n); i += (int)blockDim.x)
 /* A team of lanes works on one element: a warp, or 4 lanes of it. */
-#define EACH_WARP(i, n) for (int i = (int)threadIdx.x >> 5; i < (n); i += (int)blockDim.x >> 5)
+#define EACH_WARP(i, n) SAB_ROLLED for (int i = (int)threadIdx.x >> 5; i < (n); i += (int)blockDim.x >> 5)
 /* Teams dealt to S sequences (a power of two, known to the compiler), as many to each: sequence s, element x. Without a division:
  * that takes some forty instructions of every warp. */
-#define EACH_OF_TEAMS(s, nb, x, n, teams, team)                                                                      \
-    for (int each_##x = (teams) >= S ? (teams) / S : 1, log_##x = 31 - __clz(each_##x), s = (team) >> log_##x; s < (nb); \
-         s += (teams) >> log_##x)                                                                                    \
-        for (int x = (team) & (each_##x - 1); x < (n); x += each_##x)
-#define EACH_WARP_OF(s, nb, x, n) EACH_OF_TEAMS (s, nb, x, n, (int)blockDim.x >> 5, (int)threadIdx.x >> 5)
-#define EACH_QUAD_OF(s, nb, x, n) EACH_OF_TEAMS (s, nb, x, n, (int)blockDim.x >> 2, (int)threadIdx.x >> 2)
+#define EACH_OF_TEAMS(s, nb, e, n, teams, team)                                                                          \
+    SAB_ROLLED for (int each_##e = (teams) >= S ? (teams) / S : 1, log_##e = 31 - __clz(each_##e), s = (team) >> log_##e; s < (nb); \
+         s += (teams) >> log_##e)                                                                                        \
+        SAB_ROLLED for (int e = (team) & (each_##e - 1); e < (n); e += each_##e)
+#define EACH_WARP_OF(s, nb, e, n) EACH_OF_TEAMS (s, nb, e, n, (int)blockDim.x >> 5, (int)threadIdx.x >> 5)
+#define EACH_QUAD_OF(s, nb, e, n) EACH_OF_TEAMS (s, nb, e, n, (int)blockDim.x >> 2, (int)threadIdx.x >> 2)
 enum { SAB_QUAD = 4, SAB_WARP = 32 };
 #define SAB_LANE ((int)threadIdx.x & 31)
 #define SAB_QUAD_LANE ((int)threadIdx.x & 3)
@@ -227,6 +230,7 @@ SAB_FN void sab_arrive(void)
 #define SAB_FN static inline
 #define SAB_UNROLL
 #define SAB_UNROLL_BY_4
+#define SAB_ROLLED
 
 struct sab_ctx {
     real *mem[SAB_GPU_MOST_RANKS];
@@ -260,8 +264,8 @@ SAB_FN void sab_exchange(struct sab_ctx *ctx, int count)
 #define EACH(i, n) for (int i = 0; i < (n); i++)
 #define EACH_FROM(i, skip, n) EACH (i, n)
 #define EACH_WARP(i, n) EACH (i, n)
-#define EACH_WARP_OF(s, nb, x, n) EACH (s, nb) EACH (x, n)
-#define EACH_QUAD_OF(s, nb, x, n) EACH (s, nb) EACH (x, n)
+#define EACH_WARP_OF(s, nb, e, n) EACH (s, nb) EACH (e, n)
+#define EACH_QUAD_OF(s, nb, e, n) EACH (s, nb) EACH (e, n)
 enum { SAB_QUAD = 1, SAB_WARP = 1 };
 #define SAB_LANE 0
 #define SAB_QUAD_LANE 0
