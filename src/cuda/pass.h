@@ -118,7 +118,7 @@ SAB_GPU_BOTH int sab_gpu_scores(const struct sab_gpu_pass *p)
 /* Into how many lists the scores of one sequence are cut at most, to look for the largest: as many as lanes can merge. */
 SAB_GPU_BOTH int sab_gpu_lists(const struct sab_gpu_pass *p)
 {
-    int lists = (p->score_room + 31) / 32;
+    int lists = (p->score_room + 127) / 128;
     return p->K >= 64 || lists < 1 ? 1 : lists < 32 ? lists : 32;
 }
 
