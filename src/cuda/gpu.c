@@ -515,17 +515,30 @@ static int stretch_len(const struct sab_gpu *g, int stretch)
     return left < g->steps ? left : g->steps;
 }
 
-/* Sends inputs, labels and weights of a stretch; nothing past a sequence's end is read. */
-static void send(struct sab_gpu *g, const struct sab_batch *batch, int stretch)
+/* Rows from .. of a stretch as the machine takes them, where all sequences are as long as the batch. */
+static void gather_whole(struct sab_gpu *g, const struct sab_batch *batch, size_t from, size_t R)
 {
-    struct sab_machine *mc = g->machine;
-    const struct sab_model *m = g->model;
-    int t0 = stretch * g->steps, len = stretch_len(g, stretch), B = batch->B, I = m->shape.I;
-    size_t R = (size_t)len * B, at = (size_t)t0 * B;
+    int I = g->model->shape.I, has_loss = batch->labels || batch->targets;
+    if (batch->ids)
+        memcpy(g->host_ids, batch->ids + from, R * sizeof(int32_t));
+    else
+        memcpy(g->host_values, batch->values + from * I, R * I * sizeof(real));
+    for (size_t r = 0; r < R; r++)
+        g->host_weight[r] = !has_loss ? 0 : batch->weight ? batch->weight[from + r] : 1;
+    for (size_t r = 0; r < R; r++)
+        g->host_scored[r] = has_loss && (batch->scored ? batch->scored[from + r] : g->host_weight[r] > 0);
+    if (batch->labels) /* read only where they count */
+        memcpy(g->host_labels, batch->labels + from, R * sizeof(int32_t));
+}
+
+/* The same where some end before: nothing past a sequence's end is read. */
+static void gather_ends(struct sab_gpu *g, const struct sab_batch *batch, int t0, int len)
+{
+    int B = batch->B, I = g->model->shape.I;
     for (int i = 0; i < len; i++)
         for (int b = 0; b < B; b++) {
-            size_t to = (size_t)i * B + b, from = at + to;
-            int past = batch->lengths && t0 + i >= batch->lengths[b];
+            size_t to = (size_t)i * B + b, from = (size_t)t0 * B + to;
+            int past = t0 + i >= batch->lengths[b];
             if (batch->ids)
                 g->host_ids[to] = past ? 0 : batch->ids[from];
             else if (past)
@@ -535,8 +548,21 @@ static void send(struct sab_gpu *g, const struct sab_batch *batch, int stretch)
             g->host_weight[to] = batch->labels || batch->targets ? sab_batch_weight(batch, t0 + i, b) : 0;
             g->host_scored[to] = (batch->labels || batch->targets) && sab_batch_scored(batch, t0 + i, b);
             if (batch->labels)
-                g->host_labels[to] = g->host_weight[to] > 0 || g->host_scored[to] ? batch->labels[from] : 0;
+                g->host_labels[to] = past ? 0 : batch->labels[from];
         }
+}
+
+/* Sends inputs, labels and weights of a stretch. */
+static void send(struct sab_gpu *g, const struct sab_batch *batch, int stretch)
+{
+    struct sab_machine *mc = g->machine;
+    const struct sab_model *m = g->model;
+    int t0 = stretch * g->steps, len = stretch_len(g, stretch), I = m->shape.I;
+    size_t R = (size_t)len * batch->B, at = (size_t)t0 * batch->B;
+    if (batch->lengths)
+        gather_ends(g, batch, t0, len);
+    else
+        gather_whole(g, batch, at, R);
     if (batch->ids)
         mc->put(mc, g->ids, g->host_ids, R * sizeof(int32_t));
     else
@@ -549,16 +575,24 @@ static void send(struct sab_gpu *g, const struct sab_batch *batch, int stretch)
     mc->put(mc, g->scored, g->host_scored, R);
 }
 
-/* Which windows have a loss, group by group. */
-static void send_windows(struct sab_gpu *g, const struct sab_batch *batch)
+/* Which windows have a loss, group by group; returns the sum of the weights. */
+static double send_windows(struct sab_gpu *g, const struct sab_batch *batch)
 {
     size_t n = (size_t)g->groups * g->n_windows;
+    double sum = 0;
     memset(g->host_has_loss, 0, n);
-    for (int t = 0; t < batch->T; t++)
-        for (int b = 0; b < batch->B; b++)
-            if (sab_batch_weight(batch, t, b) > 0)
-                g->host_has_loss[(size_t)(b / g->plan.S) * g->n_windows + t / g->window_len] = 1;
+    for (int t = 0; t < batch->T; t++) {
+        unsigned char *window = g->host_has_loss + t / g->window_len;
+        for (int b0 = 0, group = 0; b0 < batch->B; b0 += g->plan.S, group++) {
+            double of_group = 0;
+            for (int b = b0; b < batch->B && b < b0 + g->plan.S; b++)
+                of_group += (double)sab_batch_weight(batch, t, b);
+            sum += of_group;
+            window[(size_t)group * g->n_windows] |= of_group > 0;
+        }
+    }
     g->machine->put(g->machine, g->has_loss, g->host_has_loss, n);
+    return sum;
 }
 
 static struct sab_gpu_pass pass_of(const struct sab_gpu *g, int l, int stretch, int backward)
@@ -962,14 +996,10 @@ int sab_gpu_gradient(struct sab_gpu *g, const struct sab_batch *batch, sab_real 
     int status = make_room(g, batch, 1, err);
     if (status)
         return status;
-    double weight = 0;
-    for (int t = 0; t < batch->T; t++)
-        for (int b = 0; b < batch->B; b++)
-            weight += (double)sab_batch_weight(batch, t, b);
+    double weight = send_windows(g, batch);
     if (!(weight > 0))
         return sab_fail(err, SAB_INVALID, "no position of the batch has a weight, so there is no loss and no gradient");
     begin(g, batch, 1);
-    send_windows(g, batch);
     mc->zero(mc, g->grad_padded, m->n_padded * sizeof(real));
     int last = g->stretches - 1;
     for (int i = 0; i <= last; i++) {
