@@ -301,9 +301,9 @@ SAB_API void sab_engine_free(struct sab_engine *engine);
 
 /* Where the engine computes from now on: "cpu" (as it begins), "cuda" or "cuda:N", the N-th GPU, in builds with CUDA; or "host", the
  * GPU's code in its form for the processor, for tests. On a device, weights that were written here are seen by the next call as
- * ever; its forward has no tape and no recall, its gradient fills request's grads or the model's tensors and nothing
- * else. Bits differ between devices. SAB_INVALID, and the engine stays where it was, where this build or
- * machine has no such device, or the model needs what it cannot do. */
+ * ever; its forward has no tape and no recall, its gradient fills request's grads or the model's tensors and nothing else. Bits differ
+ * between devices. SAB_INVALID, and the engine stays where it was, where this build or machine has no such device, or the model
+ * needs what it cannot do. */
 SAB_API int sab_engine_set_device(struct sab_engine *engine, const char *device, struct sab_error *err);
 
 /* What is kept of a forward for the way back: activations, or, as the option recompute of the model says, only what they
@@ -418,9 +418,9 @@ SAB_API int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t 
 
 struct sab_trainer;
 
-/* Optimiser state for the model; borrows it. Uses the options of the group training, and device: where that is none but "cpu", the
- * weights are newer there after an update, and come here when they are asked for: what sab_model_tensor or sab_model_flat gave
- * may be read and written until the next update; after that, call it again. Their gradients stay where they are. */
+/* Optimiser state for the model; borrows it. Uses the options of the group training, and device. Where that is not "cpu", the weights are
+ * newer on the device after an update and come here when they are asked for: what sab_model_tensor or sab_model_flat gave may be
+ * read and written until the next update; after that, call it again. The tensors' gradients are then left alone. */
 SAB_API int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const struct sab_options *options,
                                struct sab_error *err);
 SAB_API void sab_trainer_free(struct sab_trainer *trainer);

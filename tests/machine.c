@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "cuda/machine.h"
+#include "kernels/limits.h"
 #include "model/model.h"
 #include "optim/optim.h"
 #include "problem.h"
@@ -620,6 +621,34 @@ static void test_bad(void **unused)
     }
 }
 
+/* exp(2x), and what is clipped known by its value: the score's backward looks at that alone. */
+static void test_exp2x(void **unused)
+{
+    (void)unused;
+    enum { N = 1001 };
+    uint64_t state = 11;
+    real x[N], y[N];
+    for (int i = 0; i < N; i++)
+        x[i] = (real)((problem_uniform(&state) - 0.5) * 2.4 * SAB_EXPONENT_MAX / 2);
+    x[0] = 0, x[1] = -0.0, x[2] = (real)INFINITY, x[3] = (real)-INFINITY, x[4] = (real)NAN;
+    x[5] = (real)(SAB_EXPONENT_MAX / 2), x[6] = -x[5];
+    real *block = put(x, sizeof x);
+    assert_int_equal(machine->exp2x(machine, 0, block), SAB_OK);
+    assert_int_equal(machine->exp2x(machine, N, block), SAB_OK);
+    get(y, block, sizeof y);
+    for (int i = 0; i < N; i++) {
+        double want = exp(2 * (double)x[i]);
+        if (i == 4)
+            assert_true(isnan(y[i]));
+        else if (2 * (double)x[i] > SAB_EXPONENT_MAX)
+            assert_true(y[i] > SAB_EXP_MOST && isfinite(y[i]));
+        else if (2 * (double)x[i] < -SAB_EXPONENT_MAX)
+            assert_true(y[i] < SAB_EXP_LEAST && y[i] > 0);
+        else
+            near("exp2x", (size_t)i, y[i], want, (on_host ? 1 : 2) * 2 * epsilon * want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -628,7 +657,7 @@ int main(void)
         cmocka_unit_test(test_input), cmocka_unit_test(test_columns), cmocka_unit_test(test_scatter),
         cmocka_unit_test(test_losses),
         cmocka_unit_test(test_accuracy_of_nan), cmocka_unit_test(test_norm), cmocka_unit_test(test_update),
-        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_bad), cmocka_unit_test(test_exp2x),
     };
     const char *device = getenv("SAB_TEST_DEVICE");
     on_host = !device || strcmp(device, "cuda") != 0;
