@@ -89,7 +89,8 @@ static double distance(const sab_real *x, const sab_real *y, size_t n)
     return off / most;
 }
 
-/* How far the processor's own results move when every weight is moved by a rounding or so: the most of a few trials. */
+/* How far the processor's own results move when every weight is moved by a rounding or so: the most of 200 trials, since one
+ * memory that wins over another does so in few of them. */
 static double unrest(struct problem *p, const sab_real *grads, const sab_real *outputs, size_t n)
 {
     struct sab_flat flat = sab_model_flat(p->model);
@@ -98,7 +99,7 @@ static double unrest(struct problem *p, const sab_real *grads, const sab_real *o
     uint64_t state = 1;
     sab_real *theta = calloc(flat.count, sizeof *theta), *seen = calloc(n, sizeof *seen);
     memcpy(theta, flat.theta, flat.count * sizeof *theta);
-    for (int trial = 0; trial < 8; trial++) {
+    for (int trial = 0; trial < 200; trial++) {
         for (size_t i = 0; i < flat.count; i++)
             flat.theta[i] = theta[i] * (1 + problem_int(&state, -4, 4) * (sizeof(sab_real) == 8 ? (sab_real)0x1p-52 : (sab_real)0x1p-23));
         if (sab_model_evaluate(p->model, &p->batch, 1, seen, NULL, NULL, &err) ||
@@ -148,7 +149,7 @@ static double compare(const struct sab_options *config, struct sab_shape shape, 
     } else if (off > allowed) {
         sab_real *own = calloc(flat.count, sizeof *own);
         memcpy(own, flat.grad, flat.count * sizeof *own);
-        allowed = 30 * unrest(&p, own, outputs, n);
+        allowed = 10 * unrest(&p, own, outputs, n);
         free(own);
     }
     if (off > allowed)
