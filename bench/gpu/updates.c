@@ -2,6 +2,7 @@
  * The batch is that of copying (T + 20 steps, loss at the last 10), as bench/gpu/rivals.py has it. Keys:
  *
  *     T, B, H    as there          credit   sab, bptt            slots    memories a step can read; 0: all
+ *     att        steps from memory to memory
  *     reps       updates timed     ops=1    also each operation alone, waiting for it; S, C, steps: how to cut
  *     check=1    also the largest difference from the processor's gradient
  *
@@ -17,7 +18,7 @@
 #include "train/options.h"
 
 struct settings {
-    int T, B, H, slots, reps, ops, check, S, C, steps, device_host;
+    int T, B, H, slots, att, reps, ops, check, S, C, steps, device_host;
     char credit[16], cell[16];
 };
 
@@ -132,6 +133,8 @@ static void run(struct sab_machine *machine, const struct settings *s)
     set(options, "cell", s->cell);
     snprintf(text, sizeof text, "%d", s->slots);
     set(options, "memory-slots", text);
+    snprintf(text, sizeof text, "%d", s->att);
+    set(options, "k-att", text);
     struct sab_model *model;
     if (sab_model_create(&model, options, &shape, &err))
         die("model", &err);
@@ -170,7 +173,7 @@ static void run(struct sab_machine *machine, const struct settings *s)
     double first = now();
     update(gpu, &batch, &optim, ++t, &metrics);
     first = now() - first;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2 && s->reps > 0; i++)
         update(gpu, &batch, &optim, ++t, &metrics);
     double *seconds = malloc((size_t)s->reps * sizeof *seconds);
     long launches = machine->launches;
@@ -224,7 +227,7 @@ int main(int argc, char **argv)
     printf("{\"device\": \"%s\", \"multiprocessors\": %d, \"free_bytes\": %.0f}\n", machine->name, machine->multiprocessors,
            machine->free_nbytes);
     for (int i = 1; i < argc; i++) {
-        struct settings s = {.T = 100, .B = 64, .H = 128, .reps = 20, .credit = "sab", .cell = "lstm"};
+        struct settings s = {.T = 100, .B = 64, .H = 128, .att = 1, .reps = 20, .credit = "sab", .cell = "lstm"};
         char *words = strdup(argv[i]);
         for (char *word = strtok(words, " "); word; word = strtok(NULL, " ")) {
             char *value = strchr(word, '=');
@@ -236,7 +239,7 @@ int main(int argc, char **argv)
             const struct {
                 const char *name;
                 int *number;
-            } keys[] = {{"T", &s.T}, {"B", &s.B}, {"H", &s.H}, {"slots", &s.slots}, {"reps", &s.reps}, {"ops", &s.ops},
+            } keys[] = {{"T", &s.T}, {"B", &s.B}, {"H", &s.H}, {"slots", &s.slots}, {"att", &s.att}, {"reps", &s.reps}, {"ops", &s.ops},
                         {"check", &s.check}, {"S", &s.S}, {"C", &s.C}, {"steps", &s.steps}};
             int known = 0;
             for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
