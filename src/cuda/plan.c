@@ -79,8 +79,10 @@ static double step_clocks(const struct sab_gpu_pass *p, const struct sab_gpu_pla
     for (int backward = 0; backward < 2; backward++) {
         int held = backward ? plan->held_backward : plan->held_forward;
         int shared = backward ? plan->shared_backward : plan->shared_forward;
-        double read = (held ? 0 : state / 12) + (shared ? maps / 32 : maps / 12); /* 128 bytes a clock, and some 48 from L2 */
-        double work = 1.5 * S * (state + maps) / 128;
+        /* 128 bytes a clock of shared memory, some 48 from L2; products take some times the clocks of their arithmetic, more
+         * where their weights are not in registers (measured on an H200: docs/gpu.md). */
+        double read = (held ? 0 : state / 12) + (shared ? maps / 32 : maps / 12);
+        double work = S * ((held ? 1.5 : 4) * state + 3 * maps) / 128;
         clocks += 2500 + 150 * S + (C > 1 ? 800 + 50 * C : 0) + (read > work ? read : work);
     }
     return clocks;
