@@ -451,7 +451,7 @@ SAB_API struct sab_engine *sab_trainer_engine(struct sab_trainer *trainer);
 /* Weights, optimiser, updates done and the state between batches as a file (state.safetensors of a run), written atomically, and back
  * into a trainer whose options agree in all that SAB_DECIDES (else SAB_INVALID): training goes on to the bit. On failure nothing
  * has changed. */
-SAB_API int sab_trainer_save(const struct sab_trainer *trainer, const char *path, struct sab_error *err);
+SAB_API int sab_trainer_save(struct sab_trainer *trainer, const char *path, struct sab_error *err);
 SAB_API int sab_trainer_load(struct sab_trainer *trainer, const char *path, struct sab_error *err);
 
 /* Measures the model of an engine on the first eval_size sequences of a part of the data, the option batch at a time: the same

@@ -312,7 +312,7 @@ int sab_state_load(const char *path, struct sab_trainer *trainer, struct sab_run
 
 /* ---- of a trainer alone ---- */
 
-int sab_trainer_save(const struct sab_trainer *trainer, const char *path, struct sab_error *err)
+int sab_trainer_save(struct sab_trainer *trainer, const char *path, struct sab_error *err)
 {
     const struct sab_run_state none = {.evaluated = -1, .best_step = -1};
     return sab_state_save(path, trainer, &none, NULL, err);
