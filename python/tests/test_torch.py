@@ -21,6 +21,7 @@ import sab_rnn  # noqa: E402
 from sab_rnn.torch import SAB  # noqa: E402
 from sab_rnn.torch import _equations as equations  # noqa: E402
 
+torch.set_num_threads(1)  # on busy processors the threads of these small networks mostly wait for each other
 DOUBLE = torch.float64
 WHOLE = dict(k_top=8, k_trunc=8)  # of 8 steps nothing is cut and every memory is read
 
