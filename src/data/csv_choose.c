@@ -135,7 +135,7 @@ static int has_decimal_comma(const struct sab_csv_head *head, int i)
 
 static int fail_no_number(const struct choice *c, const struct sab_csv_head *head, int is_forecast, struct sab_error *err)
 {
-    char shown[48] = "", sign[SAB_CSV_SIGN_CAP], why[120] = "";
+    char shown[48] = "", sign[SAB_CSV_SIGN_CAP], why[192] = "";
     for (int i = 0; i < head->n && !why[0]; i++) {
         const struct sab_csv_field *example = &head->survey->columns[i].example;
         sab_csv_dialect_sign(head->dialect, example, sign);
