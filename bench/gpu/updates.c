@@ -18,7 +18,7 @@
 #include "train/options.h"
 
 struct settings {
-    int T, B, H, slots, att, reps, ops, check, S, C, steps, device_host;
+    int T, B, H, slots, att, reps, ops, check, S, C, steps;
     char credit[16], cell[16];
 };
 

@@ -33,7 +33,6 @@ struct layer {
 /* What the arrays were laid out for. */
 struct extent {
     int T, B, backward, has_state, carried;
-    struct sab_gpu_plan plan;
 };
 
 struct sab_gpu {
@@ -59,7 +58,7 @@ struct sab_gpu {
     struct layer *layers;
     int32_t *ids, *labels, *order, *from, *id, *first;
     real *values, *targets, *weight, *y, *dh[2], *ds, *scratch;
-    unsigned char *scored, *has_loss, *none;
+    unsigned char *scored, *has_loss;
     int most_segments;
     /* the host's side of what is sent: a stretch */
     void *host;
@@ -262,8 +261,7 @@ static void lay_out_layer(struct sab_layout *at, struct sab_gpu *g, int l, int T
         y->read_Z = REALS(all);
         y->index = sab_layout_take(at, entries, sizeof(int32_t));
         y->alpha = REALS(entries);
-        int in_global = (size_t)g->sizes.score_room * p.C * p.S * sizeof(real) > (32u << 10);
-        y->scores = in_global ? REALS((size_t)g->groups * p.C * p.S * g->sizes.score_room) : NULL;
+        y->scores = sab_gpu_scores_are_global(&p) ? REALS((size_t)g->groups * p.C * p.S * g->sizes.score_room) : NULL;
     }
     if (!backward)
         return;

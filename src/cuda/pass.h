@@ -115,6 +115,12 @@ SAB_GPU_BOTH int sab_gpu_scores(const struct sab_gpu_pass *p)
     return p->cap < p->slots ? p->cap : p->slots;
 }
 
+/* Whether a group's scores go to global memory: where they are too many for a block's shared memory to have beside the rest. */
+SAB_GPU_BOTH int sab_gpu_scores_are_global(const struct sab_gpu_pass *p)
+{
+    return (size_t)p->score_room * p->C * p->S * sizeof(real) > (size_t)32 << 10;
+}
+
 /* Into how many lists the scores of one sequence are cut at most, to look for the largest: as many as lanes can merge. */
 SAB_GPU_BOTH int sab_gpu_lists(const struct sab_gpu_pass *p)
 {

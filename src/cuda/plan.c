@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-enum { THREADS = 512, MOST_SHARED_SCORES = 32 << 10 /* bytes */ };
+enum { THREADS = 512 };
 
 static int shift_of(int n)
 {
@@ -62,7 +62,7 @@ static int place(struct sab_machine *machine, const struct sab_gpu_pass *sizes, 
     *held = *held && can_hold(&p) && !(wish->held_forward < 0);
     for (; *shared >= 0; --*shared) {
         sab_gpu_plan_apply(plan, backward, &p);
-        p.scores = (size_t)p.score_room * plan->C * plan->S * sizeof(real) > MOST_SHARED_SCORES ? (real *)&p : NULL;
+        p.scores = sab_gpu_scores_are_global(&p) ? (real *)&p : NULL; /* to be laid out, not to be read */
         size_t nbytes = sab_gpu_lay_out(&p, backward).end * sizeof(real);
         plan->shared_nbytes[backward] = (double)nbytes;
         if (nbytes <= machine->shared_nbytes && !(*shared && wish->shared_forward < 0))
