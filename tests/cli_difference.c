@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "cli/check_difference.h"
+#include "lab/check_difference.h"
 #include "options_helper.h"
 
 enum { TENSORS_CAP = 32 };

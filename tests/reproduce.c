@@ -11,11 +11,11 @@
 #include <cmocka.h>
 
 #include "cli/arguments.h"
-#include "cli/reproduce_cell.h"
-#include "cli/reproduce_result.h"
 #include "data/task.h"
-#include "train/options.h"
+#include "lab/reproduce_cell.h"
+#include "lab/reproduce_result.h"
 #include "options_helper.h"
+#include "train/options.h"
 
 static int is_task(const char *name)
 {

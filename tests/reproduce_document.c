@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-#include "cli/reproduce_document.h"
-#include "cli/reproduce_print.h"
 #include "io/file.h"
 #include "io_support.h"
+#include "lab/reproduce_document.h"
+#include "lab/reproduce_print.h"
 #include "options_helper.h"
 
 static const struct sab_table_cell *find(const char *table, const char *name)

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "cli/reproduce_run.h"
 #include "io_support.h"
+#include "lab/reproduce_run.h"
 
 #define TINY "T=5 hidden=8 batch=8 steps=20 eval-every=5 eval-size=16 "
 

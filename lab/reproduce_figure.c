@@ -1,5 +1,5 @@
 /* See reproduce_figure.h. */
-#include "cli/reproduce_figure.h"
+#include "lab/reproduce_figure.h"
 
 #include <math.h>
 #include <string.h>

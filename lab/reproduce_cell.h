@@ -1,9 +1,9 @@
 /* A cell of a table and a seed, made into what can be run: a configuration, a command that anyone can type, names of
  * files. Must not know how it is run, nor what came of it. */
-#ifndef SAB_CLI_REPRODUCE_CELL_H
-#define SAB_CLI_REPRODUCE_CELL_H
+#ifndef SAB_LAB_REPRODUCE_CELL_H
+#define SAB_LAB_REPRODUCE_CELL_H
 
-#include "cli/reproduce_tables.h"
+#include "lab/reproduce_tables.h"
 #include "train/options.h"
 
 enum {

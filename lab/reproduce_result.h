@@ -1,8 +1,8 @@
 /* What one cell and seed came to, as a file of JSON: all that tables, figures and readers need to know of a run. */
-#ifndef SAB_CLI_REPRODUCE_RESULT_H
-#define SAB_CLI_REPRODUCE_RESULT_H
+#ifndef SAB_LAB_REPRODUCE_RESULT_H
+#define SAB_LAB_REPRODUCE_RESULT_H
 
-#include "cli/reproduce_cell.h"
+#include "lab/reproduce_cell.h"
 #include "train/run.h"
 
 /* One evaluation: of the test sequences of length T, or on the way at update `step`. What does not apply is NaN. */

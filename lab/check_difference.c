@@ -1,5 +1,5 @@
 /* See check_difference.h. */
-#include "cli/check_difference.h"
+#include "lab/check_difference.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* The tables that `sab reproduce` knows: what is trained, how it is measured, and what the paper has there. */
-#ifndef SAB_CLI_REPRODUCE_TABLES_H
-#define SAB_CLI_REPRODUCE_TABLES_H
+#ifndef SAB_LAB_REPRODUCE_TABLES_H
+#define SAB_LAB_REPRODUCE_TABLES_H
 
 /* What a cell shows. */
 enum sab_measure { SAB_MEASURE_ACCURACY, SAB_MEASURE_MSE, SAB_MEASURE_BITS };

@@ -1,11 +1,11 @@
 /* A table of results as Markdown or JSON: means over seeds beside the paper's figures. Everything is read from result
  * files. */
-#ifndef SAB_CLI_REPRODUCE_PRINT_H
-#define SAB_CLI_REPRODUCE_PRINT_H
+#ifndef SAB_LAB_REPRODUCE_PRINT_H
+#define SAB_LAB_REPRODUCE_PRINT_H
 
 #include <stdio.h>
 
-#include "cli/reproduce_result.h"
+#include "lab/reproduce_result.h"
 
 /* Results of one table. */
 struct sab_table_results {

@@ -1,5 +1,5 @@
 /* What sab bench says. */
-#include "cli/bench.h"
+#include "lab/bench.h"
 
 #include <math.h>
 #include <stdio.h>

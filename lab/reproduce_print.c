@@ -1,5 +1,5 @@
 /* See reproduce_print.h. */
-#include "cli/reproduce_print.h"
+#include "lab/reproduce_print.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* See reproduce_cell.h. */
-#include "cli/reproduce_cell.h"
+#include "lab/reproduce_cell.h"
 
 #include <ctype.h>
 #include <stdio.h>

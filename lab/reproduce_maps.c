@@ -1,5 +1,5 @@
 /* See reproduce_maps.h. */
-#include "cli/reproduce_maps.h"
+#include "lab/reproduce_maps.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "cli/arguments.h"
-#include "cli/check_difference.h"
 #include "cli/json_out.h"
 #include "cli/plan.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
 #include "cuda/device.h"
 #include "kernels/kernels.h"
+#include "lab/check_difference.h"
 
 enum { TEXT_CAP = 256, TENSORS_CAP = 64, UPDATES = 5 };
 

@@ -1,10 +1,10 @@
 /* One cell and seed: trained, or gone on with, tested, and left as a result file. */
-#ifndef SAB_CLI_REPRODUCE_RUN_H
-#define SAB_CLI_REPRODUCE_RUN_H
+#ifndef SAB_LAB_REPRODUCE_RUN_H
+#define SAB_LAB_REPRODUCE_RUN_H
 
 #include <signal.h>
 
-#include "cli/reproduce_result.h"
+#include "lab/reproduce_result.h"
 
 struct sab_reproduction {
     const char *dir;                    /* results/ and runs/ are in it */

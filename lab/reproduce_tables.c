@@ -1,7 +1,7 @@
 /* See reproduce_tables.h. Figures of others are seen, recalled or derived, and never anything else. All methods of a
  * column make the same number of updates at most; they stop once solved. Rows that are called "sab 5 10" have k-trunc 5,
  * k-top 10. */
-#include "cli/reproduce_tables.h"
+#include "lab/reproduce_tables.h"
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* See reproduce_result.h. */
-#include "cli/reproduce_result.h"
+#include "lab/reproduce_result.h"
 
 #include <ctype.h>
 #include <dirent.h>

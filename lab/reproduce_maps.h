@@ -1,9 +1,9 @@
 /* What is recalled at three times of a run: early, on the way, at the end. Of each time the best weights so far are
  * kept in the run's folder while it trains, and drawn when it is done. */
-#ifndef SAB_CLI_REPRODUCE_MAPS_H
-#define SAB_CLI_REPRODUCE_MAPS_H
+#ifndef SAB_LAB_REPRODUCE_MAPS_H
+#define SAB_LAB_REPRODUCE_MAPS_H
 
-#include "cli/reproduce_result.h"
+#include "lab/reproduce_result.h"
 
 /* To be called at each evaluation that is the best so far. */
 int sab_maps_keep(const char *run, const struct sab_progress *progress, struct sab_error *err);

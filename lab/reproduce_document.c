@@ -1,5 +1,5 @@
 /* See reproduce_document.h. */
-#include "cli/reproduce_document.h"
+#include "lab/reproduce_document.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/memory_file.h"
-#include "cli/reproduce_figure.h"
 #include "io/file.h"
+#include "lab/reproduce_figure.h"
 
 enum { DOCUMENT_CAP = 8 << 20, NAME_CAP = 64 };
 

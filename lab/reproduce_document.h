@@ -1,6 +1,6 @@
 /* A document whose tables and figures come from result files: nothing in it is typed. */
-#ifndef SAB_CLI_REPRODUCE_DOCUMENT_H
-#define SAB_CLI_REPRODUCE_DOCUMENT_H
+#ifndef SAB_LAB_REPRODUCE_DOCUMENT_H
+#define SAB_LAB_REPRODUCE_DOCUMENT_H
 
 #include "sab.h"
 

@@ -1,6 +1,6 @@
 /* What sab bench measured, for those who print it. */
-#ifndef SAB_CLI_BENCH_H
-#define SAB_CLI_BENCH_H
+#ifndef SAB_LAB_BENCH_H
+#define SAB_LAB_BENCH_H
 
 #include "cli/ceilings.h"
 #include "credit/cost.h"

@@ -1,6 +1,6 @@
 /* A random problem for checking gradients: a batch and weights, both functions of the configuration and its seed. */
-#ifndef SAB_CLI_CHECK_PROBLEM_H
-#define SAB_CLI_CHECK_PROBLEM_H
+#ifndef SAB_LAB_CHECK_PROBLEM_H
+#define SAB_LAB_CHECK_PROBLEM_H
 
 #include "train/options.h"
 

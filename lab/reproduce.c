@@ -7,12 +7,12 @@
 #include "cli/data_files.h"
 #include "cli/json_out.h"
 #include "cli/plan.h"
-#include "cli/reproduce_document.h"
-#include "cli/reproduce_figure.h"
-#include "cli/reproduce_print.h"
-#include "cli/reproduce_run.h"
 #include "cli/say.h"
 #include "cli/stop.h"
+#include "lab/reproduce_document.h"
+#include "lab/reproduce_figure.h"
+#include "lab/reproduce_print.h"
+#include "lab/reproduce_run.h"
 
 struct own {
     const char *cell, *out, *document, *results;

@@ -1,5 +1,5 @@
 /* See reproduce_run.h. */
-#include "cli/reproduce_run.h"
+#include "lab/reproduce_run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,13 +16,13 @@
 #include "base/text.h"
 #include "cli/data_files.h"
 #include "cli/progress.h"
-#include "cli/reproduce_maps.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
 #include "cli/stop.h"
 #include "data/task.h"
 #include "io/file.h"
 #include "kernels/kernels.h"
+#include "lab/reproduce_maps.h"
 #include "train/evaluate.h"
 #include "train/folder.h"
 

@@ -6,10 +6,10 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "cli/arguments.h"
-#include "cli/check_difference.h"
 #include "cli/json_out.h"
 #include "cli/output.h"
 #include "cli/say.h"
+#include "lab/check_difference.h"
 
 struct own {
     int input, I, O, loss, ragged, mask, start, parts, samples;

@@ -1,5 +1,5 @@
 /* sab bench: how fast updates, evaluations and single steps are here, and how near to what the machine can do. */
-#include "cli/bench.h"
+#include "lab/bench.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>

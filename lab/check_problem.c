@@ -1,5 +1,5 @@
 /* See check_problem.h. */
-#include "cli/check_problem.h"
+#include "lab/check_problem.h"
 
 #include <math.h>
 #include <stdio.h>

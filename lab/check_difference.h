@@ -3,10 +3,10 @@
  * That is the derivative only where nothing is cut and no selection switches, so sab_check_uncut makes one window of
  * everything, and a parameter is tried at e, e/4 and e/16 and skipped when at each of them a probe recalls other
  * moments than the centre does, or when the differences are too rough to tell. */
-#ifndef SAB_CLI_CHECK_DIFFERENCE_H
-#define SAB_CLI_CHECK_DIFFERENCE_H
+#ifndef SAB_LAB_CHECK_DIFFERENCE_H
+#define SAB_LAB_CHECK_DIFFERENCE_H
 
-#include "cli/check_problem.h"
+#include "lab/check_problem.h"
 #include "train/options.h"
 
 struct sab_check_options {
