@@ -157,7 +157,7 @@ int sab_answers_create(struct sab_answers *a, const struct sab_model *model, str
         return name_text(a, known, err);
     if (strcmp(task, "csv") != 0 || !known)
         return name_all_plain(a, known, err);
-    status = sab_csv_facts_read(&a->schema, &a->columns, NULL, known, err);
+    status = sab_csv_facts_read(&a->schema, &a->columns, NULL, NULL, known, err);
     if (status == SAB_OK && (sab_csv_schema_inputs(&a->schema) != a->shape->I || a->schema.loss != a->shape->loss ||
                              a->shape->O != sab_csv_schema_outputs(&a->schema)))
         status = sab_fail(err, SAB_FORMAT, "what the model knows of its data is for another model");

@@ -11,8 +11,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "data/class_weights.h"
 #include "data/npy.h"
 #include "data/npy_classes.h"
+#include "data/task.h"
 #include "io_support.h"
 #include "options_helper.h"
 #include "sab.h"
@@ -204,6 +206,146 @@ static void damaged_classes(void **state)
     }
 }
 
+/* ---- weights of classes ---- */
+
+static void name_class(const void *user, int i, char text[SAB_CLASS_NAME_CAP])
+{
+    snprintf(text, SAB_CLASS_NAME_CAP, "%s%d", (const char *)user, i);
+}
+
+static void weights_of_classes(void **state)
+{
+    static const int64_t counts[3] = {60, 30, 10};
+    static const struct {
+        const char *text;
+        double weights[3];    /* 0: refused with the message */
+        const char *message;
+    } cases[] = {
+        {"balanced", {100.0 / 180, 100.0 / 90, 100.0 / 30}, NULL},
+        {"1,1,1", {1, 1, 1}, NULL},
+        {"1,2,4", {100.0 / 160, 200.0 / 160, 400.0 / 160}, NULL},
+        {"1,2", {0}, "--class-weights 1,2: a list of 2 for 3 classes; one number is needed for each, in this order: k0, k1, k2"},
+        {"1,2,3,4", {0}, "a list of 4 for 3 classes"},
+        {"1,0,3", {0}, "\"1,0,3\" is neither balanced nor a list of numbers above 0 and up to 1000000"},
+        {"balance", {0}, "\"balance\" is neither"},
+        {"1,,3", {0}, "\"1,,3\" is neither"},
+        {"1,nan,3", {0}, "\"1,nan,3\" is neither"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct sab_class_weights weights;
+        struct sab_error err = {0};
+        int status = sab_class_weights_make(&weights, cases[k].text, 3, counts, name_class, "k", &err);
+        if (cases[k].message && (status != SAB_INVALID || !strstr(err.message, cases[k].message)))
+            fail_msg("%s: expected \"%s\", got %d \"%s\"", cases[k].text, cases[k].message, status, err.message);
+        for (int i = 0; !cases[k].message && i < 3; i++)
+            if (status != SAB_OK || fabs((double)sab_class_weights_at(&weights, i) - cases[k].weights[i]) > 1e-6)
+                fail_msg("%s: class %d has %g, not %g (%s)", cases[k].text, i, (double)sab_class_weights_at(&weights, i),
+                         cases[k].weights[i], err.message);
+        sab_class_weights_clear(&weights);
+    }
+    struct sab_class_weights weights;
+    static const int64_t absent[3] = {30, 0, 10};
+    assert_int_equal(sab_class_weights_make(&weights, "balanced", 3, absent, name_class, "k", NULL), SAB_OK);
+    assert_true(weights.of[1] == 1 && fabs((double)weights.of[2] - 2) < 1e-6);
+    sab_class_weights_clear(&weights);
+}
+
+/* Facts come out of model files, which may be hostile. */
+static void damaged_weights(void **state)
+{
+    static const char *const damaged[] = {
+        "{\"class_weights\":[1]}", "{\"class_weights\":[1,2,3]}", "{\"class_weights\":[1,0]}", "{\"class_weights\":[1,-1]}",
+        "{\"class_weights\":[1,1e39]}", "{\"class_weights\":[1,\"1\"]}", "{\"class_weights\":2}",
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof damaged / sizeof *damaged; k++) {
+        struct sab_class_weights weights;
+        const struct sab_value *facts = NULL;
+        assert_int_equal(sab_json_parse(&facts, damaged[k], strlen(damaged[k]), NULL), SAB_OK);
+        if (sab_class_weights_get(&weights, facts, 2, NULL) == SAB_OK)
+            fail_msg("taken: %s", damaged[k]);
+        assert_null(weights.of);
+        sab_json_free(facts);
+    }
+}
+
+enum { MANY = 40, STEPS = 6 };
+
+static struct sab_options weighed_options(const char *weights)
+{
+    struct sab_options config;
+    sab_options_init(&config);
+    set_option(&config, "task", "npy");
+    set_option(&config, "data", io_path("weighed"));
+    set_option(&config, "split", "0.5,0.25,0.25");
+    set_option(&config, "class-weights", weights);
+    set_option(&config, "hidden", "6");
+    set_option(&config, "batch", "20");
+    return config;
+}
+
+/* The gradient of training is the mean over the answers of each one's own gradient times the weight of its class, also where the
+ * batch lacks a class; evaluations count all the same. */
+static void classes_are_weighed(void **state)
+{
+    double x[MANY * STEPS], y[MANY];
+    (void)state;
+    for (int i = 0; i < MANY * STEPS; i++)
+        x[i] = sin(1.7 * i);
+    for (int n = 0; n < MANY; n++)
+        y[n] = n % 5 == 3;
+    put("weighed", "x", "f8", 2, (int64_t[]){MANY, STEPS}, x);
+    put("weighed", "y", "i8", 1, (int64_t[]){MANY}, y);
+    OPTIONS config = weighed_options("balanced");
+    struct sab_task *task = NULL;
+    struct sab_model *model = NULL;
+    struct sab_trainer *trainer = NULL;
+    struct sab_error err = {0};
+    if (sab_task_create(&task, &config, NULL, &err) || sab_model_create(&model, &config, sab_task_shape(task), &err) ||
+        sab_trainer_create(&trainer, model, &config, &err))
+        fail_msg("%s", err.message);
+    assert_non_null(strstr(sab_task_facts(task), "\"class_weights\":[0.625,2.5]"));
+    for (int B = 1; B <= 20; B += 19) {
+        struct sab_batch batch;
+        assert_int_equal(sab_task_batch(task, SAB_TRAIN, 0, B, &batch, NULL), SAB_OK);
+        struct sab_flat flat = sab_model_flat(model);
+        double *expected = calloc(flat.count, sizeof *expected);
+        for (int b = 0; b < B; b++) {
+            const size_t last = (size_t)(STEPS - 1) * (size_t)B + (size_t)b;
+            assert_true(batch.weight[last] == (batch.labels[last] ? (sab_real)2.5 : (sab_real)0.625));
+            sab_real values[STEPS], weight[STEPS] = {0};
+            int32_t labels[STEPS] = {0};
+            for (int t = 0; t < STEPS; t++)
+                values[t] = batch.values[t * B + b];
+            weight[STEPS - 1] = 1;
+            labels[STEPS - 1] = batch.labels[last];
+            struct sab_batch one = {.T = STEPS, .B = 1, .values = values, .labels = labels, .weight = weight};
+            assert_int_equal(sab_model_gradient(model, &one, 1, NULL, NULL, NULL), SAB_OK);
+            for (size_t i = 0; i < flat.count; i++)
+                expected[i] += (double)batch.weight[last] * (double)flat.grad[i] / B;
+        }
+        assert_int_equal(sab_trainer_gradient(trainer, &batch, NULL, NULL, NULL), SAB_OK);
+        for (size_t i = 0; i < flat.count; i++)
+            if (fabs(expected[i] - (double)flat.grad[i]) > 2e-6) /* sums of 20 floats below 1 */
+                fail_msg("B %d, weight %zu: gradient %.9g, expected %.9g", B, i, (double)flat.grad[i], expected[i]);
+        free(expected);
+    }
+    for (int split = SAB_TRAIN; split <= SAB_TEST; split++) { /* training in its order is an evaluation too */
+        struct sab_batch batch;
+        sab_task_read_in_order(task);
+        assert_int_equal(sab_task_batch(task, split, 0, 10, &batch, NULL), SAB_OK);
+        for (int b = 0; b < 10; b++)
+            assert_true(batch.weight[(STEPS - 1) * 10 + b] == 1);
+    }
+    sab_trainer_free(trainer);
+    sab_model_free(model);
+    sab_task_free(task);
+    set_option(&config, "loss", "mse");
+    assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_INVALID);
+    assert_string_equal(err.message, "--class-weights balanced: the answers are values, and only classes have weights");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +353,9 @@ int main(void)
         cmocka_unit_test(whole_numbers_are_classes),
         cmocka_unit_test(answers_that_are_refused),
         cmocka_unit_test(damaged_classes),
+        cmocka_unit_test(weights_of_classes),
+        cmocka_unit_test(damaged_weights),
+        cmocka_unit_test(classes_are_weighed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

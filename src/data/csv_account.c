@@ -148,7 +148,7 @@ static void name_class(const void *user, int i, char text[SAB_CLASS_NAME_CAP])
     snprintf(text, SAB_CLASS_NAME_CAP, "%.60s", sab_text_set_at(user, i));
 }
 
-/* How often each class comes in each part. */
+/* How often each class comes in each part, and what it weighs. */
 static int say_classes(struct sab_csv_state *s, struct sab_error *err)
 {
     int n = s->schema.classes.n;
@@ -168,8 +168,12 @@ static int say_classes(struct sab_csv_state *s, struct sab_error *err)
         }
     }
     sab_account_classes(&s->account, &s->config->files, n, counts, name_class, &s->schema.classes);
+    sab_class_weights_clear(&s->class_weights);
+    int status = sab_class_weights_make(&s->class_weights, s->config->values.class_weights, n, counts, name_class, &s->schema.classes,
+                                        err);
+    sab_class_weights_say(&s->class_weights, &s->account, name_class, &s->schema.classes);
     sab_free(counts);
-    return SAB_OK;
+    return status;
 }
 
 static void say_parts(struct sab_csv_state *s)

@@ -44,7 +44,9 @@ int sab_csv_is_answered(const struct sab_csv_state *s, const struct sab_csv_tabl
     return 1;
 }
 
-static void fill_column(struct sab_csv_state *s, const struct sab_csv_table *table, const struct sab_csv_chunk *c, int b)
+/* is_weighed: classes count by their weights. */
+static void fill_column(struct sab_csv_state *s, const struct sab_csv_table *table, const struct sab_csv_chunk *c, int b,
+                        int is_weighed)
 {
     const struct sab_csv_schema *schema = &s->schema;
     struct sab_space *space = &s->space;
@@ -64,6 +66,8 @@ static void fill_column(struct sab_csv_state *s, const struct sab_csv_table *tab
             continue;
         if (space->labels)
             space->labels[position] = table->labels[schema->goal == SAB_GOAL_SERIES ? c->series : at];
+        if (space->labels && is_weighed)
+            space->weight[position] = sab_class_weights_at(&s->class_weights, space->labels[position]);
         for (int o = 0; o < outputs; o++)
             space->targets[position * (size_t)outputs + (size_t)o] = (sab_real)target_at(s, table, at, o);
     }
@@ -90,7 +94,7 @@ int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, struc
         s->space.lengths[b] = c.series < 0 ? 1 : c.length;
         s->space.fresh[b] = c.series < 0 || c.is_first;
         if (c.series >= 0)
-            fill_column(s, table, &c, b);
+            fill_column(s, table, &c, b, split == SAB_TRAIN && !s->in_order);
     }
     *batch = sab_space_batch(&s->space);
     if (sab_csv_is_stream(s))

@@ -49,7 +49,8 @@ static void put_time(struct sab_json *facts, const struct sab_csv_schema *schema
 }
 
 int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_scaling *columns,
-                        const struct sab_account *account, char **json, struct sab_error *err)
+                        const struct sab_account *account, const struct sab_class_weights *weights, char **json,
+                        struct sab_error *err)
 {
     struct sab_json facts;
     sab_facts_begin(&facts, "csv");
@@ -78,6 +79,7 @@ int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_sc
         sab_json_text(&facts, NULL, sab_text_set_at(&schema->classes, i));
     sab_json_close(&facts, ']');
     sab_json_bool(&facts, "are_numbers", schema->are_numbers);
+    sab_class_weights_put(weights, &facts);
     sab_scaling_put(columns, &facts, "column");
     sab_account_put(account, &facts);
     return sab_facts_end(&facts, json, err);
@@ -274,7 +276,7 @@ static int read_all(struct sab_csv_schema *schema, struct sab_scaling *columns, 
 }
 
 int sab_csv_facts_read(struct sab_csv_schema *schema, struct sab_scaling *columns, struct sab_account *account,
-                       const char *json, struct sab_error *err)
+                       struct sab_class_weights *weights, const char *json, struct sab_error *err)
 {
     const struct sab_value *facts;
     int status = sab_facts_parse(&facts, json, "csv", err);
@@ -283,6 +285,8 @@ int sab_csv_facts_read(struct sab_csv_schema *schema, struct sab_scaling *column
     status = read_all(schema, columns, facts, err);
     if (status == SAB_OK && account)
         status = sab_account_get(account, facts, err);
+    if (status == SAB_OK && weights)
+        status = sab_class_weights_get(weights, facts, schema->classes.n, err);
     sab_json_free(facts);
     return status;
 }

@@ -5,6 +5,7 @@
 #define SAB_DATA_CSV_STATE_H
 
 #include "data/account.h"
+#include "data/class_weights.h"
 #include "data/csv_table.h"
 #include "data/csv_task.h"
 #include "data/scaling.h"
@@ -30,6 +31,7 @@ struct sab_csv_state {
     struct sab_csv_schema schema;
     struct sab_scaling columns;
     struct sab_account account;
+    struct sab_class_weights class_weights;
     struct sab_csv_table tables[SAB_CSV_PARTS]; /* of --data, --valid-data, --test-data */
     struct sab_csv_cuts *cuts;                  /* [S] of the series of --data; only where series are streams */
     uint64_t bounds[SAB_CSV_PARTS + 1];         /* series of --data in each part; only where series are sequences */

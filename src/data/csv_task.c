@@ -61,7 +61,7 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
     if (!known && !s->config->files.data[0])
         return sab_fail(err, SAB_INVALID, "--data: the task csv needs a file");
     if (known)
-        status = sab_csv_facts_read(&s->schema, &s->columns, &s->account, known, err);
+        status = sab_csv_facts_read(&s->schema, &s->columns, &s->account, &s->class_weights, known, err);
     if (s->config->files.data[0])
         sab_account_clear(&s->account); /* it is made anew, of these data */
     for (int k = 0; k < SAB_CSV_PARTS && status == SAB_OK; k++)
@@ -76,7 +76,9 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
         sab_csv_number_chunks(s);
     const struct sab_csv_schema *schema = &s->schema;
     s->shape = (struct sab_shape){SAB_INPUT_VALUES, sab_csv_schema_inputs(schema), schema->loss, sab_csv_schema_outputs(schema)};
-    status = known ? SAB_OK : sab_csv_learn(s, err);
+    status = sab_class_weights_check(s->config->values.class_weights, schema->loss, err);
+    if (status == SAB_OK && !known)
+        status = sab_csv_learn(s, err);
     return status == SAB_OK && s->config->files.data[0] ? sab_csv_account(s, err) : status;
 }
 
@@ -88,6 +90,7 @@ static void destroy(void *state)
     sab_csv_schema_clear(&s->schema);
     sab_scaling_clear(&s->columns);
     sab_account_clear(&s->account);
+    sab_class_weights_clear(&s->class_weights);
     sab_space_clear(&s->space);
     sab_free(s->cuts);
     sab_free(s);
@@ -114,7 +117,7 @@ static int create(void **state, struct sab_shape *shape, const struct sab_task_o
 static int facts(const void *state, char **json, struct sab_error *err)
 {
     const struct sab_csv_state *s = state;
-    return sab_csv_facts_print(&s->schema, &s->columns, &s->account, json, err);
+    return sab_csv_facts_print(&s->schema, &s->columns, &s->account, &s->class_weights, json, err);
 }
 
 const struct sab_task_kind sab_task_csv = {

@@ -75,7 +75,7 @@ static void count_answers(const struct sab_npy_state *s, int64_t scored[SAB_NPY_
 int sab_npy_account(struct sab_npy_state *s, struct sab_error *err)
 {
     int64_t sequences[SAB_NPY_PARTS], scored[SAB_NPY_PARTS] = {0}, *counts = NULL;
-    int is_classes = s->shape.loss == SAB_LOSS_CROSS_ENTROPY;
+    int is_classes = s->shape.loss == SAB_LOSS_CROSS_ENTROPY, status = SAB_OK;
     if (is_classes)
         counts = sab_alloc((size_t)s->shape.O * SAB_NPY_PARTS, sizeof *counts);
     if (is_classes && !counts)
@@ -86,9 +86,14 @@ int sab_npy_account(struct sab_npy_state *s, struct sab_error *err)
     count_answers(s, scored, counts);
     for (int p = 0; p < SAB_NPY_PARTS; p++)
         sequences[p] = s->parts[p].end - s->parts[p].begin;
-    if (is_classes)
+    if (is_classes) {
         sab_account_classes(&s->account, &s->config->files, s->shape.O, counts, name_class, &s->classes);
+        sab_class_weights_clear(&s->class_weights);
+        status = sab_class_weights_make(&s->class_weights, s->config->values.class_weights, s->shape.O, counts, name_class,
+                                        &s->classes, err);
+        sab_class_weights_say(&s->class_weights, &s->account, name_class, &s->classes);
+    }
     sab_account_parts(&s->account, &s->config->files, "sequences", sequences, s->is_per_step ? scored : sequences);
     sab_free(counts);
-    return SAB_OK;
+    return status;
 }

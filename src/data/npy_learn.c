@@ -108,6 +108,8 @@ int sab_npy_read_facts(struct sab_npy_state *s, const char *text, struct sab_err
         status = sab_scaling_get(&s->output, facts, "output", shape->O, err);
     if (status == SAB_OK && shape->loss == SAB_LOSS_CROSS_ENTROPY)
         status = sab_npy_classes_get(&s->classes, facts, shape->O, err);
+    if (status == SAB_OK && shape->loss == SAB_LOSS_CROSS_ENTROPY)
+        status = sab_class_weights_get(&s->class_weights, facts, shape->O, err);
     if (status == SAB_OK)
         status = sab_account_get(&s->account, facts, err);
     sab_json_free(facts);
@@ -129,6 +131,7 @@ int sab_npy_facts(const void *state, char **json, struct sab_error *err)
     if (s->output.n > 0)
         sab_scaling_put(&s->output, &facts, "output");
     sab_npy_classes_put(&s->classes, &facts);
+    sab_class_weights_put(&s->class_weights, &facts);
     sab_account_put(&s->account, &facts);
     return sab_facts_end(&facts, json, err);
 }

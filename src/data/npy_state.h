@@ -4,6 +4,7 @@
 #define SAB_DATA_NPY_STATE_H
 
 #include "data/account.h"
+#include "data/class_weights.h"
 #include "data/npy_classes.h"
 #include "data/npy_set.h"
 #include "data/options.h"
@@ -24,6 +25,7 @@ struct sab_npy_state {
     struct sab_shape shape;
     int is_per_step;
     struct sab_npy_classes classes; /* of cross entropy: shape.O of them */
+    struct sab_class_weights class_weights;
     int in_order;                   /* the training part is read as the others are */
     struct sab_scaling input, output; /* of values; no columns for symbols and classes */
     struct sab_account account;
@@ -51,7 +53,8 @@ int sab_npy_read_facts(struct sab_npy_state *s, const char *text, struct sab_err
 
 /* ---- npy_account.c ---- */
 
-/* Says what was understood of the files that are open. SAB_NOMEM. */
+/* Says what was understood of the files that are open, and counts the classes, by which they may be weighed. SAB_INVALID,
+ * SAB_NOMEM. */
 int sab_npy_account(struct sab_npy_state *s, struct sab_error *err);
 
 /* ---- npy_check.c ---- */

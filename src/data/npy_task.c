@@ -19,6 +19,7 @@ static void destroy(void *state)
     sab_scaling_clear(&s->input);
     sab_scaling_clear(&s->output);
     sab_npy_classes_clear(&s->classes);
+    sab_class_weights_clear(&s->class_weights);
     sab_account_clear(&s->account);
     sab_space_clear(&s->space);
     sab_free(s);
@@ -58,6 +59,8 @@ static int prepare(struct sab_npy_state *s, const char *known, struct sab_error 
         status = sab_npy_learn_input(s, err);
     if (status == SAB_OK && !known)
         status = sab_npy_learn_output(s, err);
+    if (status == SAB_OK)
+        status = sab_class_weights_check(s->config->values.class_weights, s->shape.loss, err);
     for (int k = 0; k < SAB_NPY_PARTS && status == SAB_OK; k++)
         if (sab_npy_path_of(s, k)[0])
             status = sab_npy_check_set(s, k, err);
@@ -132,7 +135,8 @@ static void fill_input(struct sab_npy_state *s, const struct sab_npy_set *set, i
     }
 }
 
-static void fill_output(struct sab_npy_state *s, const struct sab_npy_set *set, int64_t n, int b)
+/* is_weighed: classes count by their weights. */
+static void fill_output(struct sab_npy_state *s, const struct sab_npy_set *set, int64_t n, int b, int is_weighed)
 {
     struct sab_space *space = &s->space;
     int O = s->shape.O;
@@ -145,7 +149,7 @@ static void fill_output(struct sab_npy_state *s, const struct sab_npy_set *set, 
         for (int o = 0; o < O && set->has_y && space->targets; o++)
             space->targets[position * (size_t)O + (size_t)o] =
                 (sab_real)((sab_npy_real(&set->y, answer * O + o) - s->output.mean[o]) / s->output.deviation[o]);
-        space->weight[position] = label >= 0;
+        space->weight[position] = label < 0 ? 0 : is_weighed ? sab_class_weights_at(&s->class_weights, label) : 1;
         space->scored[position] = label >= 0;
     }
 }
@@ -181,7 +185,7 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
         if (n < 0)
             continue;
         fill_input(s, set, n, b);
-        fill_output(s, set, n, b);
+        fill_output(s, set, n, b, split == SAB_TRAIN && !s->in_order);
     }
     if (status != SAB_OK)
         return status;

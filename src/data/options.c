@@ -58,6 +58,8 @@ static const struct sab_option rows[] = {
                "npy, csv: what the outputs are judged by; auto: cross-entropy for classes, mse for values"),
     SAB_SWITCH("standardise", values.standardise, SAB_DECIDES, "on", "data", "npy csv",
                "npy, csv: scale values to mean 0, deviation 1 of the training part"),
+    SAB_TEXT("class-weights", values.class_weights, SAB_DECIDES, "", "data", "npy csv",
+             "npy, csv: what each class counts in the loss of training, such as 1,20; balanced: all classes the same in sum"),
     SAB_CHOICE("goal", csv.goal, SAB_DECIDES, goals, "forecast", "data", "csv",
                "csv: forecast values, or learn a column of answers for each step or each series"),
     SAB_TEXT("horizon", csv.horizon, SAB_DECIDES, "1", "data", "csv",

@@ -39,6 +39,7 @@ struct sab_text_options {
 struct sab_values_options {
     int loss;             /* 0 as the answers suggest, else 1 + enum sab_loss */
     int standardise;      /* 1: values are scaled to mean 0 and deviation 1 of the training part */
+    const char *class_weights; /* "": each class counts the same in training; "balanced", or "1,20": class_weights.h */
 };
 
 struct sab_csv_options {

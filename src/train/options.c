@@ -18,8 +18,8 @@ static const struct sab_option pace[] = {
     SAB_TEXT("stop-at", stop_at, SAB_RESUMES, "", "training", NULL,
              "stop when an evaluation reaches this, such as accuracy=0.99"),
     SAB_TEXT("best", best, SAB_DECIDES, "", "training", NULL,
-             "the metric by which weights are kept as the best; by default that of --stop-at, else accuracy, mse, or a "
-             "text's loss"),
+             "the metric by which weights are kept as the best; by default that of --stop-at, else accuracy (with "
+             "--class-weights balanced_accuracy), mse, or a text's loss"),
     SAB_INT64("patience", patience, SAB_RESUMES, 0, SAB_OPTION_MOST, "0", "training", NULL,
               "evaluations without a better result before stopping; 0: never"),
     SAB_INT64("save-every", save_every, SAB_RESUMES, 0, SAB_OPTION_MOST, "1000", "training", NULL,
@@ -326,5 +326,8 @@ int sab_options_check(const struct sab_options *options, struct sab_error *err)
         status = sab_device_check(options->run.device, err);
     if (status == SAB_OK && !sab_device_is_cpu(options->run.device))
         status = sab_gpu_check(&options->model, options->run.device, err);
+    if (status == SAB_OK && !sab_device_is_cpu(options->run.device) && options->task.values.class_weights[0])
+        status = sab_fail(err, SAB_INVALID, "--class-weights %.60s: --device %.32s cannot weigh classes; train on the processor",
+                          options->task.values.class_weights, options->run.device);
     return status;
 }

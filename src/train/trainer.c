@@ -150,12 +150,29 @@ static int check_result(const struct sab_trainer *trainer, struct sab_error *err
     return SAB_OK;
 }
 
+/* What the loss is divided by; 0: the sum of the weights. Where classes are weighed, the number of answers (class_weights.h). */
+static double divisor(const struct sab_trainer *trainer, const struct sab_batch *batch)
+{
+    int64_t answers = 0;
+    if (!trainer->config.task.values.class_weights[0])
+        return 0;
+    for (int t = 0; t < batch->T; t++)
+        for (int b = 0; b < batch->B; b++)
+            answers += sab_batch_scored(batch, t, b);
+    return (double)answers;
+}
+
 /* The gradient of the batch, which goes on from the trainer's own state if it is one that goes on from another. */
 static int gradient(struct sab_trainer *trainer, struct sab_batch *batch, const struct sab_request *request,
                     struct sab_metrics *metrics, struct sab_error *err)
 {
     struct sab_error why;
+    struct sab_request own = {.size = sizeof own};
     int status = SAB_OK;
+    if (!request) {
+        own.total_weight = divisor(trainer, batch);
+        request = &own;
+    }
     if (!trainer->model->network->has_state)
         batch->fresh = NULL; /* each chunk alone */
     if (batch->fresh && !batch->state) {

@@ -328,3 +328,40 @@ for low, high in zip(open("low"), open("high")):
         tail -n +2 48211000.csv | cut -d, -f2 | "$SAB" predict 48211000-$relative --stream | cmp - high
     done
 }
+
+@test "rare-class: counts, recalls and F1 are shown, a part without the class is warned of, and weights find it" {
+    mkdir rare
+    python3 -c "$numpy"'
+import random
+random.seed(1)
+label = [int(n % 25 == 3 and n < 800 or n % 25 == 7 and n >= 900) for n in range(1000)]
+save("rare/x.npy", "f8", (1000, 8, 1), [random.gauss(1.5 * label[n] * (t > 2), 1) for n in range(1000) for t in range(8)])
+save("rare/y.npy", "i8", (1000,), label)'
+    rare=(--data rare --split 0.8,0.1,0.1 --hidden 8 --batch 32 --steps 300 --warmup 20 --input-scale 1 --lr 0.01 --clip 1 --threads 1)
+    sab train npy "${rare[@]}" --class-weights balanced --dry-run
+    has '2; in the training part 0: 768, 1: 32' 'of classes, in the loss of training alone: 0: 0.5208, 1: 12.5' \
+        'warning: the validation part has no answer of the class 1'
+    sab train npy "${rare[@]}" --split 0.7,0.1,0.2 --class-weights balanced --out weighed
+    [ "$status" = 0 ]
+    [[ $stderr == *'by balanced_accuracy on the validation data'* ]]
+    sab inspect weighed
+    has 'of classes, in the loss of training alone: 0: 0.5208'
+    sab eval weighed
+    has 'class                 count     recall  precision         F1' 'mean recall (balanced accuracy)' 'commonest answer'
+    sab eval weighed --json
+    keys classes f1 balanced_accuracy base_accuracy
+    python3 -c 'import json, sys
+least = json.loads(sys.argv[1])["least_recall"]
+sys.exit(f"least recall {least}" if least <= 0.5 else 0)' "$output"
+    # the same bits on other threads, and when interrupted and resumed
+    rare+=(--split 0.7,0.1,0.2 --class-weights 1,24 --schedule constant --quiet --json)
+    sab train npy "${rare[@]}" --steps 60 --out whole
+    value weights_digest >whole.digest
+    sab train npy "${rare[@]}" --steps 20 --out parts
+    sab train --resume parts --steps 60 --threads 3 --quiet --json
+    value weights_digest | cmp - whole.digest
+    sab train npy "${rare[@]}" --class-weights 1,2,3 --dry-run
+    fails 2 '--class-weights 1,2,3: a list of 3 for 2 classes; one number is needed for each, in this order: 0, 1'
+    sab train npy "${rare[@]}" --class-weights balanced --device host --dry-run
+    fails 2 '--class-weights balanced: --device host cannot weigh classes'
+}
