@@ -26,20 +26,21 @@ void sab_progress_init(struct sab_progress_line *line, const char *task)
     *line = (struct sab_progress_line){.task = task, .is_terminal = isatty(STDERR_FILENO), .first_step = -1};
 }
 
-static void write_line(const char *task, const struct sab_progress *progress, const struct sab_metrics *metrics,
+static void write_line(const char *task, const struct sab_event *event, const struct sab_metrics *metrics,
                        char line[LINE_CAP])
 {
     char loss[SAB_SAY_CAP], score[SAB_SAY_CAP], left[SAB_SAY_CAP], judged[SAB_SAY_CAP], also[2 * SAB_SAY_CAP] = "";
-    double rate = progress->seconds_per_update > 0 ? 1 / progress->seconds_per_update : 0;
+    double rate = event->seconds_per_update > 0 ? 1 / event->seconds_per_update : 0;
     sab_say_loss(metrics->loss, loss);
     sab_say_score(task, metrics, score);
-    if (progress->values && !sab_metric_table[progress->judged_by].is_told) {
-        sab_say_loss(progress->values[progress->judged_by], judged);
-        snprintf(also, sizeof also, "  %s %s", sab_metric_table[progress->judged_by].name, judged);
+    const struct sab_metric *judge = sab_metric_at(event->judged_by);
+    if (event->values && !judge->is_told) {
+        sab_say_loss(event->values[event->judged_by], judged);
+        snprintf(also, sizeof also, "  %s %s", judge->name, judged);
     }
-    sab_say_duration((double)(progress->steps - progress->step) * progress->seconds_per_update, left);
-    snprintf(line, LINE_CAP, "update %lld/%lld  loss %s  %s%s  %.*f updates/s  %s left", (long long)progress->step,
-             (long long)progress->steps, loss, score, also, rate < 10 ? 1 : 0, rate, left);
+    sab_say_duration((double)(event->steps - event->step) * event->seconds_per_update, left);
+    snprintf(line, LINE_CAP, "update %lld/%lld  loss %s  %s%s  %.*f updates/s  %s left", (long long)event->step,
+             (long long)event->steps, loss, score, also, rate < 10 ? 1 : 0, rate, left);
 }
 
 static int terminal_width(void)
@@ -60,31 +61,32 @@ static double blend(double old, double new)
     return isfinite(old) ? old + SMOOTHING * (new - old) : new;
 }
 
-void sab_progress_show(void *user, const struct sab_progress *progress)
+int sab_progress_show(void *user, const struct sab_event *event)
 {
     struct sab_progress_line *line = user;
     char text[LINE_CAP];
-    if (progress->evaluated) {
+    if (event->evaluated) {
         sab_progress_end(line);
-        write_line(line->task, progress, &progress->metrics, text);
-        fprintf(stderr, "%s%s\n", text, progress->is_best ? "  best so far" : "");
-        return;
+        write_line(line->task, event, &event->metrics, text);
+        fprintf(stderr, "%s%s\n", text, event->is_best ? "  best so far" : "");
+        return 0;
     }
     if (!line->is_terminal)
-        return;
+        return 0;
     if (line->first_step < 0) {
-        line->first_step = progress->step;
-        line->smooth = progress->metrics;
+        line->first_step = event->step;
+        line->smooth = event->metrics;
     }
-    line->smooth.loss = blend(line->smooth.loss, progress->metrics.loss);
-    line->smooth.accuracy = blend(line->smooth.accuracy, progress->metrics.accuracy);
-    line->smooth.mse = blend(line->smooth.mse, progress->metrics.mse);
+    line->smooth.loss = blend(line->smooth.loss, event->metrics.loss);
+    line->smooth.accuracy = blend(line->smooth.accuracy, event->metrics.accuracy);
+    line->smooth.mse = blend(line->smooth.mse, event->metrics.mse);
     double now = now_s();
     if (now - line->drawn_s < REDRAW_S)
-        return;
+        return 0;
     line->drawn_s = now;
-    write_line(line->task, progress, &line->smooth, text);
+    write_line(line->task, event, &line->smooth, text);
     fprintf(stderr, "\r\033[K%.*s", terminal_width() - 1, text);
     fflush(stderr);
     line->is_shown = 1;
+    return 0;
 }

@@ -3,7 +3,7 @@
 #ifndef SAB_CLI_PROGRESS_H
 #define SAB_CLI_PROGRESS_H
 
-#include "train/run.h"
+#include "sab_run.h"
 
 struct sab_progress_line {
     const char *task;
@@ -16,8 +16,8 @@ struct sab_progress_line {
 
 /* task is borrowed. */
 void sab_progress_init(struct sab_progress_line *line, const char *task);
-/* As struct sab_run_hooks wants it; user is the line. */
-void sab_progress_show(void *user, const struct sab_progress *progress);
+/* As struct sab_watch wants it; user is the line. */
+int sab_progress_show(void *user, const struct sab_event *event);
 /* Removes what is not to stay. */
 void sab_progress_end(struct sab_progress_line *line);
 

@@ -16,6 +16,7 @@
 #include "cli/stop.h"
 #include "data/task.h"
 #include "model/network.h"
+#include "train/run.h"
 
 struct own {
     int dry_run, presets;
@@ -137,22 +138,22 @@ static void warn(const struct sab_options *config)
 
 /* ---- what was done ---- */
 
-static void print_json(const struct sab_options *config, const struct sab_run_result *result, int status)
+static void print_json(const struct sab_options *config, const struct sab_outcome *result, const char *out, int status)
 {
     struct sab_json json = {.to = stdout};
     sab_json_open(&json, NULL, '{');
     sab_json_text(&json, "task", config->task.task);
     sab_json_int(&json, "steps", result->steps);
     if (result->best_step >= 0) {
-        for (int id = 0; id < SAB_METRIC_COUNT; id++)
-            sab_json_real(&json, sab_metric_table[id].name, result->best_values[id]);
-        sab_json_text(&json, "best_by", sab_metric_table[result->judged_by].name);
+        for (int i = 0; sab_metric_at(i); i++)
+            sab_json_real(&json, sab_metric_at(i)->name, result->best_values[i]);
+        sab_json_text(&json, "best_by", sab_metric_at(result->judged_by)->name);
         sab_json_int(&json, "best_step", result->best_step);
     }
     sab_json_real(&json, "seconds", result->seconds);
     sab_json_real(&json, "seconds_per_update", result->seconds_per_update);
     sab_json_text(&json, "weights_digest", result->weights_digest);
-    sab_json_text(&json, "out", result->out);
+    sab_json_text(&json, "out", out);
     sab_json_bool(&json, "stopped_early", result->stopped_early);
     sab_json_bool(&json, "interrupted", status == SAB_INTERRUPTED);
     sab_json_process(&json);
@@ -160,7 +161,7 @@ static void print_json(const struct sab_options *config, const struct sab_run_re
 }
 
 /* Why a resumed run made no update. */
-static void print_nothing_left(const struct sab_run_result *result)
+static void print_nothing_left(const struct sab_outcome *result)
 {
     char steps[SAB_SAY_CAP];
     sab_say_count(result->steps, steps);
@@ -172,25 +173,26 @@ static void print_nothing_left(const struct sab_run_result *result)
 }
 
 /* By what the best weights are the best; of files, what else they reach, and what there is to beat. */
-static void print_best(const struct sab_options *config, const struct sab_run_result *result)
+static void print_best(const struct sab_options *config, const struct sab_outcome *result)
 {
     const char *lead = ":";
     char text[SAB_SAY_CAP];
-    fprintf(stderr, "\nbest     by %s on the validation data", sab_metric_table[result->judged_by].name);
-    for (int id = 0; id < SAB_METRIC_COUNT && !is_drawn(config); id++) {
-        double value = result->best_values[id];
-        if (sab_metric_table[id].is_told || isnan(value) || (id == SAB_METRIC_LOSS && result->judged_by != SAB_METRIC_LOSS))
+    fprintf(stderr, "\nbest     by %s on the validation data", sab_metric_at(result->judged_by)->name);
+    for (int i = 0; sab_metric_at(i) && !is_drawn(config); i++) {
+        double value = result->best_values[i];
+        int is_loss = i == sab_metric_find("loss");
+        if (sab_metric_at(i)->is_told || isnan(value) || (is_loss && result->judged_by != i))
             continue;
         sab_say_loss(value, text);
-        fprintf(stderr, "%s %s %s", lead, sab_metric_table[id].name, text);
+        fprintf(stderr, "%s %s %s", lead, sab_metric_at(i)->name, text);
         lead = ",";
     }
 }
 
-static void print_summary(const struct sab_options *config, const struct sab_run_result *result)
+static void print_summary(const struct sab_options *config, const struct sab_outcome *result, const char *folder)
 {
     char score[SAB_SAY_CAP], steps[SAB_SAY_CAP], time[SAB_SAY_CAP], best[SAB_SAY_CAP];
-    const char *out = sab_shown(result->out);
+    const char *out = sab_shown(folder);
     sab_say_score(config->task.task, &result->best, score);
     sab_say_count(result->steps, steps);
     sab_say_count(result->best_step, best);
@@ -233,19 +235,21 @@ static void tell_notice(void *user, const char *sentence)
     fprintf(stderr, "sab train: %s\n", sab_shown(sentence));
 }
 
-static int finish(const struct sab_cli *cli, int status, struct sab_run_result *result, struct sab_error *err)
+static int finish(const struct sab_cli *cli, int status, struct sab_outcome *result, struct sab_error *err)
 {
+    char out[SAB_DIR_CAP] = "";
+    sab_run_folder(&cli->config, out, sizeof out, NULL);
     if (status == SAB_INTERRUPTED) {
         sab_fail(err, status, "interrupted after update %lld; go on with: sab train --resume %.250s",
-                 (long long)result->steps, result->out);
+                 (long long)result->steps, out);
         if (cli->json)
-            print_json(&cli->config, result, status);
+            print_json(&cli->config, result, out, status);
     } else if (status == SAB_OK && cli->json) {
-        print_json(&cli->config, result, status);
+        print_json(&cli->config, result, out, status);
     } else if (status == SAB_OK && !cli->quiet) {
         if (((const struct own *)cli->own)->resume[0] && result->updates == 0)
             print_nothing_left(result);
-        print_summary(&cli->config, result);
+        print_summary(&cli->config, result, out);
     }
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("train", status, err);
 }
@@ -291,16 +295,17 @@ static int run(struct sab_cli *cli)
         warn(&cli->config);
     struct sab_progress_line line;
     sab_progress_init(&line, cli->config.task.task);
-    struct sab_run_hooks hooks = {
+    struct sab_watch hooks = {
+        .size = sizeof hooks,
         .opened = cli->quiet ? NULL : tell_data,
         .begun = begun,
-        .progress = cli->quiet ? NULL : sab_progress_show,
+        .event = cli->quiet ? NULL : sab_progress_show,
         .notice = cli->quiet ? NULL : tell_notice,
         .user = &line,
         .stop = sab_stop_listen(cli->quiet),
     };
-    struct sab_run_result result = {.best_step = -1};
-    status = sab_run_train(&cli->config, o->resume[0] != 0, &hooks, &result, &err);
+    struct sab_outcome result = {.size = sizeof result, .best_step = -1};
+    status = sab_train_watched(&cli->config, o->resume[0] != 0, &hooks, &result, &err);
     sab_progress_end(&line);
     return finish(cli, status, &result, &err);
 }

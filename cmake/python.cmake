@@ -1,5 +1,5 @@
 # What the Python wheel carries: the package, the library in both precisions, the program, and the declarations that cffi
-# reads, made from the header. `pip install .` is the way in; pyproject.toml switches this on.
+# reads, made from the headers. `pip install .` is the way in; pyproject.toml switches this on.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 # The other precision of the same sources; the first is what this build makes anyway.
@@ -15,8 +15,8 @@ endforeach()
 set(folder ${CMAKE_CURRENT_BINARY_DIR}/declarations)
 set(sab_declarations ${folder}/_float.py ${folder}/_double.py ${folder}/_version.py)
 add_custom_command(OUTPUT ${sab_declarations}
-    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/python/make_declarations.py ${PROJECT_SOURCE_DIR}/include/sab.h ${folder}
-    DEPENDS ${PROJECT_SOURCE_DIR}/include/sab.h ${PROJECT_SOURCE_DIR}/python/make_declarations.py VERBATIM)
+    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/python/make_declarations.py ${PROJECT_SOURCE_DIR}/include ${folder}
+    DEPENDS ${PROJECT_SOURCE_DIR}/include/sab.h ${PROJECT_SOURCE_DIR}/include/sab_run.h ${PROJECT_SOURCE_DIR}/python/make_declarations.py VERBATIM)
 add_custom_target(sab_python DEPENDS sab_python_float sab_python_double sab_program ${sab_declarations})
 
 install(DIRECTORY python/sab_rnn DESTINATION . COMPONENT python EXCLUDE_FROM_ALL

@@ -12,8 +12,8 @@
  *     sab_model_evaluate(...)        outputs of a batch, what was recalled
  *     *_free(...)
  *
- * or sab_train(), which does all of it and leaves a run folder; or, with a loss and an optimiser of the caller's own, an engine
- * (docs/library.md).
+ * or sab_train(), which does all of it and leaves a run folder (sab_run.h has all about runs); or, with a loss and an optimiser of
+ * the caller's own, an engine (docs/library.md).
  *
  * Rules that hold everywhere:
  *   - Dimensions: T steps, B sequences, I inputs, H hidden, A attention width, O outputs, N memories, K = k_top.
@@ -174,6 +174,12 @@ SAB_API int sab_options_parse(struct sab_options *options, const char *text, str
  * SAB_INVALID for an unknown name or a buffer too small (SAB_OPTION_CAP always suffices). */
 SAB_API int sab_options_get(const struct sab_options *options, const char *name, char *buf, size_t cap,
                             struct sab_error *err);
+
+/* The same text without a copy: the option's own, or written into number. NULL: there is no such option. */
+#define SAB_NUMBER_CAP 32
+SAB_API const char *sab_options_value(const struct sab_options *options, const char *name, char number[SAB_NUMBER_CAP]);
+/* The value as a number, exactly: of a choice its enumerator, of a switch 0 or 1. NaN for texts and unknown names. */
+SAB_API double sab_options_number(const struct sab_options *options, const char *name);
 
 /* Checks ranges and combinations of all. */
 SAB_API int sab_options_check(const struct sab_options *options, struct sab_error *err);
@@ -464,20 +470,6 @@ SAB_API int sab_evaluate(struct sab_engine *engine, struct sab_task *task, enum 
  * hold a run yet. best, if not NULL, gets the evaluation of the weights in its model.safetensors. On SAB_NUMERIC the folder
  * can be resumed (sab train --resume). */
 SAB_API int sab_train(const struct sab_options *options, struct sab_metrics *best, struct sab_error *err);
-
-/* After an update, or (evaluated 1) an evaluation. */
-struct sab_event {
-    int64_t step, steps;        /* updates done, and the option steps */
-    int evaluated, is_best;     /* is_best: the best evaluation so far */
-    struct sab_metrics metrics; /* of the update's batch, or of the evaluation */
-    double lr, seconds;         /* seconds spent in this run, before it was resumed too */
-};
-
-/* The same, watched; resume 1 goes on with the run in folder out. When watch (may be NULL) returns other than 0, the run is saved
- * and ends with SAB_INTERRUPTED, unless nothing was left to do. */
-SAB_API int sab_train_watched(const struct sab_options *options, int resume,
-                              int (*watch)(void *user, const struct sab_event *event), void *user, struct sab_metrics *best,
-                              struct sab_error *err);
 
 /* Weights and options as safetensors (model.safetensors of a run), written atomically. SAB_NUMERIC, naming the tensor, where a
  * weight is not finite. */

@@ -33,7 +33,7 @@ static int copy(const char *from, const char *to, struct sab_error *err)
     return status;
 }
 
-int sab_maps_keep(const char *run, const struct sab_progress *progress, struct sab_error *err)
+int sab_maps_keep(const char *run, const struct sab_event *progress, struct sab_error *err)
 {
     char from[SAB_FILE_CAP], to[SAB_FILE_CAP];
     int status = SAB_OK;

@@ -6,7 +6,7 @@
 #include "lab/reproduce_result.h"
 
 /* To be called at each evaluation that is the best so far. */
-int sab_maps_keep(const char *run, const struct sab_progress *progress, struct sab_error *err);
+int sab_maps_keep(const char *run, const struct sab_event *progress, struct sab_error *err);
 
 /* Draws PREFIX-uSTEP.png for each time and says so in result->maps, whose curve must be there. */
 int sab_maps_draw(const char *run, const char *prefix, struct sab_cell_result *result, struct sab_error *err);

@@ -147,14 +147,15 @@ struct watcher {
     struct sab_error err;
 };
 
-static void watch(void *user, const struct sab_progress *progress)
+static int watch(void *user, const struct sab_event *event)
 {
     struct watcher *watcher = user;
     const struct work *w = watcher->work;
     if (!w->how->quiet)
-        sab_progress_show(&watcher->line, progress);
-    if (sab_cell_table(w->cell)->figure == SAB_FIGURE_MAPS && progress->is_best && watcher->status == SAB_OK)
-        watcher->status = sab_maps_keep(w->config.run.out, progress, &watcher->err);
+        sab_progress_show(&watcher->line, event);
+    if (sab_cell_table(w->cell)->figure == SAB_FIGURE_MAPS && event->is_best && watcher->status == SAB_OK)
+        watcher->status = sab_maps_keep(w->config.run.out, event, &watcher->err);
+    return 0;
 }
 
 static void begun(void *user)
@@ -167,13 +168,13 @@ static int train(struct work *w, struct sab_error *err)
 {
     struct sab_cell_result *result = &w->result;
     struct watcher watcher = {.work = w};
-    struct sab_run_result run = {.best_step = -1};
+    struct sab_outcome run = {.best_step = -1};
     int goes_on = sab_folder_has(w->config.run.out, "config.json");
     int status = goes_on ? check_run(w, err) : SAB_OK;
     if (status != SAB_OK)
         return status;
     sab_progress_init(&watcher.line, w->config.task.task);
-    struct sab_run_hooks hooks = {.begun = begun, .progress = watch, .user = &watcher, .stop = w->how->stop};
+    struct sab_watch hooks = {.begun = begun, .event = watch, .user = &watcher, .stop = w->how->stop};
     double begin_s = processors_s();
     status = sab_run_train(&w->config, goes_on, &hooks, &run, err);
     sab_progress_end(&watcher.line);

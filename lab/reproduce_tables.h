@@ -14,7 +14,7 @@ struct sab_paper {
 
 /* What is drawn of a table: nothing; accuracy against updates, of one column; against the length of the test; against
  * processor seconds of training; what is recalled at three times. */
-enum sab_figure { SAB_FIGURE_NONE, SAB_FIGURE_CURVES, SAB_FIGURE_LENGTHS, SAB_FIGURE_COST, SAB_FIGURE_MAPS };
+enum sab_table_figure { SAB_FIGURE_NONE, SAB_FIGURE_CURVES, SAB_FIGURE_LENGTHS, SAB_FIGURE_COST, SAB_FIGURE_MAPS };
 
 struct sab_table {
     const char *name;
@@ -24,7 +24,7 @@ struct sab_table {
     const char *note;     /* below the table; "": nothing */
     int measure;          /* enum sab_measure */
     int seeds;            /* how many unless told otherwise */
-    int figure;           /* enum sab_figure */
+    int figure;           /* enum sab_table_figure */
     const char *column;   /* the one that SAB_FIGURE_CURVES shows */
 };
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes the modules through which cffi calls the library, from include/sab.h alone, and one with its version.
+"""Makes the modules through which cffi calls the library, from the public headers alone, and one with their version.
 
-    make_declarations.py include/sab.h FOLDER      writes FOLDER/_float.py, FOLDER/_double.py and FOLDER/_version.py
+    make_declarations.py include FOLDER      writes FOLDER/_float.py, FOLDER/_double.py and FOLDER/_version.py
 
-cffi's ABI mode needs no compiler and one wheel serves every Python; what it needs is the header without its comments,
-its preprocessor lines and SAB_API, which is what is cut here. Whole-number macros are kept as constants.
+cffi's ABI mode needs no compiler and one wheel serves every Python; what it needs are the headers without comments,
+preprocessor lines and SAB_API, which is what is cut here. Whole-number macros are kept as constants.
 """
 
 import re
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cffi
 
-MACRO = re.compile(r"^#define (SAB_\w+) (\([^)]*\)|\d+)$", re.MULTILINE)
+MACRO = re.compile(r"^#define (SAB_\w+) (\([^)]*\)|\d+) *$", re.MULTILINE)
 
 
 def declarations(header: str, real: str) -> str:
@@ -31,11 +31,12 @@ def declarations(header: str, real: str) -> str:
 
 
 def main() -> None:
-    header, folder = Path(sys.argv[1]).read_text(encoding="utf-8"), Path(sys.argv[2])
+    headers, folder = [Path(sys.argv[1]) / name for name in ("sab.h", "sab_run.h")], Path(sys.argv[2])
+    header = "\n".join(file.read_text(encoding="utf-8") for file in headers)
     folder.mkdir(parents=True, exist_ok=True)
     version = re.search(r'^#define SAB_VERSION (".*")$', header, re.MULTILINE)
     if version is None:
-        sys.exit(f"{sys.argv[1]} has no SAB_VERSION")
+        sys.exit(f"{headers[0]} has no SAB_VERSION")
     (folder / "_version.py").write_text(f"__version__ = {version[1]}\n", encoding="utf-8")
     for real in ("float", "double"):
         ffi = cffi.FFI()

@@ -162,7 +162,7 @@ static void test_evaluations(void **unused)
             struct sab_evaluation e;
             if (sab_engine_create(&engine, p.model, 1, &err) || sab_engine_set_device(engine, there ? device() : "cpu", &err) ||
                 sab_evaluation_begin(&e, &shape, &err) || sab_evaluation_batch(&e, engine, &p.batch, &err) ||
-                sab_evaluation_end(&e, NULL, &err))
+                sab_evaluation_end(&e, &err))
                 fail_msg("%s", err.message);
             memcpy(values[there], e.values, sizeof e.values);
             sab_evaluation_clear(&e);
@@ -627,11 +627,10 @@ static void test_checkpoints(void **unused)
     free(all);
 }
 
-static void watch(void *user, const struct sab_progress *progress)
+static int watch(void *user, const struct sab_event *event)
 {
-    volatile sig_atomic_t *stop = user;
-    if (progress->step == 7 && !progress->evaluated)
-        *stop = 1;
+    (void)user;
+    return event->step == 7 && !event->evaluated;
 }
 
 /* A run that is stopped and resumed: the same bits of every file's weights, by the average and by the best. */
@@ -640,9 +639,8 @@ static void test_runs(void **unused)
     (void)unused;
     OPTIONS config = copying();
     struct sab_error err = {0};
-    struct sab_run_result whole = {0}, parts = {0}, cpu = {0};
-    volatile sig_atomic_t stop = 0;
-    struct sab_run_hooks hooks = {.progress = watch, .user = (void *)&stop, .stop = &stop};
+    struct sab_outcome whole = {0}, parts = {0}, cpu = {0};
+    const struct sab_watch hooks = {.event = watch};
     char dir[SAB_DIR_CAP], out[3][SAB_DIR_CAP + 4];
     make_folder(dir);
     for (int i = 0; i < 3; i++)
@@ -659,7 +657,6 @@ static void test_runs(void **unused)
     set(&config, "out", out[1]);
     assert_int_equal(sab_run_train(&config, 0, &hooks, &parts, &err), SAB_INTERRUPTED);
     assert_int_equal(parts.steps, 7);
-    stop = 0;
     if (sab_run_train(&config, 1, NULL, &parts, &err))
         fail_msg("%s", err.message);
     assert_string_equal(whole.weights_digest, parts.weights_digest);

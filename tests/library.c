@@ -1,5 +1,5 @@
 /* What a program of one's own does with sab.h beyond sab train: updates in two parts, rates, states of trainers, runs that are
- * watched; numbers that are none, and enumerators out of range, change nothing. Uses the public header only. */
+ * watched; numbers that are none, and enumerators out of range, change nothing. Uses the public headers only. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <sab.h>
+#include <sab_run.h>
 
 static struct sab_error err;
 
@@ -172,10 +173,17 @@ static void test_run_is_watched(void **unused)
     struct sab_metrics best[2];
     struct watch w = {.stop_at = 3};
     clear_folder("library_run"), clear_folder("library_run_whole");
-    assert_int_equal(sab_train_watched(s.options, 0, watch, &w, NULL, &err), SAB_INTERRUPTED);
+    const struct sab_watch watcher = {.size = sizeof watcher, .event = watch, .user = &w}, without = {.event = watch};
+    struct sab_outcome outcome = {.size = sizeof outcome};
+    assert_int_equal(sab_train_watched(s.options, 0, &without, NULL, &err), SAB_INVALID);
+    assert_non_null(strstr(err.message, "sizeof (struct sab_watch)"));
+    assert_int_equal(sab_train_watched(s.options, 0, &watcher, NULL, &err), SAB_INTERRUPTED);
     assert_int_equal(w.updates, 3);
     w.stop_at = 6; /* when nothing is left to do */
-    must(sab_train_watched(s.options, 1, watch, &w, &best[0], &err));
+    must(sab_train_watched(s.options, 1, &watcher, &outcome, &err));
+    best[0] = outcome.best;
+    assert_int_equal(outcome.updates, 3);
+    assert_int_equal(outcome.size, sizeof outcome);
     assert_int_equal(w.updates, 6);
     assert_int_equal(w.evaluations, 3);
     must(sab_options_set(s.options, "out", "library_run_whole", &err));
@@ -183,6 +191,85 @@ static void test_run_is_watched(void **unused)
     if (best[0].loss != best[1].loss)
         fail_msg("best loss %.17g, without a stop %.17g", best[0].loss, best[1].loss);
     clear_folder("library_run"), clear_folder("library_run_whole");
+    end(&s);
+}
+
+struct lines {
+    int n;
+    double step, loss;
+};
+
+static int take_line(void *user, const struct sab_figure *figures, int n)
+{
+    struct lines *lines = user;
+    lines->n++;
+    for (int i = 0; i < n; i++)
+        if (strcmp(figures[i].name, "step") == 0 && figures[i].is_count)
+            lines->step = figures[i].value;
+        else if (strcmp(figures[i].name, "loss") == 0)
+            lines->loss = figures[i].value;
+    return 0;
+}
+
+/* A run tells what it was told, what it measured and what it came to; the model that it kept measures the same again. */
+static void test_run_is_read_back(void **unused)
+{
+    (void)unused;
+    struct setup s = begin("out=library_run");
+    struct sab_outcome outcome = {.size = sizeof outcome};
+    struct sab_options *read;
+    struct sab_model *model;
+    struct sab_engine *engine;
+    struct sab_evaluation *evaluation;
+    struct sab_figure figures[SAB_FIGURES_CAP];
+    struct lines all = {0}, last = {0};
+    char folder[64], number[SAB_NUMBER_CAP];
+    clear_folder("library_run");
+    assert_int_equal(sab_run_history("library_run", 0, take_line, &all, &err), SAB_IO);
+    assert_int_equal(sab_run_options(&read, "library_run", &err), SAB_IO);
+    must(sab_train_watched(s.options, 0, NULL, &outcome, &err));
+    must(sab_run_folder(s.options, folder, sizeof folder, &err));
+    assert_string_equal(folder, "library_run");
+    assert_int_equal(sab_run_folder(s.options, folder, 5, &err), SAB_INVALID);
+
+    must(sab_run_options(&read, "library_run", &err));
+    assert_true(sab_options_number(read, "hidden") == 16);
+    assert_true(sab_options_number(read, "credit") == SAB_CREDIT_SAB);
+    assert_true(isnan(sab_options_number(read, "task")) && isnan(sab_options_number(read, "absent")));
+    assert_string_equal(sab_options_value(read, "task", number), "copy");
+    assert_string_equal(sab_options_value(read, "k-trunc", number), "3");
+    assert_null(sab_options_value(read, "absent", number));
+
+    must(sab_run_history("library_run", 0, take_line, &all, &err));
+    must(sab_run_history("library_run", 1, take_line, &last, &err));
+    assert_int_equal(all.n, 3);
+    assert_int_equal(last.n, 1);
+    assert_true(all.step == 6 && last.step == 6 && all.loss == last.loss && last.loss == outcome.last.loss);
+
+    must(sab_run_model(&model, "library_run", &err));
+    must(sab_engine_create(&engine, model, 1, &err));
+    must(sab_evaluation_create(&evaluation, engine, s.task, SAB_VALID, read, &err));
+    for (int i = 0; sab_metric_at(i); i++) {
+        double again = sab_evaluation_value(evaluation, i);
+        if (again != outcome.best_values[i] && !(isnan(again) && isnan(outcome.best_values[i])))
+            fail_msg("%s is %.17g, in training %.17g", sab_metric_at(i)->name, again, outcome.best_values[i]);
+    }
+    assert_string_equal(sab_metric_at(outcome.judged_by)->name, "accuracy");
+    double counted = 0, told = 0;
+    int O = sab_model_shape(model)->O;
+    for (int o = 0; o < O; o++) {
+        assert_int_equal(sab_evaluation_output(evaluation, o, figures), 6);
+        assert_string_equal(figures[0].name, "count");
+        counted += figures[0].value;
+        for (int answer = 0; answer < O; answer++)
+            told += (double)sab_evaluation_confusion(evaluation, o, answer);
+    }
+    assert_true(counted == (double)sab_evaluation_scored(evaluation) && told == counted && counted > 0);
+    sab_evaluation_free(evaluation);
+    sab_engine_free(engine);
+    sab_model_free(model);
+    sab_options_free(read);
+    clear_folder("library_run");
     end(&s);
 }
 
@@ -328,6 +415,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_parts_are_an_update), cmocka_unit_test(test_rate),
         cmocka_unit_test(test_trainer_is_saved),        cmocka_unit_test(test_run_is_watched),
+        cmocka_unit_test(test_run_is_read_back),
         cmocka_unit_test(test_evaluation),              cmocka_unit_test(test_stream_is_not_poisoned),
         cmocka_unit_test(test_carried_state_is_not_poisoned), cmocka_unit_test(test_version),
     };

@@ -26,26 +26,23 @@ enum { STEPS = 50 };
 struct brake {
     int64_t at;
     int kill;
-    volatile sig_atomic_t stop;
 };
 
-static void watch(void *user, const struct sab_progress *progress)
+static int watch(void *user, const struct sab_event *event)
 {
     struct brake *brake = user;
-    if (progress->evaluated || progress->step != brake->at)
-        return;
+    if (event->evaluated || event->step != brake->at)
+        return 0;
     if (brake->kill)
         raise(SIGKILL);
-    brake->stop = 1;
+    return 1;
 }
 
-static int train(const struct sab_options *config, int resume, struct brake *brake, struct sab_run_result *result)
+static int train(const struct sab_options *config, int resume, struct brake *brake, struct sab_outcome *result)
 {
     struct brake none = {.at = -1};
-    struct sab_run_hooks hooks = {.progress = watch, .user = brake ? brake : &none};
+    struct sab_watch hooks = {.event = watch, .user = brake ? brake : &none};
     struct sab_error err = {0};
-    if (brake)
-        hooks.stop = &brake->stop;
     int status = sab_run_train(config, resume, &hooks, result, &err);
     if (status != SAB_OK && status != SAB_INTERRUPTED)
         fail_msg("%s", err.message);
@@ -131,7 +128,7 @@ static void test_stopped_after_every_step(void **unused)
     for (int variant = 0; variant < 4; variant++) {
         char whole[SAB_DIR_CAP];
         OPTIONS config = {0};
-        struct sab_run_result expected, result;
+        struct sab_outcome expected, result;
         make_folder(whole);
         small_config(&config, whole);
         apply(&config, variant);
@@ -165,7 +162,7 @@ static void test_stopped_all_the_time(void **unused)
     (void)unused;
     char whole[SAB_DIR_CAP], parts[SAB_DIR_CAP];
     OPTIONS config = {0};
-    struct sab_run_result result;
+    struct sab_outcome result;
     make_folder(whole);
     make_folder(parts);
     small_config(&config, whole);
@@ -211,7 +208,7 @@ static void test_stopped_halfway(void **unused)
     signal(SIGALRM, on_alarm);
     int status = SAB_INTERRUPTED, halts = 0;
     for (unsigned try = 0; status == SAB_INTERRUPTED && try < 400; try++) {
-        struct sab_run_hooks hooks = {.stop = &alarmed};
+        struct sab_watch hooks = {.stop = &alarmed};
         struct itimerval timer = {.it_value = {0, 1000 + (try * 7919) % 20000}};
         alarmed = 0;
         setitimer(ITIMER_REAL, &timer, NULL);
@@ -277,7 +274,7 @@ static void test_a_state_of_0_1_0(void **unused)
         for (int64_t at = 2; at < 9; at++) {
             char whole[SAB_DIR_CAP], parts[SAB_DIR_CAP];
             OPTIONS config = {0};
-            struct sab_run_result expected, result;
+            struct sab_outcome expected, result;
             struct brake brake = {.at = at};
             make_folder(whole);
             make_folder(parts);
@@ -322,7 +319,7 @@ static void test_killed(void **unused)
         assert_true(child >= 0);
         if (child == 0) {
             struct brake brake = {.at = at, .kill = 1};
-            struct sab_run_hooks hooks = {.progress = watch, .user = &brake};
+            struct sab_watch hooks = {.event = watch, .user = &brake};
             sab_run_train(&config, 0, &hooks, NULL, NULL);
             _exit(0);
         }
@@ -344,7 +341,7 @@ static void test_patience_is_kept(void **unused)
     for (int64_t at = 1; at < 16; at++) {
         char dir[SAB_DIR_CAP];
         OPTIONS config = {0};
-        struct sab_run_result result;
+        struct sab_outcome result;
         struct brake brake = {.at = at};
         make_folder(dir);
         small_config(&config, dir);
@@ -366,7 +363,7 @@ static void prolong(const char *eval_every, int64_t first, int *chosen)
 {
     char whole[SAB_DIR_CAP], parts[SAB_DIR_CAP];
     OPTIONS config = {0};
-    struct sab_run_result all, some;
+    struct sab_outcome all, some;
     make_folder(whole);
     make_folder(parts);
     small_config(&config, whole);

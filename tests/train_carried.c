@@ -273,7 +273,7 @@ static void test_defaults_of_a_text(void **unused)
         fail_msg("%s", err.message);
     sab_model_digest(model, hex[0]);
     sab_stream_free(stream), sab_trainer_free(trainer), sab_model_free(model), sab_task_free(task);
-    struct sab_run_result result;
+    struct sab_outcome result;
     set(&config, "memory-slots", "0");
     if (sab_run_train(&config, 0, NULL, &result, &err))
         fail_msg("%s", err.message);

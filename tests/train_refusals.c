@@ -18,7 +18,7 @@ struct fixture {
     char dir[SAB_DIR_CAP];
     struct sab_options config;
     struct sab_error err;
-    struct sab_run_result result;
+    struct sab_outcome result;
 };
 
 static void begin(struct fixture *f)

@@ -23,7 +23,7 @@ struct fixture {
     char dir[SAB_DIR_CAP];
     struct sab_options config;
     struct sab_error err;
-    struct sab_run_result result;
+    struct sab_outcome result;
 };
 
 static void begin(struct fixture *f)
@@ -89,7 +89,6 @@ static void test_files_of_a_run(void **unused)
     train_ok(&f, 0);
     assert_int_equal(f.result.steps, 50);
     assert_int_equal(f.result.stopped_early, 0);
-    assert_string_equal(f.result.out, f.dir);
     assert_int_equal(strlen(f.result.weights_digest), 32);
     assert_true(f.result.seconds > 0 && f.result.seconds_per_update > 0);
 
@@ -323,7 +322,7 @@ static void test_interrupted(void **unused)
     (void)unused;
     struct fixture f;
     volatile sig_atomic_t stop = 1;
-    struct sab_run_hooks hooks = {.stop = &stop};
+    struct sab_watch hooks = {.stop = &stop};
     begin(&f);
     assert_int_equal(sab_run_train(&f.config, 0, &hooks, &f.result, &f.err), SAB_INTERRUPTED);
     assert_message(&f, "interrupted after update 0; the run in ");
@@ -357,24 +356,25 @@ struct seen {
     double seconds;
 };
 
-static void watch(void *user, const struct sab_progress *progress)
+static int watch(void *user, const struct sab_event *event)
 {
     struct seen *seen = user;
-    assert_int_equal(progress->steps, 50);
-    assert_true(progress->seconds >= seen->seconds);
-    seen->seconds = progress->seconds;
-    if (progress->evaluated) {
+    assert_int_equal(event->steps, 50);
+    assert_true(event->seconds >= seen->seconds);
+    seen->seconds = event->seconds;
+    if (event->evaluated) {
         seen->evaluations++;
-        seen->bests += progress->is_best;
-        assert_int_equal(progress->step, seen->last);
+        seen->bests += event->is_best;
+        assert_int_equal(event->step, seen->last);
     } else {
         seen->updates++;
-        assert_int_equal(progress->step, seen->last + 1);
-        assert_true(progress->metrics.grad_norm > 0);
-        assert_true(progress->lr == 0.01);
-        assert_true(progress->seconds_per_update > 0);
+        assert_int_equal(event->step, seen->last + 1);
+        assert_true(event->metrics.grad_norm > 0);
+        assert_true(event->lr == 0.01);
+        assert_true(event->seconds_per_update > 0);
     }
-    seen->last = progress->step;
+    seen->last = event->step;
+    return 0;
 }
 
 static void test_progress(void **unused)
@@ -382,7 +382,7 @@ static void test_progress(void **unused)
     (void)unused;
     struct fixture f;
     struct seen seen = {0};
-    struct sab_run_hooks hooks = {.progress = watch, .user = &seen};
+    struct sab_watch hooks = {.event = watch, .user = &seen};
     begin(&f);
     assert_int_equal(sab_run_train(&f.config, 0, &hooks, NULL, &f.err), SAB_OK);
     assert_int_equal(seen.updates, 50);

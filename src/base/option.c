@@ -1,6 +1,7 @@
 /* Reads, writes and checks the fields of structs of options through their rows. See option.h. */
 #include "base/option.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -177,6 +178,26 @@ const char *sab_option_value(const struct sab_option *option, const void *object
         return *(const char *const *)field;
     }
     return "?";
+}
+
+double sab_option_number(const struct sab_option *option, const void *object)
+{
+    const void *field = field_of(option, object);
+    switch ((enum sab_option_kind)option->kind) {
+    case SAB_OPTION_INT:
+    case SAB_OPTION_CHOICE:
+    case SAB_OPTION_SWITCH:
+        return *(const int *)field;
+    case SAB_OPTION_INT64:
+        return (double)*(const int64_t *)field;
+    case SAB_OPTION_UINT64:
+        return (double)*(const uint64_t *)field;
+    case SAB_OPTION_REAL:
+        return *(const double *)field;
+    case SAB_OPTION_TEXT:
+        break;
+    }
+    return NAN;
 }
 
 /* A field is legal when its text, read back, is: one set of rules, for text and for structs filled by hand. */

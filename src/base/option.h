@@ -54,6 +54,9 @@ int sab_option_set(const struct sab_option *option, void *object, const char *va
 /* The value as text: the object's own, or written into number. */
 const char *sab_option_value(const struct sab_option *option, const void *object, char number[SAB_REAL_TEXT_CAP]);
 
+/* The value as a number: of a choice its place, of a switch 0 or 1; NaN for a text. */
+double sab_option_number(const struct sab_option *option, const void *object);
+
 /* Whether the field holds what sab_option_set could have put there. */
 int sab_option_check(const struct sab_option *option, const void *object, struct sab_error *err);
 

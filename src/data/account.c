@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "data/facts.h"
 #include "data/options.h"
+#include "sab_run.h"
 
 /* So few answers tell one network from another by chance only. */
 enum { FEW = 30, LINES_MOST = 256 };
@@ -231,4 +232,17 @@ void sab_account_clear(struct sab_account *account)
         sab_free(account->lines[i].text);
     sab_free(account->lines);
     *account = (struct sab_account){0};
+}
+
+void sab_facts_tell(const char *facts, void (*line)(void *user, const char *label, const char *text), void *user)
+{
+    const struct sab_value *root = NULL;
+    struct sab_account account = {0};
+    int status = facts ? sab_facts_parse(&root, facts, NULL, NULL) : SAB_INVALID;
+    if (status == SAB_OK)
+        status = sab_account_get(&account, root, NULL);
+    for (int i = 0; status == SAB_OK && i < account.n; i++)
+        line(user, account.lines[i].label, account.lines[i].text);
+    sab_account_clear(&account);
+    sab_json_free(root);
 }

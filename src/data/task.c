@@ -42,6 +42,14 @@ const struct sab_task_kind *sab_task_kind_at(int i)
     return i >= 0 && i < KINDS ? kinds[i] : NULL;
 }
 
+const char *sab_task_name(int i, const char **help)
+{
+    const struct sab_task_kind *kind = sab_task_kind_at(i);
+    if (kind && help)
+        *help = kind->help;
+    return kind ? kind->name : NULL;
+}
+
 double sab_task_bits_per_char(const char *task, double loss)
 {
     for (int i = 0; i < KINDS; i++)

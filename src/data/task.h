@@ -7,6 +7,7 @@
 #define SAB_DATA_TASK_H
 
 #include "data/options.h"
+#include "sab_run.h"
 
 struct sab_task_kind {
     const char *name;  /* what `sab train NAME` says, and by which rows of options say that it reads them */
@@ -63,14 +64,8 @@ extern const struct sab_task_kind sab_task_mnist;
 extern const struct sab_task_kind sab_task_cifar10;
 extern const struct sab_task_kind sab_task_text;
 
-/* A loss in nats as bits per character; NaN for a task (by name) whose loss is not that of a text's symbols. */
-double sab_task_bits_per_char(const char *task, double loss);
 extern const struct sab_task_kind sab_task_npy;
 extern const struct sab_task_kind sab_task_csv;
-
-/* See `read_in_order` and `columns` above. The latter is at most B. */
-void sab_task_read_in_order(struct sab_task *task);
-int sab_task_columns(const struct sab_task *task, enum sab_split split, int B);
 
 /* The task named in config; see sab_task_create of sab.h. It keeps copies of both. */
 int sab_task_open(struct sab_task **out, const struct sab_task_options *config, const struct sab_shared_options *shared,

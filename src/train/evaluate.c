@@ -3,7 +3,6 @@
 
 #include <math.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "credit/engine.h"
 #include "data/task.h"
@@ -97,14 +96,9 @@ static int go_through(struct sab_evaluation *e, struct sab_engine *engine, struc
 /* What the task knows beside the outputs: units, and what answers that need no training would cost. */
 static int finish(struct sab_evaluation *e, struct sab_task *task, enum sab_split split, struct sab_error *err)
 {
-    size_t O = (size_t)e->O;
-    double *unit = sab_alloc(O, sizeof *unit);
-    if (!unit)
-        return sab_fail(err, SAB_NOMEM, "no memory to measure %d outputs", e->O);
     for (int o = 0; o < e->O; o++)
-        unit[o] = sab_task_unit(task, o);
-    int status = sab_evaluation_end(e, unit, err);
-    sab_free(unit);
+        e->unit[o] = sab_task_unit(task, o);
+    int status = sab_evaluation_end(e, err);
     if (status != SAB_OK || !e->targets)
         return status;
     e->naive.count = sab_task_naive(task, split, 0, e->naive.squares, e->naive.absolute);

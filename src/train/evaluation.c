@@ -254,8 +254,11 @@ int sab_evaluation_begin(struct sab_evaluation *e, const struct sab_shape *shape
     e->naive.absolute = is_values ? sab_alloc(O, sizeof(double)) : NULL;
     e->confusion = has_confusion ? sab_alloc(O * O, sizeof *e->confusion) : NULL;
     e->rankings = e->ranks > 0 ? sab_alloc((size_t)e->ranks, sizeof *e->rankings) : NULL;
-    if ((is_values ? !e->targets || !e->naive.squares || !e->naive.absolute : !e->classes) || (has_confusion && !e->confusion) || (e->ranks > 0 && !e->rankings))
+    e->unit = sab_alloc(O, sizeof *e->unit);
+    if (!e->unit || (is_values ? !e->targets || !e->naive.squares || !e->naive.absolute : !e->classes) || (has_confusion && !e->confusion) || (e->ranks > 0 && !e->rankings))
         return sab_fail(err, SAB_NOMEM, "no memory to measure %d outputs", shape->O);
+    for (size_t o = 0; o < O; o++)
+        e->unit[o] = 1;
     return SAB_OK;
 }
 
@@ -270,6 +273,7 @@ void sab_evaluation_clear(struct sab_evaluation *e)
     sab_free(e->naive.squares);
     sab_free(e->naive.absolute);
     sab_free(e->confusion);
+    sab_free(e->unit);
     *e = (struct sab_evaluation){0};
 }
 
@@ -351,12 +355,12 @@ static void end_classes(struct sab_evaluation *e)
     e->values[SAB_METRIC_AUC] = mean_of(&aucs);
 }
 
-static void end_targets(struct sab_evaluation *e, const double *unit)
+static void end_targets(struct sab_evaluation *e)
 {
     struct mean mse = {0}, rmse = {0}, mae = {0};
     for (int o = 0; o < e->O && e->scored > 0; o++) {
         const struct sab_target_errors *t = &e->targets[o];
-        double n = (double)t->count, scale = unit ? unit[o] : 1;
+        double n = (double)t->count, scale = e->unit[o];
         add_mean(&mse, t->squares / n);
         add_mean(&rmse, sqrt(t->squares / n) * scale);
         add_mean(&mae, t->absolute / n * scale);
@@ -366,7 +370,7 @@ static void end_targets(struct sab_evaluation *e, const double *unit)
     e->values[SAB_METRIC_MAE] = mean_of(&mae);
 }
 
-int sab_evaluation_end(struct sab_evaluation *e, const double *unit, struct sab_error *err)
+int sab_evaluation_end(struct sab_evaluation *e, struct sab_error *err)
 {
     join_columns(e);
     free_room(e);
@@ -380,6 +384,6 @@ int sab_evaluation_end(struct sab_evaluation *e, const double *unit, struct sab_
     if (e->classes)
         end_classes(e);
     else
-        end_targets(e, unit);
+        end_targets(e);
     return SAB_OK;
 }

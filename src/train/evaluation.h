@@ -38,6 +38,7 @@ struct sab_evaluation {
     int64_t scored;
     struct sab_class_counts *classes; /* [O]; NULL for values */
     struct sab_target_errors *targets; /* [O]; NULL for others */
+    double *unit;                     /* [O] the size of a target's unit of training in the units of the data; 1 unless the caller says so */
     struct sab_naive_errors naive;    /* of the last value; arrays where there are targets, the caller's to fill in */
     int64_t *confusion;               /* [O,O] of a label said to be another; NULL but for classes, and few of them */
 
@@ -61,8 +62,8 @@ void sab_evaluation_clear(struct sab_evaluation *e);
 int sab_evaluation_batch(struct sab_evaluation *e, struct sab_engine *engine, const struct sab_batch *batch,
                          struct sab_error *err);
 
-/* After the last batch. unit: the size of each target's unit of training in the units of the data, [O]; NULL: 1. */
-int sab_evaluation_end(struct sab_evaluation *e, const double *unit, struct sab_error *err);
+/* After the last batch. */
+int sab_evaluation_end(struct sab_evaluation *e, struct sab_error *err);
 
 struct sab_metrics sab_evaluation_metrics(const struct sab_evaluation *e);
 

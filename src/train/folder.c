@@ -37,6 +37,18 @@ int sab_folder_name(const struct sab_options *config, char dir[SAB_DIR_CAP], str
     return SAB_OK;
 }
 
+int sab_run_folder(const struct sab_options *options, char *buf, size_t cap, struct sab_error *err)
+{
+    char dir[SAB_DIR_CAP];
+    int status = sab_folder_name(options, dir, err);
+    if (status != SAB_OK)
+        return status;
+    if (strlen(dir) >= cap)
+        return sab_fail(err, SAB_INVALID, "the folder's name needs %zu bytes; the buffer has %zu", strlen(dir) + 1, cap);
+    memcpy(buf, dir, strlen(dir) + 1);
+    return SAB_OK;
+}
+
 void sab_folder_path(const char *dir, const char *file, char path[SAB_PATH_CAP])
 {
     size_t length = strlen(dir);

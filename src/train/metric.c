@@ -30,6 +30,13 @@ const struct sab_metric sab_metric_table[SAB_METRIC_COUNT] = {
     [SAB_METRIC_LAST_VALUE_MSE] = {"last_value_mse", 0, VALUES, 1e300, 0, 0, 0, "mse of repeating the last value"},
 };
 
+_Static_assert(SAB_METRIC_COUNT <= SAB_METRICS_CAP, "callers have room for so many");
+
+const struct sab_metric *sab_metric_at(int i)
+{
+    return i >= 0 && i < SAB_METRIC_COUNT ? &sab_metric_table[i] : NULL;
+}
+
 int sab_metric_find(const char *name)
 {
     for (int id = 0; id < SAB_METRIC_COUNT; id++) {

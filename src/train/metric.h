@@ -3,6 +3,7 @@
 #ifndef SAB_TRAIN_METRIC_H
 #define SAB_TRAIN_METRIC_H
 
+#include "sab_run.h"
 #include "train/options.h"
 
 enum sab_metric_id {
@@ -21,21 +22,7 @@ enum sab_metric_id {
     SAB_METRIC_COUNT
 };
 
-struct sab_metric {
-    const char *name; /* as in --stop-at NAME=..., metrics.jsonl and eval --json */
-    int better;       /* 1: larger is better, -1: smaller; 0: says how hard the data are, not how good a network is */
-    int losses;       /* where it applies: 1 << enum sab_loss for each */
-    double most;      /* and from 0 to what */
-    int is_bits;      /* applies to texts only */
-    int is_two;       /* of classes, where there are two */
-    int is_told;      /* stands in every line of progress */
-    const char *help; /* what it is, for people */
-};
-
 extern const struct sab_metric sab_metric_table[SAB_METRIC_COUNT];
-
-/* The row of a name, '-' taken for '_'; -1: there is none. */
-int sab_metric_find(const char *name);
 
 /* Whether a metric means something where outputs are of this shape, and symbols of a text or not. */
 int sab_metric_applies(enum sab_metric_id id, const struct sab_shape *shape, int is_text);

@@ -2,6 +2,7 @@
  * know what any of them does. */
 #include "train/options.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -186,9 +187,19 @@ const char *sab_options_value_at(const struct sab_options *options, int i, char 
     return sab_option_value(option, object, number);
 }
 
-const char *sab_options_value(const struct sab_options *options, const char *name, char number[SAB_REAL_TEXT_CAP])
+_Static_assert(SAB_REAL_TEXT_CAP == SAB_NUMBER_CAP, "callers have room for any number");
+
+const char *sab_options_value(const struct sab_options *options, const char *name, char number[SAB_NUMBER_CAP])
 {
-    return sab_options_value_at(options, sab_option_index(name), number);
+    int i = sab_option_index(name);
+    return i < 0 ? NULL : sab_options_value_at(options, i, number);
+}
+
+double sab_options_number(const struct sab_options *options, const char *name)
+{
+    const void *object = NULL;
+    const struct sab_option *option = row_at(sab_option_index(name), options, &object);
+    return option ? sab_option_number(option, object) : NAN;
 }
 
 int sab_options_get(const struct sab_options *options, const char *name, char *buf, size_t cap, struct sab_error *err)

@@ -40,9 +40,8 @@ void sab_options_move(struct sab_options *to, struct sab_options *from);
 /* Frees the texts; all zero is fine, and so is the struct afterwards. */
 void sab_options_clear(struct sab_options *options);
 
-/* The value of option i, or of that name, as text: the option's own, or written into number. */
+/* sab_options_value of option i. */
 const char *sab_options_value_at(const struct sab_options *options, int i, char number[SAB_REAL_TEXT_CAP]);
-const char *sab_options_value(const struct sab_options *options, const char *name, char number[SAB_REAL_TEXT_CAP]);
 
 /* The place of the option among all, "k-top" or "k_top"; -1 if there is none. */
 int sab_option_index(const char *name);

@@ -31,7 +31,7 @@ enum { RECENT = 1024 };
 
 struct run {
     struct sab_options config; /* out is the run folder */
-    const struct sab_run_hooks *hooks;
+    const struct sab_watch *watch;
     struct sab_judge judge;
     struct sab_task *task;
     struct sab_model *model;
@@ -66,6 +66,12 @@ static int is_stopped_early(const struct run *run)
     if (run->config.run.patience > 0 && state->since_best >= run->config.run.patience)
         return 1;
     return sab_judge_stops(&run->judge, state->last_values);
+}
+
+/* Whether no update is left to be made. */
+static int is_over(const struct run *run)
+{
+    return run->trainer->step >= run->config.optim.steps || is_stopped_early(run);
 }
 
 /* ---- saving ---- */
@@ -104,11 +110,12 @@ static int save_best(struct run *run, struct sab_error *err)
 
 /* ---- one update, one evaluation ---- */
 
-static void tell(const struct run *run, const struct sab_metrics *metrics, int evaluated, int is_best)
+/* Whether the watcher wants to stop. */
+static int tell(const struct run *run, const struct sab_metrics *metrics, int evaluated, int is_best)
 {
-    if (!run->hooks || !run->hooks->progress)
-        return;
-    struct sab_progress progress = {
+    if (!run->watch || !run->watch->event)
+        return 0;
+    struct sab_event event = {
         .step = run->trainer->step,
         .steps = run->config.optim.steps,
         .metrics = *metrics,
@@ -120,7 +127,7 @@ static void tell(const struct run *run, const struct sab_metrics *metrics, int e
         .seconds = run->state.seconds,
         .seconds_per_update = run->smoothed,
     };
-    run->hooks->progress(run->hooks->user, &progress);
+    return run->watch->event(run->watch->user, &event);
 }
 
 static int update(struct run *run, struct sab_error *err)
@@ -143,8 +150,7 @@ static int update(struct run *run, struct sab_error *err)
     run->state.seconds += took;
     run->recent[run->updates++ % RECENT] = took;
     run->smoothed = run->updates == 1 ? took : run->smoothed + 0.05 * (took - run->smoothed);
-    tell(run, &metrics, 0, 0);
-    return SAB_OK;
+    return tell(run, &metrics, 0, 0) ? SAB_INTERRUPTED : SAB_OK;
 }
 
 static int evaluate(struct run *run, struct sab_error *err)
@@ -197,8 +203,8 @@ static int evaluate(struct run *run, struct sab_error *err)
                                         state->grad_norm, run->rate, state->seconds, &state->metrics_nbytes, err);
     run->is_torn = status != SAB_OK;
     state->train_loss[0] = state->train_loss[1] = 0;
-    if (status == SAB_OK)
-        tell(run, &metrics, 1, is_best);
+    if (status == SAB_OK && tell(run, &metrics, 1, is_best) && !is_over(run))
+        status = SAB_INTERRUPTED;
     return status;
 }
 
@@ -240,10 +246,9 @@ static int after_update(struct run *run, struct sab_error *err)
 
 static int loop(struct run *run, struct sab_error *err)
 {
-    const struct sab_options *config = &run->config;
     const struct sab_trainer *trainer = run->trainer;
     int status = after_update(run, err); /* of a resumed run: what an interruption had kept from being done */
-    while (status == SAB_OK && trainer->step < config->optim.steps && !is_stopped_early(run)) {
+    while (status == SAB_OK && !is_over(run)) {
         if (sab_engine_is_stopped(trainer->engine))
             return SAB_INTERRUPTED;
         status = update(run, err);
@@ -275,13 +280,13 @@ static int leave_interrupted(struct run *run, struct sab_error *err)
 static void tell_changes(const struct run *run, const struct sab_options *was)
 {
     static const char *const names[] = {"lr", "clip", "explode"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && run->hooks && run->hooks->notice; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && run->watch && run->watch->notice; i++) {
         char x[SAB_REAL_TEXT_CAP], y[SAB_REAL_TEXT_CAP], sentence[128];
         const char *before = sab_options_value(was, names[i], x), *now = sab_options_value(&run->config, names[i], y);
         if (strcmp(before, now) == 0)
             continue;
         snprintf(sentence, sizeof sentence, "from here on --%s is %.40s; it was %.40s so far", names[i], now, before);
-        run->hooks->notice(run->hooks->user, sentence);
+        run->watch->notice(run->watch->user, sentence);
     }
 }
 
@@ -453,8 +458,8 @@ static int prepare(struct run *run, const struct sab_options *config, int is_res
     if (status == SAB_OK)
         status = sab_judge_make(&run->judge, config, sab_task_shape(run->task),
                                 !isnan(sab_task_bits_per_char(config->task.task, 0)), err);
-    if (status == SAB_OK && run->hooks && run->hooks->opened)
-        run->hooks->opened(run->hooks->user, run->task);
+    if (status == SAB_OK && run->watch && run->watch->opened)
+        run->watch->opened(run->watch->user, run->task);
     if (status == SAB_OK)
         status = sab_run_settle(run->task, &run->config, &carries, err);
     if (status == SAB_OK)
@@ -472,7 +477,7 @@ static int prepare(struct run *run, const struct sab_options *config, int is_res
         status = sab_trainer_create(&run->trainer, run->model, &run->config, err);
     if (status != SAB_OK)
         return status;
-    run->trainer->engine->stop = run->hooks ? run->hooks->stop : NULL;
+    run->trainer->engine->stop = run->watch ? run->watch->stop : NULL;
     run->trainer->engine->most_steps = sab_task_steps(run->task);
     run->best = sab_alloc(run->trainer->count, sizeof(sab_real));
     return run->best ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for %zu weights", run->trainer->count);
@@ -484,11 +489,12 @@ static int compare_reals(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void fill_result(struct run *run, struct sab_run_result *result)
+static void fill_outcome(struct run *run, struct sab_outcome *outcome)
 {
     size_t n = run->updates < RECENT ? (size_t)run->updates : RECENT;
     qsort(run->recent, n, sizeof *run->recent, compare_reals);
-    *result = (struct sab_run_result){
+    *outcome = (struct sab_outcome){
+        .size = sizeof *outcome,
         .steps = run->trainer->step,
         .updates = run->updates,
         .seconds = run->state.seconds,
@@ -499,22 +505,21 @@ static void fill_result(struct run *run, struct sab_run_result *result)
         .judged_by = run->judge.best,
         .stopped_early = run->trainer->step < run->config.optim.steps && is_stopped_early(run),
     };
-    memcpy(result->best_values, run->state.best_values, sizeof result->best_values);
-    sab_model_digest(run->model, result->weights_digest);
-    snprintf(result->out, sizeof result->out, "%s", run->config.run.out);
+    memcpy(outcome->best_values, run->state.best_values, sizeof run->state.best_values);
+    sab_model_digest(run->model, outcome->weights_digest);
 }
 
-int sab_run_train(const struct sab_options *config, int is_resumed, const struct sab_run_hooks *hooks,
-                  struct sab_run_result *result, struct sab_error *err)
+int sab_run_train(const struct sab_options *config, int is_resumed, const struct sab_watch *watch,
+                  struct sab_outcome *outcome, struct sab_error *err)
 {
     struct run *run = sab_alloc(1, sizeof *run);
     if (!run)
         return sab_fail(err, SAB_NOMEM, "no memory for a run");
-    run->hooks = hooks;
+    run->watch = watch;
     run->lock = -1;
     int status = prepare(run, config, is_resumed, err);
-    if (status == SAB_OK && hooks && hooks->begun)
-        hooks->begun(hooks->user);
+    if (status == SAB_OK && watch && watch->begun)
+        watch->begun(watch->user);
     if (status == SAB_OK)
         status = is_resumed ? resume(run, err) : begin(run, err);
     if (status == SAB_OK) {
@@ -524,8 +529,8 @@ int sab_run_train(const struct sab_options *config, int is_resumed, const struct
             status = leave_interrupted(run, err);
         else if (status != SAB_OK)
             leave_resumable(run, status, &why, err);
-        if (result)
-            fill_result(run, result);
+        if (outcome)
+            fill_outcome(run, outcome);
         if (run->is_begun && status != SAB_OK && status != SAB_INTERRUPTED && run->trainer->step == 0)
             sab_folder_undo(run->config.run.out);
     }
@@ -542,41 +547,37 @@ int sab_run_train(const struct sab_options *config, int is_resumed, const struct
 
 /* ---- for callers of the library ---- */
 
-struct watched {
-    int (*watch)(void *user, const struct sab_event *event);
-    void *user;
-    volatile sig_atomic_t stop;
-};
-
-static void show(void *user, const struct sab_progress *progress)
+static int check_size(size_t size, const char *name, struct sab_error *err)
 {
-    struct watched *w = user;
-    const struct sab_event event = {
-        .step = progress->step,
-        .steps = progress->steps,
-        .evaluated = progress->evaluated,
-        .is_best = progress->is_best,
-        .metrics = progress->metrics,
-        .lr = progress->lr,
-        .seconds = progress->seconds,
-    };
-    if (w->watch(w->user, &event))
-        w->stop = 1;
+    return size >= sizeof size ? SAB_OK
+                               : sab_fail(err, SAB_INVALID, "struct %s without its size: set .size = sizeof (struct %s)", name, name);
 }
 
-int sab_train_watched(const struct sab_options *options, int resume, int (*watch)(void *user, const struct sab_event *event),
-                      void *user, struct sab_metrics *best, struct sab_error *err)
+int sab_train_watched(const struct sab_options *options, int resume, const struct sab_watch *watch, struct sab_outcome *outcome,
+                      struct sab_error *err)
 {
-    struct watched w = {watch, user, 0};
-    struct sab_run_hooks hooks = {.progress = show, .user = &w, .stop = &w.stop};
-    struct sab_run_result result = {0};
-    int status = sab_run_train(options, resume, watch ? &hooks : NULL, &result, err);
-    if (status == SAB_OK && best)
-        *best = result.best;
+    struct sab_watch seen = {0}; /* what the caller's version does not have is 0 */
+    struct sab_outcome result = {.best_step = -1};
+    int status = watch ? check_size(watch->size, "sab_watch", err) : SAB_OK;
+    if (status == SAB_OK && outcome)
+        status = check_size(outcome->size, "sab_outcome", err);
+    if (status != SAB_OK)
+        return status;
+    if (watch)
+        memcpy(&seen, watch, watch->size < sizeof seen ? watch->size : sizeof seen);
+    status = sab_run_train(options, resume, watch ? &seen : NULL, &result, err);
+    if (outcome) {
+        result.size = outcome->size;
+        memcpy(outcome, &result, result.size < sizeof result ? result.size : sizeof result);
+    }
     return status;
 }
 
 int sab_train(const struct sab_options *options, struct sab_metrics *best, struct sab_error *err)
 {
-    return sab_train_watched(options, 0, NULL, NULL, best, err);
+    struct sab_outcome outcome = {0};
+    int status = sab_run_train(options, 0, NULL, &outcome, err);
+    if (status == SAB_OK && best)
+        *best = outcome.best;
+    return status;
 }

@@ -1,0 +1,169 @@
+/* sab, whole runs: the second half of the manual. What sab.h has are the objects; here is what is made of them: folders in which a
+ * model is trained, stopped, resumed and read back; all figures of an evaluation; what was understood of data.
+ *
+ *     sab_train_watched(...)       trains in a folder or goes on there, seen update by update, stopped when asked
+ *     sab_run_options(...)         what the run was told            config.json
+ *     sab_run_history(...)         what it measured as it went      metrics.jsonl
+ *     sab_run_model(...)           the best weights it came to      model.safetensors
+ *     sab_evaluation_create(...)   what a model reaches on a part of the data, in all and output by output
+ *
+ * The rules at the head of sab.h hold here too. A struct that the caller fills begins with its size, sizeof (struct X): what a
+ * later version adds at its end is then not looked at.
+ */
+#ifndef SAB_RUN_H
+#define SAB_RUN_H
+
+#include "sab.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A number under its name. */
+struct sab_figure {
+    const char *name;
+    double value;
+    int is_count; /* a whole number of things */
+};
+
+/* ---- metrics ------------------------------------------------------------------------------------------------- */
+
+/* What an evaluation measures of a model: a row of the table that --stop-at, --best, metrics.jsonl and sab eval share. */
+struct sab_metric {
+    const char *name; /* "accuracy", as in stop_at NAME=... */
+    int better;       /* 1: larger is better, -1: smaller; 0: says how hard the data are, not how good a model is */
+    int losses;       /* where it applies: 1 << enum sab_loss for each */
+    double most;      /* it lies in 0..most */
+    int is_bits;      /* applies to texts only */
+    int is_two;       /* of classes, where there are two */
+    int is_told;      /* stands in every line of progress */
+    const char *help; /* what it is, for people */
+};
+
+#define SAB_METRICS_CAP 32 /* no version has more */
+
+/* The i-th metric, or NULL past the last; and the place of one by name ('-' taken for '_'), -1 if there is none. */
+SAB_API const struct sab_metric *sab_metric_at(int i);
+SAB_API int sab_metric_find(const char *name);
+
+/* A loss in nats as bits per character; NaN for a task (by name) whose loss is not that of a text's symbols. */
+SAB_API double sab_task_bits_per_char(const char *task, double loss);
+
+/* ---- evaluations --------------------------------------------------------------------------------------------- */
+
+struct sab_evaluation;
+
+/* Measures as sab_evaluate does, and keeps all that was found. Frees nothing that it was given; lives on when the engine and the
+ * task are gone. */
+SAB_API int sab_evaluation_create(struct sab_evaluation **out, struct sab_engine *engine, struct sab_task *task,
+                                  enum sab_split split, const struct sab_options *options, struct sab_error *err);
+SAB_API void sab_evaluation_free(struct sab_evaluation *evaluation);
+
+/* The value of a metric, by its place in the table; NaN where it means nothing. */
+SAB_API double sab_evaluation_value(const struct sab_evaluation *evaluation, int metric);
+/* Positions that were scored. */
+SAB_API int64_t sab_evaluation_scored(const struct sab_evaluation *evaluation);
+
+#define SAB_FIGURES_CAP 16 /* of one output; no version has more */
+
+/* The figures of output o, in 0..O-1, of which it returns how many. Of a class, or the yes of an answer: count (positions that
+ * have it), answered (that were said to), hits (both), recall, precision and f1. Of a value: count and mse, standardised; rmse and
+ * mae in the units of the data; last_value_rmse and last_value_mae, which repeating the last value comes to; deviation of the value
+ * itself. NaN where there is nothing to divide by. */
+SAB_API int sab_evaluation_output(const struct sab_evaluation *evaluation, int o, struct sab_figure figures[SAB_FIGURES_CAP]);
+
+/* Positions of class `label` that were said to be `answer`; -1 where that was not kept: of values, yes-or-no answers, and more
+ * than 256 classes. */
+SAB_API int64_t sab_evaluation_confusion(const struct sab_evaluation *evaluation, int label, int answer);
+
+/* ---- runs ---------------------------------------------------------------------------------------------------- */
+
+/* A run is a folder:
+ *
+ *     config.json          every option, and the version that wrote it
+ *     metrics.jsonl        an object a line: what each evaluation measured
+ *     model.safetensors    the best weights so far, with options, shape and facts (sab_model_load)
+ *     state.safetensors    all that going on needs (sab_trainer_load)
+ *     lock                 while a process trains in it
+ *
+ * Each file is replaced as a whole, so a run that was killed at any moment can go on. */
+
+/* What happened: an update, or (evaluated 1) an evaluation. */
+struct sab_event {
+    int64_t step, steps;        /* updates done, and the option steps */
+    int evaluated, is_best;     /* is_best: the best evaluation so far */
+    struct sab_metrics metrics; /* of the update's batch, or of the evaluation */
+    double lr, seconds;         /* seconds spent in this run, before it was resumed too */
+    double seconds_per_update;  /* of late, smoothed */
+    const double *values;       /* evaluation: each metric by its place in the table, NaN where it means nothing; else NULL */
+    int judged_by;              /* the metric by which weights are the best */
+};
+
+/* Who watches; all but size may be 0. What is handed over lives as long as the call. */
+struct sab_watch {
+    size_t size;
+    void *user;
+    void (*opened)(void *user, const struct sab_task *task); /* the data are open; no update was made yet */
+    void (*begun)(void *user);                               /* from here on there is something to save */
+    int (*event)(void *user, const struct sab_event *event); /* other than 0: stop, as below */
+    void (*notice)(void *user, const char *sentence);        /* what one should know of a run that goes on */
+    const volatile int *stop; /* once it is not 0, as a signal handler may set it, the update or evaluation under way is left, the run
+                                 saved, and SAB_INTERRUPTED returned */
+};
+
+/* What came of it. */
+struct sab_outcome {
+    size_t size;
+    int64_t steps;               /* updates of the run */
+    int64_t updates;             /* of these, made by this call */
+    double seconds;              /* of the run, before it was resumed too */
+    double seconds_per_update;   /* a median of this call's */
+    struct sab_metrics last;     /* the last evaluation */
+    struct sab_metrics best;     /* the evaluation of the weights in model.safetensors */
+    double best_values[SAB_METRICS_CAP]; /* all of that evaluation, by place in the table */
+    int64_t best_step;           /* -1: none was made */
+    int judged_by;               /* the metric that made it the best */
+    int stopped_early;           /* stop_at or patience */
+    char weights_digest[33];     /* of the weights after the last update */
+};
+
+/* sab_train, watched; resume 1 goes on with the run in the folder. Then options must agree in all that SAB_DECIDES with its
+ * config.json, and steps must not be below those made. watch and outcome may be NULL. SAB_INTERRUPTED when the watcher stopped it
+ * (unless nothing was left to do) and SAB_NUMERIC leave a run that can go on, and an outcome so far. A new run that fails before
+ * its first update leaves nothing. */
+SAB_API int sab_train_watched(const struct sab_options *options, int resume, const struct sab_watch *watch,
+                              struct sab_outcome *outcome, struct sab_error *err);
+
+/* The folder of the run that these options make: out, or runs/TASK-CREDIT-sSEED. buf holds cap bytes, 0 included; 4096 suffice. */
+SAB_API int sab_run_folder(const struct sab_options *options, char *buf, size_t cap, struct sab_error *err);
+
+/* The options of the run in a folder, to be freed with sab_options_free. */
+SAB_API int sab_run_options(struct sab_options **out, const char *folder, struct sab_error *err);
+
+/* The model of a run, by its folder or by the file itself. */
+SAB_API int sab_run_model(struct sab_model **out, const char *where, struct sab_error *err);
+
+/* Reads the last `most` evaluations of the run in a folder (0: all), oldest first: row sees the n figures of each, step among
+ * them; other than 0 from it ends the reading. A run that was just begun has none. SAB_FORMAT names the line that is no object. */
+SAB_API int sab_run_history(const char *folder, int64_t most, int (*row)(void *user, const struct sab_figure *figures, int n),
+                            void *user, struct sab_error *err);
+
+/* ---- data ---------------------------------------------------------------------------------------------------- */
+
+/* The i-th task by name, and in *help (may be NULL) what it is; NULL past the last. */
+SAB_API const char *sab_task_name(int i, const char **help);
+
+/* Has the training part read from now on as the others are: each sequence once, in the order of the file. */
+SAB_API void sab_task_read_in_order(struct sab_task *task);
+
+/* The most of B sequences at a time that batches of the split have a use for: of few long series, not more than there are. */
+SAB_API int sab_task_columns(const struct sab_task *task, enum sab_split split, int B);
+
+/* What was understood of data, as facts (of a task or a model; may be NULL) tell it: line sees a label ("inputs") and a text
+ * ("load, temp"); of a warning the label is "". Facts that are damaged tell nothing. */
+SAB_API void sab_facts_tell(const char *facts, void (*line)(void *user, const char *label, const char *text), void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
