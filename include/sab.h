@@ -215,6 +215,7 @@ struct sab_batch {
     struct sab_stream *state; /* of B sequences: h, c and memories that the batch starts from and leaves behind; memories are
                                  constants to the gradient; untouched on failure. NULL: all begin anew */
     const sab_real *h0, *c0;  /* [layers,B,H] what sequences begin with where there is no state; NULL: 0 */
+    sab_real *hn, *cn;        /* [layers,B,H] h and c where each ended are left here, on the CPU; NULL: not wanted */
 };
 
 /* loss = sum(weight * l) / sum(weight); l is cross entropy in nats, or the mean over O of squared errors or of binary
@@ -368,6 +369,12 @@ SAB_API int sab_stream_create(struct sab_stream **out, struct sab_model *model, 
 SAB_API void sab_stream_free(struct sab_stream *stream);
 /* An independent copy of the state. */
 SAB_API int sab_stream_clone(struct sab_stream **out, const struct sab_stream *stream, struct sab_error *err);
+/* Returns N, the memories that a batch takes over; copies what is not NULL: h and c [layers,B,H], memories [layers,B,N,H], the oldest
+ * first, first [B], the first that is the sequence's own (0..N), since [B], steps since its latest was written (0..k_att-1). And the
+ * way back; c and memories NULL where there are none. SAB_INVALID or SAB_NUMERIC leave the stream alone, SAB_NOMEM too. */
+SAB_API int sab_stream_get(const struct sab_stream *stream, sab_real *h, sab_real *c, sab_real *memories, int32_t *first, int32_t *since);
+SAB_API int sab_stream_set(struct sab_stream *stream, int N, const sab_real *h, const sab_real *c, const sab_real *memories,
+                           const int32_t *first, const int32_t *since, struct sab_error *err);
 /* The state as a file (safetensors), written atomically, and back, for a model of the same weights (SAB_FORMAT for any
  * other): a stream that goes on to the bit. SAB_NUMERIC where the state is not finite. */
 SAB_API int sab_stream_save(const struct sab_stream *stream, const char *path, struct sab_error *err);

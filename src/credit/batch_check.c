@@ -69,14 +69,14 @@ static int check_state(const struct sab_model *m, const struct sab_batch *batch,
     if (batch->fresh && !batch->state)
         return sab_fail(err, SAB_INVALID, "the batch says which sequences are fresh but brings no state that others go on "
                                           "from");
-    if (!batch->h0 && !batch->c0)
+    if (!batch->h0 && !batch->c0 && !batch->hn && !batch->cn)
         return SAB_OK;
-    if (batch->state)
+    if (batch->state && (batch->h0 || batch->c0))
         return sab_fail(err, SAB_INVALID, "the batch brings h0 or c0 and a state too: it can begin with one only");
     if (!m->network->has_state)
-        return sab_fail(err, SAB_INVALID, "--model %s has no state that h0 or c0 could be", m->network->name);
-    if (batch->c0 && !m->cell->has_c)
-        return sab_fail(err, SAB_INVALID, "the batch brings c0, and --cell %s has no c", m->cell->name);
+        return sab_fail(err, SAB_INVALID, "--model %s has no state that h0, c0, hn or cn could be", m->network->name);
+    if ((batch->c0 || batch->cn) && !m->cell->has_c)
+        return sab_fail(err, SAB_INVALID, "the batch brings %s, and --cell %s has no c", batch->c0 ? "c0" : "cn", m->cell->name);
     return SAB_OK;
 }
 

@@ -21,7 +21,11 @@ int sab_engine_set_device(struct sab_engine *e, const char *device, struct sab_e
 static int ready(struct sab_engine *e, const struct sab_batch *batch, struct sab_error *err)
 {
     sab_gpu_listen(e->device->gpu, e->stop);
-    int status = batch->state ? sab_stream_ready(batch->state, e->model, batch, err) : SAB_OK;
+    int status = SAB_OK;
+    if (batch->hn || batch->cn)
+        status = sab_fail(err, SAB_INVALID, "a device leaves no hn and cn: leave the engine on \"cpu\" for them");
+    if (status == SAB_OK && batch->state)
+        status = sab_stream_ready(batch->state, e->model, batch, err);
     return status == SAB_OK ? sab_device_ready(e->device, err) : status;
 }
 

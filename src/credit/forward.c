@@ -71,11 +71,19 @@ void sab_shard_leave(const struct sab_shard *s)
 /* The state of those sequences that end within a span. */
 static void leave_ended(const struct sab_shard *s, int layer, const struct sab_span *w)
 {
+    const struct sab_batch *batch = s->work.batch;
+    size_t H = (size_t)s->model->H;
     for (int b = 0; b < s->S; b++) {
         int steps = s->work.columns[b].length - w->t0;
-        size_t at = ((size_t)steps * s->S + b) * s->model->Hp;
-        if (steps >= 1 && steps <= w->len)
-            sab_stream_put_state(s->work.batch->state, layer, s->work.b0 + b, w->h + at, w->c ? w->c + at : NULL);
+        size_t at = ((size_t)steps * s->S + b) * s->model->Hp, to = ((size_t)layer * batch->B + s->work.columns[b].b) * H;
+        if (steps < 1 || steps > w->len)
+            continue;
+        if (batch->state)
+            sab_stream_put_state(batch->state, layer, s->work.b0 + b, w->h + at, w->c ? w->c + at : NULL);
+        if (batch->hn)
+            memcpy(batch->hn + to, w->h + at, H * sizeof(real));
+        if (batch->cn)
+            memcpy(batch->cn + to, w->c + at, H * sizeof(real));
     }
 }
 
@@ -255,7 +263,7 @@ void sab_shard_span(struct sab_shard *s, int span, int replay)
         sab_layer_forward(m, l, w, &run->memory, &run->records, replay, &s->scratch);
         if (!replay)
             pass_state(s, l, span, w);
-        if (!replay && s->work.batch->state)
+        if (!replay)
             leave_ended(s, l, w);
         if (!s->backward || (s->apart && !replay))
             for (int i = 0; i < sab_shard_span_windows(s, span); i++)
