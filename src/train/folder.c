@@ -144,6 +144,17 @@ void sab_folder_undo(const char *dir)
     unlink(path);
 }
 
+int sab_folder_is_there(const char *dir)
+{
+    struct stat info;
+    return lstat(dir, &info) == 0 || errno != ENOENT;
+}
+
+void sab_folder_leave(const char *dir)
+{
+    rmdir(dir);
+}
+
 int sab_folder_begin(const char *dir, const struct sab_options *config, struct sab_error *err)
 {
     for (int i = 0; i < FILES; i++) {

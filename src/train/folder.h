@@ -24,6 +24,9 @@ void sab_folder_unlock(const char *dir, int lock);
 int sab_folder_begin(const char *dir, const struct sab_options *config, struct sab_error *err);
 /* Takes that back where nothing came of the run. */
 void sab_folder_undo(const char *dir);
+/* Whether there is anything of that name; and removes a folder that was made for a run, where nothing is in it. */
+int sab_folder_is_there(const char *dir);
+void sab_folder_leave(const char *dir);
 
 /* SAB_INVALID where a file of the run is a link or a device: what it leads to must not be written. */
 int sab_folder_check_files(const char *dir, struct sab_error *err);

@@ -42,6 +42,7 @@ struct run {
     int64_t saved_evaluated;  /* its state.evaluated */
     int lock;                 /* of the folder; -1: none */
     int is_begun;             /* a new run, whose folder has a config.json */
+    int is_folder_made;       /* by this run */
     int is_torn;              /* of an evaluation not all could be written: state and files no longer agree */
     double rate;              /* of the last update */
     double smoothed;          /* seconds per update */
@@ -336,7 +337,8 @@ static int resume(struct run *run, struct sab_error *err)
 static int begin(struct run *run, struct sab_error *err)
 {
     const char *dir = run->config.run.out;
-    int status = sab_file_make_directory(dir, err);
+    int is_new = !sab_folder_is_there(dir), status = sab_file_make_directory(dir, err);
+    run->is_folder_made = is_new && status == SAB_OK;
     if (status == SAB_OK)
         status = sab_folder_lock(dir, &run->lock, err);
     if (status == SAB_OK)
@@ -536,6 +538,8 @@ int sab_run_train(const struct sab_options *config, int is_resumed, const struct
     }
     if (run->lock >= 0)
         sab_folder_unlock(run->config.run.out, run->lock);
+    if (run->is_folder_made && status != SAB_OK)
+        sab_folder_leave(run->config.run.out);
     sab_trainer_free(run->trainer);
     sab_model_free(run->model);
     sab_task_free(run->task);
