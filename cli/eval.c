@@ -9,8 +9,6 @@
 #include "cli/arguments.h"
 #include "cli/data_files.h"
 #include "cli/eval_print.h"
-#include "cli/forecast.h"
-#include "cli/plan.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
 #include "data/task.h"
@@ -61,28 +59,17 @@ static int read_lengths(const char *list, struct row rows[LENGTHS_CAP], int *n, 
     }
 }
 
-/* Says so where this will take more than an hour, as far as can be foretold. */
-static void warn_of_hours(const struct sab_model *model, const struct sab_task *task, const struct sab_options *config,
-                          enum sab_split split)
+/* Says so where this will take more than a minute, as far as can be foretold. */
+static void warn_of_minutes(struct sab_task *task, const struct sab_options *config, enum sab_split split)
 {
-    const double HOUR = 3600, YEAR = 365.25 * 86400, FLOPS = 1e13; /* of fewer nobody must be warned */
-    int size = config->run.eval_size, B = size > 0 && size < config->shared.batch ? size : config->shared.batch;
-    double all = (double)sab_task_batches(task, split, B), asked = ceil((double)size / B);
-    double batches = all > 0 && (size == 0 || all < asked) ? all : asked;
-    int threads = sab_plan_threads(config->shared.threads), shards = (B - 1) / SAB_SHARD + 1;
-    const struct sab_kernels *kernels = sab_kernels_choose(config->shared.cpu);
-    struct sab_ceilings top;
-    struct sab_cost cost;
-    sab_cost_count(model, sab_task_steps(task), B, 0, 0, &cost);
-    if (batches * sab_cost_flops(&cost) < FLOPS || !kernels ||
-        sab_ceilings_measure(kernels, threads < shards ? threads : shards, 1, &top, NULL) != SAB_OK)
-        return;
-    double seconds = batches * sab_forecast_clock(sab_forecast_work(&cost, &top), config->model.hidden, 1);
+    const double MINUTE = 60, YEAR = 365.25 * 86400;
+    double sequences, seconds;
     char text[SAB_SAY_CAP];
+    if (sab_forecast_evaluation(config, task, split, &sequences, &seconds, NULL) != SAB_OK || seconds <= MINUTE)
+        return;
     sab_say_duration(seconds, text);
-    if (seconds > HOUR)
-        fprintf(stderr, "%.0f sequences of %d steps: this will take about %s; a smaller --eval-size%s takes less\n", batches * B,
-                sab_task_steps(task), seconds > YEAR ? "a year or more" : text, sab_task_facts(task) ? "" : " or --T");
+    fprintf(stderr, "%.0f sequences of %d steps: this will take about %s; a smaller --eval-size%s takes less\n", sequences,
+            sab_task_steps(task), seconds > YEAR ? "a year or more" : text, sab_task_facts(task) ? "" : " or --T");
 }
 
 static int measure(struct sab_model *model, const struct sab_options *base, enum sab_split split, int is_quiet, struct row *row,
@@ -105,7 +92,7 @@ static int measure(struct sab_model *model, const struct sab_options *base, enum
     if (status == SAB_OK) {
         row->steps = sab_task_steps(task);
         if (!is_quiet)
-            warn_of_hours(model, task, &config, split);
+            warn_of_minutes(task, &config, split);
         status = sab_evaluate_fully(engine, task, split, &config, &row->evaluation, err);
     }
     sab_engine_free(engine);

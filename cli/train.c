@@ -8,8 +8,9 @@
 #include "cli/account.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
+#include "cli/dry_run.h"
 #include "cli/json_out.h"
-#include "cli/plan.h"
+#include "cli/options.h"
 #include "cli/presets.h"
 #include "cli/progress.h"
 #include "cli/say.h"
@@ -222,11 +223,37 @@ static void print_summary(const struct sab_options *config, const struct sab_out
     fputc('\n', stderr);
 }
 
-/* What was understood of the data, before anything is learned from them. */
-static void tell_data(void *user, const struct sab_task *task)
+/* Who watches a run. */
+struct watcher {
+    const struct sab_cli *cli;
+    struct sab_progress_line line;
+};
+
+/* Says so where each evaluation will take more than a minute. */
+static void warn_of_minutes(const struct sab_options *options, struct sab_task *task)
 {
-    (void)user;
+    const double MINUTE = 60;
+    double sequences, seconds;
+    int size = sab_cli_int(options, "eval-size");
+    char text[SAB_SAY_CAP];
+    if (sab_forecast_evaluation(options, task, SAB_VALID, &sequences, &seconds, NULL) != SAB_OK || seconds <= MINUTE)
+        return;
+    sab_say_duration(seconds, text);
+    fprintf(stderr, "warning: each evaluation, of %.0f sequences of %d steps, will take about %s; %s\n", sequences, sab_task_steps(task),
+            text, size > 0 && sequences > size ? "a larger --eval-every makes fewer" : "a smaller --eval-size takes less");
+}
+
+/* What was understood of the data, before anything is learned from them. */
+static void tell_data(void *user, struct sab_task *task)
+{
+    const struct watcher *watcher = user;
     sab_account_print(stderr, sab_task_facts(task));
+    warn_of_minutes(&watcher->cli->config, task);
+}
+
+static int show(void *user, const struct sab_event *event)
+{
+    return sab_progress_show(&((struct watcher *)user)->line, event);
 }
 
 static void tell_notice(void *user, const char *sentence)
@@ -277,11 +304,7 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK && is_known)
         status = sab_cli_find_data(&cli->config, &err);
     if (status == SAB_OK && o->dry_run) {
-        struct sab_plan plan = {0};
-        status = sab_plan_make(&cli->config, &plan, &err);
-        if (status == SAB_OK)
-            sab_plan_print(&cli->config, &plan, cli->json);
-        sab_plan_clear(&plan);
+        status = sab_cli_dry_run(&cli->config, cli->json, &err);
         return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("train", status, &err);
     }
     if (status != SAB_OK)
@@ -293,20 +316,20 @@ static int run(struct sab_cli *cli)
     }
     if (!cli->quiet && is_known && !o->resume[0])
         warn(&cli->config);
-    struct sab_progress_line line;
-    sab_progress_init(&line, cli->config.task.task);
+    struct watcher watcher = {.cli = cli};
+    sab_progress_init(&watcher.line, cli->config.task.task);
     struct sab_watch hooks = {
         .size = sizeof hooks,
         .opened = cli->quiet ? NULL : tell_data,
         .begun = begun,
-        .event = cli->quiet ? NULL : sab_progress_show,
+        .event = cli->quiet ? NULL : show,
         .notice = cli->quiet ? NULL : tell_notice,
-        .user = &line,
+        .user = &watcher,
         .stop = sab_stop_listen(cli->quiet),
     };
     struct sab_outcome result = {.size = sizeof result, .best_step = -1};
     status = sab_train_watched(&cli->config, o->resume[0] != 0, &hooks, &result, &err);
-    sab_progress_end(&line);
+    sab_progress_end(&watcher.line);
     return finish(cli, status, &result, &err);
 }
 

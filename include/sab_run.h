@@ -1,11 +1,12 @@
 /* sab, whole runs: the second half of the manual. What sab.h has are the objects; here is what is made of them: folders in which a
- * model is trained, stopped, resumed and read back; all figures of an evaluation; what was understood of data.
+ * model is trained, stopped, resumed and read back; all figures of an evaluation; forecasts; what was understood of data.
  *
  *     sab_train_watched(...)       trains in a folder or goes on there, seen update by update, stopped when asked
  *     sab_run_options(...)         what the run was told            config.json
  *     sab_run_history(...)         what it measured as it went      metrics.jsonl
  *     sab_run_model(...)           the best weights it came to      model.safetensors
  *     sab_evaluation_create(...)   what a model reaches on a part of the data, in all and output by output
+ *     sab_forecast(...)            the memory and time that a training will need
  *
  * The rules at the head of sab.h hold here too. A struct that the caller fills begins with its size, sizeof (struct X): what a
  * later version adds at its end is then not looked at.
@@ -103,7 +104,7 @@ struct sab_event {
 struct sab_watch {
     size_t size;
     void *user;
-    void (*opened)(void *user, const struct sab_task *task); /* the data are open; no update was made yet */
+    void (*opened)(void *user, struct sab_task *task); /* the data are open; no update was made yet */
     void (*begun)(void *user);                               /* from here on there is something to save */
     int (*event)(void *user, const struct sab_event *event); /* other than 0: stop, as below */
     void (*notice)(void *user, const char *sentence);        /* what one should know of a run that goes on */
@@ -147,6 +148,37 @@ SAB_API int sab_run_model(struct sab_model **out, const char *where, struct sab_
  * them; other than 0 from it ends the reading. A run that was just begun has none. SAB_FORMAT names the line that is no object. */
 SAB_API int sab_run_history(const char *folder, int64_t most, int (*row)(void *user, const struct sab_figure *figures, int n),
                             void *user, struct sab_error *err);
+
+/* ---- forecasts ----------------------------------------------------------------------------------------------- */
+
+/* What a training would be and need. */
+struct sab_forecast {
+    size_t size;
+    int64_t parameters;
+    struct sab_shape shape;
+    int sequence_steps;        /* of the longest batch */
+    int has_files;             /* the task reads its data */
+    int threads, shards;       /* a batch is worked on in so many parts */
+    int recomputes;            /* activations are made again on the way back */
+    double weights_nbytes;     /* in every layout, with optimiser, the best ones and a checkpoint */
+    double gradients_nbytes, activations_nbytes;
+    double budget_nbytes;      /* that the option memory leaves; infinite: any */
+    double peak_nbytes;        /* resident, of the process that trains, to 10 % */
+    double update_s, evaluation_s, run_s; /* seconds on this machine, mostly to a factor of 1.5; NaN with a device */
+    double device_nbytes;      /* of the device's memory; 0: the processor computes */
+    int device_steps;          /* that are computed at a time there */
+};
+
+/* Foretells the training that sab_train would do, from counts of the work and a glance (0.1 s) at what the machine can do. Nothing is
+ * written. opened (may be NULL) sees the task, once its data are open. SAB_INVALID as sab_train; SAB_NOMEM where the memory cannot be
+ * had. */
+SAB_API int sab_forecast(const struct sab_options *options, void (*opened)(void *user, struct sab_task *task), void *user,
+                         struct sab_forecast *out, struct sab_error *err);
+
+/* The sequences that sab_evaluate goes through, and the seconds it takes on the processor; where these are few they are not looked
+ * into, and 0. */
+SAB_API int sab_forecast_evaluation(const struct sab_options *options, struct sab_task *task, enum sab_split split,
+                                    double *sequences, double *seconds, struct sab_error *err);
 
 /* ---- data ---------------------------------------------------------------------------------------------------- */
 

@@ -8,10 +8,10 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "cli/arguments.h"
-#include "cli/plan.h"
 #include "cli/say.h"
 #include "credit/engine.h"
 #include "cuda/device.h"
+#include "forecast/plan.h"
 #include "train/trainer.h"
 
 enum { REPEAT_CAP = 100000, STREAM_SAMPLES = 2000, STREAM_BURST = 32 };

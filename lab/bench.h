@@ -2,8 +2,8 @@
 #ifndef SAB_LAB_BENCH_H
 #define SAB_LAB_BENCH_H
 
-#include "cli/ceilings.h"
 #include "credit/cost.h"
+#include "forecast/ceilings.h"
 #include "train/options.h"
 
 enum { SAB_BENCH_ROWS = 64 };

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "cli/json_out.h"
-#include "cli/plan.h"
 #include "cli/say.h"
+#include "forecast/plan.h"
 
 /* Phases by name. Serial ones run on one thread while the others wait. */
 static const struct {

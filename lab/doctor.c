@@ -5,10 +5,10 @@
 
 #include "cli/arguments.h"
 #include "cli/json_out.h"
-#include "cli/plan.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
 #include "cuda/device.h"
+#include "forecast/plan.h"
 #include "kernels/kernels.h"
 #include "lab/check_difference.h"
 

@@ -6,9 +6,9 @@
 #include "cli/arguments.h"
 #include "cli/data_files.h"
 #include "cli/json_out.h"
-#include "cli/plan.h"
 #include "cli/say.h"
 #include "cli/stop.h"
+#include "forecast/plan.h"
 #include "lab/reproduce_document.h"
 #include "lab/reproduce_figure.h"
 #include "lab/reproduce_print.h"
@@ -100,7 +100,7 @@ static int look_at_cell(const struct own *o, const char *results, const struct s
         return SAB_OK;
     }
     if (status == SAB_OK)
-        status = sab_plan_make(&config, plan, err);
+        status = sab_plan_make(&config, NULL, NULL, plan, err);
     outlook->seconds += missing * plan->run_s;
     sab_options_clear(&config);
     return status;
@@ -155,7 +155,6 @@ static int list(const struct sab_cli *cli, const char *dir, struct sab_error *er
         if (status == SAB_OK)
             print_outlook(&json, cli->json, sab_table_at(t), &outlook);
     }
-    sab_plan_clear(&plan);
     if (status != SAB_OK)
         return status;
     if (cli->json) {

@@ -56,6 +56,16 @@ static int plan_pass(struct sab_task *task, enum sab_split split, const struct s
     return SAB_OK;
 }
 
+int sab_evaluate_plan(struct sab_task *task, enum sab_split split, const struct sab_options *config, int *B, int64_t *count,
+                      struct sab_error *err)
+{
+    struct pass pass = {0};
+    int status = plan_pass(task, split, config, &pass, err);
+    *B = pass.B;
+    *count = pass.count;
+    return status;
+}
+
 static int has_weight(const struct sab_batch *batch)
 {
     for (int t = 0; t < batch->T; t++)

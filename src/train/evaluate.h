@@ -12,6 +12,10 @@
 int sab_evaluate_fully(struct sab_engine *engine, struct sab_task *task, enum sab_split split, const struct sab_options *config,
                        struct sab_evaluation *evaluation, struct sab_error *err);
 
+/* How it goes through a split: *count sequences, *B at a time. Errors as above; makes a batch of what has an end. */
+int sab_evaluate_plan(struct sab_task *task, enum sab_split split, const struct sab_options *config, int *B, int64_t *count,
+                      struct sab_error *err);
+
 /* SAB_FORMAT where a batch of the split has no labels and no targets. */
 int sab_evaluate_check(const struct sab_batch *batch, enum sab_split split, struct sab_error *err);
 

@@ -139,7 +139,13 @@ END
     [ ! -e problem ]
     sab train copy --T 100000000 --batch 8 --curriculum 0 --quiet --out large
     fails 1 'GiB of memory' 'smaller --batch, --T or --hidden'
-    [ ! -e large/config.json ]
+    [ ! -e large ]
+    sab train copy --T 100000000 --batch 8 --curriculum 0 --dry-run
+    fails 1 'this training needs' 'GiB of memory' 'smaller --batch, --T or --hidden'
+    mkdir own
+    sab train copy --T 100000000 --batch 8 --curriculum 0 --quiet --out own
+    fails 1 'nothing of the run is kept'
+    [ -d own ]
     run --separate-stderr timeout 3 "$SAB" eval run --T 1000000 --eval-size 1000000
     [[ $stderr == *'1000000 sequences of 1000020 steps: this will take about'*'--eval-size or --T takes less'* ]]
 }

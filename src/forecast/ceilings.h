@@ -1,6 +1,6 @@
 /* What the machine can do at best, measured by small loops in this very run. */
-#ifndef SAB_CLI_CEILINGS_H
-#define SAB_CLI_CEILINGS_H
+#ifndef SAB_FORECAST_CEILINGS_H
+#define SAB_FORECAST_CEILINGS_H
 
 #include "kernels/kernels.h"
 

@@ -1,26 +1,22 @@
 /* See plan.h. The sizes are asked of the code that will take the memory. */
-#include "cli/plan.h"
+#include "forecast/plan.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
-#include "cli/account.h"
-#include "cli/forecast.h"
-#include "cli/json_out.h"
-#include "cli/say.h"
+#include "base/alloc.h"
+#include "base/error.h"
 #include "credit/budget.h"
 #include "cuda/device.h"
 #include "data/task.h"
+#include "forecast/work.h"
 #include "model/stream.h"
 #include "train/checkpoint.h"
-#include "train/folder.h"
 #include "train/run.h"
 #include "train/trainer.h"
 
@@ -34,6 +30,22 @@ int sab_plan_threads(int threads)
 #endif
 }
 
+struct sab_ceilings sab_plan_together(const struct sab_ceilings *one, int threads)
+{
+    int processors = sab_plan_threads(0), n = threads < processors ? threads : processors;
+    struct sab_ceilings top = *one;
+    top.flops *= n;
+    top.scores *= n;
+    top.functions *= n;
+    return top;
+}
+
+double sab_plan_balance(int B, int threads)
+{
+    double shards = (B - 1) / SAB_SHARD + 1;
+    return ceil(shards / threads) * threads / shards;
+}
+
 /* ---- sizes ---- */
 
 /* What is known of a network of some width, all of it polynomials of degree 2 in H. */
@@ -43,31 +55,20 @@ enum {
     SIZES
 };
 
-/* Of all threads, from those of one, which other programs disturb least; the memory is shared. */
-static struct sab_ceilings together(const struct sab_plan *plan)
-{
-    int processors = sab_plan_threads(0), n = plan->threads < processors ? plan->threads : processors;
-    struct sab_ceilings top = plan->ceilings;
-    top.flops *= n;
-    top.scores *= n;
-    top.functions *= n;
-    return top;
-}
-
 /* Work of an update, what replay adds to it, and work of an evaluation's batch. */
 static void measure_time(const struct sab_model *model, const struct sab_options *config, const struct sab_plan *plan,
                          double sizes[SIZES])
 {
     struct sab_cost cost;
     struct sab_seconds work[3];
-    struct sab_ceilings top = together(plan);
+    struct sab_ceilings top = sab_plan_together(&plan->ceilings, plan->threads);
     for (int i = 0; i < 3; i++) {
         double reached = i < 2 ? plan->reached : 0;
         int B = i < 2 ? config->shared.batch : plan->evaluation_columns;
         sab_cost_count(model, plan->sequence_steps, B, reached, i == 1, &cost);
         if (plan->shape.input == SAB_INPUT_VALUES) /* products of few inputs hardly begin */
             cost.flops[SAB_PHASE_INPUT] *= 1 + 12.0 / plan->shape.I;
-        work[i] = sab_forecast_work(&cost, &top);
+        work[i] = sab_work_seconds(&cost, &top);
         sizes[UPDATE_PRODUCTS + 2 * i] = work[i].products - (i == 1 ? work[0].products : 0);
         sizes[UPDATE_REST + 2 * i] = work[i].rest - (i == 1 ? work[0].rest : 0);
     }
@@ -229,28 +230,21 @@ static double count_evaluation(struct sab_task *task, const struct sab_options *
     return all > 0 && (plan->carries || config->run.eval_size == 0 || all < asked) ? all : asked;
 }
 
-/* How much longer threads take than if all had work to the end. */
-static double balance_of(const struct sab_plan *plan, int B)
-{
-    double shards = (B - 1) / SAB_SHARD + 1;
-    return ceil(shards / plan->threads) * plan->threads / shards;
-}
-
 /* While sequences grow from a tenth to their length, an update takes half as long. */
 static void forecast_time(const struct sab_options *config, const double sizes[SIZES], struct sab_plan *plan)
 {
     struct sab_seconds update = {sizes[UPDATE_PRODUCTS], sizes[UPDATE_REST]};
     struct sab_seconds evaluation = {sizes[EVALUATION_PRODUCTS], sizes[EVALUATION_REST]};
-    double balance = balance_of(plan, config->shared.batch), evaluation_balance = balance_of(plan, plan->evaluation_columns);
+    double balance = sab_plan_balance(config->shared.batch, plan->threads), evaluation_balance = sab_plan_balance(plan->evaluation_columns, plan->threads);
     double growing = plan->has_files ? 0 : (double)(config->task.drawn.curriculum < config->optim.steps ? config->task.drawn.curriculum : config->optim.steps);
     double evaluations = 1 + (config->run.eval_every > 0 ? (double)((config->optim.steps - 1) / config->run.eval_every) : 0);
     if (plan->recomputes) {
         update.products += sizes[REPLAY_PRODUCTS];
         update.rest += sizes[REPLAY_REST];
     }
-    plan->update_s = sab_forecast_clock(update, config->model.hidden, balance);
-    plan->run_s = ((double)config->optim.steps - growing / 2) * plan->update_s +
-                  evaluations * plan->evaluation_batches * sab_forecast_clock(evaluation, config->model.hidden, evaluation_balance);
+    plan->update_s = sab_work_clock(update, config->model.hidden, balance);
+    plan->evaluation_s = plan->evaluation_batches * sab_work_clock(evaluation, config->model.hidden, evaluation_balance);
+    plan->run_s = ((double)config->optim.steps - growing / 2) * plan->update_s + evaluations * plan->evaluation_s;
 }
 
 /* Asks the device, which must be there. */
@@ -269,16 +263,27 @@ static int ask_device(const struct sab_options *config, struct sab_plan *plan, s
                               &plan->device_steps, err);
     sab_device_close(device);
     sab_model_free(model);
-    plan->update_s = plan->run_s = NAN;
+    plan->update_s = plan->run_s = plan->evaluation_s = NAN;
     return status;
 }
 
-int sab_plan_make(const struct sab_options *config, struct sab_plan *plan, struct sab_error *err)
+/* What the training would not get, here and now. With a device, activations are there. */
+static int check_room(const struct sab_options *config, const struct sab_plan *plan, struct sab_error *err)
+{
+    const double gib = 1 << 30;
+    double there, need = sab_device_is_cpu(config->run.device) ? plan->peak_nbytes - plan->now_nbytes : plan->weights_nbytes;
+    if (sab_memory_allows(need, &there))
+        return SAB_OK;
+    return sab_fail(err, SAB_NOMEM, "this training needs %.1f GiB of memory; %.1f GiB are free: a smaller --batch, --T or --hidden "
+                    "needs less", need / gib, there / gib);
+}
+
+int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, struct sab_task *task), void *user,
+                  struct sab_plan *plan, struct sab_error *err)
 {
     struct sab_task *task = NULL;
     struct sab_options settled;
     double sizes[SIZES];
-    sab_plan_clear(plan);
     *plan = (struct sab_plan){.ceilings = plan->ceilings};
     int status = sab_options_copy(&settled, config, err);
     settled.task.drawn.curriculum = 0; /* full length from the first batch */
@@ -293,7 +298,8 @@ int sab_plan_make(const struct sab_options *config, struct sab_plan *plan, struc
     struct sab_judge judge;
     status = sab_judge_make(&judge, config, &plan->shape, !isnan(sab_task_bits_per_char(config->task.task, 0)), err);
     plan->has_files = sab_task_facts(task) != NULL;
-    plan->facts = plan->has_files ? strdup(sab_task_facts(task)) : NULL; /* for words only: without memory there are none */
+    if (opened)
+        opened(user, task);
     plan->shards = (config->shared.batch - 1) / SAB_SHARD + 1;
     plan->threads = sab_plan_threads(config->shared.threads);
     if (plan->threads > plan->shards)
@@ -316,110 +322,8 @@ int sab_plan_make(const struct sab_options *config, struct sab_plan *plan, struc
         forecast_time(config, sizes, plan);
     if (status == SAB_OK)
         status = ask_device(&settled, plan, err);
+    if (status == SAB_OK)
+        status = check_room(config, plan, err);
     sab_options_clear(&settled);
     return status;
-}
-
-void sab_plan_clear(struct sab_plan *plan)
-{
-    free(plan->facts);
-    plan->facts = NULL;
-}
-
-/* ---- words ---- */
-
-/* What the processor has to do stays with a device: weights, optimiser and checkpoints are there too. */
-static void print_device(const struct sab_options *config, const struct sab_plan *plan)
-{
-    char text[SAB_SAY_CAP];
-    sab_say_bytes(plan->weights_nbytes, text);
-    printf("\nmemory       %s here for weights and optimiser\n", text);
-    sab_say_bytes(plan->device_nbytes, text);
-    printf("device       %s: %s of its memory, %d of %d steps at a time%s\n", config->run.device, text, plan->device_steps,
-           plan->sequence_steps, plan->device_steps < plan->sequence_steps ? ", all but the last computed twice" : "");
-    printf("time         not foretold for a device\n");
-}
-
-static void print_work(const struct sab_options *config, const struct sab_plan *plan)
-{
-    char text[SAB_SAY_CAP], number[SAB_REAL_TEXT_CAP];
-    const char *recompute = sab_options_value(config, "recompute", number);
-    printf(", %d shard%s on %d thread%s\n", plan->shards, plan->shards == 1 ? "" : "s", plan->threads, plan->threads == 1 ? "" : "s");
-    sab_say_bytes(plan->weights_nbytes, text);
-    printf("memory       %s for weights and optimiser", text);
-    sab_say_bytes(plan->gradients_nbytes, text);
-    printf(", %s for gradients", text);
-    sab_say_bytes(plan->activations_nbytes, text);
-    printf(", %s for activations", text);
-    sab_say_bytes(plan->peak_nbytes, text);
-    printf("; %s at most, all in all\n", text);
-    sab_say_bytes(plan->budget_nbytes, text);
-    printf("activations  %s (--recompute %s, --memory %s%s%s)\n", plan->recomputes ? "recomputed" : "stored", recompute,
-           config->model.memory, isfinite(plan->budget_nbytes) ? ": " : "", isfinite(plan->budget_nbytes) ? text : "");
-    sab_say_duration(plan->run_s, text);
-    printf("time         about %.3g ms per update, %s for the run (a forecast, to a factor of 1.5 or so)\n",
-           1e3 * plan->update_s, text);
-}
-
-static void print_json(const struct sab_options *config, const struct sab_plan *plan, const char *out)
-{
-    struct sab_json json = {.to = stdout};
-    sab_json_open(&json, NULL, '{');
-    sab_json_text(&json, "task", config->task.task);
-    sab_json_bool(&json, "dry_run", 1);
-    sab_json_int(&json, "steps", config->optim.steps);
-    sab_json_int(&json, "parameters", plan->parameters);
-    sab_json_int(&json, "sequence_steps", plan->sequence_steps);
-    sab_json_int(&json, "batch", config->shared.batch);
-    sab_json_text(&json, "device", config->run.device);
-    if (plan->device_nbytes > 0) {
-        sab_json_int(&json, "device_bytes", llround(plan->device_nbytes));
-        sab_json_int(&json, "device_steps", plan->device_steps);
-    }
-    sab_json_int(&json, "threads", plan->threads);
-    sab_json_int(&json, "shards", plan->shards);
-    sab_json_int(&json, "weights_bytes", llround(plan->weights_nbytes));
-    sab_json_int(&json, "gradients_bytes", llround(plan->gradients_nbytes));
-    sab_json_int(&json, "activations_bytes", llround(plan->activations_nbytes));
-    sab_json_bool(&json, "recompute", plan->recomputes);
-    sab_json_real(&json, "memory_budget_bytes", plan->budget_nbytes);
-    sab_json_int(&json, "peak_rss_bytes", llround(plan->peak_nbytes));
-    sab_json_real(&json, "seconds_per_update", plan->update_s);
-    sab_json_real(&json, "seconds", plan->run_s);
-    sab_account_print_json(&json, plan->facts);
-    sab_json_text(&json, "out", out);
-    sab_json_text(&json, "version", SAB_VERSION);
-    sab_json_close(&json, '}');
-}
-
-static void print_lines(const struct sab_options *config, const struct sab_plan *plan, const char *out)
-{
-    static const char *const answers[] = {"classes", "values", "answers"};
-    char text[SAB_SAY_CAP];
-    printf("task         %s", sab_shown(config->task.task));
-    if (!plan->has_files || plan->sequence_steps == config->task.T) /* T says nothing of images */
-        printf(", T = %d", config->task.T);
-    printf(": sequences of %d steps, %d %s in, %d %s out\n", plan->sequence_steps, plan->shape.I, plan->shape.input == SAB_INPUT_IDS ? "symbols" : "values",
-           plan->shape.O, answers[plan->shape.loss]);
-    sab_account_print(stdout, plan->facts);
-    sab_say_network(config);
-    sab_say_count(plan->parameters, text);
-    printf("parameters   %s\n", text);
-    sab_say_count(config->optim.steps, text);
-    printf("updates      %s of %d sequences", text, config->shared.batch);
-    if (plan->device_nbytes > 0)
-        print_device(config, plan);
-    else
-        print_work(config, plan);
-    printf("folder       %s\nNothing was done: this is a dry run.\n", sab_shown(out));
-}
-
-void sab_plan_print(const struct sab_options *config, const struct sab_plan *plan, int as_json)
-{
-    char out[SAB_DIR_CAP] = "";
-    sab_folder_name(config, out, NULL);
-    if (as_json)
-        print_json(config, plan, out);
-    else
-        print_lines(config, plan, out);
 }

@@ -1,8 +1,8 @@
-/* What a training would do and need, without doing it. */
-#ifndef SAB_CLI_PLAN_H
-#define SAB_CLI_PLAN_H
+/* What a training would do and need, without doing it: sab_forecast of sab_run.h, and what else the lab asks. */
+#ifndef SAB_FORECAST_PLAN_H
+#define SAB_FORECAST_PLAN_H
 
-#include "cli/ceilings.h"
+#include "forecast/ceilings.h"
 #include "train/options.h"
 
 struct sab_plan {
@@ -22,21 +22,23 @@ struct sab_plan {
     double reached;              /* share of windows that gradient enters */
     int evaluation_columns;      /* sequences at a time */
     double evaluation_batches;   /* of one evaluation */
-    double update_s, run_s;      /* forecasts; NaN for a device */
+    double update_s, evaluation_s, run_s; /* forecasts; NaN for a device */
     double device_nbytes;        /* of its memory; 0 for the processor */
     int device_steps;            /* that are computed at a time there */
-    char *facts;                 /* of the task, owned; or NULL */
 };
 
-/* plan is zero, or was made before: its ceilings are not measured again. Clear in every case.
- * SAB_INVALID, SAB_NOMEM as making the task and the model do, and where --memory or the device's is too small. */
-int sab_plan_make(const struct sab_options *config, struct sab_plan *plan, struct sab_error *err);
-/* To stdout: lines, or one JSON object. */
-void sab_plan_print(const struct sab_options *config, const struct sab_plan *plan, int as_json);
-
-void sab_plan_clear(struct sab_plan *plan);
+/* plan is zero, or was made before: its ceilings are not measured again. opened (may be NULL) sees the task, once it is open.
+ * SAB_INVALID, SAB_NOMEM as making the task and the model do, and where the free memory, --memory or the device's is too small. */
+int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, struct sab_task *task), void *user,
+                  struct sab_plan *plan, struct sab_error *err);
 
 /* Threads that --threads N comes to. */
 int sab_plan_threads(int threads);
+
+/* Ceilings of so many threads, from those of one, which other programs disturb least; the memory is shared. */
+struct sab_ceilings sab_plan_together(const struct sab_ceilings *one, int threads);
+
+/* How much longer threads take for B sequences than if all had work to the end. */
+double sab_plan_balance(int B, int threads);
 
 #endif

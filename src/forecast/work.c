@@ -1,10 +1,10 @@
-/* See forecast.h.
+/* See work.h.
  *
  *     seconds = sum over phases of flops / (share * peak) + functions, scores and bytes at theirs
  *
  * The shares are what sab bench shows with AVX-512 on two cores, H = 64..512; narrow networks fill fewer registers. Scores
  * that are passed over (remind/prune.c) are counted as if computed, so long sequences come out too slow. */
-#include "cli/forecast.h"
+#include "forecast/work.h"
 
 /* What a phase reaches of the ceiling. */
 static const double shares[SAB_PHASE_COUNT] = {
@@ -19,7 +19,7 @@ static const double shares[SAB_PHASE_COUNT] = {
 /* A score costs as much as so many elements more: its sum is folded, and it is compared. */
 enum { ELEMENTS_PER_SCORE = 60 };
 
-struct sab_seconds sab_forecast_work(const struct sab_cost *cost, const struct sab_ceilings *top)
+struct sab_seconds sab_work_seconds(const struct sab_cost *cost, const struct sab_ceilings *top)
 {
     struct sab_seconds sum = {0};
     for (int phase = 0; phase < SAB_PHASE_COUNT; phase++) {
@@ -31,7 +31,7 @@ struct sab_seconds sab_forecast_work(const struct sab_cost *cost, const struct s
     return sum;
 }
 
-double sab_forecast_clock(struct sab_seconds work, double H, double balance)
+double sab_work_clock(struct sab_seconds work, double H, double balance)
 {
     double narrow = H < 128 ? (1 + 24 / H) / (1 + 24.0 / 128) : 1;
     return balance * (narrow * work.products + work.rest);

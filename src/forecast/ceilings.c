@@ -1,5 +1,5 @@
 /* See ceilings.h. Every loop runs on all threads at once and is tried several times: interruptions only make it slower. */
-#include "cli/ceilings.h"
+#include "forecast/ceilings.h"
 
 #include <time.h>
 
