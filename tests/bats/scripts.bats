@@ -70,7 +70,7 @@ END
     cc -shared bad.o -o build/libsab.so
     run "$root/scripts/check-symbols" "$PWD/build"
     [ "$status" -eq 1 ]
-    [[ "$output" == *"do not start with sab_:"*"other_name"*"does not declare:"*"sab_extra"* ]]
+    [[ "$output" == *"do not start with sab_:"*"other_name"*"no header declares:"*"sab_extra"* ]]
     [[ "$output" == *"lacks:"*"sab_options_set"* ]]
     [[ "$output" == *"must not call:"*"getenv"*"printf"* ]]
     [[ "$output" == *"global state):"*"calls in .data"*"sab_counter in .bss"* ]]
