@@ -8,33 +8,20 @@
  *
  *     ctest: tier hours
  */
-#define _GNU_SOURCE
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include "data/image_view.h"
 #include "data_support.h"
+#include "fuzzing.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigned seed);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t nbytes, size_t cap);
 
 enum { CIFAR = 1, BY_PIXEL = 2, GREY = 4, PERMUTED = 8, PACK_FIRST = 16, PACK_SECOND = 32 };
 enum { HEADER = 3, SHOWN = 4 };
-
-static void require(int truth, const char *what)
-{
-    if (!truth) {
-        fprintf(stderr, "%s\n", what);
-        abort();
-    }
-}
 
 /* A gzip's sum and length are made those of what it unpacks to, so that a changed one gets past them. */
 static void mend_gzip(uint8_t *data, size_t nbytes)
@@ -75,27 +62,19 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigne
     return nbytes;
 }
 
-/* File `which` in memory of these bytes. */
 static const char *put(int which, const uint8_t *data, size_t nbytes, int is_packed)
 {
-    static int fd[2] = {-1, -1};
-    static char path[2][64];
-    if (fd[which] < 0) {
-        fd[which] = memfd_create("input", 0);
-        snprintf(path[which], sizeof path[which], "/proc/self/fd/%d", fd[which]);
-    }
     unsigned char *packed = is_packed ? data_gzip(data, nbytes, 1, &nbytes) : NULL;
-    require(ftruncate(fd[which], 0) == 0 && pwrite(fd[which], packed ? packed : data, nbytes, 0) == (ssize_t)nbytes,
-            "writing the input failed");
+    const char *path = fuzz_put(which, packed ? packed : data, nbytes);
     free(packed);
-    return path[which];
+    return path;
 }
 
 /* The promise: at most twice what was unpacked, and no gzip unpacks past 64 MiB + 32 x its size. */
 static void check_sizes(const struct sab_image_set *set, size_t nbytes)
 {
     for (int i = 0; i < set->files; i++)
-        require(set->file[i].nbytes <= (set->file[i].is_unpacked ? ((size_t)64 << 20) + 32 * nbytes : nbytes),
+        fuzz_require(set->file[i].nbytes <= (set->file[i].is_unpacked ? ((size_t)64 << 20) + 32 * nbytes : nbytes),
                 "larger than may be");
 }
 
@@ -106,19 +85,19 @@ static void show(const struct sab_image_set *set, uint8_t options)
     int is_grey = options & GREY && set->channels == 3;
     if (set->rows * set->cols > 1 << 16)
         return; /* slow, and no different */
-    require(sab_image_view_init(&view, set->rows, set->cols, set->channels, by, is_grey, options & PERMUTED ? 7 : 0,
+    fuzz_require(sab_image_view_init(&view, set->rows, set->cols, set->channels, by, is_grey, options & PERMUTED ? 7 : 0,
                                 NULL) == SAB_OK, "view");
     size_t step = (size_t)view.I, n = set->n < SHOWN ? set->n : SHOWN;
     sab_image_view_learn(&view, set, n);
     sab_real *values = malloc((size_t)view.T * step * sizeof *values), sum = 0;
-    require(values != NULL, "values");
+    fuzz_require(values != NULL, "values");
     for (size_t i = 0; i < n; i++) {
         sab_image_view_fill(&view, sab_image_pixels(set, i), values, step);
         sab_image_view_fill(&view, sab_image_pixels(set, set->n - 1 - i), values, step);
         for (size_t k = 0; k < (size_t)view.T * step; k++)
             sum += values[k];
     }
-    require(sum == sum, "not a number");
+    fuzz_require(sum == sum, "not a number");
     free(values);
     sab_image_view_clear(&view);
 }
@@ -137,12 +116,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
     int status = options & CIFAR ? sab_image_set_add_cifar10(&set, a, &err) : sab_image_set_add_idx(&set, a, b, &err);
     if (status == SAB_OK && options & CIFAR && rest > first)
         status = sab_image_set_add_cifar10(&set, b, &err);
-    require(status == SAB_OK || (status == SAB_FORMAT && strstr(err.message, "/proc/self/fd/")), err.message);
+    fuzz_require(status == SAB_OK || (status == SAB_FORMAT && strstr(err.message, "/proc/self/fd/")), err.message);
     check_sizes(&set, nbytes);
     if (status == SAB_OK) {
         int most = sab_image_set_most_label(&set, 0, set.n);
-        require(sab_image_set_check_labels(&set, 0, set.n, most + 1, &err) == SAB_OK, err.message);
-        require(sab_image_set_check(&set, &err) == SAB_OK, err.message);
+        fuzz_require(sab_image_set_check_labels(&set, 0, set.n, most + 1, &err) == SAB_OK, err.message);
+        fuzz_require(sab_image_set_check(&set, &err) == SAB_OK, err.message);
         show(&set, options);
     }
     sab_image_set_close(&set);

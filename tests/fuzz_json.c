@@ -6,9 +6,9 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/json_out.h"
+#include "fuzzing.h"
 #include "sab.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
 
 static void write(struct sab_json *json, const struct sab_value *value)
 {

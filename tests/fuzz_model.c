@@ -4,23 +4,18 @@
  *
  *     ctest: tier hours
  */
-#define _GNU_SOURCE
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
+#include "fuzzing.h"
 #include "io_support.h"
 #include "options_helper.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigned seed);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t nbytes, size_t cap);
 
 /* Changes the text of the header by itself, three times in four, with the length before it made right. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigned seed)
@@ -50,26 +45,6 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigne
     return size + 1;
 }
 
-static void require(int truth, const char *what)
-{
-    if (!truth) {
-        fprintf(stderr, "%s\n", what);
-        abort();
-    }
-}
-
-static const char *put(const uint8_t *data, size_t nbytes)
-{
-    static int fd = -1;
-    static char path[64];
-    if (fd < 0) {
-        fd = memfd_create("input", 0);
-        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    }
-    require(ftruncate(fd, 0) == 0 && pwrite(fd, data, nbytes, 0) == (ssize_t)nbytes, "writing the input failed");
-    return path;
-}
-
 /* The model and trainer that the corpus is of: sab train copy --T 2 --hidden 2 --attention-width 2 --batch 2. */
 static struct sab_trainer *own_trainer(void)
 {
@@ -84,7 +59,7 @@ static struct sab_trainer *own_trainer(void)
     config.task.T = config.model.hidden = config.model.attention_width = config.shared.batch = 2;
     config.model.memory_slots = 2;
     struct sab_shape shape = {SAB_INPUT_IDS, 10, SAB_LOSS_CROSS_ENTROPY, 9};
-    require(sab_model_create(&model, &config, &shape, &err) == SAB_OK &&
+    fuzz_require(sab_model_create(&model, &config, &shape, &err) == SAB_OK &&
             sab_trainer_create(&trainer, model, &config, &err) == SAB_OK, err.message);
     return trainer;
 }
@@ -94,12 +69,12 @@ static void load_model(const char *path)
     struct sab_model *model = NULL;
     struct sab_error err = {0};
     int status = sab_model_load(&model, path, &err);
-    require(status == SAB_OK ? model != NULL : !model && err.message[0], "a model or a sentence");
+    fuzz_require(status == SAB_OK ? model != NULL : !model && err.message[0], "a model or a sentence");
     if (!model)
         return;
     char digest[33];
     sab_model_digest(model, digest);
-    require(strlen(digest) == 32, "a digest");
+    fuzz_require(strlen(digest) == 32, "a digest");
     sab_model_free(model);
 }
 
@@ -111,12 +86,12 @@ static void load_state(const char *path)
     OPTIONS made_with = copy_of(&trainer->config);
     struct sab_error err = {0};
     char before[33], after[33];
-    require(trainer->count <= sizeof best / sizeof *best, "room for the best weights");
+    fuzz_require(trainer->count <= sizeof best / sizeof *best, "room for the best weights");
     sab_model_digest(trainer->model, before);
     int status = sab_state_load(path, trainer, &state, best, &made_with, &err);
-    require(status == SAB_OK || err.message[0], "a sentence");
+    fuzz_require(status == SAB_OK || err.message[0], "a sentence");
     sab_model_digest(trainer->model, after);
-    require(status == SAB_OK || (strcmp(before, after) == 0 && state.best_step == -7), "a failure changes nothing");
+    fuzz_require(status == SAB_OK || (strcmp(before, after) == 0 && state.best_step == -7), "a failure changes nothing");
 }
 
 static void load_stream(const char *path)
@@ -124,7 +99,7 @@ static void load_stream(const char *path)
     struct sab_stream *stream = NULL;
     struct sab_error err = {0};
     int status = sab_stream_load(&stream, own_trainer()->model, path, &err);
-    require(status == SAB_OK ? stream != NULL : !stream && err.message[0], "a stream or a sentence");
+    fuzz_require(status == SAB_OK ? stream != NULL : !stream && err.message[0], "a stream or a sentence");
     sab_stream_free(stream);
 }
 
@@ -132,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
 {
     if (nbytes < 1)
         return 0;
-    const char *path = put(data + 1, nbytes - 1);
+    const char *path = fuzz_put(0, data + 1, nbytes - 1);
     if (data[0] % 4 == 0)
         load_model(path);
     else if (data[0] % 4 == 1)

@@ -10,10 +10,8 @@
 #include <string.h>
 
 #include "data/npy.h"
+#include "fuzzing.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigned seed);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t nbytes, size_t cap);
 
 /* Keeps the first 8 bytes a magic and a version, and the header's length plausible, seven times in eight. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigned seed)

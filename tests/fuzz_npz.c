@@ -3,21 +3,16 @@
  *
  *     ctest: tier hours
  */
-#define _GNU_SOURCE
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include "data/npy_set.h"
+#include "fuzzing.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigned seed);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t nbytes, size_t cap);
 
 static size_t get(const uint8_t *p, int n)
 {
@@ -177,14 +172,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigne
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
 {
-    static int fd = -1;
-    static char path[64];
-    if (fd < 0) {
-        fd = memfd_create("input", 0);
-        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    }
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, data, nbytes, 0) != (ssize_t)nbytes)
-        abort();
+    const char *path = fuzz_put(0, data, nbytes);
     struct sab_npy_set set;
     struct sab_error err = {0};
     int status = sab_npy_set_open(&set, path, &err);

@@ -4,22 +4,17 @@
  *
  *     ctest: tier hours
  */
-#define _GNU_SOURCE
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
+#include "fuzzing.h"
 #include "io/safetensors.h"
 #include "io/safetensors_format.h"
 #include "io_support.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigned seed);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t nbytes, size_t cap);
 
 static const char *const words[] = {
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
@@ -67,50 +62,36 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t nbytes, size_t cap, unsigne
     return nbytes;
 }
 
-static void require(int truth, const char *what)
-{
-    if (!truth) {
-        fprintf(stderr, "%s\n", what);
-        abort();
-    }
-}
-
 static void save_again(const struct sab_safetensors *file)
 {
     struct sab_safetensors_writer *w;
     struct sab_safetensors *again;
     struct sab_error err = {0};
-    require(sab_safetensors_writer_create(&w, &err) == SAB_OK, err.message);
+    fuzz_require(sab_safetensors_writer_create(&w, &err) == SAB_OK, err.message);
     for (int i = 0; i < sab_safetensors_count(file); i++) {
         const struct sab_safetensors_view *v = sab_safetensors_at(file, i);
-        require(sab_safetensors_writer_add(w, v->name, v->dtype, v->ndim, v->shape, v->data, &err) == SAB_OK,
+        fuzz_require(sab_safetensors_writer_add(w, v->name, v->dtype, v->ndim, v->shape, v->data, &err) == SAB_OK,
                 err.message);
     }
     const char *path = io_path("again");
-    require(sab_safetensors_writer_save(w, path, &err) == SAB_OK, err.message);
+    fuzz_require(sab_safetensors_writer_save(w, path, &err) == SAB_OK, err.message);
     sab_safetensors_writer_free(w);
-    require(sab_safetensors_open(&again, path, &err) == SAB_OK, err.message);
+    fuzz_require(sab_safetensors_open(&again, path, &err) == SAB_OK, err.message);
     for (int i = 0; i < sab_safetensors_count(file); i++) {
         const struct sab_safetensors_view *v = sab_safetensors_at(file, i);
         const struct sab_safetensors_view *back = sab_safetensors_find(again, v->name);
-        require(back && back->nbytes == v->nbytes && memcmp(back->data, v->data, v->nbytes) == 0, "not the same");
+        fuzz_require(back && back->nbytes == v->nbytes && memcmp(back->data, v->data, v->nbytes) == 0, "not the same");
     }
     sab_safetensors_close(again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
 {
-    static int fd = -1;
-    static char path[64];
-    if (fd < 0) {
-        fd = memfd_create("input", 0);
-        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    }
-    require(ftruncate(fd, 0) == 0 && pwrite(fd, data, nbytes, 0) == (ssize_t)nbytes, "writing the input failed");
+    const char *path = fuzz_put(0, data, nbytes);
     struct sab_safetensors *file = NULL;
     struct sab_error err = {0};
     int status = sab_safetensors_open(&file, path, &err);
-    require(status == SAB_OK ? file != NULL : status == SAB_FORMAT && !file && err.message[0], "status");
+    fuzz_require(status == SAB_OK ? file != NULL : status == SAB_FORMAT && !file && err.message[0], "status");
     if (!file)
         return 0;
     unsigned sum = 0;
@@ -118,8 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
         const struct sab_safetensors_view *v = sab_safetensors_at(file, i);
         for (size_t k = 0; k < v->nbytes; k++)
             sum += ((const uint8_t *)v->data)[k];
-        require((uintptr_t)v->data % sab_dtype_nbytes(v->dtype) == 0, "not aligned");
-        require(sab_safetensors_find(file, v->name) == v, "not found");
+        fuzz_require((uintptr_t)v->data % sab_dtype_nbytes(v->dtype) == 0, "not aligned");
+        fuzz_require(sab_safetensors_find(file, v->name) == v, "not found");
     }
     sab_safetensors_metadata(file, "config");
     if (nbytes % 16 == sum % 16) /* now and then: it syncs a real file */

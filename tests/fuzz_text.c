@@ -12,18 +12,10 @@
 
 #include "base/alloc.h"
 #include "data/passage.h"
+#include "fuzzing.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes);
 
 static uint64_t counts[0x110000];
-
-static void require(int truth, const char *what)
-{
-    if (!truth) {
-        fprintf(stderr, "%s\n", what);
-        abort();
-    }
-}
 
 static void check_chunks(const struct sab_passage *p, const struct sab_vocabulary *v)
 {
@@ -32,16 +24,16 @@ static void check_chunks(const struct sab_passage *p, const struct sab_vocabular
     int fresh;
     for (int64_t j = 0; j < p->n_chunks; j++) {
         int steps = sab_passage_read(p, v, j, ids, labels, 1, &fresh);
-        require(steps >= 1 && steps <= p->T, "a chunk has 1..T steps");
-        require(j == 0 || ids[0] == last, "a chunk begins where the one before ended");
+        fuzz_require(steps >= 1 && steps <= p->T, "a chunk has 1..T steps");
+        fuzz_require(j == 0 || ids[0] == last, "a chunk begins where the one before ended");
         for (int t = 0; t < steps; t++)
-            require(ids[t] >= 0 && ids[t] < v->n && labels[t] >= 0 && labels[t] < v->n, "every symbol is known");
+            fuzz_require(ids[t] >= 0 && ids[t] < v->n && labels[t] >= 0 && labels[t] < v->n, "every symbol is known");
         last = labels[steps - 1];
         predicted += steps;
         documents += fresh;
     }
-    require(predicted == (p->n_units > 0 ? p->n_units - 1 : 0), "each symbol but the first is predicted once");
-    require(p->n_chunks == 0 || documents == p->n_documents, "documents begin where they were counted");
+    fuzz_require(predicted == (p->n_units > 0 ? p->n_units - 1 : 0), "each symbol but the first is predicted once");
+    fuzz_require(p->n_chunks == 0 || documents == p->n_documents, "documents begin where they were counted");
 }
 
 static void read_text(uint8_t choice, const unsigned char *text, size_t nbytes)
@@ -56,8 +48,8 @@ static void read_text(uint8_t choice, const unsigned char *text, size_t nbytes)
     int64_t line, column;
     size_t begin = nbytes > 3 ? choice >> 6 & 1 : 0;
     if (sab_passage_open(&p, text, begin, nbytes, counts, &err) == SAB_OK && nbytes > begin) {
-        require(sab_vocabulary_learn(&v, p.units, counts, p.top, 0, &err) == SAB_OK, "a text has a vocabulary");
-        require(!sab_passage_find_unknown(&p, &v, &code, &line, &column), "a text's own symbols are known");
+        fuzz_require(sab_vocabulary_learn(&v, p.units, counts, p.top, 0, &err) == SAB_OK, "a text has a vocabulary");
+        fuzz_require(!sab_passage_find_unknown(&p, &v, &code, &line, &column), "a text's own symbols are known");
         check_chunks(&p, &v);
     }
     for (size_t at = begin, length; at < nbytes; at += length) { /* count from 0 again */
@@ -75,13 +67,13 @@ static void read_facts(const unsigned char *text, size_t nbytes)
     char *json = malloc(nbytes + 1), *again;
     struct sab_vocabulary v, back;
     struct sab_error err;
-    require(json != NULL, "no memory");
+    fuzz_require(json != NULL, "no memory");
     memcpy(json, text, nbytes);
     json[nbytes] = 0;
     if (sab_vocabulary_read(&v, json, &err) == SAB_OK) {
-        require(sab_vocabulary_write(&v, NULL, &again, &err) == SAB_OK, "a vocabulary can be written");
-        require(sab_vocabulary_read(&back, again, &err) == SAB_OK, "what was written can be read");
-        require(back.n == v.n && back.units == v.units && back.unknown == v.unknown &&
+        fuzz_require(sab_vocabulary_write(&v, NULL, &again, &err) == SAB_OK, "a vocabulary can be written");
+        fuzz_require(sab_vocabulary_read(&back, again, &err) == SAB_OK, "what was written can be read");
+        fuzz_require(back.n == v.n && back.units == v.units && back.unknown == v.unknown &&
                 memcmp(back.codes, v.codes, (size_t)v.n * sizeof *v.codes) == 0, "it is the same");
         sab_vocabulary_clear(&back);
         sab_free(again);

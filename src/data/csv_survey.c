@@ -26,10 +26,13 @@ static const struct sab_csv_field *cell(const struct sample *s, int row, int col
 
 /* ---- the sample ---- */
 
-static int make_room(struct sample *s, int n)
+/* nbytes: what is left of the file; a row takes a byte for each column at least. */
+static int make_room(struct sample *s, int n, size_t nbytes)
 {
     int rows = CELLS_MOST / n;
     rows = rows < ROWS_LEAST ? ROWS_LEAST : rows > SAB_CSV_SURVEY_ROWS ? SAB_CSV_SURVEY_ROWS : rows;
+    if (nbytes / (size_t)n + 1 < (size_t)rows)
+        rows = (int)(nbytes / (size_t)n) + 1;
     s->n = n;
     s->cells = sab_alloc((size_t)rows * (size_t)n, sizeof *s->cells);
     s->lines = sab_alloc((size_t)rows, sizeof *s->lines);
@@ -67,7 +70,7 @@ static int link_rows(struct sample *s, int series)
 static int take_sample(struct sample *s, const struct sab_csv *begin, int n, int series, struct sab_error *err)
 {
     struct sab_csv csv = *begin;
-    int rows = make_room(s, n), is_row = 1, status = SAB_OK;
+    int rows = make_room(s, n, (size_t)(begin->end - begin->at)), is_row = 1, status = SAB_OK;
     csv.fields = NULL;
     csv.n = csv.cap = 0;
     while (rows > s->rows && sab_csv_next(&csv, &is_row, err) == SAB_OK && is_row && csv.n == n) {
