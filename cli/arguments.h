@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "train/options.h"
 
-enum { SAB_CLI_WORDS_CAP = 8 };
+enum { SAB_CLI_WORDS_CAP = 64 };
 
 struct sab_cli {
     const struct sab_command *command;

@@ -38,6 +38,7 @@ extern const struct sab_command sab_command_eval;
 extern const struct sab_command sab_command_generate;
 extern const struct sab_command sab_command_predict;
 extern const struct sab_command sab_command_recall;
+extern const struct sab_command sab_command_report;
 extern const struct sab_command sab_command_inspect;
 extern const struct sab_command sab_command_import;
 extern const struct sab_command sab_command_export;

@@ -7,6 +7,7 @@ static const struct sab_command *const commands[] = {
     &sab_command_generate,
     &sab_command_predict,
     &sab_command_recall,
+    &sab_command_report,
     &sab_command_inspect,
     &sab_command_import,
     &sab_command_export,

@@ -50,20 +50,21 @@ int sab_cli_find_data(struct sab_options *config, struct sab_error *err)
     return status == SAB_OK ? find(config, "test-data", config->task.files.test_data, err) : status;
 }
 
-int sab_cli_confirm_data(const struct sab_cli *cli, int is_confirmed, const struct sab_options *config, struct sab_error *err)
+int sab_cli_confirm_data(const struct sab_cli *cli, const char *where, int is_confirmed, const struct sab_options *config,
+                         struct sab_error *err)
 {
     const struct {
         const char *option, *name;
     } files[] = {{"data", config->task.files.data}, {"valid-data", config->task.files.valid_data}, {"test-data", config->task.files.test_data}};
     struct stat info;
-    if (stat(cli->words[0], &info) != 0)
-        return sab_fail(err, SAB_IO, "cannot open %.200s: %s", cli->words[0], strerror(errno));
+    if (stat(where, &info) != 0)
+        return sab_fail(err, SAB_IO, "cannot open %.200s: %s", where, strerror(errno));
     for (int i = 0; i < 3; i++) {
         if (!files[i].name[0] || sab_cli_given(cli, files[i].option))
             continue;
         if (!is_confirmed && !S_ISDIR(info.st_mode))
             return sab_fail(err, SAB_INVALID, "%.120s names data of its own, \"%.120s\", which are not opened unasked: give "
-                            "--%s FILE, or --recorded-data to open what it names", cli->words[0], files[i].name,
+                            "--%s FILE, or --recorded-data to open what it names", where, files[i].name,
                             files[i].option);
         if (!cli->quiet)
             fprintf(stderr, "%-12s %s, as the run has it\n", files[i].option, sab_shown(files[i].name));
@@ -78,6 +79,6 @@ int sab_cli_take_data(const struct sab_cli *cli, int only_test, int is_confirmed
     if (status == SAB_OK && only_test && sab_cli_given(cli, "test-data") && !sab_cli_given(cli, "data"))
         status = sab_options_parse(config, "data= valid-data=", err);
     if (status == SAB_OK)
-        status = sab_cli_confirm_data(cli, is_confirmed, config, err);
+        status = sab_cli_confirm_data(cli, cli->words[0], is_confirmed, config, err);
     return status == SAB_OK ? sab_cli_find_data(config, err) : status;
 }

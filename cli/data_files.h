@@ -22,9 +22,10 @@ int sab_cli_take_data(const struct sab_cli *cli, int only_test, int is_confirmed
                       struct sab_error *err);
 
 /* A file of weights may come from anywhere, and its header names files of its choice: those are opened only where the command
- * line names them, the folder of the run does, or is_confirmed. Tells which are opened unnamed; SAB_INVALID where one must
+ * line names them, `where` is the folder of a run, or is_confirmed. Tells which are opened unnamed; SAB_INVALID where one must
  * not be. */
-int sab_cli_confirm_data(const struct sab_cli *cli, int is_confirmed, const struct sab_options *config, struct sab_error *err);
+int sab_cli_confirm_data(const struct sab_cli *cli, const char *where, int is_confirmed, const struct sab_options *config,
+                         struct sab_error *err);
 
 /* A row of a command's own options: the flag that confirms. */
 #define SAB_CLI_RECORDED_DATA(own, field) \

@@ -227,7 +227,7 @@ static int open_data(struct sab_cli *cli, struct work *w, struct sab_error *err)
     if (status == SAB_OK && w->is_own_file)
         status = sab_options_parse(c, "valid-data= test-data=", err);
     if (status == SAB_OK)
-        status = sab_cli_confirm_data(cli, w->o->recorded_data, c, err);
+        status = sab_cli_confirm_data(cli, cli->words[0], w->o->recorded_data, c, err);
     if (status == SAB_OK)
         status = sab_cli_find_data(c, err);
     if (status == SAB_OK && w->o->ahead > 0 && !w->is_own_file) { /* the end of the file that the test part is of */

@@ -77,7 +77,7 @@ def prepare():
     must("export run --out foreign.safetensors".split(), **here)
     make_arrays("base/arrays.npz")
     make_images("base/images")
-    for name in ("recall.csv", "recall.png", "predicted.csv", "problem.safetensors", "state.safetensors", "model.safetensors"):
+    for name in ("recall.csv", "recall.png", "report.html", "predicted.csv", "problem.safetensors", "state.safetensors", "model.safetensors"):
         pathlib.Path("base", name).write_bytes(b"old content of " + name.encode())
 
 
@@ -105,6 +105,7 @@ def cases():
         Case("eval-csv", "eval csv --json --quiet".split()),
         Case("recall", "recall run --csv recall.csv --png recall.png --quiet".split(), ("recall.csv", "recall.png")),
         Case("recall-map", "recall run".split()),
+        Case("report", "report run --out report.html --quiet".split(), ("report.html",)),
         Case("inspect", "inspect run --json".split()),
         Case("inspect-state", "inspect run/state.safetensors".split()),
         Case("generate", "generate text --length 20 --seed 1 --quiet --save-state state.safetensors".split(),

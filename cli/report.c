@@ -1,0 +1,121 @@
+/* sab report: runs as one page, to be looked at in a browser. */
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/json_out.h"
+#include "cli/arguments.h"
+#include "cli/data_files.h"
+#include "cli/json_out.h"
+#include "cli/output.h"
+#include "cli/say.h"
+#include "io/file.h"
+#include "report/document.h"
+#include "report/page.h"
+
+struct own {
+    const char *out;
+    int sequences, split, recorded_data;
+};
+
+static const char *const splits[] = {"train", "valid", "test", NULL}; /* in the order of enum sab_split */
+
+static const struct sab_option own[] = {
+    {"out", SAB_OPTION_TEXT, offsetof(struct own, out), 0, 0, 0, NULL, "report.html", "", "the file to write, - is standard output"},
+    {"sequences", SAB_OPTION_INT, offsetof(struct own, sequences), 0, 1, 64, NULL, "4", "", "sequences that can be looked at"},
+    {"split", SAB_OPTION_CHOICE, offsetof(struct own, split), 0, 0, 0, splits, "valid", "",
+     "the part of the data that is measured and shown; the test part is best looked at once"},
+    SAB_CLI_RECORDED_DATA(struct own, recorded_data),
+};
+
+/* What was given on the command line, and where the data are, for the run in `where`. */
+static int settle(void *user, const char *where, struct sab_options *options, struct sab_error *err)
+{
+    const struct sab_cli *cli = user;
+    const struct own *o = cli->own;
+    int status = sab_cli_apply(cli, options, err);
+    if (status == SAB_OK)
+        status = sab_options_set(options, "curriculum", "0", err);
+    if (status == SAB_OK)
+        status = sab_cli_confirm_data(cli, where, o->recorded_data, options, err);
+    return status == SAB_OK ? sab_cli_find_data(options, err) : status;
+}
+
+/* The whole document, in memory. */
+static int write_document(struct sab_cli *cli, struct sab_json *json, struct sab_error *err)
+{
+    const struct own *o = cli->own;
+    const struct sab_document document = {
+        .split = (enum sab_split)o->split,
+        .sequences = o->sequences,
+        .settle = settle,
+        .user = cli,
+    };
+    sab_json_open(json, NULL, '{');
+    sab_json_text(json, "version", sab_version());
+    sab_json_open(json, "runs", '[');
+    int status = SAB_OK;
+    for (int i = 0; i < cli->n_words && status == SAB_OK; i++)
+        status = sab_document_run(json, cli->words[i], &document, err);
+    sab_json_close(json, ']');
+    sab_json_close(json, '}');
+    return status;
+}
+
+static int run(struct sab_cli *cli)
+{
+    const struct own *o = cli->own;
+    struct sab_error err = {0};
+    struct sab_json json = {.is_compact = 1};
+    int is_piped = 0;
+    size_t nbytes = 0;
+    int status = sab_cli_output(cli, "out", &is_piped, &err);
+    if (status == SAB_OK && !is_piped)
+        status = sab_file_check_writable(o->out, &err);
+    if (status == SAB_OK)
+        status = write_document(cli, &json, &err);
+    char *text = sab_json_take(&json, &nbytes);
+    if (status == SAB_OK && !text)
+        status = sab_fail(&err, SAB_NOMEM, "no memory for the report");
+    if (status == SAB_OK)
+        status = sab_page_write(o->out, text, nbytes, &err);
+    sab_free(text);
+    if (status != SAB_OK)
+        return sab_say_error("report", status, &err);
+    if (cli->json) {
+        struct sab_json said = {.to = stdout};
+        sab_json_open(&said, NULL, '{');
+        sab_json_int(&said, "runs", cli->n_words);
+        sab_json_text(&said, "out", o->out);
+        sab_json_process(&said);
+        sab_json_close(&said, '}');
+    } else if (!cli->quiet && !is_piped) {
+        printf("wrote %s: open it in a browser\n", sab_shown(o->out));
+    }
+    return SAB_EXIT_DONE;
+}
+
+const struct sab_command sab_command_report = {
+    .name = "report",
+    .words = "RUN...",
+    .words_least = 1,
+    .words_most = SAB_CLI_WORDS_CAP,
+    .summary = "draw runs as one page for a browser: curves, results, what was recalled",
+    .purpose =
+        "Writes one file of HTML that needs nothing from outside: what was learned from\n"
+        "what, curves, results beside their baselines, mistakes or forecasts, the options\n"
+        "with a command to repeat the run, and a map of what each step recalled, which\n"
+        "can be pointed at, zoomed and saved. Several runs are drawn over each other, in\n"
+        "a table of where they differ.\n",
+    .examples =
+        "  sab report runs/first\n"
+        "  sab report runs/copy-sab-s1 runs/copy-tbptt-s1 --out compared.html\n"
+        "  sab report runs/first --split test --sequences 16\n",
+    .groups = "",
+    .names = "seed T eval-size data valid-data test-data split separator skip-lines decimal-comma thousands threads",
+    .defaults = "",
+    .own = own,
+    .own_count = sizeof own / sizeof own[0],
+    .own_nbytes = sizeof(struct own),
+    .run = run,
+};

@@ -1,0 +1,20 @@
+# cmake -DFOLDER=report/page -DOUT=page_parts.c -P page.cmake: writes the page's parts as a C source of bytes.
+set(scripts base.js curves.js reads.js recall.js page.js) # in the order in which they use each other
+
+file(WRITE "${OUT}.new" "/* Made of report/page by cmake/page.cmake. */\n#include \"report/page_parts.h\"\n")
+function(add_part name)
+    set(all "")
+    foreach(file IN LISTS ARGN)
+        file(READ "${FOLDER}/${file}" bytes HEX)
+        string(APPEND all "${bytes}")
+    endforeach()
+    string(LENGTH "${all}" digits)
+    math(EXPR count "${digits} / 2")
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," all "${all}")
+    string(REGEX REPLACE "(................................................................................)" "\\1\n" all "${all}")
+    file(APPEND "${OUT}.new" "const unsigned char ${name}[] = {\n${all}0};\nconst size_t ${name}_nbytes = ${count};\n")
+endfunction()
+add_part(sab_page_frame page.html)
+add_part(sab_page_style page.css)
+add_part(sab_page_script ${scripts})
+file(RENAME "${OUT}.new" "${OUT}")

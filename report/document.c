@@ -1,0 +1,325 @@
+/* See document.h. The run itself; its sequences stand in document_reads.c. */
+#include "report/document.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "report/document_reads.h"
+
+static const char *const split_names[] = {"training", "validation", "test"}; /* in the order of enum sab_split */
+
+/* ---- options ---- */
+
+static int write_options(struct sab_json *json, const struct sab_options *options, struct sab_error *err)
+{
+    char *value = sab_alloc(SAB_OPTION_CAP, 1);
+    if (!value)
+        return sab_fail(err, SAB_NOMEM, "no memory for the options of a run");
+    sab_json_open(json, "options", '{');
+    for (int i = 0; i < sab_option_count(); i++)
+        if (sab_options_get(options, sab_option_at(i)->name, value, SAB_OPTION_CAP, NULL) == SAB_OK)
+            sab_json_text(json, sab_option_at(i)->name, value);
+    sab_json_close(json, '}');
+    sab_json_open(json, "changed", '[');
+    for (int i = 0; i < sab_option_count(); i++) {
+        const struct sab_option *option = sab_option_at(i);
+        if (sab_options_get(options, option->name, value, SAB_OPTION_CAP, NULL) != SAB_OK || strcmp(value, option->fallback) == 0)
+            continue;
+        sab_json_open(json, NULL, '[');
+        sab_json_text(json, NULL, option->name);
+        sab_json_text(json, NULL, value);
+        sab_json_text(json, NULL, option->fallback);
+        sab_json_text(json, NULL, option->help);
+        sab_json_close(json, ']');
+    }
+    sab_json_close(json, ']');
+    sab_free(value);
+    return SAB_OK;
+}
+
+/* ---- what it measured as it went ---- */
+
+/* A name has a column from the first evaluation on that has it. */
+struct columns {
+    char *names; /* the names, a 0 after each */
+    size_t used, cap;
+    int count;
+    int is_full; /* memory ran out */
+};
+
+static int find_column(const struct columns *c, const char *name)
+{
+    const char *at = c->names;
+    for (int i = 0; i < c->count; i++, at += strlen(at) + 1)
+        if (strcmp(at, name) == 0)
+            return i;
+    return -1;
+}
+
+static int see_names(void *user, const struct sab_figure *figures, int n)
+{
+    struct columns *c = user;
+    for (int i = 0; i < n; i++) {
+        size_t nbytes = strlen(figures[i].name) + 1;
+        if (find_column(c, figures[i].name) >= 0)
+            continue;
+        if (c->used + nbytes > c->cap) {
+            size_t cap = 2 * (c->used + nbytes);
+            char *names = sab_alloc(cap, 1);
+            if (!names)
+                return c->is_full = 1;
+            if (c->used > 0)
+                memcpy(names, c->names, c->used);
+            sab_free(c->names);
+            c->names = names;
+            c->cap = cap;
+        }
+        memcpy(c->names + c->used, figures[i].name, nbytes);
+        c->used += nbytes;
+        c->count++;
+    }
+    return 0;
+}
+
+struct rows {
+    struct sab_json *json;
+    const struct columns *columns;
+};
+
+static int see_row(void *user, const struct sab_figure *figures, int n)
+{
+    const struct rows *rows = user;
+    const char *name = rows->columns->names;
+    sab_json_open(rows->json, NULL, '[');
+    for (int i = 0; i < rows->columns->count; i++, name += strlen(name) + 1) {
+        double value = NAN;
+        for (int k = 0; k < n; k++)
+            if (strcmp(figures[k].name, name) == 0)
+                value = figures[k].value;
+        if (isfinite(value))
+            sab_json_real(rows->json, NULL, value);
+        else
+            sab_json_null(rows->json, NULL);
+    }
+    sab_json_close(rows->json, ']');
+    return 0;
+}
+
+static int write_history(struct sab_json *json, const char *folder, int is_folder, struct sab_error *err)
+{
+    struct columns columns = {0};
+    struct rows rows = {json, &columns};
+    int status = is_folder ? sab_run_history(folder, 0, see_names, &columns, err) : SAB_OK;
+    if (status == SAB_OK && columns.is_full)
+        status = sab_fail(err, SAB_NOMEM, "no memory for what the run measured");
+    sab_json_open(json, "metrics", '{');
+    sab_json_open(json, "columns", '[');
+    const char *name = columns.names;
+    for (int i = 0; i < columns.count; i++, name += strlen(name) + 1)
+        sab_json_text(json, NULL, name);
+    sab_json_close(json, ']');
+    sab_json_open(json, "rows", '[');
+    if (status == SAB_OK && is_folder)
+        status = sab_run_history(folder, 0, see_row, &rows, err);
+    sab_json_close(json, ']');
+    sab_json_close(json, '}');
+    sab_free(columns.names);
+    return status;
+}
+
+/* ---- the model ---- */
+
+struct told {
+    struct sab_json *json;
+    int of_warnings;
+};
+
+static void tell(void *user, const char *label, const char *text)
+{
+    const struct told *told = user;
+    if (told->of_warnings != (label[0] == 0))
+        return;
+    if (told->of_warnings) {
+        sab_json_text(told->json, NULL, text);
+        return;
+    }
+    sab_json_open(told->json, NULL, '[');
+    sab_json_text(told->json, NULL, label);
+    sab_json_text(told->json, NULL, text);
+    sab_json_close(told->json, ']');
+}
+
+static void write_model(struct sab_json *json, const struct sab_model *model)
+{
+    static const char *const losses[] = {"cross_entropy", "mse", "bce", "none"}; /* in the order of enum sab_loss */
+    const struct sab_shape *shape = sab_model_shape(model);
+    char digest[33];
+    int64_t parameters = 0;
+    for (int i = 0; i < sab_model_tensor_count(model); i++)
+        parameters += (int64_t)sab_model_tensor(model, i).count;
+    sab_model_digest(model, digest);
+    sab_json_text(json, "digest", digest);
+    sab_json_int(json, "parameters", parameters);
+    sab_json_open(json, "shape", '{');
+    sab_json_text(json, "input", shape->input == SAB_INPUT_IDS ? "ids" : "values");
+    sab_json_int(json, "I", shape->I);
+    sab_json_text(json, "loss", losses[shape->loss]);
+    sab_json_int(json, "O", shape->O);
+    sab_json_close(json, '}');
+    sab_json_open(json, "data", '[');
+    sab_facts_tell(sab_model_facts(model), tell, &(struct told){json, 0});
+    sab_json_close(json, ']');
+    sab_json_open(json, "warnings", '[');
+    sab_facts_tell(sab_model_facts(model), tell, &(struct told){json, 1});
+    sab_json_close(json, ']');
+}
+
+static void write_names(struct sab_json *json, const struct sab_model *model)
+{
+    (void)json;
+    (void)model;
+}
+
+static void write_outputs(struct sab_json *json, const struct sab_evaluation *e, const struct sab_shape *shape)
+{
+    struct sab_figure figures[SAB_FIGURES_CAP];
+    int is_confused = sab_evaluation_confusion(e, 0, 0) >= 0;
+    sab_json_open(json, "outputs", '[');
+    for (int o = 0; o < shape->O; o++) {
+        int n = sab_evaluation_output(e, o, figures);
+        sab_json_open(json, NULL, '{');
+        for (int i = 0; i < n; i++)
+            if (isfinite(figures[i].value))
+                sab_json_real(json, figures[i].name, figures[i].value);
+            else
+                sab_json_null(json, figures[i].name);
+        sab_json_close(json, '}');
+    }
+    sab_json_close(json, ']');
+    if (!is_confused)
+        return;
+    sab_json_open(json, "confusion", '[');
+    for (int label = 0; label < shape->O; label++) {
+        sab_json_open(json, NULL, '[');
+        for (int answer = 0; answer < shape->O; answer++)
+            sab_json_int(json, NULL, sab_evaluation_confusion(e, label, answer));
+        sab_json_close(json, ']');
+    }
+    sab_json_close(json, ']');
+}
+
+static void write_evaluation(struct sab_json *json, const struct sab_evaluation *e, const struct sab_shape *shape, enum sab_split split)
+{
+    enum { OUTPUTS_MOST = 256 };
+    sab_json_open(json, "evaluation", '{');
+    sab_json_text(json, "split", split_names[split]);
+    sab_json_int(json, "scored", sab_evaluation_scored(e));
+    sab_json_open(json, "figures", '[');
+    for (int i = 0; sab_metric_at(i); i++)
+        if (isfinite(sab_evaluation_value(e, i))) {
+            sab_json_open(json, NULL, '{');
+            sab_json_text(json, "name", sab_metric_at(i)->name);
+            sab_json_real(json, "value", sab_evaluation_value(e, i));
+            sab_json_text(json, "help", sab_metric_at(i)->help);
+            sab_json_close(json, '}');
+        }
+    sab_json_close(json, ']');
+    if (shape->O <= OUTPUTS_MOST)
+        write_outputs(json, e, shape);
+    sab_json_close(json, '}');
+}
+
+static int threads_of(const struct sab_options *options)
+{
+    char text[32];
+    int64_t threads = 0;
+    if (sab_options_get(options, "threads", text, sizeof text, NULL) == SAB_OK)
+        sab_text_to_int(text, &threads);
+    return (int)threads;
+}
+
+/* What the model does on its data: figures, sequences, reads. */
+static int write_work(struct sab_json *json, struct sab_model *model, const struct sab_options *options,
+                      const struct sab_document *document, struct sab_error *err)
+{
+    struct sab_task *task = NULL;
+    struct sab_engine *engine = NULL;
+    struct sab_evaluation *evaluation = NULL;
+    int status = sab_task_create(&task, options, sab_model_facts(model), err);
+    if (status == SAB_OK)
+        status = sab_engine_create(&engine, model, threads_of(options), err);
+    if (status == SAB_OK && document->split == SAB_TRAIN)
+        sab_task_read_in_order(task);
+    if (status == SAB_OK)
+        status = sab_evaluation_create(&evaluation, engine, task, document->split, options, err);
+    if (status == SAB_OK)
+        write_evaluation(json, evaluation, sab_model_shape(model), document->split);
+    if (status == SAB_OK)
+        status = sab_document_reads(json, model, task, document, err);
+    sab_evaluation_free(evaluation);
+    sab_engine_free(engine);
+    sab_task_free(task);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static int write_run(struct sab_json *json, const char *where, int is_folder, struct sab_model *model, struct sab_options *options,
+                     const struct sab_document *document, struct sab_error *err)
+{
+    struct sab_error why = {0};
+    int status = write_options(json, options, err);
+    if (status == SAB_OK)
+        status = write_history(json, where, is_folder, err);
+    if (status != SAB_OK || !model)
+        return status;
+    write_model(json, model);
+    write_names(json, model);
+    status = document->settle(document->user, where, options, &why);
+    if (status == SAB_OK)
+        status = write_work(json, model, options, document, &why);
+    if (status == SAB_NOMEM || status == SAB_NUMERIC)
+        return sab_fail(err, status, "%.200s: %.300s", where, why.message);
+    if (why.message[0])
+        sab_json_text(json, "note", why.message);
+    return SAB_OK;
+}
+
+static int see_any(void *user, const struct sab_figure *figures, int n)
+{
+    (void)figures;
+    (void)n;
+    return *(int *)user = 1;
+}
+
+/* Whether the run in a folder was begun and no more: before its first evaluation it has no model. */
+static int is_just_begun(const char *folder)
+{
+    int any = 0;
+    return sab_run_history(folder, 1, see_any, &any, NULL) == SAB_OK && !any;
+}
+
+int sab_document_run(struct sab_json *json, const char *where, const struct sab_document *document, struct sab_error *err)
+{
+    struct sab_model *model = NULL;
+    struct sab_options *options = NULL;
+    struct sab_error why = {0};
+    int is_folder = sab_run_options(&options, where, &why) == SAB_OK;
+    int status = sab_run_model(&model, where, err);
+    if (status == SAB_IO && is_folder && is_just_begun(where))
+        status = SAB_OK;
+    if (status == SAB_OK && !options)
+        status = sab_options_clone(&options, sab_model_options(model), err);
+    if (status == SAB_OK) {
+        sab_json_open(json, NULL, '{');
+        sab_json_text(json, "name", where);
+        status = write_run(json, where, is_folder, model, options, document, err);
+        sab_json_close(json, '}');
+    }
+    sab_options_free(options);
+    sab_model_free(model);
+    return status;
+}

@@ -1,0 +1,21 @@
+/* What a report says, as JSON: of each run what it is, what it measured as it went, how good its model is, and sequences with what
+ * each of their steps recalled. report/page/ draws it. Knows the public headers only. */
+#ifndef SAB_REPORT_DOCUMENT_H
+#define SAB_REPORT_DOCUMENT_H
+
+#include "base/json_out.h"
+#include "sab_run.h"
+
+struct sab_document {
+    enum sab_split split; /* the part that is measured and shown */
+    int sequences;        /* that are shown, at most */
+    /* sets in the options of a run what is asked for in their place, and finds the data; a failure is told in the report */
+    int (*settle)(void *user, const char *where, struct sab_options *options, struct sab_error *err);
+    void *user;
+};
+
+/* Writes the entry of the run in folder (or model file) where. SAB_IO, SAB_FORMAT, SAB_NOMEM; where only the data cannot be opened, or a
+ * model has no memory, the entry says so and is whole. */
+int sab_document_run(struct sab_json *json, const char *where, const struct sab_document *document, struct sab_error *err);
+
+#endif

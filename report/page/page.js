@@ -1,0 +1,195 @@
+/* Puts the page together from the document in #report. */
+
+function section(id, title, ...children) {
+    return make("section", {id}, make("h2", {}, title), ...children);
+}
+
+/* The option's value, which is text. */
+function option(run, name) {
+    return run.options[name];
+}
+
+/* How far it came: what the options asked for beside what was done. */
+function progress(run) {
+    const {columns, rows} = run.metrics;
+    const steps = Number(option(run, "steps"));
+    if (!rows.length)
+        return run.digest ? null : "begun; no evaluation yet";
+    const done = rows[rows.length - 1][columns.indexOf("step")];
+    return number(done) + " of " + number(steps) + " updates at the last evaluation";
+}
+
+function network(run) {
+    const kind = option(run, "model");
+    return (kind === "recurrent" ? option(run, "cell") : kind) + ", " + option(run, "layers") +
+        (option(run, "layers") === "1" ? " layer of " : " layers of ") + option(run, "hidden") +
+        (kind === "recurrent" ? ", credit " + option(run, "credit") : "");
+}
+
+/* What a run was: a few lines that answer the first questions. */
+function summary(run) {
+    const lines = [];
+    const add = (name, value) => value !== null && value !== undefined && value !== "" && lines.push([name, value]);
+    const {columns, rows} = run.metrics;
+    add("task", option(run, "task"));
+    add("network", network(run));
+    add("weights", run.parameters && number(run.parameters) + " numbers");
+    add("digest", run.digest && make("code", {}, run.digest));
+    add("progress", progress(run));
+    if (rows.length && columns.includes("seconds"))
+        add("time", duration(rows[rows.length - 1][columns.indexOf("seconds")]));
+    return table([{name: "run"}, {name: run.name}], lines);
+}
+
+/* A command line that a shell takes as it is. */
+function command(run) {
+    const word = text => /^[-\w./,:=+@%]+$/.test(text) ? text : "'" + text.replaceAll("'", "'\\''") + "'";
+    const words = run.changed.filter(([name]) => !["task", "out"].includes(name)).map(([name, value]) => `--${name} ${word(value)}`);
+    return ["sab train", word(option(run, "task")), ...words].join(" ");
+}
+
+/* What was understood of the data, as sab train and sab inspect say it. */
+function understood(run) {
+    const warnings = (run.warnings || []).map(text => make("p", {class: "warn"}, "Warning: " + shown(text)));
+    if ((!run.data || !run.data.length) && !warnings.length)
+        return null;
+    return [make("h3", {}, "What it learned from"), run.data && run.data.length ? table([{name: "data"}, {name: ""}], run.data) : null, ...warnings];
+}
+
+function figures(run) {
+    const e = run.evaluation;
+    if (!e)
+        return make("p", {class: "warn"}, "Nothing was measured for this report: " + shown(run.note || "there is no model yet") + ".");
+    const parts = [make("p", {class: "faint"}, `Measured for this report on ${number(e.scored)} positions of the ${e.split} part.`),
+                   table([{name: "figure"}, {name: "value", number: true, digits: 5}, {name: "what it is"}],
+                         e.figures.map(f => [f.name, f.value, f.help]))];
+    if (e.outputs) {
+        const names = [...new Set(e.outputs.flatMap(Object.keys))];
+        parts.push(make("h3", {}, run.shape.loss === "mse" ? "Target by target" : "Class by class"),
+            table([{name: run.shape.loss === "mse" ? "target" : "class"}, ...names.map(name => ({name, number: true}))],
+                  e.outputs.map((figures, o) => [outputText(run, o), ...names.map(name => figures[name] ?? null)]), true));
+    }
+    if (e.confusion && e.confusion.length <= 40)
+        parts.push(make("h3", {}, "Which class was taken for which"), confusion(run, e));
+    return parts;
+}
+
+function outputText(run, o) {
+    return run.shape.loss === "cross_entropy" ? className(run, o) : outputName(run, o);
+}
+
+function confusion(run, e) {
+    const names = e.confusion.map((row, o) => className(run, o));
+    const head = make("tr", {}, make("th", {}, "label \\ answer"), names.map(name => make("th", {}, name)));
+    const body = e.confusion.map((row, i) => {
+        const sum = row.reduce((a, b) => a + b, 0);
+        return make("tr", {}, make("th", {scope: "row"}, names[i]), row.map((count, j) => {
+            const share = sum ? Math.round(count / sum * 60) : 0;
+            const style = count ? `background: color-mix(in srgb, var(--${i === j ? "good" : "warn"}) ${share}%, transparent)` : null;
+            return make("td", {style, title: `${number(count / (sum || 1) * 100, 3)} % of ${number(sum)}`}, number(count));
+        }));
+    });
+    return make("div", {class: "wide"}, make("table", {class: "confusion"}, make("thead", {}, head), make("tbody", {}, body)));
+}
+
+/* Forecasts beside the truth, for the sequence shown. */
+function forecasts(run) {
+    if (!run.sequences || !run.sequences.length || !run.sequences[0].targets)
+        return null;
+    const holder = make("div", {class: "charts"});
+    const O = run.sequences[0].targetCount;
+    const draw = b => {
+        const s = run.sequences[b];
+        const steps = [...Array(s.length).keys()].filter(t => s.scored[t]);
+        holder.replaceChildren(...[...Array(Math.min(O, 6)).keys()].map(o => forecastChart(run, s, steps, o, O)));
+    };
+    draw(0);
+    return [make("h3", {}, "Answers beside the truth"),
+            make("div", {class: "bar"}, make("label", {}, "sequence ", make("select", {change: e => draw(Number(e.target.value))},
+                 run.sequences.map((s, b) => make("option", {value: b}, String(b + 1))))),
+                 make("ul", {class: "key"}, make("li", {}, make("i", {style: "border-color: var(--s7)"}), "truth"),
+                      make("li", {}, make("i", {style: "border-color: var(--s0)"}), "answer"))), holder];
+}
+
+function forecastChart(run, s, steps, o, O) {
+    const truth = {name: "truth", colour: 7, x: steps.map(t => t + 1), y: steps.map(t => s.targets[t * O + o])};
+    const answer = {name: "answer", colour: 0, x: steps.map(t => t + 1), y: steps.map(t => s.outputs[t * O + o])};
+    return curveChart(outputName(run, o), [truth, answer], {log: false, across: "step"});
+}
+
+function configuration(run) {
+    const parts = [];
+    parts.push(make("p", {}, "To train it again:"), make("pre", {class: "command"}, shown(command(run))));
+    if (run.changed.length)
+        parts.push(table([{name: "option"}, {name: "value"}, {name: "default"}, {name: "what it is"}], run.changed));
+    else
+        parts.push(make("p", {}, "Every option has its default."));
+    return parts;
+}
+
+/* Several runs beside each other: results, and the options in which they differ. */
+function comparison(runs) {
+    const differing = [];
+    for (const name of Object.keys(runs[0].options))
+        if (name !== "out" && runs.some(run => run.options[name] !== runs[0].options[name]))
+            differing.push(name);
+    const last = run => {
+        const values = {};
+        run.metrics.columns.forEach((c, i) => { values[c] = run.metrics.rows.length ? run.metrics.rows[run.metrics.rows.length - 1][i] : null; });
+        return values;
+    };
+    const columns = [...new Set(runs.flatMap(run => run.metrics.columns))].filter(c => !["lr", "grad_norm", "base_accuracy"].includes(c));
+    const rows = runs.map(run => {
+        const values = last(run);
+        const own = differing.map(name => /^-?[0-9.]+(e[-+]?[0-9]+)?$/.test(run.options[name]) ? Number(run.options[name]) : run.options[name]);
+        return [run.name, ...own, ...columns.map(c => values[c] ?? null), run.digest ? run.digest.slice(0, 8) : null];
+    });
+    return section("comparison", "The runs", make("p", {class: "faint"}, "Last evaluation of each; options in which they differ. A click on a head sorts."),
+        table([{name: "run"}, ...differing.map(name => ({name, number: rows.every(r => typeof r[differing.indexOf(name) + 1] === "number")})),
+               ...columns.map(name => ({name, number: true})), {name: "weights"}], rows, true));
+}
+
+function runSections(run, many) {
+    const parts = [];
+    if (many)
+        parts.push(make("h2", {class: "run"}, shown(run.name)));
+    parts.push(section(many ? null : "summary", "What it is", summary(run), understood(run)));
+    parts.push(section(many ? null : "result", "How good it is", figures(run), forecasts(run)));
+    if (run.recall) {
+        const explorer = recallExplorer(run);
+        parts.push(section(many ? null : "recall", "What it recalls",
+            make("p", {class: "faint"}, `A row is a step, a column the step whose state it recalled; sequences of the ${run.recall.split} part.`), explorer));
+        setTimeout(() => explorer.redraw(), 0);
+    } else if (run.recallNote) {
+        parts.push(section(many ? null : "recall", "What it recalls", make("p", {class: "faint"}, shown(run.recallNote))));
+    }
+    parts.push(section(many ? null : "configuration", "How it was made", configuration(run)));
+    return parts;
+}
+
+function setTheme(theme) {
+    document.documentElement.dataset.theme = theme;
+    document.querySelectorAll(".explorer").forEach(explorer => explorer.redraw());
+}
+
+function page(report) {
+    report.runs.forEach(unpackRecall);
+    const many = report.runs.length > 1;
+    const dark = window.matchMedia("(prefers-color-scheme: dark)");
+    setTheme(dark.matches ? "dark" : "light");
+    dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
+    window.addEventListener("beforeprint", () => setTheme("light"));
+    const main = make("main", {},
+        make("div", {class: "top"}, make("h1", {}, many ? report.runs.length + " runs" : shown(report.runs[0].name)),
+             make("button", {type: "button", class: "theme", click: () =>
+                 setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark")}, "light / dark")),
+        make("p", {class: "faint"}, `Drawn by sab ${report.version}.`));
+    document.body.replaceChildren(main);
+    if (many)
+        main.append(comparison(report.runs));
+    main.append(curvesSection(report.runs));
+    for (const run of report.runs)
+        main.append(...runSections(run, many));
+}
+
+page(JSON.parse(document.getElementById("report").textContent));

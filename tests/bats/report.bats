@@ -1,0 +1,116 @@
+#!/usr/bin/env bats
+# ctest: timeout 200
+# sab report: the page and the document in it. tests/browser/report looks at it in a browser.
+
+load common
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || exit 1
+    tiny='--T 5 --hidden 8 --batch 8 --eval-size 16 --eval-every 10 --quiet --steps 20'
+    # shellcheck disable=SC2086
+    "$SAB" train copy $tiny --out copy
+    # shellcheck disable=SC2086
+    "$SAB" train copy $tiny --credit tbptt --out plain
+    # shellcheck disable=SC2086
+    "$SAB" train adding $tiny --out adding
+}
+
+setup() {
+    cd "$BATS_FILE_TMPDIR" || exit 1
+}
+
+# document FILE: the JSON in a page, as data.
+document() {
+    output=$(python3 -c '
+import json, re, sys
+page = open(sys.argv[1], encoding="utf-8").read()
+print(json.dumps(json.loads(re.search(r"id=\"report\">(.*?)</script>", page, re.S)[1])))' "$1")
+}
+
+@test "a report is one file that says what the run was, measured and recalled" {
+    sab report copy --out page.html
+    [ "$status" = 0 ]
+    has 'wrote page.html'
+    [ "$(grep -c -E '(src|href)=.?https?:' page.html)" = 0 ]
+    document page.html
+    printf '%s' "$output" | python3 -c '
+import base64, json, struct, sys
+run, = json.load(sys.stdin)["runs"]
+history = [json.loads(line) for line in open("copy/metrics.jsonl")]
+assert [dict(zip(run["metrics"]["columns"], row)) for row in run["metrics"]["rows"]] == history, run["metrics"]
+assert run["options"]["T"] == "5" and ["hidden", "8", "128"] in [c[:3] for c in run["changed"]], run["changed"]
+assert run["evaluation"]["split"] == "validation" and len(run["evaluation"]["confusion"]) == 9
+sequence = run["sequences"][0]
+ids = struct.unpack("<25i", base64.b64decode(sequence["ids"]))
+assert sequence["length"] == 25 and all(1 <= i <= 8 for i in ids[:10]) and ids[14] == 9, ids
+layer, = run["recall"]["layers"]
+first = struct.unpack("<101I", base64.b64decode(layer["first"]))
+when = struct.unpack(f"<{first[-1]}i", base64.b64decode(layer["when"]))
+alpha = struct.unpack(f"<{first[-1]}f", base64.b64decode(layer["alpha"]))
+for t in range(25): # of the first sequence: the memories are older than the step, their weights add up to 1
+    reads = range(first[t], first[t + 1])
+    assert len(reads) == min(t, 5) and all(1 <= when[i] <= t for i in reads), (t, list(reads), when[first[t]:first[t + 1]])
+    assert t == 0 or abs(sum(alpha[i] for i in reads) - 1) < 1e-5, t'
+}
+
+@test "several runs stand in one report; one without a memory says so" {
+    sab report copy plain adding --out page.html --json
+    [ "$(value runs)" = 3 ]
+    document page.html
+    printf '%s' "$output" | python3 -c '
+import json, sys
+copy, plain, adding = json.load(sys.stdin)["runs"]
+assert "recall" in copy and "recall" not in plain and "no memory" in plain["recallNote"]
+assert adding["shape"]["loss"] == "mse" and "targets" in adding["sequences"][0] and len(adding["evaluation"]["outputs"]) == 1'
+}
+
+@test "the same runs give the same bytes" {
+    sab report copy --out a.html --quiet
+    sab report copy --out b.html --quiet --threads 2
+    cmp a.html b.html
+}
+
+@test "a run that was only begun is reported as far as it came; data that are gone are told in the report" {
+    mkdir begun
+    cp copy/config.json begun/
+    sab report begun --out page.html
+    [ "$status" = 0 ]
+    document page.html
+    [[ $output == *'"rows": []'* ]]
+    printf 'a b c d e f g h i j k l m n o p q r s t u v w x y z %.0s' $(seq 40) >text.txt
+    "$SAB" train text --data text.txt --T 5 --hidden 8 --batch 8 --eval-every 10 --quiet --steps 10 --out gone
+    rm text.txt
+    sab report gone --out page.html
+    [ "$status" = 0 ]
+    document page.html
+    [[ $output == *'"note": '*'text.txt'* ]]
+}
+
+@test "mistakes are told in one line, and leave no page" {
+    sab report nowhere --out page2.html
+    fails 1 nowhere
+    [ ! -e page2.html ]
+    sab report copy --out nowhere/page.html
+    fails 1 nowhere
+    sab report copy --sequences 0
+    fails 2 sequences 1..64
+    sab report
+    fails 2
+    mkdir -p empty
+    sab report empty --out page2.html
+    fails 1 empty
+    cp -r copy headless # evaluated, so there was a model
+    rm headless/model.safetensors
+    sab report headless --out page2.html
+    fails 1 headless
+    [ ! -e page2.html ]
+}
+
+@test "a name from outside can end no element of the page" {
+    evil='a<script>x'
+    cp -r copy "$evil"
+    sab report "$evil" --out page.html --quiet
+    [ "$(grep -c '<script>x' page.html)" = 0 ]
+    document page.html
+    [[ $output == *'<script>x'* ]]
+}
