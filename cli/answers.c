@@ -30,18 +30,34 @@ static int set_name(struct sab_answers *a, int o, const char *name, struct sab_e
     return SAB_OK;
 }
 
-/* Targets are called as in the file; forecasts with how many rows ahead they are: "OT+24". */
+static int is_values(const struct sab_answers *a)
+{
+    return a->shape->loss == SAB_LOSS_MSE || a->shape->loss == SAB_LOSS_QUANTILE;
+}
+
+/* Of output o, "_q0.9"; nothing where there are no quantiles. */
+static void put_level(const struct sab_answers *a, int o, char *name, size_t cap)
+{
+    char level[SAB_REAL_TEXT_CAP];
+    if (a->shape->loss != SAB_LOSS_QUANTILE)
+        return;
+    sab_text_from_real(a->quantiles.level[o % a->quantiles.n], level);
+    snprintf(name, cap, "_q%s", level);
+}
+
+/* Targets are called as in the file; forecasts with how many rows ahead they are, and their quantile: "OT+24_q0.9". */
 static int name_csv(struct sab_answers *a, int o, struct sab_error *err)
 {
     const struct sab_csv_schema *schema = &a->schema;
     char name[NAME_CAP];
     if (is_classes(a))
         return set_name(a, o, sab_text_set_at(&schema->classes, o), err);
-    int k = schema->targets[o / schema->H];
+    int value = o / a->quantiles.n, k = schema->targets[value / schema->H];
     int used = schema->columns[k].name ? snprintf(name, sizeof name, "%s", schema->columns[k].name)
                                        : snprintf(name, sizeof name, "column%d", schema->columns[k].number);
     if (schema->goal == SAB_GOAL_FORECAST)
-        snprintf(name + used, sizeof name - (size_t)used, "+%d", schema->horizons[o % schema->H]);
+        used += snprintf(name + used, sizeof name - (size_t)used, "+%d", schema->horizons[value % schema->H]);
+    put_level(a, o, name + used, sizeof name - (size_t)used);
     a->origin[o] = schema->columns[k].origin;
     a->mean[o] = a->columns.mean[k];
     a->deviation[o] = a->columns.deviation[k];
@@ -53,8 +69,10 @@ static int name_plain(struct sab_answers *a, int o, const char *class, struct sa
     char name[NAME_CAP];
     if (is_classes(a))
         snprintf(name, sizeof name, "%d", o);
-    else
-        snprintf(name, sizeof name, a->shape->O == 1 ? "y" : "y%d", o);
+    else {
+        int used = snprintf(name, sizeof name, a->shape->O == a->quantiles.n ? "y" : "y%d", o / a->quantiles.n);
+        put_level(a, o, name + used, sizeof name - (size_t)used);
+    }
     return set_name(a, o, is_classes(a) && class ? class : name, err);
 }
 
@@ -95,13 +113,13 @@ static int name_all_plain(struct sab_answers *a, const char *known, struct sab_e
     const struct sab_value *class = sab_value_first(sab_value_get(facts, "classes"));
     a->has_steps = !known || (sab_value_int(sab_value_get(facts, "per_step"), 0, 1, &per_step) == 0 && per_step);
     if (status == SAB_OK && sab_value_get(facts, "output_mean"))
-        status = sab_scaling_get(&output, facts, "output", a->shape->O, err);
+        status = sab_scaling_get(&output, facts, "output", a->shape->O / a->quantiles.n, err);
     if (status == SAB_OK && sab_value_get(facts, "input_mean"))
         status = sab_scaling_get(&a->input, facts, "input", a->shape->I, err);
     for (int o = 0; o < a->shape->O && status == SAB_OK; o++) {
         if (output.n > 0) {
-            a->mean[o] = output.mean[o];
-            a->deviation[o] = output.deviation[o];
+            a->mean[o] = output.mean[o / a->quantiles.n];
+            a->deviation[o] = output.deviation[o / a->quantiles.n];
         }
         status = name_plain(a, o, sab_value_string(class), err);
         class = class ? class->next : NULL;
@@ -130,11 +148,11 @@ int sab_answers_create_targets(struct sab_answers *a, struct sab_shape *shape, c
                                struct sab_error *err)
 {
     const struct sab_csv_schema *schema = &from->schema;
-    *shape = (struct sab_shape){SAB_INPUT_VALUES, 1, from->shape->loss, schema->O};
-    *a = (struct sab_answers){.shape = shape};
+    *shape = (struct sab_shape){SAB_INPUT_VALUES, 1, SAB_LOSS_MSE, schema->O};
+    *a = (struct sab_answers){.shape = shape, .quantiles = {.n = 1}};
     int status = make_room(a, err);
     for (int o = 0; o < schema->O && status == SAB_OK; o++) {
-        int like = o * schema->H;
+        int like = o * schema->H * schema->Q;
         char name[NAME_CAP];
         snprintf(name, sizeof name, "%s", from->names[like]);
         *strrchr(name, '+') = 0; /* the horizon */
@@ -149,8 +167,11 @@ int sab_answers_create_targets(struct sab_answers *a, struct sab_shape *shape, c
 int sab_answers_create(struct sab_answers *a, const struct sab_model *model, struct sab_error *err)
 {
     const char *task = sab_model_options(model)->task.task, *known = sab_model_facts(model);
-    *a = (struct sab_answers){.shape = sab_model_shape(model)};
+    *a = (struct sab_answers){.shape = sab_model_shape(model), .quantiles = {.n = 1}};
     int status = make_room(a, err);
+    const char *levels = sab_model_options(model)->shared.quantiles;
+    if (status == SAB_OK && a->shape->loss == SAB_LOSS_QUANTILE)
+        status = sab_quantiles_parse(levels, &a->quantiles, err);
     if (status != SAB_OK)
         return status;
     if (strcmp(task, "text") == 0 && known)
@@ -158,6 +179,8 @@ int sab_answers_create(struct sab_answers *a, const struct sab_model *model, str
     if (strcmp(task, "csv") != 0 || !known)
         return name_all_plain(a, known, err);
     status = sab_csv_facts_read(&a->schema, &a->columns, NULL, NULL, known, err);
+    if (status == SAB_OK)
+        status = sab_csv_schema_set_quantiles(&a->schema, levels, err);
     if (status == SAB_OK && (sab_csv_schema_inputs(&a->schema) != a->shape->I || a->schema.loss != a->shape->loss ||
                              a->shape->O != sab_csv_schema_outputs(&a->schema)))
         status = sab_fail(err, SAB_FORMAT, "what the model knows of its data is for another model");
@@ -191,7 +214,7 @@ static int decimals_of(double deviation)
 /* Whether the scale of an output's values is known: they were standardised. */
 static int has_scale(const struct sab_answers *a, int o)
 {
-    return a->shape->loss == SAB_LOSS_MSE && (a->deviation[o] != 1 || a->mean[o] != 0 || a->origin[o] != 0);
+    return is_values(a) && (a->deviation[o] != 1 || a->mean[o] != 0 || a->origin[o] != 0);
 }
 
 /* A standardised value in the units of the data. It is rounded to the decimals that it has digits for before the origin is
@@ -204,6 +227,18 @@ static double undo_scaling(const struct sab_answers *a, int o, double value)
     return (has_scale(a, o) && isfinite(rounded) ? rounded : value) + a->origin[o];
 }
 
+/* Quantiles that cross are taken in their order. */
+static void sort_quantiles(struct sab_answers *a)
+{
+    int n = a->quantiles.n;
+    for (int i = 0; i < a->shape->O; i++)
+        for (int k = i; k % n > 0 && a->results[k - 1] > a->results[k]; k--) {
+            double value = a->results[k];
+            a->results[k] = a->results[k - 1];
+            a->results[k - 1] = value;
+        }
+}
+
 void sab_answers_take(struct sab_answers *a, const sab_real *y, const sab_real *x)
 {
     double sum = 0;
@@ -212,7 +247,7 @@ void sab_answers_take(struct sab_answers *a, const sab_real *y, const sab_real *
         if (y[o] > y[a->best])
             a->best = o;
     for (int o = 0; o < a->shape->O; o++) {
-        double v = (double)y[o] + (a->schema.present ? (double)x[a->schema.present[o / a->schema.H]] : 0);
+        double v = (double)y[o] + (a->schema.present ? (double)x[a->schema.present[o / a->quantiles.n / a->schema.H]] : 0);
         a->results[o] = is_classes(a)                        ? exp(v - (double)y[a->best])
                       : a->shape->loss == SAB_LOSS_BCE ? 1 / (1 + exp(-v))
                                                              : undo_scaling(a, o, v);
@@ -220,6 +255,7 @@ void sab_answers_take(struct sab_answers *a, const sab_real *y, const sab_real *
     }
     for (int o = 0; o < a->shape->O && is_classes(a); o++)
         a->results[o] /= sum;
+    sort_quantiles(a);
 }
 
 void sab_answers_take_none(struct sab_answers *a)

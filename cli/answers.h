@@ -5,12 +5,14 @@
 
 #include <stdio.h>
 
+#include "base/shared.h"
 #include "data/csv_table.h"
 #include "data/scaling.h"
 #include "sab.h"
 
 struct sab_answers {
     const struct sab_shape *shape;
+    struct sab_quantiles quantiles; /* of the loss of these: n outputs for each value; else n is 1 */
     char **names;               /* [O] of values, or of classes */
     double *mean, *deviation;   /* [O] of values, less their origins */
     double *origin;             /* [O] */

@@ -9,7 +9,9 @@
 enum {
     ROWS_MOST = 40,     /* of a table for people */
     MISTAKES_MOST = 10, /* classes whose mistakes make a table that fits a line */
-    NAME_WIDTH = 16
+    LEVELS_MOST = 9,    /* quantiles that fit a line */
+    NAME_WIDTH = 16,
+    NAME_CAP = 300
 };
 
 void sab_eval_json_metrics(struct sab_json *json, const struct sab_evaluation *e)
@@ -46,14 +48,45 @@ static void json_classes(struct sab_json *json, const struct sab_evaluation *e, 
     sab_json_close(json, ']');
 }
 
+/* Of target o, its first output: its name, where it has quantiles without "_q0.1", and what its unit is. */
+static void name_target(const struct sab_evaluation *e, const struct sab_answers *answers, int o, char name[NAME_CAP])
+{
+    snprintf(name, NAME_CAP, "%s", answers->names[o * e->quantiles.n]);
+    char *level = e->tails ? strrchr(name, '_') : NULL;
+    if (level)
+        *level = 0;
+}
+
+static double unit_of(const struct sab_evaluation *e, const struct sab_answers *answers, int o)
+{
+    return answers->deviation[o * e->quantiles.n];
+}
+
+static void json_quantiles(struct sab_json *json, const struct sab_evaluation *e, int o, double unit)
+{
+    double n = (double)e->targets[o].count;
+    sab_json_open(json, "quantiles", '[');
+    for (int k = 0; k < e->quantiles.n; k++) {
+        const struct sab_quantile_errors *tail = &e->tails[o * e->quantiles.n + k];
+        sab_json_open(json, NULL, '{');
+        sab_json_real(json, "level", e->quantiles.level[k]);
+        sab_json_real(json, "not_above", (double)tail->covered / n);
+        sab_json_real(json, "pinball", tail->pinball / n * unit);
+        sab_json_close(json, '}');
+    }
+    sab_json_close(json, ']');
+}
+
 static void json_targets(struct sab_json *json, const struct sab_evaluation *e, const struct sab_answers *answers)
 {
     sab_json_open(json, "targets", '[');
-    for (int o = 0; o < e->O; o++) {
+    for (int o = 0; o < e->n_targets; o++) {
         const struct sab_target_errors *t = &e->targets[o];
-        double n = (double)t->count, m = (double)e->naive.count, unit = answers->deviation[o];
+        double n = (double)t->count, m = (double)e->naive.count, unit = unit_of(e, answers, o);
+        char name[NAME_CAP];
+        name_target(e, answers, o, name);
         sab_json_open(json, NULL, '{');
-        sab_json_text(json, "name", answers->names[o]);
+        sab_json_text(json, "name", name);
         sab_json_int(json, "count", t->count);
         sab_json_real(json, "mse", t->squares / n);
         sab_json_real(json, "rmse", sqrt(t->squares / n) * unit);
@@ -61,6 +94,8 @@ static void json_targets(struct sab_json *json, const struct sab_evaluation *e, 
         sab_json_real(json, "last_value_rmse", sqrt(e->naive.squares[o] / m) * unit);
         sab_json_real(json, "last_value_mae", e->naive.absolute[o] / m * unit);
         sab_json_real(json, "deviation", sqrt(t->deviations / n) * unit);
+        if (e->tails)
+            json_quantiles(json, e, o, unit);
         sab_json_close(json, '}');
     }
     sab_json_close(json, ']');
@@ -153,10 +188,12 @@ static void print_targets(const struct sab_evaluation *e, const struct sab_answe
     printf("\n%*s%s\n", NAME_WIDTH + 34, "", has_last ? "     always the last value" : "  always the mean");
     printf("%-*s %8s %11s %11s %11s%s\n", NAME_WIDTH, "target", "count", "RMSE", "MAE", "RMSE",
            has_last ? "         MAE" : "");
-    for (int o = 0; o < e->O; o++) {
+    for (int o = 0; o < e->n_targets; o++) {
         const struct sab_target_errors *t = &e->targets[o];
-        double n = (double)t->count, m = (double)e->naive.count, unit = answers->deviation[o];
-        print_name(answers->names[o], NAME_WIDTH, 1);
+        double n = (double)t->count, m = (double)e->naive.count, unit = unit_of(e, answers, o);
+        char name[NAME_CAP];
+        name_target(e, answers, o, name);
+        print_name(name, NAME_WIDTH, 1);
         printf(" %8lld", (long long)t->count);
         print_number(sqrt(t->squares / n) * unit);
         print_number(t->absolute / n * unit);
@@ -167,12 +204,40 @@ static void print_targets(const struct sab_evaluation *e, const struct sab_answe
     }
 }
 
+/* Of each quantile the share of values that are not above it, which should be its level, and its pinball loss. */
+static void print_quantiles(const struct sab_evaluation *e, const struct sab_answers *answers)
+{
+    printf("\nshare of values that are not above the quantile; below, its pinball loss\n%-*s", NAME_WIDTH, "target");
+    for (int k = 0; k < e->quantiles.n; k++)
+        printf(" %10g", e->quantiles.level[k]);
+    putchar('\n');
+    for (int o = 0; o < e->n_targets; o++) {
+        const struct sab_quantile_errors *tails = &e->tails[o * e->quantiles.n];
+        double n = (double)e->targets[o].count;
+        char name[NAME_CAP];
+        name_target(e, answers, o, name);
+        print_name(name, NAME_WIDTH, 1);
+        for (int k = 0; k < e->quantiles.n; k++) {
+            putchar(' ');
+            print_share((double)tails[k].covered / n, 10);
+        }
+        printf("\n%*s", NAME_WIDTH, "");
+        for (int k = 0; k < e->quantiles.n; k++)
+            printf(" %10.4g", tails[k].pinball / n * unit_of(e, answers, o));
+        putchar('\n');
+    }
+    printf("\nbetween the lowest and the highest: %.1f %% (they say %.1f %%)\n", 100 * e->values[SAB_METRIC_COVERAGE],
+           100 * (e->quantiles.level[e->quantiles.n - 1] - e->quantiles.level[0]));
+}
+
 void sab_eval_print_details(const struct sab_evaluation *e, const struct sab_answers *answers)
 {
     if (e->O > ROWS_MOST)
         return;
     if (!e->classes) {
         print_targets(e, answers);
+        if (e->tails && e->quantiles.n > 1 && e->quantiles.n <= LEVELS_MOST)
+            print_quantiles(e, answers);
         return;
     }
     print_classes(e, answers);

@@ -40,8 +40,10 @@ int sab_ahead_create(struct sab_ahead *a, struct sab_answers *answers, int64_t n
     const struct sab_csv_schema *schema = &answers->schema;
     a->n = n;
     a->answers = answers;
-    if (schema->n == 0 || schema->goal != SAB_GOAL_FORECAST || answers->shape->loss != SAB_LOSS_MSE)
-        return sab_fail(err, SAB_INVALID, "--ahead is for models that forecast values of a CSV file (--goal forecast, --loss mse)");
+    if (schema->n == 0 || schema->goal != SAB_GOAL_FORECAST || 
+        (answers->shape->loss != SAB_LOSS_MSE && answers->shape->loss != SAB_LOSS_QUANTILE))
+        return sab_fail(err, SAB_INVALID, "--ahead is for models that forecast values of a CSV file (--goal forecast, --loss mse or "
+                        "quantile)");
     a->longest = sab_csv_schema_ahead(schema);
     int status = n > a->longest ? check_inputs(a, err) : SAB_OK;
     if (status == SAB_OK)
@@ -91,7 +93,7 @@ void sab_ahead_take(struct sab_ahead *a, int64_t number, const int64_t *time)
     keep(a, a->rows);
 }
 
-/* What is forecast of target o for the k-th row after the last, from the latest of the rows up to the `base`-th after it. */
+/* What is forecast (of quantiles, the median) of target o for the k-th row after the last, from the latest of the rows up to the `base`-th after it. */
 static double forecast(const struct sab_ahead *a, int64_t k, int64_t base, int o)
 {
     const struct sab_csv_schema *schema = &a->answers->schema;
@@ -99,7 +101,7 @@ static double forecast(const struct sab_ahead *a, int64_t k, int64_t base, int o
     while (schema->horizons[j] < k - base)
         j++;
     int64_t row = a->rows + k - schema->horizons[j];
-    return row < 1 ? NAN : a->kept[row % a->longest * outputs_of(a) + o * schema->H + j];
+    return row < 1 ? NAN : a->kept[row % a->longest * outputs_of(a) + (o * schema->H + j) * schema->Q + a->answers->quantiles.median];
 }
 
 static int64_t time_of(const struct sab_ahead *a, int64_t k)

@@ -187,9 +187,10 @@ SAB_API int sab_options_check(const struct sab_options *options, struct sab_erro
 /* ---- data ---------------------------------------------------------------------------------------------------- */
 
 enum sab_input { SAB_INPUT_IDS, SAB_INPUT_VALUES };
-/* Classes; values; O yes-or-no answers, each a logit (binary cross entropy); or none but the caller's own: batches bring no
- * answers, and the way back begins with sab_request.doutputs. */
-enum sab_loss { SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE, SAB_LOSS_BCE, SAB_LOSS_NONE };
+/* Classes; values; O yes-or-no answers, each a logit (binary cross entropy); none but the caller's own: batches bring no
+ * answers, and the way back begins with sab_request.doutputs; or the quantiles that the option quantiles lists, Q of them: outputs
+ * o Q .. o Q + Q - 1 are those of target o, which stands Q times in a batch's targets (pinball loss). */
+enum sab_loss { SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE, SAB_LOSS_BCE, SAB_LOSS_NONE, SAB_LOSS_QUANTILE };
 
 /* What enters and leaves a model. */
 struct sab_shape {
@@ -218,13 +219,14 @@ struct sab_batch {
     sab_real *hn, *cn;        /* [layers,B,H] h and c where each ended are left here, on the CPU; NULL: not wanted */
 };
 
-/* loss = sum(weight * l) / sum(weight); l is cross entropy in nats, or the mean over O of squared errors or of binary
- * cross entropies in nats. */
+/* loss = sum(weight * l) / sum(weight); l is cross entropy in nats, or the mean over O of squared errors, of binary
+ * cross entropies in nats or of pinball losses. */
 struct sab_metrics {
     double loss;
     double accuracy;   /* fraction of scored positions whose largest logit is the label; of yes-or-no answers, fraction of
                           (scored position, output) pairs with logit > 0 just where target > 0.5; NaN for mse */
-    double mse;        /* mean squared error on the scored positions; NaN for the other losses */
+    double mse;        /* mean squared error on the scored positions, where the loss is of quantiles, of the medians; NaN for the other
+                          losses */
     double weight;     /* sum of weights */
     int64_t scored;    /* number of scored positions */
     double grad_norm;  /* global norm before clipping; 0 where no gradient was computed */

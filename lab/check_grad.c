@@ -18,7 +18,7 @@ struct own {
 };
 
 static const char *const inputs[] = {"ids", "values", NULL};
-static const char *const losses[] = {"cross_entropy", "mse", "bce", "none", NULL};
+static const char *const losses[] = {"cross_entropy", "mse", "bce", "none", "quantile", NULL};
 
 #define AT(field) offsetof(struct own, field)
 

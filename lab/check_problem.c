@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "io/safetensors.h"
+#include "model/model.h"
 #include "train/config_json.h"
 
 /* Which draw is for what: the index of the random numbers; tensor i of the model has TENSORS + i. */
@@ -202,6 +203,11 @@ static double row_loss(const struct sab_check_problem *problem, size_t at, const
     for (size_t o = 0; shape->loss == SAB_LOSS_MSE && o < O; o++) {
         double d = (double)y[o] - (double)batch->targets[at * O + o];
         sum += d * d;
+    }
+    const struct sab_quantiles *quantiles = &problem->model->quantiles;
+    for (size_t o = 0; shape->loss == SAB_LOSS_QUANTILE && o < O; o++) {
+        double u = (double)batch->targets[at * O + o] - (double)y[o], q = quantiles->level[o % (size_t)quantiles->n];
+        sum += fmax(q * u, (q - 1) * u);
     }
     if (shape->loss != SAB_LOSS_CROSS_ENTROPY)
         return shape->loss == SAB_LOSS_NONE ? sum : sum / shape->O;

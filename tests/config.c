@@ -48,7 +48,7 @@ static void test_rows_cover_structs(void **unused)
 {
     (void)unused;
     check_struct("model", (const struct sab_rows *[]){&sab_model_rows, NULL}, sizeof(struct sab_model_options));
-    check_struct("shared", (const struct sab_rows *[]){&sab_batch_rows, &sab_seed_rows, &sab_cpu_rows, NULL},
+    check_struct("shared", (const struct sab_rows *[]){&sab_batch_rows, &sab_seed_rows, &sab_cpu_rows, &sab_quantiles_rows, NULL},
                  sizeof(struct sab_shared_options));
     check_struct("optim", (const struct sab_rows *[]){&sab_optim_rows, &sab_guard_rows, NULL},
                  sizeof(struct sab_optim_options));
@@ -59,7 +59,7 @@ static void test_rows_cover_structs(void **unused)
 static void test_enumeration(void **unused)
 {
     (void)unused;
-    int layers = sab_model_rows.count + sab_batch_rows.count + sab_seed_rows.count + sab_cpu_rows.count +
+    int layers = sab_model_rows.count + sab_batch_rows.count + sab_seed_rows.count + sab_cpu_rows.count + sab_quantiles_rows.count +
                  sab_optim_rows.count + sab_guard_rows.count + sab_task_rows.count;
     assert_int_equal(sab_option_count(), layers + 9); /* and struct sab_run_options, train's own */
     assert_null(sab_option_at(sab_option_count()));

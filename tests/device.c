@@ -161,7 +161,7 @@ static void test_evaluations(void **unused)
             struct sab_engine *engine = NULL;
             struct sab_evaluation e;
             if (sab_engine_create(&engine, p.model, 1, &err) || sab_engine_set_device(engine, there ? device() : "cpu", &err) ||
-                sab_evaluation_begin(&e, &shape, &err) || sab_evaluation_batch(&e, engine, &p.batch, &err) ||
+                sab_evaluation_begin(&e, &shape, NULL, &err) || sab_evaluation_batch(&e, engine, &p.batch, &err) ||
                 sab_evaluation_end(&e, &err))
                 fail_msg("%s", err.message);
             memcpy(values[there], e.values, sizeof e.values);

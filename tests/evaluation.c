@@ -22,8 +22,12 @@ static struct sab_shape draw(struct problem *p, uint64_t seed)
     uint64_t state = seed;
     OPTIONS config = {0};
     problem_config(&config);
-    int T = problem_int(&state, 1, 30), B = problem_int(&state, 1, 20), loss = problem_int(&state, 0, 2);
+    int T = problem_int(&state, 1, 30), B = problem_int(&state, 1, 20), loss = problem_int(&state, 0, 3);
     int O = seed % 4 == 0 ? 2 : problem_int(&state, 1, WIDEST);
+    if (loss == SAB_LOSS_NONE) {
+        loss = SAB_LOSS_QUANTILE;
+        O = 3 * problem_int(&state, 1, WIDEST / 3);
+    }
     struct sab_shape shape = {SAB_INPUT_IDS, 4, loss, O};
     problem_make(p, &config, shape, T, B, seed);
     for (int i = 0; i < T * B; i++)
@@ -79,7 +83,7 @@ static void evaluate(struct sab_evaluation *e, const struct problem *p, int size
     struct sab_error err = {0};
     struct sab_engine *engine;
     assert_int_equal(sab_engine_create(&engine, p->model, threads, &err), SAB_OK);
-    assert_int_equal(sab_evaluation_begin(e, &p->shape, &err), SAB_OK);
+    assert_int_equal(sab_evaluation_begin(e, &p->shape, &p->model->quantiles, &err), SAB_OK);
     for (int b = 0; b < p->batch.B; b += size) {
         void *room[ROOMS];
         struct sab_batch batch = cut(p, b, p->batch.B - b < size ? p->batch.B - b : size, room);
@@ -156,6 +160,45 @@ static struct rates rates_of(const struct pair *pairs, int n)
     return r;
 }
 
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of the levels 0.1, 0.5, 0.9, whose outputs are sorted first. at [n]: the scored positions. */
+static void compare_quantiles(uint64_t seed, const struct problem *p, const struct sab_evaluation *e, const sab_real *outputs,
+                              const int *at, int n)
+{
+    static const double level[3] = {0.1, 0.5, 0.9};
+    int O = p->shape.O;
+    double squares = 0, absolute[WIDEST] = {0}, inside = 0;
+    for (int o = 0; o < O; o += 3) {
+        double pinball[3] = {0}, covered[3] = {0};
+        for (int i = 0; i < n; i++) {
+            double target = (double)p->batch.targets[at[i] * O + o], y[3];
+            for (int k = 0; k < 3; k++)
+                y[k] = (double)outputs[at[i] * O + o + k];
+            qsort(y, 3, sizeof *y, ascending);
+            for (int k = 0; k < 3; k++) {
+                pinball[k] += fmax(level[k] * (target - y[k]), (1 - level[k]) * (y[k] - target));
+                covered[k] += target <= y[k];
+            }
+            squares += (y[1] - target) * (y[1] - target) / n / (O / 3);
+            absolute[o / 3] += fabs(y[1] - target) / n * (o / 3 + 1);
+            inside += (y[0] < target && target <= y[2]) / (double)n / (O / 3);
+        }
+        for (int k = 0; k < 3; k++) {
+            near(seed, "pinball", e->tails[o + k].pinball, pinball[k]);
+            near(seed, "covered", (double)e->tails[o + k].covered, covered[k]);
+        }
+    }
+    assert_int_equal(e->n_targets, O / 3);
+    near(seed, "mse of the medians", e->values[SAB_METRIC_MSE], squares);
+    near(seed, "mae of the medians", e->values[SAB_METRIC_MAE], mean_of(absolute, O / 3));
+    near(seed, "coverage", e->values[SAB_METRIC_COVERAGE], inside);
+}
+
 static void compare(uint64_t seed, const struct problem *p, const struct sab_evaluation *e, const sab_real *outputs)
 {
     const struct sab_batch *batch = &p->batch;
@@ -164,6 +207,10 @@ static void compare(uint64_t seed, const struct problem *p, const struct sab_eva
         if (i / batch->B < batch->lengths[i % batch->B] && (batch->scored ? batch->scored[i] : batch->weight[i] > 0))
             at[n++] = i;
     assert_int_equal(e->scored, n);
+    if (p->shape.loss == SAB_LOSS_QUANTILE) {
+        compare_quantiles(seed, p, e, outputs, at, n);
+        return;
+    }
     if (p->shape.loss == SAB_LOSS_MSE) {
         double rmse[WIDEST], mae[WIDEST], mse[WIDEST];
         for (int o = 0; o < O; o++) {

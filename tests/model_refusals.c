@@ -98,7 +98,13 @@ static void test_shape(void **unused)
     problem_config(&config);
     refused(&config, (struct sab_shape){2, 5, 0, 4}, "input kind 2");
     refused(&config, (struct sab_shape){-1, 5, 0, 4}, "input kind -1");
-    refused(&config, (struct sab_shape){0, 5, 4, 4}, "loss 4");
+    refused(&config, (struct sab_shape){0, 5, 5, 4}, "loss 5");
+    refused(&config, (struct sab_shape){0, 5, SAB_LOSS_QUANTILE, 4}, "O = 4 is no multiple of 3");
+    static const char *const levels[] = {"0.1,0.9", "0.5,0.5", "0.5,0.1", "0,0.5", "0.5,1", "0.5,", "", "0.5,nan", "half"};
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        set_option(&config, "quantiles", levels[i]);
+        refused(&config, (struct sab_shape){0, 5, SAB_LOSS_QUANTILE, 6}, "--quantiles");
+    }
     refused(&config, (struct sab_shape){0, 0, 0, 4}, "I = 0");
     refused(&config, (struct sab_shape){0, INT_MAX, 0, 4}, "I = 2147483647");
     refused(&config, (struct sab_shape){0, 5, 0, 0}, "O = 0");

@@ -20,7 +20,7 @@ from .stream import Stream
 from .task import Task
 
 Array = NDArray[Any]
-LOSSES = ("cross_entropy", "mse", "bce", "none")
+LOSSES = ("cross_entropy", "mse", "bce", "none", "quantile")
 
 
 class Metrics(NamedTuple):
@@ -37,7 +37,8 @@ class Model:
     """Weights and the options they were made with: `Model(2, 10, loss="mse", hidden=32, k_top=5)`.
 
     inputs: width of the input vectors, or with `ids` the number of symbols. outputs: how many; with readout="off" H, or 2 H
-    where what was recalled stands beside the hidden state. loss: "cross_entropy", "mse", "bce" or "none". precision:
+    where what was recalled stands beside the hidden state. loss: "cross_entropy", "mse", "bce", "none" or
+    "quantile". precision:
     "float" or "double". Other keywords are options (`option_table`), which decide the shape and how credit travels.
     """
 

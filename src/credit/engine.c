@@ -171,7 +171,7 @@ struct sab_metrics sab_deal_metrics(const struct sab_deal *deal, const struct sa
     return (struct sab_metrics){
         .loss = all.weight > 0 ? all.loss / all.weight : NAN,
         .accuracy = answers > 0 ? (double)all.correct / (double)answers : NAN,
-        .mse = loss == SAB_LOSS_MSE && all.values > 0 ? all.squares / (double)all.values : NAN,
+        .mse = (loss == SAB_LOSS_MSE || loss == SAB_LOSS_QUANTILE) && all.values > 0 ? all.squares / (double)all.values : NAN,
         .weight = all.weight,
         .scored = all.scored,
     };

@@ -146,7 +146,10 @@ static void *take(struct sab_gpu *g, size_t nbytes, int *status, struct sab_erro
 
 int sab_gpu_create(struct sab_gpu **out, struct sab_machine *machine, struct sab_model *model, struct sab_error *err)
 {
-    int status = sab_gpu_check(&model->config, strcmp(machine->name, "host") == 0 ? "host" : "cuda", err);
+    const char *device = strcmp(machine->name, "host") == 0 ? "host" : "cuda";
+    int status = sab_gpu_check(&model->config, device, err);
+    if (!status && model->shape.loss == SAB_LOSS_QUANTILE)
+        status = sab_fail(err, SAB_INVALID, "--device %s: --loss quantile runs on the processor only", device);
     if (status)
         return status;
     struct sab_gpu *g = sab_alloc(1, sizeof *g);

@@ -56,6 +56,11 @@ static void show_horizons(const struct sab_csv_schema *schema, char text[120])
     snprintf(text + used, 120 - used, "%s", used >= 80 ? ", ... rows" : h[schema->H - 1] == 1 ? " row" : " rows");
 }
 
+static const char *of_quantiles(const struct sab_csv_state *s)
+{
+    return s->schema.Q > 1 ? ", of each the quantiles " : "";
+}
+
 static void say_answers(struct sab_csv_state *s)
 {
     const struct sab_csv_schema *schema = &s->schema;
@@ -65,11 +70,13 @@ static void say_answers(struct sab_csv_state *s)
     if (schema->goal == SAB_GOAL_FORECAST) {
         char rows[120];
         show_horizons(schema, rows);
-        sab_account_say(&s->account, "targets", "%s, %s ahead%s", names_of(schema, schema->targets, schema->O, &list), rows,
-                        schema->present ? ", learned as changes from the present" : "");
+        sab_account_say(&s->account, "targets", "%s, %s ahead%s%s%.200s", names_of(schema, schema->targets, schema->O, &list), rows,
+                        schema->present ? ", learned as changes from the present" : "", of_quantiles(s),
+                        schema->Q > 1 ? s->shared->quantiles : "");
     } else if (schema->label.number == 0) {
-        sab_account_say(&s->account, "answers", "%s for each %s, as values%s", names_of(schema, schema->targets, schema->O, &list),
-                        each, schema->loss == SAB_LOSS_BCE ? " in 0..1" : "");
+        sab_account_say(&s->account, "answers", "%s for each %s, as values%s%s%.200s",
+                        names_of(schema, schema->targets, schema->O, &list), each, schema->loss == SAB_LOSS_BCE ? " in 0..1" : "",
+                        of_quantiles(s), schema->Q > 1 ? s->shared->quantiles : "");
     } else {
         name_of(&schema->label, name);
         sab_account_say(&s->account, "answers", "%s for each %s, one of %d classes%s", name, each, schema->classes.n,

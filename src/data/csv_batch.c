@@ -19,13 +19,13 @@ static double change_between(const struct sab_csv_state *s, const struct sab_csv
     return (after - before) / s->columns.deviation[column];
 }
 
-/* How many rows ahead output o is. */
+/* How many rows ahead value o is, of O H that are forecast. */
 static int64_t ahead_of(const struct sab_csv_schema *schema, int o)
 {
     return schema->goal == SAB_GOAL_FORECAST ? schema->horizons[o % schema->H] : 0;
 }
 
-/* The o-th output that is right at a row of the table; NaN where there is none. */
+/* The o-th value that is right at a row of the table; NaN where there is none. */
 static double target_at(const struct sab_csv_state *s, const struct sab_csv_table *table, int64_t row, int o)
 {
     int k = s->schema.targets[o / s->schema.H];
@@ -51,7 +51,7 @@ static void fill_column(struct sab_csv_state *s, const struct sab_csv_table *tab
     const struct sab_csv_schema *schema = &s->schema;
     struct sab_space *space = &s->space;
     int64_t ahead = sab_csv_schema_ahead(schema), offset = table->series[c->series].begin;
-    int outputs = schema->O * schema->H;
+    int outputs = schema->O * schema->H * schema->Q;
     size_t I = (size_t)s->shape.I;
     for (int t = 0; t < c->length; t++) {
         size_t position = (size_t)t * (size_t)space->B + (size_t)b;
@@ -69,7 +69,7 @@ static void fill_column(struct sab_csv_state *s, const struct sab_csv_table *tab
         if (space->labels && is_weighed)
             space->weight[position] = sab_class_weights_at(&s->class_weights, space->labels[position]);
         for (int o = 0; o < outputs; o++)
-            space->targets[position * (size_t)outputs + (size_t)o] = (sab_real)target_at(s, table, at, o);
+            space->targets[position * (size_t)outputs + (size_t)o] = (sab_real)target_at(s, table, at, o / schema->Q);
     }
 }
 
@@ -124,7 +124,7 @@ int64_t sab_csv_naive(const void *state, enum sab_split split, int season, doubl
     const struct sab_csv_schema *schema = &s->schema;
     const struct sab_csv_table *table = sab_csv_table_of(s, split);
     int64_t count = 0;
-    if (schema->goal != SAB_GOAL_FORECAST || schema->loss != SAB_LOSS_MSE || !table->has_targets)
+    if (schema->goal != SAB_GOAL_FORECAST || schema->loss == SAB_LOSS_BCE || !table->has_targets)
         return 0;
     for (int i = 0; i < table->S; i++) {
         struct sab_csv_walk w = sab_csv_walk_of(s, split, i);

@@ -219,7 +219,8 @@ static int choose_loss(struct sab_csv_schema *schema, struct choice *c, const st
 {
     c->targets = count(c->is_target, n);
     c->label = -1;
-    schema->loss = config->values.loss > 0 ? config->values.loss - 1 : SAB_LOSS_MSE;
+    int asked = sab_loss_of(&config->values);
+    schema->loss = asked >= 0 ? asked : SAB_LOSS_MSE;
     if (config->csv.goal == SAB_GOAL_FORECAST) {
         if (schema->loss == SAB_LOSS_CROSS_ENTROPY)
             return sab_fail(err, SAB_INVALID, "--loss cross-entropy: forecasts are values, not classes; --goal step learns "
@@ -310,8 +311,8 @@ int sab_csv_choose_relative(struct sab_csv_schema *schema, struct sab_error *err
     schema->present = sab_alloc((size_t)schema->O + 1, sizeof *schema->present);
     if (!places || !schema->present)
         status = sab_fail(err, SAB_NOMEM, "no memory for columns");
-    else if (schema->goal != SAB_GOAL_FORECAST || schema->loss != SAB_LOSS_MSE)
-        status = sab_fail(err, SAB_INVALID, "--relative is for --goal forecast with --loss mse");
+    else if (schema->goal != SAB_GOAL_FORECAST || (schema->loss != SAB_LOSS_MSE && schema->loss != SAB_LOSS_QUANTILE))
+        status = sab_fail(err, SAB_INVALID, "--relative is for --goal forecast with --loss mse or quantile");
     for (int i = 0; i < schema->I && status == SAB_OK; i++)
         places[schema->inputs[i]] = i + 1;
     for (int o = 0; o < schema->O && status == SAB_OK; o++) {

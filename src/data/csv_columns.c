@@ -171,7 +171,15 @@ int sab_csv_schema_ahead(const struct sab_csv_schema *schema)
 
 int sab_csv_schema_outputs(const struct sab_csv_schema *schema)
 {
-    return schema->label.number ? schema->classes.n : schema->O * schema->H;
+    return schema->label.number ? schema->classes.n : schema->O * schema->H * schema->Q;
+}
+
+int sab_csv_schema_set_quantiles(struct sab_csv_schema *schema, const char *quantiles, struct sab_error *err)
+{
+    struct sab_quantiles read = {.n = 1};
+    int status = schema->loss == SAB_LOSS_QUANTILE ? sab_quantiles_parse(quantiles, &read, err) : SAB_OK;
+    schema->Q = read.n;
+    return status;
 }
 
 int sab_csv_schema_set_horizons(struct sab_csv_schema *schema, const char *list, struct sab_error *err)

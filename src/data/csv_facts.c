@@ -241,7 +241,7 @@ static int read_all(struct sab_csv_schema *schema, struct sab_scaling *columns, 
 {
     int status = sab_facts_int(facts, "goal", SAB_GOAL_FORECAST, SAB_GOAL_SERIES, &schema->goal, err);
     if (status == SAB_OK)
-        status = sab_facts_int(facts, "loss", SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_BCE, &schema->loss, err);
+        status = sab_facts_loss(facts, &schema->loss, err);
     if (status == SAB_OK)
         status = get_horizons(schema, facts, err);
     if (status == SAB_OK)

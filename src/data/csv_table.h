@@ -30,7 +30,9 @@ struct sab_csv_schema {
     struct sab_csv_column *columns; /* [n] with numbers in them, each once */
     int n;
     int *inputs, I;                 /* indices into columns */
-    int *targets, O;                /* the same; NULL where the answers are classes. Outputs are each target's H horizons */
+    int *targets, O;                /* the same; NULL where the answers are classes. Outputs are each target's H horizons, and of
+                                       each of these Q quantiles */
+    int Q;                          /* 1 but for the loss quantile; no fact of data: sab_csv_schema_set_quantiles */
     int *present;                   /* [O] places among the inputs of the targets' present values, where forecasts are
                                        changes from these; NULL: forecasts are values */
     struct sab_csv_column label, series, time; /* number 0: there is none */
@@ -51,7 +53,10 @@ int sab_csv_schema_ahead(const struct sab_csv_schema *schema);
 /* Reads "6", "1-24" or "1,6,24" into the schema. SAB_INVALID, SAB_NOMEM. */
 int sab_csv_schema_set_horizons(struct sab_csv_schema *schema, const char *list, struct sab_error *err);
 
-/* Outputs of a step: classes, or the H horizons of each target. */
+/* How many outputs the option quantiles makes of each value that is forecast, where the loss is of these. SAB_INVALID. */
+int sab_csv_schema_set_quantiles(struct sab_csv_schema *schema, const char *quantiles, struct sab_error *err);
+
+/* Outputs of a step: classes, or the Q quantiles of the H horizons of each target. */
 int sab_csv_schema_outputs(const struct sab_csv_schema *schema);
 
 /* Inputs of a step: those of columns, for each whether it is made up (--missing mask), and two for each cycle of the calendar. */

@@ -74,6 +74,9 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
         return status;
     if (sab_csv_is_stream(s))
         sab_csv_number_chunks(s);
+    status = sab_csv_schema_set_quantiles(&s->schema, s->shared->quantiles, err);
+    if (status != SAB_OK)
+        return status;
     const struct sab_csv_schema *schema = &s->schema;
     s->shape = (struct sab_shape){SAB_INPUT_VALUES, sab_csv_schema_inputs(schema), schema->loss, sab_csv_schema_outputs(schema)};
     status = sab_class_weights_check(s->config->values.class_weights, schema->loss, err);

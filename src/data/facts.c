@@ -33,6 +33,12 @@ int sab_facts_parse(const struct sab_value **out, const char *facts, const char 
     return status;
 }
 
+int sab_facts_loss(const struct sab_value *facts, int *loss, struct sab_error *err)
+{
+    int status = sab_facts_int(facts, "loss", SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_QUANTILE, loss, err);
+    return status == SAB_OK && *loss == SAB_LOSS_NONE ? sab_facts_damaged("loss", err) : status;
+}
+
 int sab_facts_damaged(const char *key, struct sab_error *err)
 {
     return sab_fail(err, SAB_FORMAT, "what the model knows of its data is damaged at \"%s\"", key);

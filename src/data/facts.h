@@ -13,6 +13,8 @@ int sab_facts_parse(const struct sab_value **out, const char *facts, const char 
 
 /* SAB_FORMAT, naming the key, unless the facts have a whole number in least..most under it. */
 int sab_facts_int(const struct sab_value *facts, const char *key, int least, int most, int *value, struct sab_error *err);
+/* The same of the loss of a task, which is any but that of the caller's own. */
+int sab_facts_loss(const struct sab_value *facts, int *loss, struct sab_error *err);
 /* The sentence of a fact that is not as its task wrote it; returns SAB_FORMAT. */
 int sab_facts_damaged(const char *key, struct sab_error *err);
 

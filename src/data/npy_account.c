@@ -34,7 +34,7 @@ static void say_shape(struct sab_npy_state *s)
 {
     const struct sab_shape *shape = &s->shape;
     const char *each = s->is_per_step ? "step" : "sequence";
-    int is_scaled = s->config->values.standardise && shape->loss == SAB_LOSS_MSE;
+    int is_scaled = s->config->values.standardise && sab_npy_is_scaled(s);
     if (shape->input == SAB_INPUT_IDS)
         sab_account_say(&s->account, "inputs", "symbols 0..%d, since x [N,T] holds whole numbers", shape->I - 1);
     else
@@ -44,9 +44,10 @@ static void say_shape(struct sab_npy_state *s)
         sab_account_say(&s->account, "answers", "one of %d classes for each %s, since y holds whole numbers (--loss mse takes "
                         "them for values)", shape->O, each);
     else
-        sab_account_say(&s->account, "answers", "%d %s for each %s%s", shape->O,
-                        shape->loss == SAB_LOSS_BCE ? "in 0..1" : shape->O == 1 ? "value" : "values", each,
-                        is_scaled ? ", standardised" : "");
+        sab_account_say(&s->account, "answers", "%d %s for each %s%s%s%.200s", s->targets,
+                        shape->loss == SAB_LOSS_BCE ? "in 0..1" : s->targets == 1 ? "value" : "values", each,
+                        is_scaled ? ", standardised" : "", s->Q > 1 ? ", of each the quantiles " : "",
+                        s->Q > 1 ? s->shared->quantiles : "");
 }
 
 static void name_class(const void *user, int i, char text[SAB_CLASS_NAME_CAP])

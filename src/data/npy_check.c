@@ -76,9 +76,9 @@ static int check_y(const struct sab_npy_state *s, const struct sab_npy_set *set,
     char shape[128];
     sab_npy_shape_text(y, shape, sizeof shape);
     if (y->ndim < leading || y->ndim > leading + 1 || (s->is_per_step && y->shape[1] != set->T) ||
-        (is_classes ? O != 1 || !sab_npy_is_whole(y) : O != s->shape.O))
+        (is_classes ? O != 1 || !sab_npy_is_whole(y) : O != s->targets))
         return sab_fail(err, SAB_FORMAT, "%.200s: y (shape %s) is not what the model was trained for: %s for each %s", path,
-                        shape, is_classes ? "one whole number" : s->shape.O == 1 ? "one value" : "its values",
+                        shape, is_classes ? "one whole number" : s->targets == 1 ? "one value" : "its values",
                         s->is_per_step ? "step" : "sequence");
     int status = SAB_OK;
     for (int64_t n = 0; n < set->N && status == SAB_OK; n++) {

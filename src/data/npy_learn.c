@@ -40,6 +40,7 @@ static int learn_classes(struct sab_npy_state *s, struct sab_error *err)
                         s->is_per_step ? " (-1 stands for no answer at a step)" : "");
     sab_npy_classes_settle(&s->classes);
     s->shape.O = s->classes.n;
+    s->Q = 1;
     return SAB_OK;
 }
 
@@ -61,6 +62,18 @@ int sab_npy_learn_input(struct sab_npy_state *s, struct sab_error *err)
     return SAB_OK;
 }
 
+int sab_npy_learn_quantiles(struct sab_npy_state *s, struct sab_error *err)
+{
+    struct sab_quantiles quantiles = {.n = 1};
+    int status = s->shape.loss == SAB_LOSS_QUANTILE ? sab_quantiles_parse(s->shared->quantiles, &quantiles, err) : SAB_OK;
+    s->Q = quantiles.n;
+    if (status == SAB_OK && s->targets > SAB_NPY_WIDEST / s->Q)
+        return sab_fail(err, SAB_FORMAT, "%.200s: %d values with %d quantiles each are more outputs than %d", s->config->files.data,
+                        s->targets, s->Q, SAB_NPY_WIDEST);
+    s->shape.O = s->targets * s->Q;
+    return status;
+}
+
 /* Loss and width of the output, from --loss and the training part. */
 int sab_npy_learn_output(struct sab_npy_state *s, struct sab_error *err)
 {
@@ -73,12 +86,11 @@ int sab_npy_learn_output(struct sab_npy_state *s, struct sab_error *err)
     s->is_per_step = y->ndim >= 2 && y->shape[1] == set->T;
     int is_single = y->ndim == 1 + s->is_per_step || y->shape[1 + s->is_per_step] == 1;
     int can_be_classes = sab_npy_is_whole(y) && is_single;
-    s->shape.loss = s->config->values.loss > 0 ? s->config->values.loss - 1
-                  : can_be_classes   ? SAB_LOSS_CROSS_ENTROPY
-                                     : SAB_LOSS_MSE;
+    int asked = sab_loss_of(&s->config->values);
+    s->shape.loss = asked >= 0 ? asked : can_be_classes ? SAB_LOSS_CROSS_ENTROPY : SAB_LOSS_MSE;
     if (s->shape.loss != SAB_LOSS_CROSS_ENTROPY) {
-        s->shape.O = y->ndim == 1 + s->is_per_step ? 1 : (int)y->shape[y->ndim - 1];
-        return SAB_OK;
+        s->targets = y->ndim == 1 + s->is_per_step ? 1 : (int)y->shape[y->ndim - 1];
+        return sab_npy_learn_quantiles(s, err);
     }
     if (!can_be_classes)
         return sab_fail(err, SAB_FORMAT, "%.200s: --loss cross-entropy needs classes: a y of whole numbers, one for each "
@@ -97,15 +109,17 @@ int sab_npy_read_facts(struct sab_npy_state *s, const char *text, struct sab_err
     if (status == SAB_OK)
         status = sab_facts_int(facts, "I", 1, SAB_NPY_WIDEST, &shape->I, err);
     if (status == SAB_OK)
-        status = sab_facts_int(facts, "loss", SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_BCE, &shape->loss, err);
+        status = sab_facts_loss(facts, &shape->loss, err);
     if (status == SAB_OK)
-        status = sab_facts_int(facts, "O", 1, SAB_NPY_WIDEST, &shape->O, err);
+        status = sab_facts_int(facts, "O", 1, SAB_NPY_WIDEST, &s->targets, err);
+    if (status == SAB_OK)
+        status = sab_npy_learn_quantiles(s, err);
     if (status == SAB_OK)
         status = sab_facts_int(facts, "per_step", 0, 1, &s->is_per_step, err);
     if (status == SAB_OK && shape->input == SAB_INPUT_VALUES)
         status = sab_scaling_get(&s->input, facts, "input", shape->I, err);
     if (status == SAB_OK && shape->loss != SAB_LOSS_CROSS_ENTROPY)
-        status = sab_scaling_get(&s->output, facts, "output", shape->O, err);
+        status = sab_scaling_get(&s->output, facts, "output", s->targets, err);
     if (status == SAB_OK && shape->loss == SAB_LOSS_CROSS_ENTROPY)
         status = sab_npy_classes_get(&s->classes, facts, shape->O, err);
     if (status == SAB_OK && shape->loss == SAB_LOSS_CROSS_ENTROPY)
@@ -124,7 +138,7 @@ int sab_npy_facts(const void *state, char **json, struct sab_error *err)
     sab_json_int(&facts, "input", s->shape.input);
     sab_json_int(&facts, "I", s->shape.I);
     sab_json_int(&facts, "loss", s->shape.loss);
-    sab_json_int(&facts, "O", s->shape.O);
+    sab_json_int(&facts, "O", s->shape.O / s->Q);
     sab_json_int(&facts, "per_step", s->is_per_step);
     if (s->input.n > 0)
         sab_scaling_put(&s->input, &facts, "input");
@@ -141,7 +155,7 @@ int sab_npy_facts(const void *state, char **json, struct sab_error *err)
 int sab_npy_learn_scaling(struct sab_npy_state *s, struct sab_error *err)
 {
     const struct sab_npy_set *set = &s->sets[0];
-    int I = s->shape.I, O = s->shape.O, status = SAB_OK;
+    int I = s->shape.I, O = s->targets, status = SAB_OK;
     int is_on = s->config->values.standardise, has_values = s->shape.input == SAB_INPUT_VALUES;
     if (has_values)
         status = sab_scaling_create(&s->input, I, err);
@@ -149,7 +163,7 @@ int sab_npy_learn_scaling(struct sab_npy_state *s, struct sab_error *err)
         status = sab_scaling_create(&s->output, O, err);
     if (status != SAB_OK)
         return status;
-    int is_scaled = is_on && s->shape.loss == SAB_LOSS_MSE;
+    int is_scaled = is_on && sab_npy_is_scaled(s);
     if (is_on && has_values)
         sab_scaling_begin(&s->input);
     if (is_scaled)

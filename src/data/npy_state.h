@@ -24,6 +24,7 @@ struct sab_npy_state {
     } parts[SAB_NPY_PARTS];
     struct sab_shape shape;
     int is_per_step;
+    int targets, Q;                 /* of values: how many y has a sequence or step, and outputs of each, one a quantile */
     struct sab_npy_classes classes; /* of cross entropy: shape.O of them */
     struct sab_class_weights class_weights;
     int in_order;                   /* the training part is read as the others are */
@@ -43,6 +44,15 @@ static inline const char *sab_npy_path_of(const struct sab_npy_state *s, int k)
 /* Input and its width; loss and width of the output. Both from the options and the training part. */
 int sab_npy_learn_input(struct sab_npy_state *s, struct sab_error *err);
 int sab_npy_learn_output(struct sab_npy_state *s, struct sab_error *err);
+
+/* Outputs of a target, and of all, where these are values. SAB_INVALID of --quantiles. */
+int sab_npy_learn_quantiles(struct sab_npy_state *s, struct sab_error *err);
+
+/* Whether the answers are values that may be standardised. */
+static inline int sab_npy_is_scaled(const struct sab_npy_state *s)
+{
+    return s->shape.loss == SAB_LOSS_MSE || s->shape.loss == SAB_LOSS_QUANTILE;
+}
 
 /* Means and deviations of values, once the files are checked. */
 int sab_npy_learn_scaling(struct sab_npy_state *s, struct sab_error *err);

@@ -146,9 +146,11 @@ static void fill_output(struct sab_npy_state *s, const struct sab_npy_set *set, 
         int label = set->has_y && space->labels ? sab_npy_classes_find(&s->classes, sab_npy_int(&set->y, answer)) : 0;
         if (space->labels)
             space->labels[position] = label < 0 ? 0 : label;
-        for (int o = 0; o < O && set->has_y && space->targets; o++)
+        for (int o = 0; o < O && set->has_y && space->targets; o++) {
+            int target = o / s->Q;
             space->targets[position * (size_t)O + (size_t)o] =
-                (sab_real)((sab_npy_real(&set->y, answer * O + o) - s->output.mean[o]) / s->output.deviation[o]);
+                (sab_real)((sab_npy_real(&set->y, answer * s->targets + target) - s->output.mean[target]) / s->output.deviation[target]);
+        }
         space->weight[position] = label < 0 ? 0 : is_weighed ? sab_class_weights_at(&s->class_weights, label) : 1;
         space->scored[position] = label >= 0;
     }

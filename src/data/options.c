@@ -7,7 +7,7 @@ static const char *const rewrites[] = {"copy", "reverse", "sort", NULL};
 static const char *const symbols[] = {"rows", "number", NULL};
 static const char *const bys[] = {"row", "pixel", NULL};
 static const char *const units[] = {"bytes", "chars", NULL};
-static const char *const losses[] = {"auto", "cross-entropy", "mse", "bce", NULL};
+static const char *const losses[] = {"auto", "cross-entropy", "mse", "bce", "quantile", NULL};
 static const char *const goals[] = {"forecast", "step", "series", NULL};
 static const char *const headers[] = {"auto", "on", "off", NULL};
 static const char *const missings[] = {"error", "last", "mask", "skip", NULL};
@@ -55,7 +55,8 @@ static const struct sab_option rows[] = {
     SAB_TEXT("reset-at", text.reset_at, SAB_DECIDES, "", "data", "text",
              "text: a document ends with this, such as \\n\\n, and nothing is carried over; by default never"),
     SAB_CHOICE("loss", values.loss, SAB_DECIDES, losses, "auto", "data", "npy csv",
-               "npy, csv: what the outputs are judged by; auto: cross-entropy for classes, mse for values"),
+               "npy, csv: what the outputs are judged by; auto: cross-entropy for classes, mse for values; quantile: each "
+               "of --quantiles of a value, by its pinball loss"),
     SAB_SWITCH("standardise", values.standardise, SAB_DECIDES, "on", "data", "npy csv",
                "npy, csv: scale values to mean 0, deviation 1 of the training part"),
     SAB_TEXT("class-weights", values.class_weights, SAB_DECIDES, "", "data", "npy csv",
@@ -99,3 +100,9 @@ static const struct sab_option rows[] = {
 };
 
 const struct sab_rows sab_task_rows = SAB_ROWS(rows);
+
+int sab_loss_of(const struct sab_values_options *options)
+{
+    static const int kinds[] = {-1, SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE, SAB_LOSS_BCE, SAB_LOSS_QUANTILE}; /* as losses */
+    return kinds[options->loss];
+}

@@ -37,7 +37,7 @@ struct sab_text_options {
 
 /* Arrays and tables of numbers. */
 struct sab_values_options {
-    int loss;             /* 0 as the answers suggest, else 1 + enum sab_loss */
+    int loss;             /* which of sab_loss_of: 0 as the answers suggest */
     int standardise;      /* 1: values are scaled to mean 0 and deviation 1 of the training part */
     const char *class_weights; /* "": each class counts the same in training; "balanced", or "1,20": class_weights.h */
 };
@@ -72,6 +72,9 @@ struct sab_task_options {
     struct sab_values_options values;
     struct sab_csv_options csv;
 };
+
+/* The enum sab_loss that --loss asks for; -1: as the answers suggest. */
+int sab_loss_of(const struct sab_values_options *options);
 
 /* The field is found from the start of struct sab_task_options. */
 extern const struct sab_rows sab_task_rows;

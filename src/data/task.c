@@ -90,7 +90,9 @@ int sab_task_open(struct sab_task **out, const struct sab_task_options *config, 
         return sab_fail(err, SAB_NOMEM, "no memory for the task %s", kind->name);
     task->kind = kind;
     task->shared = *shared;
-    int status = sab_rows_copy(&sab_task_rows, &task->config, config, err);
+    int status = sab_rows_copy(&sab_quantiles_rows, &task->shared, shared, err); /* the texts among them */
+    if (status == SAB_OK)
+        status = sab_rows_copy(&sab_task_rows, &task->config, config, err);
     if (status == SAB_OK)
         status = kind->create(&task->state, &task->shape, &task->config, &task->shared, facts, err);
     if (status == SAB_OK && kind->facts)
@@ -110,6 +112,7 @@ void sab_task_free(struct sab_task *task)
     if (task->state)
         task->kind->destroy(task->state);
     sab_rows_clear(&sab_task_rows, &task->config);
+    sab_rows_clear(&sab_quantiles_rows, &task->shared);
     sab_free(task->facts);
     sab_free(task);
 }

@@ -42,9 +42,11 @@ struct sab_task_kind {
     /* Of a split whose batches carry state, the most sequences that its batches have a use for. 0, or NULL: any number. */
     int (*columns)(const void *state, enum sab_split split);
 
+    /* Targets o are as many as outputs, but for the loss of Q quantiles, where they are O / Q. */
+
     /* Forecasts that need no training: each target's value `season` steps before, or a multiple of it where what is forecast
      * lies farther ahead; the present value where that is not known, and with season 0. Adds up squared and absolute errors of
-     * each target, [O] each, in the units of training, over the positions that an evaluation of the split scores. Returns how
+     * each target in the units of training, over the positions that an evaluation of the split scores. Returns how
      * many these are; 0 where such forecasts mean nothing. NULL: they never do. */
     int64_t (*naive)(const void *state, enum sab_split split, int season, double *squares, double *absolute);
 

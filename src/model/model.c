@@ -20,9 +20,10 @@ static int check_shape(const struct sab_shape *shape, struct sab_error *err)
     if (shape->input != SAB_INPUT_IDS && shape->input != SAB_INPUT_VALUES)
         return sab_fail(err, SAB_INVALID, "input kind %d is neither %d (ids) nor %d (values)", shape->input,
                         SAB_INPUT_IDS, SAB_INPUT_VALUES);
-    if (shape->loss < SAB_LOSS_CROSS_ENTROPY || shape->loss > SAB_LOSS_NONE)
+    if (shape->loss < SAB_LOSS_CROSS_ENTROPY || shape->loss > SAB_LOSS_QUANTILE)
         return sab_fail(err, SAB_INVALID, "loss %d is none of %d (cross entropy), %d (mse), %d (binary cross entropy), %d "
-                        "(none)", shape->loss, SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE, SAB_LOSS_BCE, SAB_LOSS_NONE);
+                        "(none), %d (quantile)", shape->loss, SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE, SAB_LOSS_BCE, SAB_LOSS_NONE,
+                        SAB_LOSS_QUANTILE);
     if (shape->I < 1 || shape->I > MOST_SYMBOLS)
         return sab_fail(err, SAB_INVALID, "input size I = %d is not in 1..%d", shape->I, MOST_SYMBOLS);
     if (shape->O < 1 || shape->O > MOST_SYMBOLS)
@@ -39,6 +40,17 @@ static int check_outputs(const struct sab_model *m, struct sab_error *err)
         snprintf(and_s, sizeof and_s, ", or %d with what was recalled beside it", 2 * m->H);
     return sab_fail(err, SAB_INVALID, "--readout off: the outputs are the hidden state, so their number O is --hidden, %d%s; it is "
                                       "%d", m->H, and_s, m->O);
+}
+
+static int take_quantiles(struct sab_model *m, const struct sab_shared_options *shared, struct sab_error *err)
+{
+    if (m->shape.loss != SAB_LOSS_QUANTILE)
+        return SAB_OK;
+    int status = sab_quantiles_parse(shared->quantiles, &m->quantiles, err);
+    if (status == SAB_OK && m->O % m->quantiles.n != 0)
+        return sab_fail(err, SAB_INVALID, "--quantiles %.60s: output size O = %d is no multiple of %d, one output for each quantile of a "
+                        "target", shared->quantiles, m->O, m->quantiles.n);
+    return status;
 }
 
 static int fail_cpu(struct sab_error *err)
@@ -87,6 +99,9 @@ int sab_model_outline(struct sab_model **out, const struct sab_model_options *co
     if (!status) {
         resolve(m);
         status = check_outputs(m, err);
+    }
+    if (!status) {
+        status = take_quantiles(m, shared, err);
     }
     if (!status) {
         status = sab_tensors_build(m, err);

@@ -61,6 +61,7 @@ struct sab_model {
     const struct sab_network *network;
 
     int L, H, Hp, O, Op;
+    struct sab_quantiles quantiles; /* of the loss of these: n outputs for each target */
     int has_readout;        /* 0: outputs are its inputs, y = [h] or [h s] */
     int has_V2;             /* the readout has a second input */
 

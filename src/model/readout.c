@@ -2,6 +2,8 @@
  *
  *     cross entropy   l = log sum_o exp(y_o) - y_label      dl/dy_o = softmax(y)_o - [o = label]
  *     mse             l = mean_o (y_o - target_o)^2         dl/dy_o = 2 (y_o - target_o) / O
+ *     quantile        l = mean_o max(q u, (q - 1) u), u = target_o - y_o, q the level of output o
+ *                                                           dl/dy_o = ([u < 0] - q) / O, 0 where u = 0
  */
 #include "model/model.h"
 
@@ -133,6 +135,28 @@ static void binary_cross_entropy(int O, const real *y, const real *target, doubl
     }
 }
 
+/* The mse is that of the medians. */
+static void pinball(const struct sab_quantiles *quantiles, int O, const real *y, const real *target, double weight, int scored,
+                    double scale, real *dy, struct sab_loss_sums *sums)
+{
+    double loss = 0, squares = 0;
+    for (int o = 0; o < O; o++) {
+        int k = o % quantiles->n;
+        double q = quantiles->level[k], u = (double)target[o] - (double)y[o];
+        loss += u < 0 ? (q - 1) * u : q * u;
+        squares += k == quantiles->median ? u * u : 0;
+        if (dy)
+            dy[o] = (real)(scale * weight * (u < 0 ? 1 - q : u > 0 ? -q : 0) / O);
+    }
+    if (weight > 0)
+        sums->loss += weight * loss / O;
+    if (scored) {
+        sums->scored++;
+        sums->squares += squares;
+        sums->values += O / quantiles->n;
+    }
+}
+
 void sab_loss_row(const struct sab_model *m, const real *y, int32_t label, const real *target, real weight, int scored,
                   double scale, real *dy, struct sab_loss_sums *sums)
 {
@@ -142,6 +166,8 @@ void sab_loss_row(const struct sab_model *m, const real *y, int32_t label, const
             cross_entropy(m->O, y, label, weight, scored, scale, dy, sums);
         else if (m->shape.loss == SAB_LOSS_BCE)
             binary_cross_entropy(m->O, y, target, weight, scored, scale, dy, sums);
+        else if (m->shape.loss == SAB_LOSS_QUANTILE)
+            pinball(&m->quantiles, m->O, y, target, weight, scored, scale, dy, sums);
         else
             squared_error(m->O, y, target, weight, scored, scale, dy, sums);
     } else if (dy) {

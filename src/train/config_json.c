@@ -75,7 +75,7 @@ char *sab_config_to_json(const struct sab_options *config, struct sab_error *err
 
 /* In the order of enum sab_input and enum sab_loss. */
 static const char *const inputs[] = {"ids", "values"};
-static const char *const losses[] = {"cross_entropy", "mse", "bce", "none"};
+static const char *const losses[] = {"cross_entropy", "mse", "bce", "none", "quantile"};
 
 char *sab_shape_to_json(const struct sab_shape *shape, struct sab_error *err)
 {
@@ -209,14 +209,14 @@ int sab_shape_from_json(struct sab_shape *shape, const char *json, size_t nbytes
     if (status != SAB_OK)
         return status;
     int input = find_name(sab_value_get(root, "input"), inputs, 2);
-    int loss = find_name(sab_value_get(root, "loss"), losses, 4);
+    int loss = find_name(sab_value_get(root, "loss"), losses, SAB_LOSS_QUANTILE + 1);
     int64_t I, O;
     int is_bad = input < 0 || loss < 0 || sab_value_size(root) != 4 ||
                  sab_value_int(sab_value_get(root, "I"), 1, MOST, &I) || sab_value_int(sab_value_get(root, "O"), 1, MOST, &O);
     sab_json_free(root);
     if (is_bad)
         return sab_fail(err, SAB_FORMAT,
-                        "the shape must be {\"input\":\"ids|values\",\"I\":n,\"loss\":\"cross_entropy|mse|bce\",\"O\":n} "
+                        "the shape must be {\"input\":\"ids|values\",\"I\":n,\"loss\":\"cross_entropy|mse|bce|none|quantile\",\"O\":n} "
                         "with n in 1..%d",
                         MOST);
     *shape = (struct sab_shape){input, (int)I, loss, (int)O};

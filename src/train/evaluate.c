@@ -106,17 +106,17 @@ static int go_through(struct sab_evaluation *e, struct sab_engine *engine, struc
 /* What the task knows beside the outputs: units, and what answers that need no training would cost. */
 static int finish(struct sab_evaluation *e, struct sab_task *task, enum sab_split split, struct sab_error *err)
 {
-    for (int o = 0; o < e->O; o++)
+    for (int o = 0; o < e->n_targets; o++)
         e->unit[o] = sab_task_unit(task, o);
     int status = sab_evaluation_end(e, err);
     if (status != SAB_OK || !e->targets)
         return status;
     e->naive.count = sab_task_naive(task, split, 0, e->naive.squares, e->naive.absolute);
     double sum = 0;
-    for (int o = 0; o < e->O; o++)
+    for (int o = 0; o < e->n_targets; o++)
         sum += e->naive.squares[o];
     if (e->naive.count > 0)
-        e->values[SAB_METRIC_LAST_VALUE_MSE] = sum / ((double)e->naive.count * e->O);
+        e->values[SAB_METRIC_LAST_VALUE_MSE] = sum / ((double)e->naive.count * e->n_targets);
     return SAB_OK;
 }
 
@@ -130,7 +130,7 @@ int sab_evaluate_fully(struct sab_engine *engine, struct sab_task *task, enum sa
         return sab_fail(err, SAB_INVALID, "split %d is none of %d (training), %d (validation), %d (test)", (int)split, SAB_TRAIN,
                         SAB_VALID, SAB_TEST);
     }
-    int status = sab_evaluation_begin(evaluation, sab_model_shape(engine->model), err);
+    int status = sab_evaluation_begin(evaluation, sab_model_shape(engine->model), &engine->model->quantiles, err);
     if (status == SAB_OK)
         status = plan_pass(task, split, config, &pass, err);
     if (status == SAB_OK)

@@ -79,6 +79,19 @@ static void add_target(struct sab_target_errors *sums, double y, double target)
     sums->deviations += from * (target - sums->mean);
 }
 
+/* The outputs y [n] of one target, of which these are copies. */
+static void add_quantiles(const struct sab_quantiles *quantiles, sab_real *y, double target, struct sab_target_errors *sums,
+                          struct sab_quantile_errors *tails)
+{
+    sab_quantiles_sort(quantiles, y);
+    add_target(sums, (double)y[quantiles->median], target);
+    for (int k = 0; k < quantiles->n; k++) {
+        double u = target - (double)y[k], q = quantiles->level[k];
+        tails[k].pinball += u < 0 ? (q - 1) * u : q * u;
+        tails[k].covered += u <= 0;
+    }
+}
+
 static void join_targets(struct sab_target_errors *sums, const struct sab_target_errors *part)
 {
     if (part->count == 0)
@@ -100,8 +113,18 @@ static void see(void *user, int t, int b, const sab_real *y)
     size_t at = (size_t)t * (size_t)batch->B + (size_t)b, O = (size_t)e->O;
     if (!sab_batch_scored(batch, t, b) || (!batch->labels && !batch->targets))
         return;
-    for (size_t o = 0; e->columns && o < O; o++)
-        add_target(&e->columns[(size_t)b * O + o], (double)y[o], (double)batch->targets[at * O + o]);
+    size_t Q = (size_t)e->quantiles.n, n = (size_t)e->n_targets;
+    for (size_t o = 0; e->columns && o < n; o++) {
+        struct sab_target_errors *column = &e->columns[(size_t)b * n + o];
+        double target = (double)batch->targets[at * O + o * Q];
+        sab_real sorted[SAB_QUANTILES_MOST];
+        if (!e->tails) {
+            add_target(column, (double)y[o], target);
+            continue;
+        }
+        memcpy(sorted, y + o * Q, Q * sizeof *sorted);
+        add_quantiles(&e->quantiles, sorted, target, column, &e->tail_columns[(size_t)b * O + o * Q]);
+    }
     if (e->answers) {
         int best = 0;
         for (int o = 1; o < e->O; o++)
@@ -120,10 +143,12 @@ static void free_room(struct sab_evaluation *e)
 {
     sab_free(e->watcher.sums);
     sab_free(e->columns);
+    sab_free(e->tail_columns);
     sab_free(e->answers);
     sab_free(e->logits);
     e->watcher.sums = NULL;
     e->columns = NULL;
+    e->tail_columns = NULL;
     e->answers = NULL;
     e->logits = NULL;
     e->B = e->T = 0;
@@ -138,10 +163,16 @@ static void join_columns(struct sab_evaluation *e)
         e->all.weight += sums->weight;
         e->all.scored += sums->scored;
         *sums = (struct sab_loss_sums){0};
-        for (int o = 0; e->columns && o < e->O; o++) {
-            struct sab_target_errors *column = &e->columns[(size_t)b * (size_t)e->O + (size_t)o];
+        for (int o = 0; e->columns && o < e->n_targets; o++) {
+            struct sab_target_errors *column = &e->columns[(size_t)b * (size_t)e->n_targets + (size_t)o];
             join_targets(&e->targets[o], column);
             *column = (struct sab_target_errors){0};
+        }
+        for (int o = 0; e->tail_columns && o < e->O; o++) {
+            struct sab_quantile_errors *tail = &e->tail_columns[(size_t)b * (size_t)e->O + (size_t)o];
+            e->tails[o].pinball += tail->pinball;
+            e->tails[o].covered += tail->covered;
+            *tail = (struct sab_quantile_errors){0};
         }
     }
 }
@@ -154,10 +185,11 @@ static int make_room(struct sab_evaluation *e, int T, int B, struct sab_error *e
     join_columns(e);
     free_room(e);
     e->watcher.sums = sab_alloc((size_t)B, sizeof *e->watcher.sums);
-    e->columns = e->targets ? sab_alloc((size_t)B * O, sizeof *e->columns) : NULL;
+    e->columns = e->targets ? sab_alloc((size_t)B * (size_t)e->n_targets, sizeof *e->columns) : NULL;
+    e->tail_columns = e->tails ? sab_alloc((size_t)B * O, sizeof *e->tail_columns) : NULL;
     e->answers = e->loss == SAB_LOSS_CROSS_ENTROPY ? sab_alloc(positions, sizeof *e->answers) : NULL;
     e->logits = e->ranks > 0 ? sab_alloc(positions, (size_t)e->ranks * sizeof *e->logits) : NULL;
-    if (!e->watcher.sums || (e->targets && !e->columns) || (e->loss == SAB_LOSS_CROSS_ENTROPY && !e->answers) ||
+    if (!e->watcher.sums || (e->targets && !e->columns) || (e->tails && !e->tail_columns) || (e->loss == SAB_LOSS_CROSS_ENTROPY && !e->answers) ||
         (e->ranks > 0 && !e->logits)) {
         free_room(e);
         return sab_fail(err, SAB_NOMEM, "no memory to measure %d sequences of %d steps", B, T);
@@ -239,25 +271,31 @@ int sab_evaluation_batch(struct sab_evaluation *e, struct sab_engine *engine, co
 
 /* ---- beginning and end ------------------------------------------------------------------------------------------ */
 
-int sab_evaluation_begin(struct sab_evaluation *e, const struct sab_shape *shape, struct sab_error *err)
+int sab_evaluation_begin(struct sab_evaluation *e, const struct sab_shape *shape, const struct sab_quantiles *quantiles,
+                         struct sab_error *err)
 {
-    size_t O = (size_t)shape->O;
-    int is_values = shape->loss == SAB_LOSS_MSE, is_classes = shape->loss == SAB_LOSS_CROSS_ENTROPY;
+    int has_quantiles = shape->loss == SAB_LOSS_QUANTILE, Q = has_quantiles ? quantiles->n : 1;
+    size_t O = (size_t)shape->O, targets = O / (size_t)Q;
+    int is_values = shape->loss == SAB_LOSS_MSE || has_quantiles, is_classes = shape->loss == SAB_LOSS_CROSS_ENTROPY;
     int has_confusion = is_classes && shape->O <= SAB_CONFUSION_MOST;
-    *e = (struct sab_evaluation){.loss = shape->loss, .O = shape->O};
+    *e = (struct sab_evaluation){.loss = shape->loss, .O = shape->O, .n_targets = (int)targets, .quantiles = {.n = 1}};
+    if (has_quantiles)
+        e->quantiles = *quantiles;
     for (int id = 0; id < SAB_METRIC_COUNT; id++)
         e->values[id] = NAN;
     e->ranks = shape->loss == SAB_LOSS_BCE ? shape->O : is_classes && shape->O == 2;
     e->classes = is_values ? NULL : sab_alloc(O, sizeof *e->classes);
-    e->targets = is_values ? sab_alloc(O, sizeof *e->targets) : NULL;
-    e->naive.squares = is_values ? sab_alloc(O, sizeof(double)) : NULL;
-    e->naive.absolute = is_values ? sab_alloc(O, sizeof(double)) : NULL;
+    e->targets = is_values ? sab_alloc(targets, sizeof *e->targets) : NULL;
+    e->tails = has_quantiles ? sab_alloc(O, sizeof *e->tails) : NULL;
+    e->naive.squares = is_values ? sab_alloc(targets, sizeof(double)) : NULL;
+    e->naive.absolute = is_values ? sab_alloc(targets, sizeof(double)) : NULL;
     e->confusion = has_confusion ? sab_alloc(O * O, sizeof *e->confusion) : NULL;
     e->rankings = e->ranks > 0 ? sab_alloc((size_t)e->ranks, sizeof *e->rankings) : NULL;
-    e->unit = sab_alloc(O, sizeof *e->unit);
-    if (!e->unit || (is_values ? !e->targets || !e->naive.squares || !e->naive.absolute : !e->classes) || (has_confusion && !e->confusion) || (e->ranks > 0 && !e->rankings))
+    e->unit = sab_alloc(targets, sizeof *e->unit);
+    if (!e->unit || (is_values ? !e->targets || !e->naive.squares || !e->naive.absolute : !e->classes) || (has_quantiles && !e->tails) ||
+        (has_confusion && !e->confusion) || (e->ranks > 0 && !e->rankings))
         return sab_fail(err, SAB_NOMEM, "no memory to measure %d outputs", shape->O);
-    for (size_t o = 0; o < O; o++)
+    for (size_t o = 0; o < targets; o++)
         e->unit[o] = 1;
     return SAB_OK;
 }
@@ -270,6 +308,7 @@ void sab_evaluation_clear(struct sab_evaluation *e)
     sab_free(e->rankings);
     sab_free(e->classes);
     sab_free(e->targets);
+    sab_free(e->tails);
     sab_free(e->naive.squares);
     sab_free(e->naive.absolute);
     sab_free(e->confusion);
@@ -355,10 +394,22 @@ static void end_classes(struct sab_evaluation *e)
     e->values[SAB_METRIC_AUC] = mean_of(&aucs);
 }
 
+/* The share of targets above the lowest of their quantiles and not above the highest. */
+static double coverage(const struct sab_evaluation *e)
+{
+    int64_t inside = 0, all = 0;
+    for (int o = 0; o < e->n_targets; o++) {
+        const struct sab_quantile_errors *lowest = &e->tails[(size_t)o * (size_t)e->quantiles.n];
+        inside += lowest[e->quantiles.n - 1].covered - lowest->covered;
+        all += e->targets[o].count;
+    }
+    return (double)inside / (double)all;
+}
+
 static void end_targets(struct sab_evaluation *e)
 {
     struct mean mse = {0}, rmse = {0}, mae = {0};
-    for (int o = 0; o < e->O && e->scored > 0; o++) {
+    for (int o = 0; o < e->n_targets && e->scored > 0; o++) {
         const struct sab_target_errors *t = &e->targets[o];
         double n = (double)t->count, scale = e->unit[o];
         add_mean(&mse, t->squares / n);
@@ -368,6 +419,8 @@ static void end_targets(struct sab_evaluation *e)
     e->values[SAB_METRIC_MSE] = mean_of(&mse);
     e->values[SAB_METRIC_RMSE] = mean_of(&rmse);
     e->values[SAB_METRIC_MAE] = mean_of(&mae);
+    if (e->tails && e->quantiles.n > 1 && e->scored > 0)
+        e->values[SAB_METRIC_COVERAGE] = coverage(e);
 }
 
 int sab_evaluation_end(struct sab_evaluation *e, struct sab_error *err)

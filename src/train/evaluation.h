@@ -25,20 +25,30 @@ struct sab_target_errors {
     int64_t count;
 };
 
+/* One quantile of a target, in the units of training. Outputs that cross are taken in their order. */
+struct sab_quantile_errors {
+    double pinball;             /* sum of losses */
+    int64_t covered;            /* targets that are not above it */
+};
+
 /* What forecasts without training cost: see struct sab_task_kind. */
 struct sab_naive_errors {
     int64_t count;              /* 0: there are none */
-    double *squares, *absolute; /* [O] */
+    double *squares, *absolute; /* [targets] */
 };
 
 struct sab_evaluation {
     int loss, O;
+    int n_targets;                   /* O, or O / Q where each has Q quantiles */
+    struct sab_quantiles quantiles;  /* of the loss of these; else n is 1 */
     double values[SAB_METRIC_COUNT]; /* NaN where they mean nothing; those that the task knows are the caller's to fill in */
     double weight;
     int64_t scored;
     struct sab_class_counts *classes; /* [O]; NULL for values */
-    struct sab_target_errors *targets; /* [O]; NULL for others */
-    double *unit;                     /* [O] the size of a target's unit of training in the units of the data; 1 unless the caller says so */
+    struct sab_target_errors *targets; /* [n_targets] of values, where they have quantiles of the median; NULL for others */
+    struct sab_quantile_errors *tails; /* [O] of quantiles; NULL for others */
+    double *unit;                     /* [n_targets] the size of a target's unit of training in the units of the data; 1 unless the
+                                         caller says so */
     struct sab_naive_errors naive;    /* of the last value; arrays where there are targets, the caller's to fill in */
     int64_t *confusion;               /* [O,O] of a label said to be another; NULL but for classes, and few of them */
 
@@ -46,7 +56,8 @@ struct sab_evaluation {
     int B, T;                         /* room */
     const struct sab_batch *batch;
     struct sab_watcher watcher;
-    struct sab_target_errors *columns; /* [B,O] */
+    struct sab_target_errors *columns; /* [B,n_targets] */
+    struct sab_quantile_errors *tail_columns; /* [B,O] */
     int32_t *answers;                 /* [T,B] of classes */
     sab_real *logits;                 /* [T,B,ranks] */
     int ranks;                        /* rankings: 1 of two classes, O of yes-or-no answers, else 0 */
@@ -54,8 +65,9 @@ struct sab_evaluation {
     struct sab_loss_sums all;
 };
 
-/* Starts from any struct. SAB_NOMEM; clear in every case. */
-int sab_evaluation_begin(struct sab_evaluation *e, const struct sab_shape *shape, struct sab_error *err);
+/* Starts from any struct. quantiles: the model's, looked at where the loss is of these. SAB_NOMEM; clear in every case. */
+int sab_evaluation_begin(struct sab_evaluation *e, const struct sab_shape *shape, const struct sab_quantiles *quantiles,
+                         struct sab_error *err);
 void sab_evaluation_clear(struct sab_evaluation *e);
 
 /* Takes one batch, which must hold until the call returns, through the engine. */

@@ -59,15 +59,20 @@ int sab_evaluation_output(const struct sab_evaluation *e, int o, struct sab_figu
 {
     if (e->classes)
         return class_figures(&e->classes[o], figures);
-    const struct sab_target_errors *t = &e->targets[o];
-    double count = (double)t->count, naive = (double)e->naive.count, unit = e->unit[o];
-    int n = 0;
+    int target = o / e->quantiles.n, n = 0;
+    const struct sab_target_errors *t = &e->targets[target];
+    double count = (double)t->count, naive = (double)e->naive.count, unit = e->unit[target];
     figures[n++] = (struct sab_figure){"count", count, 1};
     figures[n++] = (struct sab_figure){"mse", t->squares / count, 0};
     figures[n++] = (struct sab_figure){"rmse", sqrt(t->squares / count) * unit, 0};
     figures[n++] = (struct sab_figure){"mae", t->absolute / count * unit, 0};
-    figures[n++] = (struct sab_figure){"last_value_rmse", sqrt(e->naive.squares[o] / naive) * unit, 0};
-    figures[n++] = (struct sab_figure){"last_value_mae", e->naive.absolute[o] / naive * unit, 0};
+    figures[n++] = (struct sab_figure){"last_value_rmse", sqrt(e->naive.squares[target] / naive) * unit, 0};
+    figures[n++] = (struct sab_figure){"last_value_mae", e->naive.absolute[target] / naive * unit, 0};
     figures[n++] = (struct sab_figure){"deviation", sqrt(t->deviations / count) * unit, 0};
+    if (e->tails) {
+        figures[n++] = (struct sab_figure){"level", e->quantiles.level[o % e->quantiles.n], 0};
+        figures[n++] = (struct sab_figure){"not_above", (double)e->tails[o].covered / count, 0};
+        figures[n++] = (struct sab_figure){"pinball", e->tails[o].pinball / count * unit, 0};
+    }
     return n;
 }

@@ -11,7 +11,8 @@
 enum {
     CLASSES = 1 << SAB_LOSS_CROSS_ENTROPY,
     ANSWERS = 1 << SAB_LOSS_BCE,
-    VALUES = 1 << SAB_LOSS_MSE,
+    QUANTILES = 1 << SAB_LOSS_QUANTILE,
+    VALUES = 1 << SAB_LOSS_MSE | QUANTILES,
     ALL = CLASSES | ANSWERS | VALUES
 };
 
@@ -28,6 +29,7 @@ const struct sab_metric sab_metric_table[SAB_METRIC_COUNT] = {
     [SAB_METRIC_RMSE] = {"rmse", -1, VALUES, 1e300, 0, 0, 0, "root mean squared error in the units of the data"},
     [SAB_METRIC_MAE] = {"mae", -1, VALUES, 1e300, 0, 0, 0, "mean absolute error in the units of the data"},
     [SAB_METRIC_LAST_VALUE_MSE] = {"last_value_mse", 0, VALUES, 1e300, 0, 0, 0, "mse of repeating the last value"},
+    [SAB_METRIC_COVERAGE] = {"coverage", 0, QUANTILES, 1, 0, 0, 0, "share of values between the lowest and highest quantile"},
 };
 
 _Static_assert(SAB_METRIC_COUNT <= SAB_METRICS_CAP, "callers have room for so many");
@@ -60,7 +62,7 @@ enum sab_metric_id sab_metric_default(const struct sab_shape *shape, int is_text
 {
     if (is_weighed) /* accuracy would undo the weights: always the commonest answer is the best of all by it */
         return SAB_METRIC_BALANCED_ACCURACY;
-    return is_text ? SAB_METRIC_LOSS : shape->loss == SAB_LOSS_MSE ? SAB_METRIC_MSE : SAB_METRIC_ACCURACY;
+    return is_text || shape->loss == SAB_LOSS_QUANTILE ? SAB_METRIC_LOSS : shape->loss == SAB_LOSS_MSE ? SAB_METRIC_MSE : SAB_METRIC_ACCURACY;
 }
 
 int sab_metric_is_better(enum sab_metric_id id, const double *values, const double *others)

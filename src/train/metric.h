@@ -19,6 +19,7 @@ enum sab_metric_id {
     SAB_METRIC_RMSE,
     SAB_METRIC_MAE,
     SAB_METRIC_LAST_VALUE_MSE,
+    SAB_METRIC_COVERAGE,
     SAB_METRIC_COUNT
 };
 

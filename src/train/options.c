@@ -43,6 +43,7 @@ static const struct part {
     size_t offset; /* of the struct they belong to */
 } parts[] = {
     {&sab_model_rows, offsetof(struct sab_options, model)},
+    {&sab_quantiles_rows, offsetof(struct sab_options, shared)},
     {&sab_batch_rows, offsetof(struct sab_options, shared)},
     {&sab_optim_rows, offsetof(struct sab_options, optim)},
     {&sab_seed_rows, offsetof(struct sab_options, shared)},

@@ -365,3 +365,59 @@ sys.exit(f"least recall {least}" if least <= 0.5 else 0)' "$output"
     sab train npy "${rare[@]}" --class-weights balanced --device host --dry-run
     fails 2 '--class-weights balanced: --device host cannot weigh classes'
 }
+
+@test "quantiles: a column for each, in their order, and what share of the values is not above them" {
+    awk 'BEGIN { srand(2); print "load,temp"; for (t = 0; t < 1200; t++)
+        printf "%.3f,%.3f\n", 70 + 10 * sin(t / 4) + (rand() + rand() + rand() - 1.5) * 4, 10 + 5 * cos(t / 4) }' >q.csv
+    wave=(--data q.csv --targets load --loss quantile --T 24 --hidden 8 --batch 8 --steps 200 --warmup 5 --lr 0.01 --clip 1
+        --input-scale 1 --split 0.6,0.1,0.3 --threads 1 --quiet)
+    sab train csv "${wave[@]}" --horizon 1,6 --quantiles 0.1,0.5,0.9 --dry-run
+    understood targets 'load, 1, 6 rows ahead, of each the quantiles 0.1,0.5,0.9'
+    for relative in on off; do
+        sab train csv "${wave[@]}" --horizon 1,6 --relative $relative --out $relative
+        [ "$status" = 0 ]
+        sab predict $relative --data q.csv
+        [ "$(head -n 1 <<<"$output")" = row,load+1_q0.1,load+1_q0.5,load+1_q0.9,load+6_q0.1,load+6_q0.5,load+6_q0.9 ]
+        column 2-7 >answers
+        awk -F, '$1 > $2 || $2 > $3 || $4 > $5 || $5 > $6 { print; bad = 1 } END { exit bad || NR != 1200 }' answers
+        "$SAB" predict $relative --stream <q.csv | tail -n +2 | cmp - answers
+        sab eval $relative
+        has 'share of values that are not above the quantile' 'between the lowest and the highest:' '(they say 80.0 %)'
+        sab eval $relative --json
+        python3 -c 'import json, sys
+e = json.loads(sys.argv[1])
+q = e["targets"][1]["quantiles"]
+assert [t["name"] for t in e["targets"]] == ["load+1", "load+6"] and [one["level"] for one in q] == [0.1, 0.5, 0.9], q
+assert q[0]["not_above"] < 0.3 and 0.3 < q[1]["not_above"] < 0.7 < q[2]["not_above"], q
+assert 0.6 < e["coverage"] < 0.95 and e["rmse"] < 3, e' "$output"
+        sab predict $relative --data q.csv --ahead 6
+        [ "$(column 2 | tail -n 1)" = "$(tail -n 1 answers | cut -d, -f5)" ] # the median is the forecast
+    done
+    # the same bits in two goes and on other threads
+    wave+=(--schedule constant --json)
+    sab train csv "${wave[@]}" --out whole
+    value weights_digest >digest
+    sab train csv "${wave[@]}" --steps 50 --out parts
+    sab train --resume parts --steps 200 --threads 3 --quiet --json
+    value weights_digest | cmp - digest
+    sab train csv "${wave[@]}" --quantiles 0.1,0.9 --dry-run
+    fails 2 '--quantiles 0.1,0.9 lacks 0.5: the median is the forecast'
+    sab train csv "${wave[@]}" --quantiles 0.9,0.5 --dry-run
+    fails 2 '--quantiles "0.9,0.5" is not a list of at most 99 numbers between 0 and 1 in ascending order'
+    sab train csv "${wave[@]}" --device host --out device
+    fails 2 '--device host: --loss quantile runs on the processor only'
+    # arrays
+    mkdir arrays
+    python3 -c "$numpy"'
+import random
+random.seed(3)
+x = [random.gauss(0, 1) for n in range(200 * 5)]
+save("arrays/x.npy", "f8", (200, 5, 1), x)
+save("arrays/y.npy", "f8", (200, 2), [v for n in range(200) for v in (10 * x[5 * n + 4] + random.gauss(0, 1), 3 * x[5 * n + 3])])'
+    sab train npy --data arrays --loss quantile --quantiles 0.25,0.5 "${small[@]:2}" --out arrays-run
+    [ "$status" = 0 ]
+    sab predict arrays-run
+    [ "$(head -n 1 <<<"$output")" = sequence,y0_q0.25,y0_q0.5,y1_q0.25,y1_q0.5 ]
+    sab eval arrays-run --json
+    keys targets coverage
+}

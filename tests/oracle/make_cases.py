@@ -96,6 +96,10 @@ CASES["relu_bound_floor"] = {"sparsifier": "relu", "read_bound": 1.5, "read_floo
                              "read_gain": 0.5, **SYMBOLS}
 
 
+# Seeds go by the place: what is new stands at the end.
+CASES["quantiles"] = {"loss": "quantile", "O": 6, "quantiles": "0.1,0.5,0.8", **UNEVEN, "layers": 2, "read_gain": 0.5}
+
+
 def oppose(problem, size):
     """Makes keys and queries that are large and cancel in their sum, in one column of each layer: there W2 = -W1, and
     W1 is scaled. Returns whether the largest number among them came out between size and 1.3 size."""

@@ -86,7 +86,15 @@ def draw(seed, index):
         return as_seq2seq(options, pick)
     options = as_carried(options, pick, between) if rng.random() < 0.25 else {**options, "start": pick("on", "off")}
     has_memory = options["credit"] == "attention" or (options["credit"] == "sab" and options["k-top"] > 0)
-    return as_layer(options, pick, pick(1, 2) if has_memory else 1)
+    return as_quantiles(as_layer(options, pick, pick(1, 2) if has_memory else 1), pick)
+
+
+def as_quantiles(options, pick):
+    """The same, of those whose loss is of values one half with that of quantiles."""
+    if options["loss"] != "mse" or pick(True, False):
+        return options
+    levels = pick("0.5", "0.25,0.5", "0.1,0.5,0.9", "0.01,0.1,0.5,0.6,0.99")
+    return {**options, "loss": "quantile", "quantiles": levels, "O": pick(1, 2, 3) * len(levels.split(","))}
 
 
 def as_layer(options, pick, states):
@@ -125,12 +133,12 @@ def draw_transformer(seed, index):
         return int(rng.integers(low, high + 1))
 
     T, loss, heads = pick(between(1, 20), between(40, 110)), pick("cross_entropy", "mse", "bce"), between(1, 4)
-    return as_layer({
+    return as_quantiles(as_layer({
         "model": "transformer", "T": T, "batch": between(1, 9), "heads": heads, "hidden": heads * between(1, 12),
         "layers": between(1, 3), "positions": pick("sinusoidal", "learned"), "context": T + between(0, 5),
         "I": between(1, 12), "O": between(2 if loss == "cross_entropy" else 1, 9), "input": pick("ids", "values"),
         "loss": loss, "ragged": pick("on", "off"), "mask": pick("on", "off"), "param-scale": pick(0.7, 1, 1.4, 2),
-        "seed": between(0, 10 ** 6)}, pick, 1)
+        "seed": between(0, 10 ** 6)}, pick, 1), pick)
 
 
 DRAWS = {"recurrent": draw, "transformer": draw_transformer}

@@ -268,9 +268,9 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
     return torch.stack(outputs), diagnostics
 
 
-def loss_of(shape, outputs, y, weight, lengths):
-    """sum(y * outputs) up to the ends where the loss is "none"; else sum(weight * l) / sum(weight), l the cross entropy in nats or the mean over O of squared errors or binary cross
-    entropies."""
+def loss_of(shape, outputs, y, weight, lengths, levels="0.1,0.5,0.9"):
+    """sum(y * outputs) up to the ends where the loss is "none"; else sum(weight * l) / sum(weight), l the cross entropy in nats or the mean over O of squared errors, binary cross
+    entropies or pinball losses, output o having the level o modulo their number."""
     T = outputs.shape[0]
     inside = torch.arange(1, T + 1).unsqueeze(1) <= lengths.unsqueeze(0)
     if shape["loss"] == "none":
@@ -282,6 +282,11 @@ def loss_of(shape, outputs, y, weight, lengths):
         l = -torch.log_softmax(outputs, dim=2).gather(2, labels.unsqueeze(2)).squeeze(2)
     elif shape["loss"] == "bce":
         l = -(y * torch.nn.functional.logsigmoid(outputs) + (1 - y) * torch.nn.functional.logsigmoid(-outputs)).mean(2)
+    elif shape["loss"] == "quantile":
+        level = outputs.new_tensor([float(text) for text in levels.split(",")]).repeat(shape["O"] // len(levels.split(",")))
+        below = torch.nn.functional.relu(outputs - y)  # whose derivative at 0 is 0
+        above = torch.nn.functional.relu(y - outputs)
+        l = (level * above + (1 - level) * below).mean(2)
     else:
         l = ((outputs - y) ** 2).mean(2)
     l = torch.where(read, l, torch.zeros_like(l))
@@ -351,14 +356,15 @@ class Problem:
         outputs, evaluated, diagnostics = self.outputs(parameters, x, y, cut, error, start)
         own = self.lengths if self.fresh is None else self.lengths[-1]
         weight, lengths = real(self.weight), torch.from_numpy(own.astype(np.int64))
-        loss = loss_of(self.shape, outputs, y, weight, lengths)
+        levels = self.config.get("quantiles", "0.1,0.5,0.9")
+        loss = loss_of(self.shape, outputs, y, weight, lengths, levels)
         loss.backward()
         grad = {name: (torch.zeros_like(p) if p.grad is None else p.grad).double().numpy()
                 for name, p in {**parameters, **others}.items()}
         if "dvalues" in grad:
             grad["dvalues"] = grad["dvalues"][-self.weight.shape[0]:]  # of the last batch
         return {"loss": float(loss.detach()), "outputs": evaluated.detach().double().numpy(), "grad": grad,
-                "evaluated_loss": float(loss_of(self.shape, evaluated.detach(), y, weight, lengths)),
+                "evaluated_loss": float(loss_of(self.shape, evaluated.detach(), y, weight, lengths, levels)),
                 "inside": np.arange(1, self.weight.shape[0] + 1)[:, None] <= own[None, :],
                 "diagnostics": diagnostics}
 

@@ -189,6 +189,10 @@ class Losses(unittest.TestCase):
         sab_oracle.loss_of({"loss": "bce"}, y, answers, weight, lengths).backward()
         expected = share * (torch.sigmoid(y.detach()) - answers) / O
         np.testing.assert_allclose(y.grad.numpy(), expected.numpy(), rtol=1e-12, atol=1e-15)
+        y.grad = None
+        sab_oracle.loss_of({"loss": "quantile", "O": O}, y, targets, weight, lengths, "0.2,0.5,0.6").backward()
+        expected = share * ((y.detach() > targets).double() - y.new_tensor([0.2, 0.5, 0.6])) / O
+        np.testing.assert_allclose(y.grad.numpy(), expected.numpy(), rtol=1e-12, atol=1e-15)
 
 
 if __name__ == "__main__":
