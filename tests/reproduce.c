@@ -109,9 +109,9 @@ static void test_command_reads_back(void **unused)
             fail_msg("%s", err.message);
         sab_options_set(&cli.config, "task", cli.words[0], NULL);
         assert_null(sab_cell_difference(&cli.config, &config));
-        sab_cli_clear(&cli);
         config.shared.seed = 4;
         assert_string_equal(sab_cell_difference(&cli.config, &config), "seed");
+        sab_cli_clear(&cli);
     }
 }
 
