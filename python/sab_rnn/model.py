@@ -189,10 +189,11 @@ class Engine:
     def forward(self, x: ArrayLike, *, labels: Optional[ArrayLike] = None, targets: Optional[ArrayLike] = None,
                 weight: Optional[ArrayLike] = None, scored: Optional[ArrayLike] = None,
                 lengths: Optional[ArrayLike] = None, h0: Optional[ArrayLike] = None,
-                c0: Optional[ArrayLike] = None, stream: Optional[Stream] = None,
-                tape: bool = True) -> tuple[Array, Metrics, Optional[Tape]]:
+                c0: Optional[ArrayLike] = None, hn: Optional[Array] = None, cn: Optional[Array] = None,
+                stream: Optional[Stream] = None, tape: bool = True) -> tuple[Array, Metrics, Optional[Tape]]:
         """(outputs [T,B,O], metrics, tape). x and the rest as in Model.evaluate; sequences begin with h0 and c0
-        [layers,B,H], 0 unless given, or with the stream's state, which goes on. Arrays of the library's number type, contiguous, are used where they stand."""
+        [layers,B,H], 0 unless given, or with the stream's state, which goes on. hn and cn [layers,B,H], where given, are overwritten
+        with h and c where each sequence ended. Arrays of the library's number type, contiguous, are used where they stand."""
         model, build, real = self.model, self._build, self._build.real
         int32 = np.dtype(np.int32)
         inputs: Array = _checked("x", x, int32 if model.ids else real,
@@ -208,6 +209,8 @@ class Engine:
             "lengths": _checked("lengths", lengths, int32, (B,)),
             "h0": _checked("h0", h0, real, states),
             "c0": _checked("c0", c0, real, states),
+            "hn": _checked("hn", hn, real, states),
+            "cn": _checked("cn", cn, real, states),
         }
         kinds = {int32: "int32_t *", np.dtype(np.uint8): "uint8_t *", real: "sab_real *"}
         batch = build.ffi.new("struct sab_batch *")

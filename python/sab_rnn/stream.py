@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InvalidError
 
 if TYPE_CHECKING:
     from .model import Model
@@ -15,10 +20,10 @@ class Stream:
         build = model._build
         out = build.ffi.new("struct sab_stream **")
         build.call(build.lib.sab_stream_create, out, model._handle, B)
-        self._adopt(model, out[0])
+        self._adopt(model, B, out[0])
 
-    def _adopt(self, model: Model, handle: object) -> None:
-        self.model = model
+    def _adopt(self, model: Model, B: int, handle: object) -> None:
+        self.model, self.B = model, B
         self._handle = model._build.own(handle, model._build.lib.sab_stream_free, model._handle)
 
     def clone(self) -> Stream:
@@ -27,5 +32,35 @@ class Stream:
         out = build.ffi.new("struct sab_stream **")
         build.call(build.lib.sab_stream_clone, out, self._handle)
         copy = Stream.__new__(Stream)
-        copy._adopt(self.model, out[0])
+        copy._adopt(self.model, self.B, out[0])
         return copy
+
+    def get(self) -> tuple[NDArray[Any], Optional[NDArray[Any]], NDArray[Any], NDArray[np.int32], NDArray[np.int32]]:
+        """(h, c, memories, first, since): h and c [layers,B,H], c None where the cell has none; memories [layers,B,N,H], the oldest
+        first; first [B], the first that is the sequence's own, 0..N; since [B], steps since its latest was written."""
+        model, build = self.model, self.model._build
+        null, lib = build.ffi.NULL, build.lib
+        N = lib.sab_stream_get(self._handle, null, null, null, null, null)
+        h = np.empty((model.layers, self.B, model.hidden), build.real)
+        c = np.empty_like(h) if model.option("cell") == "lstm" else None
+        memories = np.empty((model.layers, self.B, N, model.hidden), build.real)
+        first, since = np.empty(self.B, np.int32), np.empty(self.B, np.int32)
+        lib.sab_stream_get(self._handle, *(build.pointer("sab_real *", array) for array in (h, c, memories)),
+                           build.pointer("int32_t *", first), build.pointer("int32_t *", since))
+        return h, c, memories, first, since
+
+    def set(self, h: NDArray[Any], c: Optional[NDArray[Any]] = None, memories: Optional[NDArray[Any]] = None,
+            first: Optional[NDArray[Any]] = None, since: Optional[NDArray[Any]] = None) -> None:
+        """The state that `get` gave: what it goes on from. Without memories there are none. InvalidError, NumericError."""
+        model, build = self.model, self.model._build
+        N = 0 if memories is None else memories.shape[2]
+        numbers = [None if array is None else np.ascontiguousarray(array, build.real) for array in (h, c, memories)]
+        whole = [np.zeros(self.B, np.int32) if array is None else np.ascontiguousarray(array, np.int32) for array in (first, since)]
+        for name, array, shape in (("h", numbers[0], (model.layers, self.B, model.hidden)),
+                                   ("c", numbers[1], (model.layers, self.B, model.hidden)),
+                                   ("memories", numbers[2], (model.layers, self.B, N, model.hidden)),
+                                   ("first", whole[0], (self.B,)), ("since", whole[1], (self.B,))):
+            if array is not None and array.shape != shape:
+                raise InvalidError(f"{name}: shape {list(array.shape)}, {list(shape)} is wanted")
+        build.call(build.lib.sab_stream_set, self._handle, N, *(build.pointer("sab_real *", array) for array in numbers),
+                   *(build.pointer("int32_t *", array) for array in whole))

@@ -53,11 +53,9 @@ class Memories:
         self.entries: list[Tensor] = list(entries or [])
         self.valid: list[Tensor] = list(valid or [])  # [B] bool
 
-    def write(self, m: Tensor, alive: Tensor, slots: int) -> None:
+    def write(self, m: Tensor, alive: Tensor) -> None:
         self.entries.append(m)
         self.valid.append(alive)
-        if slots and len(self.entries) > slots:
-            del self.entries[0], self.valid[0]
 
 
 def tensor_shapes(settings: Settings, input_size: int) -> dict[str, tuple[int, ...]]:
@@ -145,11 +143,11 @@ def read(settings: Settings, weights: dict[str, Tensor], layer: int, hh: Tensor,
 
 
 def remind(settings: Settings, weights: dict[str, Tensor], layer: int, hh: Tensor, memories: Memories) -> Tensor:
-    """s [B,H]; a sequence reads the memories that are its own, and has s = 0 where there are none."""
+    """s [B,H]; a sequence reads those of the newest memory_slots that are its own, and has s = 0 where there are none."""
     if not memories.entries:
         return torch.zeros_like(hh)
-    valid = torch.stack(memories.valid, dim=1)
-    stacked = torch.stack(memories.entries, dim=1)
+    valid = torch.stack(memories.valid[-settings.memory_slots:], dim=1)
+    stacked = torch.stack(memories.entries[-settings.memory_slots:], dim=1)
     if bool(valid.all()):
         return read(settings, weights, layer, hh, stacked)[0]
     rows = []
@@ -191,7 +189,7 @@ def run(settings: Settings, weights: dict[str, Tensor], x: Tensor, h: list[Tenso
             h[layer], c[layer] = h_new, c_new
             if settings.k_top > 0 and t % settings.k_att == 0:
                 there = torch.ones(hh.shape[0], dtype=torch.bool, device=hh.device) if alive is None else alive
-                memories[layer].write(hh if settings.write == "provisional" else below, there, settings.memory_slots)
+                memories[layer].write(hh if settings.write == "provisional" else below, there)
         assert below is not None
         if alive is not None:
             below, s = below * alive.unsqueeze(1), s * alive.unsqueeze(1)
