@@ -93,6 +93,10 @@ static void json_targets(struct sab_json *json, const struct sab_evaluation *e, 
         sab_json_real(json, "mae", t->absolute / n * unit);
         sab_json_real(json, "last_value_rmse", sqrt(e->naive.squares[o] / m) * unit);
         sab_json_real(json, "last_value_mae", e->naive.absolute[o] / m * unit);
+        if (e->season.count > 0) {
+            sab_json_real(json, "season_value_rmse", sqrt(e->season.squares[o] / (double)e->season.count) * unit);
+            sab_json_real(json, "season_value_mae", e->season.absolute[o] / (double)e->season.count * unit);
+        }
         sab_json_real(json, "deviation", sqrt(t->deviations / n) * unit);
         if (e->tails)
             json_quantiles(json, e, o, unit);
@@ -204,6 +208,21 @@ static void print_targets(const struct sab_evaluation *e, const struct sab_answe
     }
 }
 
+static void print_season(const struct sab_evaluation *e, const struct sab_answers *answers)
+{
+    double m = (double)e->season.count;
+    printf("\n%-*s %8s %11s %11s\n", NAME_WIDTH, "a season before", "", "RMSE", "MAE");
+    for (int o = 0; o < e->n_targets; o++) {
+        char name[NAME_CAP];
+        name_target(e, answers, o, name);
+        print_name(name, NAME_WIDTH, 1);
+        printf(" %8s", "");
+        print_number(sqrt(e->season.squares[o] / m) * unit_of(e, answers, o));
+        print_number(e->season.absolute[o] / m * unit_of(e, answers, o));
+        putchar('\n');
+    }
+}
+
 /* Of each quantile the share of values that are not above it, which should be its level, and its pinball loss. */
 static void print_quantiles(const struct sab_evaluation *e, const struct sab_answers *answers)
 {
@@ -236,6 +255,8 @@ void sab_eval_print_details(const struct sab_evaluation *e, const struct sab_ans
         return;
     if (!e->classes) {
         print_targets(e, answers);
+        if (e->season.count > 0)
+            print_season(e, answers);
         if (e->tails && e->quantiles.n > 1 && e->quantiles.n <= LEVELS_MOST)
             print_quantiles(e, answers);
         return;

@@ -7,12 +7,14 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "cli/answers.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
 #include "cli/json_out.h"
 #include "cli/output.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
+#include "data/csv_task.h"
 #include "data/task.h"
 #include "model/network.h"
 #include "report/heat_png.h"
@@ -38,7 +40,8 @@ static const struct sab_option own[] = {
      "the weight of a recalled state, or the norm of the gradient that flows to it through the read"},
     {"png", SAB_OPTION_TEXT, AT(png), 0, 0, 0, NULL, "", "", "draw the map into this file, - is standard output"},
     {"csv", SAB_OPTION_TEXT, AT(csv), 0, 0, 0, NULL, "", "",
-     "write every weight to this file, - is standard output: sequence,layer,t,when,alpha,flow"},
+     "write every weight to this file, - is standard output: sequence,layer,t,when,alpha,flow; of tables also lag and "
+     "the times or rows of both steps"},
     {"out", SAB_OPTION_TEXT, AT(out), 0, 0, 0, NULL, "", "", "FILE.png or FILE.csv: one of the two above"},
     SAB_CLI_RECORDED_DATA(struct own, recorded_data),
 };
@@ -54,6 +57,8 @@ struct work {
     struct sab_recall_view view;
     struct sab_recall_reading reading;
     const char *row_name, *value_name;
+    int64_t index; /* of the batch */
+    struct sab_answers answers; /* of the model, where it learned from a CSV file */
 };
 
 static int take_out(const struct sab_cli *cli, struct own *o, struct sab_error *err)
@@ -175,7 +180,43 @@ static int take_batch(const struct own *o, const char *where, struct work *w, st
     if (status == SAB_OK && index == 0 && count_filled(&w->batch) < B) /* others would thin out the mean */
         status = sab_task_batch(w->task, SAB_TEST, 0, count_filled(&w->batch), &w->batch, err);
     w->batch.fresh = NULL; /* as if all began here */
+    w->index = index;
+    if (status == SAB_OK && sab_task_state(w->task, &sab_task_csv))
+        status = sab_answers_create(&w->answers, w->model, err);
     return status;
+}
+
+/* ---- where steps stand in a CSV file ---- */
+
+/* Of step t, from 1, the time or, where the file has none, the number of its row; nothing of rows that are not in it. */
+static void write_place(const struct work *w, const struct sab_csv_spot *spot, int t, char text[SAB_TIME_TEXT_CAP])
+{
+    int64_t row = spot->numbers ? spot->numbers[t - 1] : spot->row + t;
+    text[0] = 0;
+    if (spot->times)
+        sab_time_write(&w->answers.schema.time_format, spot->times[t - 1], text);
+    else if (row > 0)
+        snprintf(text, SAB_TIME_TEXT_CAP, "%lld", (long long)row);
+}
+
+/* Times hold commas only where --time-format has them. */
+static void write_places(void *user, const struct sab_recall_entry *e, FILE *to)
+{
+    const struct work *w = user;
+    char at[SAB_TIME_TEXT_CAP], when[SAB_TIME_TEXT_CAP] = "";
+    struct sab_csv_spot spot = sab_csv_task_spot(sab_task_state(w->task, &sab_task_csv), w->index, w->batch.B, e->sequence);
+    write_place(w, &spot, e->t, at);
+    if (e->when > 0) /* 0: the memory that was there before any step */
+        write_place(w, &spot, e->when, when);
+    const char *quote = strchr(at, ',') ? "\"" : "";
+    fprintf(to, ",%d,%s%s%s,%s%s%s", e->t - e->when, quote, at, quote, quote, when, quote);
+}
+
+static int write_csv(const struct own *o, struct work *w, struct sab_error *err)
+{
+    int has_times = w->answers.schema.time.number > 0;
+    struct sab_recall_places places = {has_times ? ",lag,time,when_time" : ",lag,row,when_row", write_places, w};
+    return sab_recall_log_csv(&w->log, w->answers.schema.n > 0 ? &places : NULL, o->csv, err);
 }
 
 static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
@@ -324,12 +365,12 @@ static void print_json(const struct own *o, const struct work *w, const char *wh
     sab_json_close(&json, '}');
 }
 
-static int show(const struct sab_cli *cli, const struct work *w, struct sab_error *err)
+static int show(const struct sab_cli *cli, struct work *w, struct sab_error *err)
 {
     const struct own *o = cli->own;
     int status = SAB_OK;
     if (o->csv[0])
-        status = sab_recall_log_csv(&w->log, o->csv, err);
+        status = write_csv(o, w, err);
     if (status == SAB_OK && o->png[0])
         status = draw_png(w, o->png, err);
     if (status != SAB_OK)
@@ -349,6 +390,8 @@ static int show(const struct sab_cli *cli, const struct work *w, struct sab_erro
 static void clear(struct work *w)
 {
     sab_recall_log_clear(&w->log);
+    if (w->answers.shape)
+        sab_answers_clear(&w->answers);
     sab_free(w->is_shown);
     sab_task_free(w->task);
     sab_model_free(w->model);

@@ -69,7 +69,8 @@ SAB_API int64_t sab_evaluation_scored(const struct sab_evaluation *evaluation);
 
 /* The figures of output o, in 0..O-1, of which it returns how many. Of a class, or the yes of an answer: count (positions that
  * have it), answered (that were said to), hits (both), recall, precision and f1. Of a value: count and mse, standardised; rmse and
- * mae in the units of the data; last_value_rmse and last_value_mae, which repeating the last value comes to; deviation of the value
+ * mae in the units of the data; last_value_rmse and last_value_mae, which repeating the last value comes to, season_value_rmse and
+ * season_value_mae that of --season rows before; deviation of the value
  * itself. Of a quantile: those of its value, of the median, and level, not_above (the share of values that are not above it) and
  * pinball (its loss, in the units of the data). NaN where there is nothing to divide by. */
 SAB_API int sab_evaluation_output(const struct sab_evaluation *evaluation, int o, struct sab_figure figures[SAB_FIGURES_CAP]);

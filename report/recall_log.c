@@ -8,10 +8,11 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/memory_file.h"
 #include "base/text.h"
 #include "io/file.h"
 
-enum { FIRST_CAP = 4096, LINE_CAP = 160 };
+enum { FIRST_CAP = 4096 };
 
 void sab_recall_log_clear(struct sab_recall_log *log)
 {
@@ -104,22 +105,28 @@ struct sab_recall sab_recall_log_flow(struct sab_recall_log *log)
     return (struct sab_recall){on_flow, log};
 }
 
-int sab_recall_log_csv(const struct sab_recall_log *log, const char *path, struct sab_error *err)
+int sab_recall_log_csv(const struct sab_recall_log *log, const struct sab_recall_places *places, const char *path,
+                       struct sab_error *err)
 {
-    char *text = sab_alloc(log->count + 1, LINE_CAP);
-    if (!text)
+    struct sab_memory_file file;
+    FILE *to = sab_memory_open(&file);
+    if (!to)
         return sab_fail(err, SAB_NOMEM, "no memory for %zu lines of %.200s", log->count, path);
-    size_t used = (size_t)sprintf(text, "sequence,layer,t,when,alpha,flow\n");
+    fprintf(to, "sequence,layer,t,when,alpha,flow%s\n", places ? places->names : "");
     for (size_t i = 0; i < log->count; i++) {
         const struct sab_recall_entry *e = &log->entries[i];
         char alpha[SAB_REAL_TEXT_CAP], flow[SAB_REAL_TEXT_CAP] = "";
         sab_text_from_real((double)e->alpha, alpha);
         if (log->has_flow)
             sab_text_from_real((double)e->flow, flow);
-        used += (size_t)sprintf(text + used, "%d,%d,%d,%d,%s,%s\n", e->sequence + 1, e->layer + 1, e->t, e->when, alpha,
-                                flow);
+        fprintf(to, "%d,%d,%d,%d,%s,%s", e->sequence + 1, e->layer + 1, e->t, e->when, alpha, flow);
+        if (places)
+            places->write(places->user, e, to);
+        putc('\n', to);
     }
-    int status = sab_file_write_atomic(path, text, used, err);
-    sab_free(text);
+    if (sab_memory_close(&file, to) != 0)
+        return sab_fail(err, SAB_NOMEM, "no memory for %zu lines of %.200s", log->count, path);
+    int status = sab_file_write_atomic(path, file.bytes, file.nbytes, err);
+    sab_free(file.bytes);
     return status;
 }

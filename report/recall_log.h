@@ -3,6 +3,8 @@
 #ifndef SAB_REPORT_RECALL_LOG_H
 #define SAB_REPORT_RECALL_LOG_H
 
+#include <stdio.h>
+
 #include "sab.h"
 
 struct sab_recall_entry {
@@ -32,8 +34,16 @@ int sab_recall_log_sort(struct sab_recall_log *log, struct sab_error *err);
 /* Fill in flow: give the result to sab_model_gradient with the same batch, after sorting. */
 struct sab_recall sab_recall_log_flow(struct sab_recall_log *log);
 
+/* Further columns that say where a step stands in the data: their names, ",lag,time", and what is in them, ",24,2024-01-02". */
+struct sab_recall_places {
+    const char *names;
+    void (*write)(void *user, const struct sab_recall_entry *entry, FILE *to);
+    void *user;
+};
+
 /* Lines "sequence,layer,t,when,alpha,flow", all counted from 1, written atomically; flow is empty where it was not
- * filled in. */
-int sab_recall_log_csv(const struct sab_recall_log *log, const char *path, struct sab_error *err);
+ * filled in. places: NULL for none. */
+int sab_recall_log_csv(const struct sab_recall_log *log, const struct sab_recall_places *places, const char *path,
+                       struct sab_error *err);
 
 #endif

@@ -238,7 +238,7 @@ static void the_csv_has_every_weight_and_flow(void **state)
     assert_true(fd >= 0);
     close(fd);
     fill(&log);
-    assert_int_equal(sab_recall_log_csv(&log, path, NULL), SAB_OK);
+    assert_int_equal(sab_recall_log_csv(&log, NULL, path, NULL), SAB_OK);
     assert_int_equal(sab_file_read(path, 4096, &text, &nbytes, NULL), SAB_OK);
     assert_non_null(strstr(text, "sequence,layer,t,when,alpha,flow\n1,1,5,1,0.5,\n"));
     assert_non_null(strstr(text, "\n2,1,6,4,0.25,\n"));
@@ -246,7 +246,7 @@ static void the_csv_has_every_weight_and_flow(void **state)
 
     struct sab_recall recall = sab_recall_log_flow(&log);
     recall.read(recall.user, 0, 5, 1, 2, when, alpha, flow);
-    assert_int_equal(sab_recall_log_csv(&log, path, NULL), SAB_OK);
+    assert_int_equal(sab_recall_log_csv(&log, NULL, path, NULL), SAB_OK);
     assert_int_equal(sab_file_read(path, 4096, &text, &nbytes, NULL), SAB_OK);
     assert_non_null(strstr(text, "\n2,1,5,1,0.5,0.125\n2,1,5,3,0.5,2\n"));
     assert_non_null(strstr(text, "\n1,1,5,1,0.5,0\n"));

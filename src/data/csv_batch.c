@@ -118,7 +118,7 @@ struct sab_csv_spot sab_csv_task_spot(const void *state, int64_t index, int B, i
                                  table->numbers ? table->numbers + at : NULL, table->times ? table->times + at : NULL};
 }
 
-int64_t sab_csv_naive(const void *state, enum sab_split split, int season, double *squares, double *absolute)
+int64_t sab_csv_naive(const void *state, enum sab_split split, int64_t season, double *squares, double *absolute)
 {
     const struct sab_csv_state *s = state;
     const struct sab_csv_schema *schema = &s->schema;

@@ -100,7 +100,7 @@ int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, struc
 /* Whether a row has all its answers, as far as the file has their columns; the row of the last must be in the series. */
 int sab_csv_is_answered(const struct sab_csv_state *s, const struct sab_csv_table *table, int series, int64_t row);
 
-int64_t sab_csv_naive(const void *state, enum sab_split split, int season, double *squares, double *absolute);
+int64_t sab_csv_naive(const void *state, enum sab_split split, int64_t season, double *squares, double *absolute);
 
 /* ---- csv_account.c ---- */
 

@@ -65,6 +65,8 @@ static const struct sab_option rows[] = {
                "csv: forecast values, or learn a column of answers for each step or each series"),
     SAB_TEXT("horizon", csv.horizon, SAB_DECIDES, "1", "data", "csv",
              "csv: how many rows ahead is forecast: 6, or several, as 1-24 or 1,6,24"),
+    SAB_INT64("season", csv.season, SAB_RESUMES, 0, 1e9, "0", "data", "csv",
+              "csv: rows of a cycle, such as 24 of hours: evaluations compare with the value of that many rows before, too"),
     SAB_SWITCH("relative", csv.relative, SAB_DECIDES, "off", "data", "csv",
                "csv: learn the change from the present value, so that a network that says nothing repeats the last "
                "one"),

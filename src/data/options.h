@@ -45,6 +45,7 @@ struct sab_values_options {
 struct sab_csv_options {
     int goal;             /* enum sab_goal */
     const char *horizon;  /* how many rows ahead is forecast: "6", or several, "1-24" or "1,6,24" */
+    int64_t season;       /* rows of a cycle, by whose last value an evaluation compares; 0: none */
     int relative;         /* 1: what is forecast is the change from the present value */
     const char *inputs;   /* columns by name or number, "OT,2-4"; "": all that hold numbers */
     const char *targets;  /* columns to forecast or of answers; "": to forecast, the inputs */

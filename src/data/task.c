@@ -132,6 +132,11 @@ int sab_task_steps(const struct sab_task *task)
     return task->kind->steps ? task->kind->steps(task->state) : task->config.T;
 }
 
+void *sab_task_state(const struct sab_task *task, const struct sab_task_kind *kind)
+{
+    return task->kind == kind ? task->state : NULL;
+}
+
 void sab_task_read_in_order(struct sab_task *task)
 {
     if (task->kind->read_in_order)
@@ -146,7 +151,7 @@ int sab_task_columns(const struct sab_task *task, enum sab_split split, int B)
     return n > 0 && n < B ? n : B;
 }
 
-int64_t sab_task_naive(const struct sab_task *task, enum sab_split split, int season, double *squares, double *absolute)
+int64_t sab_task_naive(const struct sab_task *task, enum sab_split split, int64_t season, double *squares, double *absolute)
 {
     return task->kind->naive ? task->kind->naive(task->state, split, season, squares, absolute) : 0;
 }

@@ -48,7 +48,7 @@ struct sab_task_kind {
      * lies farther ahead; the present value where that is not known, and with season 0. Adds up squared and absolute errors of
      * each target in the units of training, over the positions that an evaluation of the split scores. Returns how
      * many these are; 0 where such forecasts mean nothing. NULL: they never do. */
-    int64_t (*naive)(const void *state, enum sab_split split, int season, double *squares, double *absolute);
+    int64_t (*naive)(const void *state, enum sab_split split, int64_t season, double *squares, double *absolute);
 
     /* The size of target o's unit of training in the units of the data. NULL: 1. */
     double (*unit)(const void *state, int o);
@@ -73,8 +73,11 @@ extern const struct sab_task_kind sab_task_csv;
 int sab_task_open(struct sab_task **out, const struct sab_task_options *config, const struct sab_shared_options *shared,
                   const char *facts, struct sab_error *err);
 
+/* The state of a task that is of this kind, which its own functions take; NULL of any other. */
+void *sab_task_state(const struct sab_task *task, const struct sab_task_kind *kind);
+
 /* See `naive` and `unit` above. */
-int64_t sab_task_naive(const struct sab_task *task, enum sab_split split, int season, double *squares, double *absolute);
+int64_t sab_task_naive(const struct sab_task *task, enum sab_split split, int64_t season, double *squares, double *absolute);
 double sab_task_unit(const struct sab_task *task, int o);
 
 /* The i-th kind, or NULL past the last. */

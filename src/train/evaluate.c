@@ -103,8 +103,17 @@ static int go_through(struct sab_evaluation *e, struct sab_engine *engine, struc
     return status;
 }
 
+/* NaN where there are none. */
+static double mse_of(const struct sab_naive_errors *naive, int targets)
+{
+    double sum = 0;
+    for (int o = 0; o < targets; o++)
+        sum += naive->squares[o];
+    return naive->count > 0 ? sum / ((double)naive->count * targets) : NAN;
+}
+
 /* What the task knows beside the outputs: units, and what answers that need no training would cost. */
-static int finish(struct sab_evaluation *e, struct sab_task *task, enum sab_split split, struct sab_error *err)
+static int finish(struct sab_evaluation *e, struct sab_task *task, enum sab_split split, int64_t season, struct sab_error *err)
 {
     for (int o = 0; o < e->n_targets; o++)
         e->unit[o] = sab_task_unit(task, o);
@@ -112,11 +121,10 @@ static int finish(struct sab_evaluation *e, struct sab_task *task, enum sab_spli
     if (status != SAB_OK || !e->targets)
         return status;
     e->naive.count = sab_task_naive(task, split, 0, e->naive.squares, e->naive.absolute);
-    double sum = 0;
-    for (int o = 0; o < e->n_targets; o++)
-        sum += e->naive.squares[o];
-    if (e->naive.count > 0)
-        e->values[SAB_METRIC_LAST_VALUE_MSE] = sum / ((double)e->naive.count * e->n_targets);
+    e->values[SAB_METRIC_LAST_VALUE_MSE] = mse_of(&e->naive, e->n_targets);
+    if (season > 0)
+        e->season.count = sab_task_naive(task, split, season, e->season.squares, e->season.absolute);
+    e->values[SAB_METRIC_SEASON_VALUE_MSE] = mse_of(&e->season, e->n_targets);
     return SAB_OK;
 }
 
@@ -138,7 +146,7 @@ int sab_evaluate_fully(struct sab_engine *engine, struct sab_task *task, enum sa
     sab_stream_free(pass.carried);
     if (status != SAB_OK)
         return status;
-    status = finish(evaluation, task, split, &why);
+    status = finish(evaluation, task, split, config->task.csv.season, &why);
     if (status == SAB_FORMAT)
         return sab_fail(err, status, "there is nothing to evaluate on: no position of the %s data counts", split_names[split]);
     if (status == SAB_NUMERIC)

@@ -289,11 +289,14 @@ int sab_evaluation_begin(struct sab_evaluation *e, const struct sab_shape *shape
     e->tails = has_quantiles ? sab_alloc(O, sizeof *e->tails) : NULL;
     e->naive.squares = is_values ? sab_alloc(targets, sizeof(double)) : NULL;
     e->naive.absolute = is_values ? sab_alloc(targets, sizeof(double)) : NULL;
+    e->season.squares = is_values ? sab_alloc(targets, sizeof(double)) : NULL;
+    e->season.absolute = is_values ? sab_alloc(targets, sizeof(double)) : NULL;
     e->confusion = has_confusion ? sab_alloc(O * O, sizeof *e->confusion) : NULL;
     e->rankings = e->ranks > 0 ? sab_alloc((size_t)e->ranks, sizeof *e->rankings) : NULL;
     e->unit = sab_alloc(targets, sizeof *e->unit);
-    if (!e->unit || (is_values ? !e->targets || !e->naive.squares || !e->naive.absolute : !e->classes) || (has_quantiles && !e->tails) ||
-        (has_confusion && !e->confusion) || (e->ranks > 0 && !e->rankings))
+    if (!e->unit || (is_values ? !e->targets || !e->naive.squares || !e->naive.absolute || !e->season.squares || !e->season.absolute
+                               : !e->classes) ||
+        (has_quantiles && !e->tails) || (has_confusion && !e->confusion) || (e->ranks > 0 && !e->rankings))
         return sab_fail(err, SAB_NOMEM, "no memory to measure %d outputs", shape->O);
     for (size_t o = 0; o < targets; o++)
         e->unit[o] = 1;
@@ -311,6 +314,8 @@ void sab_evaluation_clear(struct sab_evaluation *e)
     sab_free(e->tails);
     sab_free(e->naive.squares);
     sab_free(e->naive.absolute);
+    sab_free(e->season.squares);
+    sab_free(e->season.absolute);
     sab_free(e->confusion);
     sab_free(e->unit);
     *e = (struct sab_evaluation){0};

@@ -50,6 +50,7 @@ struct sab_evaluation {
     double *unit;                     /* [n_targets] the size of a target's unit of training in the units of the data; 1 unless the
                                          caller says so */
     struct sab_naive_errors naive;    /* of the last value; arrays where there are targets, the caller's to fill in */
+    struct sab_naive_errors season;   /* and of that of a season before, where there is one */
     int64_t *confusion;               /* [O,O] of a label said to be another; NULL but for classes, and few of them */
 
     /* while it goes on */

@@ -68,6 +68,8 @@ int sab_evaluation_output(const struct sab_evaluation *e, int o, struct sab_figu
     figures[n++] = (struct sab_figure){"mae", t->absolute / count * unit, 0};
     figures[n++] = (struct sab_figure){"last_value_rmse", sqrt(e->naive.squares[target] / naive) * unit, 0};
     figures[n++] = (struct sab_figure){"last_value_mae", e->naive.absolute[target] / naive * unit, 0};
+    figures[n++] = (struct sab_figure){"season_value_rmse", sqrt(e->season.squares[target] / (double)e->season.count) * unit, 0};
+    figures[n++] = (struct sab_figure){"season_value_mae", e->season.absolute[target] / (double)e->season.count * unit, 0};
     figures[n++] = (struct sab_figure){"deviation", sqrt(t->deviations / count) * unit, 0};
     if (e->tails) {
         figures[n++] = (struct sab_figure){"level", e->quantiles.level[o % e->quantiles.n], 0};

@@ -29,6 +29,7 @@ const struct sab_metric sab_metric_table[SAB_METRIC_COUNT] = {
     [SAB_METRIC_RMSE] = {"rmse", -1, VALUES, 1e300, 0, 0, 0, "root mean squared error in the units of the data"},
     [SAB_METRIC_MAE] = {"mae", -1, VALUES, 1e300, 0, 0, 0, "mean absolute error in the units of the data"},
     [SAB_METRIC_LAST_VALUE_MSE] = {"last_value_mse", 0, VALUES, 1e300, 0, 0, 0, "mse of repeating the last value"},
+    [SAB_METRIC_SEASON_VALUE_MSE] = {"season_value_mse", 0, VALUES, 1e300, 0, 0, 0, "mse of repeating the value --season rows before"},
     [SAB_METRIC_COVERAGE] = {"coverage", 0, QUANTILES, 1, 0, 0, 0, "share of values between the lowest and highest quantile"},
 };
 

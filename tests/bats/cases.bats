@@ -421,3 +421,36 @@ save("arrays/y.npy", "f8", (200, 2), [v for n in range(200) for v in (10 * x[5 *
     sab eval arrays-run --json
     keys targets coverage
 }
+
+@test "a season: evaluations compare with the value of a cycle before; recall maps of tables say when" {
+    awk 'BEGIN { print "day,v"; for (t = 0; t < 400; t++) printf "2024-%02d-%02dT%02d:00,%d\n", 1 + t / 600, 1 + t / 24, t % 24, (t % 7) * (t % 7) }' >week.csv
+    sab train csv --data week.csv --time day --horizon 1,9 --season 7 --split 0.5,0.25,0.25 "${small[@]}" --out week
+    [ "$status" = 0 ]
+    sab eval week
+    has 'a season before'
+    sab eval week --json
+    python3 -c 'import json, sys
+e = json.loads(sys.argv[1])
+assert e["season_value_mse"] == 0 and e["last_value_mse"] > 0.5, e
+assert [t["season_value_rmse"] for t in e["targets"]] == [0, 0], e' "$output" # the cycle is exact, also 9 rows ahead
+    sab eval week --season 5 --json
+    python3 -c 'import json, sys
+v = [(t % 7) ** 2 for t in range(400)]
+rows = range(299, 400 - 9) # the target of 299 is the first of the part
+error = sum((v[t + 1] - v[t - 4]) ** 2 for t in rows) / len(rows)
+e = json.loads(sys.argv[1])
+assert abs(e["targets"][0]["season_value_rmse"] - error ** 0.5) < 1e-9, (e["targets"], error)' "$output"
+    sab recall week --sequences 1 --csv map.csv --quiet
+    [ "$(head -n 1 map.csv)" = sequence,layer,t,when,alpha,flow,lag,time,when_time ]
+    python3 -c '
+import csv, datetime
+rows = list(csv.DictReader(open("map.csv")))
+assert rows
+for row in rows:
+    at, when = (datetime.datetime.fromisoformat(row[name]) for name in ("time", "when_time"))
+    assert int(row["lag"]) == int(row["t"]) - int(row["when"]) == (at - when).total_seconds() / 3600, row'
+    tail -n +2 week.csv | cut -d, -f2 >plain.csv
+    sab train csv --data plain.csv "${small[@]}" --out plain
+    sab recall plain --csv map.csv --quiet
+    awk -F, 'NR == 1 { bad = $8 != "row" || $9 != "when_row" } NR > 1 && $8 - $9 != $7 { bad = 1 } END { exit bad || NR < 2 }' map.csv
+}
