@@ -148,7 +148,7 @@ int sab_answers_create_targets(struct sab_answers *a, struct sab_shape *shape, c
                                struct sab_error *err)
 {
     const struct sab_csv_schema *schema = &from->schema;
-    *shape = (struct sab_shape){SAB_INPUT_VALUES, 1, SAB_LOSS_MSE, schema->O};
+    *shape = (struct sab_shape){sizeof(struct sab_shape), SAB_INPUT_VALUES, 1, SAB_LOSS_MSE, schema->O};
     *a = (struct sab_answers){.shape = shape, .quantiles = {.n = 1}};
     int status = make_room(a, err);
     for (int o = 0; o < schema->O && status == SAB_OK; o++) {

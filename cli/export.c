@@ -34,7 +34,7 @@ struct entry {
 static int is_linear(const struct sab_model *model)
 {
     for (int i = 0; i < sab_model_tensor_count(model); i++)
-        if (strcmp(sab_model_tensor(model, i).name, "V2") == 0)
+        if (strcmp(sab_model_tensor(model, i)->name, "V2") == 0)
             return 0;
     return 1;
 }
@@ -75,7 +75,7 @@ static void print(const struct sab_cli *cli, const struct sab_model *model, cons
         sab_json_open(&json, "tensors", '[');
     }
     for (int i = 0; i < n; i++) {
-        struct sab_tensor t = sab_model_tensor(model, i);
+        struct sab_tensor t = *sab_model_tensor(model, i);
         if (cli->json) {
             sab_json_open(&json, NULL, '{');
             sab_json_text(&json, "name", entries[i].name);
@@ -108,7 +108,7 @@ static int write(struct sab_cli *cli, const struct sab_model *model, struct sab_
     if (status == SAB_OK)
         status = sab_safetensors_writer_metadata(writer, "format", "pt", err);
     for (int i = 0; i < n && status == SAB_OK; i++) {
-        struct sab_tensor t = sab_model_tensor(model, i);
+        struct sab_tensor t = *sab_model_tensor(model, i);
         status = add(writer, o, &t, linear, &entries[i], err);
     }
     if (status == SAB_OK)

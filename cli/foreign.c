@@ -272,7 +272,7 @@ const char *sab_foreign_source(const struct sab_foreign *f, const struct sab_mod
                                char buf[SAB_FOREIGN_CAP])
 {
     char shown[2][SHOWN_CAP];
-    struct recipe r = recipe_of(f, sab_model_tensor(model, i).name);
+    struct recipe r = recipe_of(f, sab_model_tensor(model, i)->name);
     *origin = r.origin;
     if (!r.view)
         return r.origin == SAB_FOREIGN_ZERO ? "the file has none" : "anew, from the seed";
@@ -288,7 +288,7 @@ int sab_foreign_is_used(const struct sab_foreign *f, const struct sab_model *mod
 {
     int is_used = view == f->embedding;
     for (int i = 0; i < sab_model_tensor_count(model); i++)
-        is_used |= view == recipe_of(f, sab_model_tensor(model, i).name).view;
+        is_used |= view == recipe_of(f, sab_model_tensor(model, i)->name).view;
     return is_used;
 }
 
@@ -346,7 +346,7 @@ int sab_foreign_fill(const struct sab_foreign *f, struct sab_model *model, struc
 {
     int status = SAB_OK;
     for (int i = 0; i < sab_model_tensor_count(model) && status == SAB_OK; i++) {
-        struct sab_tensor tensor = sab_model_tensor(model, i);
+        struct sab_tensor tensor = *sab_model_tensor(model, i);
         struct recipe r = recipe_of(f, tensor.name);
         if (r.origin != SAB_FOREIGN_DRAWN)
             status = fill(f, &r, &tensor, err);

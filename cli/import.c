@@ -118,7 +118,7 @@ static void tell(const struct work *w, void (*show)(const char *origin, const ch
     for (int i = 0; i < sab_model_tensor_count(w->model); i++) {
         int origin;
         const char *from = sab_foreign_source(&w->foreign, w->model, i, &origin, buf);
-        show(origins[origin], sab_model_tensor(w->model, i).name, from, user);
+        show(origins[origin], sab_model_tensor(w->model, i)->name, from, user);
     }
     for (int i = 0; i < sab_safetensors_count(w->foreign.file); i++) {
         const struct sab_safetensors_view *view = sab_safetensors_at(w->foreign.file, i);

@@ -109,7 +109,7 @@ static int predict_sequences(struct work *w, struct sab_error *err)
     if (batches == 0) /* drawn data have no end: one batch of them */
         batches = 1;
     for (int64_t index = 0; index < batches && status == SAB_OK; index++) {
-        struct sab_batch batch;
+        struct sab_batch batch = {.size = sizeof batch};
         sab_real *outputs = NULL;
         status = w->kind->batch(w->state, SAB_TEST, index, B, &batch, err);
         if (status == SAB_OK) {
@@ -182,7 +182,7 @@ static int predict_stream(struct work *w, struct sab_error *err)
     int64_t batches = w->kind->batches(w->state, SAB_TEST, 1), steps = 0;
     int status = SAB_OK, I = w->answers.shape->I, O = w->answers.shape->O;
     for (int64_t index = 0; index < batches && status == SAB_OK; index++) {
-        struct sab_batch batch;
+        struct sab_batch batch = {.size = sizeof batch};
         status = w->kind->batch(w->state, SAB_TEST, index, 1, &batch, err);
         if (status == SAB_OK && batch.fresh[0] && stream)
             status = end_series(w, stream, series, err);
@@ -257,7 +257,7 @@ static int open_data(struct sab_cli *cli, struct work *w, struct sab_error *err)
 
 static int predict_file(struct sab_cli *cli, struct work *w, struct sab_error *err)
 {
-    struct sab_batch first;
+    struct sab_batch first = {.size = sizeof first};
     int status = w->o->ahead > 0 ? sab_ahead_create(&w->ahead, &w->answers, w->o->ahead, err) : SAB_OK;
     if (status == SAB_OK && w->o->ahead > 0 && !sab_network_find(w->config.model.model)->has_state)
         status = sab_fail(err, SAB_INVALID, "--ahead needs a network with a running state; this one is a %s",

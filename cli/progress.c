@@ -67,7 +67,7 @@ int sab_progress_show(void *user, const struct sab_event *event)
     char text[LINE_CAP];
     if (event->evaluated) {
         sab_progress_end(line);
-        write_line(line->task, event, &event->metrics, text);
+        write_line(line->task, event, event->metrics, text);
         fprintf(stderr, "%s%s\n", text, event->is_best ? "  best so far" : "");
         return 0;
     }
@@ -75,11 +75,11 @@ int sab_progress_show(void *user, const struct sab_event *event)
         return 0;
     if (line->first_step < 0) {
         line->first_step = event->step;
-        line->smooth = event->metrics;
+        line->smooth = *event->metrics;
     }
-    line->smooth.loss = blend(line->smooth.loss, event->metrics.loss);
-    line->smooth.accuracy = blend(line->smooth.accuracy, event->metrics.accuracy);
-    line->smooth.mse = blend(line->smooth.mse, event->metrics.mse);
+    line->smooth.loss = blend(line->smooth.loss, event->metrics->loss);
+    line->smooth.accuracy = blend(line->smooth.accuracy, event->metrics->accuracy);
+    line->smooth.mse = blend(line->smooth.mse, event->metrics->mse);
     double now = now_s();
     if (now - line->drawn_s < REDRAW_S)
         return 0;

@@ -117,7 +117,7 @@ static int64_t count_scored(const struct sab_batch *batch)
 static int64_t find_batch(struct sab_task *task, int B)
 {
     int64_t best = 0, most = 0, n = sab_task_batches(task, SAB_TEST, B);
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     for (int64_t i = 0; i < n && most < (int64_t)B * sab_task_steps(task); i++) {
         if (sab_task_batch(task, SAB_TEST, i, B, &batch, NULL) != SAB_OK)
             return 0;
@@ -175,6 +175,7 @@ static int take_batch(const struct own *o, const char *where, struct work *w, st
     if (status == SAB_OK)
         status = check_room(&c->model, sab_task_steps(w->task), B, err);
     int64_t index = status == SAB_OK ? find_batch(w->task, B) : 0;
+    w->batch.size = sizeof w->batch;
     if (status == SAB_OK)
         status = sab_task_batch(w->task, SAB_TEST, index, B, &w->batch, err);
     if (status == SAB_OK && index == 0 && count_filled(&w->batch) < B) /* others would thin out the mean */

@@ -194,7 +194,7 @@ static void print_summary(const struct sab_options *config, const struct sab_out
 {
     char score[SAB_SAY_CAP], steps[SAB_SAY_CAP], time[SAB_SAY_CAP], best[SAB_SAY_CAP];
     const char *out = sab_shown(folder);
-    sab_say_score(config->task.task, &result->best, score);
+    sab_say_score(config->task.task, result->best, score);
     sab_say_count(result->steps, steps);
     sab_say_count(result->best_step, best);
     sab_say_duration(result->seconds, time);
@@ -327,7 +327,8 @@ static int run(struct sab_cli *cli)
         .user = &watcher,
         .stop = sab_stop_listen(cli->quiet),
     };
-    struct sab_outcome result = {.size = sizeof result, .best_step = -1};
+    struct sab_metrics best = {.size = sizeof best};
+    struct sab_outcome result = {.size = sizeof result, .best = &best, .best_step = -1};
     status = sab_train_watched(&cli->config, o->resume[0] != 0, &hooks, &result, &err);
     sab_progress_end(&watcher.line);
     return finish(cli, status, &result, &err);

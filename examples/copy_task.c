@@ -46,8 +46,8 @@ int main(void)
     struct sab_task *task = NULL;
     struct sab_model *model = NULL, *loaded = NULL;
     struct sab_trainer *trainer = NULL;
-    struct sab_batch batch;
-    struct sab_metrics metrics;
+    struct sab_batch batch = {.size = sizeof batch};
+    struct sab_metrics metrics = {.size = sizeof metrics};
     const char *path = "copy_task.safetensors";
 
     /* What to learn, by which network, with how much memory of the past: each step may recall k_top past states, and
@@ -81,7 +81,7 @@ int main(void)
     /* How well does it do on sequences it has never seen, and what does it recall while it answers? */
     must(sab_task_batch(task, SAB_TEST, 0, TEST_SEQUENCES, &batch, &err), &err);
     struct recall_count count = {.first_answer = batch.T - SYMBOLS + 1};
-    struct sab_recall recall = {count_read, &count};
+    struct sab_recall recall = {sizeof recall, count_read, &count};
     must(sab_model_evaluate(loaded, &batch, 0, NULL, &metrics, &recall, &err), &err);
     printf("test accuracy %.3f (chance %.3f), %.0f %% of the recall on the symbols\n", metrics.accuracy, chance,
            count.total > 0 ? 100 * count.on_symbols / count.total : 0.0);

@@ -53,14 +53,14 @@ int main(void)
     struct sab_engine *engine;
     struct sab_tape *tape;
     struct sab_error err;
-    struct sab_shape shape = {SAB_INPUT_VALUES, I, SAB_LOSS_NONE, O};
-    struct sab_batch batch = {.T = T, .B = B, .values = values};
+    struct sab_shape shape = {sizeof shape, SAB_INPUT_VALUES, I, SAB_LOSS_NONE, O};
+    struct sab_batch batch = {.size = sizeof batch, .T = T, .B = B, .values = values};
     struct sab_request request = {.size = sizeof request, .doutputs = doutputs, .dvalues = dvalues};
     must(sab_options_create(&options, &err), &err);
     must(sab_options_parse(options, "readout=off hidden=16 k-top=4 k-att=3 k-trunc=12 input-scale=1 key-scale=1", &err), &err);
     must(sab_model_create(&model, options, &shape, &err), &err);
     must(sab_engine_create(&engine, model, 1, &err), &err);
-    struct sab_flat weights = sab_model_flat(model);
+    struct sab_flat weights = *sab_model_flat(model);
     double *speed = calloc(weights.count + O, sizeof *speed), first = 0, now = 0;
     for (int k = 0; k < O; k++)
         head[k] = (sab_real)(0.3 * uniform());

@@ -26,6 +26,10 @@
  *     write the model's gradients: those one at a time.
  *   - Pointers passed in are borrowed for the call, and are not NULL where a comment does not say what NULL means; indices are in
  *     the range that it states. Wrong numbers in options, shapes, batches and enumerators are found: SAB_INVALID.
+ *   - A struct that the caller makes, to be read here or filled, begins with size, and the caller sets it to sizeof that struct: so
+ *     later versions can add members, at the end. A size that no version had is SAB_INVALID, an older one is served as far as it
+ *     goes. Structs that are the library's come as const pointers (sab_option, sab_tensor, sab_flat, sab_event; sizeof them means
+ *     nothing to a later version), and struct sab_error is as it is for good.
  *   - Objects made by X_create are freed by X_free, which takes NULL. One that borrows another (a trainer, an engine, a stream its
  *     model, a tape its engine) is not used when that is gone, and is freed before it; a stream may be freed after.
  *   - The same options and seed give the same bits on one instruction set, for any number of threads; and on one GPU model.
@@ -194,6 +198,7 @@ enum sab_loss { SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE, SAB_LOSS_BCE, SAB_LOSS_NON
 
 /* What enters and leaves a model. */
 struct sab_shape {
+    size_t size; /* sizeof (struct sab_shape) */
     int input;   /* enum sab_input */
     int I;       /* number of symbols, or width of the value vectors */
     int loss;    /* enum sab_loss */
@@ -203,6 +208,7 @@ struct sab_shape {
 
 /* One batch. Exactly one of ids and values, and one of labels and targets (both may be NULL to run without a loss). */
 struct sab_batch {
+    size_t size;              /* sizeof (struct sab_batch); to be set for sab_task_batch too */
     int T, B;
     const int32_t *ids;       /* [T,B], 0..I-1 */
     const sab_real *values;   /* [T,B,I] */
@@ -222,6 +228,7 @@ struct sab_batch {
 /* loss = sum(weight * l) / sum(weight); l is cross entropy in nats, or the mean over O of squared errors, of binary
  * cross entropies in nats or of pinball losses. */
 struct sab_metrics {
+    size_t size;       /* sizeof (struct sab_metrics), set by the caller before the call that fills the rest */
     double loss;
     double accuracy;   /* fraction of scored positions whose largest logit is the label; of yes-or-no answers, fraction of
                           (scored position, output) pairs with logit > 0 just where target > 0.5; NaN for mse */
@@ -262,8 +269,8 @@ SAB_API int sab_model_create(struct sab_model **out, const struct sab_options *o
 SAB_API void sab_model_free(struct sab_model *model);
 
 SAB_API int sab_model_tensor_count(const struct sab_model *model);
-/* i in 0..count-1; the struct's pointers live as long as the model. */
-SAB_API struct sab_tensor sab_model_tensor(const struct sab_model *model, int i);
+/* i in 0..count-1; lives, as its pointers do, as long as the model. */
+SAB_API const struct sab_tensor *sab_model_tensor(const struct sab_model *model, int i);
 SAB_API const struct sab_shape *sab_model_shape(const struct sab_model *model);
 SAB_API const struct sab_options *sab_model_options(const struct sab_model *model);
 
@@ -281,6 +288,7 @@ SAB_API void sab_model_digest(const struct sab_model *model, char hex[33]);
  * (1-based) were recalled at step t (1-based) with weights alpha[0..n-1]. A read of more than 4096 memories comes in
  * several calls. The relu sparsifier's threshold comes last, with alpha 0. */
 struct sab_recall {
+    size_t size; /* sizeof (struct sab_recall) */
     void (*read)(void *user, int layer, int t, int b, int n, const int32_t *when, const sab_real *alpha,
                  const sab_real *flow);
     void *user;
@@ -359,7 +367,7 @@ struct sab_flat {
     sab_real *theta, *grad;
     size_t count;
 };
-SAB_API struct sab_flat sab_model_flat(struct sab_model *model);
+SAB_API const struct sab_flat *sab_model_flat(struct sab_model *model);
 
 /* ---- streaming ----------------------------------------------------------------------------------------------- */
 

@@ -8,8 +8,8 @@
  *     sab_evaluation_create(...)   what a model reaches on a part of the data, in all and output by output
  *     sab_forecast(...)            the memory and time that a training will need
  *
- * The rules at the head of sab.h hold here too. A struct that the caller fills begins with its size, sizeof (struct X): what a
- * later version adds at its end is then not looked at.
+ * The rules at the head of sab.h hold here too, that of sizes among them; struct sab_figure, which comes in arrays, is as it is for
+ * good.
  */
 #ifndef SAB_RUN_H
 #define SAB_RUN_H
@@ -95,7 +95,7 @@ SAB_API int64_t sab_evaluation_confusion(const struct sab_evaluation *evaluation
 struct sab_event {
     int64_t step, steps;        /* updates done, and the option steps */
     int evaluated, is_best;     /* is_best: the best evaluation so far */
-    struct sab_metrics metrics; /* of the update's batch, or of the evaluation */
+    const struct sab_metrics *metrics; /* of the update's batch, or of the evaluation */
     double lr, seconds;         /* seconds spent in this run, before it was resumed too */
     double seconds_per_update;  /* of late, smoothed */
     const double *values;       /* evaluation: each metric by its place in the table, NaN where it means nothing; else NULL */
@@ -104,7 +104,7 @@ struct sab_event {
 
 /* Who watches; all but size may be 0. What is handed over lives as long as the call. */
 struct sab_watch {
-    size_t size;
+    size_t size;                                             /* sizeof (struct sab_watch) */
     void *user;
     void (*opened)(void *user, struct sab_task *task); /* the data are open; no update was made yet */
     void (*begun)(void *user);                               /* from here on there is something to save */
@@ -116,13 +116,13 @@ struct sab_watch {
 
 /* What came of it. */
 struct sab_outcome {
-    size_t size;
+    size_t size;                 /* sizeof (struct sab_outcome) */
     int64_t steps;               /* updates of the run */
     int64_t updates;             /* of these, made by this call */
     double seconds;              /* of the run, before it was resumed too */
     double seconds_per_update;   /* a median of this call's */
-    struct sab_metrics last;     /* the last evaluation */
-    struct sab_metrics best;     /* the evaluation of the weights in model.safetensors */
+    struct sab_metrics *last;    /* set by the caller: where the last evaluation goes, and that of the weights in */
+    struct sab_metrics *best;    /* model.safetensors; NULL: not wanted */
     double best_values[SAB_METRICS_CAP]; /* all of that evaluation, by place in the table */
     int64_t best_step;           /* -1: none was made */
     int judged_by;               /* the metric that made it the best */

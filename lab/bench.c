@@ -90,7 +90,7 @@ static int training_create(struct training *t, const struct sab_options *config,
 
 static int one_update(struct training *t, int64_t index, int batch_size, struct sab_error *err)
 {
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     sab_profile_start(t->trainer->engine->profile);
     int status = sab_task_batch(t->task, SAB_TRAIN, index, batch_size, &batch, err);
     sab_profile_lap(t->trainer->engine->profile, SAB_PHASE_DATA);
@@ -126,7 +126,7 @@ static int time_updates(struct training *t, const struct sab_options *config, co
 static int time_evaluations(struct training *t, const struct sab_options *config, const struct own *o,
                             struct sab_bench_updates *u, struct sab_error *err)
 {
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     int n = 0, status = sab_task_batch(t->task, SAB_TRAIN, 0, config->shared.batch, &batch, err);
     if (status == SAB_OK)
         status = sab_engine_forward(t->trainer->engine, &batch, NULL, NULL, NULL, NULL, err);
@@ -215,6 +215,7 @@ static int step(struct streaming *s, struct sab_stream *stream, struct sab_error
 static int streaming_create(struct streaming *s, const struct sab_options *config, int64_t steps, struct sab_error *err)
 {
     int status = sab_task_create(&s->task, config, NULL, err);
+    s->batch.size = sizeof s->batch;
     if (status == SAB_OK)
         status = sab_task_batch(s->task, SAB_TRAIN, 0, 1, &s->batch, err);
     if (status == SAB_OK)

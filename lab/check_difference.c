@@ -83,7 +83,7 @@ static void hash_read(void *user, int layer, int t, int b, int n, const int32_t 
 static int probe(struct sab_check_problem *problem, sab_real *outputs, int threads, double *loss, uint64_t *hash,
                  struct sab_error *err)
 {
-    struct sab_recall recall = {hash_read, hash};
+    struct sab_recall recall = {sizeof recall, hash_read, hash};
     *hash = 0xcbf29ce484222325u;
     int status = sab_model_evaluate(problem->model, &problem->batch, threads, outputs, NULL, &recall, err);
     if (status == SAB_OK)
@@ -160,7 +160,7 @@ static int check_tensor(struct check *check, int i, const struct sab_check_optio
                         struct sab_check_finding *finding, struct sab_error *err)
 {
     int samples = options->samples;
-    struct sab_tensor tensor = sab_model_tensor(check->problem->model, i);
+    struct sab_tensor tensor = *sab_model_tensor(check->problem->model, i);
     uint64_t seed = sab_model_options(check->problem->model)->shared.seed;
     double scale = fmax(largest_gradient(&tensor), least_scale);
     size_t n = samples > 0 && (size_t)samples < tensor.count ? (size_t)samples : tensor.count;
@@ -209,7 +209,7 @@ int sab_check_differences(struct sab_check_problem *problem, const struct sab_ch
     if (status == SAB_OK)
         status = probe(problem, check.outputs, threads, &loss, &check.selection, err);
     for (int i = 0; i < n && status == SAB_OK; i++) {
-        struct sab_tensor tensor = sab_model_tensor(problem->model, i);
+        struct sab_tensor tensor = *sab_model_tensor(problem->model, i);
         most = fmax(most, largest_gradient(&tensor));
     }
     for (int i = 0; i < n && status == SAB_OK; i++)

@@ -103,7 +103,7 @@ static void print_json(const struct sab_check_problem *problem, const struct sab
     sab_json_open(&json, "tensors", '[');
     for (int i = 0; i < verdict->n; i++) {
         sab_json_open(&json, NULL, '{');
-        sab_json_text(&json, "name", sab_model_tensor(problem->model, i).name);
+        sab_json_text(&json, "name", sab_model_tensor(problem->model, i)->name);
         sab_json_real(&json, "worst", findings[i].worst);
         sab_json_int(&json, "checked", findings[i].checked);
         sab_json_int(&json, "skipped", findings[i].skipped);
@@ -119,13 +119,13 @@ static void print_table(const struct sab_check_problem *problem, const struct sa
 {
     int width = 16;
     for (int i = 0; i < verdict->n; i++) {
-        int length = (int)strlen(sab_model_tensor(problem->model, i).name);
+        int length = (int)strlen(sab_model_tensor(problem->model, i)->name);
         width = length > width ? length : width;
     }
     printf("%-*s %9s %8s %8s   %s\n", width, "tensor", "worst", "checked", "skipped", "gradient and difference there");
     for (int i = 0; i < verdict->n; i++) {
         const struct sab_check_finding *f = &findings[i];
-        printf("%-*s ", width, sab_model_tensor(problem->model, i).name);
+        printf("%-*s ", width, sab_model_tensor(problem->model, i)->name);
         if (f->checked == 0)
             printf("%9s %8d %8d   all skipped: selections switch, or differences are too rough\n", "-", 0, f->skipped);
         else
@@ -166,7 +166,8 @@ static int compare(const struct sab_cli *cli, struct sab_check_problem *problem,
 static int run(struct sab_cli *cli)
 {
     struct own *o = cli->own;
-    struct sab_check_spec spec = {{o->input, o->I, o->loss, o->O}, o->ragged, o->mask, o->start, o->parts, o->param_scale};
+    struct sab_check_spec spec = {{sizeof spec.shape, o->input, o->I, o->loss, o->O}, o->ragged, o->mask, o->start, o->parts,
+                                  o->param_scale};
     struct sab_check_problem problem = {0};
     struct sab_error err = {0};
     char changed[128] = "";

@@ -93,7 +93,7 @@ static uint8_t *make_scored(uint64_t seed, int T, int B, const int32_t *lengths)
 static void draw_weights(struct sab_model *model, uint64_t seed, double bound)
 {
     for (int i = 0; i < sab_model_tensor_count(model); i++) {
-        struct sab_tensor tensor = sab_model_tensor(model, i);
+        struct sab_tensor tensor = *sab_model_tensor(model, i);
         for (size_t j = 0; j < tensor.count; j++)
             tensor.data[j] = (sab_real)(bound * (2 * uniform(seed, DRAW_TENSORS + i, j) - 1));
     }
@@ -134,7 +134,7 @@ int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_o
 {
     struct sab_batch *batch = &problem->batch;
     const struct sab_shape *shape = &spec->shape;
-    *problem = (struct sab_check_problem){0};
+    *problem = (struct sab_check_problem){.batch.size = sizeof problem->batch};
     int status = sab_model_create(&problem->model, config, shape, err);
     if (status != SAB_OK)
         return status;
@@ -254,7 +254,7 @@ int sab_check_problem_solve(struct sab_check_problem *problem, int threads, sab_
     struct sab_engine *engine = NULL;
     struct sab_tape *tape = NULL;
     struct sab_stream *state = NULL, *copy = NULL;
-    struct sab_metrics metrics = {0};
+    struct sab_metrics metrics = {.size = sizeof metrics};
     struct sab_batch last = sab_check_problem_part(problem, problem->parts - 1);
     struct sab_request request = {.size = sizeof request, .doutputs = problem->doutputs, .dvalues = problem->dvalues,
                                   .dh0 = problem->dh0, .dc0 = problem->dc0};
@@ -351,7 +351,7 @@ static int add_tensors(struct sab_safetensors_writer *w, struct sab_model *model
 {
     int status = SAB_OK;
     for (int i = 0; i < sab_model_tensor_count(model) && status == SAB_OK; i++) {
-        struct sab_tensor tensor = sab_model_tensor(model, i);
+        struct sab_tensor tensor = *sab_model_tensor(model, i);
         char name[64];
         snprintf(name, sizeof name, "param.%s", tensor.name);
         status = add(w, name, SAB_DTYPE_REAL, tensor.ndim, tensor.shape[0], tensor.shape[1], 0, tensor.data, err);

@@ -114,7 +114,7 @@ static void describe_data(struct findings *f)
 static void test_gradient(struct findings *f)
 {
     struct sab_check_problem problem = {0};
-    struct sab_check_spec spec = {{SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4}, 0, 0, 0, 1, 3};
+    struct sab_check_spec spec = {{sizeof spec.shape, SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4}, 0, 0, 0, 1, 3};
     struct sab_check_options options = {4, 0, 0};
     struct sab_check_finding findings[TENSORS_CAP];
     struct sab_options config;
@@ -157,7 +157,7 @@ static int train_little(int cpu, int threads, char digest[33], struct sab_error 
     if (status == SAB_OK)
         status = sab_trainer_create(&trainer, model, &config, err);
     for (int i = 0; i < UPDATES && status == SAB_OK; i++) {
-        struct sab_batch batch;
+        struct sab_batch batch = {.size = sizeof batch};
         status = sab_task_batch(task, SAB_TRAIN, i, config.shared.batch, &batch, err);
         if (status == SAB_OK)
             status = sab_trainer_update(trainer, &batch, NULL, err);

@@ -39,7 +39,7 @@ int sab_maps_keep(const char *run, const struct sab_event *progress, struct sab_
     int status = SAB_OK;
     snprintf(from, sizeof from, "%s/%s", run, files[END]);
     for (int time = EARLY; time < END && status == SAB_OK; time++) {
-        if (!belongs(time, progress->step, progress->metrics.accuracy))
+        if (!belongs(time, progress->step, progress->metrics->accuracy))
             continue;
         snprintf(to, sizeof to, "%s/%s", run, files[time]);
         status = copy(from, to, err);

@@ -168,7 +168,8 @@ static int train(struct work *w, struct sab_error *err)
 {
     struct sab_cell_result *result = &w->result;
     struct watcher watcher = {.work = w};
-    struct sab_outcome run = {.best_step = -1};
+    struct sab_metrics best = {.size = sizeof best}, last = {.size = sizeof last};
+    struct sab_outcome run = {.best_step = -1, .best = &best, .last = &last};
     int goes_on = sab_folder_has(w->config.run.out, "config.json");
     int status = goes_on ? check_run(w, err) : SAB_OK;
     if (status != SAB_OK)
@@ -190,8 +191,8 @@ static int train(struct work *w, struct sab_error *err)
     result->best_step = run.best_step;
     result->stopped_early = run.stopped_early;
     result->seconds = round(1000 * run.seconds) / 1000;
-    result->best = measured(w->config.task.task, &run.best);
-    result->last = measured(w->config.task.task, &run.last);
+    result->best = measured(w->config.task.task, &best);
+    result->last = measured(w->config.task.task, &last);
     memcpy(result->digest, run.weights_digest, sizeof result->digest);
     return status;
 }
@@ -202,7 +203,7 @@ static int test_one(struct work *w, struct sab_engine *engine, const struct sab_
                     struct sab_error *err)
 {
     struct sab_options config;
-    struct sab_metrics metrics;
+    struct sab_metrics metrics = {.size = sizeof metrics};
     struct sab_task *task = NULL;
     int status = sab_options_copy(&config, &w->config, err);
     config.task.T = test->T;

@@ -159,7 +159,7 @@ static void write_model(struct sab_json *json, const struct sab_model *model)
     char digest[33];
     int64_t parameters = 0;
     for (int i = 0; i < sab_model_tensor_count(model); i++)
-        parameters += (int64_t)sab_model_tensor(model, i).count;
+        parameters += (int64_t)sab_model_tensor(model, i)->count;
     sab_model_digest(model, digest);
     sab_json_text(json, "digest", digest);
     sab_json_int(json, "parameters", parameters);

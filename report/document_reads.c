@@ -53,6 +53,7 @@ static int take_batch(struct sab_task *task, const struct sab_document *document
 {
     int B = sab_task_columns(task, document->split, document->sequences);
     int64_t n = sab_task_batches(task, document->split, B), first = 0;
+    batch->size = sizeof *batch;
     for (int64_t i = 0; i < (n > 0 ? n : 1); i++) {
         int status = sab_task_batch(task, document->split, i, B, batch, err);
         if (status != SAB_OK)

@@ -56,7 +56,7 @@ static void on_read(void *user, int layer, int t, int b, int n, const int32_t *w
 struct sab_recall sab_recall_log_collect(struct sab_recall_log *log)
 {
     log->is_sorted = 0;
-    return (struct sab_recall){on_read, log};
+    return (struct sab_recall){sizeof(struct sab_recall), on_read, log};
 }
 
 static int compare_entries(const void *left, const void *right)
@@ -102,7 +102,7 @@ static void on_flow(void *user, int layer, int t, int b, int n, const int32_t *w
 struct sab_recall sab_recall_log_flow(struct sab_recall_log *log)
 {
     log->has_flow = 1;
-    return (struct sab_recall){on_flow, log};
+    return (struct sab_recall){sizeof(struct sab_recall), on_flow, log};
 }
 
 int sab_recall_log_csv(const struct sab_recall_log *log, const struct sab_recall_places *places, const char *path,

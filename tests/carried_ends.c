@@ -13,7 +13,7 @@
 
 enum { CASES = 60, B = 11, PARTS = 3, I = 3, O = 2 };
 
-static struct sab_shape shape = {SAB_INPUT_VALUES, I, SAB_LOSS_MSE, O};
+static struct sab_shape shape = {sizeof shape, SAB_INPUT_VALUES, I, SAB_LOSS_MSE, O};
 
 static void draw_config(struct sab_options *c, uint64_t *state)
 {
@@ -32,7 +32,7 @@ static void draw_config(struct sab_options *c, uint64_t *state)
 /* The batch's part i, of T steps, in which sequence b has lengths[b]. */
 static struct sab_batch part_of(const struct problem *p, int i, int T, const int32_t *lengths, struct sab_stream *state)
 {
-    return (struct sab_batch){.T = T, .B = B, .values = p->values + (size_t)i * T * B * I, .lengths = lengths,
+    return (struct sab_batch){.size = sizeof(struct sab_batch), .T = T, .B = B, .values = p->values + (size_t)i * T * B * I, .lengths = lengths,
                               .targets = p->targets + (size_t)i * T * B * O, .state = state};
 }
 
@@ -72,7 +72,7 @@ static void check(uint64_t seed, int backward)
     }
     for (int b = 0; b < B; b++) {
         int n = join(&p, b, T, lengths, values), at = n - lengths[PARTS - 1][b];
-        struct sab_batch alone = {.T = n, .B = 1, .values = values};
+        struct sab_batch alone = {.size = sizeof alone, .T = n, .B = 1, .values = values};
         assert_int_equal(sab_model_evaluate(p.model, &alone, 1, one, NULL, NULL, &err), SAB_OK);
         for (int t = 0; t < lengths[PARTS - 1][b]; t++) {
             const sab_real *got = y + ((size_t)((PARTS - 1) * T + t) * B + b) * O, *want = one + (size_t)(at + t) * O;
@@ -165,7 +165,7 @@ static void test_no_memory_goes_on_anywhere(void **unused)
     for (int b = 0; b < B; b++) {
         for (int t = 0; t < lengths[b] + 6; t++)
             memcpy(values + t * I, p.values + ((size_t)(t < lengths[b] ? t : t - lengths[b] + 6) * B + b) * I, I * sizeof *values);
-        struct sab_batch alone = {.T = lengths[b] + 6, .B = 1, .values = values};
+        struct sab_batch alone = {.size = sizeof alone, .T = lengths[b] + 6, .B = 1, .values = values};
         assert_int_equal(sab_model_evaluate(p.model, &alone, 1, one, NULL, NULL, &err), SAB_OK);
         for (int t = 0; t < 6; t++)
             assert_memory_equal(on + (t * B + b) * O, one + (lengths[b] + t) * O, O * sizeof *on);

@@ -30,7 +30,7 @@ static struct sab_options small_config(void)
 static int wrong_tensors(const struct sab_options *config, int *checked, int *skipped)
 {
     struct sab_check_problem problem = {0};
-    struct sab_check_spec spec = {{SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4}, 1, 1, 0, 1, 3};
+    struct sab_check_spec spec = {{sizeof spec.shape, SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4}, 1, 1, 0, 1, 3};
     struct sab_check_options options = {8, 0, 0};
     struct sab_check_finding findings[TENSORS_CAP];
     char before[33], after[33];
@@ -114,7 +114,7 @@ static void all_cuts_are_undone_and_named(void **state)
 static void problems_are_functions_of_the_seed(void **state)
 {
     OPTIONS config = small_config();
-    struct sab_check_spec spec = {{SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, 2}, 1, 1, 0, 1, 1};
+    struct sab_check_spec spec = {{sizeof spec.shape, SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, 2}, 1, 1, 0, 1, 1};
     struct sab_check_problem a, b;
     char first[33], second[33];
     (void)state;

@@ -153,9 +153,9 @@ static void test_file_of_old(void **unused)
 static void test_shape(void **unused)
 {
     (void)unused;
-    static const struct sab_shape shapes[] = {{SAB_INPUT_IDS, 10, SAB_LOSS_CROSS_ENTROPY, 9},
-                                              {SAB_INPUT_VALUES, 2, SAB_LOSS_MSE, 1},
-                                              {SAB_INPUT_VALUES, 1, SAB_LOSS_BCE, 3}};
+    static const struct sab_shape shapes[] = {{sizeof *shapes, SAB_INPUT_IDS, 10, SAB_LOSS_CROSS_ENTROPY, 9},
+                                              {sizeof *shapes, SAB_INPUT_VALUES, 2, SAB_LOSS_MSE, 1},
+                                              {sizeof *shapes, SAB_INPUT_VALUES, 1, SAB_LOSS_BCE, 3}};
     struct sab_error err = {0};
     for (int i = 0; i < 3; i++) {
         struct sab_shape back = {0};
@@ -176,7 +176,7 @@ static void test_shape(void **unused)
         "{\"input\":\"ids\",\"I\":3,\"loss\":\"mse\",\"O\":1,\"x\":1}",
         "{\"input\":\"ids\",\"I\":99999999999,\"loss\":\"mse\",\"O\":1}"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct sab_shape shape = {7, 7, 7, 7};
+        struct sab_shape shape = {sizeof shape, 7, 7, 7, 7};
         assert_int_equal(sab_shape_from_json(&shape, bad[i], strlen(bad[i]), &err), SAB_FORMAT);
         assert_int_equal(shape.I, 7);
     }

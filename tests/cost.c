@@ -10,7 +10,7 @@
 static struct sab_model *model_of(struct sab_options *config, int input, int I)
 {
     struct sab_model *model;
-    struct sab_shape shape = {input, I, SAB_LOSS_CROSS_ENTROPY, 4};
+    struct sab_shape shape = {sizeof shape, input, I, SAB_LOSS_CROSS_ENTROPY, 4};
     config->model.hidden = 5;
     assert_int_equal(sab_model_create(&model, config, &shape, NULL), SAB_OK);
     return model;

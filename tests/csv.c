@@ -586,7 +586,7 @@ static void bytes_that_are_no_text(void **state)
 static void absent_parts(void **state)
 {
     struct sab_task *task = csv_must("a\n1\n2\n3\n4\n", "split=1,0,0");
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     struct sab_error err = {0};
     (void)state;
     assert_int_equal(sab_task_batch(task, SAB_VALID, 0, 2, &batch, &err), SAB_INVALID);

@@ -50,7 +50,7 @@ struct sab_task *csv_must(const char *text, const char *options)
 
 struct sab_batch csv_batch(struct sab_task *task, enum sab_split split, int64_t index, int B)
 {
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     struct sab_error err = {0};
     if (sab_task_batch(task, split, index, B, &batch, &err) != SAB_OK)
         fail_msg("%s", err.message);

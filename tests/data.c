@@ -37,7 +37,7 @@ static struct sab_task *make_task(const struct sab_options *config)
 
 static struct sab_batch get(struct sab_task *task, enum sab_split split, int64_t index, int B)
 {
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     struct sab_error err = {0};
     if (sab_task_batch(task, split, index, B, &batch, &err) != SAB_OK)
         fail_msg("%s", err.message);
@@ -501,7 +501,7 @@ static void test_errors(void **unused)
 
     config = make_config("copy", 10);
     struct sab_task *task = make_task(&config);
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     struct sab_error err = {0};
     assert_null(sab_task_facts(task));
     assert_int_equal(sab_task_steps(task), 30);

@@ -115,7 +115,7 @@ static void assert_refused(const struct sab_options *config, const char *facts, 
 
 static struct sab_batch get(struct sab_task *task, enum sab_split split, int64_t index, int B)
 {
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     struct sab_error err = {0};
     if (sab_task_batch(task, split, index, B, &batch, &err) != SAB_OK)
         fail_msg("%s", err.message);
@@ -344,7 +344,7 @@ static void split_cuts_what_has_no_files_of_its_own(void **state)
     }
     OPTIONS config = make_config("idx", "data", alone, "split", "1,0,0", NULL);
     struct sab_task *task = make_task(&config, NULL);
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     struct sab_error err = {0};
     assert_int_equal(sab_task_batch(task, SAB_TEST, 0, 1, &batch, &err), SAB_INVALID);
     assert_non_null(strstr(err.message, "there are no test images: --split leaves none"));
@@ -527,7 +527,7 @@ static void a_file_that_is_cut_while_it_is_used_stops_with_a_message(void **stat
     struct sab_task *task = make_task(&config, NULL);
     get(task, SAB_TRAIN, 0, 4);
     assert_int_equal(truncate(in_folder("train-images-idx3-ubyte"), 0), 0);
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     struct sab_error err = {0};
     assert_int_equal(sab_task_batch(task, SAB_TRAIN, 1, 4, &batch, &err), SAB_IO);
     assert_non_null(strstr(err.message, "had 136 bytes when it was opened and has 0 now"));

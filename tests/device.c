@@ -66,7 +66,7 @@ static void end(struct setup *s)
 
 static int update(struct setup *s, struct sab_metrics *metrics, struct sab_error *err)
 {
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     assert_int_equal(sab_task_batch(s->task, SAB_TRAIN, sab_trainer_step(s->trainer), s->config.shared.batch, &batch, err), 0);
     return sab_trainer_update(s->trainer, &batch, metrics, err);
 }
@@ -121,7 +121,7 @@ static void test_loss_curves(void **unused)
         begin(&cpu, &config, "cpu");
         begin(&there, &config, device());
         for (int i = 0; i < UPDATES; i++) {
-            struct sab_metrics want, got;
+            struct sab_metrics want = {.size = sizeof want}, got = {.size = sizeof got};
             update_ok(&cpu, 1, &want);
             update_ok(&there, 1, &got);
             if (!(fabs(want.loss - got.loss) < CURVE * (1 + want.loss)) ||
@@ -151,11 +151,11 @@ static void test_evaluations(void **unused)
         OPTIONS config = {0};
         struct problem p;
         struct sab_error err = {0};
-        struct sab_shape shape = {seed % 2 ? SAB_INPUT_IDS : SAB_INPUT_VALUES, 5, (int)(seed % 3), seed > 6 ? 2 : 4};
+        struct sab_shape shape = {sizeof shape, seed % 2 ? SAB_INPUT_IDS : SAB_INPUT_VALUES, 5, (int)(seed % 3), seed > 6 ? 2 : 4};
         problem_config(&config);
         problem_make(&p, &config, shape, 17, 6, seed);
-        for (size_t i = 0; i < sab_model_flat(p.model).count; i++)
-            sab_model_flat(p.model).theta[i] /= 2;
+        for (size_t i = 0; i < sab_model_flat(p.model)->count; i++)
+            sab_model_flat(p.model)->theta[i] /= 2;
         double values[2][SAB_METRIC_COUNT];
         for (int there = 0; there < 2; there++) {
             struct sab_engine *engine = NULL;
@@ -185,11 +185,11 @@ static void test_engine(void **unused)
     struct problem p;
     struct sab_error err = {0};
     struct sab_engine *engine;
-    struct sab_metrics want, got;
+    struct sab_metrics want = {.size = sizeof want}, got = {.size = sizeof got};
     static sab_real outputs[2][T * B * O];
     problem_config(&config);
-    problem_make(&p, &config, (struct sab_shape){SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, O}, T, B, 3);
-    struct sab_flat flat = sab_model_flat(p.model);
+    problem_make(&p, &config, SHAPE(SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, O), T, B, 3);
+    struct sab_flat flat = *sab_model_flat(p.model);
     for (size_t i = 0; i < flat.count; i++)
         flat.theta[i] /= 2;
     sab_real *own = calloc(flat.count, sizeof *own), *grads = calloc(flat.count, sizeof *grads);
@@ -251,8 +251,8 @@ static void test_carried_state(void **unused)
         config.model.credit = seed % 6 == 0 ? SAB_CREDIT_TBPTT : SAB_CREDIT_SAB;
         config.model.memory_slots = problem_int(&state, 2, 14);
         config.model.read_gain = config.model.cell == SAB_CELL_GRU ? 0.05 : 0.3; /* a GRU hands its state on undamped */
-        problem_make(&p, &config, (struct sab_shape){seed % 2, 5, (int)(seed % 3), O}, T, B, seed);
-        struct sab_flat flat = sab_model_flat(p.model);
+        problem_make(&p, &config, SHAPE(seed % 2, 5, (int)(seed % 3), O), T, B, seed);
+        struct sab_flat flat = *sab_model_flat(p.model);
         for (size_t i = 0; i < flat.count; i++)
             flat.theta[i] /= 2;
         sab_real *grads[2] = {calloc(flat.count, sizeof(sab_real)), calloc(flat.count, sizeof(sab_real))};
@@ -263,7 +263,7 @@ static void test_carried_state(void **unused)
         if (seed % 4 == 0) /* in stretches */
             sab_gpu_wish(engines[1]->device->gpu, &(struct sab_gpu_plan){.steps = 4});
         for (int round = 0; round < 6; round++) {
-            struct sab_metrics metrics[2];
+            struct sab_metrics metrics[2] = {{.size = sizeof *metrics}, {.size = sizeof *metrics}};
             int is_gradient = problem_int(&state, 0, 1);
             for (int b = 0; b < B; b++) {
                 fresh[b] = problem_int(&state, 0, 4) == 0;
@@ -326,7 +326,7 @@ static void test_initial_state(void **unused)
     uint64_t state = 1;
     problem_config(&config);
     config.model.layers = L;
-    problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, 5, SAB_LOSS_MSE, O}, T, B, 3);
+    problem_make(&p, &config, SHAPE(SAB_INPUT_IDS, 5, SAB_LOSS_MSE, O), T, B, 3);
     for (int i = 0; i < L * B * H; i++) {
         h0[i] = (sab_real)(problem_uniform(&state) - 0.5);
         c0[i] = (sab_real)(problem_uniform(&state) - 0.5);
@@ -355,8 +355,8 @@ static void test_weights_are_seen(void **unused)
     OPTIONS config = copying();
     struct setup cpu, there;
     struct sab_error err = {0};
-    struct sab_batch batch;
-    struct sab_metrics want, got;
+    struct sab_batch batch = {.size = sizeof batch};
+    struct sab_metrics want = {.size = sizeof want}, got = {.size = sizeof got};
     char before[33], after[33];
     begin(&cpu, &config, "cpu");
     begin(&there, &config, device());
@@ -365,7 +365,7 @@ static void test_weights_are_seen(void **unused)
     update_ok(&there, 1, NULL);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < sab_model_tensor_count(cpu.model); i++) {
-            struct sab_tensor a = sab_model_tensor(cpu.model, i), b = sab_model_tensor(there.model, i);
+            struct sab_tensor a = *sab_model_tensor(cpu.model, i), b = *sab_model_tensor(there.model, i);
             if (distance(a.data, b.data, a.count) > CURVE)
                 fail_msg("round %d: %s is off by %g", round, a.name, distance(a.data, b.data, a.count));
             for (size_t k = 0; k < a.count; k++)
@@ -399,7 +399,7 @@ static void test_weights_are_seen(void **unused)
     there.trainer = NULL;
     update_ok(&cpu, 1, NULL);
     for (int i = 0; i < sab_model_tensor_count(cpu.model); i++) {
-        struct sab_tensor a = sab_model_tensor(cpu.model, i), b = sab_model_tensor(there.model, i);
+        struct sab_tensor a = *sab_model_tensor(cpu.model, i), b = *sab_model_tensor(there.model, i);
         assert_true(distance(a.data, b.data, a.count) < 10 * CURVE);
     }
     sab_model_digest(there.model, after);
@@ -415,7 +415,7 @@ static void test_tapes_see_updates(void **unused)
     OPTIONS config = copying();
     struct setup s;
     struct sab_error err = {0};
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     struct sab_engine *engine;
     struct sab_tape *tape;
     struct sab_request request = {.size = sizeof request};
@@ -493,7 +493,7 @@ static void test_failed_updates_change_nothing(void **unused)
     s.trainer->config.optim.explode = explode;
     assert_int_equal(sab_trainer_step(s.trainer), 3);
     assert_same(&s, &before);
-    struct sab_tensor tensor = sab_model_tensor(s.model, 1);
+    struct sab_tensor tensor = *sab_model_tensor(s.model, 1);
     before = look(&s);
     tensor.data[3] = NAN;
     assert_int_equal(update(&s, NULL, &err), SAB_NUMERIC);
@@ -529,7 +529,7 @@ static void test_a_device_that_fails(void **unused)
     OPTIONS config = copying();
     struct setup s;
     struct sab_error err = {0};
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     struct sab_run_state state = {.best_step = -1};
     begin(&s, &config, device());
     update_ok(&s, 2, NULL);
@@ -582,7 +582,7 @@ static void train_in_two(const struct sab_options *config, const char *first, co
             fail_msg("%s", err.message);
     }
     for (int i = 0; i < n; i++) {
-        struct sab_metrics metrics;
+        struct sab_metrics metrics = {.size = sizeof metrics};
         update_ok(&s, 1, &metrics);
         losses[i] = metrics.loss;
     }
@@ -639,7 +639,9 @@ static void test_runs(void **unused)
     (void)unused;
     OPTIONS config = copying();
     struct sab_error err = {0};
-    struct sab_outcome whole = {0}, parts = {0}, cpu = {0};
+    struct sab_metrics metrics[4] = {{sizeof *metrics}, {sizeof *metrics}, {sizeof *metrics}, {sizeof *metrics}};
+    struct sab_outcome whole = {.last = &metrics[0], .best = &metrics[1]}, cpu = {.last = &metrics[2], .best = &metrics[3]};
+    struct sab_outcome parts = {0};
     const struct sab_watch hooks = {.event = watch};
     char dir[SAB_DIR_CAP], out[3][SAB_DIR_CAP + 4];
     make_folder(dir);
@@ -671,7 +673,7 @@ static void test_runs(void **unused)
     if (sab_run_train(&config, 0, NULL, &cpu, &err))
         fail_msg("%s", err.message);
     assert_int_equal(whole.best_step, cpu.best_step);
-    assert_true(fabs(whole.best.loss - cpu.best.loss) < CURVE && fabs(whole.last.loss - cpu.last.loss) < CURVE);
+    assert_true(fabs(whole.best->loss - cpu.best->loss) < CURVE && fabs(whole.last->loss - cpu.last->loss) < CURVE);
     remove_folder(dir);
 }
 
@@ -700,9 +702,9 @@ static void test_refusals(void **unused)
     OPTIONS config = copying();
     struct setup s;
     struct sab_error err = {0};
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     struct sab_tape *tape;
-    struct sab_recall recall = {0};
+    struct sab_recall recall = {.size = sizeof recall};
     begin(&s, &config, device());
     struct sab_engine *engine = s.trainer->engine;
     assert_int_equal(sab_task_batch(s.task, SAB_VALID, 0, 4, &batch, &err), SAB_OK);

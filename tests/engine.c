@@ -37,8 +37,8 @@ static struct sab_shape random_case(struct sab_options *c, uint64_t *state)
     c->model.backward = c->model.forward == SAB_DENSE ? problem_int(state, 0, 1) : SAB_SPARSE;
     c->model.recompute = problem_int(state, 0, 1);
     c->model.readout = problem_int(state, 0, 3) > 0;
-    return (struct sab_shape){problem_int(state, 0, 1), problem_int(state, 1, 9), problem_int(state, 0, 2),
-                              problem_int(state, 1, 7)};
+    return SHAPE(problem_int(state, 0, 1), problem_int(state, 1, 9), problem_int(state, 0, 2),
+                              problem_int(state, 1, 7));
 }
 
 /* Without a readout the outputs are h, or where there is a memory h and s. */
@@ -93,7 +93,7 @@ struct back {
 static struct back back_make(const struct problem *p, int with_grads)
 {
     struct back b = {.request.size = sizeof b.request};
-    b.n_grads = sab_model_flat(p->model).count;
+    b.n_grads = sab_model_flat(p->model)->count;
     b.n_values = (size_t)p->batch.T * p->batch.B * p->shape.I;
     b.n_state = (size_t)p->config.model.layers * p->batch.B * p->config.model.hidden;
     b.grads = calloc(b.n_grads, sizeof *b.grads);
@@ -464,7 +464,7 @@ static void other_networks(struct sab_options *c, struct sab_shape shape, int T,
 static void a_layer_and_a_readout_are_the_whole(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem whole, layer;
-    struct sab_shape state = {shape.input, shape.I, SAB_LOSS_NONE, 0};
+    struct sab_shape state = {sizeof state, shape.input, shape.I, SAB_LOSS_NONE, 0};
     shape.O = (int)(seed % 7) + 1;
     c->model.readout = 1;
     problem_make(&whole, c, shape, T, B, seed);
@@ -475,15 +475,15 @@ static void a_layer_and_a_readout_are_the_whole(struct sab_options *c, struct sa
     layer.batch = whole.batch;
     layer.batch.labels = NULL, layer.batch.targets = NULL;
     struct sab_engine *of_whole = engine_of(&whole, 1), *of_layer = engine_of(&layer, 1);
-    struct sab_flat flat = sab_model_flat(layer.model);
-    memcpy(flat.theta, sab_model_flat(whole.model).theta, flat.count * sizeof *flat.theta);
+    struct sab_flat flat = *sab_model_flat(layer.model);
+    memcpy(flat.theta, sab_model_flat(whole.model)->theta, flat.count * sizeof *flat.theta);
     size_t rows = (size_t)T * B;
     sab_real *y = room(rows * O), *x = room(rows * state.O), *dy = room(rows * O), *dx = room(rows * state.O);
     struct back expected = back_make(&whole, 1), got = back_make(&layer, 1);
     struct sab_tape *tape = record(of_whole, &whole.batch, y), *tape_layer = record(of_layer, &layer.batch, x);
     const sab_real *V[2] = {NULL, NULL}, *b = NULL;
     for (int i = 0; i < sab_model_tensor_count(whole.model); i++) {
-        struct sab_tensor t = sab_model_tensor(whole.model, i);
+        struct sab_tensor t = *sab_model_tensor(whole.model, i);
         V[0] = strcmp(t.name, "V1") == 0 ? t.data : V[0], V[1] = strcmp(t.name, "V2") == 0 ? t.data : V[1];
         b = strcmp(t.name, "b") == 0 ? t.data : b;
     }
@@ -534,7 +534,7 @@ static void test_a_layer_is_streamed_and_saved(void **unused)
     const char *path = "layer.safetensors";
     problem_config(&config);
     config.model.readout = 0;
-    problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, I, SAB_LOSS_NONE, 2 * H}, T, B, 5);
+    problem_make(&p, &config, SHAPE(SAB_INPUT_IDS, I, SAB_LOSS_NONE, 2 * H), T, B, 5);
     p.batch.lengths = NULL, p.batch.targets = NULL;
     sab_real y[T * B * 2 * H], step[B * 2 * H];
     must(sab_model_evaluate(p.model, &p.batch, 1, y, NULL, NULL, &err), &err);
@@ -571,13 +571,13 @@ static void test_a_layer_is_refused(void **unused)
     problem_config(&config);
     config.model.readout = 0;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct sab_shape shape = {SAB_INPUT_IDS, I, SAB_LOSS_NONE, bad[i].O};
+        struct sab_shape shape = {sizeof shape, SAB_INPUT_IDS, I, SAB_LOSS_NONE, bad[i].O};
         config.model.k_top = bad[i].k_top;
         assert_int_equal(sab_model_create(&model, &config, &shape, &err), SAB_INVALID);
         if (!strstr(err.message, bad[i].named))
             fail_msg("expected \"%s\" in: %s", bad[i].named, err.message);
     }
-    problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, I, SAB_LOSS_NONE, H}, T, B, 5);
+    problem_make(&p, &config, SHAPE(SAB_INPUT_IDS, I, SAB_LOSS_NONE, H), T, B, 5);
     assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, NULL, NULL, NULL, &err), SAB_INVALID); /* brings targets */
     assert_non_null(strstr(err.message, "no loss of its own"));
     p.batch.targets = NULL;
@@ -639,7 +639,7 @@ static void test_threads_share_a_model(void **unused)
     pthread_t threads[THREADS];
     problem_config(&config);
     for (int round = 0; round < 20; round++) {
-        problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, I, SAB_LOSS_CROSS_ENTROPY, O}, T, B, 5);
+        problem_make(&p, &config, SHAPE(SAB_INPUT_IDS, I, SAB_LOSS_CROSS_ENTROPY, O), T, B, 5);
         p.batch.lengths = NULL;
         for (int i = 0; i < THREADS; i++) {
             tasks[i] = (struct task){&p, i % 4, room(T * B * O), back_make(&p, 1)};
@@ -672,7 +672,7 @@ static void test_refusals(void **unused)
     sab_real some[T * B * 40] = {0};
     problem_config(&config);
     config.model.cell = SAB_CELL_GRU;
-    problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4}, T, B, 5);
+    problem_make(&p, &config, SHAPE(SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4), T, B, 5);
     struct sab_engine *engine = engine_of(&p, 1);
     struct sab_tape *tape = record(engine, &p.batch, NULL);
     const struct {
@@ -698,7 +698,7 @@ static void test_refusals(void **unused)
     brings_c.c0 = some;
     assert_int_equal(sab_engine_forward(engine, &brings_c, NULL, NULL, NULL, NULL, &err), SAB_INVALID);
     /* other weights; and the first ones again */
-    sab_real *weight = sab_model_flat(p.model).theta, before = *weight;
+    sab_real *weight = sab_model_flat(p.model)->theta, before = *weight;
     *weight += 1;
     assert_int_equal(sab_tape_backward(tape, &doutputs, &err), SAB_INVALID);
     assert_non_null(strstr(err.message, "weights have changed"));

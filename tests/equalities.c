@@ -37,8 +37,8 @@ static struct sab_shape random_case(struct sab_options *c, uint64_t *state)
     c->model.forward = problem_int(state, 0, 3) ? SAB_SPARSE : SAB_DENSE;
     c->model.backward = c->model.forward == SAB_DENSE ? problem_int(state, 0, 1) : SAB_SPARSE;
     c->model.zero_memory = problem_int(state, 0, 3) == 0;
-    return (struct sab_shape){problem_int(state, 0, 1), problem_int(state, 1, 9), problem_int(state, 0, 1),
-                              problem_int(state, 1, 7)};
+    return SHAPE(problem_int(state, 0, 1), problem_int(state, 1, 9), problem_int(state, 0, 1),
+                              problem_int(state, 1, 7));
 }
 
 /* Runs `check` on CASES random problems with every table of kernels. */
@@ -146,7 +146,7 @@ static void passed_over_is_unreached(struct sab_options *c, struct sab_shape sha
     }
     problem_gradient_digest(&sparse, 1), problem_gradient_digest(&everywhere, 1);
     for (int i = 0; i < sab_model_tensor_count(sparse.model); i++) {
-        struct sab_tensor x = sab_model_tensor(sparse.model, i), y = sab_model_tensor(everywhere.model, i);
+        struct sab_tensor x = *sab_model_tensor(sparse.model, i), y = *sab_model_tensor(everywhere.model, i);
         for (size_t j = 0; j < x.count; j++)
             if (fabs((double)x.grad[j] - (double)y.grad[j]) > 1e-20 + 1e-4 * fabs((double)y.grad[j]))
                 fail_msg("seed %d, %s: %g, and %g with every window reached", (int)seed, x.name, (double)x.grad[j],
@@ -177,7 +177,7 @@ static void alone_is_in_a_batch(struct sab_options *c, struct sab_shape shape, i
         ids[t] = p.ids[t * B + b];
         memcpy(values + t * I, p.values + (t * B + b) * I, (size_t)I * sizeof *values);
     }
-    struct sab_batch alone = {
+    struct sab_batch alone = {.size = sizeof alone,
         .T = T, .B = 1, .ids = p.batch.ids ? ids : NULL, .values = p.batch.values ? values : NULL};
     sab_real *one = outputs_of(&p, &alone);
     for (int t = 0; t < T; t++)
@@ -426,12 +426,12 @@ static double score_gradient(const struct sab_options *c, struct sab_shape shape
     struct problem p;
     problem_make(&p, c, shape, T, B, seed);
     struct sab_error err;
-    struct sab_metrics metrics;
+    struct sab_metrics metrics = {.size = sizeof metrics};
     if (sab_model_gradient(p.model, &p.batch, 1, &metrics, NULL, &err))
         fail_msg("%s", err.message);
     double most = 0;
     for (int i = 0; i < sab_model_tensor_count(p.model); i++) {
-        struct sab_tensor tensor = sab_model_tensor(p.model, i);
+        struct sab_tensor tensor = *sab_model_tensor(p.model, i);
         if (strchr("Ww", tensor.name[0]) && strncmp(tensor.name, "weight", 6) != 0)
             for (size_t k = 0; k < tensor.count; k++)
                 most = fmax(most, fabs((double)tensor.grad[k]));

@@ -85,7 +85,7 @@ static int evaluate_on(struct sab_model *model, struct sab_task *task, enum sab_
 
 static struct sab_metrics measure(struct setup *s, enum sab_split split, int batch, int size)
 {
-    struct sab_metrics metrics;
+    struct sab_metrics metrics = {.size = sizeof metrics};
     struct sab_error err;
     s->config.shared.batch = batch;
     s->config.run.eval_size = size;
@@ -131,7 +131,7 @@ static void test_absent_part(void **unused)
 {
     (void)unused;
     struct setup s;
-    struct sab_metrics metrics;
+    struct sab_metrics metrics = {.size = sizeof metrics};
     struct sab_error err = {0};
     make(&s, "0.4,0.6,0");
     for (int size = 0; size <= 8; size += 8) {

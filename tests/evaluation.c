@@ -28,14 +28,14 @@ static struct sab_shape draw(struct problem *p, uint64_t seed)
         loss = SAB_LOSS_QUANTILE;
         O = 3 * problem_int(&state, 1, WIDEST / 3);
     }
-    struct sab_shape shape = {SAB_INPUT_IDS, 4, loss, O};
+    struct sab_shape shape = {sizeof shape, SAB_INPUT_IDS, 4, loss, O};
     problem_make(p, &config, shape, T, B, seed);
     for (int i = 0; i < T * B; i++)
         marks[i] = i == 0 || problem_int(&state, 0, 1);
     p->batch.scored = seed % 3 == 0 ? marks : NULL;
     if (seed % 10 == 0) /* every logit the same */
         for (int i = 0; i < sab_model_tensor_count(p->model); i++) {
-            struct sab_tensor t = sab_model_tensor(p->model, i);
+            struct sab_tensor t = *sab_model_tensor(p->model, i);
             memset(t.data, 0, t.count * sizeof *t.data);
         }
     return shape;
@@ -64,7 +64,7 @@ static struct sab_batch cut(const struct problem *p, int from, int n, void *room
     for (int b = 0; b < n; b++)
         lengths[b] = all->lengths[from + b];
     memcpy(room, (void *[]){ids, labels, targets, weight, lengths, scored}, ROOMS * sizeof *room);
-    return (struct sab_batch){.T = all->T, .B = n, .ids = ids, .labels = all->labels ? labels : NULL,
+    return (struct sab_batch){.size = sizeof(struct sab_batch), .T = all->T, .B = n, .ids = ids, .labels = all->labels ? labels : NULL,
                               .targets = all->targets ? targets : NULL, .weight = weight, .lengths = lengths,
                               .scored = all->scored ? scored : NULL};
 }
@@ -290,7 +290,7 @@ static void test_definitions(void **unused)
         struct problem p;
         struct sab_evaluation e;
         struct sab_error err;
-        struct sab_metrics metrics;
+        struct sab_metrics metrics = {.size = sizeof metrics};
         struct sab_shape shape = draw(&p, seed);
         if (has_loss(&p)) {
             sab_real *outputs = calloc((size_t)p.batch.T * (size_t)p.batch.B * (size_t)shape.O, sizeof *outputs);

@@ -19,7 +19,7 @@
 static struct sab_model *make_model(void)
 {
     OPTIONS config = {0};
-    struct sab_shape shape = {SAB_INPUT_IDS, 3, SAB_LOSS_CROSS_ENTROPY, 3};
+    struct sab_shape shape = {sizeof shape, SAB_INPUT_IDS, 3, SAB_LOSS_CROSS_ENTROPY, 3};
     struct sab_model *model;
     sab_options_init(&config);
     config.model.hidden = 2;

@@ -59,7 +59,7 @@ static void read_batches(struct sab_task *task)
     for (int split = SAB_TRAIN; split <= SAB_TEST; split++) {
         int64_t batches = sab_task_batches(task, split, 2);
         for (int64_t i = 0; i < batches && i < 50; i++) {
-            struct sab_batch batch;
+            struct sab_batch batch = {.size = sizeof batch};
             struct sab_error err = {0};
             int status = sab_task_batch(task, split, i, 2, &batch, &err);
             fuzz_require(status == SAB_OK, err.message);

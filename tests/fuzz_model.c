@@ -58,7 +58,7 @@ static struct sab_trainer *own_trainer(void)
     set_option(&config, "task", "copy");
     config.task.T = config.model.hidden = config.model.attention_width = config.shared.batch = 2;
     config.model.memory_slots = 2;
-    struct sab_shape shape = {SAB_INPUT_IDS, 10, SAB_LOSS_CROSS_ENTROPY, 9};
+    struct sab_shape shape = {sizeof shape, SAB_INPUT_IDS, 10, SAB_LOSS_CROSS_ENTROPY, 9};
     fuzz_require(sab_model_create(&model, &config, &shape, &err) == SAB_OK &&
             sab_trainer_create(&trainer, model, &config, &err) == SAB_OK, err.message);
     return trainer;

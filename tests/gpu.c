@@ -93,7 +93,7 @@ static double distance(const sab_real *x, const sab_real *y, size_t n)
  * memory that wins over another does so in few of them. */
 static double unrest(struct problem *p, const sab_real *grads, const sab_real *outputs, size_t n)
 {
-    struct sab_flat flat = sab_model_flat(p->model);
+    struct sab_flat flat = *sab_model_flat(p->model);
     struct sab_error err;
     double most = 0;
     uint64_t state = 1;
@@ -116,7 +116,7 @@ static double compare(const struct sab_options *config, struct sab_shape shape, 
 {
     struct problem p;
     struct sab_error err;
-    struct sab_metrics want, got, outputs_got;
+    struct sab_metrics want = {.size = sizeof want}, got = {.size = sizeof got}, outputs_got = {.size = sizeof outputs_got};
     struct sab_machine *machine;
     struct sab_gpu *gpu;
     problem_make(&p, config, shape, T, B, seed);
@@ -124,7 +124,7 @@ static double compare(const struct sab_options *config, struct sab_shape shape, 
     if (sab_gpu_create(&gpu, machine, p.model, &err))
         fail_msg("%s", err.message);
     sab_gpu_wish(gpu, wish);
-    struct sab_flat flat = sab_model_flat(p.model);
+    struct sab_flat flat = *sab_model_flat(p.model);
     for (size_t i = 0; i < flat.count; i++) /* as training starts them: wider ones turn roundings into chaos */
         flat.theta[i] /= 2;
     if (sab_gpu_push(gpu, &err))
@@ -170,7 +170,7 @@ static void agrees_with_the_processor(void **unused)
         uint64_t state = (uint64_t)i * 977 + 5;
         struct sab_options config;
         draw(&config, &state);
-        struct sab_shape shape = {.input = problem_int(&state, 0, 1), .I = problem_int(&state, 1, 9),
+        struct sab_shape shape = {.size = sizeof shape, .input = problem_int(&state, 0, 1), .I = problem_int(&state, 1, 9),
                                   .loss = problem_int(&state, 0, 2), .O = problem_int(&state, 1, 19)};
         int T = problem_int(&state, 0, 9) == 0 ? problem_int(&state, 100, 160) : problem_int(&state, 1, 40);
         int B = problem_int(&state, 1, 11);

@@ -19,7 +19,7 @@
 static double loss_of(struct problem *p)
 {
     struct sab_error err;
-    struct sab_metrics metrics;
+    struct sab_metrics metrics = {.size = sizeof metrics};
     struct sab_batch batch = p->batch;
     if (batch.state) /* the state is a value: every evaluation starts from the same */
         assert_int_equal(sab_stream_clone(&batch.state, p->batch.state, &err), SAB_OK);
@@ -56,7 +56,7 @@ static double quotient(struct problem *p, struct sab_tensor t, const double *dir
 /* Returns 1 if the check says nothing: quotients of two steps disagree, so a selection changes or nearly ties here. */
 static int check_tensor(struct problem *p, int i, uint64_t seed, uint64_t *state)
 {
-    struct sab_tensor t = sab_model_tensor(p->model, i);
+    struct sab_tensor t = *sab_model_tensor(p->model, i);
     double *direction = calloc(t.count, sizeof *direction), slope = 0;
     for (size_t j = 0; j < t.count; j++) {
         direction[j] = 2 * problem_uniform(state) - 1;
@@ -99,7 +99,7 @@ static void test_gradients(void **unused)
         c.model.k_trunc = T;
         c.model.forward = c.model.backward = problem_int(&state, 0, 1);
         c.model.recompute = problem_int(&state, 0, 1);
-        struct sab_shape shape = {problem_int(&state, 0, 1), problem_int(&state, 1, 7), problem_int(&state, 0, 2),
+        struct sab_shape shape = {sizeof shape, problem_int(&state, 0, 1), problem_int(&state, 1, 7), problem_int(&state, 0, 2),
                                   problem_int(&state, 1, 5)};
         int has_past = problem_int(&state, 0, 2) == 0;
         c.model.memory_slots = has_past || problem_int(&state, 0, 2) == 0 ? problem_int(&state, 1, 8) : 0;

@@ -52,7 +52,7 @@ static void end(struct setup *s)
 
 static struct sab_batch batch_of(struct setup *s)
 {
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     must(sab_task_batch(s->task, SAB_TRAIN, sab_trainer_step(s->trainer), 16, &batch, &err));
     return batch;
 }
@@ -83,7 +83,7 @@ static void test_two_parts_are_an_update(void **unused)
     update(&whole, 3);
     for (int i = 0; i < 3; i++) {
         struct sab_batch batch = batch_of(&parts);
-        struct sab_metrics metrics;
+        struct sab_metrics metrics = {.size = sizeof metrics};
         double norm = 0;
         must(sab_trainer_gradient(parts.trainer, &batch, NULL, &metrics, &err));
         must(sab_trainer_apply(parts.trainer, &norm, &err));
@@ -170,18 +170,17 @@ static void test_run_is_watched(void **unused)
 {
     (void)unused;
     struct setup s = begin("out=library_run");
-    struct sab_metrics best[2];
+    struct sab_metrics best[2] = {{.size = sizeof *best}, {.size = sizeof *best}};
     struct watch w = {.stop_at = 3};
     clear_folder("library_run"), clear_folder("library_run_whole");
     const struct sab_watch watcher = {.size = sizeof watcher, .event = watch, .user = &w}, without = {.event = watch};
-    struct sab_outcome outcome = {.size = sizeof outcome};
+    struct sab_outcome outcome = {.size = sizeof outcome, .best = &best[0]};
     assert_int_equal(sab_train_watched(s.options, 0, &without, NULL, &err), SAB_INVALID);
-    assert_non_null(strstr(err.message, "sizeof (struct sab_watch)"));
+    assert_non_null(strstr(err.message, "size = 0 of the watch"));
     assert_int_equal(sab_train_watched(s.options, 0, &watcher, NULL, &err), SAB_INTERRUPTED);
     assert_int_equal(w.updates, 3);
     w.stop_at = 6; /* when nothing is left to do */
     must(sab_train_watched(s.options, 1, &watcher, &outcome, &err));
-    best[0] = outcome.best;
     assert_int_equal(outcome.updates, 3);
     assert_int_equal(outcome.size, sizeof outcome);
     assert_int_equal(w.updates, 6);
@@ -216,7 +215,8 @@ static void test_run_is_read_back(void **unused)
 {
     (void)unused;
     struct setup s = begin("out=library_run");
-    struct sab_outcome outcome = {.size = sizeof outcome};
+    struct sab_metrics final = {.size = sizeof final};
+    struct sab_outcome outcome = {.size = sizeof outcome, .last = &final};
     struct sab_options *read;
     struct sab_model *model;
     struct sab_engine *engine;
@@ -244,7 +244,7 @@ static void test_run_is_read_back(void **unused)
     must(sab_run_history("library_run", 1, take_line, &last, &err));
     assert_int_equal(all.n, 3);
     assert_int_equal(last.n, 1);
-    assert_true(all.step == 6 && last.step == 6 && all.loss == last.loss && last.loss == outcome.last.loss);
+    assert_true(all.step == 6 && last.step == 6 && all.loss == last.loss && last.loss == final.loss);
 
     must(sab_run_model(&model, "library_run", &err));
     must(sab_engine_create(&engine, model, 1, &err));
@@ -277,8 +277,8 @@ static void test_evaluation(void **unused)
 {
     (void)unused;
     struct setup s = begin("");
-    struct sab_metrics metrics[2];
-    struct sab_batch batch;
+    struct sab_metrics metrics[2] = {{.size = sizeof *metrics}, {.size = sizeof *metrics}};
+    struct sab_batch batch = {.size = sizeof batch};
     for (int i = 0; i < 2; i++)
         must(sab_evaluate(sab_trainer_engine(s.trainer), s.task, SAB_VALID, s.options, &metrics[i], &err));
     assert_true(metrics[0].loss == metrics[1].loss && metrics[0].loss > 0);
@@ -303,7 +303,7 @@ static struct sab_model *make_model(const char *more)
     must(sab_options_create(&options, &err));
     must(sab_options_parse(options, "hidden=12 layers=2 k-top=2 k-att=2 memory-slots=6 k-trunc=2", &err));
     must(sab_options_parse(options, more, &err));
-    must(sab_model_create(&model, options, &(struct sab_shape){SAB_INPUT_VALUES, I, SAB_LOSS_MSE, O}, &err));
+    must(sab_model_create(&model, options, &(struct sab_shape){sizeof(struct sab_shape), SAB_INPUT_VALUES, I, SAB_LOSS_MSE, O}, &err));
     sab_options_free(options);
     return model;
 }
@@ -318,8 +318,8 @@ static void fill(sab_real *x, int n)
 static void set_weight(struct sab_model *model, sab_real value)
 {
     static const sab_real values[I];
-    sab_model_tensor(model, 1).data[5] = value;
-    must(sab_model_evaluate(model, &(struct sab_batch){.T = 1, .B = 1, .values = values}, 1, NULL, NULL, NULL, &err));
+    sab_model_tensor(model, 1)->data[5] = value;
+    must(sab_model_evaluate(model, &(struct sab_batch){.size = sizeof(struct sab_batch), .T = 1, .B = 1, .values = values}, 1, NULL, NULL, NULL, &err));
 }
 
 /* A stream that was given what is no number, or a weight that is none, goes on as one that was not. */
@@ -327,7 +327,7 @@ static void check_steps(const char *more)
 {
     struct sab_model *model = make_model(more);
     struct sab_stream *good, *bad;
-    sab_real values[B * I], y[2][B * O], weight = sab_model_tensor(model, 1).data[5];
+    sab_real values[B * I], y[2][B * O], weight = sab_model_tensor(model, 1)->data[5];
     must(sab_stream_create(&good, model, B, &err));
     must(sab_stream_create(&bad, model, B, &err));
     for (int t = 0; t < 9; t++) {
@@ -362,12 +362,12 @@ static void test_stream_is_not_poisoned(void **unused)
 static void check_batches(const char *more, int way)
 {
     struct sab_model *model = make_model(more);
-    struct sab_tensor weight = sab_model_tensor(model, 1);
+    struct sab_tensor weight = *sab_model_tensor(model, 1);
     struct sab_engine *engine;
     struct sab_stream *good, *bad;
     struct sab_tape *tape = NULL;
     sab_real values[T * B * I], targets[T * B * O], y[2][T * B * O];
-    struct sab_batch batch = {.T = T, .B = B, .values = values, .targets = targets};
+    struct sab_batch batch = {.size = sizeof batch, .T = T, .B = B, .values = values, .targets = targets};
     must(sab_engine_create(&engine, model, 1, &err));
     must(sab_stream_create(&good, model, B, &err));
     must(sab_stream_create(&bad, model, B, &err));

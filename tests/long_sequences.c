@@ -81,7 +81,7 @@ static int has_exploded(int status, int t0, int n, const sab_real *whole, const 
 
 static void check(const struct sab_options *config, int number)
 {
-    struct sab_shape shape = {SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, O};
+    struct sab_shape shape = {sizeof shape, SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, O};
     struct sab_error err;
     struct sab_stream *steps, *carried;
     struct problem p;

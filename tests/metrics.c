@@ -77,7 +77,7 @@ static double norm_of(const struct sab_model *model)
 {
     double squares = 0;
     for (int i = 0; i < sab_model_tensor_count(model); i++) {
-        struct sab_tensor t = sab_model_tensor(model, i);
+        struct sab_tensor t = *sab_model_tensor(model, i);
         for (size_t k = 0; k < t.count; k++)
             squares += (double)t.grad[k] * (double)t.grad[k];
     }
@@ -91,21 +91,21 @@ static void test_definitions(void **unused)
         uint64_t state = seed;
         OPTIONS config = {0};
         struct problem p;
-        struct sab_metrics metrics;
+        struct sab_metrics metrics = {.size = sizeof metrics};
         struct sab_error err;
         uint8_t scored[30 * 20];
         problem_config(&config);
         config.model.layers = problem_int(&state, 1, 2);
         config.model.recompute = problem_int(&state, 0, 1);
         int T = problem_int(&state, 1, 30), B = problem_int(&state, 1, 20), with_scored = problem_int(&state, 0, 2);
-        struct sab_shape shape = {SAB_INPUT_IDS, 4, problem_int(&state, 0, 2), problem_int(&state, 1, 6)};
+        struct sab_shape shape = {sizeof shape, SAB_INPUT_IDS, 4, problem_int(&state, 0, 2), problem_int(&state, 1, 6)};
         problem_make(&p, &config, shape, T, B, seed);
         for (int i = 0; i < T * B; i++)
             scored[i] = i == 0 || problem_int(&state, 0, 1);
         p.batch.scored = with_scored ? scored : NULL;
         if (seed % 10 == 0) /* every logit the same */
             for (int i = 0; i < sab_model_tensor_count(p.model); i++) {
-                struct sab_tensor t = sab_model_tensor(p.model, i);
+                struct sab_tensor t = *sab_model_tensor(p.model, i);
                 memset(t.data, 0, t.count * sizeof *t.data);
             }
         size_t n = (size_t)T * B * (size_t)shape.O;

@@ -54,7 +54,7 @@ static void make(struct problem *p)
     config.model.layers = 3;
     config.model.k_att = 1;
     config.model.k_top = 100;
-    problem_make(p, &config, (struct sab_shape){SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4}, T, B, 3);
+    problem_make(p, &config, SHAPE(SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4), T, B, 3);
 }
 
 static void test_model_create(void **unused)

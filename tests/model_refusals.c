@@ -15,8 +15,8 @@
 #include "options_helper.h"
 #include "problem.h"
 
-static const struct sab_shape symbols = {SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4};
-static const struct sab_shape vectors = {SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, 2};
+static const struct sab_shape symbols = {sizeof symbols, SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4};
+static const struct sab_shape vectors = {sizeof vectors, SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, 2};
 
 static void refused(const struct sab_options *config, struct sab_shape shape, const char *named)
 {
@@ -96,19 +96,19 @@ static void test_shape(void **unused)
     (void)unused;
     OPTIONS config = {0};
     problem_config(&config);
-    refused(&config, (struct sab_shape){2, 5, 0, 4}, "input kind 2");
-    refused(&config, (struct sab_shape){-1, 5, 0, 4}, "input kind -1");
-    refused(&config, (struct sab_shape){0, 5, 5, 4}, "loss 5");
-    refused(&config, (struct sab_shape){0, 5, SAB_LOSS_QUANTILE, 4}, "O = 4 is no multiple of 3");
+    refused(&config, SHAPE(2, 5, 0, 4), "input kind 2");
+    refused(&config, SHAPE(-1, 5, 0, 4), "input kind -1");
+    refused(&config, SHAPE(0, 5, 5, 4), "loss 5");
+    refused(&config, SHAPE(0, 5, SAB_LOSS_QUANTILE, 4), "O = 4 is no multiple of 3");
     static const char *const levels[] = {"0.1,0.9", "0.5,0.5", "0.5,0.1", "0,0.5", "0.5,1", "0.5,", "", "0.5,nan", "half"};
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
         set_option(&config, "quantiles", levels[i]);
-        refused(&config, (struct sab_shape){0, 5, SAB_LOSS_QUANTILE, 6}, "--quantiles");
+        refused(&config, SHAPE(0, 5, SAB_LOSS_QUANTILE, 6), "--quantiles");
     }
-    refused(&config, (struct sab_shape){0, 0, 0, 4}, "I = 0");
-    refused(&config, (struct sab_shape){0, INT_MAX, 0, 4}, "I = 2147483647");
-    refused(&config, (struct sab_shape){0, 5, 0, 0}, "O = 0");
-    refused(&config, (struct sab_shape){0, 5, 0, INT_MAX}, "O = 2147483647");
+    refused(&config, SHAPE(0, 0, 0, 4), "I = 0");
+    refused(&config, SHAPE(0, INT_MAX, 0, 4), "I = 2147483647");
+    refused(&config, SHAPE(0, 5, 0, 0), "O = 0");
+    refused(&config, SHAPE(0, 5, 0, INT_MAX), "O = 2147483647");
 }
 
 /* Both calls must refuse the batch, or with only_gradient the second one; afterwards the good batch works as before. */
@@ -213,7 +213,7 @@ static void test_batch_of_answers(void **unused)
     struct problem p;
     OPTIONS config = {0};
     problem_config(&config);
-    problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, 5, SAB_LOSS_BCE, 2}, T, B, 1);
+    problem_make(&p, &config, SHAPE(SAB_INPUT_IDS, 5, SAB_LOSS_BCE, 2), T, B, 1);
     sab_real targets[T * B * 2];
     memcpy(targets, p.targets, sizeof targets);
     const sab_real out[] = {(sab_real)-0.1, (sab_real)1.1, NAN, INFINITY, -INFINITY};
@@ -315,7 +315,7 @@ static void test_not_finite_is_not_saved(void **unused)
     problem_make(&p, &config, symbols, T, 2, 1);
     assert_int_equal(sab_model_save(p.model, path, &err), SAB_OK);
     for (int i = 0; i < sab_model_tensor_count(p.model); i++) {
-        struct sab_tensor tensor = sab_model_tensor(p.model, i);
+        struct sab_tensor tensor = *sab_model_tensor(p.model, i);
         sab_real kept = tensor.data[tensor.count - 1];
         tensor.data[tensor.count - 1] = i % 2 ? (sab_real)NAN : (sab_real)INFINITY;
         if (sab_model_save(p.model, path, &err) != SAB_NUMERIC || !strstr(err.message, tensor.name))
@@ -370,7 +370,7 @@ static void test_task(void **unused)
     set_option(&config, "task", "copy");
     assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_OK);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct sab_batch batch;
+        struct sab_batch batch = {.size = sizeof batch};
         if (sab_task_batch(task, (enum sab_split)cases[i].split, cases[i].index, cases[i].B, &batch, &err) != SAB_INVALID ||
             !strstr(err.message, cases[i].named))
             fail_msg("%s: status %d, \"%s\"", cases[i].named, err.status, err.message);
@@ -389,7 +389,7 @@ static void test_not_finite(void **unused)
     for (config.model.cell = SAB_CELL_LSTM; config.model.cell <= SAB_CELL_RNN; config.model.cell++)
         for (int i = 0; i < 9; i++) {
             problem_make(&p, &config, vectors, T, B, 1);
-            struct sab_tensor tensor = sab_model_tensor(p.model, i);
+            struct sab_tensor tensor = *sab_model_tensor(p.model, i);
             tensor.data[tensor.count / 2] = NAN;
             if (sab_model_gradient(p.model, &p.batch, 1, NULL, NULL, &err) != SAB_NUMERIC)
                 fail_msg("cell %d: NaN in %s went unseen", config.model.cell, tensor.name);

@@ -76,7 +76,7 @@ static void padding_of_nan_is_no_step(void **state)
     put("len", "lengths", "i8", 1, (int64_t[]){N}, lengths);
     struct sab_task *a = must("nan"), *b = must("len");
     for (int64_t i = 0; i < 3; i++) {
-        struct sab_batch p, q;
+        struct sab_batch p = {.size = sizeof p}, q = {.size = sizeof q};
         assert_int_equal(sab_task_batch(a, SAB_TRAIN, i, 4, &p, NULL), SAB_OK);
         assert_int_equal(sab_task_batch(b, SAB_TRAIN, i, 4, &q, NULL), SAB_OK);
         assert_int_equal(p.T, q.T);
@@ -142,7 +142,7 @@ static void whole_numbers_are_classes(void **state)
                      sab_task_facts(task));
         if (open_task(&again, cases[k].name, sab_task_facts(task), &err) != SAB_OK) /* the facts are enough */
             fail_msg("%s: %s", cases[k].name, err.message);
-        struct sab_batch b;
+        struct sab_batch b = {.size = sizeof b};
         int is_per_step = cases[k].ndim > 1 && cases[k].shape[1] == 3;
         assert_int_equal(sab_task_batch(again, SAB_TEST, 0, 4, &b, &err), SAB_OK);
         for (int n = 0; n < 4; n++)
@@ -307,9 +307,9 @@ static void classes_are_weighed(void **state)
         fail_msg("%s", err.message);
     assert_non_null(strstr(sab_task_facts(task), "\"class_weights\":[0.625,2.5]"));
     for (int B = 1; B <= 20; B += 19) {
-        struct sab_batch batch;
+        struct sab_batch batch = {.size = sizeof batch};
         assert_int_equal(sab_task_batch(task, SAB_TRAIN, 0, B, &batch, NULL), SAB_OK);
-        struct sab_flat flat = sab_model_flat(model);
+        struct sab_flat flat = *sab_model_flat(model);
         double *expected = calloc(flat.count, sizeof *expected);
         for (int b = 0; b < B; b++) {
             const size_t last = (size_t)(STEPS - 1) * (size_t)B + (size_t)b;
@@ -320,7 +320,7 @@ static void classes_are_weighed(void **state)
                 values[t] = batch.values[t * B + b];
             weight[STEPS - 1] = 1;
             labels[STEPS - 1] = batch.labels[last];
-            struct sab_batch one = {.T = STEPS, .B = 1, .values = values, .labels = labels, .weight = weight};
+            struct sab_batch one = {.size = sizeof one, .T = STEPS, .B = 1, .values = values, .labels = labels, .weight = weight};
             assert_int_equal(sab_model_gradient(model, &one, 1, NULL, NULL, NULL), SAB_OK);
             for (size_t i = 0; i < flat.count; i++)
                 expected[i] += (double)batch.weight[last] * (double)flat.grad[i] / B;
@@ -332,7 +332,7 @@ static void classes_are_weighed(void **state)
         free(expected);
     }
     for (int split = SAB_TRAIN; split <= SAB_TEST; split++) { /* training in its order is an evaluation too */
-        struct sab_batch batch;
+        struct sab_batch batch = {.size = sizeof batch};
         sab_task_read_in_order(task);
         assert_int_equal(sab_task_batch(task, split, 0, 10, &batch, NULL), SAB_OK);
         for (int b = 0; b < 10; b++)

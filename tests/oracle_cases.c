@@ -85,6 +85,7 @@ static void open_case(struct oracle_case *one, const char *path)
 
     const struct sab_safetensors_view *weight = find(one, "weight", SAB_DTYPE_F64);
     assert_int_equal(weight->ndim, 2);
+    one->batch.size = sizeof one->batch;
     one->batch.T = (int)weight->shape[0];
     one->batch.B = (int)weight->shape[1];
     one->batch.weight = one->weight = convert(weight);
@@ -122,7 +123,7 @@ static double load_weights(struct sab_model *model, const struct oracle_case *on
         expected += strncmp(sab_safetensors_at(one->file, i)->name, "param.", 6) == 0;
     assert_int_equal(sab_model_tensor_count(model), expected);
     for (int i = 0; i < expected; i++) {
-        struct sab_tensor tensor = sab_model_tensor(model, i);
+        struct sab_tensor tensor = *sab_model_tensor(model, i);
         char name[128];
         snprintf(name, sizeof name, "param.%s", tensor.name);
         const struct sab_safetensors_view *view = find(one, name, SAB_DTYPE_F64);
@@ -176,7 +177,7 @@ static int compare_gradients(const struct oracle_case *one, struct sab_model *mo
 {
     int good = 1;
     for (int i = 0; i < sab_model_tensor_count(model); i++) {
-        struct sab_tensor tensor = sab_model_tensor(model, i);
+        struct sab_tensor tensor = *sab_model_tensor(model, i);
         char name[128];
         snprintf(name, sizeof name, "grad.%s", tensor.name);
         const double *expected = find(one, name, SAB_DTYPE_F64)->data;
@@ -200,7 +201,7 @@ static int solve(struct oracle_case *one, int recompute, int threads)
 {
     struct sab_error err = {0};
     struct sab_model *model = NULL;
-    struct sab_metrics metrics;
+    struct sab_metrics metrics = {.size = sizeof metrics};
     one->config.model.recompute = recompute;
     if (sab_model_create(&model, &one->config, &one->shape, &err))
         fail_msg("%s", err.message);

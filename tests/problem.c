@@ -66,7 +66,7 @@ void problem_make(struct problem *p, const struct sab_options *config, struct sa
     p->shape = shape;
     if (sab_model_create(&p->model, config, &shape, &err))
         fail_msg("%s", err.message);
-    struct sab_flat flat = sab_model_flat(p->model);
+    struct sab_flat flat = *sab_model_flat(p->model);
     for (size_t i = 0; i < flat.count; i++)
         flat.theta[i] *= 2;
     p->ids = calloc(n, sizeof *p->ids);
@@ -76,6 +76,7 @@ void problem_make(struct problem *p, const struct sab_options *config, struct sa
     p->values = calloc(n * (size_t)shape.I, sizeof *p->values);
     p->targets = calloc(n * (size_t)shape.O, sizeof *p->targets);
     p->batch = (struct sab_batch){
+        .size = sizeof(struct sab_batch),
         .T = T,
         .B = B,
         .ids = shape.input == SAB_INPUT_IDS ? p->ids : NULL,
@@ -103,13 +104,13 @@ void problem_free(struct problem *p)
 uint64_t problem_gradient_digest(struct problem *p, int threads)
 {
     struct sab_error err;
-    struct sab_metrics metrics;
+    struct sab_metrics metrics = {.size = sizeof metrics};
     if (sab_model_gradient(p->model, &p->batch, threads, &metrics, NULL, &err))
         fail_msg("%s", err.message);
     XXH3_state_t *state = XXH3_createState();
     XXH3_64bits_reset(state);
     for (int i = 0; i < sab_model_tensor_count(p->model); i++) {
-        struct sab_tensor t = sab_model_tensor(p->model, i);
+        struct sab_tensor t = *sab_model_tensor(p->model, i);
         XXH3_64bits_update(state, t.grad, t.count * sizeof *t.grad);
     }
     XXH3_64bits_update(state, &metrics.loss, sizeof metrics.loss);

@@ -20,6 +20,9 @@ double problem_uniform(uint64_t *state);
 /* config as sab_options_init leaves it but small: hidden 12, k_top 3, k_att 2, k_trunc 4. */
 void problem_config(struct sab_options *config);
 
+/* What enters and leaves: input, I, loss, O. */
+#define SHAPE(...) ((struct sab_shape){sizeof(struct sab_shape), __VA_ARGS__})
+
 /* The model of config and a batch of T x B with random masks and lengths; weights drawn wider than training starts
  * them, so that attention is far from uniform. Fails the test on error. */
 void problem_make(struct problem *p, const struct sab_options *config, struct sab_shape shape, int T, int B,

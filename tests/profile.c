@@ -34,7 +34,7 @@ static void begin(struct training *t, int threads)
 
 static void update(struct training *t)
 {
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     assert_int_equal(sab_task_batch(t->task, SAB_TRAIN, 0, 20, &batch, NULL), SAB_OK);
     assert_int_equal(sab_trainer_update(t->trainer, &batch, NULL, NULL), SAB_OK);
 }

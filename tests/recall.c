@@ -57,14 +57,14 @@ static void compare(const struct sab_options *config, int is_ragged)
     static struct seen forward, backward;
     struct problem p;
     struct sab_error err;
-    problem_make(&p, config, (struct sab_shape){SAB_INPUT_IDS, 6, SAB_LOSS_CROSS_ENTROPY, 3}, T, B, 4);
+    problem_make(&p, config, SHAPE(SAB_INPUT_IDS, 6, SAB_LOSS_CROSS_ENTROPY, 3), T, B, 4);
     p.batch.weight = NULL; /* a loss everywhere, so that gradient reaches every window */
     p.batch.lengths = is_ragged ? p.lengths : NULL;
     memset(&forward, 0, sizeof forward), memset(&backward, 0, sizeof backward);
     forward.config = backward.config = &p.config;
     forward.step = 1;
     backward.step = -1;
-    struct sab_recall recall = {see, &forward};
+    struct sab_recall recall = {sizeof recall, see, &forward};
     assert_int_equal(sab_model_evaluate(p.model, &p.batch, 4, NULL, NULL, &recall, &err), SAB_OK);
     for (int l = 0; l < LAYERS; l++)
         for (int t = p.config.model.k_att + 1; t <= T; t++)
@@ -122,10 +122,10 @@ static void test_flow_is_a_norm(void **unused)
     problem_config(&config);
     config.model.sparsifier = SAB_SPARSIFIER_RELEASE2019;
     config.model.k_top = 30;
-    problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, 6, SAB_LOSS_CROSS_ENTROPY, 3}, T, B, 4);
+    problem_make(&p, &config, SHAPE(SAB_INPUT_IDS, 6, SAB_LOSS_CROSS_ENTROPY, 3), T, B, 4);
     p.batch.lengths = NULL;
     p.batch.weight = NULL;
-    struct sab_recall recall = {see_norms, &negative};
+    struct sab_recall recall = {sizeof recall, see_norms, &negative};
     assert_int_equal(sab_model_gradient(p.model, &p.batch, 1, NULL, &recall, &err), SAB_OK);
     assert_true(negative > 100);
     problem_free(&p);
@@ -164,8 +164,8 @@ static void test_memory_slots(void **unused)
             config.model.forward = i >> 1 & 1 ? SAB_DENSE : SAB_SPARSE;
             config.model.sparsifier = SAB_SPARSIFIER_SOFTMAX;
             config.model.memory_slots = slots;
-            problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, 6, SAB_LOSS_CROSS_ENTROPY, 3}, T, B, 4);
-            struct sab_recall recall = {see_latest, &p.config};
+            problem_make(&p, &config, SHAPE(SAB_INPUT_IDS, 6, SAB_LOSS_CROSS_ENTROPY, 3), T, B, 4);
+            struct sab_recall recall = {sizeof recall, see_latest, &p.config};
             assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, NULL, NULL, &recall, &err), SAB_OK);
             problem_free(&p);
         }

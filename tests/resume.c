@@ -22,6 +22,11 @@
 
 enum { STEPS = 50 };
 
+/* An outcome with its evaluations. */
+#define MEASURED(name)                                                                              \
+    struct sab_metrics name##_metrics[2] = {{.size = sizeof(struct sab_metrics)}, {.size = sizeof(struct sab_metrics)}}; \
+    struct sab_outcome name = {.last = &name##_metrics[0], .best = &name##_metrics[1]}
+
 /* Stops (or kills) the process after one update. */
 struct brake {
     int64_t at;
@@ -128,7 +133,8 @@ static void test_stopped_after_every_step(void **unused)
     for (int variant = 0; variant < 4; variant++) {
         char whole[SAB_DIR_CAP];
         OPTIONS config = {0};
-        struct sab_outcome expected, result;
+        MEASURED(expected);
+        MEASURED(result);
         make_folder(whole);
         small_config(&config, whole);
         apply(&config, variant);
@@ -147,8 +153,8 @@ static void test_stopped_after_every_step(void **unused)
             if (strcmp(result.weights_digest, expected.weights_digest) != 0)
                 fail_msg("variant %d, stopped after %d: other weights", variant, (int)at);
             assert_int_equal(result.best_step, expected.best_step);
-            assert_true(result.last.loss == expected.last.loss);
-            assert_true(result.best.loss == expected.best.loss);
+            assert_true(result.last->loss == expected.last->loss);
+            assert_true(result.best->loss == expected.best->loss);
             assert_same_run(whole, parts);
             remove_folder(parts);
         }
@@ -162,7 +168,7 @@ static void test_stopped_all_the_time(void **unused)
     (void)unused;
     char whole[SAB_DIR_CAP], parts[SAB_DIR_CAP];
     OPTIONS config = {0};
-    struct sab_outcome result;
+    struct sab_outcome result = {0};
     make_folder(whole);
     make_folder(parts);
     small_config(&config, whole);
@@ -274,7 +280,8 @@ static void test_a_state_of_0_1_0(void **unused)
         for (int64_t at = 2; at < 9; at++) {
             char whole[SAB_DIR_CAP], parts[SAB_DIR_CAP];
             OPTIONS config = {0};
-            struct sab_outcome expected, result;
+            MEASURED(expected);
+            MEASURED(result);
             struct brake brake = {.at = at};
             make_folder(whole);
             make_folder(parts);
@@ -341,7 +348,7 @@ static void test_patience_is_kept(void **unused)
     for (int64_t at = 1; at < 16; at++) {
         char dir[SAB_DIR_CAP];
         OPTIONS config = {0};
-        struct sab_outcome result;
+        struct sab_outcome result = {0};
         struct brake brake = {.at = at};
         make_folder(dir);
         small_config(&config, dir);
@@ -363,7 +370,8 @@ static void prolong(const char *eval_every, int64_t first, int *chosen)
 {
     char whole[SAB_DIR_CAP], parts[SAB_DIR_CAP];
     OPTIONS config = {0};
-    struct sab_outcome all, some;
+    MEASURED(all);
+    MEASURED(some);
     make_folder(whole);
     make_folder(parts);
     small_config(&config, whole);
@@ -374,7 +382,7 @@ static void prolong(const char *eval_every, int64_t first, int *chosen)
     config.optim.steps = first;
     assert_int_equal(train(&config, 0, NULL, &some), SAB_OK);
     assert_int_equal(some.steps, first);
-    *chosen += some.best_step == first && some.best.accuracy > all.best.accuracy;
+    *chosen += some.best_step == first && some.best->accuracy > all.best->accuracy;
     config.optim.steps = STEPS;
     config.shared.threads = 2;
     assert_int_equal(train(&config, 1, NULL, &some), SAB_OK);
@@ -386,7 +394,7 @@ static void prolong(const char *eval_every, int64_t first, int *chosen)
     /* Finished: nothing to do, the same answer. */
     assert_int_equal(train(&config, 1, NULL, &some), SAB_OK);
     assert_string_equal(some.weights_digest, all.weights_digest);
-    assert_true(some.last.loss == all.last.loss && some.best_step == all.best_step);
+    assert_true(some.last->loss == all.last->loss && some.best_step == all.best_step);
     assert_same_run(whole, parts);
     remove_folder(whole);
     remove_folder(parts);

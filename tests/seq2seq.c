@@ -59,8 +59,8 @@ static struct sab_shape random_case(struct sab_options *c, uint64_t *state)
     c->model.score = problem_int(state, 0, 2);
     c->model.decoder_attention = problem_int(state, 0, 2) > 0;
     c->model.decoder_feed = problem_int(state, 0, 3) ? SAB_FEED_OWN : SAB_FEED_LABELS;
-    return (struct sab_shape){problem_int(state, 0, 1), problem_int(state, 1, 9), SAB_LOSS_CROSS_ENTROPY,
-                              problem_int(state, 1, 7)};
+    return SHAPE(problem_int(state, 0, 1), problem_int(state, 1, 9), SAB_LOSS_CROSS_ENTROPY,
+                              problem_int(state, 1, 7));
 }
 
 static void for_each_case(void (*check)(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed))
@@ -130,7 +130,7 @@ static void alone_is_in_a_batch(struct sab_options *c, struct sab_shape shape, i
             scored[t] = w.scored[t * B + b];
             memcpy(values + t * I, w.p.values + (t * B + b) * I, (size_t)I * sizeof *values);
         }
-        struct sab_batch alone = {.T = n, .B = 1, .labels = labels, .weight = weight, .scored = scored};
+        struct sab_batch alone = {.size = sizeof alone, .T = n, .B = 1, .labels = labels, .weight = weight, .scored = scored};
         alone.ids = w.p.batch.ids ? ids : NULL;
         alone.values = w.p.batch.values ? values : NULL;
         sab_real *one = outputs_of(w.p.model, &alone);
@@ -187,8 +187,8 @@ static void outputs_need_no_labels(struct sab_options *c, struct sab_shape shape
 static struct sab_tensor tensor(struct sab_model *model, const char *name)
 {
     for (int i = 0; i < sab_model_tensor_count(model); i++)
-        if (strcmp(sab_model_tensor(model, i).name, name) == 0)
-            return sab_model_tensor(model, i);
+        if (strcmp(sab_model_tensor(model, i)->name, name) == 0)
+            return *sab_model_tensor(model, i);
     fail_msg("no tensor %s", name);
     return (struct sab_tensor){0};
 }
@@ -255,11 +255,11 @@ static void test_refusals(void **unused)
     struct sab_model *model;
     struct sab_error err = {0};
     struct sab_stream *stream = NULL;
-    struct sab_shape symbols = {SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 3};
+    struct sab_shape symbols = {sizeof symbols, SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 3};
     problem_config(&c);
     c.model.model = SAB_KIND_SEQ2SEQ;
-    refused(&c, (struct sab_shape){SAB_INPUT_VALUES, 2, SAB_LOSS_MSE, 1}, "are not classes");
-    refused(&c, (struct sab_shape){SAB_INPUT_VALUES, 2, SAB_LOSS_BCE, 1}, "are not classes");
+    refused(&c, SHAPE(SAB_INPUT_VALUES, 2, SAB_LOSS_MSE, 1), "are not classes");
+    refused(&c, SHAPE(SAB_INPUT_VALUES, 2, SAB_LOSS_BCE, 1), "are not classes");
     c.model.layers = 2;
     refused(&c, symbols, "--layers: 2");
     c.model.layers = 1;

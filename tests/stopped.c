@@ -27,7 +27,7 @@ static void make(struct problem *p, int kind, int T, int B)
     config.model.model = kind;
     config.model.layers = kind == SAB_KIND_SEQ2SEQ ? 1 : 2;
     config.model.heads = 2;
-    problem_make(p, &config, (struct sab_shape){SAB_INPUT_IDS, I, SAB_LOSS_CROSS_ENTROPY, O}, T, B, 7);
+    problem_make(p, &config, SHAPE(SAB_INPUT_IDS, I, SAB_LOSS_CROSS_ENTROPY, O), T, B, 7);
     stop = 0;
 }
 
@@ -49,7 +49,7 @@ static void test_leaves_off_within_a_span(void **unused)
     (void)unused;
     enum { T = 4000, B = 2, SPAN = 32, LAYERS = 2 };
     struct problem p;
-    struct sab_recall recall = {count_read, NULL};
+    struct sab_recall recall = {sizeof recall, count_read, NULL};
     struct sab_error err = {0};
     struct sab_request request = {.size = sizeof request, .recall = &recall};
     struct sab_engine *engine;
@@ -157,7 +157,7 @@ static void test_broken_off_leaves_no_trace(void **unused)
                 config.model.heads = 2;
                 config.model.recompute = cases[i].recompute;
                 config.model.memory_slots = cases[i].carries ? 20 : 0;
-                problem_make(&p, &config, (struct sab_shape){SAB_INPUT_IDS, I, SAB_LOSS_CROSS_ENTROPY, O}, 160, 20, 7);
+                problem_make(&p, &config, SHAPE(SAB_INPUT_IDS, I, SAB_LOSS_CROSS_ENTROPY, O), 160, 20, 7);
                 broken_off += train(&p, threads, cases[i].carries, storm, &update_s, storm ? digest : expected);
                 problem_free(&p);
             }

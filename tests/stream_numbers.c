@@ -30,7 +30,7 @@ static void make(struct problem *p, int cell, int k_top)
     config.model.layers = L;
     config.model.k_top = k_top;
     config.model.memory_slots = SLOTS;
-    problem_make(p, &config, (struct sab_shape){SAB_INPUT_VALUES, 4, SAB_LOSS_MSE, O}, T, B, 3);
+    problem_make(p, &config, SHAPE(SAB_INPUT_VALUES, 4, SAB_LOSS_MSE, O), T, B, 3);
     for (int b = 0; b < B; b++)
         p->lengths[b] = b % 3 ? T - 2 * (b % 6) : T; /* multiples of k_att */
 }

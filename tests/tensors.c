@@ -15,7 +15,7 @@ enum { H = 12, A = 40 };
 static struct sab_model *make(int score, double input_scale, double key_scale, double score_scale, double forget_bias)
 {
     OPTIONS config = {0};
-    struct sab_shape shape = {SAB_INPUT_IDS, 30, SAB_LOSS_CROSS_ENTROPY, 6};
+    struct sab_shape shape = {sizeof shape, SAB_INPUT_IDS, 30, SAB_LOSS_CROSS_ENTROPY, 6};
     struct sab_model *model;
     struct sab_error err;
     problem_config(&config);
@@ -47,7 +47,7 @@ static void test_bounds(void **unused)
     for (int score = SAB_SCORE_MLP; score <= SAB_SCORE_RELEASE2019; score++) {
         struct sab_model *model = make(score, 1, 2, 3, 0);
         for (int i = 0; i < sab_model_tensor_count(model); i++) {
-            struct sab_tensor t = sab_model_tensor(model, i);
+            struct sab_tensor t = *sab_model_tensor(model, i);
             double bound = !strncmp(t.name, "w3_", 3)  ? 3 / sqrt(A)
                          : !strncmp(t.name, "w_l", 3) ? 3 / sqrt(H)
                          : !strncmp(t.name, "W1_", 3) || !strncmp(t.name, "W2_", 3) ? 2 / sqrt(H)
@@ -71,7 +71,7 @@ static void test_scales(void **unused)
         struct sab_model *plain = make(SAB_SCORE_MLP, 1, 1, 1, 0);
         struct sab_model *scaled = make(SAB_SCORE_MLP, cases[c].input, cases[c].key, cases[c].score, 0);
         for (int i = 0; i < sab_model_tensor_count(plain); i++) {
-            struct sab_tensor a = sab_model_tensor(plain, i), b = sab_model_tensor(scaled, i);
+            struct sab_tensor a = *sab_model_tensor(plain, i), b = *sab_model_tensor(scaled, i);
             int is_named = !strncmp(a.name, cases[c].named, strlen(cases[c].named)) ||
                            !strncmp(a.name, cases[c].too, strlen(cases[c].too));
             int factor = is_named ? 2 : 1;
@@ -89,7 +89,7 @@ static void test_forget_bias(void **unused)
     (void)unused;
     struct sab_model *plain = make(SAB_SCORE_MLP, 1, 1, 1, 0), *open = make(SAB_SCORE_MLP, 1, 1, 1, 5);
     for (int i = 0; i < sab_model_tensor_count(plain); i++) {
-        struct sab_tensor a = sab_model_tensor(plain, i), b = sab_model_tensor(open, i);
+        struct sab_tensor a = *sab_model_tensor(plain, i), b = *sab_model_tensor(open, i);
         int named = !strncmp(a.name, "bias_ih", 7);
         for (size_t j = 0; j < a.count; j++)
             if (b.data[j] != a.data[j] + (sab_real)(named && j >= H && j < 2 * H ? 5 : 0))
@@ -107,12 +107,12 @@ static void test_the_digest_is_of_the_tensors_alone(void **state)
     size_t n = 0, room;
     char expected[SAB_DIGEST_DIGITS + 1], got[33], again[33];
     for (int i = 0; i < sab_model_tensor_count(model); i++) {
-        struct sab_tensor t = sab_model_tensor(model, i);
+        struct sab_tensor t = *sab_model_tensor(model, i);
         assert_true(n + t.count <= sizeof all / sizeof *all);
         memcpy(all + n, t.data, t.count * sizeof *all);
         n += t.count;
     }
-    struct sab_tensor first = sab_model_tensor(model, 0), last = sab_model_tensor(model, sab_model_tensor_count(model) - 1);
+    struct sab_tensor first = *sab_model_tensor(model, 0), last = *sab_model_tensor(model, sab_model_tensor_count(model) - 1);
     room = (size_t)(last.data + last.count - first.data);
     assert_true(room > n); /* else this test tests nothing */
     sab_digest_block(all, n * sizeof *all, expected);

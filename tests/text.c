@@ -82,7 +82,7 @@ static struct sab_task *make(const struct sab_options *config, const char *facts
 
 static struct sab_batch get(struct sab_task *task, enum sab_split split, int64_t index, int B)
 {
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     struct sab_error err = {0};
     if (sab_task_batch(task, split, index, B, &batch, &err) != SAB_OK)
         fail_msg("%s", err.message);
@@ -364,7 +364,7 @@ static void test_facts_of_a_model_hold(void **unused)
     assert_string_equal(sab_task_facts(task), facts);
     static const int32_t ids[] = {2, 1};
     assert_memory_equal(get(task, SAB_TEST, 0, 1).ids, ids, sizeof ids);
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     struct sab_error err = {0};
     assert_int_equal(sab_task_batch(task, SAB_TRAIN, 0, 1, &batch, &err), SAB_INVALID);
     assert_non_null(strstr(err.message, "no training part"));

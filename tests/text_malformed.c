@@ -154,7 +154,7 @@ static void test_a_file_that_changes(void **unused)
     OPTIONS config = config_of(&c, path);
     struct sab_error err = {0};
     struct sab_task *task = NULL;
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     io_put(path, MANY, sizeof MANY - 1);
     assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_OK);
     assert_int_equal(sab_task_batch(task, SAB_TRAIN, 0, 1, &batch, &err), SAB_OK);

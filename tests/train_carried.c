@@ -45,7 +45,7 @@ static void make(struct problem *p, struct sab_trainer **trainer, int cell)
     config.model.memory_slots = 6;
     config.model.read_gain = 0.5;
     config.shared.batch = B;
-    problem_make(p, &config, (struct sab_shape){SAB_INPUT_IDS, I, SAB_LOSS_CROSS_ENTROPY, O}, T, B, 3);
+    problem_make(p, &config, SHAPE(SAB_INPUT_IDS, I, SAB_LOSS_CROSS_ENTROPY, O), T, B, 3);
     p->batch.lengths = NULL;
     if (sab_trainer_create(trainer, p->model, &config, &err))
         fail_msg("%s", err.message);
@@ -242,7 +242,7 @@ static void test_defaults_of_a_text(void **unused)
     struct sab_model *model;
     struct sab_trainer *trainer;
     struct sab_stream *stream;
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     OPTIONS config = {0};
     make_folder(dir);
     for (size_t i = 0; i < sizeof text; i++)
@@ -273,7 +273,7 @@ static void test_defaults_of_a_text(void **unused)
         fail_msg("%s", err.message);
     sab_model_digest(model, hex[0]);
     sab_stream_free(stream), sab_trainer_free(trainer), sab_model_free(model), sab_task_free(task);
-    struct sab_outcome result;
+    struct sab_outcome result = {0};
     set(&config, "memory-slots", "0");
     if (sab_run_train(&config, 0, NULL, &result, &err))
         fail_msg("%s", err.message);

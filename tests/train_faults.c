@@ -141,7 +141,7 @@ static void meet_all(enum fault kind, int least)
 {
     char dir[SAB_DIR_CAP];
     OPTIONS config = {0};
-    struct sab_outcome result;
+    struct sab_outcome result = {0};
     struct expected expected;
     int64_t n = 0;
     make_folder(dir);
@@ -189,7 +189,7 @@ static void test_evaluation(void **unused)
     (void)unused;
     char dir[SAB_DIR_CAP], text[64];
     OPTIONS config = {0};
-    struct sab_outcome result;
+    struct sab_outcome result = {0};
     struct sab_error err = {0};
     make_folder(dir);
     make_config(&config, dir);

@@ -44,7 +44,7 @@ static void end(struct setup *s)
 
 static int update(struct setup *s, struct sab_metrics *metrics, struct sab_error *err)
 {
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     assert_int_equal(sab_task_batch(s->task, SAB_TRAIN, sab_trainer_step(s->trainer), s->config.shared.batch, &batch, err), 0);
     return sab_trainer_update(s->trainer, &batch, metrics, err);
 }
@@ -96,8 +96,8 @@ static void test_update_is_clipped_gradient(void **unused)
     begin(&twin, &config);
     double *velocity[64] = {0};
     for (int64_t step = 0; step < 3; step++) {
-        struct sab_metrics metrics, expected;
-        struct sab_batch batch;
+        struct sab_metrics metrics = {.size = sizeof metrics}, expected = {.size = sizeof expected};
+        struct sab_batch batch = {.size = sizeof batch};
         update_ok(&s, &metrics);
         assert_int_equal(sab_task_batch(twin.task, SAB_TRAIN, step, config.shared.batch, &batch, NULL), SAB_OK);
         assert_int_equal(sab_model_gradient(twin.model, &batch, 1, &expected, NULL, NULL), SAB_OK);
@@ -105,14 +105,14 @@ static void test_update_is_clipped_gradient(void **unused)
         double squares = 0;
         int count = sab_model_tensor_count(twin.model);
         for (int i = 0; i < count; i++) {
-            struct sab_tensor tensor = sab_model_tensor(twin.model, i);
+            struct sab_tensor tensor = *sab_model_tensor(twin.model, i);
             for (size_t j = 0; j < tensor.count; j++)
                 squares += (double)tensor.grad[j] * (double)tensor.grad[j];
         }
         assert_true(sqrt(squares) > 0.05);
         assert_true(fabs(metrics.grad_norm / sqrt(squares) - 1) < 1e-4);
         for (int i = 0; i < count; i++) {
-            struct sab_tensor tensor = sab_model_tensor(twin.model, i), trained = sab_model_tensor(s.model, i);
+            struct sab_tensor tensor = *sab_model_tensor(twin.model, i), trained = *sab_model_tensor(s.model, i);
             if (!velocity[i])
                 velocity[i] = calloc(tensor.count, sizeof(double));
             for (size_t j = 0; j < tensor.count; j++) {
@@ -153,7 +153,7 @@ static void test_loss_falls(void **unused)
         config.model.hidden = 16;
         config.shared.batch = 16;
         struct setup s;
-        struct sab_metrics before, after, last;
+        struct sab_metrics before = {.size = sizeof before}, after = {.size = sizeof after}, last = {.size = sizeof last};
         begin(&s, &config);
         assert_int_equal(measure(&s, SAB_TEST, 64, 16, &before), SAB_OK);
         for (int i = 0; i < 300; i++)
@@ -174,7 +174,7 @@ static void test_evaluation_in_parts(void **unused)
     OPTIONS config = {0};
     small_config(&config, "");
     struct setup s;
-    struct sab_metrics whole, parts, odd;
+    struct sab_metrics whole = {.size = sizeof whole}, parts = {.size = sizeof parts}, odd = {.size = sizeof odd};
     begin(&s, &config);
     assert_int_equal(measure(&s, SAB_TEST, 24, 24, &whole), SAB_OK);
     assert_int_equal(measure(&s, SAB_TEST, 24, 6, &parts), SAB_OK);
@@ -187,8 +187,8 @@ static void test_evaluation_in_parts(void **unused)
     /* 0..20 in three batches of seven; the four that remain are 24..27, the next multiple of four on. */
     double loss = 0;
     for (int64_t i = 0; i < 28; i++) {
-        struct sab_batch one;
-        struct sab_metrics metrics;
+        struct sab_batch one = {.size = sizeof one};
+        struct sab_metrics metrics = {.size = sizeof metrics};
         if (i > 20 && i < 24)
             continue;
         assert_int_equal(sab_task_batch(s.task, SAB_TEST, i, 1, &one, NULL), SAB_OK);
@@ -274,7 +274,7 @@ static void test_nan_weight_is_named(void **unused)
     update_ok(&s, NULL);
     update_ok(&s, NULL);
     for (int i = 0; i < sab_model_tensor_count(s.model); i++) {
-        struct sab_tensor tensor = sab_model_tensor(s.model, i);
+        struct sab_tensor tensor = *sab_model_tensor(s.model, i);
         sab_real kept = tensor.data[0];
         if (strcmp(tensor.name, "weight_hh_l0") != 0)
             continue;
@@ -298,7 +298,7 @@ static void test_overflow_of_update_is_undone(void **unused)
     struct setup s;
     begin(&s, &config);
     /* The same huge number under all logits changes no probability, so that the gradient is fine. */
-    struct sab_tensor b = sab_model_tensor(s.model, sab_model_tensor_count(s.model) - 1);
+    struct sab_tensor b = *sab_model_tensor(s.model, sab_model_tensor_count(s.model) - 1);
     assert_string_equal(b.name, "b");
     for (size_t j = 0; j < b.count; j++)
         b.data[j] = sizeof(sab_real) == 4 ? (sab_real)1e30 : (sab_real)1e300;
@@ -319,7 +319,7 @@ static void test_overflow_of_moment_is_undone(void **unused)
     set(&config, "explode", "1e300");
     struct setup s;
     begin(&s, &config);
-    struct sab_tensor b = sab_model_tensor(s.model, sab_model_tensor_count(s.model) - 1);
+    struct sab_tensor b = *sab_model_tensor(s.model, sab_model_tensor_count(s.model) - 1);
     b.data[0] = (sab_real)1e21;
     assert_refused(&s, "update 1: the optimiser made a value of the tensor", "not finite");
     end(&s);

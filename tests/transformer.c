@@ -22,8 +22,8 @@ static struct sab_shape random_case(struct sab_options *c, uint64_t *state)
     c->model.layers = problem_int(state, 1, 3);
     c->model.positions = problem_int(state, 0, 1);
     c->model.context = 128;
-    return (struct sab_shape){problem_int(state, 0, 1), problem_int(state, 1, 9), problem_int(state, 0, 2),
-                              problem_int(state, 1, 7)};
+    return SHAPE(problem_int(state, 0, 1), problem_int(state, 1, 9), problem_int(state, 0, 2),
+                              problem_int(state, 1, 7));
 }
 
 /* Runs `check` on random problems with every table of kernels; some are longer than a block of rows of attention. */
@@ -139,7 +139,7 @@ static void test_past_the_end(void **unused)
 static void test_refusals(void **unused)
 {
     (void)unused;
-    struct sab_shape shape = {SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 3};
+    struct sab_shape shape = {sizeof shape, SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 3};
     OPTIONS config = {0};
     struct sab_model *model;
     struct sab_stream *stream;

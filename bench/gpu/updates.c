@@ -123,7 +123,7 @@ static void run(struct sab_machine *machine, const struct settings *s)
 {
     struct sab_error err;
     struct sab_options *options;
-    struct sab_shape shape = {SAB_INPUT_IDS, 10, SAB_LOSS_CROSS_ENTROPY, 9};
+    struct sab_shape shape = {sizeof shape, SAB_INPUT_IDS, 10, SAB_LOSS_CROSS_ENTROPY, 9};
     char text[32];
     if (sab_options_create(&options, &err))
         die("options", &err);
@@ -148,16 +148,16 @@ static void run(struct sab_machine *machine, const struct settings *s)
         labels[i] = t >= T - 10 ? ids[i - (size_t)(T - 10) * s->B] : 8;
         weight[i] = t >= T - 10;
     }
-    struct sab_batch batch = {.T = T, .B = s->B, .ids = ids, .labels = labels, .weight = weight};
+    struct sab_batch batch = {.size = sizeof batch, .T = T, .B = s->B, .ids = ids, .labels = labels, .weight = weight};
     struct sab_gpu *gpu;
     if (sab_gpu_create(&gpu, machine, model, &err))
         die("device", &err);
     struct sab_gpu_plan wish = {.S = s->S, .C = s->C, .steps = s->steps};
     sab_gpu_wish(gpu, &wish);
-    struct sab_metrics metrics;
+    struct sab_metrics metrics = {.size = sizeof metrics};
     double off = NAN;
     if (s->check) {
-        struct sab_flat flat = sab_model_flat(model);
+        struct sab_flat flat = *sab_model_flat(model);
         sab_real *grads = malloc(flat.count * sizeof *grads), most = 0, apart = 0;
         if (sab_gpu_gradient(gpu, &batch, grads, &metrics, &err) || sab_model_gradient(model, &batch, 0, NULL, NULL, &err))
             die("gradient", &err);

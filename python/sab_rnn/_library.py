@@ -63,6 +63,10 @@ class Library:
             message = self.ffi.string(err.message).decode("utf-8", "replace")
             raise self._errors.get(status, errors.SabError)(message)
 
+    def sized(self, name: str, **members: Any) -> Any:
+        """A struct of this name that begins with its size, the other members as given or 0."""
+        return self.ffi.new(f"{name} *", {"size": self.ffi.sizeof(name), **members})
+
     def own(self, handle: Any, free: Any, *borrowed: Any) -> Any:
         """handle, freed when nobody holds it; what it borrows lives longer, whatever the order in which Python lets go."""
         def release(pointer: Any, _borrowed: Any = borrowed) -> None:

@@ -49,7 +49,7 @@ class Model:
         build = library(precision)
         chosen = _options.Options(precision, **options)
         kind = build.lib.SAB_INPUT_IDS if ids else build.lib.SAB_INPUT_VALUES
-        shape = build.ffi.new("struct sab_shape *", (kind, inputs, LOSSES.index(loss), outputs))
+        shape = build.sized("struct sab_shape", input=kind, I=inputs, loss=LOSSES.index(loss), O=outputs)
         out = build.ffi.new("struct sab_model **")
         build.call(build.lib.sab_model_create, out, chosen._handle, shape)
         self._adopt(build, out[0])
@@ -157,8 +157,7 @@ class Tape:
         dx = np.empty((T, B, model.inputs), build.real) if inputs else None
         dh0 = np.empty(states, build.real) if state else None
         dc0 = np.empty(states, build.real) if state and model.option("cell") == "lstm" else None
-        request = build.ffi.new("struct sab_request *")
-        request.size = build.ffi.sizeof("struct sab_request")
+        request = build.sized("struct sab_request")
         for name, array in (("doutputs", d), ("grads", flat), ("dvalues", dx), ("dh0", dh0), ("dc0", dc0)):
             setattr(request, name, build.pointer("sab_real *", array))
         build.call(build.lib.sab_tape_backward, self._handle, request)
@@ -213,14 +212,13 @@ class Engine:
             "cn": _checked("cn", cn, real, states),
         }
         kinds = {int32: "int32_t *", np.dtype(np.uint8): "uint8_t *", real: "sab_real *"}
-        batch = build.ffi.new("struct sab_batch *")
-        batch.T, batch.B = T, B
+        batch = build.sized("struct sab_batch", T=T, B=B)
         if stream is not None:
             batch.state = stream._handle
         for name, array in fields.items():
             if array is not None:
                 setattr(batch, name, build.pointer(kinds[array.dtype], array))
-        outputs, metrics = np.empty((T, B, model.outputs), real), build.ffi.new("struct sab_metrics *")
+        outputs, metrics = np.empty((T, B, model.outputs), real), build.sized("struct sab_metrics")
         out = build.ffi.new("struct sab_tape **") if tape else build.ffi.NULL
         build.call(build.lib.sab_engine_forward, self._handle, batch, build.pointer("sab_real *", outputs), metrics,
                    build.ffi.NULL, out)

@@ -36,7 +36,7 @@ class Task:
         of ids [T,B], values [T,B,I], labels [T,B], targets [T,B,O], weight [T,B], scored [T,B], lengths [B], fresh [B]."""
         if split not in SPLITS:
             raise InvalidError(f"split {split!r}: one of {', '.join(SPLITS)}")
-        build, batch = self._build, self._build.ffi.new("struct sab_batch *")
+        build, batch = self._build, self._build.sized("struct sab_batch")
         build.call(build.lib.sab_task_batch, self._handle, SPLITS.index(split), index, B, batch)
         T, real = batch.T, build.real
         shapes: dict[str, tuple[tuple[int, ...], Any]] = {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/sized.h"
 #include "credit/engine.h"
 
 /* Steps of a batch, and sequences: S T rows of a shard are counted in int. */
@@ -135,12 +136,13 @@ static double sum_weights(const struct sab_batch *batch)
 int sab_request_check(const struct sab_model *m, const struct sab_batch *batch, const struct sab_request *request,
                       struct sab_request *copy, double *weight, struct sab_error *err)
 {
+    struct sab_recall recall;
     *copy = (struct sab_request){.size = sizeof *copy};
-    if (request && (request->size < sizeof *copy || request->size > sizeof *copy))
-        return sab_fail(err, SAB_INVALID, "size = %zu of the request: it must be sizeof (struct sab_request), %zu here",
-                        request->size, sizeof *copy);
-    if (request)
-        *copy = *request;
+    int status = sab_sized_take(&sab_request_sized, copy, request, err);
+    if (status == SAB_OK)
+        status = sab_sized_take(&sab_recall_sized, &recall, copy->recall, err);
+    if (status != SAB_OK)
+        return status;
     if (copy->dvalues && m->shape.input == SAB_INPUT_IDS)
         return sab_fail(err, SAB_INVALID, "dvalues: the model takes ids as input, which have no gradient");
     if ((copy->dh0 || copy->dc0) && !m->network->has_state)
@@ -152,7 +154,7 @@ int sab_request_check(const struct sab_model *m, const struct sab_batch *batch, 
     *weight = copy->total_weight;
     if (copy->doutputs)
         return SAB_OK;
-    int status = sab_batch_check_loss(m, batch, err);
+    status = sab_batch_check_loss(m, batch, err);
     if (status == SAB_OK && *weight == 0)
         *weight = sum_weights(batch);
     if (status == SAB_OK && !(*weight > 0))

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/sized.h"
 #include "cuda/device.h"
 #include "model/stream.h"
 
@@ -216,8 +217,16 @@ int sab_engine_judge(const struct sab_engine *e, const struct sab_request *reque
 
 /* ---- there, and there and back ---- */
 
-int sab_engine_forward(struct sab_engine *e, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
-                       const struct sab_recall *recall, struct sab_tape **tape, struct sab_error *err)
+/* The caller's batch and metrics as those of this version; metrics may be NULL. */
+static int take(struct sab_batch *batch, const struct sab_batch *given, struct sab_metrics *metrics,
+                const struct sab_metrics *given_metrics, struct sab_error *err)
+{
+    int status = sab_sized_take(&sab_batch_sized, batch, given, err);
+    return status ? status : sab_sized_take(&sab_metrics_sized, metrics, given_metrics, err);
+}
+
+static int forward(struct sab_engine *e, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
+                   const struct sab_recall *recall, struct sab_tape **tape, struct sab_error *err)
 {
     const struct sab_model *m = e->model;
     sab_profile_start(e->profile);
@@ -235,6 +244,22 @@ int sab_engine_forward(struct sab_engine *e, const struct sab_batch *batch, sab_
     if (tape)
         return sab_tape_forward(e, batch, outputs, metrics, recall, tape, err);
     return sab_engine_there(e, batch, outputs, metrics, recall, NULL, err);
+}
+
+int sab_engine_forward(struct sab_engine *e, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
+                       const struct sab_recall *recall, struct sab_tape **tape, struct sab_error *err)
+{
+    struct sab_batch whole;
+    struct sab_metrics measured;
+    struct sab_recall seen;
+    int status = take(&whole, batch, &measured, metrics, err);
+    if (!status)
+        status = sab_sized_take(&sab_recall_sized, &seen, recall, err);
+    if (status)
+        return status;
+    status = forward(e, &whole, outputs, metrics ? &measured : NULL, recall ? &seen : NULL, tape, err);
+    sab_sized_give(metrics, &measured);
+    return status;
 }
 
 int sab_engine_there(struct sab_engine *e, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
@@ -292,8 +317,8 @@ static int finish(struct sab_engine *e, const struct sab_request *request, struc
     return status == SAB_OK ? sab_engine_judge_loss(e, &result, err) : status;
 }
 
-int sab_engine_gradient(struct sab_engine *e, const struct sab_batch *batch, const struct sab_request *request,
-                        struct sab_metrics *metrics, struct sab_error *err)
+static int gradient(struct sab_engine *e, const struct sab_batch *batch, const struct sab_request *request,
+                    struct sab_metrics *metrics, struct sab_error *err)
 {
     struct sab_model *m = e->model;
     struct sab_request asked;
@@ -335,6 +360,19 @@ int sab_engine_gradient(struct sab_engine *e, const struct sab_batch *batch, con
         status = sab_stream_check(batch->state, err);
     if (status == SAB_OK && batch->state)
         sab_stream_turn(batch->state, batch->T);
+    return status;
+}
+
+int sab_engine_gradient(struct sab_engine *e, const struct sab_batch *batch, const struct sab_request *request,
+                        struct sab_metrics *metrics, struct sab_error *err)
+{
+    struct sab_batch whole;
+    struct sab_metrics measured;
+    int status = take(&whole, batch, &measured, metrics, err);
+    if (status)
+        return status;
+    status = gradient(e, &whole, request, metrics ? &measured : NULL, err);
+    sab_sized_give(metrics, &measured);
     return status;
 }
 

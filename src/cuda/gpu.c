@@ -158,7 +158,7 @@ int sab_gpu_create(struct sab_gpu **out, struct sab_machine *machine, struct sab
     g->machine = machine;
     g->model = model;
     g->sizes = sizes_of(model);
-    g->count = sab_model_flat(model).count;
+    g->count = sab_model_flat(model)->count;
     g->layers = sab_alloc((size_t)model->L, sizeof *g->layers);
     status = g->layers ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for %d layers", model->L);
     if (!status)

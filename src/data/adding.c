@@ -11,7 +11,7 @@ enum { NUMBERS = 2 };
 static struct sab_shape adding_shape(const struct sab_task_options *config)
 {
     (void)config;
-    return (struct sab_shape){SAB_INPUT_VALUES, 2, SAB_LOSS_MSE, 1};
+    return (struct sab_shape){.input = SAB_INPUT_VALUES, .I = 2, .loss = SAB_LOSS_MSE, .O = 1};
 }
 
 static void adding_fill(const struct sab_draw *draw, struct sab_column *column)

@@ -13,8 +13,8 @@ enum { SYMBOLS = 8, LENGTH = 10, MARKER = 9 };
 static struct sab_shape copy_shape(const struct sab_task_options *config)
 {
     int is_number = config->drawn.symbols == SAB_SYMBOLS_NUMBER;
-    return (struct sab_shape){is_number ? SAB_INPUT_VALUES : SAB_INPUT_IDS, is_number ? 1 : MARKER + 1,
-                              SAB_LOSS_CROSS_ENTROPY, SYMBOLS + 1};
+    return (struct sab_shape){.input = is_number ? SAB_INPUT_VALUES : SAB_INPUT_IDS, .I = is_number ? 1 : MARKER + 1,
+                              .loss = SAB_LOSS_CROSS_ENTROPY, .O = SYMBOLS + 1};
 }
 
 static void show(const struct sab_column *column, size_t t, int32_t symbol)

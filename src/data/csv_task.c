@@ -78,7 +78,8 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
     if (status != SAB_OK)
         return status;
     const struct sab_csv_schema *schema = &s->schema;
-    s->shape = (struct sab_shape){SAB_INPUT_VALUES, sab_csv_schema_inputs(schema), schema->loss, sab_csv_schema_outputs(schema)};
+    s->shape = (struct sab_shape){.input = SAB_INPUT_VALUES, .I = sab_csv_schema_inputs(schema), .loss = schema->loss,
+                                  .O = sab_csv_schema_outputs(schema)};
     status = sab_class_weights_check(s->config->values.class_weights, schema->loss, err);
     if (status == SAB_OK && !known)
         status = sab_csv_learn(s, err);

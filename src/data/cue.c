@@ -19,7 +19,8 @@ enum { STREAM_OF_NOISE = 2 };
 
 static struct sab_shape cue_shape(const struct sab_task_options *config)
 {
-    return (struct sab_shape){SAB_INPUT_IDS, config->drawn.classes + NOISE + 1, SAB_LOSS_CROSS_ENTROPY, config->drawn.classes};
+    return (struct sab_shape){.input = SAB_INPUT_IDS, .I = config->drawn.classes + NOISE + 1,
+                              .loss = SAB_LOSS_CROSS_ENTROPY, .O = config->drawn.classes};
 }
 
 static void cue_fill(const struct sab_draw *draw, struct sab_column *column)

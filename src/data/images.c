@@ -234,7 +234,7 @@ static int create(const struct sab_image_format *format, void **state, struct sa
         destroy(s);
         return status;
     }
-    *shape = (struct sab_shape){SAB_INPUT_VALUES, s->view.I, SAB_LOSS_CROSS_ENTROPY, s->classes};
+    *shape = (struct sab_shape){.input = SAB_INPUT_VALUES, .I = s->view.I, .loss = SAB_LOSS_CROSS_ENTROPY, .O = s->classes};
     *state = s;
     return SAB_OK;
 }
@@ -326,6 +326,7 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
     for (int b = 0; b < B; b++)
         fill_column(s, range, image_at(s, split, (uint64_t)index * (uint64_t)B + (uint64_t)b), B, b);
     *out = (struct sab_batch){
+        .size = sizeof(struct sab_batch),
         .T = s->view.T,
         .B = B,
         .values = s->values,

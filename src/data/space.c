@@ -76,6 +76,7 @@ void sab_space_clear(struct sab_space *space)
 struct sab_batch sab_space_batch(const struct sab_space *space)
 {
     return (struct sab_batch){
+        .size = sizeof(struct sab_batch),
         .T = space->T,
         .B = space->B,
         .ids = space->ids,

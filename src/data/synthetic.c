@@ -182,6 +182,7 @@ int sab_synthetic_batch(void *state, enum sab_split split, int64_t index, int B,
         fill_column(s, B, b);
     }
     *batch = (struct sab_batch){
+        .size = sizeof(struct sab_batch),
         .T = s->draw.steps,
         .B = B,
         .ids = s->array[IDS],

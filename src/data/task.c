@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/sized.h"
 #include "base/text.h"
 
 static const struct sab_task_kind *const kinds[] = {
@@ -95,6 +96,7 @@ int sab_task_open(struct sab_task **out, const struct sab_task_options *config, 
         status = sab_rows_copy(&sab_task_rows, &task->config, config, err);
     if (status == SAB_OK)
         status = kind->create(&task->state, &task->shape, &task->config, &task->shared, facts, err);
+    task->shape.size = sizeof task->shape;
     if (status == SAB_OK && kind->facts)
         status = kind->facts(task->state, &task->facts, err);
     if (status != SAB_OK) {
@@ -188,5 +190,11 @@ int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, i
     int64_t most = batches > 0 ? batches - 1 : (INT64_MAX - B) / B;
     if (index < 0 || index > most)
         return sab_fail(err, SAB_INVALID, "batch number %lld is not in 0..%lld", (long long)index, (long long)most);
-    return task->kind->batch(task->state, split, index, B, batch, err);
+    struct sab_batch whole;
+    int status = sab_sized_take(&sab_batch_sized, &whole, batch, err);
+    if (status == SAB_OK)
+        status = task->kind->batch(task->state, split, index, B, &whole, err);
+    if (status == SAB_OK)
+        sab_sized_give(batch, &whole);
+    return status;
 }

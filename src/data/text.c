@@ -59,7 +59,7 @@ static int text_create(void **state, struct sab_shape *shape, const struct sab_t
         return status;
     }
     int symbols = sab_vocabulary_size(&text->vocabulary);
-    *shape = (struct sab_shape){SAB_INPUT_IDS, symbols, SAB_LOSS_CROSS_ENTROPY, symbols};
+    *shape = (struct sab_shape){.input = SAB_INPUT_IDS, .I = symbols, .loss = SAB_LOSS_CROSS_ENTROPY, .O = symbols};
     *state = text;
     return SAB_OK;
 }
@@ -144,6 +144,7 @@ static int text_batch(void *state, enum sab_split split, int64_t index, int B, s
     for (int b = 0; b < B; b++)
         fill_column(text, p, first + b * columns + index, B, b, index == 0);
     *batch = (struct sab_batch){
+        .size = sizeof(struct sab_batch),
         .T = text->T,
         .B = B,
         .ids = text->ids,

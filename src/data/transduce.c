@@ -17,7 +17,7 @@ enum { STREAM_OF_SYMBOLS = 1 };
 static struct sab_shape transduce_shape(const struct sab_task_options *config)
 {
     (void)config;
-    return (struct sab_shape){SAB_INPUT_IDS, MARKER + 1, SAB_LOSS_CROSS_ENTROPY, KINDS};
+    return (struct sab_shape){.input = SAB_INPUT_IDS, .I = MARKER + 1, .loss = SAB_LOSS_CROSS_ENTROPY, .O = KINDS};
 }
 
 /* The n answers, rows B apart: count[k] is how often kind k is in the source. */

@@ -93,7 +93,7 @@ static int measure(const struct sab_options *config, const struct sab_plan *plan
     if (status == SAB_OK) {
         sizes[PARAMETERS] = 0;
         for (int i = 0; i < sab_model_tensor_count(model); i++)
-            sizes[PARAMETERS] += (double)sab_model_tensor(model, i).count;
+            sizes[PARAMETERS] += (double)sab_model_tensor(model, i)->count;
         sizes[THETA] = (double)model->n_theta;
         sizes[LAYOUTS] = sab_held_nbytes(model);
         sizes[STORED] = need[SAB_STORED].activations;
@@ -196,7 +196,7 @@ static int add_up(const struct sab_options *config, const double sizes[SIZES], s
 static double count_losses(struct sab_task *task, const struct sab_options *config, int T)
 {
     enum { MOST_STEPS = 1000000 }; /* more are not drawn for this */
-    struct sab_batch batch;
+    struct sab_batch batch = {.size = sizeof batch};
     int n = 0, losses = 0;
     if (T > MOST_STEPS || sab_task_batch(task, SAB_TRAIN, 0, 1, &batch, NULL) != SAB_OK)
         return 1;

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/sized.h"
 #include "base/text.h"
 #include "model/options.h"
 
@@ -62,6 +63,24 @@ static int fail_cpu(struct sab_error *err)
                     names);
 }
 
+/* What callers see of the tensors; data and grad come with the weights. */
+static int show_tensors(struct sab_model *m, struct sab_error *err)
+{
+    m->shown = sab_alloc((size_t)m->n_tensors, sizeof *m->shown);
+    if (!m->shown)
+        return sab_fail(err, SAB_NOMEM, "no memory for a model");
+    for (int i = 0; i < m->n_tensors; i++) {
+        const struct sab_tensor_spec *spec = &m->tensors[i];
+        m->shown[i] = (struct sab_tensor){
+            .name = spec->name,
+            .ndim = spec->ndim,
+            .shape = {spec->shape[0], spec->shape[1]},
+            .count = spec->count,
+        };
+    }
+    return SAB_OK;
+}
+
 static void resolve(struct sab_model *m)
 {
     m->network = sab_network_find(m->config.model);
@@ -78,11 +97,14 @@ static void resolve(struct sab_model *m)
 int sab_model_outline(struct sab_model **out, const struct sab_model_options *config,
                       const struct sab_shared_options *shared, const struct sab_shape *shape, struct sab_error *err)
 {
+    struct sab_shape whole;
     int status = sab_model_options_check(config, err);
     if (!status)
         status = sab_rows_check(&sab_cpu_rows, shared, err);
     if (!status)
-        status = check_shape(shape, err);
+        status = sab_sized_take(&sab_shape_sized, &whole, shape, err);
+    if (!status)
+        status = check_shape(&whole, err);
     if (status)
         return status;
     const struct sab_kernels *kernels = sab_kernels_choose(shared->cpu);
@@ -92,7 +114,7 @@ int sab_model_outline(struct sab_model **out, const struct sab_model_options *co
     if (!m)
         return sab_fail(err, SAB_NOMEM, "no memory for a model");
     m->seed = shared->seed;
-    m->shape = *shape;
+    m->shape = whole;
     m->kernels = kernels;
     pthread_mutex_init(&m->lock, NULL);
     status = sab_rows_copy(&sab_model_rows, &m->config, config, err);
@@ -100,12 +122,12 @@ int sab_model_outline(struct sab_model **out, const struct sab_model_options *co
         resolve(m);
         status = check_outputs(m, err);
     }
-    if (!status) {
+    if (!status)
         status = take_quantiles(m, shared, err);
-    }
-    if (!status) {
+    if (!status)
         status = sab_tensors_build(m, err);
-    }
+    if (!status)
+        status = show_tensors(m, err);
     if (status) {
         sab_model_free(m);
         return status;
@@ -139,6 +161,11 @@ int sab_model_build(struct sab_model **out, const struct sab_model_options *conf
     }
     if (!status && (!m->theta || !m->grad || !m->hash))
         status = sab_fail(err, SAB_NOMEM, "no memory for %zu weights", m->n_theta);
+    for (int i = 0; !status && i < m->n_tensors; i++) {
+        m->shown[i].data = m->theta + m->tensors[i].offset;
+        m->shown[i].grad = m->grad + m->tensors[i].offset;
+    }
+    m->flat = (struct sab_flat){m->theta, m->grad, m->n_theta};
     if (!status)
         status = sab_pack_create(m, err);
     if (status) {
@@ -160,6 +187,7 @@ void sab_model_free(struct sab_model *m)
     sab_rows_clear(&sab_model_rows, &m->config);
     sab_free(m->facts);
     sab_free(m->tensors);
+    sab_free(m->shown);
     sab_free(m->theta);
     sab_free(m->grad);
     sab_free(m->padded);
@@ -195,19 +223,11 @@ void sab_model_set_ahead(struct sab_model *m, void *ahead, int (*catch_up)(void 
     pthread_mutex_unlock(&m->lock);
 }
 
-struct sab_tensor sab_model_tensor(const struct sab_model *m, int i)
+const struct sab_tensor *sab_model_tensor(const struct sab_model *m, int i)
 {
     assert(0 <= i && i < m->n_tensors);
     sab_model_fetch((struct sab_model *)m, NULL); /* const to whoever looks: the same weights, from elsewhere */
-    const struct sab_tensor_spec *spec = &m->tensors[i];
-    return (struct sab_tensor){
-        .name = spec->name,
-        .ndim = spec->ndim,
-        .shape = {spec->shape[0], spec->shape[1]},
-        .count = spec->count,
-        .data = m->theta + spec->offset,
-        .grad = m->grad + spec->offset,
-    };
+    return &m->shown[i];
 }
 
 const struct sab_shape *sab_model_shape(const struct sab_model *m)
@@ -261,10 +281,10 @@ int sab_model_check_steps(const struct sab_model *m, int T, struct sab_error *er
     return m->network->check_steps ? m->network->check_steps(m, T, err) : SAB_OK;
 }
 
-struct sab_flat sab_model_flat(struct sab_model *m)
+const struct sab_flat *sab_model_flat(struct sab_model *m)
 {
     sab_model_fetch(m, NULL);
-    return (struct sab_flat){m->theta, m->grad, m->n_theta};
+    return &m->flat;
 }
 
 void sab_model_digest(const struct sab_model *m, char hex[33])

@@ -75,6 +75,8 @@ struct sab_model {
 
     int n_tensors;
     struct sab_tensor_spec *tensors;
+    struct sab_tensor *shown;           /* [n_tensors] the same for callers */
+    struct sab_flat flat;
     size_t n_theta, n_padded, n_packed;
     real *theta, *grad, *padded, *packed;
     real *packed_input;                 /* NULL until the gradient of input values is wanted */

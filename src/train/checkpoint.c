@@ -67,7 +67,8 @@ static void pack_metrics(double to[METRICS], const struct sab_metrics *from)
 
 static void unpack_metrics(struct sab_metrics *to, const double from[METRICS])
 {
-    *to = (struct sab_metrics){from[0], from[1], from[2], from[3], (int64_t)from[4], from[5]};
+    *to = (struct sab_metrics){.loss = from[0], .accuracy = from[1], .mse = from[2], .weight = from[3], .scored = (int64_t)from[4],
+                               .grad_norm = from[5]};
 }
 
 /* What states of 0.1.0 do not have. Figures stand by name, so that more may join them. */
@@ -107,7 +108,7 @@ static int add_tensors(struct sab_safetensors_writer *writer, const struct sab_t
                        const struct part *part, struct sab_error *err)
 {
     for (int i = 0; i < sab_model_tensor_count(trainer->model); i++) {
-        struct sab_tensor tensor = sab_model_tensor(trainer->model, i);
+        struct sab_tensor tensor = *sab_model_tensor(trainer->model, i);
         const uint64_t shape[2] = {(uint64_t)tensor.shape[0], (uint64_t)tensor.shape[1]};
         char name[NAME_CAP];
         snprintf(name, sizeof name, "%s.%s", part->name, tensor.name);
@@ -187,7 +188,7 @@ static int read_tensors(struct sab_safetensors *file, const char *path, const st
                         const struct part *part, int copy, struct sab_error *err)
 {
     for (int i = 0; i < sab_model_tensor_count(trainer->model); i++) {
-        struct sab_tensor tensor = sab_model_tensor(trainer->model, i);
+        struct sab_tensor tensor = *sab_model_tensor(trainer->model, i);
         const uint64_t shape[2] = {(uint64_t)tensor.shape[0], (uint64_t)tensor.shape[1]};
         char name[NAME_CAP];
         snprintf(name, sizeof name, "%s.%s", part->name, tensor.name);

@@ -219,6 +219,6 @@ int sab_shape_from_json(struct sab_shape *shape, const char *json, size_t nbytes
                         "the shape must be {\"input\":\"ids|values\",\"I\":n,\"loss\":\"cross_entropy|mse|bce|none|quantile\",\"O\":n} "
                         "with n in 1..%d",
                         MOST);
-    *shape = (struct sab_shape){input, (int)I, loss, (int)O};
+    *shape = (struct sab_shape){.size = sizeof(struct sab_shape), .input = input, .I = (int)I, .loss = loss, .O = (int)O};
     return SAB_OK;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "base/sized.h"
 #include "credit/engine.h"
 #include "data/task.h"
 #include "model/network.h"
@@ -31,7 +32,7 @@ static int plan_pass(struct sab_task *task, enum sab_split split, const struct s
 {
     int size = config->run.eval_size, B = size > 0 && size < config->shared.batch ? size : config->shared.batch;
     int64_t batches = sab_task_batches(task, split, B);
-    struct sab_batch first;
+    struct sab_batch first = {.size = sizeof first};
     if (size < 0 || B < 1)
         return sab_fail(err, SAB_INVALID, "an evaluation of %d sequences, %d at a time: neither makes sense", size, B);
     *pass = (struct pass){.B = B, .count = size};
@@ -86,7 +87,7 @@ static int go_through(struct sab_evaluation *e, struct sab_engine *engine, struc
         /* Batch number `index` of B holds the sequences index * B and on. A smaller last batch, of drawn data, takes
          * the first number past those done. */
         int64_t index = (done + B - 1) / B;
-        struct sab_batch data;
+        struct sab_batch data = {.size = sizeof data};
         status = sab_task_batch(task, split, index, B, &data, err);
         done += B;
         if (status == SAB_OK && !model->network->has_state) {
@@ -162,9 +163,14 @@ int sab_evaluate(struct sab_engine *engine, struct sab_task *task, enum sab_spli
                  struct sab_metrics *metrics, struct sab_error *err)
 {
     struct sab_evaluation evaluation;
-    int status = sab_evaluate_fully(engine, task, split, config, &evaluation, err);
+    struct sab_metrics measured;
+    int status = sab_sized_take(&sab_metrics_sized, &measured, metrics, err);
+    if (status != SAB_OK)
+        return status;
+    status = sab_evaluate_fully(engine, task, split, config, &evaluation, err);
+    measured = sab_evaluation_metrics(&evaluation);
     if (status == SAB_OK)
-        *metrics = sab_evaluation_metrics(&evaluation);
+        sab_sized_give(metrics, &measured);
     sab_evaluation_clear(&evaluation);
     return status;
 }

@@ -11,7 +11,7 @@
 static int check_finite(const struct sab_model *model, const char *path, struct sab_error *err)
 {
     for (int i = 0; i < sab_model_tensor_count(model); i++) {
-        struct sab_tensor tensor = sab_model_tensor(model, i);
+        struct sab_tensor tensor = *sab_model_tensor(model, i);
         for (size_t j = 0; j < tensor.count; j++)
             if (!isfinite(tensor.data[j]))
                 return sab_fail(err, SAB_NUMERIC, "%.300s is not written: element %zu of the tensor %s is not finite", path, j,
@@ -32,7 +32,7 @@ int sab_model_save(const struct sab_model *model, const char *path, struct sab_e
         return status;
     status = sab_metadata_add(writer, sab_model_options(model), model, err);
     for (int i = 0; i < sab_model_tensor_count(model) && status == SAB_OK; i++) {
-        struct sab_tensor tensor = sab_model_tensor(model, i);
+        struct sab_tensor tensor = *sab_model_tensor(model, i);
         const uint64_t shape[2] = {(uint64_t)tensor.shape[0], (uint64_t)tensor.shape[1]};
         status =
             sab_safetensors_writer_add(writer, tensor.name, SAB_DTYPE_REAL, tensor.ndim, shape, tensor.data, err);
@@ -69,7 +69,7 @@ static int find_tensor(struct sab_safetensors *file, const char *path, const str
 static int read_tensor(struct sab_safetensors *file, const char *path, const struct sab_model *model, int i,
                        struct sab_error *err)
 {
-    struct sab_tensor tensor = sab_model_tensor(model, i);
+    struct sab_tensor tensor = *sab_model_tensor(model, i);
     const struct sab_safetensors_view *view;
     int status = find_tensor(file, path, &model->tensors[i], &view, err);
     for (size_t j = 0; status == SAB_OK && j < tensor.count; j++) {

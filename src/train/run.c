@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/sized.h"
 #include "credit/engine.h"
 #include "cuda/device.h"
 #include "data/task.h"
@@ -119,7 +120,7 @@ static int tell(const struct run *run, const struct sab_metrics *metrics, int ev
     struct sab_event event = {
         .step = run->trainer->step,
         .steps = run->config.optim.steps,
-        .metrics = *metrics,
+        .metrics = metrics,
         .values = evaluated ? run->state.last_values : NULL,
         .judged_by = run->judge.best,
         .evaluated = evaluated,
@@ -134,8 +135,8 @@ static int tell(const struct run *run, const struct sab_metrics *metrics, int ev
 static int update(struct run *run, struct sab_error *err)
 {
     double begin = now_s();
-    struct sab_batch batch;
-    struct sab_metrics metrics;
+    struct sab_batch batch = {.size = sizeof batch};
+    struct sab_metrics metrics = {.size = sizeof metrics};
     int status = sab_task_batch(run->task, SAB_TRAIN, run->trainer->step, run->config.shared.batch, &batch, err);
     if (status != SAB_OK)
         return status;
@@ -367,7 +368,7 @@ static int take_weights(const struct run *run, const struct sab_model *source, s
 {
     int n = sab_model_tensor_count(run->model), same = n == sab_model_tensor_count(source);
     for (int i = 0; same && i < n; i++) {
-        struct sab_tensor to = sab_model_tensor(run->model, i), from = sab_model_tensor(source, i);
+        struct sab_tensor to = *sab_model_tensor(run->model, i), from = *sab_model_tensor(source, i);
         if (strcmp(to.name, from.name) != 0 || to.shape[0] != from.shape[0] || to.shape[1] != from.shape[1])
             return sab_fail(err, SAB_INVALID, "--from %.200s: its tensor %s [%d,%d] is not %s [%d,%d], as this model "
                                               "needs: model, cell, hidden, layers, score, credit and task must agree",
@@ -388,7 +389,7 @@ static int has_memory(const struct sab_model_options *model)
 /* What sab_task_settle does; and whether training carries state. */
 static int settle_carrying(struct sab_task *task, struct sab_options *config, int *carries, struct sab_error *err)
 {
-    struct sab_batch first;
+    struct sab_batch first = {.size = sizeof first};
     int status = sab_task_batch(task, SAB_TRAIN, 0, config->shared.batch, &first, err);
     if (status != SAB_OK)
         return status;
@@ -409,7 +410,7 @@ int sab_task_settle(struct sab_task *task, struct sab_options *options, struct s
 
 int sab_run_settle(struct sab_task *task, struct sab_options *config, int *carries, struct sab_error *err)
 {
-    struct sab_batch first;
+    struct sab_batch first = {.size = sizeof first};
     int status = SAB_OK;
     if (sab_task_facts(task)) /* files: better said now than at the first evaluation */
         status = sab_task_batch(task, SAB_VALID, 0, config->shared.batch, &first, err);
@@ -501,12 +502,14 @@ static void fill_outcome(struct run *run, struct sab_outcome *outcome)
         .updates = run->updates,
         .seconds = run->state.seconds,
         .seconds_per_update = n ? run->recent[n / 2] : 0,
-        .last = run->state.last,
-        .best = run->state.best,
+        .last = outcome->last,
+        .best = outcome->best,
         .best_step = run->state.best_step,
         .judged_by = run->judge.best,
         .stopped_early = run->trainer->step < run->config.optim.steps && is_stopped_early(run),
     };
+    sab_sized_give(outcome->last, &run->state.last);
+    sab_sized_give(outcome->best, &run->state.best);
     memcpy(outcome->best_values, run->state.best_values, sizeof run->state.best_values);
     sab_model_digest(run->model, outcome->weights_digest);
 }
@@ -514,12 +517,18 @@ static void fill_outcome(struct run *run, struct sab_outcome *outcome)
 int sab_run_train(const struct sab_options *config, int is_resumed, const struct sab_watch *watch,
                   struct sab_outcome *outcome, struct sab_error *err)
 {
+    struct sab_metrics whole;
+    int status = outcome ? sab_sized_take(&sab_metrics_sized, &whole, outcome->last, err) : SAB_OK;
+    if (status == SAB_OK && outcome)
+        status = sab_sized_take(&sab_metrics_sized, &whole, outcome->best, err);
+    if (status != SAB_OK)
+        return status;
     struct run *run = sab_alloc(1, sizeof *run);
     if (!run)
         return sab_fail(err, SAB_NOMEM, "no memory for a run");
     run->watch = watch;
     run->lock = -1;
-    int status = prepare(run, config, is_resumed, err);
+    status = prepare(run, config, is_resumed, err);
     if (status == SAB_OK && watch && watch->begun)
         watch->begun(watch->user);
     if (status == SAB_OK)
@@ -551,37 +560,30 @@ int sab_run_train(const struct sab_options *config, int is_resumed, const struct
 
 /* ---- for callers of the library ---- */
 
-static int check_size(size_t size, const char *name, struct sab_error *err)
-{
-    return size >= sizeof size ? SAB_OK
-                               : sab_fail(err, SAB_INVALID, "struct %s without its size: set .size = sizeof (struct %s)", name, name);
-}
-
 int sab_train_watched(const struct sab_options *options, int resume, const struct sab_watch *watch, struct sab_outcome *outcome,
                       struct sab_error *err)
 {
-    struct sab_watch seen = {0}; /* what the caller's version does not have is 0 */
-    struct sab_outcome result = {.best_step = -1};
-    int status = watch ? check_size(watch->size, "sab_watch", err) : SAB_OK;
-    if (status == SAB_OK && outcome)
-        status = check_size(outcome->size, "sab_outcome", err);
+    struct sab_watch seen;
+    struct sab_outcome result;
+    int status = sab_sized_take(&sab_watch_sized, &seen, watch, err);
+    if (status == SAB_OK)
+        status = sab_sized_take(&sab_outcome_sized, &result, outcome, err);
     if (status != SAB_OK)
         return status;
-    if (watch)
-        memcpy(&seen, watch, watch->size < sizeof seen ? watch->size : sizeof seen);
-    status = sab_run_train(options, resume, watch ? &seen : NULL, &result, err);
-    if (outcome) {
-        result.size = outcome->size;
-        memcpy(outcome, &result, result.size < sizeof result ? result.size : sizeof result);
-    }
+    result.best_step = -1;
+    status = sab_run_train(options, resume, watch ? &seen : NULL, outcome ? &result : NULL, err);
+    sab_sized_give(outcome, &result);
     return status;
 }
 
 int sab_train(const struct sab_options *options, struct sab_metrics *best, struct sab_error *err)
 {
-    struct sab_outcome outcome = {0};
-    int status = sab_run_train(options, 0, NULL, &outcome, err);
-    if (status == SAB_OK && best)
-        *best = outcome.best;
+    struct sab_metrics measured;
+    struct sab_outcome outcome = {.size = sizeof outcome, .best = best ? &measured : NULL};
+    int status = sab_sized_take(&sab_metrics_sized, &measured, best, err);
+    if (status == SAB_OK)
+        status = sab_run_train(options, 0, NULL, &outcome, err);
+    if (status == SAB_OK)
+        sab_sized_give(best, &measured);
     return status;
 }

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/sized.h"
 #include "credit/engine.h"
 #include "cuda/device.h"
 #include "model/network.h"
@@ -31,7 +32,7 @@ int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const 
         sab_trainer_free(trainer);
         return status;
     }
-    struct sab_flat flat = sab_model_flat(model);
+    struct sab_flat flat = *sab_model_flat(model);
     trainer->model = model;
     trainer->count = flat.count;
     trainer->theta = flat.theta;
@@ -100,7 +101,7 @@ static int fail_explosion(const struct sab_trainer *trainer, double norm, struct
     const struct sab_tensor_spec *worst = &trainer->model->tensors[0];
     double most = -1;
     for (int i = 0; i < sab_model_tensor_count(trainer->model); i++) {
-        struct sab_tensor tensor = sab_model_tensor(trainer->model, i);
+        struct sab_tensor tensor = *sab_model_tensor(trainer->model, i);
         double part = sab_optim_norm(tensor.grad, tensor.count);
         if (!(part <= most)) {
             most = part;
@@ -138,7 +139,7 @@ static void restore(struct sab_trainer *trainer)
 static int check_result(const struct sab_trainer *trainer, struct sab_error *err)
 {
     for (int i = 0; i < sab_model_tensor_count(trainer->model); i++) {
-        struct sab_tensor tensor = sab_model_tensor(trainer->model, i);
+        struct sab_tensor tensor = *sab_model_tensor(trainer->model, i);
         size_t at = (size_t)(tensor.data - trainer->theta);
         if (sab_optim_is_finite(tensor.data, tensor.count) && sab_optim_is_finite(trainer->m + at, tensor.count) &&
             (!trainer->v || sab_optim_is_finite(trainer->v + at, tensor.count)))
@@ -197,8 +198,10 @@ static int check_parts(const struct sab_trainer *trainer, struct sab_error *err)
 int sab_trainer_gradient(struct sab_trainer *trainer, const struct sab_batch *batch, const struct sab_request *request,
                          struct sab_metrics *metrics, struct sab_error *err)
 {
-    struct sab_batch taken = *batch;
+    struct sab_batch taken;
     int status = check_parts(trainer, err);
+    if (status == SAB_OK)
+        status = sab_sized_take(&sab_batch_sized, &taken, batch, err);
     return status ? status : gradient(trainer, &taken, request, metrics, err);
 }
 
@@ -272,9 +275,13 @@ int sab_trainer_apply(struct sab_trainer *trainer, double *grad_norm, struct sab
 int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batch, struct sab_metrics *metrics,
                        struct sab_error *err)
 {
-    struct sab_batch taken = *batch;
-    struct sab_metrics measured;
-    int status = gradient(trainer, &taken, NULL, &measured, err);
+    struct sab_batch taken;
+    struct sab_metrics measured = {.size = sizeof measured};
+    int status = sab_sized_take(&sab_batch_sized, &taken, batch, err);
+    if (status == SAB_OK)
+        status = sab_sized_take(&sab_metrics_sized, &measured, metrics, err);
+    if (status == SAB_OK)
+        status = gradient(trainer, &taken, NULL, &measured, err);
     if (status != SAB_OK)
         return status;
     sab_profile_start(trainer->engine->profile);
@@ -285,8 +292,7 @@ int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batc
             sab_stream_turn(taken.state, -taken.T);
         return status;
     }
-    if (metrics)
-        *metrics = measured;
+    sab_sized_give(metrics, &measured);
     return SAB_OK;
 }
 
