@@ -1,6 +1,6 @@
 /* Curves of one figure over several runs: hover shows the numbers, dragging zooms in, a double click zooms out. */
 
-const CURVE = {width: 360, height: 220, left: 52, right: 14, top: 8, bottom: 26};
+const CURVE = {width: 360, height: 220, left: 52, right: 14, top: 8, bottom: 34};
 
 /* series: [{name, colour, x: [...], y: [...]}]; view: {log, across: "updates"|"seconds"|"step"}, shared by all charts. */
 function curveChart(title, series, view) {
@@ -50,7 +50,7 @@ function curveChart(title, series, view) {
         for (const x of ticks(x0, x1, 5, view.across !== "seconds"))
             svg.append(make("line", {class: "axis", x1: toX(x), x2: toX(x), y1: height - bottom, y2: height - bottom + 4}),
                        make("text", {x: toX(x), y: height - bottom + 16, "text-anchor": "middle"}, number(x, 3)));
-        svg.append(make("text", {x: width - right, y: height - 1, "text-anchor": "end"}, view.across));
+        svg.append(make("text", {x: width - right, y: height - 3, "text-anchor": "end"}, view.across));
         lines.forEach((line, i) => {
             const style = `stroke: ${colour(series[i].colour)}`;
             if (line.length === 1)
