@@ -47,5 +47,6 @@ extern const struct sab_command sab_command_bench;
 extern const struct sab_command sab_command_reproduce;
 extern const struct sab_command sab_command_data;
 extern const struct sab_command sab_command_doctor;
+extern const struct sab_command sab_command_manual;
 
 #endif

@@ -16,6 +16,7 @@ static const struct sab_command *const commands[] = {
     &sab_command_reproduce,
     &sab_command_data,
     &sab_command_doctor,
+    &sab_command_manual,
 };
 
 const struct sab_command *sab_command_at(int i)

@@ -6,6 +6,25 @@ if(TARGET sab_program)
     install(TARGETS sab_program)
 endif()
 
+# The manual page and the completions, which the program prints: where it can run.
+if(TARGET sab_program AND NOT CMAKE_CROSSCOMPILING)
+    set(sab_manual_dir ${CMAKE_CURRENT_BINARY_DIR}/manual)
+    add_custom_command(
+        OUTPUT ${sab_manual_dir}/sab.1
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${sab_manual_dir}
+        COMMAND sab_program manual man > ${sab_manual_dir}/sab.1
+        COMMAND sab_program manual bash > ${sab_manual_dir}/sab
+        COMMAND sab_program manual zsh > ${sab_manual_dir}/_sab
+        COMMAND sab_program manual fish > ${sab_manual_dir}/sab.fish
+        DEPENDS sab_program
+        VERBATIM)
+    add_custom_target(sab_manual ALL DEPENDS ${sab_manual_dir}/sab.1)
+    install(FILES ${sab_manual_dir}/sab.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+    install(FILES ${sab_manual_dir}/sab DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+    install(FILES ${sab_manual_dir}/_sab DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+    install(FILES ${sab_manual_dir}/sab.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endif()
+
 # Two export sets, because only the static library needs the libraries beneath it to be found again.
 install(TARGETS sab_shared EXPORT sabTargets)
 install(TARGETS sab_static EXPORT sabStaticTargets)
