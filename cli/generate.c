@@ -1,9 +1,4 @@
-/* sab generate: continues a text, symbol by symbol, writing as it goes.
- *
- *     opening -> [prompt] -> ... last -> step -> outputs -> sample -> write it -> it is the new last
- *
- * The last symbol has been written but not yet read by the network. A state file keeps both the stream and this symbol,
- * so that going on from it is as if it had never stopped. */
+/* sab generate: continues a text, symbol by symbol, writing as it goes. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,17 +7,13 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "cli/arguments.h"
-#include "cli/generate_state.h"
 #include "cli/json_out.h"
 #include "cli/output.h"
-#include "cli/run_folder.h"
-#include "cli/sample.h"
 #include "cli/say.h"
-#include "data/vocabulary.h"
 #include "io/file.h"
+#include "sab_run.h"
 
 enum { PROMPT_CAP = 4096, PROMPT_FILE_CAP = 64 << 20 };
 
@@ -73,12 +64,8 @@ struct work {
     const struct own *o;
     const char *where;
     struct sab_model *model;
-    struct sab_options config;
-    struct sab_vocabulary vocabulary;
-    struct sab_stream *stream;
-    sab_real *outputs;              /* [O] */
-    struct sab_candidate *room;     /* [O] */
-    struct sab_generate_state at;   /* last: the next symbol to be read; -1: none yet */
+    struct sab_generator *generator;
+    int is_bytes;                   /* symbols are bytes, not characters */
     int64_t written;
     int is_stopped;                 /* by --stop */
     char stop[SAB_OPTION_CAP];
@@ -93,119 +80,7 @@ static double now_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* ---- getting ready ---------------------------------------------------------------------------------------------- */
-
-static int load(const char *where, struct work *w, struct sab_error *err)
-{
-    struct sab_error why = {0};
-    int status = sab_cli_run_model(where, &w->model, &w->config, err);
-    if (status != SAB_OK)
-        return status;
-    const char *facts = sab_model_facts(w->model);
-    if (strcmp(w->config.task.task, "text") != 0 || !facts)
-        return sab_fail(err, SAB_INVALID, "%.200s was trained on the task %s; only text can be continued", where,
-                        w->config.task.task);
-    status = sab_vocabulary_read(&w->vocabulary, facts, &why);
-    if (status != SAB_OK)
-        return sab_fail(err, status, "%.200s: %.250s", where, why.message);
-    const struct sab_shape *shape = sab_model_shape(w->model);
-    int symbols = sab_vocabulary_size(&w->vocabulary);
-    if (shape->input != SAB_INPUT_IDS || shape->loss != SAB_LOSS_CROSS_ENTROPY || shape->I != symbols ||
-        shape->O != symbols)
-        return sab_fail(err, SAB_FORMAT, "%.200s: the vocabulary has %d symbols, the network reads %d and writes %d",
-                        where, symbols, shape->I, shape->O);
-    w->outputs = sab_alloc((size_t)symbols, sizeof *w->outputs);
-    w->room = sab_alloc((size_t)symbols, sizeof *w->room);
-    if (!w->outputs || !w->room)
-        return sab_fail(err, SAB_NOMEM, "no memory for %d symbols", symbols);
-    if (w->o->state[0])
-        return sab_generate_state_load(w->o->state, w->model, &w->stream, &w->at, err);
-    return sab_stream_create(&w->stream, w->model, 1, err);
-}
-
-static void clear(struct work *w)
-{
-    sab_stream_free(w->stream);
-    sab_vocabulary_clear(&w->vocabulary);
-    sab_model_free(w->model);
-    sab_options_clear(&w->config);
-    sab_free(w->outputs);
-    sab_free(w->room);
-    sab_free(w->writer.text);
-}
-
-/* ---- the network ------------------------------------------------------------------------------------------------ */
-
-/* Reads the last symbol; then the outputs are about the next. */
-static int step(struct work *w, struct sab_error *err)
-{
-    int status = sab_stream_step(w->stream, &w->at.last, NULL, w->outputs, err);
-    for (int i = 0; status == SAB_OK && i < w->vocabulary.n; i++)
-        if (!isfinite(w->outputs[i]))
-            status = sab_fail(err, SAB_NUMERIC, "symbol %lld: output %d of the network is not finite",
-                              (long long)w->at.read + 1, i);
-    w->at.read += status == SAB_OK;
-    return status;
-}
-
-static int read_symbol(struct work *w, int32_t symbol, struct sab_error *err)
-{
-    int status = w->at.last >= 0 ? step(w, err) : SAB_OK;
-    if (status == SAB_OK)
-        w->at.last = symbol;
-    return status;
-}
-
 /* ---- the prompt ------------------------------------------------------------------------------------------------- */
-
-static int32_t symbol_of_last(const struct work *w, const char *text)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    size_t nbytes = strlen(text);
-    uint32_t code = 0;
-    for (size_t at = 0, length; at < nbytes; at += length)
-        if ((length = (size_t)sab_code_at(w->vocabulary.units, s + at, nbytes - at, &code)) == 0)
-            return -1;
-    return nbytes ? sab_vocabulary_symbol(&w->vocabulary, code) : -1;
-}
-
-/* What a text begins with when nobody says: the end of the separator, as in training where documents are set apart;
- * else a new line, else the first symbol there is. */
-static int32_t opening(const struct work *w)
-{
-    char separator[SAB_OPTION_CAP];
-    int32_t symbol = -1;
-    if (sab_text_unescape(w->config.task.text.reset_at, separator) == 0)
-        symbol = symbol_of_last(w, separator);
-    if (symbol < 0)
-        symbol = sab_vocabulary_symbol(&w->vocabulary, '\n');
-    return symbol < 0 || symbol == w->vocabulary.n ? 0 : symbol;
-}
-
-static int read_prompt(struct work *w, const char *option, const char *text, size_t nbytes, struct sab_error *err)
-{
-    int units = w->vocabulary.units, status = SAB_OK;
-    long long line = 1, column = 1;
-    for (size_t at = 0, length; at < nbytes && status == SAB_OK; at += length) {
-        uint32_t code;
-        char name[SAB_CODE_NAME_CAP];
-        length = (size_t)sab_code_at(units, (const unsigned char *)text + at, nbytes - at, &code);
-        if (length == 0)
-            return sab_fail(err, SAB_INVALID, "%s: byte offset %zu: 0x%02x begins no UTF-8 character", option, at,
-                            (unsigned char)text[at]);
-        int32_t symbol = sab_vocabulary_symbol(&w->vocabulary, code);
-        if (symbol < 0) {
-            sab_code_name(units, code, name);
-            return sab_fail(err, SAB_INVALID, "%s: line %lld, column %lld: %s is not among the %d symbols that %.200s "
-                                              "knows",
-                            option, line, column, name, w->vocabulary.n, w->where);
-        }
-        status = read_symbol(w, symbol, err);
-        column = code == '\n' ? 1 : column + 1;
-        line += code == '\n';
-    }
-    return status;
-}
 
 static int read_prompt_file(struct work *w, const char *path, struct sab_error *err)
 {
@@ -216,7 +91,7 @@ static int read_prompt_file(struct work *w, const char *path, struct sab_error *
     char *text = sab_alloc(PROMPT_FILE_CAP + 1, 1);
     size_t nbytes = text ? fread(text, 1, PROMPT_FILE_CAP + 1, file) : 0;
     int status = SAB_OK, has_mark = nbytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
-    size_t mark = has_mark && w->vocabulary.units == SAB_UNITS_CHARS ? 3 : 0; /* of byte order, none of the characters */
+    size_t mark = has_mark && !w->is_bytes ? 3 : 0; /* of byte order, none of the characters */
     if (!text)
         status = sab_fail(err, SAB_NOMEM, "no memory for the prompt");
     else if (ferror(file))
@@ -224,7 +99,7 @@ static int read_prompt_file(struct work *w, const char *path, struct sab_error *
     else if (nbytes > PROMPT_FILE_CAP)
         status = sab_fail(err, SAB_INVALID, "--prompt-file: %.200s has more than %d bytes", path, PROMPT_FILE_CAP);
     else
-        status = read_prompt(w, is_stdin ? "standard input" : path, text + mark, nbytes - mark, err);
+        status = sab_generator_read(w->generator, is_stdin ? "standard input" : path, text + mark, nbytes - mark, err);
     sab_free(text);
     if (!is_stdin)
         fclose(file);
@@ -234,17 +109,17 @@ static int read_prompt_file(struct work *w, const char *path, struct sab_error *
 static int begin(struct work *w, struct sab_error *err)
 {
     const struct own *o = w->o;
-    int status = SAB_OK, has_prompt = o->prompt[0] || o->prompt_file[0];
-    if (o->prompt[0] && o->prompt_file[0])
+    int status = sab_run_model(&w->model, w->where, err);
+    if (status != SAB_OK)
+        return status;
+    w->is_bytes = (int)sab_options_number(sab_model_options(w->model), "units") == SAB_UNITS_BYTES;
+    status = sab_generator_create(&w->generator, w->model, w->where, o->state, err);
+    if (status == SAB_OK && o->prompt[0] && o->prompt_file[0])
         return sab_fail(err, SAB_INVALID, "--prompt and --prompt-file cannot both be given");
-    if (w->at.last < 0 && (!has_prompt || w->config.task.text.reset_at[0]))
-        w->at.last = opening(w);
-    if (o->prompt[0])
-        status = read_prompt(w, "--prompt", o->prompt, strlen(o->prompt), err);
-    else if (o->prompt_file[0])
+    if (status == SAB_OK && o->prompt[0])
+        status = sab_generator_read(w->generator, "--prompt", o->prompt, strlen(o->prompt), err);
+    if (status == SAB_OK && o->prompt_file[0])
         status = read_prompt_file(w, o->prompt_file, err);
-    if (status == SAB_OK && w->at.last < 0)
-        w->at.last = opening(w); /* an empty file */
     return status;
 }
 
@@ -297,16 +172,12 @@ static void count_missing(struct writer *to, unsigned char byte)
         to->missing = (byte & 0xc0) == 0x80 && to->missing > 0 ? to->missing - 1 : 0;
 }
 
-static int write_symbol(struct work *w, struct sab_error *err)
+static int write_symbol(struct work *w, const char *text, int nbytes, struct sab_error *err)
 {
     struct writer *to = &w->writer;
-    uint32_t code = w->vocabulary.codes[w->at.last];
-    char text[4] = {(char)code};
-    size_t n = 1, stop = strlen(w->stop);
-    if (w->vocabulary.units == SAB_UNITS_CHARS)
-        n = (size_t)sab_text_encode(code, text);
-    else
-        count_missing(to, (unsigned char)code);
+    size_t n = (size_t)nbytes, stop = strlen(w->stop);
+    if (w->is_bytes)
+        count_missing(to, (unsigned char)text[0]);
     int status = to->keeps ? keep(to, text, n, err) : put(to, err, text, n);
     if (to->tail_nbytes + n > sizeof to->tail) {
         size_t half = sizeof to->tail / 2;
@@ -320,20 +191,18 @@ static int write_symbol(struct work *w, struct sab_error *err)
     return status;
 }
 
-/* The unknown symbol, which stands for no character, is the last and never drawn. */
 static int generate(struct work *w, struct sab_error *err)
 {
-    struct sab_sampling how = {w->o->temperature, w->o->top_k, w->o->top_p};
+    const struct sab_sampling how = {w->o->temperature, w->o->top_k, w->o->top_p, (uint64_t)w->o->seed};
     double begun = now_s();
-    int status = SAB_OK;
+    int status = SAB_OK, nbytes;
     while (status == SAB_OK && w->written < w->o->length && !w->is_stopped) {
-        status = step(w, err);
+        char text[4];
+        status = sab_generator_next(w->generator, &how, text, &nbytes, err);
         if (status != SAB_OK)
             break;
-        double u = sab_random_uniform((uint64_t)w->o->seed, SAB_STREAM_GENERATE, (uint64_t)w->at.read, 0);
-        w->at.last = sab_sample(&how, w->outputs, w->vocabulary.n, u, w->room);
         w->written++;
-        status = write_symbol(w, err);
+        status = write_symbol(w, text, nbytes, err);
     }
     w->seconds = now_s() - begun;
     return status;
@@ -367,12 +236,12 @@ static void print_summary(const struct work *w)
     sab_say_count(w->seconds > 0 ? llround((double)w->written / w->seconds) : 0, rate);
     fflush(stdout);
     fprintf(stderr, "\n%s %s in %s, %s a second\n", count,
-            w->vocabulary.units == SAB_UNITS_BYTES ? "bytes" : "characters", time, rate);
+            w->is_bytes ? "bytes" : "characters", time, rate);
 }
 
 static int run(struct sab_cli *cli)
 {
-    struct work w = {.o = cli->own, .where = cli->words[0], .at.last = -1};
+    struct work w = {.o = cli->own, .where = cli->words[0]};
     struct sab_error err = {0};
     int status = SAB_OK;
     w.writer.keeps = cli->json;
@@ -384,18 +253,18 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK && w.o->save_state[0])
         status = sab_file_check_writable(w.o->save_state, &err);
     if (status == SAB_OK)
-        status = load(w.where, &w, &err);
-    if (status == SAB_OK)
         status = begin(&w, &err);
     if (status == SAB_OK)
         status = generate(&w, &err);
     if (status == SAB_OK && w.o->save_state[0])
-        status = sab_generate_state_save(w.o->save_state, w.model, w.stream, &w.at, &err);
+        status = sab_generator_save(w.generator, w.o->save_state, &err);
     if (status == SAB_OK && cli->json)
         print_json(&w);
     else if (status == SAB_OK && !cli->quiet)
         print_summary(&w);
-    clear(&w);
+    sab_generator_free(w.generator);
+    sab_model_free(w.model);
+    sab_free(w.writer.text);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("generate", status, &err);
 }
 

@@ -1,24 +1,16 @@
 /* sab predict: what a trained model says of a file, or of lines as they come. */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
-#include "cli/answers.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
+#include "cli/options.h"
 #include "cli/output.h"
-#include "cli/predict_ahead.h"
 #include "cli/predict_lines.h"
-#include "cli/predict_output.h"
-#include "cli/run_folder.h"
+#include "cli/predict_lines.h"
 #include "cli/say.h"
-#include "cuda/device.h"
-#include "data/csv_task.h"
-#include "data/task.h"
 #include "io/file.h"
-#include "model/network.h"
+#include "sab_run.h"
 
 struct own {
     int format, probabilities, stream, recorded_data;
@@ -47,241 +39,45 @@ static const struct sab_option own[] = {
      "with --stream: leave the state in this file at the end, also after Ctrl-C or a line that cannot be read"},
 };
 
-/* What one call works with. */
-struct work {
-    const struct own *o;
-    struct sab_options config;
-    struct sab_model *model;
-    struct sab_engine *engine;
-    struct sab_answers answers;
-    const struct sab_task_kind *kind;
-    void *state;             /* of the kind */
-    int is_own_file;         /* --data was given: all rows are answered */
-    struct sab_predict_output output;
-    struct sab_ahead ahead;  /* n is 0: rows of the file are answered */
-    int64_t sequence;        /* sequences before this batch */
-};
+/* ---- files ---- */
 
-/* The answer of a step goes out. */
-static int put(struct work *w, const sab_real *y, const sab_real *x, const struct sab_answers_place *places, int n,
-               struct sab_error *err)
+/* Which file is the test part that is answered: *is_whole, all rows of it. */
+static int take_data(struct sab_cli *cli, struct sab_options *options, int *is_whole, struct sab_error *err)
 {
-    sab_answers_take(&w->answers, y, x);
-    return sab_predict_output_put(&w->output, &w->answers, places, n, err);
-}
-
-/* ---- files of sequences ---- */
-
-static int is_wanted(const struct sab_batch *batch, size_t position)
-{
-    return batch->scored ? batch->scored[position] : !batch->weight || batch->weight[position] > 0;
-}
-
-/* Answers of one whole sequence. Its steps are counted only where it has more than one answer. */
-static int put_sequence(struct work *w, const struct sab_batch *batch, const sab_real *outputs, int64_t index, int b,
-                        struct sab_error *err)
-{
-    int answers = 0, length = batch->lengths ? batch->lengths[b] : batch->T, status = SAB_OK;
-    int is_csv = w->kind == &sab_task_csv;
-    for (int t = 0; t < length; t++)
-        answers += is_wanted(batch, (size_t)t * (size_t)batch->B + (size_t)b);
-    if (answers == 0)
-        return SAB_OK;
-    struct sab_answers_place places[2] = {{"sequence", NULL, w->sequence}, {"step", NULL, 0}};
-    if (is_csv)
-        places[0] = (struct sab_answers_place){"series", sab_csv_task_spot(w->state, index, batch->B, b).series, 0};
-    for (int t = 0; t < length && status == SAB_OK; t++) {
-        size_t position = (size_t)t * (size_t)batch->B + (size_t)b;
-        places[1].number = t;
-        if (is_wanted(batch, position))
-            status = put(w, outputs + position * (size_t)w->answers.shape->O,
-                         batch->values ? batch->values + position * (size_t)w->answers.shape->I : NULL, places,
-                         w->answers.has_steps ? 2 : 1, err);
+    const struct own *o = cli->own;
+    int status = SAB_OK;
+    *is_whole = sab_cli_given(cli, "data");
+    if (*is_whole)
+        status = sab_options_parse(options, "valid-data= test-data=", err);
+    if (status == SAB_OK)
+        status = sab_cli_confirm_data(cli, cli->words[0], o->recorded_data, options, err);
+    if (status == SAB_OK)
+        status = sab_cli_find_data(options, err);
+    if (status == SAB_OK && o->ahead > 0 && !*is_whole) { /* the end of the file that the test part is of */
+        *is_whole = 1;
+        if (sab_cli_text(options, "test-data")[0])
+            status = sab_options_set(options, "data", sab_cli_text(options, "test-data"), err);
+        if (status == SAB_OK)
+            status = sab_options_set(options, "valid-data", "", err);
     }
-    w->sequence++;
-    return status;
+    if (status == SAB_OK && *is_whole)
+        status = sab_options_set(options, "test-data", sab_cli_text(options, "data"), err);
+    return status == SAB_OK && *is_whole ? sab_options_set(options, "data", "", err) : status;
 }
 
-static int predict_sequences(struct work *w, struct sab_error *err)
+static int predict_file(struct sab_cli *cli, struct sab_model *model, struct sab_options *options, struct sab_error *err)
 {
-    int B = w->config.shared.batch, status = SAB_OK;
-    int64_t batches = w->kind->batches ? w->kind->batches(w->state, SAB_TEST, B) : 0;
-    if (batches == 0) /* drawn data have no end: one batch of them */
-        batches = 1;
-    for (int64_t index = 0; index < batches && status == SAB_OK; index++) {
-        struct sab_batch batch = {.size = sizeof batch};
-        sab_real *outputs = NULL;
-        status = w->kind->batch(w->state, SAB_TEST, index, B, &batch, err);
-        if (status == SAB_OK) {
-            outputs = sab_alloc((size_t)batch.T * (size_t)batch.B, (size_t)w->answers.shape->O * sizeof *outputs);
-            status = outputs ? sab_engine_forward(w->engine, &batch, outputs, NULL, NULL, NULL, err)
-                             : sab_fail(err, SAB_NOMEM, "no memory for the outputs of %d steps", batch.T);
-        }
-        for (int b = 0; b < B && status == SAB_OK; b++)
-            status = put_sequence(w, &batch, outputs, index, b, err);
-        sab_free(outputs);
-    }
-    return status;
-}
-
-/* ---- files of streams ---- */
-
-static int put_row(struct work *w, const struct sab_csv_spot *spot, int t, const sab_real *y, const sab_real *x,
-                   struct sab_error *err)
-{
-    const struct sab_csv_schema *schema = &w->answers.schema;
-    struct sab_answers_place places[3];
-    char time[SAB_TIME_TEXT_CAP];
-    int64_t row = spot->numbers ? spot->numbers[t] : spot->row + t + 1;
-    int n = 0;
-    if (w->ahead.n > 0) {
-        sab_answers_take(&w->answers, y, x);
-        sab_ahead_take(&w->ahead, row, spot->times ? &spot->times[t] : NULL);
-        return SAB_OK;
-    }
-    if (row == 0) /* of a row that is not in the file */
-        return SAB_OK;
-    if (spot->series)
-        places[n++] = (struct sab_answers_place){"series", spot->series, 0};
-    places[n++] = (struct sab_answers_place){w->kind == &sab_task_csv ? "row" : "step", NULL, row};
-    if (spot->times) {
-        sab_time_write(&schema->time_format, spot->times[t], time);
-        places[n++] = (struct sab_answers_place){schema->time.name && schema->time.name[0] ? schema->time.name : "time", time, 0};
-    }
-    return put(w, y, x, places, n, err);
-}
-
-/* Outputs [length,O] of a chunk of one series: by a step, with what the stream remembers; of a network without state, the
- * chunk alone. */
-static int answer_chunk(struct work *w, struct sab_stream *stream, struct sab_batch *batch, int length, sab_real *outputs,
-                        struct sab_error *err)
-{
-    int I = w->answers.shape->I, O = w->answers.shape->O, status = SAB_OK;
-    if (!stream) {
-        batch->fresh = NULL;
-        return sab_engine_forward(w->engine, batch, outputs, NULL, NULL, NULL, err);
-    }
-    for (int t = 0; t < length && status == SAB_OK; t++)
-        status = sab_stream_step(stream, batch->ids ? batch->ids + t : NULL,
-                                 batch->values ? batch->values + (size_t)t * (size_t)I : NULL,
-                                 outputs + (size_t)t * (size_t)O, err);
-    return status;
-}
-
-static int end_series(struct work *w, struct sab_stream *stream, const char *series, struct sab_error *err)
-{
-    return w->ahead.n > 0 ? sab_ahead_put(&w->ahead, stream, series, &w->output, err) : SAB_OK;
-}
-
-/* One series after the other: the same bits as training's chunks with carried state. */
-static int predict_stream(struct work *w, struct sab_error *err)
-{
-    struct sab_stream *stream = NULL;
-    const char *series = NULL;
-    int has_state = sab_network_find(w->config.model.model)->has_state;
-    int64_t batches = w->kind->batches(w->state, SAB_TEST, 1), steps = 0;
-    int status = SAB_OK, I = w->answers.shape->I, O = w->answers.shape->O;
-    for (int64_t index = 0; index < batches && status == SAB_OK; index++) {
-        struct sab_batch batch = {.size = sizeof batch};
-        status = w->kind->batch(w->state, SAB_TEST, index, 1, &batch, err);
-        if (status == SAB_OK && batch.fresh[0] && stream)
-            status = end_series(w, stream, series, err);
-        if (status == SAB_OK && batch.fresh[0]) {
-            sab_ahead_begin(&w->ahead);
-            sab_stream_free(stream);
-            stream = NULL;
-            steps = 0;
-            status = has_state ? sab_stream_create(&stream, w->model, 1, err) : SAB_OK;
-        }
-        if (status != SAB_OK)
-            break;
-        struct sab_csv_spot spot = {.row = steps};
-        if (w->kind == &sab_task_csv)
-            spot = sab_csv_task_spot(w->state, index, 1, 0);
-        series = spot.series;
-        int length = batch.lengths ? batch.lengths[0] : batch.T;
-        sab_real *outputs = sab_alloc((size_t)batch.T, (size_t)O * sizeof *outputs);
-        status = outputs ? answer_chunk(w, stream, &batch, length, outputs, err)
-                         : sab_fail(err, SAB_NOMEM, "no memory for the outputs of %d steps", batch.T);
-        for (int t = 0; t < length && status == SAB_OK; t++)
-            if (w->is_own_file || is_wanted(&batch, (size_t)t))
-                status = put_row(w, &spot, t, outputs + (size_t)t * (size_t)O,
-                                 batch.values ? batch.values + (size_t)t * (size_t)I : NULL, err);
-        sab_free(outputs);
-        steps += length;
-    }
-    if (status == SAB_OK && stream)
-        status = end_series(w, stream, series, err);
-    sab_stream_free(stream);
-    return status;
+    const struct own *o = cli->own;
+    struct sab_predict_output output = {0};
+    int is_whole, status = take_data(cli, options, &is_whole, err);
+    if (status == SAB_OK)
+        status = sab_predict_output_open(&output, o->format, o->probabilities, o->output, err);
+    if (status == SAB_OK)
+        status = sab_predict(model, options, is_whole, o->ahead, sab_predict_output_put, &output, err);
+    return sab_predict_output_close(&output, status, err);
 }
 
 /* ---- the command ---- */
-
-static int open_data(struct sab_cli *cli, struct work *w, struct sab_error *err)
-{
-    struct sab_options *c = &w->config;
-    struct sab_shape shape;
-    int status = SAB_OK;
-    w->is_own_file = sab_cli_given(cli, "data");
-    if (status == SAB_OK && w->is_own_file)
-        status = sab_options_parse(c, "valid-data= test-data=", err);
-    if (status == SAB_OK)
-        status = sab_cli_confirm_data(cli, cli->words[0], w->o->recorded_data, c, err);
-    if (status == SAB_OK)
-        status = sab_cli_find_data(c, err);
-    if (status == SAB_OK && w->o->ahead > 0 && !w->is_own_file) { /* the end of the file that the test part is of */
-        w->is_own_file = 1;
-        if (c->task.files.test_data[0])
-            status = sab_options_set(c, "data", c->task.files.test_data, err);
-        if (status == SAB_OK)
-            status = sab_options_set(c, "valid-data", "", err);
-    }
-    if (status == SAB_OK && w->is_own_file)
-        status = sab_options_set(c, "test-data", c->task.files.data, err);
-    if (status == SAB_OK && w->is_own_file)
-        status = sab_options_set(c, "data", "", err);
-    for (int i = 0; sab_task_kind_at(i); i++)
-        if (strcmp(sab_task_kind_at(i)->name, c->task.task) == 0)
-            w->kind = sab_task_kind_at(i);
-    if (status == SAB_OK && !w->kind)
-        return sab_fail(err, SAB_FORMAT, "the model was trained for a task \"%.32s\", which this version does not know",
-                        c->task.task);
-    if (status == SAB_OK)
-        status = w->kind->create(&w->state, &shape, &c->task, &c->shared, sab_model_facts(w->model), err);
-    if (status == SAB_OK && (shape.input != w->answers.shape->input || shape.I != w->answers.shape->I ||
-                             shape.O != w->answers.shape->O || shape.loss != w->answers.shape->loss))
-        status = sab_fail(err, SAB_FORMAT, "%s: the data have another shape than the model", cli->words[0]);
-    return status;
-}
-
-static int predict_file(struct sab_cli *cli, struct work *w, struct sab_error *err)
-{
-    struct sab_batch first = {.size = sizeof first};
-    int status = w->o->ahead > 0 ? sab_ahead_create(&w->ahead, &w->answers, w->o->ahead, err) : SAB_OK;
-    if (status == SAB_OK && w->o->ahead > 0 && !sab_network_find(w->config.model.model)->has_state)
-        status = sab_fail(err, SAB_INVALID, "--ahead needs a network with a running state; this one is a %s",
-                          sab_network_find(w->config.model.model)->name);
-    if (status == SAB_OK)
-        status = open_data(cli, w, err);
-    if (status == SAB_OK)
-        status = sab_predict_output_open(&w->output, w->o->format, w->o->ahead > 0 ? w->answers.schema.O : sab_answers_width(&w->answers),
-                                         w->o->output, err);
-    if (status == SAB_OK)
-        status = w->kind->batch(w->state, SAB_TEST, 0, 1, &first, err);
-    if (status == SAB_OK)
-        status = first.fresh && !sab_device_is_cpu(w->config.run.device)
-                     ? sab_fail(err, SAB_INVALID, "--device %.32s: rows of a series, which carry state, are answered on the processor only",
-                                w->config.run.device)
-                     : SAB_OK;
-    if (status == SAB_OK)
-        status = first.fresh ? predict_stream(w, err) : predict_sequences(w, err);
-    status = sab_predict_output_close(&w->output, status, err);
-    if (w->state)
-        w->kind->destroy(w->state);
-    sab_ahead_clear(&w->ahead);
-    return status;
-}
 
 static int check_options(const struct sab_cli *cli, struct sab_error *err)
 {
@@ -296,8 +92,8 @@ static int check_options(const struct sab_cli *cli, struct sab_error *err)
     if (o->stream && (sab_cli_given(cli, "data") || o->output[0] || o->format == SAB_PREDICT_NPY))
         return sab_fail(err, SAB_INVALID, "--stream reads standard input and writes csv or jsonl to standard output: no "
                         "--data, --output or --format npy");
-    if (o->stream && sab_cli_given(cli, "device") && !sab_device_is_cpu(cli->config.run.device))
-        return sab_fail(err, SAB_INVALID, "--device %.32s: --stream runs on the processor only", cli->config.run.device);
+    if (o->stream && sab_cli_given(cli, "device") && strcmp(sab_cli_text(&cli->config, "device"), "cpu") != 0)
+        return sab_fail(err, SAB_INVALID, "--device %.32s: --stream runs on the processor only", sab_cli_text(&cli->config, "device"));
     if (o->stream && o->ahead > 0)
         return sab_fail(err, SAB_INVALID, "--ahead is for files, not for --stream");
     if (!o->stream && (o->state[0] || o->save_state[0]))
@@ -305,32 +101,31 @@ static int check_options(const struct sab_cli *cli, struct sab_error *err)
     return o->save_state[0] ? sab_file_check_writable(o->save_state, err) : SAB_OK;
 }
 
+static int predict(struct sab_cli *cli, struct sab_model *model, struct sab_options *options, struct sab_error *err)
+{
+    const struct own *o = cli->own;
+    struct sab_predict_output lines = {.format = o->format, .has_probabilities = o->probabilities, .to = stdout};
+    int status = sab_cli_apply(cli, options, err);
+    if (status != SAB_OK)
+        return status;
+    return o->stream ? sab_predict_lines(model, options, &lines, o->state, o->save_state, err)
+                     : predict_file(cli, model, options, err);
+}
+
 static int run(struct sab_cli *cli)
 {
-    struct work w = {.o = cli->own};
+    struct sab_model *model = NULL;
+    struct sab_options *options = NULL;
     struct sab_error err = {0};
     int status = check_options(cli, &err);
     if (status == SAB_OK)
-        status = sab_cli_run_model(cli->words[0], &w.model, &w.config, &err);
+        status = sab_run_model(&model, cli->words[0], &err);
     if (status == SAB_OK)
-        status = sab_cli_apply(cli, &w.config, &err);
+        status = sab_options_clone(&options, sab_model_options(model), &err);
     if (status == SAB_OK)
-        status = sab_engine_create(&w.engine, w.model, w.config.shared.threads, &err);
-    if (status == SAB_OK)
-        status = sab_engine_set_device(w.engine, w.config.run.device, &err);
-    if (status == SAB_OK) {
-        status = sab_answers_create(&w.answers, w.model, &err);
-        w.answers.has_probabilities = w.o->probabilities;
-    }
-    if (status == SAB_OK)
-        status = w.o->stream ? sab_predict_lines(&w.answers, w.model, &w.config, w.o->format == SAB_PREDICT_JSONL, w.o->state,
-                                                 w.o->save_state, &err)
-                             : predict_file(cli, &w, &err);
-    if (w.answers.shape)
-        sab_answers_clear(&w.answers);
-    sab_engine_free(w.engine);
-    sab_model_free(w.model);
-    sab_options_clear(&w.config);
+        status = predict(cli, model, options, &err);
+    sab_options_free(options);
+    sab_model_free(model);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("predict", status, &err);
 }
 

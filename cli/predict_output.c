@@ -2,24 +2,150 @@
 #include "cli/predict_output.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/text.h"
+#include "cli/json_out.h"
 #include "data/npy.h"
 #include "io/file.h"
 
-int sab_predict_output_open(struct sab_predict_output *o, int format, int width, const char *path, struct sab_error *err)
+enum { NAME_CAP = 258, NUMBER_CAP = 40 };
+
+int sab_predict_output_open(struct sab_predict_output *o, int format, int has_probabilities, const char *path, struct sab_error *err)
 {
     o->format = format;
-    o->width = width;
+    o->has_probabilities = has_probabilities;
     o->path = path;
     o->to = path[0] ? sab_memory_open(&o->file) : stdout;
     return o->to ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for the answers");
 }
 
-static int add_numbers(struct sab_predict_output *o, const struct sab_answers *answers, struct sab_error *err)
+/* ---- words ---- */
+
+/* As RFC 4180 has it: in quotes where that is needed, and where readers would drop a blank. */
+static void print_field(FILE *to, const char *text)
 {
+    size_t n = strlen(text);
+    if (!strpbrk(text, ",;\t\"\r\n") && (n == 0 || (text[0] != ' ' && text[n - 1] != ' '))) {
+        fputs(text, to);
+        return;
+    }
+    putc('"', to);
+    for (; *text; text++) {
+        if (*text == '"')
+            putc('"', to);
+        putc(*text, to);
+    }
+    putc('"', to);
+}
+
+static void print_head(const struct sab_predict_output *o, const struct sab_answer *a)
+{
+    for (int i = 0; i < a->n_places; i++) {
+        print_field(o->to, a->places[i].name);
+        putc(',', o->to);
+    }
+    if (a->is_class)
+        fputs("class", o->to);
+    for (int k = 0; k < a->O && (!a->is_class || o->has_probabilities); k++) {
+        if (k > 0 || a->is_class)
+            putc(',', o->to);
+        char name[NAME_CAP];
+        snprintf(name, sizeof name, a->is_class ? "p_%s" : "%s", a->names[k]);
+        print_field(o->to, name);
+    }
+    putc('\n', o->to);
+}
+
+/* Probabilities, and values whose scale is not known, have seven digits: more than float has. Others have the digits of
+ * their deviation, and those of their level before them. */
+static void number_text(const struct sab_answer *a, int k, char text[NUMBER_CAP])
+{
+    double value = a->results[k];
+    int digits = 7;
+    text[0] = 0;
+    if (isnan(value))
+        return;
+    if (a->decimals[k] >= 0 && value != 0) {
+        double needed = floor(log10(fabs(value))) + 1 + a->decimals[k];
+        digits = needed < 1 ? 1 : needed > 17 ? 17 : (int)needed;
+    }
+    snprintf(text, NUMBER_CAP, "%.*g", digits, value);
+}
+
+static void print_csv(const struct sab_predict_output *o, const struct sab_answer *a)
+{
+    for (int i = 0; i < a->n_places; i++) {
+        if (a->places[i].text)
+            print_field(o->to, a->places[i].text);
+        else
+            fprintf(o->to, "%lld", (long long)a->places[i].number);
+        putc(',', o->to);
+    }
+    if (a->is_class && a->best >= 0)
+        print_field(o->to, a->names[a->best]);
+    for (int k = 0; k < a->O && (!a->is_class || o->has_probabilities); k++) {
+        if (k > 0 || a->is_class)
+            putc(',', o->to);
+        char text[NUMBER_CAP];
+        number_text(a, k, text);
+        fputs(text, o->to);
+    }
+    putc('\n', o->to);
+}
+
+static void print_json(const struct sab_predict_output *o, const struct sab_answer *a)
+{
+    struct sab_json json = {.to = o->to};
+    int has_list = a->is_class && o->has_probabilities;
+    sab_json_open(&json, NULL, '{');
+    for (int i = 0; i < a->n_places; i++) {
+        if (a->places[i].text)
+            sab_json_text(&json, a->places[i].name, a->places[i].text);
+        else
+            sab_json_int(&json, a->places[i].name, a->places[i].number);
+    }
+    if (a->is_class && a->best >= 0)
+        sab_json_text(&json, "class", a->names[a->best]);
+    if (has_list)
+        sab_json_open(&json, "probabilities", '{');
+    for (int k = 0; k < a->O && (!a->is_class || has_list); k++) {
+        char text[NUMBER_CAP];
+        number_text(a, k, text);
+        sab_json_real(&json, a->names[k], text[0] ? atof(text) : NAN);
+    }
+    if (has_list)
+        sab_json_close(&json, '}');
+    sab_json_close(&json, '}');
+}
+
+void sab_predict_output_print(struct sab_predict_output *o, const struct sab_answer *answer, int is_head)
+{
+    if (o->format == SAB_PREDICT_JSONL && !is_head)
+        print_json(o, answer);
+    else if (o->format != SAB_PREDICT_JSONL && is_head)
+        print_head(o, answer);
+    else if (!is_head)
+        print_csv(o, answer);
+}
+
+/* ---- numbers ---- */
+
+/* The number that a class is called, or its place where classes have other names. */
+static double number_of_class(const struct sab_answer *a)
+{
+    double value = 0;
+    return sab_text_to_real(a->names[a->best], &value) == 0 ? value : a->best;
+}
+
+static int add_numbers(struct sab_predict_output *o, const struct sab_answer *a, struct sab_error *err)
+{
+    int is_alone = a->is_class && !o->has_probabilities;
+    o->width = is_alone ? 1 : a->O;
     if (o->count == o->cap) {
         int64_t cap = o->cap ? 2 * o->cap : 1024;
         double *numbers = sab_alloc((size_t)cap, (size_t)o->width * sizeof *numbers);
@@ -31,23 +157,21 @@ static int add_numbers(struct sab_predict_output *o, const struct sab_answers *a
         o->numbers = numbers;
         o->cap = cap;
     }
-    sab_answers_numbers(answers, o->numbers + o->count * o->width);
+    double *row = o->numbers + o->count * o->width;
+    for (int k = 0; k < o->width; k++)
+        row[k] = is_alone ? number_of_class(a) : a->results[k];
     o->count++;
     return SAB_OK;
 }
 
-int sab_predict_output_put(struct sab_predict_output *o, const struct sab_answers *answers,
-                           const struct sab_answers_place *places, int n, struct sab_error *err)
+int sab_predict_output_put(void *user, const struct sab_answer *answer, struct sab_error *err)
 {
+    struct sab_predict_output *o = user;
     if (o->format == SAB_PREDICT_NPY)
-        return add_numbers(o, answers, err);
-    if (o->format == SAB_PREDICT_JSONL) {
-        sab_answers_print_json(answers, o->to, places, n);
-    } else {
-        if (o->count == 0)
-            sab_answers_print_head(answers, o->to, places, n);
-        sab_answers_print_csv(answers, o->to, places, n);
-    }
+        return add_numbers(o, answer, err);
+    if (o->count == 0)
+        sab_predict_output_print(o, answer, 1);
+    sab_predict_output_print(o, answer, 0);
     o->count++;
     return SAB_OK;
 }

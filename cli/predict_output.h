@@ -3,13 +3,16 @@
 #ifndef SAB_CLI_PREDICT_OUTPUT_H
 #define SAB_CLI_PREDICT_OUTPUT_H
 
+#include <stdio.h>
+
 #include "base/memory_file.h"
-#include "cli/answers.h"
+#include "sab_run.h"
 
 enum sab_predict_format { SAB_PREDICT_CSV, SAB_PREDICT_NPY, SAB_PREDICT_JSONL };
 
 struct sab_predict_output {
     int format;              /* enum sab_predict_format */
+    int has_probabilities;   /* of all classes, beside the most probable one */
     const char *path;        /* "": standard output */
     FILE *to;
     struct sab_memory_file file; /* of to, where it is memory */
@@ -18,13 +21,15 @@ struct sab_predict_output {
     int64_t count, cap;
 };
 
-/* Starts from a zeroed struct. width: of the answers. SAB_NOMEM. */
-int sab_predict_output_open(struct sab_predict_output *output, int format, int width, const char *path,
+/* Starts from a zeroed struct. SAB_NOMEM. */
+int sab_predict_output_open(struct sab_predict_output *output, int format, int has_probabilities, const char *path,
                             struct sab_error *err);
 
-/* What the answers took last, behind n columns that say where it belongs; the first is preceded by a line of names. */
-int sab_predict_output_put(struct sab_predict_output *output, const struct sab_answers *answers,
-                           const struct sab_answers_place *places, int n, struct sab_error *err);
+/* As sab_predict wants it; user is the output. The first answer is preceded by a line of names. */
+int sab_predict_output_put(void *user, const struct sab_answer *answer, struct sab_error *err);
+
+/* A line of it alone: that of names, or of an answer. */
+void sab_predict_output_print(struct sab_predict_output *output, const struct sab_answer *answer, int is_head);
 
 /* Writes what is not written yet, unless status says that all has failed; returns the first failure. Takes a zeroed struct
  * too. */

@@ -7,7 +7,6 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "cli/answers.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
 #include "cli/json_out.h"
@@ -17,6 +16,7 @@
 #include "data/csv_task.h"
 #include "data/task.h"
 #include "model/network.h"
+#include "predict/answers.h"
 #include "report/heat_png.h"
 #include "report/heat_text.h"
 
@@ -183,7 +183,7 @@ static int take_batch(const struct own *o, const char *where, struct work *w, st
     w->batch.fresh = NULL; /* as if all began here */
     w->index = index;
     if (status == SAB_OK && sab_task_state(w->task, &sab_task_csv))
-        status = sab_answers_create(&w->answers, w->model, err);
+        status = sab_answers_make(&w->answers, w->model, err);
     return status;
 }
 

@@ -182,6 +182,88 @@ SAB_API int sab_forecast(const struct sab_options *options, void (*opened)(void 
 SAB_API int sab_forecast_evaluation(const struct sab_options *options, struct sab_task *task, enum sab_split split,
                                     double *sequences, double *seconds, struct sab_error *err);
 
+/* ---- models in use ------------------------------------------------------------------------------------------- */
+
+/* Where an answer belongs: "row" 124, "series" "north", "time" "2024-05-01". */
+struct sab_place {
+    const char *name;
+    const char *text; /* NULL: the number */
+    int64_t number;
+};
+
+/* What a model says at one place, in the words and units of its data. Lives until the next one. */
+struct sab_answer {
+    const struct sab_place *places;
+    int n_places;
+    int O;
+    int is_class;              /* one of O classes; else O values, or the probability of yes of each of O questions */
+    const char *const *names;  /* [O] of classes, values or questions */
+    const double *results;     /* [O] probabilities; values with the standardisation undone; NaN: nothing to say */
+    const int *decimals;       /* [O] decimals that a value has digits for; -1 where its scale is not known */
+    int best;                  /* the most probable class; -1: nothing to say, or no classes */
+};
+
+/* How a model's outputs are to be read: from its facts, it needs no data. Borrows the model. */
+struct sab_answers;
+SAB_API int sab_answers_create(struct sab_answers **out, const struct sab_model *model, struct sab_error *err);
+SAB_API void sab_answers_free(struct sab_answers *answers);
+/* The name of output o. */
+SAB_API const char *sab_answers_name(const struct sab_answers *answers, int o);
+/* Reads the outputs [O] of one step, whose input values were inputs [I] (not looked at where inputs are symbols). */
+SAB_API void sab_answers_take(struct sab_answers *answers, const sab_real *outputs, const sab_real *inputs,
+                              struct sab_answer *answer);
+
+/* Answers the test part of the task that options name; they are the model's (sab_model_options), with data, batch, threads and
+ * device as wanted. is_whole 1: every row of a series, and not only those that are scored. ahead: 0, or so many rows beyond the end
+ * of each series, from forecasts where the horizon does not reach. take sees each answer in the order of the data; what it returns
+ * other than SAB_OK ends all, and is returned. */
+SAB_API int sab_predict(struct sab_model *model, const struct sab_options *options, int is_whole, int64_t ahead,
+                        int (*take)(void *user, const struct sab_answer *answer, struct sab_error *err), void *user,
+                        struct sab_error *err);
+
+/* Lines of values as they come, of one series or, where a column names it, of several: each is answered with all the lines before
+ * it remembered. Borrows the model and source, the name of the lines for messages. options: the model's, with those of data files
+ * as the lines are written. state: "" or a file that sab_lines_save left. is_saved 1: it will be called. */
+struct sab_lines;
+SAB_API int sab_lines_create(struct sab_lines **out, struct sab_model *model, const struct sab_options *options, const char *source,
+                             const char *state, int is_saved, struct sab_error *err);
+SAB_API void sab_lines_free(struct sab_lines *lines);
+
+/* Takes a line (its end may be there or not). The first may name columns: *is_head 1 and an answer that has places only. SAB_FORMAT
+ * names the line, and whatever is not as in training; the state is then that of the line before. */
+SAB_API int sab_lines_take(struct sab_lines *lines, const char *text, size_t nbytes, struct sab_answer *answer, int *is_head,
+                           struct sab_error *err);
+/* Lines taken so far, the last included that failed. */
+SAB_API int64_t sab_lines_count(const struct sab_lines *lines);
+/* The state after the last answer, written atomically. SAB_INVALID where there was none. */
+SAB_API int sab_lines_save(const struct sab_lines *lines, const char *path, struct sab_error *err);
+
+/* Continues texts, for models of the task text. Borrows the model and name, what messages call it. state: "" or a file that
+ * sab_generator_save left. */
+struct sab_generator;
+SAB_API int sab_generator_create(struct sab_generator **out, struct sab_model *model, const char *name, const char *state,
+                                 struct sab_error *err);
+SAB_API void sab_generator_free(struct sab_generator *generator);
+
+/* Reads what comes before; source names it in messages. SAB_INVALID, naming line and column, where the model does not know a
+ * character. */
+SAB_API int sab_generator_read(struct sab_generator *generator, const char *source, const char *text, size_t nbytes,
+                               struct sab_error *err);
+
+/* How a symbol is drawn: p = exp(output / temperature), over the symbols kept. */
+struct sab_sampling {
+    double temperature; /* 0: the most likely symbol */
+    int top_k;          /* keeps the so many most likely; 0: all */
+    double top_p;       /* then the fewest of these whose p reach this share, in (0, 1] */
+    uint64_t seed;      /* the same seed draws the same text */
+};
+
+/* Draws the next symbol and reads it: *nbytes bytes of UTF-8, or one byte where the model's units are bytes. */
+SAB_API int sab_generator_next(struct sab_generator *generator, const struct sab_sampling *how, char text[4], int *nbytes,
+                               struct sab_error *err);
+/* The state, written atomically: a generator that goes on from it writes what this one would. */
+SAB_API int sab_generator_save(struct sab_generator *generator, const char *path, struct sab_error *err);
+
 /* ---- data ---------------------------------------------------------------------------------------------------- */
 
 /* The i-th task by name, and in *help (may be NULL) what it is; NULL past the last. */

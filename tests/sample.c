@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "cli/sample.h"
+#include "predict/sample.h"
 
 enum { N = 6, DRAWS = 60000 };
 

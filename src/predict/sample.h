@@ -8,16 +8,10 @@
  * symbols kept; where rounding leaves none, on the last. Temperature 0 takes the first symbol of the order.
  *
  * Must not know text, models or files. */
-#ifndef SAB_CLI_SAMPLE_H
-#define SAB_CLI_SAMPLE_H
+#ifndef SAB_PREDICT_SAMPLE_H
+#define SAB_PREDICT_SAMPLE_H
 
-#include "sab.h"
-
-struct sab_sampling {
-    double temperature;  /* >= 0 */
-    int top_k;           /* 0: all */
-    double top_p;        /* in (0, 1] */
-};
+#include "sab_run.h"
 
 /* Room for one symbol of the order. */
 struct sab_candidate {

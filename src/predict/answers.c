@@ -1,5 +1,5 @@
 /* See answers.h. */
-#include "cli/answers.h"
+#include "predict/answers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,13 +8,12 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "cli/json_out.h"
 #include "data/csv_facts.h"
 #include "data/facts.h"
 #include "data/vocabulary.h"
 #include "train/options.h"
 
-enum { NAME_CAP = 256, NUMBER_CAP = 40 };
+enum { NAME_CAP = 256 };
 
 static int is_classes(const struct sab_answers *a)
 {
@@ -136,15 +135,36 @@ static int make_room(struct sab_answers *a, struct sab_error *err)
     a->mean = sab_alloc(O, sizeof *a->mean);
     a->deviation = sab_alloc(O, sizeof *a->deviation);
     a->origin = sab_alloc(O, sizeof *a->origin);
+    a->decimals = sab_alloc(O, sizeof *a->decimals);
     a->results = sab_alloc(O, sizeof *a->results);
-    if (!a->names || !a->mean || !a->deviation || !a->origin || !a->results)
+    if (!a->names || !a->mean || !a->deviation || !a->origin || !a->decimals || !a->results)
         return sab_fail(err, SAB_NOMEM, "no memory for the names of %d outputs", a->shape->O);
     for (size_t o = 0; o < O; o++)
         a->deviation[o] = 1;
     return SAB_OK;
 }
 
-int sab_answers_create_targets(struct sab_answers *a, struct sab_shape *shape, const struct sab_answers *from,
+/* How many decimals a value has digits for whose deviation is this: seven digits of the deviation, more than float has. */
+static int decimals_of(double deviation)
+{
+    double decimals = 6 - floor(log10(deviation));
+    return decimals < 0 ? 0 : decimals > 300 ? 300 : (int)decimals;
+}
+
+/* Whether the scale of an output's values is known: they were standardised. */
+static int has_scale(const struct sab_answers *a, int o)
+{
+    return is_values(a) && (a->deviation[o] != 1 || a->mean[o] != 0 || a->origin[o] != 0);
+}
+
+/* Once means and deviations are there. */
+static void find_decimals(struct sab_answers *a)
+{
+    for (int o = 0; o < a->shape->O; o++)
+        a->decimals[o] = has_scale(a, o) ? decimals_of(a->deviation[o]) : -1;
+}
+
+int sab_answers_make_targets(struct sab_answers *a, struct sab_shape *shape, const struct sab_answers *from,
                                struct sab_error *err)
 {
     const struct sab_csv_schema *schema = &from->schema;
@@ -161,24 +181,19 @@ int sab_answers_create_targets(struct sab_answers *a, struct sab_shape *shape, c
         a->origin[o] = from->origin[like];
         status = set_name(a, o, name, err);
     }
+    if (status == SAB_OK)
+        find_decimals(a);
     return status;
 }
 
-int sab_answers_create(struct sab_answers *a, const struct sab_model *model, struct sab_error *err)
+/* Names and scales, by the task. */
+static int read_facts(struct sab_answers *a, const char *task, const char *known, const char *levels, struct sab_error *err)
 {
-    const char *task = sab_model_options(model)->task.task, *known = sab_model_facts(model);
-    *a = (struct sab_answers){.shape = sab_model_shape(model), .quantiles = {.n = 1}};
-    int status = make_room(a, err);
-    const char *levels = sab_model_options(model)->shared.quantiles;
-    if (status == SAB_OK && a->shape->loss == SAB_LOSS_QUANTILE)
-        status = sab_quantiles_parse(levels, &a->quantiles, err);
-    if (status != SAB_OK)
-        return status;
     if (strcmp(task, "text") == 0 && known)
         return name_text(a, known, err);
     if (strcmp(task, "csv") != 0 || !known)
         return name_all_plain(a, known, err);
-    status = sab_csv_facts_read(&a->schema, &a->columns, NULL, NULL, known, err);
+    int status = sab_csv_facts_read(&a->schema, &a->columns, NULL, NULL, known, err);
     if (status == SAB_OK)
         status = sab_csv_schema_set_quantiles(&a->schema, levels, err);
     if (status == SAB_OK && (sab_csv_schema_inputs(&a->schema) != a->shape->I || a->schema.loss != a->shape->loss ||
@@ -186,6 +201,20 @@ int sab_answers_create(struct sab_answers *a, const struct sab_model *model, str
         status = sab_fail(err, SAB_FORMAT, "what the model knows of its data is for another model");
     for (int o = 0; o < a->shape->O && status == SAB_OK; o++)
         status = name_csv(a, o, err);
+    return status;
+}
+
+int sab_answers_make(struct sab_answers *a, const struct sab_model *model, struct sab_error *err)
+{
+    const struct sab_options *options = sab_model_options(model);
+    *a = (struct sab_answers){.shape = sab_model_shape(model), .quantiles = {.n = 1}};
+    int status = make_room(a, err);
+    if (status == SAB_OK && a->shape->loss == SAB_LOSS_QUANTILE)
+        status = sab_quantiles_parse(options->shared.quantiles, &a->quantiles, err);
+    if (status == SAB_OK)
+        status = read_facts(a, options->task.task, sab_model_facts(model), options->shared.quantiles, err);
+    if (status == SAB_OK)
+        find_decimals(a);
     return status;
 }
 
@@ -197,6 +226,7 @@ void sab_answers_clear(struct sab_answers *a)
     sab_free(a->mean);
     sab_free(a->deviation);
     sab_free(a->origin);
+    sab_free(a->decimals);
     sab_free(a->results);
     sab_csv_schema_clear(&a->schema);
     sab_scaling_clear(&a->columns);
@@ -204,27 +234,14 @@ void sab_answers_clear(struct sab_answers *a)
     memset(a, 0, sizeof *a);
 }
 
-/* How many decimals a value has digits for whose deviation is this: seven digits of the deviation, more than float has. */
-static int decimals_of(double deviation)
-{
-    double decimals = 6 - floor(log10(deviation));
-    return decimals < 0 ? 0 : decimals > 300 ? 300 : (int)decimals;
-}
-
-/* Whether the scale of an output's values is known: they were standardised. */
-static int has_scale(const struct sab_answers *a, int o)
-{
-    return is_values(a) && (a->deviation[o] != 1 || a->mean[o] != 0 || a->origin[o] != 0);
-}
-
 /* A standardised value in the units of the data. It is rounded to the decimals that it has digits for before the origin is
  * added: a constant added to the data then moves it by that constant and by nothing else. */
 static double undo_scaling(const struct sab_answers *a, int o, double value)
 {
-    double scale = pow(10, decimals_of(a->deviation[o]));
+    double scale = pow(10, a->decimals[o]);
     value = value * a->deviation[o] + a->mean[o];
     double rounded = nearbyint(value * scale) / scale;
-    return (has_scale(a, o) && isfinite(rounded) ? rounded : value) + a->origin[o];
+    return (a->decimals[o] >= 0 && isfinite(rounded) ? rounded : value) + a->origin[o];
 }
 
 /* Quantiles that cross are taken in their order. */
@@ -239,7 +256,7 @@ static void sort_quantiles(struct sab_answers *a)
         }
 }
 
-void sab_answers_take(struct sab_answers *a, const sab_real *y, const sab_real *x)
+void sab_answers_work_out(struct sab_answers *a, const sab_real *y, const sab_real *x)
 {
     double sum = 0;
     a->best = 0;
@@ -258,129 +275,57 @@ void sab_answers_take(struct sab_answers *a, const sab_real *y, const sab_real *
     sort_quantiles(a);
 }
 
-void sab_answers_take_none(struct sab_answers *a)
+void sab_answers_work_out_none(struct sab_answers *a)
 {
     a->best = -1;
     for (int o = 0; o < a->shape->O; o++)
         a->results[o] = NAN;
 }
 
-/* ---- words ---- */
-
-/* As RFC 4180 has it: in quotes where that is needed, and where readers would drop a blank. */
-static void print_field(FILE *to, const char *text)
+struct sab_answer sab_answers_show(const struct sab_answers *a, const struct sab_place *places, int n)
 {
-    size_t n = strlen(text);
-    if (!strpbrk(text, ",;\t\"\r\n") && (n == 0 || (text[0] != ' ' && text[n - 1] != ' '))) {
-        fputs(text, to);
+    return (struct sab_answer){
+        .places = places,
+        .n_places = n,
+        .O = a->shape->O,
+        .is_class = is_classes(a),
+        .names = (const char *const *)a->names,
+        .results = a->results,
+        .decimals = a->decimals,
+        .best = is_classes(a) ? a->best : -1,
+    };
+}
+
+/* ---- for callers of the library ---- */
+
+int sab_answers_create(struct sab_answers **out, const struct sab_model *model, struct sab_error *err)
+{
+    struct sab_answers *a = sab_alloc(1, sizeof *a);
+    if (!a)
+        return sab_fail(err, SAB_NOMEM, "no memory for the names of outputs");
+    int status = sab_answers_make(a, model, err);
+    if (status == SAB_OK)
+        *out = a;
+    else
+        sab_answers_free(a);
+    return status;
+}
+
+void sab_answers_free(struct sab_answers *a)
+{
+    if (!a)
         return;
-    }
-    putc('"', to);
-    for (; *text; text++) {
-        if (*text == '"')
-            putc('"', to);
-        putc(*text, to);
-    }
-    putc('"', to);
+    sab_answers_clear(a);
+    sab_free(a);
 }
 
-void sab_answers_print_head(const struct sab_answers *a, FILE *to, const struct sab_answers_place *places, int n)
+const char *sab_answers_name(const struct sab_answers *a, int o)
 {
-    for (int i = 0; i < n; i++) {
-        print_field(to, places[i].name);
-        putc(',', to);
-    }
-    if (is_classes(a))
-        fputs("class", to);
-    for (int o = 0; o < a->shape->O && (!is_classes(a) || a->has_probabilities); o++) {
-        char name[NAME_CAP + 2];
-        snprintf(name, sizeof name, is_classes(a) ? "p_%s" : "%s", a->names[o]);
-        if (o > 0 || is_classes(a))
-            putc(',', to);
-        print_field(to, name);
-    }
-    putc('\n', to);
+    return a->names[o];
 }
 
-/* Probabilities, and values whose scale is not known, have seven digits: more than float has. Others have the digits of
- * their deviation, and those of their level before them. */
-static void number_text(const struct sab_answers *a, int o, char text[NUMBER_CAP])
+void sab_answers_take(struct sab_answers *a, const sab_real *outputs, const sab_real *inputs, struct sab_answer *answer)
 {
-    double value = a->results[o];
-    int digits = 7;
-    text[0] = 0;
-    if (isnan(value))
-        return;
-    if (has_scale(a, o) && value != 0) {
-        double needed = floor(log10(fabs(value))) + 1 + decimals_of(a->deviation[o]);
-        digits = needed < 1 ? 1 : needed > 17 ? 17 : (int)needed;
-    }
-    snprintf(text, NUMBER_CAP, "%.*g", digits, value);
-}
-
-void sab_answers_print_csv(const struct sab_answers *a, FILE *to, const struct sab_answers_place *places, int n)
-{
-    for (int i = 0; i < n; i++) {
-        if (places[i].text)
-            print_field(to, places[i].text);
-        else
-            fprintf(to, "%lld", places[i].number);
-        putc(',', to);
-    }
-    if (is_classes(a) && a->best >= 0)
-        print_field(to, a->names[a->best]);
-    for (int o = 0; o < a->shape->O && (!is_classes(a) || a->has_probabilities); o++) {
-        if (o > 0 || is_classes(a))
-            putc(',', to);
-        char text[NUMBER_CAP];
-        number_text(a, o, text);
-        fputs(text, to);
-    }
-    putc('\n', to);
-}
-
-void sab_answers_print_json(const struct sab_answers *a, FILE *to, const struct sab_answers_place *places, int n)
-{
-    struct sab_json json = {.to = to};
-    sab_json_open(&json, NULL, '{');
-    for (int i = 0; i < n; i++) {
-        if (places[i].text)
-            sab_json_text(&json, places[i].name, places[i].text);
-        else
-            sab_json_int(&json, places[i].name, places[i].number);
-    }
-    if (is_classes(a) && a->best >= 0)
-        sab_json_text(&json, "class", a->names[a->best]);
-    if (is_classes(a) && a->has_probabilities)
-        sab_json_open(&json, "probabilities", '{');
-    for (int o = 0; o < a->shape->O && (!is_classes(a) || a->has_probabilities); o++) {
-        char text[NUMBER_CAP];
-        number_text(a, o, text);
-        sab_json_real(&json, a->names[o], text[0] ? atof(text) : NAN);
-    }
-    if (is_classes(a) && a->has_probabilities)
-        sab_json_close(&json, '}');
-    sab_json_close(&json, '}');
-}
-
-int sab_answers_width(const struct sab_answers *a)
-{
-    return is_classes(a) && !a->has_probabilities ? 1 : a->shape->O;
-}
-
-/* The number that a class is called, or its place where classes have other names. */
-static double number_of_class(const struct sab_answers *a, int k)
-{
-    double value = 0;
-    return sab_text_to_real(a->names[k], &value) == 0 ? value : k;
-}
-
-void sab_answers_numbers(const struct sab_answers *a, double *numbers)
-{
-    if (is_classes(a) && !a->has_probabilities) {
-        numbers[0] = number_of_class(a, a->best);
-        return;
-    }
-    for (int o = 0; o < a->shape->O; o++)
-        numbers[o] = a->results[o];
+    sab_answers_work_out(a, outputs, inputs);
+    *answer = sab_answers_show(a, NULL, 0);
 }

@@ -1,9 +1,9 @@
 /* Which fields of the lines that sab predict --stream reads are what. */
-#ifndef SAB_CLI_PREDICT_COLUMNS_H
-#define SAB_CLI_PREDICT_COLUMNS_H
+#ifndef SAB_PREDICT_COLUMNS_H
+#define SAB_PREDICT_COLUMNS_H
 
-#include "cli/answers.h"
 #include "data/csv.h"
+#include "predict/answers.h"
 
 struct sab_line_columns {
     int width;        /* fields of every line; 0: not known yet */

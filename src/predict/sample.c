@@ -1,5 +1,5 @@
 /* See sample.h. */
-#include "cli/sample.h"
+#include "predict/sample.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  *     generate.read    I64 [1]    symbols that the network has read
  *
  * with the digest of the weights in the metadata under "weights", since a state means nothing to another network. */
-#ifndef SAB_CLI_GENERATE_STATE_H
-#define SAB_CLI_GENERATE_STATE_H
+#ifndef SAB_PREDICT_GENERATE_STATE_H
+#define SAB_PREDICT_GENERATE_STATE_H
 
 #include "sab.h"
 

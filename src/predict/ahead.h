@@ -4,10 +4,16 @@
  *
  *     --horizon 6, 12 rows ahead     known ... r-5 .. r | r+1 .. r+6 | r+7 .. r+12
  *                                              forecast:   ^ from r-5 .. r   ^ from r+1 .. r+6, read with their forecasts */
-#ifndef SAB_CLI_PREDICT_AHEAD_H
-#define SAB_CLI_PREDICT_AHEAD_H
+#ifndef SAB_PREDICT_AHEAD_H
+#define SAB_PREDICT_AHEAD_H
 
-#include "cli/predict_output.h"
+#include "predict/answers.h"
+
+/* Who sees answers: as in sab_predict. */
+struct sab_taker {
+    int (*take)(void *user, const struct sab_answer *answer, struct sab_error *err);
+    void *user;
+};
 
 struct sab_ahead {
     int64_t n;                   /* rows beyond the last */
@@ -35,8 +41,8 @@ void sab_ahead_begin(struct sab_ahead *ahead);
 /* The answers have taken the next row of the series: its number in the file (0: it is not there), and its time, or NULL. */
 void sab_ahead_take(struct sab_ahead *ahead, int64_t number, const int64_t *time);
 
-/* Puts out the rows beyond the last that was taken, from the stream that has read it. series: its name, or NULL. */
-int sab_ahead_put(struct sab_ahead *ahead, struct sab_stream *stream, const char *series, struct sab_predict_output *output,
+/* Tells the rows beyond the last that was taken, from the stream that has read it. series: its name, or NULL. */
+int sab_ahead_put(struct sab_ahead *ahead, struct sab_stream *stream, const char *series, const struct sab_taker *to,
                   struct sab_error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* See predict_ahead.h. */
-#include "cli/predict_ahead.h"
+/* See ahead.h. */
+#include "predict/ahead.h"
 
 #include <math.h>
 #include <string.h>
@@ -47,7 +47,7 @@ int sab_ahead_create(struct sab_ahead *a, struct sab_answers *answers, int64_t n
     a->longest = sab_csv_schema_ahead(schema);
     int status = n > a->longest ? check_inputs(a, err) : SAB_OK;
     if (status == SAB_OK)
-        status = sab_answers_create_targets(&a->targets, &a->shape, answers, err);
+        status = sab_answers_make_targets(&a->targets, &a->shape, answers, err);
     if (status != SAB_OK)
         return status;
     a->kept = sab_alloc((size_t)a->longest, (size_t)outputs_of(a) * sizeof *a->kept);
@@ -120,31 +120,32 @@ static int read_row(struct sab_ahead *a, struct sab_stream *stream, int64_t k, s
     sab_csv_inputs(schema, &a->answers->columns, a->row, a->row, time_of(a, k), a->inputs);
     int status = sab_stream_step(stream, NULL, a->inputs, a->outputs, err);
     if (status == SAB_OK) {
-        sab_answers_take(a->answers, a->outputs, a->inputs);
+        sab_answers_work_out(a->answers, a->outputs, a->inputs);
         keep(a, a->rows + k);
     }
     return status;
 }
 
-static int put_row(struct sab_ahead *a, const char *series, int64_t k, struct sab_predict_output *output,
+static int put_row(struct sab_ahead *a, const char *series, int64_t k, const struct sab_taker *to,
                    struct sab_error *err)
 {
     const struct sab_csv_schema *schema = &a->answers->schema;
-    struct sab_answers_place places[3];
+    struct sab_place places[3];
     char time[SAB_TIME_TEXT_CAP] = "";
     int n = 0;
     if (series)
-        places[n++] = (struct sab_answers_place){"series", series, 0};
-    places[n++] = (struct sab_answers_place){"row", NULL, a->number + k};
+        places[n++] = (struct sab_place){"series", series, 0};
+    places[n++] = (struct sab_place){"row", NULL, a->number + k};
     if (schema->step.ms > 0 || schema->step.months > 0)
         sab_time_write(&schema->time_format, time_of(a, k), time);
     if (a->has_time)
-        places[n++] = (struct sab_answers_place){schema->time.name && schema->time.name[0] ? schema->time.name : "time", time, 0};
+        places[n++] = (struct sab_place){schema->time.name && schema->time.name[0] ? schema->time.name : "time", time, 0};
     memcpy(a->targets.results, a->future + (k - 1) * schema->O, (size_t)schema->O * sizeof *a->future);
-    return sab_predict_output_put(output, &a->targets, places, n, err);
+    const struct sab_answer answer = sab_answers_show(&a->targets, places, n);
+    return to->take(to->user, &answer, err);
 }
 
-int sab_ahead_put(struct sab_ahead *a, struct sab_stream *stream, const char *series, struct sab_predict_output *output,
+int sab_ahead_put(struct sab_ahead *a, struct sab_stream *stream, const char *series, const struct sab_taker *to,
                   struct sab_error *err)
 {
     const struct sab_csv_schema *schema = &a->answers->schema;
@@ -154,7 +155,7 @@ int sab_ahead_put(struct sab_ahead *a, struct sab_stream *stream, const char *se
         for (int64_t k = base + 1; k <= end && status == SAB_OK; k++) {
             for (int o = 0; o < schema->O; o++)
                 a->future[(k - 1) * schema->O + o] = forecast(a, k, base, o);
-            status = put_row(a, series, k, output, err);
+            status = put_row(a, series, k, to, err);
         }
         for (int64_t k = base + 1; k <= end && end < a->n && status == SAB_OK; k++)
             status = read_row(a, stream, k, err);

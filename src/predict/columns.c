@@ -1,5 +1,5 @@
-/* See predict_columns.h. */
-#include "cli/predict_columns.h"
+/* See columns.h. */
+#include "predict/columns.h"
 
 #include "base/error.h"
 #include "data/csv_choose.h"

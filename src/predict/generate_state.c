@@ -1,5 +1,5 @@
 /* See generate_state.h. */
-#include "cli/generate_state.h"
+#include "predict/generate_state.h"
 
 #include <string.h>
 

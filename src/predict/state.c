@@ -1,5 +1,5 @@
-/* See predict_state.h. */
-#include "cli/predict_state.h"
+/* See state.h. */
+#include "predict/state.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* The state of sab predict --stream beyond the network's: what stands in for values that will be missing, and the last time. */
-#ifndef SAB_CLI_PREDICT_STATE_H
-#define SAB_CLI_PREDICT_STATE_H
+#ifndef SAB_PREDICT_STATE_H
+#define SAB_PREDICT_STATE_H
 
 #include "sab.h"
 
