@@ -18,6 +18,7 @@ struct sab_cli {
     void *own;                /* the command's options */
     /* options that every command takes */
     int json, quiet, help;
+    struct sab_comm *comm;    /* NULL: one process */
 };
 
 /* Reads the arguments after the command's name. SAB_INVALID for a mistake of the user, which the message teaches to

@@ -22,6 +22,7 @@ struct sab_command {
     size_t own_nbytes;
     void (*more_help)(void);         /* prints what comes after the examples, or NULL */
     int (*run)(struct sab_cli *cli); /* returns the exit code */
+    int is_shared;            /* 1: the processes that a launcher has started run it together (sab_cli.comm) */
 };
 
 enum {

@@ -12,6 +12,8 @@
 #include "cli/faults.h"
 #include "cli/help.h"
 #include "cli/say.h"
+#include "comm/comm.h"
+#include "comm/world.h"
 
 static int fail_unknown(const char *word)
 {
@@ -53,8 +55,14 @@ static int help(const char *name)
 static int run(const struct sab_command *command, int n, char **arguments)
 {
     struct sab_cli cli;
+    struct sab_comm *comm = NULL;
     struct sab_error err = {0};
-    int code = SAB_EXIT_DONE, status = sab_cli_parse(&cli, command, n, arguments, &err);
+    int code = SAB_EXIT_DONE, status = command->is_shared ? sab_world_begin(&comm, &err) : SAB_OK;
+    if (status != SAB_OK)
+        return sab_say_error(command->name, status, &err);
+    status = sab_cli_parse(&cli, command, n, arguments, &err);
+    status = sab_comm_agree(comm, status, 0, "", &err);
+    cli.comm = comm;
     if (status != SAB_OK)
         code = sab_say_error(command->name, status, &err);
     else if (cli.help)
@@ -62,7 +70,9 @@ static int run(const struct sab_command *command, int n, char **arguments)
     else
         code = command->run(&cli);
     sab_cli_clear(&cli);
-    return sab_say_flush(command->name, code);
+    code = sab_say_flush(command->name, code);
+    sab_world_end(code);
+    return code;
 }
 
 /* Closed descriptors 0 to 2 would be given to the next files that are opened, and what is meant for people would land in them.

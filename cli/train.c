@@ -15,6 +15,8 @@
 #include "cli/progress.h"
 #include "cli/say.h"
 #include "cli/stop.h"
+#include "comm/comm.h"
+#include "comm/world.h"
 #include "data/task.h"
 #include "model/network.h"
 #include "train/run.h"
@@ -307,6 +309,7 @@ static int run(struct sab_cli *cli)
         status = sab_cli_dry_run(&cli->config, cli->json, &err);
         return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("train", status, &err);
     }
+    status = sab_comm_agree(cli->comm, status, 0, "", &err);
     if (status != SAB_OK)
         return sab_say_error("train", status, &err);
 
@@ -325,6 +328,8 @@ static int run(struct sab_cli *cli)
         .event = cli->quiet ? NULL : show,
         .notice = cli->quiet ? NULL : tell_notice,
         .user = &watcher,
+        .comm = cli->comm,
+        .threads = sab_world_threads(),
         .stop = sab_stop_listen(cli->quiet),
     };
     struct sab_metrics best = {.size = sizeof best};
@@ -357,7 +362,8 @@ const struct sab_command sab_command_train = {
         "The run folder holds config.json, metrics.jsonl, model.safetensors (the best\n"
         "weights) and state.safetensors. Ctrl-C and SIGTERM stop, save and exit with 75;\n"
         "--resume goes on; other --steps also stretch a cosine schedule. The same seed\n"
-        "gives the same bits, on any number of threads.\n"
+        "gives the same bits, on any number of threads; and, in builds with MPI, of ranks\n"
+        "(mpirun -n 4 sab train ...), of which any may be stopped.\n"
         "\n"
         "--dry-run foretells the peak of memory, to 10 %, and the time: from counts of\n"
         "the work and a glance at what the machine can do, mostly within a factor of\n"
@@ -379,4 +385,5 @@ const struct sab_command sab_command_train = {
     .own_nbytes = sizeof(struct own),
     .more_help = print_tasks,
     .run = run,
+    .is_shared = 1,
 };

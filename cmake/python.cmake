@@ -16,7 +16,8 @@ set(folder ${CMAKE_CURRENT_BINARY_DIR}/declarations)
 set(sab_declarations ${folder}/_float.py ${folder}/_double.py ${folder}/_version.py)
 add_custom_command(OUTPUT ${sab_declarations}
     COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/python/make_declarations.py ${PROJECT_SOURCE_DIR}/include ${folder}
-    DEPENDS ${PROJECT_SOURCE_DIR}/include/sab.h ${PROJECT_SOURCE_DIR}/include/sab_run.h ${PROJECT_SOURCE_DIR}/python/make_declarations.py VERBATIM)
+    DEPENDS ${PROJECT_SOURCE_DIR}/include/sab.h ${PROJECT_SOURCE_DIR}/include/sab_run.h
+            ${PROJECT_SOURCE_DIR}/include/sab_comm.h ${PROJECT_SOURCE_DIR}/python/make_declarations.py VERBATIM)
 add_custom_target(sab_python DEPENDS sab_python_float sab_python_double sab_program ${sab_declarations})
 
 install(DIRECTORY python/sab_rnn DESTINATION . COMPONENT python EXCLUDE_FROM_ALL

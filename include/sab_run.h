@@ -102,6 +102,8 @@ struct sab_event {
     int judged_by;              /* the metric by which weights are the best */
 };
 
+struct sab_comm; /* sab_comm.h */
+
 /* Who watches; all but size may be 0. What is handed over lives as long as the call. */
 struct sab_watch {
     size_t size;                                             /* sizeof (struct sab_watch) */
@@ -112,6 +114,9 @@ struct sab_watch {
     void (*notice)(void *user, const char *sentence);        /* what one should know of a run that goes on */
     const volatile int *stop; /* once it is not 0, as a signal handler may set it, the update or evaluation under way is left, the run
                                  saved, and SAB_INTERRUPTED returned */
+    struct sab_comm *comm;    /* the ranks that all make this call (sab_comm.h); NULL: one. Rank 0 writes the folder; all read it to go on,
+                                 and the data. Each is told of what happened, and any of them may stop the run */
+    int threads;              /* instead of the option threads, where that is 0 */
 };
 
 /* What came of it. */

@@ -11,6 +11,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/sized.h"
+#include "credit/share.h"
+#include "credit/tree.h"
 #include "cuda/device.h"
 #include "model/stream.h"
 
@@ -36,6 +38,10 @@ void sab_engine_free(struct sab_engine *e)
     sab_crew_free(e->crew);
     e->crew = NULL;
     sab_tapes_drop(e);
+    if (e->share)
+        sab_share_clear(e->share);
+    sab_free(e->share);
+    e->share = NULL;
     sab_free(e->grads);
     e->grads = NULL;
     e->grads_count = 0;
@@ -117,12 +123,22 @@ struct sab_work sab_request_work(const struct sab_request *request, const struct
     };
 }
 
-/* grads[0] = sum of all in a binary tree over shard numbers; each thread takes a range of numbers. */
-static void sum_gradients(struct sab_engine *e, int n_shards, int workers)
+static real *grads_of(const struct sab_model *m, const struct sab_request *request)
+{
+    return request->grads ? request->grads : m->grad;
+}
+
+/* Each thread takes a range of numbers. */
+int sab_engine_add_nodes(struct sab_engine *e, int n_shards, int first, int count, int ranks, int workers, struct sab_error *err)
 {
     enum { RANGE = 4096 };
     size_t n = e->model->n_padded;
     int ranges = (int)((n + RANGE - 1) / RANGE);
+    real **at = sab_alloc((size_t)n_shards, sizeof *at);
+    if (!at)
+        return sab_fail(err, SAB_NOMEM, "no memory to add up %d gradients", n_shards);
+    for (int i = 0; i < count; i++)
+        at[first + i] = e->grads + (size_t)i * n;
     (void)workers;
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static) num_threads(workers)
@@ -131,29 +147,27 @@ static void sum_gradients(struct sab_engine *e, int n_shards, int workers)
         size_t from = (size_t)range * RANGE, to = from + RANGE < n ? from + RANGE : n;
         struct sab_profile *profile = sab_engine_profile(e);
         sab_profile_start(profile);
-        for (int stride = 1; stride < n_shards; stride *= 2)
-            for (int i = 0; i + stride < n_shards; i += 2 * stride) {
-                real *x = e->grads + (size_t)i * n;
-                const real *y = e->grads + (size_t)(i + stride) * n;
-                for (size_t j = from; j < to; j++)
-                    x[j] += y[j];
-            }
+        sab_tree_add(at, n_shards, ranks, 0, from, to);
         sab_profile_lap(profile, SAB_PHASE_REDUCE);
     }
+    sab_free(at);
+    return SAB_OK;
 }
 
-static real *grads_of(const struct sab_model *m, const struct sab_request *request)
-{
-    return request->grads ? request->grads : m->grad;
-}
-
-void sab_engine_reduce(struct sab_engine *e, int n_shards, int workers, const struct sab_request *request)
+void sab_engine_leave_sum(struct sab_engine *e, const struct sab_request *request)
 {
     const struct sab_model *m = e->model;
-    sum_gradients(e, n_shards, workers);
-    sab_profile_start(e->profile);
     sab_tensors_unpad(m, e->grads, request->add, grads_of(m, request));
     sab_profile_lap(e->profile, SAB_PHASE_REDUCE);
+}
+
+int sab_engine_reduce(struct sab_engine *e, int n_shards, int workers, const struct sab_request *request, struct sab_error *err)
+{
+    int status = sab_engine_add_nodes(e, n_shards, 0, n_shards, 1, workers, err);
+    sab_profile_start(e->profile);
+    if (status == SAB_OK)
+        sab_engine_leave_sum(e, request);
+    return status;
 }
 
 struct sab_metrics sab_deal_metrics(const struct sab_deal *deal, const struct sab_model *m)
@@ -323,6 +337,8 @@ static int gradient(struct sab_engine *e, const struct sab_batch *batch, const s
     struct sab_model *m = e->model;
     struct sab_request asked;
     double weight = 0;
+    if (e->comm)
+        return sab_share_gradient(e, SAB_OK, batch, request, metrics, err);
     sab_profile_start(e->profile);
     int status = sab_batch_check(m, batch, err);
     if (!status)
@@ -352,9 +368,10 @@ static int gradient(struct sab_engine *e, const struct sab_batch *batch, const s
     struct sab_work work = sab_request_work(&asked, m, batch, 1 / weight);
     sab_crew_run(e, &work);
     status = sab_engine_check_stopped(e, err);
+    if (!status)
+        status = sab_engine_reduce(e, n_shards, want.workers, &asked, err);
     if (status)
         return status;
-    sab_engine_reduce(e, n_shards, want.workers, &asked);
     status = finish(e, &asked, metrics, err);
     if (status == SAB_OK && batch->state)
         status = sab_stream_check(batch->state, err);

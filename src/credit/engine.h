@@ -18,11 +18,15 @@ struct sab_deal {
 
 struct sab_crew; /* crew.c */
 struct sab_device; /* cuda/device.h */
+struct sab_comm;   /* sab_comm.h */
+struct sab_share;  /* share.h */
 
 struct sab_engine {
     struct sab_model *model;      /* borrowed */
     int threads;
     struct sab_device *device;    /* NULL: the processor */
+    struct sab_comm *comm;        /* NULL: one rank */
+    struct sab_share *share;      /* its part of batches; NULL before there was a comm */
 
     /* What who holds it may set; all may be 0. */
     const volatile sig_atomic_t *stop; /* not 0: what is being computed ends soon, with SAB_INTERRUPTED */
@@ -93,8 +97,14 @@ int sab_engine_there(struct sab_engine *engine, const struct sab_batch *batch, s
                      struct sab_error *err);
 /* SAB_INTERRUPTED: a batch that was left half done has no result. */
 int sab_engine_check_stopped(const struct sab_engine *engine, struct sab_error *err);
-/* Sums the shards' gradients up and leaves them where the request wants them. */
-void sab_engine_reduce(struct sab_engine *engine, int n_shards, int workers, const struct sab_request *request);
+/* Sums the shards' gradients up and leaves them where the request wants them. SAB_NOMEM. */
+int sab_engine_reduce(struct sab_engine *engine, int n_shards, int workers, const struct sab_request *request,
+                      struct sab_error *err);
+/* Its two halves, for who adds in between: the engine's `count` gradients are those of shards `first` and on, of which each node of
+ * this rank becomes the sum (tree.h); and the first gradient goes where the request wants it. */
+int sab_engine_add_nodes(struct sab_engine *engine, int n_shards, int first, int count, int ranks, int workers,
+                         struct sab_error *err);
+void sab_engine_leave_sum(struct sab_engine *engine, const struct sab_request *request);
 /* SAB_NUMERIC, naming the tensor, where what the request asked for is not finite; *norm is of the weights' gradient. */
 int sab_engine_judge(const struct sab_engine *engine, const struct sab_request *request, double *norm,
                      struct sab_error *err);

@@ -274,8 +274,9 @@ int sab_tape_backward(struct sab_tape *t, const struct sab_request *request, str
     struct sab_work work = sab_request_work(&asked, m, &t->batch, weight > 0 ? 1 / weight : 0);
     run(t, &work, &x, part, 1);
     status = sab_engine_check_stopped(e, err);
+    if (!status)
+        status = sab_engine_reduce(e, t->deal.n_shards, x.workers, &asked, err);
     if (status)
         return status;
-    sab_engine_reduce(e, t->deal.n_shards, x.workers, &asked);
     return sab_engine_judge(e, &asked, &norm, err);
 }

@@ -7,9 +7,11 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "credit/share.h"
 #include "data/facts.h"
 #include "data/task.h"
 #include "io/safetensors.h"
+#include "model/stream_rows.h"
 #include "train/folder.h"
 #include "train/metadata.h"
 #include "train/stream_file.h"
@@ -120,13 +122,72 @@ static int add_tensors(struct sab_safetensors_writer *writer, const struct sab_t
     return SAB_OK;
 }
 
+/* ---- the state between batches, where ranks hold a part each ---- */
+
+/* Bytes of the sequences that a rank has. */
+static size_t part_nbytes(const struct sab_trainer *trainer, int rank, int *place)
+{
+    int n = sab_share_sequences(trainer->carried_B, trainer->engine->comm->ranks, rank, place);
+    return (size_t)n * sab_stream_row_nbytes(trainer->carried);
+}
+
+/* Collective: all sequences of the state, on rank 0; *whole is NULL on the others. */
+static int gather_carried(const struct sab_trainer *trainer, struct sab_stream **whole, struct sab_error *err)
+{
+    struct sab_comm *comm = trainer->engine->comm;
+    int first = 0, own = sab_comm_sequences(comm, trainer->carried_B, &first), B = comm->rank == 0 ? trainer->carried_B : own, n = 0;
+    size_t nbytes = sab_stream_row_nbytes(trainer->carried);
+    char *rows = sab_alloc((size_t)(B > 0 ? B : 1), nbytes);
+    struct sab_parcel *parcels = sab_alloc((size_t)comm->ranks, sizeof *parcels);
+    int status = rows && parcels ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory to save the state of %d sequences", B);
+    if (status == SAB_OK && comm->rank == 0)
+        status = sab_stream_like(whole, trainer->carried, B, err);
+    status = sab_comm_agree(comm, status, 0, "", err);
+    if (status == SAB_OK)
+        sab_stream_take_rows(trainer->carried, 0, own, rows);
+    for (int r = comm->rank == 0 ? 1 : comm->ranks, place; r < comm->ranks && status == SAB_OK; r++) {
+        size_t part = part_nbytes(trainer, r, &place);
+        if (part > 0)
+            parcels[n++] = (struct sab_parcel){r, rows + (size_t)place * nbytes, part};
+    }
+    if (comm->rank > 0 && own > 0)
+        parcels[0] = (struct sab_parcel){0, rows, (size_t)own * nbytes};
+    if (status == SAB_OK)
+        status = comm->rank == 0 ? sab_comm_exchange(comm, NULL, 0, parcels, n, err)
+                                 : sab_comm_exchange(comm, parcels, own > 0, NULL, 0, err);
+    if (status == SAB_OK && comm->rank == 0)
+        sab_stream_put_rows(*whole, 0, B, rows);
+    sab_free(rows);
+    sab_free(parcels);
+    return status;
+}
+
+/* The state of a file, which is of all sequences, becomes this rank's part of it. */
+static int take_part(struct sab_stream **state, const struct sab_comm *comm, struct sab_error *err)
+{
+    struct sab_stream *whole = *state, *part;
+    int first, n = sab_comm_sequences(comm, whole->B, &first);
+    char *rows = sab_alloc((size_t)(n > 0 ? n : 1), sab_stream_row_nbytes(whole));
+    int status = rows ? sab_stream_like(&part, whole, n > 0 ? n : 1, err)
+                      : sab_fail(err, SAB_NOMEM, "no memory for the state of %d sequences", n);
+    if (status == SAB_OK) {
+        sab_stream_take_rows(whole, first, n, rows);
+        sab_stream_put_rows(part, 0, n, rows);
+        sab_stream_free(whole);
+        *state = part;
+    }
+    sab_free(rows);
+    return status;
+}
+
 double sab_state_nbytes(const struct sab_optim_options *config, double count)
 {
     return (2 + (config->optimizer != SAB_OPTIMIZER_SGD ? 2 : 1) + (config->average > 0)) * count * sizeof(sab_real);
 }
 
-int sab_state_save(const char *path, struct sab_trainer *trainer, const struct sab_run_state *state,
-                   const sab_real *best, struct sab_error *err)
+/* With the state between batches, which may be NULL. */
+static int write_state(const char *path, struct sab_trainer *trainer, const struct sab_run_state *state, const sab_real *best,
+                       const struct sab_stream *carried, struct sab_error *err)
 {
     struct record record = {.step = trainer->step,
                             .evaluated = state->evaluated,
@@ -158,13 +219,27 @@ int sab_state_save(const char *path, struct sab_trainer *trainer, const struct s
                                             (const char *)&record + scalars[i].offset, err);
     for (int i = 0; i < LATER && status == SAB_OK; i++)
         status = sab_safetensors_writer_add(writer, later[i].name, SAB_DTYPE_F64, 1, &later[i].count, later[i].array, err);
-    if (status == SAB_OK && trainer->carried)
-        status = sab_stream_add(writer, trainer->carried, &room, err);
+    if (status == SAB_OK && carried)
+        status = sab_stream_add(writer, carried, &room, err);
     if (status == SAB_OK)
         status = sab_safetensors_writer_save(writer, path, err);
     sab_safetensors_writer_free(writer);
     sab_free(room);
     return status;
+}
+
+int sab_state_save(const char *path, struct sab_trainer *trainer, const struct sab_run_state *state,
+                   const sab_real *best, struct sab_error *err)
+{
+    struct sab_comm *comm = trainer->engine->comm;
+    struct sab_stream *whole = NULL;
+    if (!comm)
+        return write_state(path, trainer, state, best, trainer->carried, err);
+    int status = trainer->carried ? gather_carried(trainer, &whole, err) : SAB_OK;
+    if (status == SAB_OK && comm->rank == 0)
+        status = write_state(path, trainer, state, best, whole, err);
+    sab_stream_free(whole);
+    return sab_comm_agree(comm, status, 0, "", err);
 }
 
 /* ---- loading ---- */
@@ -285,6 +360,11 @@ static int read_state(struct sab_safetensors *file, const char *path, struct sab
         return status;
     if ((status = sab_stream_read(&carried, file, path, trainer->model, err)) != SAB_OK)
         return status;
+    int B = carried ? carried->B : 0;
+    if (carried && trainer->engine->comm && (status = take_part(&carried, trainer->engine->comm, err)) != SAB_OK) {
+        sab_stream_free(carried);
+        return status;
+    }
     list_parts(trainer, record.best_step >= 0 ? best : NULL, parts);
     for (int copy = 0; copy <= 1; copy++)
         for (int i = 0; i < PARTS; i++)
@@ -294,6 +374,7 @@ static int read_state(struct sab_safetensors *file, const char *path, struct sab
             }
     sab_stream_free(trainer->carried);
     trainer->carried = carried;
+    trainer->carried_B = B;
     trainer->step = record.step;
     *state = read;
     return SAB_OK;

@@ -2,6 +2,7 @@
 #include "train/evaluate.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/sized.h"
@@ -81,6 +82,7 @@ static int go_through(struct sab_evaluation *e, struct sab_engine *engine, struc
                       struct pass *pass, struct sab_error *err)
 {
     struct sab_model *model = engine->model;
+    struct sab_comm *comm = engine->comm;
     int status = SAB_OK;
     for (int64_t done = 0; status == SAB_OK && done < pass->count;) {
         int B = pass->count - done < pass->B ? (int)(pass->count - done) : pass->B;
@@ -95,13 +97,17 @@ static int go_through(struct sab_evaluation *e, struct sab_engine *engine, struc
             if (!has_weight(&data))
                 continue;
         }
+        int own = sab_comm_sequences(comm, B, NULL); /* a rank without any has a state of one: all see that there is one */
         if (status == SAB_OK && data.fresh && !pass->carried)
-            status = sab_stream_create(&pass->carried, model, B, err);
+            status = sab_stream_create(&pass->carried, model, own > 0 ? own : 1, err);
         data.state = pass->carried;
         if (status == SAB_OK)
             status = sab_evaluation_batch(e, engine, &data, err);
+        status = sab_comm_agree(comm, status, (uint64_t)index, "the batches of the evaluation", err);
+        if (status == SAB_OK)
+            status = sab_evaluation_share(e, comm, err);
     }
-    return status;
+    return status == SAB_OK ? sab_evaluation_total(e, comm, err) : status;
 }
 
 /* NaN where there are none. */
@@ -142,12 +148,16 @@ int sab_evaluate_fully(struct sab_engine *engine, struct sab_task *task, enum sa
     int status = sab_evaluation_begin(evaluation, sab_model_shape(engine->model), &engine->model->quantiles, err);
     if (status == SAB_OK)
         status = plan_pass(task, split, config, &pass, err);
+    status = sab_comm_agree(engine->comm, status, (uint64_t)pass.count, "the data", err);
     if (status == SAB_OK)
         status = go_through(evaluation, engine, task, split, &pass, err);
     sab_stream_free(pass.carried);
     if (status != SAB_OK)
         return status;
     status = finish(evaluation, task, split, config->task.csv.season, &why);
+    uint64_t bits;
+    memcpy(&bits, &evaluation->values[SAB_METRIC_LOSS], sizeof bits);
+    status = sab_comm_agree(engine->comm, status, bits, "the losses", &why);
     if (status == SAB_FORMAT)
         return sab_fail(err, status, "there is nothing to evaluate on: no position of the %s data counts", split_names[split]);
     if (status == SAB_NUMERIC)

@@ -10,17 +10,6 @@
 
 /* ---- ranking: the AUC ------------------------------------------------------------------------------------------- */
 
-struct ranked {
-    float logit;
-    int32_t is_yes;
-};
-
-struct sab_ranking {
-    struct ranked *at;
-    size_t n, cap;
-    int is_full; /* more came than are kept: nothing can be said */
-};
-
 static int rank(struct sab_ranking *r, double logit, int is_yes, struct sab_error *err)
 {
     if (r->n == SAB_RANKED_MOST)
@@ -29,7 +18,7 @@ static int rank(struct sab_ranking *r, double logit, int is_yes, struct sab_erro
         return SAB_OK;
     if (r->n == r->cap) {
         size_t cap = r->cap ? 2 * r->cap : 1024;
-        struct ranked *larger = sab_alloc(cap, sizeof *larger);
+        struct sab_ranked *larger = sab_alloc(cap, sizeof *larger);
         if (!larger)
             return sab_fail(err, SAB_NOMEM, "no memory to rank %zu answers", cap);
         if (r->n > 0)
@@ -38,13 +27,13 @@ static int rank(struct sab_ranking *r, double logit, int is_yes, struct sab_erro
         r->at = larger;
         r->cap = cap;
     }
-    r->at[r->n++] = (struct ranked){(float)logit, is_yes};
+    r->at[r->n++] = (struct sab_ranked){(float)logit, is_yes};
     return SAB_OK;
 }
 
 static int compare_ranked(const void *a, const void *b)
 {
-    float x = ((const struct ranked *)a)->logit, y = ((const struct ranked *)b)->logit;
+    float x = ((const struct sab_ranked *)a)->logit, y = ((const struct sab_ranked *)b)->logit;
     return (x > y) - (x < y);
 }
 
@@ -106,6 +95,12 @@ static void join_targets(struct sab_target_errors *sums, const struct sab_target
 
 /* ---- one step of one sequence, from any thread ------------------------------------------------------------------ */
 
+/* Where this rank's sequences begin in sums and columns. */
+static int place_of(const struct sab_evaluation *e)
+{
+    return e->share ? e->share->place : 0;
+}
+
 static void see(void *user, int t, int b, const sab_real *y)
 {
     struct sab_evaluation *e = user;
@@ -113,9 +108,9 @@ static void see(void *user, int t, int b, const sab_real *y)
     size_t at = (size_t)t * (size_t)batch->B + (size_t)b, O = (size_t)e->O;
     if (!sab_batch_scored(batch, t, b) || (!batch->labels && !batch->targets))
         return;
-    size_t Q = (size_t)e->quantiles.n, n = (size_t)e->n_targets;
+    size_t Q = (size_t)e->quantiles.n, n = (size_t)e->n_targets, row = (size_t)place_of(e) + (size_t)b;
     for (size_t o = 0; e->columns && o < n; o++) {
-        struct sab_target_errors *column = &e->columns[(size_t)b * n + o];
+        struct sab_target_errors *column = &e->columns[row * n + o];
         double target = (double)batch->targets[at * O + o * Q];
         sab_real sorted[SAB_QUANTILES_MOST];
         if (!e->tails) {
@@ -123,7 +118,7 @@ static void see(void *user, int t, int b, const sab_real *y)
             continue;
         }
         memcpy(sorted, y + o * Q, Q * sizeof *sorted);
-        add_quantiles(&e->quantiles, sorted, target, column, &e->tail_columns[(size_t)b * O + o * Q]);
+        add_quantiles(&e->quantiles, sorted, target, column, &e->tail_columns[row * O + o * Q]);
     }
     if (e->answers) {
         int best = 0;
@@ -141,12 +136,14 @@ static void see(void *user, int t, int b, const sab_real *y)
 
 static void free_room(struct sab_evaluation *e)
 {
-    sab_free(e->watcher.sums);
+    sab_free(e->sums);
+    sab_free(e->order);
     sab_free(e->columns);
     sab_free(e->tail_columns);
     sab_free(e->answers);
     sab_free(e->logits);
-    e->watcher.sums = NULL;
+    e->watcher.sums = e->sums = NULL;
+    e->order = NULL;
     e->columns = NULL;
     e->tail_columns = NULL;
     e->answers = NULL;
@@ -158,18 +155,19 @@ static void free_room(struct sab_evaluation *e)
 static void join_columns(struct sab_evaluation *e)
 {
     for (int b = 0; b < e->B; b++) {
-        struct sab_loss_sums *sums = &e->watcher.sums[b];
+        size_t row = (size_t)(e->share ? e->order[b] : b);
+        struct sab_loss_sums *sums = &e->sums[row];
         e->all.loss += sums->loss;
         e->all.weight += sums->weight;
         e->all.scored += sums->scored;
         *sums = (struct sab_loss_sums){0};
         for (int o = 0; e->columns && o < e->n_targets; o++) {
-            struct sab_target_errors *column = &e->columns[(size_t)b * (size_t)e->n_targets + (size_t)o];
+            struct sab_target_errors *column = &e->columns[row * (size_t)e->n_targets + (size_t)o];
             join_targets(&e->targets[o], column);
             *column = (struct sab_target_errors){0};
         }
         for (int o = 0; e->tail_columns && o < e->O; o++) {
-            struct sab_quantile_errors *tail = &e->tail_columns[(size_t)b * (size_t)e->O + (size_t)o];
+            struct sab_quantile_errors *tail = &e->tail_columns[row * (size_t)e->O + (size_t)o];
             e->tails[o].pinball += tail->pinball;
             e->tails[o].covered += tail->covered;
             *tail = (struct sab_quantile_errors){0};
@@ -184,12 +182,13 @@ static int make_room(struct sab_evaluation *e, int T, int B, struct sab_error *e
         return SAB_OK;
     join_columns(e);
     free_room(e);
-    e->watcher.sums = sab_alloc((size_t)B, sizeof *e->watcher.sums);
+    e->sums = sab_alloc((size_t)B, sizeof *e->sums);
+    e->order = e->share ? sab_alloc((size_t)B, sizeof *e->order) : NULL;
     e->columns = e->targets ? sab_alloc((size_t)B * (size_t)e->n_targets, sizeof *e->columns) : NULL;
     e->tail_columns = e->tails ? sab_alloc((size_t)B * O, sizeof *e->tail_columns) : NULL;
     e->answers = e->loss == SAB_LOSS_CROSS_ENTROPY ? sab_alloc(positions, sizeof *e->answers) : NULL;
     e->logits = e->ranks > 0 ? sab_alloc(positions, (size_t)e->ranks * sizeof *e->logits) : NULL;
-    if (!e->watcher.sums || (e->targets && !e->columns) || (e->tails && !e->tail_columns) || (e->loss == SAB_LOSS_CROSS_ENTROPY && !e->answers) ||
+    if (!e->sums || (e->share && !e->order) || (e->targets && !e->columns) || (e->tails && !e->tail_columns) || (e->loss == SAB_LOSS_CROSS_ENTROPY && !e->answers) ||
         (e->ranks > 0 && !e->logits)) {
         free_room(e);
         return sab_fail(err, SAB_NOMEM, "no memory to measure %d sequences of %d steps", B, T);
@@ -251,15 +250,33 @@ static int count_batch(struct sab_evaluation *e, struct sab_error *err)
     return status;
 }
 
+/* The part of the batch that is this rank's. */
+static int take_part(struct sab_evaluation *e, const struct sab_engine *engine, const struct sab_batch *batch, struct sab_error *err)
+{
+    int status = sab_share_cut(e->share, engine->comm, engine->model, batch, err);
+    for (int i = 0; i < batch->B && status == SAB_OK; i++)
+        e->order[e->share->deal.columns[i].b] = i;
+    return status;
+}
+
 int sab_evaluation_batch(struct sab_evaluation *e, struct sab_engine *engine, const struct sab_batch *batch,
                          struct sab_error *err)
 {
+    if (engine->comm && !e->share && !(e->share = sab_alloc(1, sizeof *e->share)))
+        return sab_fail(err, SAB_NOMEM, "no memory for the parts of batches");
     int status = make_room(e, batch->T, batch->B, err);
     if (status != SAB_OK)
         return status;
     if (is_new(batch))
         join_columns(e);
+    if (e->share) {
+        status = take_part(e, engine, batch, err);
+        batch = &e->share->part;
+    }
+    if (status != SAB_OK || batch->B == 0)
+        return status ? status : sab_engine_check_stopped(engine, err);
     e->batch = batch;
+    e->watcher.sums = e->sums + place_of(e);
     e->watcher.row = see;
     e->watcher.user = e;
     status = sab_engine_watch(engine, batch, &e->watcher, err);
@@ -306,6 +323,9 @@ int sab_evaluation_begin(struct sab_evaluation *e, const struct sab_shape *shape
 void sab_evaluation_clear(struct sab_evaluation *e)
 {
     free_room(e);
+    if (e->share)
+        sab_share_clear(e->share);
+    sab_free(e->share);
     for (int k = 0; e->rankings && k < e->ranks; k++)
         sab_free(e->rankings[k].at);
     sab_free(e->rankings);

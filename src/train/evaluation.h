@@ -1,11 +1,12 @@
 /* What the outputs of one part of the data say beside its answers: counts and errors over the scored positions. Each
  * sequence is summed up alone, in the order of its steps, and sequences are added in their order; counts are whole numbers.
- * So no figure depends on threads, and none on how many sequences a batch holds where batches only cut a row of sequences.
+ * So no figure depends on threads, and none on how many sequences a batch holds where batches only cut a row of sequences. Nor on
+ * ranks: each takes its part of a batch through, and then all have what came of every sequence (evaluation_ranks.c).
  * Must not know tasks. */
 #ifndef SAB_TRAIN_EVALUATION_H
 #define SAB_TRAIN_EVALUATION_H
 
-#include "credit/engine.h"
+#include "credit/share.h"
 #include "train/metric.h"
 
 enum {
@@ -37,6 +38,18 @@ struct sab_naive_errors {
     double *squares, *absolute; /* [targets] */
 };
 
+/* Logits of yes-or-no answers and what was right, for the AUC. */
+struct sab_ranked {
+    float logit;
+    int32_t is_yes;
+};
+
+struct sab_ranking {
+    struct sab_ranked *at;
+    size_t n, cap;
+    int is_full; /* more came than are kept: nothing can be said */
+};
+
 struct sab_evaluation {
     int loss, O;
     int n_targets;                   /* O, or O / Q where each has Q quantiles */
@@ -57,13 +70,16 @@ struct sab_evaluation {
     int B, T;                         /* room */
     const struct sab_batch *batch;
     struct sab_watcher watcher;
-    struct sab_target_errors *columns; /* [B,n_targets] */
+    struct sab_loss_sums *sums;       /* [B] of each sequence, as all of these: in the order of the batch; on several ranks in that */
+    struct sab_target_errors *columns; /* [B,n_targets] in which they are dealt, this rank's from share->place on */
     struct sab_quantile_errors *tail_columns; /* [B,O] */
     int32_t *answers;                 /* [T,B] of classes */
     sab_real *logits;                 /* [T,B,ranks] */
     int ranks;                        /* rankings: 1 of two classes, O of yes-or-no answers, else 0 */
     struct sab_ranking *rankings;     /* [ranks] */
     struct sab_loss_sums all;
+    struct sab_share *share;          /* NULL: one rank */
+    int *order;                       /* [B] on several: where each of the batch's sequences stands in sums and columns */
 };
 
 /* Starts from any struct. quantiles: the model's, looked at where the loss is of these. SAB_NOMEM; clear in every case. */
@@ -71,9 +87,14 @@ int sab_evaluation_begin(struct sab_evaluation *e, const struct sab_shape *shape
                          struct sab_error *err);
 void sab_evaluation_clear(struct sab_evaluation *e);
 
-/* Takes one batch, which must hold until the call returns, through the engine. */
+/* Takes one batch, which must hold until the call returns, through the engine; on several ranks, this rank's part of it. */
 int sab_evaluation_batch(struct sab_evaluation *e, struct sab_engine *engine, const struct sab_batch *batch,
                          struct sab_error *err);
+
+/* Collective, after each batch: brings together what came of its sequences. */
+int sab_evaluation_share(struct sab_evaluation *e, struct sab_comm *comm, struct sab_error *err);
+/* Collective, after the last: brings the counts and rankings of all ranks together. */
+int sab_evaluation_total(struct sab_evaluation *e, struct sab_comm *comm, struct sab_error *err);
 
 /* After the last batch. */
 int sab_evaluation_end(struct sab_evaluation *e, struct sab_error *err);

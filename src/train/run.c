@@ -3,7 +3,10 @@
  *     update -> (evaluate -> keep the best) -> (save) -> stopped? -> next
  *
  * All that decides the next update is in state.safetensors or a function of the step, so a run stopped anywhere and
- * resumed writes the same weights as one that was left alone. */
+ * resumed writes the same weights as one that was left alone.
+ *
+ * On several ranks all go through the same loop. Whatever decides its way is the same on all: weights, figures, and the status of
+ * each thing that could fail on one, which they agree on. Rank 0 writes. */
 #include "train/run.h"
 
 #include <math.h>
@@ -15,6 +18,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/sized.h"
+#include "comm/comm.h"
 #include "credit/engine.h"
 #include "cuda/device.h"
 #include "data/task.h"
@@ -33,6 +37,8 @@ enum { RECENT = 1024 };
 struct run {
     struct sab_options config; /* out is the run folder */
     const struct sab_watch *watch;
+    struct sab_comm *comm;     /* NULL: one rank */
+    int wants_stop;            /* this rank's watcher; the others learn of it with the next update */
     struct sab_judge judge;
     struct sab_task *task;
     struct sab_model *model;
@@ -56,6 +62,30 @@ static double now_s(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- ranks ---- */
+
+static int writes(const struct run *run)
+{
+    return sab_comm_rank(run->comm) == 0;
+}
+
+static int agree(const struct run *run, int status, struct sab_error *err)
+{
+    return sab_comm_agree(run->comm, status, 0, "", err);
+}
+
+/* A number of all that decides the result. */
+static uint64_t options_number(const struct sab_options *config)
+{
+    uint64_t number = 0xCBF29CE484222325u; /* FNV-1a */
+    char text[SAB_REAL_TEXT_CAP];
+    for (int i = 0; sab_option_at(i); i++)
+        if (sab_option_at(i)->effect <= SAB_RESUMES)
+            for (const char *at = sab_options_value_at(config, i, text); *at; at++)
+                number = (number ^ (unsigned char)*at) * 0x100000001B3u;
+    return number;
 }
 
 /* ---- what is better, and when to stop ---- */
@@ -112,8 +142,8 @@ static int save_best(struct run *run, struct sab_error *err)
 
 /* ---- one update, one evaluation ---- */
 
-/* Whether the watcher wants to stop. */
-static int tell(const struct run *run, const struct sab_metrics *metrics, int evaluated, int is_best)
+/* Whether the watcher wants to stop now. */
+static int tell(struct run *run, const struct sab_metrics *metrics, int evaluated, int is_best)
 {
     if (!run->watch || !run->watch->event)
         return 0;
@@ -129,19 +159,20 @@ static int tell(const struct run *run, const struct sab_metrics *metrics, int ev
         .seconds = run->state.seconds,
         .seconds_per_update = run->smoothed,
     };
-    return run->watch->event(run->watch->user, &event);
+    int stops = run->watch->event(run->watch->user, &event);
+    run->wants_stop |= stops != 0 && run->comm;
+    return stops && !run->comm;
 }
 
 static int update(struct run *run, struct sab_error *err)
 {
     double begin = now_s();
-    struct sab_batch batch = {.size = sizeof batch};
+    struct sab_batch batch = {.size = sizeof batch, .B = run->config.shared.batch};
     struct sab_metrics metrics = {.size = sizeof metrics};
-    int status = sab_task_batch(run->task, SAB_TRAIN, run->trainer->step, run->config.shared.batch, &batch, err);
-    if (status != SAB_OK)
-        return status;
+    int status = run->wants_stop ? sab_fail(err, SAB_INTERRUPTED, "stopped on request")
+                                 : sab_task_batch(run->task, SAB_TRAIN, run->trainer->step, run->config.shared.batch, &batch, err);
     double rate = sab_trainer_rate(run->trainer);
-    status = sab_trainer_update(run->trainer, &batch, &metrics, err);
+    status = sab_trainer_update_after(run->trainer, status, &batch, &metrics, err);
     if (status != SAB_OK)
         return status;
     double took = now_s() - begin;
@@ -198,11 +229,12 @@ static int evaluate(struct run *run, struct sab_error *err)
         state->best = metrics;
         memcpy(state->best_values, state->last_values, sizeof state->best_values);
         state->best_step = trainer->step;
-        status = save_best(run, err);
+        status = writes(run) ? save_best(run, err) : SAB_OK;
     }
-    if (status == SAB_OK)
+    if (status == SAB_OK && writes(run))
         status = sab_folder_add_metrics(config->run.out, trainer->step, state->last_values, state->train_loss[0] / state->train_loss[1],
                                         state->grad_norm, run->rate, state->seconds, &state->metrics_nbytes, err);
+    status = agree(run, status, err);
     run->is_torn = status != SAB_OK;
     state->train_loss[0] = state->train_loss[1] = 0;
     if (status == SAB_OK && tell(run, &metrics, 1, is_best) && !is_over(run))
@@ -219,7 +251,7 @@ static int leave_resumable(struct run *run, int status, const struct sab_error *
     long long step = (long long)run->trainer->step;
     if (run->is_begun && step == 0)
         return sab_fail(err, status, "%.330s; no update was made, so nothing of the run is kept", why->message);
-    int can_save = !run->is_torn && sab_trainer_fetch(run->trainer, NULL) == SAB_OK && sab_optim_is_finite(run->trainer->theta, run->trainer->count);
+    int can_save = !run->is_torn && !sab_comm_is_lost(run->comm) && sab_trainer_fetch(run->trainer, NULL) == SAB_OK && sab_optim_is_finite(run->trainer->theta, run->trainer->count);
     if (can_save && (is_saved(run) || save_state(run, NULL) == SAB_OK))
         return sab_fail(err, status, "%.330s; the run is saved as it was after update %lld and can be resumed", why->message,
                         step);
@@ -251,7 +283,7 @@ static int loop(struct run *run, struct sab_error *err)
     const struct sab_trainer *trainer = run->trainer;
     int status = after_update(run, err); /* of a resumed run: what an interruption had kept from being done */
     while (status == SAB_OK && !is_over(run)) {
-        if (sab_engine_is_stopped(trainer->engine))
+        if (!run->comm && sab_engine_is_stopped(trainer->engine)) /* ranks learn of it with the next update, all of the same one */
             return SAB_INTERRUPTED;
         status = update(run, err);
         if (status == SAB_OK)
@@ -311,11 +343,12 @@ static int load_state(struct run *run, struct sab_error *err)
     return status;
 }
 
-static int resume(struct run *run, struct sab_error *err)
+/* What every rank reads of the folder. */
+static int read_folder(struct run *run, struct sab_error *err)
 {
     const char *dir = run->config.run.out;
     int status = sab_folder_check_files(dir, err);
-    if (status == SAB_OK && sab_folder_has(dir, "config.json"))
+    if (status == SAB_OK && writes(run) && sab_folder_has(dir, "config.json"))
         status = sab_folder_lock(dir, &run->lock, err);
     if (status == SAB_OK)
         status = sab_folder_agrees(dir, &run->config, err);
@@ -325,6 +358,17 @@ static int resume(struct run *run, struct sab_error *err)
     if (status == SAB_OK && run->trainer->step > run->config.optim.steps)
         status = sab_fail(err, SAB_INVALID, "--steps: the run in %s has made %lld updates, more than %lld", dir,
                           (long long)run->trainer->step, (long long)run->config.optim.steps);
+    return status;
+}
+
+static int resume(struct run *run, struct sab_error *err)
+{
+    const char *dir = run->config.run.out;
+    int status = read_folder(run, err);
+    status = sab_comm_agree(run->comm, status, sab_model_version(run->model).low ^ (uint64_t)run->trainer->step,
+                            "the weights and the number of updates", err);
+    if (status != SAB_OK || !writes(run))
+        return agree(run, status, err);
     if (status == SAB_OK)
         status = sab_folder_write_config(dir, &run->config, err);
     if (status == SAB_OK)
@@ -332,10 +376,10 @@ static int resume(struct run *run, struct sab_error *err)
     /* model.safetensors may be from an evaluation that came after the state; it will come again. */
     if (status == SAB_OK && run->state.best_step >= 0)
         status = save_best(run, err);
-    return status;
+    return agree(run, status, err);
 }
 
-static int begin(struct run *run, struct sab_error *err)
+static int begin_folder(struct run *run, struct sab_error *err)
 {
     const char *dir = run->config.run.out;
     int is_new = !sab_folder_is_there(dir), status = sab_file_make_directory(dir, err);
@@ -344,6 +388,12 @@ static int begin(struct run *run, struct sab_error *err)
         status = sab_folder_lock(dir, &run->lock, err);
     if (status == SAB_OK)
         status = sab_folder_begin(dir, &run->config, err);
+    return status;
+}
+
+static int begin(struct run *run, struct sab_error *err)
+{
+    int status = agree(run, writes(run) ? begin_folder(run, err) : SAB_OK, err);
     run->is_begun = status == SAB_OK;
     return status;
 }
@@ -480,6 +530,10 @@ static int prepare(struct run *run, const struct sab_options *config, int is_res
         status = sab_trainer_create(&run->trainer, run->model, &run->config, err);
     if (status != SAB_OK)
         return status;
+    if (run->comm && (status = sab_engine_set_comm(run->trainer->engine, run->comm, err)) != SAB_OK)
+        return status;
+    if (run->watch && run->config.shared.threads == 0)
+        run->trainer->engine->threads = run->watch->threads;
     run->trainer->engine->stop = run->watch ? run->watch->stop : NULL;
     run->trainer->engine->most_steps = sab_task_steps(run->task);
     run->best = sab_alloc(run->trainer->count, sizeof(sab_real));
@@ -527,8 +581,10 @@ int sab_run_train(const struct sab_options *config, int is_resumed, const struct
     if (!run)
         return sab_fail(err, SAB_NOMEM, "no memory for a run");
     run->watch = watch;
+    run->comm = watch && sab_comm_ranks(watch->comm) > 1 ? watch->comm : NULL;
     run->lock = -1;
     status = prepare(run, config, is_resumed, err);
+    status = sab_comm_agree(run->comm, status, status == SAB_OK ? options_number(&run->config) : 0, "the options", err);
     if (status == SAB_OK && watch && watch->begun)
         watch->begun(watch->user);
     if (status == SAB_OK)
@@ -542,7 +598,7 @@ int sab_run_train(const struct sab_options *config, int is_resumed, const struct
             leave_resumable(run, status, &why, err);
         if (outcome)
             fill_outcome(run, outcome);
-        if (run->is_begun && status != SAB_OK && status != SAB_INTERRUPTED && run->trainer->step == 0)
+        if (run->is_begun && writes(run) && status != SAB_OK && status != SAB_INTERRUPTED && run->trainer->step == 0)
             sab_folder_undo(run->config.run.out);
     }
     if (run->lock >= 0)

@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/sized.h"
-#include "credit/engine.h"
+#include "credit/share.h"
 #include "cuda/device.h"
 #include "model/network.h"
 #include "model/stream.h"
@@ -163,26 +163,39 @@ static double divisor(const struct sab_trainer *trainer, const struct sab_batch 
     return (double)answers;
 }
 
-/* The gradient of the batch, which goes on from the trainer's own state if it is one that goes on from another. */
-static int gradient(struct sab_trainer *trainer, struct sab_batch *batch, const struct sab_request *request,
+/* A state of this rank's sequences; one without any has a state of one, so that all see that there is one. */
+static int create_state(struct sab_trainer *trainer, int B, struct sab_error *err)
+{
+    int n = sab_comm_sequences(trainer->engine->comm, B, NULL);
+    trainer->carried_B = B;
+    return sab_stream_create(&trainer->carried, trainer->model, n > 0 ? n : 1, err);
+}
+
+/* The gradient of the batch, which goes on from the trainer's own state if it is one that goes on from another. With a status that is
+ * not SAB_OK there is no batch, as err says: the other ranks are told. */
+static int gradient(struct sab_trainer *trainer, int status, struct sab_batch *batch, const struct sab_request *request,
                     struct sab_metrics *metrics, struct sab_error *err)
 {
-    struct sab_error why;
+    struct sab_error why = {0};
+    struct sab_engine *engine = trainer->engine;
+    if (status != SAB_OK && err)
+        why = *err;
     struct sab_request own = {.size = sizeof own};
-    int status = SAB_OK;
-    if (!request) {
+    if (!request && status == SAB_OK) {
         own.total_weight = divisor(trainer, batch);
         request = &own;
     }
     if (!trainer->model->network->has_state)
         batch->fresh = NULL; /* each chunk alone */
-    if (batch->fresh && !batch->state) {
+    if (status == SAB_OK && batch->fresh && !batch->state) {
         if (!trainer->carried)
-            status = sab_stream_create(&trainer->carried, trainer->model, batch->B, &why);
+            status = create_state(trainer, batch->B, &why);
         batch->state = trainer->carried;
     }
-    if (status == SAB_OK)
-        status = sab_engine_gradient(trainer->engine, batch, request, metrics, &why);
+    if (engine->comm)
+        status = sab_share_gradient(engine, status, batch, request, metrics, &why);
+    else if (status == SAB_OK)
+        status = sab_engine_gradient(engine, batch, request, metrics, &why);
     if (status != SAB_OK)
         return sab_fail(err, status, "update %lld: %.450s", (long long)trainer->step + 1, why.message);
     return SAB_OK;
@@ -202,7 +215,7 @@ int sab_trainer_gradient(struct sab_trainer *trainer, const struct sab_batch *ba
     int status = check_parts(trainer, err);
     if (status == SAB_OK)
         status = sab_sized_take(&sab_batch_sized, &taken, batch, err);
-    return status ? status : gradient(trainer, &taken, request, metrics, err);
+    return status ? status : gradient(trainer, SAB_OK, &taken, request, metrics, err);
 }
 
 /* Clip, optimiser and their checks; on failure weights and moments are as before. */
@@ -275,20 +288,29 @@ int sab_trainer_apply(struct sab_trainer *trainer, double *grad_norm, struct sab
 int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batch, struct sab_metrics *metrics,
                        struct sab_error *err)
 {
+    return sab_trainer_update_after(trainer, SAB_OK, batch, metrics, err);
+}
+
+int sab_trainer_update_after(struct sab_trainer *trainer, int status, const struct sab_batch *batch, struct sab_metrics *metrics,
+                             struct sab_error *err)
+{
     struct sab_batch taken;
     struct sab_metrics measured = {.size = sizeof measured};
-    int status = sab_sized_take(&sab_batch_sized, &taken, batch, err);
-    if (status == SAB_OK)
-        status = sab_sized_take(&sab_metrics_sized, &measured, metrics, err);
-    if (status == SAB_OK)
-        status = gradient(trainer, &taken, NULL, &measured, err);
+    if (status != SAB_OK && !trainer->engine->comm)
+        return status;
+    int fits = sab_sized_take(&sab_batch_sized, &taken, batch, err);
+    if (fits == SAB_OK)
+        fits = sab_sized_take(&sab_metrics_sized, &measured, metrics, err);
+    if (fits != SAB_OK)
+        return fits;
+    status = gradient(trainer, status, &taken, NULL, &measured, err);
     if (status != SAB_OK)
         return status;
     sab_profile_start(trainer->engine->profile);
     status = trainer->engine->device ? apply_there(trainer, measured.grad_norm, err) : apply(trainer, &measured.grad_norm, err);
     sab_profile_lap(trainer->engine->profile, SAB_PHASE_OPTIMISER);
     if (status != SAB_OK) {
-        if (taken.state)
+        if (taken.state && sab_comm_sequences(trainer->engine->comm, taken.B, NULL) > 0)
             sab_stream_turn(taken.state, -taken.T);
         return status;
     }

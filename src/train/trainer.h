@@ -16,12 +16,19 @@ struct sab_trainer {
     sab_real *m, *v;         /* moments; v is NULL for sgd */
     sab_real *average;       /* NULL where config.optim.average is 0 */
     int is_ahead;            /* m, v and average are newer on the engine's device */
-    struct sab_stream *carried; /* state between batches that go on from each other; NULL before the first such */
+    struct sab_stream *carried; /* state between batches that go on from each other; NULL before the first such. Of this rank's
+                                   sequences; of one where it has none */
+    int carried_B;           /* sequences of the whole batch, of all ranks */
     sab_real *undo;          /* theta, m and v as they were before the update under way */
 };
 
 /* Bytes of the arrays of a trainer of `count` weights. */
 double sab_trainer_nbytes(const struct sab_optim_options *config, double count);
+
+/* sab_trainer_update of a batch that was to be made with this status. Where it is not SAB_OK, and err says why, the batch's T and B are
+ * enough: on several ranks the others are told, on one it is returned. */
+int sab_trainer_update_after(struct sab_trainer *trainer, int status, const struct sab_batch *batch, struct sab_metrics *metrics,
+                             struct sab_error *err);
 
 /* Brings weights, moments and average here from the engine's device: to be called before they are read or written. On failure
  * nothing has changed. */

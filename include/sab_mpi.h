@@ -1,0 +1,107 @@
+/* sab's ranks are MPI's: fills a struct sab_comm (sab_comm.h) from an MPI communicator. Compile with what mpicc says; libsab itself
+ * knows no MPI.
+ *
+ *     struct sab_mpi mpi = {0};
+ *     MPI_Init(&argc, &argv);
+ *     if (sab_mpi_begin(&mpi, MPI_COMM_WORLD) == MPI_SUCCESS)
+ *         sab_engine_set_comm(engine, &mpi.comm, &err);
+ *     ...
+ *     sab_mpi_end(&mpi);
+ *     MPI_Finalize();
+ *
+ * Calls MPI from the thread that calls sab: MPI_THREAD_FUNNELED does. */
+#ifndef SAB_MPI_H
+#define SAB_MPI_H
+
+#include <mpi.h>
+#include <stdlib.h>
+
+#include "sab_comm.h"
+
+struct sab_mpi {
+    struct sab_comm comm;
+    MPI_Comm mpi;               /* a copy of the caller's, whose messages meet no others and whose errors are returned */
+    int (*gives_up)(void *user); /* asked again and again while messages are waited for; other than 0: the exchange fails. NULL: never */
+    void *user;
+};
+
+enum { SAB_MPI_CHUNK = 1 << 30 }; /* bytes of a message, whose number MPI takes as int */
+
+static inline int sab_mpi_requests(const struct sab_parcel *parcels, int n)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        count += (int)((parcels[i].nbytes + SAB_MPI_CHUNK - 1) / SAB_MPI_CHUNK);
+    return count;
+}
+
+/* Begins to send, or to receive, the parcels; the number of requests made, or -1. */
+static inline int sab_mpi_start(struct sab_mpi *mpi, const struct sab_parcel *parcels, int n, int is_send, MPI_Request *requests)
+{
+    int count = 0, status = MPI_SUCCESS;
+    for (int i = 0; i < n; i++)
+        for (size_t at = 0; at < parcels[i].nbytes && status == MPI_SUCCESS; at += SAB_MPI_CHUNK) {
+            size_t left = parcels[i].nbytes - at;
+            int nbytes = left < SAB_MPI_CHUNK ? (int)left : SAB_MPI_CHUNK;
+            char *data = (char *)parcels[i].data + at;
+            status = is_send ? MPI_Isend(data, nbytes, MPI_BYTE, parcels[i].rank, 0, mpi->mpi, &requests[count++])
+                             : MPI_Irecv(data, nbytes, MPI_BYTE, parcels[i].rank, 0, mpi->mpi, &requests[count++]);
+        }
+    return status == MPI_SUCCESS ? count : -1;
+}
+
+static inline int sab_mpi_wait(struct sab_mpi *mpi, MPI_Request *requests, int n)
+{
+    int done = 0;
+    while (!done) {
+        if (!mpi->gives_up)
+            return MPI_Waitall(n, requests, MPI_STATUSES_IGNORE) != MPI_SUCCESS;
+        if (MPI_Testall(n, requests, &done, MPI_STATUSES_IGNORE) != MPI_SUCCESS || (!done && mpi->gives_up(mpi->user)))
+            return 1;
+    }
+    return 0;
+}
+
+static inline int sab_mpi_exchange(void *user, const struct sab_parcel *sends, int n_sends, const struct sab_parcel *receives,
+                                   int n_receives)
+{
+    struct sab_mpi *mpi = (struct sab_mpi *)user;
+    int most = sab_mpi_requests(sends, n_sends) + sab_mpi_requests(receives, n_receives);
+    MPI_Request *requests = (MPI_Request *)malloc((size_t)(most > 0 ? most : 1) * sizeof *requests);
+    if (!requests)
+        return 1;
+    int receiving = sab_mpi_start(mpi, receives, n_receives, 0, requests), failed = receiving < 0;
+    int sending = failed ? -1 : sab_mpi_start(mpi, sends, n_sends, 1, requests + receiving);
+    failed = sending < 0 || sab_mpi_wait(mpi, requests, receiving + sending);
+    free(requests);
+    return failed;
+}
+
+/* Collective over `of`. MPI_SUCCESS, or MPI's error code. */
+static inline int sab_mpi_begin(struct sab_mpi *mpi, MPI_Comm of)
+{
+    int rank, ranks, status = MPI_Comm_dup(of, &mpi->mpi);
+    if (status == MPI_SUCCESS)
+        status = MPI_Comm_set_errhandler(mpi->mpi, MPI_ERRORS_RETURN);
+    if (status == MPI_SUCCESS)
+        status = MPI_Comm_rank(mpi->mpi, &rank);
+    if (status == MPI_SUCCESS)
+        status = MPI_Comm_size(mpi->mpi, &ranks);
+    if (status != MPI_SUCCESS)
+        return status;
+    mpi->comm.size = sizeof mpi->comm;
+    mpi->comm.rank = rank;
+    mpi->comm.ranks = ranks;
+    mpi->comm.exchange = sab_mpi_exchange;
+    mpi->comm.user = mpi;
+    mpi->comm.is_lost = 0;
+    return MPI_SUCCESS;
+}
+
+/* Collective, where no rank is lost. */
+static inline void sab_mpi_end(struct sab_mpi *mpi)
+{
+    MPI_Comm_free(&mpi->mpi);
+}
+
+#endif
