@@ -1,4 +1,4 @@
-/* sab export: a model's weights under the names that PyTorch's modules have. */
+/* sab export: a model's weights under the names that PyTorch's modules have; what a run measured, for TensorBoard and tables. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,12 +7,12 @@
 #include "cli/arguments.h"
 #include "cli/json_out.h"
 #include "cli/output.h"
-#include "cli/run_folder.h"
 #include "cli/say.h"
 #include "io/safetensors.h"
+#include "report/history.h"
 
 struct own {
-    const char *out, *prefix, *readout;
+    const char *out, *prefix, *readout, *tensorboard, *csv;
 };
 
 #define AT(field) offsetof(struct own, field), 0
@@ -22,6 +22,9 @@ static const struct sab_option own[] = {
     {"prefix", SAB_OPTION_TEXT, AT(prefix), 0, 0, NULL, "", "",
      "goes before the names of the cells' tensors, such as lstm. for a module's attribute lstm"},
     {"linear", SAB_OPTION_TEXT, AT(readout), 0, 0, NULL, "fc", "", "what the linear layer of the outputs is called"},
+    {"tensorboard", SAB_OPTION_TEXT, AT(tensorboard), 0, 0, NULL, "", "",
+     "write what the run measured, and its options, into this folder as an event file"},
+    {"csv", SAB_OPTION_TEXT, AT(csv), 0, 0, NULL, "", "", "write what the run measured as a table; - is standard output"},
 };
 
 /* A tensor as it is to be written. */
@@ -122,20 +125,45 @@ static int write(struct sab_cli *cli, const struct sab_model *model, struct sab_
     return status;
 }
 
+/* What the run measured, in the forms asked for. */
+static int write_history(struct sab_cli *cli, struct sab_error *err)
+{
+    const struct own *o = cli->own;
+    struct sab_options *options = NULL;
+    struct sab_history history = {0};
+    int is_piped = 0;
+    int status = sab_cli_output(cli, "csv", &is_piped, err);
+    if (status == SAB_OK)
+        status = sab_run_options(&options, cli->words[0], err);
+    if (status == SAB_OK)
+        status = sab_history_read(&history, cli->words[0], err);
+    if (status == SAB_OK && history.rows == 0)
+        status = sab_fail(err, SAB_INVALID, "%.200s has measured nothing yet", cli->words[0]);
+    if (status == SAB_OK && o->csv[0])
+        status = sab_history_csv(&history, o->csv, err);
+    if (status == SAB_OK && o->tensorboard[0])
+        status = sab_history_events(&history, options, o->tensorboard, err);
+    sab_history_clear(&history);
+    sab_options_free(options);
+    return status;
+}
+
 static int run(struct sab_cli *cli)
 {
     struct sab_error err = {0};
     struct sab_model *model = NULL;
-    struct sab_options config = {0};
     const struct own *o = cli->own;
-    int status = o->out[0] ? SAB_OK : sab_fail(&err, SAB_INVALID, "--out is needed: the file to write");
+    int wants_history = o->tensorboard[0] || o->csv[0], status = SAB_OK;
+    if (!o->out[0] && !wants_history)
+        status = sab_fail(&err, SAB_INVALID, "--out is needed: the file to write; or --tensorboard, or --csv");
     if (status == SAB_OK && !o->readout[0])
         status = sab_fail(&err, SAB_INVALID, "--linear: a layer without a name");
-    if (status == SAB_OK)
-        status = sab_cli_run_model(cli->words[0], &model, &config, &err);
-    if (status == SAB_OK)
+    if (status == SAB_OK && wants_history)
+        status = write_history(cli, &err);
+    if (status == SAB_OK && o->out[0])
+        status = sab_run_model(&model, cli->words[0], &err);
+    if (status == SAB_OK && o->out[0])
         status = write(cli, model, &err);
-    sab_options_clear(&config);
     sab_model_free(model);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("export", status, &err);
 }
@@ -145,15 +173,19 @@ const struct sab_command sab_command_export = {
     .words = "RUN",
     .words_least = 1,
     .words_most = 1,
-    .summary = "write a model's weights for PyTorch",
+    .summary = "write a model's weights for PyTorch, or what a run measured for TensorBoard",
     .purpose =
         "Writes the weights of a run (its folder, or a model.safetensors) as a safetensors\n"
         "file that PyTorch's modules load: cells under the names of nn.LSTM, nn.GRU and\n"
         "nn.RNN, the readout as a linear layer where it is one (--credit bptt or tbptt).\n"
-        "What only sab has (scores, and the readout of what was recalled) keeps its name.\n",
+        "What only sab has (scores, and the readout of what was recalled) keeps its name.\n"
+        "Or writes what the run measured as it went: as events for TensorBoard, one folder\n"
+        "for each run, or as a table.\n",
     .examples =
         "  sab export runs/copy-bptt-s1 --out lstm.safetensors\n"
-        "  sab export runs/copy-bptt-s1 --prefix lstm. --linear head --out net.safetensors\n",
+        "  sab export runs/copy-bptt-s1 --prefix lstm. --linear head --out net.safetensors\n"
+        "  sab export runs/first --tensorboard logs/first && tensorboard --logdir logs\n"
+        "  sab export runs/first --csv -\n",
     .groups = "",
     .names = "",
     .defaults = "",

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "report/document_reads.h"
+#include "report/history.h"
 
 static const char *const split_names[] = {"training", "validation", "test"}; /* in the order of enum sab_split */
 
@@ -42,91 +43,28 @@ static int write_options(struct sab_json *json, const struct sab_options *option
 
 /* ---- what it measured as it went ---- */
 
-/* A name has a column from the first evaluation on that has it. */
-struct columns {
-    char *names; /* the names, a 0 after each */
-    size_t used, cap;
-    int count;
-    int is_full; /* memory ran out */
-};
-
-static int find_column(const struct columns *c, const char *name)
-{
-    const char *at = c->names;
-    for (int i = 0; i < c->count; i++, at += strlen(at) + 1)
-        if (strcmp(at, name) == 0)
-            return i;
-    return -1;
-}
-
-static int see_names(void *user, const struct sab_figure *figures, int n)
-{
-    struct columns *c = user;
-    for (int i = 0; i < n; i++) {
-        size_t nbytes = strlen(figures[i].name) + 1;
-        if (find_column(c, figures[i].name) >= 0)
-            continue;
-        if (c->used + nbytes > c->cap) {
-            size_t cap = 2 * (c->used + nbytes);
-            char *names = sab_alloc(cap, 1);
-            if (!names)
-                return c->is_full = 1;
-            if (c->used > 0)
-                memcpy(names, c->names, c->used);
-            sab_free(c->names);
-            c->names = names;
-            c->cap = cap;
-        }
-        memcpy(c->names + c->used, figures[i].name, nbytes);
-        c->used += nbytes;
-        c->count++;
-    }
-    return 0;
-}
-
-struct rows {
-    struct sab_json *json;
-    const struct columns *columns;
-};
-
-static int see_row(void *user, const struct sab_figure *figures, int n)
-{
-    const struct rows *rows = user;
-    const char *name = rows->columns->names;
-    sab_json_open(rows->json, NULL, '[');
-    for (int i = 0; i < rows->columns->count; i++, name += strlen(name) + 1) {
-        double value = NAN;
-        for (int k = 0; k < n; k++)
-            if (strcmp(figures[k].name, name) == 0)
-                value = figures[k].value;
-        if (isfinite(value))
-            sab_json_real(rows->json, NULL, value);
-        else
-            sab_json_null(rows->json, NULL);
-    }
-    sab_json_close(rows->json, ']');
-    return 0;
-}
-
 static int write_history(struct sab_json *json, const char *folder, int is_folder, struct sab_error *err)
 {
-    struct columns columns = {0};
-    struct rows rows = {json, &columns};
-    int status = is_folder ? sab_run_history(folder, 0, see_names, &columns, err) : SAB_OK;
-    if (status == SAB_OK && columns.is_full)
-        status = sab_fail(err, SAB_NOMEM, "no memory for what the run measured");
+    struct sab_history history = {0};
+    int status = is_folder ? sab_history_read(&history, folder, err) : SAB_OK;
     sab_json_open(json, "metrics", '{');
     sab_json_open(json, "columns", '[');
-    const char *name = columns.names;
-    for (int i = 0; i < columns.count; i++, name += strlen(name) + 1)
-        sab_json_text(json, NULL, name);
+    for (int i = 0; i < history.columns && status == SAB_OK; i++)
+        sab_json_text(json, NULL, history.names[i]);
     sab_json_close(json, ']');
     sab_json_open(json, "rows", '[');
-    if (status == SAB_OK && is_folder)
-        status = sab_run_history(folder, 0, see_row, &rows, err);
+    for (int64_t row = 0; row < history.rows && status == SAB_OK; row++) {
+        sab_json_open(json, NULL, '[');
+        for (int i = 0; i < history.columns; i++)
+            if (isfinite(history.values[row * history.columns + i]))
+                sab_json_real(json, NULL, history.values[row * history.columns + i]);
+            else
+                sab_json_null(json, NULL);
+        sab_json_close(json, ']');
+    }
     sab_json_close(json, ']');
     sab_json_close(json, '}');
-    sab_free(columns.names);
+    sab_history_clear(&history);
     return status;
 }
 

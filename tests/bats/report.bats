@@ -114,3 +114,59 @@ assert adding["shape"]["loss"] == "mse" and "targets" in adding["sequences"][0] 
     document page.html
     [[ $output == *'<script>x'* ]]
 }
+
+@test "what a run measured goes to TensorBoard and into a table" {
+    sab export copy --csv -
+    [ "$status" = 0 ]
+    printf '%s\n' "$output" | python3 -c '
+import csv, json, sys
+rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(sys.stdin)]
+history = [json.loads(line) for line in open("copy/metrics.jsonl")]
+assert rows == history, (rows, history)'
+    sab export copy --tensorboard logs/copy --quiet
+    [ "$status" = 0 ]
+    python3 - <<'END'
+import json, struct
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+def masked(data):
+    crc = crc32c(data)
+    return ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff
+
+assert crc32c(b"123456789") == 0xe3069283 # the check value of the catalogue of CRCs
+data, at, records = open("logs/copy/events.out.tfevents.0.sab", "rb").read(), 0, []
+while at < len(data):
+    length, = struct.unpack_from("<Q", data, at)
+    assert struct.unpack_from("<I", data, at + 8)[0] == masked(data[at:at + 8]), at
+    records.append(data[at + 12:at + 12 + length])
+    assert struct.unpack_from("<I", data, at + 12 + length)[0] == masked(records[-1]), at
+    at += length + 16
+assert b"brain.Event:2" in records[0] and b"_hparams_/session_start_info" in records[1]
+history = [json.loads(line) for line in open("copy/metrics.jsonl")]
+found = [r for r in records[2:] if b"\x0a\x08accuracy\x15" in r]
+values = [struct.unpack_from("<f", r, r.index(b"accuracy\x15") + 9)[0] for r in found]
+wanted = [struct.unpack("<f", struct.pack("<f", line["accuracy"]))[0] for line in history]
+assert values == wanted, (values, wanted)
+END
+    if python3 -c 'import tensorboard' 2>/dev/null; then
+        python3 - <<'END'
+import json
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+events = EventAccumulator("logs/copy")
+events.Reload()
+last = [json.loads(line) for line in open("copy/metrics.jsonl")][-1]
+assert abs(events.Scalars("loss")[-1].value - last["loss"]) < 1e-6 and events.Scalars("loss")[-1].step == last["step"]
+END
+    fi
+    sab export plain/model.safetensors --csv x.csv
+    fails 1 model.safetensors
+    sab export copy
+    fails 2 --out --tensorboard --csv
+}

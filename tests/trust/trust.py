@@ -77,7 +77,7 @@ def prepare():
     must("export run --out foreign.safetensors".split(), **here)
     make_arrays("base/arrays.npz")
     make_images("base/images")
-    for name in ("recall.csv", "recall.png", "report.html", "predicted.csv", "problem.safetensors", "state.safetensors", "model.safetensors"):
+    for name in ("recall.csv", "recall.png", "report.html", "history.csv", "predicted.csv", "problem.safetensors", "state.safetensors", "model.safetensors"):
         pathlib.Path("base", name).write_bytes(b"old content of " + name.encode())
 
 
@@ -114,6 +114,7 @@ def cases():
         Case("predict-stream", "predict csv --stream --quiet".split(), stdin=b"a,b\n1,2\n3,4\n5,6\n"),
         Case("import", "import foreign.safetensors copy --T 4 --out model.safetensors --json".split(), ("model.safetensors",)),
         Case("export", "export run --out model.safetensors --json".split(), ("model.safetensors",)),
+        Case("export-history", "export run --csv history.csv --tensorboard logs".split(), ("history.csv",)),
         Case("check-grad", "check-grad --hidden 2 --T 4 --batch 2 --threads 1 --json".split()),
         Case("check-grad-export", "check-grad --hidden 2 --T 4 --threads 1 --quiet --export problem.safetensors".split(),
              ("problem.safetensors",)),
