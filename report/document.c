@@ -92,7 +92,10 @@ static void tell(void *user, const char *label, const char *text)
 
 static void write_model(struct sab_json *json, const struct sab_model *model)
 {
-    static const char *const losses[] = {"cross_entropy", "mse", "bce", "none"}; /* in the order of enum sab_loss */
+    static const char *const losses[] = {
+        [SAB_LOSS_CROSS_ENTROPY] = "cross_entropy", [SAB_LOSS_MSE] = "mse",           [SAB_LOSS_BCE] = "bce",
+        [SAB_LOSS_NONE] = "none",                   [SAB_LOSS_QUANTILE] = "quantile",
+    };
     const struct sab_shape *shape = sab_model_shape(model);
     char digest[33];
     int64_t parameters = 0;
@@ -115,10 +118,25 @@ static void write_model(struct sab_json *json, const struct sab_model *model)
     sab_json_close(json, ']');
 }
 
-static void write_names(struct sab_json *json, const struct sab_model *model)
+/* What outputs are called; and symbols of a text, which are the same. */
+static int write_names(struct sab_json *json, const struct sab_model *model, const struct sab_options *options, struct sab_error *err)
 {
-    (void)json;
-    (void)model;
+    enum { NAMES_MOST = 4096 };
+    const struct sab_shape *shape = sab_model_shape(model);
+    struct sab_answers *answers;
+    char task[16] = "";
+    int status = sab_answers_create(&answers, model, err);
+    if (status != SAB_OK || shape->O > NAMES_MOST)
+        return status;
+    int is_text = sab_options_get(options, "task", task, sizeof task, NULL) == SAB_OK && strcmp(task, "text") == 0;
+    for (int of_inputs = 0; of_inputs <= (is_text && shape->I == shape->O); of_inputs++) {
+        sab_json_open(json, of_inputs ? "inputNames" : "outputNames", '[');
+        for (int o = 0; o < shape->O; o++)
+            sab_json_text(json, NULL, sab_answers_name(answers, o));
+        sab_json_close(json, ']');
+    }
+    sab_answers_free(answers);
+    return SAB_OK;
 }
 
 static void write_outputs(struct sab_json *json, const struct sab_evaluation *e, const struct sab_shape *shape)
@@ -215,7 +233,9 @@ static int write_run(struct sab_json *json, const char *where, int is_folder, st
     if (status != SAB_OK || !model)
         return status;
     write_model(json, model);
-    write_names(json, model);
+    status = write_names(json, model, options, err);
+    if (status != SAB_OK)
+        return status;
     status = document->settle(document->user, where, options, &why);
     if (status == SAB_OK)
         status = write_work(json, model, options, document, &why);

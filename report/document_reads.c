@@ -86,6 +86,27 @@ static const float *number_column(const struct shown *s, const sab_real *all, in
     return s->numbers;
 }
 
+/* The same of values that answer, in the units of the data. */
+static int value_column(const struct shown *s, const sab_real *all, int b, int length, int width, const float **column,
+                        struct sab_error *err)
+{
+    struct sab_answers *answers;
+    struct sab_answer answer;
+    size_t B = (size_t)s->batch.B, O = (size_t)s->shape->O, I = (size_t)s->shape->I;
+    int status = sab_answers_create(&answers, s->model, err);
+    if (status != SAB_OK)
+        return status;
+    for (int t = 0; t < length; t++) {
+        size_t i = (size_t)t * B + (size_t)b;
+        sab_answers_take(answers, all + i * O, s->batch.values ? s->batch.values + i * I : NULL, &answer);
+        for (int o = 0; o < width; o++)
+            s->numbers[t * width + o] = (float)answer.results[o];
+    }
+    sab_answers_free(answers);
+    *column = s->numbers;
+    return SAB_OK;
+}
+
 static const int32_t *answers(const struct shown *s, int b, int length)
 {
     int O = s->shape->O;
@@ -122,12 +143,16 @@ static int write_sequence(struct sab_json *json, const struct shown *s, int b, s
         if (status == SAB_OK)
             status = sab_arrays_int32(json, "answers", answers(s, b, length), n, err);
     }
-    if (batch->targets && status == SAB_OK) {
-        int width = O < CHANNELS_MOST ? O : CHANNELS_MOST;
+    const sab_real *const pairs[] = {batch->targets, s->outputs};
+    static const char *const keys[] = {"targets", "outputs"};
+    int width = O < CHANNELS_MOST ? O : CHANNELS_MOST;
+    if (batch->targets)
         sab_json_int(json, "targetCount", width);
-        status = sab_arrays_float(json, "targets", number_column(s, batch->targets, b, length, O, width), n * (size_t)width, err);
+    for (int i = 0; i < 2 && batch->targets && status == SAB_OK; i++) {
+        const float *column = NULL;
+        status = value_column(s, pairs[i], b, length, width, &column, err);
         if (status == SAB_OK)
-            status = sab_arrays_float(json, "outputs", number_column(s, s->outputs, b, length, O, width), n * (size_t)width, err);
+            status = sab_arrays_float(json, keys[i], column, n * (size_t)width, err);
     }
     sab_json_close(json, '}');
     return status;

@@ -65,13 +65,17 @@ function figures(run) {
                          e.figures.map(f => [f.name, f.value, f.help]))];
     if (e.outputs) {
         const names = [...new Set(e.outputs.flatMap(Object.keys))];
-        parts.push(make("h3", {}, run.shape.loss === "mse" ? "Target by target" : "Class by class"),
-            table([{name: run.shape.loss === "mse" ? "target" : "class"}, ...names.map(name => ({name, number: true}))],
+        parts.push(make("h3", {}, isValues(run) ? "Target by target" : "Class by class"),
+            table([{name: isValues(run) ? "target" : "class"}, ...names.map(name => ({name, number: true}))],
                   e.outputs.map((figures, o) => [outputText(run, o), ...names.map(name => figures[name] ?? null)]), true));
     }
     if (e.confusion && e.confusion.length <= 40)
         parts.push(make("h3", {}, "Which class was taken for which"), confusion(run, e));
     return parts;
+}
+
+function isValues(run) {
+    return ["mse", "quantile"].includes(run.shape.loss);
 }
 
 function outputText(run, o) {
@@ -92,29 +96,31 @@ function confusion(run, e) {
     return make("div", {class: "wide"}, make("table", {class: "confusion"}, make("thead", {}, head), make("tbody", {}, body)));
 }
 
-/* Forecasts beside the truth, for the sequence shown. */
+/* Forecasts beside the truth, for the sequence chosen: a chart for each value, in which its quantiles are lines of their own. */
 function forecasts(run) {
     if (!run.sequences || !run.sequences.length || !run.sequences[0].targets)
         return null;
     const holder = make("div", {class: "charts"});
     const O = run.sequences[0].targetCount;
-    const draw = b => {
-        const s = run.sequences[b];
-        const steps = [...Array(s.length).keys()].filter(t => s.scored[t]);
-        holder.replaceChildren(...[...Array(Math.min(O, 6)).keys()].map(o => forecastChart(run, s, steps, o, O)));
-    };
+    const each = run.shape.loss === "quantile" ? option(run, "quantiles").split(",").length : 1;
+    const draw = b => holder.replaceChildren(...[...Array(Math.min(Math.floor(O / each), 6)).keys()].map(k =>
+        forecastChart(run, run.sequences[b], k * each, each)));
     draw(0);
+    const choice = make("select", {change: e => draw(Number(e.target.value))},
+                        run.sequences.map((s, b) => make("option", {value: b}, String(b + 1))));
+    const line = (colour, text) => make("li", {}, make("i", {style: `border-color: var(${colour})`}), text);
     return [make("h3", {}, "Answers beside the truth"),
-            make("div", {class: "bar"}, make("label", {}, "sequence ", make("select", {change: e => draw(Number(e.target.value))},
-                 run.sequences.map((s, b) => make("option", {value: b}, String(b + 1))))),
-                 make("ul", {class: "key"}, make("li", {}, make("i", {style: "border-color: var(--s7)"}), "truth"),
-                      make("li", {}, make("i", {style: "border-color: var(--s0)"}), "answer"))), holder];
+            make("div", {class: "bar"}, make("label", {}, "sequence ", choice),
+                 make("ul", {class: "key"}, line("--s7", "truth"), line("--s0", each > 1 ? "quantiles" : "answer"))), holder];
 }
 
-function forecastChart(run, s, steps, o, O) {
-    const truth = {name: "truth", colour: 7, x: steps.map(t => t + 1), y: steps.map(t => s.targets[t * O + o])};
-    const answer = {name: "answer", colour: 0, x: steps.map(t => t + 1), y: steps.map(t => s.outputs[t * O + o])};
-    return curveChart(outputName(run, o), [truth, answer], {log: false, across: "step"});
+function forecastChart(run, s, first, count) {
+    const O = s.targetCount;
+    const steps = [...Array(s.length).keys()].filter(t => s.scored[t]);
+    const line = (name, colour, values, o) => ({name, colour, x: steps.map(t => t + 1), y: steps.map(t => values[t * O + o])});
+    const answers = [...Array(count).keys()].map(i => line(count > 1 ? outputName(run, first + i) : "answer", 0, s.outputs, first + i));
+    return curveChart(outputName(run, first + Math.floor(count / 2)), [line("truth", 7, s.targets, first), ...answers],
+                      {log: false, across: "step"});
 }
 
 function configuration(run) {

@@ -93,7 +93,7 @@ function outputName(run, o) {
 
 function nameOr(names, i, otherwise) {
     const name = names && names[i];
-    return name === undefined || name === null ? otherwise : name === " " ? "\u2423" : shown(name);
+    return name === undefined || name === null ? otherwise : {" ": "\u2423", "U+000A": "\u21b5"}[name] || shown(name);
 }
 
 function answerText(run, sequence, t) {
