@@ -636,9 +636,76 @@ static void damaged_facts(void **state)
     sab_task_free(task);
 }
 
+/* One input for each text that a training row has, behind the values; none is on where a text was never seen. */
+static void categories_are_inputs(void **state)
+{
+    static const char rows[] = "c,v,d,w\nx,1,p,0\ny,2,q,0\nx,3,q,0\nx,4,p,0\ny,5,p,0\nx,6,p,0\nz,7,q,0\ny,8,,0\n";
+    static const int expected[8][5] = { /* v, is x, is y, is p, is q; the cell that is empty is "", unseen as z is */
+        {1, 1, 0, 1, 0}, {2, 0, 1, 0, 1}, {3, 1, 0, 0, 1}, {4, 1, 0, 1, 0},
+        {5, 0, 1, 1, 0}, {6, 1, 0, 1, 0}, {7, 0, 0, 0, 1}, {8, 0, 1, 0, 0},
+    };
+    struct sab_task *task = csv_must(rows, "categories=c,3 goal=step inputs=v targets=w loss=mse split=0.75,0,0.25"), *again = NULL;
+    const char *facts = sab_task_facts(task);
+    OPTIONS config = {0};
+    struct sab_error err = {0};
+    (void)state;
+    if (!strstr(facts, "\"categories\":[[2,\"x\",\"y\"],[3,\"p\",\"q\"]]") || !strstr(facts, "no training row has z") )
+        fail_msg("%s", facts);
+    csv_configure(&config, "");
+    set_option(&config, "test-data", io_path("a.csv"));
+    if (sab_task_create(&again, &config, facts, &err) != SAB_OK) /* the facts are enough */
+        fail_msg("%s", err.message);
+    for (int which = 0; which < 2; which++) {
+        struct sab_task *one = which ? again : task;
+        assert_int_equal(sab_task_shape(one)->I, 5);
+        for (int chunk = 0; chunk < 2; chunk++) {
+            struct sab_batch b = csv_batch(one, SAB_TEST, chunk, 1);
+            for (int t = 0; t < 4; t++)
+                for (int i = 0; i < 5; i++)
+                    if (b.values[5 * t + i] != expected[4 * chunk + t][i])
+                        fail_msg("%s, row %d, input %d: %g, expected %d", which ? "again" : "at first", 4 * chunk + t + 1, i,
+                                 (double)b.values[5 * t + i], expected[4 * chunk + t][i]);
+        }
+    }
+    sab_task_free(again);
+    sab_task_free(task);
+    assert_int_equal(csv_make(&task, rows, "categories=c goal=step targets=c inputs=v", &err), SAB_INVALID);
+    if (!strstr(err.message, "--categories: column 1 is one of --targets"))
+        fail_msg("%s", err.message);
+}
+
+static void damaged_categories(void **state)
+{
+    static const char *const damaged[] = {
+        "[[1]]", "[[2,\"x\"]]", "[[-1,\"x\"]]", "[[0,\"x\"]]", "[[1,\"x\",\"x\"]]", "[[1,2]]", "[[1,\"x\"],[1,\"y\"]]", "[1]", "{}", "\"x\"",
+        "[[\"1\",\"x\"]]", "[[1,\"x\",\"y\",\"z\"]]",
+    };
+    struct sab_task *task = csv_must("a,c,l\n1,x,p\n2,y,q\n", "goal=step inputs=a categories=c targets=l split=1,0,0"), *other = NULL;
+    static const char own[] = "\"categories\":[[1,\"x\",\"y\"]]";
+    const char *facts = sab_task_facts(task), *at = strstr(facts, own);
+    OPTIONS config = {0};
+    (void)state;
+    if (!at)
+        fail_msg("no %s in %s", own, facts);
+    csv_configure(&config, "");
+    for (size_t k = 0; k < sizeof damaged / sizeof *damaged; k++) {
+        char text[2048];
+        struct sab_error err = {0};
+        snprintf(text, sizeof text, "%.*s\"categories\":%s%s", (int)(at - facts), facts, damaged[k], at + strlen(own));
+        int status = sab_task_create(&other, &config, text, &err);
+        int is_other = k == sizeof damaged / sizeof *damaged - 1; /* legal: of a model with more categories */
+        if ((status == SAB_OK) != is_other || (is_other && sab_task_shape(other)->I != 4))
+            fail_msg("\"categories\":%s: status %d, \"%s\"", damaged[k], status, err.message);
+        sab_task_free(is_other ? other : NULL);
+    }
+    sab_task_free(task);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(categories_are_inputs),
+        cmocka_unit_test(damaged_categories),
         cmocka_unit_test(forecasts_look_ahead),
         cmocka_unit_test(several_horizons),
         cmocka_unit_test(training_carries_on),

@@ -21,8 +21,12 @@ static const char *names_of(const struct sab_csv_schema *schema, const int *whic
 {
     *list = (struct sab_account_list){.used = 0};
     for (int i = 0; i < n; i++) {
-        char name[SAB_CSV_COLUMN_CAP];
+        char name[SAB_CSV_COLUMN_CAP + 32];
         name_of(&schema->columns[which[i]], name);
+        if (schema->columns[which[i]].is_category) {
+            size_t used = strlen(name);
+            snprintf(name + used, sizeof name - used, " (%d categories)", schema->columns[which[i]].categories.n);
+        }
         sab_account_list_add(list, name);
     }
     return sab_account_list_close(list);
@@ -93,6 +97,8 @@ static void say_scaling(struct sab_csv_state *s)
     }
     for (int k = 0; k < s->schema.n; k++) {
         char name[SAB_CSV_COLUMN_CAP], text[ITEM_CAP];
+        if (s->schema.columns[k].is_category)
+            continue;
         name_of(&s->schema.columns[k], name);
         double digits = 3 - floor(log10(s->columns.deviation[k])); /* four of the deviation */
         int decimals = digits < 0 ? 0 : digits > 15 ? 15 : (int)digits;
@@ -250,7 +256,7 @@ static void warn_of_sentinels(struct sab_csv_state *s)
         double mean = s->columns.mean[k], deviation = s->columns.deviation[k];
         e->value = e->most - mean > mean - e->least ? e->most : e->least;
         double apart = fabs(e->value - mean) / deviation;
-        if (!(apart > 3))
+        if (!(apart > 3) || s->schema.columns[k].is_category)
             continue;
         look_without(s, k, e);
         double share = (double)e->times * apart * apart / (double)e->rows;

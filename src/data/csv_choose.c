@@ -67,7 +67,7 @@ static int name_column(struct sab_csv_column *column, const struct sab_csv_head 
 }
 
 struct choice {
-    unsigned char *is_input, *is_target; /* [n] */
+    unsigned char *is_input, *is_target, *is_category; /* [n] of values, or of both; of texts */
     int inputs, targets, label, series, time; /* numbers of columns; places or -1 */
 };
 
@@ -184,6 +184,19 @@ static int choose_inputs(struct choice *c, const struct sab_task_options *config
                                 "on and --thousands on tell what commas and points in numbers mean; if it is no number, choose "
                                 "columns with --inputs", head->path, i + 1, (int)head->row[i].nbytes, head->row[i].text);
     }
+    int status = SAB_OK;
+    if (config->csv.categories[0])
+        status = sab_csv_find_list(head, "categories", config->csv.categories, c->is_category, err);
+    for (int i = 0; i < head->n && status == SAB_OK; i++) {
+        if (c->is_category[i] && c->is_target[i])
+            return sab_fail(err, SAB_INVALID, "--categories: column %d is one of --targets; categories are inputs only (--goal step or "
+                            "series learns classes)", i + 1);
+        if (c->is_category[i] && i == c->time)
+            return sab_fail(err, SAB_INVALID, "--categories: column %d holds the times (--time); --calendar makes inputs of them", i + 1);
+        c->is_input[i] = c->is_input[i] && !c->is_category[i];
+    }
+    if (status != SAB_OK)
+        return status;
     if (c->time >= 0 && (c->is_input[c->time] || c->is_target[c->time]))
         return sab_fail(err, SAB_INVALID, "--%s: column %d holds the times (--time); --calendar makes inputs of them",
                         c->is_input[c->time] ? "inputs" : "targets", c->time + 1);
@@ -194,7 +207,7 @@ static int choose_inputs(struct choice *c, const struct sab_task_options *config
         if (c->is_input[i] && c->is_target[i])
             return sab_fail(err, SAB_INVALID, "--inputs: column %d holds the answers (--targets); it cannot be an input "
                             "too", i + 1);
-    return count(c->is_input, head->n) > 0 ? SAB_OK : fail_no_number(c, head, is_forecast, err);
+    return count(c->is_input, head->n) + count(c->is_category, head->n) > 0 ? SAB_OK : fail_no_number(c, head, is_forecast, err);
 }
 
 static int choose_targets(struct choice *c, const struct sab_task_options *config, const struct sab_csv_head *head,
@@ -258,6 +271,12 @@ static int fill_columns(struct sab_csv_schema *schema, const struct choice *c, c
         if (c->is_input[i] || is_target)
             status = name_column(&schema->columns[schema->n++], head, i, err);
     }
+    for (int i = 0; i < head->n && status == SAB_OK; i++)
+        if (c->is_category[i]) {
+            schema->columns[schema->n].is_category = 1;
+            schema->inputs[schema->I++] = schema->n;
+            status = name_column(&schema->columns[schema->n++], head, i, err);
+        }
     if (status == SAB_OK && c->label >= 0)
         status = name_column(&schema->label, head, c->label, err);
     if (status == SAB_OK && c->series >= 0)
@@ -270,8 +289,9 @@ static int fill_columns(struct sab_csv_schema *schema, const struct choice *c, c
 int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_task_options *config, const struct sab_csv_head *head,
                    struct sab_error *err)
 {
-    struct choice c = {.is_input = sab_alloc((size_t)head->n, 1), .is_target = sab_alloc((size_t)head->n, 1)};
-    int status = c.is_input && c.is_target ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for columns");
+    struct choice c = {.is_input = sab_alloc((size_t)head->n, 1), .is_target = sab_alloc((size_t)head->n, 1),
+                       .is_category = sab_alloc((size_t)head->n, 1)};
+    int status = c.is_input && c.is_target && c.is_category ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for columns");
     schema->goal = config->csv.goal;
     schema->is_named = head->has_header;
     schema->n_columns = head->n;
@@ -294,6 +314,7 @@ int sab_csv_choose(struct sab_csv_schema *schema, const struct sab_task_options 
         status = sab_csv_choose_relative(schema, err);
     sab_free(c.is_input);
     sab_free(c.is_target);
+    sab_free(c.is_category);
     return status;
 }
 

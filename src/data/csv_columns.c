@@ -206,8 +206,10 @@ int sab_csv_schema_set_horizons(struct sab_csv_schema *schema, const char *list,
 
 void sab_csv_schema_clear(struct sab_csv_schema *schema)
 {
-    for (int i = 0; i < schema->n; i++)
+    for (int i = 0; i < schema->n; i++) {
         sab_free(schema->columns[i].name);
+        sab_text_set_clear(&schema->columns[i].categories);
+    }
     sab_free(schema->columns);
     sab_free(schema->inputs);
     sab_free(schema->targets);

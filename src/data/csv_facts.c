@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "data/csv.h"
+#include "data/csv_categories.h"
 #include "data/csv_choose.h"
 #include "data/facts.h"
 
@@ -70,6 +71,7 @@ int sab_csv_facts_print(const struct sab_csv_schema *schema, const struct sab_sc
     sab_json_close(&facts, ']');
     put_ints(&facts, "inputs", schema->inputs, schema->I);
     put_ints(&facts, "targets", schema->targets, schema->O);
+    sab_csv_categories_put(schema, &facts);
     put_column(&facts, "label", &schema->label);
     put_column(&facts, "series", &schema->series);
     put_time(&facts, schema);
@@ -266,6 +268,8 @@ static int read_all(struct sab_csv_schema *schema, struct sab_scaling *columns, 
         status = sab_facts_int(facts, "missing", SAB_MISSING_ERROR, SAB_MISSING_SKIP, &schema->missing, err);
     if (status == SAB_OK)
         status = get_classes(schema, facts, err);
+    if (status == SAB_OK)
+        status = sab_csv_categories_get(schema, facts, err);
     schema->are_numbers = sab_value_is(sab_value_get(facts, "are_numbers"), SAB_VALUE_TRUE);
     if (status == SAB_OK)
         status = check(schema, err);

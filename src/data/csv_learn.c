@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "data/csv_categories.h"
 #include "data/csv_state.h"
 #include "data/parts.h"
 
@@ -23,6 +24,27 @@ int sab_csv_cut_parts(struct sab_csv_state *s, struct sab_error *err)
             s->cuts[i].at[p] = (int64_t)bounds[p + 1];
     }
     return status;
+}
+
+/* Whether a row of --data, counted through all its series, is one that training may learn from. */
+static int is_trained(const void *user, int64_t row)
+{
+    const struct sab_csv_state *s = user;
+    const struct sab_csv_table *table = &s->tables[SAB_TRAIN];
+    int low = 0, high = table->S - 1; /* the series that holds it: the last that begins at or before the row */
+    while (low < high) {
+        int middle = low + (high - low + 1) / 2;
+        if (table->series[middle].begin <= row)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return row - table->series[low].begin < sab_csv_training_rows(s, low);
+}
+
+int sab_csv_learn_categories(struct sab_csv_state *s, struct sab_error *err)
+{
+    return sab_csv_categories_settle(&s->schema, s->tables, SAB_CSV_PARTS, is_trained, s, &s->account, err);
 }
 
 /* Rows of a series that training may learn from. */
@@ -49,6 +71,11 @@ static int learn_scaling(struct sab_csv_state *s, struct sab_error *err)
                     sab_scaling_add(&s->columns, k, value);
             }
     sab_scaling_end(&s->columns);
+    for (int k = 0; k < schema->n; k++)
+        if (schema->columns[k].is_category) {
+            s->columns.mean[k] = 0;
+            s->columns.deviation[k] = 1;
+        }
     for (int o = 0; o < schema->O && schema->loss == SAB_LOSS_BCE; o++) {
         s->columns.mean[schema->targets[o]] = 0;
         s->columns.deviation[schema->targets[o]] = 1;

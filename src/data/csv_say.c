@@ -89,7 +89,7 @@ static void warn_of_counters(const struct sab_csv_reading *r, const struct sab_c
     for (int k = 0; k < schema->n; k++) {
         const struct sab_csv_finding *found = r->places[k] >= 0 ? &head->survey->columns[r->places[k]] : NULL;
         char text[ITEM_CAP];
-        if (!found || (found->count_step == 0 && !found->is_time))
+        if (!found || schema->columns[k].is_category || (found->count_step == 0 && !found->is_time))
             continue;
         describe(head, r->places[k], text);
         sab_account_list_add(&list, text);

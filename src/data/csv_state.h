@@ -115,6 +115,9 @@ int sab_csv_cut_parts(struct sab_csv_state *s, struct sab_error *err);
 /* Rows of a series of --data that training may learn from. */
 int64_t sab_csv_training_rows(const struct sab_csv_state *s, int series);
 
+/* Forgets categories that no training row has; the inputs are known then. */
+int sab_csv_learn_categories(struct sab_csv_state *s, struct sab_error *err);
+
 /* Learns from the training part: checks that it has rows and every class, and takes means and deviations. */
 int sab_csv_learn(struct sab_csv_state *s, struct sab_error *err);
 

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "data/csv_categories.h"
 #include "data/csv_reading.h"
 #include "data/number.h"
 
@@ -98,7 +99,7 @@ static void begin_origins(struct sab_csv_reading *r)
     const struct sab_csv_schema *schema = r->schema;
     int is_open = r->config && r->config->values.standardise && schema->loss != SAB_LOSS_BCE;
     for (int i = 0; i < schema->n; i++)
-        r->origins[i] = is_open ? (struct sab_decimal){.decimals = NO_ORIGIN} : sab_decimal_of(schema->columns[i].origin);
+        r->origins[i] = is_open && !schema->columns[i].is_category ? (struct sab_decimal){.decimals = NO_ORIGIN} : sab_decimal_of(schema->columns[i].origin);
 }
 
 static int take_values(struct sab_csv_reading *r, int64_t row, struct sab_error *err)
@@ -111,9 +112,16 @@ static int take_values(struct sab_csv_reading *r, int64_t row, struct sab_error 
         if (r->places[i] < 0)
             continue;
         const struct sab_csv_field *field = &r->csv.fields[r->places[i]];
+        struct sab_csv_column *column = &schema->columns[i];
         if (schema->missing != SAB_MISSING_ERROR && sab_csv_is_missing(field)) {
             values[i] = NAN;
             r->has_missing = 1;
+            continue;
+        }
+        if (column->is_category) {
+            int status = sab_csv_category(column, &r->csv, field, r->config != NULL, &values[i], err);
+            if (status != SAB_OK)
+                return status;
             continue;
         }
         if (sab_csv_read_number(&r->csv, field, &number) != 0) {

@@ -18,6 +18,8 @@ struct sab_csv_column {
     char *name; /* NULL where the file has no header */
     int number; /* from 1 */
     double origin; /* values are kept as their differences from this: 0, or one of them where the level may be large */
+    int is_category; /* its cells are texts, kept as their numbers among these: csv_categories.h */
+    struct sab_text_set categories;
 };
 
 /* What is read of a file, and what for: asked for in words (csv_choose.h), or kept from training (csv_facts.h). Any file
@@ -29,7 +31,7 @@ struct sab_csv_schema {
     int n_columns;                  /* columns of a file without header */
     struct sab_csv_column *columns; /* [n] with numbers in them, each once */
     int n;
-    int *inputs, I;                 /* indices into columns */
+    int *inputs, I;                 /* indices into columns; categories are the last */
     int *targets, O;                /* the same; NULL where the answers are classes. Outputs are each target's H horizons, and of
                                        each of these Q quantiles */
     int Q;                          /* 1 but for the loss quantile; no fact of data: sab_csv_schema_set_quantiles */
@@ -59,7 +61,8 @@ int sab_csv_schema_set_quantiles(struct sab_csv_schema *schema, const char *quan
 /* Outputs of a step: classes, or the Q quantiles of the H horizons of each target. */
 int sab_csv_schema_outputs(const struct sab_csv_schema *schema);
 
-/* Inputs of a step: those of columns, for each whether it is made up (--missing mask), and two for each cycle of the calendar. */
+/* Inputs of a step: those of columns, of categories one for each text, for each column whether it is made up (--missing mask), and
+ * two for each cycle of the calendar. */
 int sab_csv_schema_inputs(const struct sab_csv_schema *schema);
 
 /* "column OT" or "column 3" for messages. */

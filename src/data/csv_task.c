@@ -70,6 +70,8 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
                                         k == 0 ? &s->account : NULL, err);
     if (status == SAB_OK)
         status = sab_csv_cut_parts(s, err);
+    if (status == SAB_OK && !known)
+        status = sab_csv_learn_categories(s, err);
     if (status != SAB_OK)
         return status;
     if (sab_csv_is_stream(s))

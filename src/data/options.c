@@ -72,6 +72,8 @@ static const struct sab_option rows[] = {
                "one"),
     SAB_TEXT("inputs", csv.inputs, SAB_DECIDES, "", "data", "csv",
              "csv: columns by name or number, such as price,4-6; by default all that hold numbers"),
+    SAB_TEXT("categories", csv.categories, SAB_DECIDES, "", "data", "csv",
+             "csv: columns of texts that are inputs, too: one input for each text that the training part has"),
     SAB_TEXT("targets", csv.targets, SAB_DECIDES, "", "data", "csv",
              "csv: columns to forecast (by default the inputs), or of answers"),
     SAB_TEXT("series", csv.series, SAB_DECIDES, "", "data", "csv",

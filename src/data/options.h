@@ -48,6 +48,7 @@ struct sab_csv_options {
     int64_t season;       /* rows of a cycle, by whose last value an evaluation compares; 0: none */
     int relative;         /* 1: what is forecast is the change from the present value */
     const char *inputs;   /* columns by name or number, "OT,2-4"; "": all that hold numbers */
+    const char *categories; /* columns whose texts are inputs; "": none */
     const char *targets;  /* columns to forecast or of answers; "": to forecast, the inputs */
     const char *series;   /* the column that says which series a row belongs to; "": one series */
     int header;           /* enum sab_header */

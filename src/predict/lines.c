@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "data/csv.h"
+#include "data/csv_categories.h"
 #include "data/csv_inputs.h"
 #include "model/stream.h"
 #include "predict/columns.h"
@@ -60,6 +61,13 @@ static int read_inputs(struct sab_lines *l, int *lacks, struct sab_error *err)
         if (schema && schema->missing != SAB_MISSING_ERROR && sab_csv_is_missing(&l->csv.fields[place])) {
             l->row[schema->inputs[i]] = NAN;
             *lacks = 1;
+            continue;
+        }
+        if (schema && schema->columns[schema->inputs[i]].is_category) {
+            int status = sab_csv_category(&l->answers.schema.columns[schema->inputs[i]], &l->csv, &l->csv.fields[place], 0,
+                                          &l->row[schema->inputs[i]], err);
+            if (status != SAB_OK)
+                return status;
             continue;
         }
         sab_line_columns_show(&l->columns, a, i, name);

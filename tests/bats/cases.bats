@@ -454,3 +454,39 @@ for row in rows:
     sab recall plain --csv map.csv --quiet
     awk -F, 'NR == 1 { bad = $8 != "row" || $9 != "when_row" } NR > 1 && $8 - $9 != $7 { bad = 1 } END { exit bad || NR < 2 }' map.csv
 }
+
+@test "categories: texts are inputs, as columns of 0 and 1 would be; what training never saw has none" {
+    awk 'BEGIN { srand(4); split("north south east", r, " "); print "region,temp,sold"; for (t = 0; t < 600; t++) {
+        k = int(rand() * 3) + 1; x = rand() * 4; printf "%s,%.3f,%.3f\n", r[k], x, 2 * x + k * k } }' >texts.csv
+    names=$(tail -n +2 texts.csv | cut -d, -f1 | awk '!seen[$0]++' | tr '\n' ' ')
+    awk -F, -v OFS=, -v names="$names" 'BEGIN { n = split(names, r, " "); print "temp,sold,a,b,c" }
+        NR > 1 { print $2, $3, $1 == r[1], $1 == r[2], $1 == r[3] }' texts.csv >numbers.csv
+    shop=(--goal step --targets sold --standardise off --steps 100 --lr 0.01 --T 24 --hidden 8 --batch 4 --warmup 2 --threads 1 --quiet --json)
+    sab train csv --data texts.csv --inputs temp --categories region "${shop[@]}" --out texts
+    value weights_digest >digest
+    sab train csv --data numbers.csv --inputs temp,a,b,c "${shop[@]}" --out numbers
+    value weights_digest | cmp - digest
+    sab train csv --data texts.csv --categories region "${shop[@]}" --dry-run
+    sab train csv --data texts.csv --categories region --targets sold --goal step --T 24 --dry-run
+    understood inputs 'temp, region (3 categories)'
+    sab predict texts --data texts.csv
+    column 2 >answers
+    "$SAB" predict texts --stream <texts.csv | tail -n +2 | cmp - answers
+    sab eval texts --data texts.csv
+    [ "$status" = 0 ]
+    sed 's/north/moon/' texts.csv >moon.csv
+    sab predict texts --data moon.csv
+    [ "$status" = 0 ]
+    [ "$(column 2)" != "$(cat answers)" ]
+    # texts are kept where they are missing, as values are; beyond the horizon nobody knows them
+    awk -F, -v OFS=, 'NR % 7 == 3 { $1 = "" } { print }' texts.csv >holes.csv
+    sab train csv --data holes.csv --categories region --targets sold --missing last --horizon 2 "${small[@]}" --out holes
+    [ "$status" = 0 ]
+    sab predict holes --data holes.csv
+    column 2 >answers
+    "$SAB" predict holes --stream <holes.csv | tail -n +2 | cmp - answers
+    sab predict holes --data holes.csv --ahead 3
+    fails 2 'is not forecast, so what it will be is not known; at most 2 rows ahead'
+    sab train csv --data texts.csv --categories colour --dry-run
+    fails 2 '--categories'
+}
