@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", minversion="2.4", reason="there is no PyTor
 import sab_rnn  # noqa: E402
 from sab_rnn.torch import SAB, ReferenceSAB, _core  # noqa: E402
 from torch import nn  # noqa: E402
+from torch.utils.checkpoint import checkpoint  # noqa: E402
 
 torch.set_num_threads(1)  # on busy processors the threads of these small networks mostly wait for each other
 DOUBLE = torch.float64
@@ -206,7 +207,7 @@ def test_checkpoint_gives_the_same_gradients(reentrant: bool) -> None:
     layer(x)[0].sum().backward()
     expected = gradients(layer)
     for _ in range(2):
-        torch.utils.checkpoint.checkpoint(lambda x: layer(x)[0], x, use_reentrant=reentrant).sum().backward()
+        checkpoint(lambda x: layer(x)[0], x, use_reentrant=reentrant).sum().backward()
         assert_same(expected, gradients(layer))
     assert len(_core._kept) == before
 
