@@ -18,13 +18,18 @@ add_custom_command(OUTPUT ${sab_declarations}
     COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/python/make_declarations.py ${PROJECT_SOURCE_DIR}/include ${folder}
     DEPENDS ${PROJECT_SOURCE_DIR}/include/sab.h ${PROJECT_SOURCE_DIR}/include/sab_run.h
             ${PROJECT_SOURCE_DIR}/include/sab_comm.h ${PROJECT_SOURCE_DIR}/python/make_declarations.py VERBATIM)
-add_custom_target(sab_python DEPENDS sab_python_float sab_python_double sab_program ${sab_declarations})
+# The options as keywords come from the table of the library that was just built, which therefore must run here.
+add_custom_command(OUTPUT ${folder}/_keywords.py
+    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/python/make_keywords.py ${folder}/_float.py
+            $<TARGET_FILE:sab_python_float> ${folder}/_keywords.py
+    DEPENDS ${folder}/_float.py sab_python_float ${PROJECT_SOURCE_DIR}/python/make_keywords.py VERBATIM)
+add_custom_target(sab_python DEPENDS sab_python_float sab_python_double sab_program ${sab_declarations} ${folder}/_keywords.py)
 
 install(DIRECTORY python/sab_rnn DESTINATION . COMPONENT python EXCLUDE_FROM_ALL
         FILES_MATCHING PATTERN "*.py" PATTERN "py.typed" PATTERN "__pycache__" EXCLUDE)
 install(TARGETS sab_python_float sab_python_double LIBRARY DESTINATION sab_rnn/lib COMPONENT python EXCLUDE_FROM_ALL)
 install(PROGRAMS $<TARGET_FILE:sab_program> DESTINATION sab_rnn/bin COMPONENT python EXCLUDE_FROM_ALL)
-install(FILES ${sab_declarations} DESTINATION sab_rnn COMPONENT python EXCLUDE_FROM_ALL)
+install(FILES ${sab_declarations} ${folder}/_keywords.py DESTINATION sab_rnn COMPONENT python EXCLUDE_FROM_ALL)
 
 # The tests run on a copy in the build folder, by the interpreter that made the declarations.
 if(SAB_TESTS)

@@ -10,7 +10,7 @@ import os
 import threading
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Optional
 
 import numpy as np
 
@@ -77,6 +77,26 @@ class Library:
         """The data of a C-contiguous array as `kind`, such as "sab_real *"; NULL for None. The caller keeps the array
         alive."""
         return self.ffi.NULL if array is None else self.ffi.cast(kind, array.ctypes.data)
+
+
+class Callback:
+    """A Python function that the library calls, in `handle`. What it raises, Ctrl-C too, ends it with the result `failed`, and is
+    raised where the library's call is over: `with callback: build.call(...)`."""
+
+    def __init__(self, build: Library, kind: str, function: Callable[..., Any], failed: Any = None) -> None:
+        self._raised: Optional[BaseException] = None
+        self.handle: Any = build.ffi.callback(kind, function, error=failed, onerror=self._keep)
+
+    def _keep(self, _kind: Any, raised: BaseException, _trace: Any) -> None:
+        self._raised = self._raised or raised
+
+    def __enter__(self) -> Callback:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        raised, self._raised = self._raised, None
+        if raised is not None:
+            raise raised from None
 
 
 @lru_cache(maxsize=None)

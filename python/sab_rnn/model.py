@@ -6,56 +6,84 @@ Must not know: PyTorch.
 
 from __future__ import annotations
 
+import json
 import os
-from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from . import options as _options
+from ._batch import Array, Batch, BatchArrays, checked
 from ._library import Library, library, threads_here
 from .errors import InvalidError
-from .stream import Stream
-from .task import Task
+from .evaluation import Evaluation, evaluation_of, history
+from .stream import Stream as Stream
+from .task import Task, split_number
 
-Array = NDArray[Any]
-LOSSES = ("cross_entropy", "mse", "bce", "none", "quantile")
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._keywords import ModelValues, OptionValues
+    from .recall import Reads
 
 
 class Metrics(NamedTuple):
-    """What a batch gave: see struct sab_metrics in sab.h. NaN where a figure does not apply."""
+    """What a batch or a part of the data gave: see struct sab_metrics in sab.h. NaN where a figure does not apply.
+
+    loss: in nats, or a mean square. accuracy: 0..1, of the scored positions. weight: the sum of weights. scored: how many
+    positions. grad_norm: of the whole gradient before clipping, 0 where there was none.
+    """
 
     loss: float
     accuracy: float
     mse: float
     weight: float
     scored: int
+    grad_norm: float = 0.0
+
+
+def metrics_of(metrics: Any) -> Metrics:
+    """The library's struct as a value."""
+    return Metrics(*(getattr(metrics, name) for name in Metrics._fields))
+
+
+def losses(build: Library) -> dict[str, int]:
+    """The losses by name, as the header numbers them."""
+    names: dict[int, str] = build.ffi.typeof("enum sab_loss").elements
+    return {name[len("SAB_LOSS_"):].lower(): number for number, name in names.items()}
 
 
 class Model:
     """Weights and the options they were made with: `Model(2, 10, loss="mse", hidden=32, k_top=5)`.
 
-    inputs: width of the input vectors, or with `ids` the number of symbols. outputs: how many; with readout="off" H, or 2 H
-    where what was recalled stands beside the hidden state. loss: "cross_entropy", "mse", "bce", "none" or
-    "quantile". precision:
-    "float" or "double". Other keywords are options (`option_table`), which decide the shape and how credit travels.
+    inputs, outputs, hidden, layers, ids, loss: what it was made for. tensors: the weights by name, as arrays over the model's own
+    memory. slices: name to (slice, shape) in a flat array of parameter_count numbers, as gradients have it. metrics: what was
+    measured at each evaluation while it was trained, as arrays by name ("step", "loss", "accuracy", ...), where it was loaded
+    from a run's folder.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, loss: str = "cross_entropy", ids: bool = False,
-                 precision: str = "float", **options: Any) -> None:
-        if loss not in LOSSES:
-            raise InvalidError(f"loss {loss!r}: one of {', '.join(LOSSES)}")
-        build = library(precision)
-        chosen = _options.Options(precision, **options)
+    @_options.documented("model", "credit")
+    def __init__(self, inputs: int, outputs: int, /, *, loss: str = "cross_entropy", ids: bool = False,
+                 precision: str = "float", **options: Unpack[ModelValues]) -> None:
+        """inputs: width of the input vectors, or with `ids` the number of symbols. outputs: how many; with readout=False H, or 2 H
+        where what was recalled stands beside the hidden state. loss: "cross_entropy", "mse", "bce" or "none". precision: "float" or
+        "double". seed and other options of `sab train` are kept with the model."""
+        self._create(_options.Options(precision, **options), ids, inputs, loss, outputs)
+
+    def _create(self, options: _options.Options, ids: bool, inputs: int, loss: str, outputs: int) -> None:
+        build = options._build
+        known = losses(build)
+        if loss not in known:
+            raise InvalidError(f"loss {loss!r}: one of {', '.join(known)}")
         kind = build.lib.SAB_INPUT_IDS if ids else build.lib.SAB_INPUT_VALUES
-        shape = build.sized("struct sab_shape", input=kind, I=inputs, loss=LOSSES.index(loss), O=outputs)
+        shape = build.sized("struct sab_shape", input=kind, I=inputs, loss=known[loss], O=outputs)
         out = build.ffi.new("struct sab_model **")
-        build.call(build.lib.sab_model_create, out, chosen._handle, shape)
+        build.call(build.lib.sab_model_create, out, options._handle, shape)
         self._adopt(build, out[0])
 
     @classmethod
-    def for_task(cls, precision: str = "float", **options: Any) -> Model:
+    def for_task(cls, precision: str = "float", **options: Unpack[OptionValues]) -> Model:
         """A model with the inputs, outputs and loss of the task that the options name, and what must be known of its data."""
         task = Task(precision, **options)
         build, out = task._build, task._build.ffi.new("struct sab_model **")
@@ -66,6 +94,11 @@ class Model:
         build.call(build.lib.sab_model_set_facts, model._handle, build.lib.sab_task_facts(task._handle))
         return model
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Models are copied and pickled by value, with options, facts and metrics."""
+        weights = {name: tensor.copy() for name, tensor in self.tensors.items()}
+        return _again, (self.precision, self.options, self.ids, self.inputs, self.loss, self.outputs, self.facts, weights, self.metrics)
+
     def _adopt(self, build: Library, handle: Any) -> None:
         self._build, self.precision = build, build.precision
         self._handle = build.own(handle, build.lib.sab_model_free)
@@ -73,38 +106,45 @@ class Model:
         self.ids: bool = shape.input == build.lib.SAB_INPUT_IDS
         self.inputs: int = shape.I
         self.outputs: int = shape.O
-        self.loss: str = LOSSES[shape.loss]
+        self.loss: str = {number: name for name, number in losses(build).items()}[shape.loss]
         self.layers, self.hidden = int(self.option("layers")), int(self.option("hidden"))
+        self.metrics: dict[str, Array] = {}
+        self._reads: Optional[Reads] = None
         flat = build.lib.sab_model_flat(self._handle)
-        self._theta = flat.theta
         theta = self._view(flat.theta, flat.count)
         self.parameter_count: int = flat.count
         self.slices: dict[str, tuple[slice, tuple[int, ...]]] = {}
-        self.tensors: dict[str, Array] = {}
+        self._tensors: dict[str, Array] = {}
         for i in range(build.lib.sab_model_tensor_count(self._handle)):
             tensor = build.lib.sab_model_tensor(self._handle, i)
             name = build.ffi.string(tensor.name).decode()
             start = tensor.data - flat.theta
             where, shape_of = slice(start, start + tensor.count), tuple(tensor.shape[0:tensor.ndim])
             self.slices[name] = where, shape_of
-            self.tensors[name] = theta[where].reshape(shape_of)
+            self._tensors[name] = theta[where].reshape(shape_of)
 
     def _view(self, pointer: Any, count: int) -> Array:
         """The library's own numbers as an array that keeps the model alive."""
         keep = _Memory(self._handle, int(self._build.ffi.cast("uintptr_t", pointer)), count, self._build.real)
         return np.asarray(keep)
 
+    @property
+    def tensors(self) -> dict[str, Array]:
+        """The weights by name, PyTorch's names and layouts for the cells. They are the model's own memory and may be written; the
+        next call that computes sees the change."""
+        self._build.lib.sab_model_flat(self._handle)  # brings them from a device, where they are newer there
+        return self._tensors
+
     @classmethod
     def load(cls, path: str | os.PathLike[str], precision: str = "float") -> Model:
-        """The model in a file of `sab train`, or in its run's folder. FileError, FormatError."""
-        where = Path(path)
-        if where.is_dir():
-            where /= "model.safetensors"
+        """The model in a file of `sab train`, or in its run's folder, then with metrics. FileError, FormatError."""
         build = library(precision)
         out = build.ffi.new("struct sab_model **")
-        build.call(build.lib.sab_model_load, out, os.fsencode(where))
+        build.call(build.lib.sab_run_model, out, os.fsencode(path))
         model = cls.__new__(cls)
         model._adopt(build, out[0])
+        if os.path.isfile(os.path.join(path, "metrics.jsonl")):
+            model.metrics = history(build, path)
         return model
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -115,20 +155,47 @@ class Model:
         """An option of the model as text: `model.option("k_top")`."""
         return _options._get(self._build, self._build.lib.sab_model_options(self._handle), name)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """All options it was made with, as numbers, bools and texts: `model.options["k_top"]`."""
+        return _options._values(self._build, self._build.lib.sab_model_options(self._handle))
+
+    @property
+    def facts(self) -> Optional[dict[str, Any]]:
+        """What the model knows of the data that it was trained on (symbols, classes, means), or None."""
+        facts = self._build.lib.sab_model_facts(self._handle)
+        known: dict[str, Any] = {} if facts == self._build.ffi.NULL else json.loads(self._build.ffi.string(facts))
+        return known or None
+
     def digest(self) -> str:
         """32 hexadecimal digits over all weights, as `sab train` prints them."""
         text = self._build.ffi.new("char[33]")
         self._build.lib.sab_model_digest(self._handle, text)
         return str(self._build.ffi.string(text).decode())
 
-    def evaluate(self, x: ArrayLike, *, labels: Optional[ArrayLike] = None, targets: Optional[ArrayLike] = None,
-                 weight: Optional[ArrayLike] = None, scored: Optional[ArrayLike] = None,
-                 lengths: Optional[ArrayLike] = None, threads: int = 0) -> tuple[Array, Metrics]:
-        """(outputs [T,B,O], metrics) of x: values [T,B,I] or ids [T,B]. labels [T,B] or targets [T,B,O] make the loss,
-        weight [T,B] its shares; accuracy counts where scored [T,B] is not 0; lengths [B]."""
-        outputs, metrics, _ = Engine(self, threads).forward(x, labels=labels, targets=targets, weight=weight,
-                                                            scored=scored, lengths=lengths, tape=False)
+    def evaluate(self, x: Optional[ArrayLike] = None, *, threads: int = 0,
+                 **batch: Unpack[BatchArrays]) -> tuple[Array, Metrics]:
+        """(outputs [T,B,O], metrics) of x: values [T,B,I] or ids [T,B]. Answers, weights and lengths as in Engine.forward. Outputs
+        are 0 past a sequence's end."""
+        outputs, metrics, _ = Engine(self, threads).forward(x, tape=False, **batch)
         return outputs, metrics
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={self.option(name)}" for name in ("cell", "hidden", "layers", "credit", "k_top", "k_trunc"))
+        return f"<sab_rnn.Model {self.inputs} {'symbols' if self.ids else 'inputs'} to {self.outputs}, loss={self.loss}, {given}>"
+
+
+def _again(precision: str, options: dict[str, Any], ids: bool, inputs: int, loss: str, outputs: int, facts: Optional[dict[str, Any]],
+           weights: dict[str, Array], metrics: dict[str, Array]) -> Model:
+    """A model from all that makes it."""
+    model = Model.__new__(Model)
+    model._create(_options.Options(precision, **options), ids, inputs, loss, outputs)
+    for name, tensor in weights.items():
+        model.tensors[name][...] = tensor
+    if facts is not None:
+        model._build.call(model._build.lib.sab_model_set_facts, model._handle, json.dumps(facts).encode())
+    model.metrics = metrics
+    return model
 
 
 class _Memory:
@@ -142,16 +209,20 @@ class _Memory:
 class Tape:
     """What a forward left for its way back. The arrays given to the forward must stay as they are while it lives."""
 
-    def __init__(self, engine: Engine, handle: Any, arrays: list[Array], shape: tuple[int, int]) -> None:
-        self._engine, self._shape = engine, shape
-        self._handle = engine._build.own(handle, engine._build.lib.sab_tape_free, engine._handle, arrays)
+    def __init__(self, engine: Engine, handle: Any, batch: Batch, reads: Optional[Reads], call: int) -> None:
+        self._engine, self._shape = engine, (batch.T, batch.B)
+        self._reads, self._call = reads, call
+        self._handle = engine._build.own(handle, engine._build.lib.sab_tape_free, engine._handle, batch.arrays)
 
     def backward(self, doutputs: Optional[ArrayLike] = None, *, inputs: bool = False, state: bool = False) -> Gradients:
         """From the gradient of the outputs [T,B,O] (None: the model's own loss) those of the weights and, where asked for,
-        of the input values and of h0, c0. They are SAB's: cut between windows but for what was recalled."""
+        of the input values and of h0, c0. They are SAB's: cut between windows but for what was recalled.
+
+        InvalidError where the weights are not those of the forward; NumericError, naming the tensor, where one is not finite.
+        """
         engine, model, build = self._engine, self._engine.model, self._engine._build
         T, B = self._shape
-        d = None if doutputs is None else _checked("doutputs", doutputs, build.real, (T, B, model.outputs))
+        d = None if doutputs is None else checked("doutputs", doutputs, build.real, (T, B, model.outputs))
         flat = np.zeros(model.parameter_count, build.real)
         states = (model.layers, B, model.hidden)
         dx = np.empty((T, B, model.inputs), build.real) if inputs else None
@@ -160,7 +231,12 @@ class Tape:
         request = build.sized("struct sab_request")
         for name, array in (("doutputs", d), ("grads", flat), ("dvalues", dx), ("dh0", dh0), ("dc0", dc0)):
             setattr(request, name, build.pointer("sab_real *", array))
-        build.call(build.lib.sab_tape_backward, self._handle, request)
+        if self._reads is None:
+            build.call(build.lib.sab_tape_backward, self._handle, request)
+        else:
+            with self._reads._flows(build, self._call) as (_, recall):
+                request.recall = recall
+                build.call(build.lib.sab_tape_backward, self._handle, request)
         return Gradients({name: flat[where].reshape(shape) for name, (where, shape) in model.slices.items()}, dx, dh0, dc0)
 
 
@@ -185,63 +261,50 @@ class Engine:
         self._build.call(self._build.lib.sab_engine_create, out, model._handle, threads_here(threads))
         self._handle = self._build.own(out[0], self._build.lib.sab_engine_free, model._handle)
 
-    def forward(self, x: ArrayLike, *, labels: Optional[ArrayLike] = None, targets: Optional[ArrayLike] = None,
-                weight: Optional[ArrayLike] = None, scored: Optional[ArrayLike] = None,
-                lengths: Optional[ArrayLike] = None, h0: Optional[ArrayLike] = None,
-                c0: Optional[ArrayLike] = None, hn: Optional[Array] = None, cn: Optional[Array] = None,
-                stream: Optional[Stream] = None, tape: bool = True) -> tuple[Array, Metrics, Optional[Tape]]:
-        """(outputs [T,B,O], metrics, tape). x and the rest as in Model.evaluate; sequences begin with h0 and c0
-        [layers,B,H], 0 unless given, or with the stream's state, which goes on. hn and cn [layers,B,H], where given, are overwritten
-        with h and c where each sequence ended. Arrays of the library's number type, contiguous, are used where they stand."""
-        model, build, real = self.model, self._build, self._build.real
-        int32 = np.dtype(np.int32)
-        inputs: Array = _checked("x", x, int32 if model.ids else real,
-                                 (None, None) if model.ids else (None, None, model.inputs))
-        T, B = inputs.shape[:2]
-        states = (model.layers, B, model.hidden)
-        fields = {
-            "ids" if model.ids else "values": inputs,
-            "labels": _checked("labels", labels, int32, (T, B)),
-            "targets": _checked("targets", targets, real, (T, B, model.outputs)),
-            "weight": _checked("weight", weight, real, (T, B)),
-            "scored": None if scored is None else _checked("scored", np.asarray(scored) != 0, np.dtype(np.uint8), (T, B)),
-            "lengths": _checked("lengths", lengths, int32, (B,)),
-            "h0": _checked("h0", h0, real, states),
-            "c0": _checked("c0", c0, real, states),
-            "hn": _checked("hn", hn, real, states),
-            "cn": _checked("cn", cn, real, states),
-        }
-        kinds = {int32: "int32_t *", np.dtype(np.uint8): "uint8_t *", real: "sab_real *"}
-        batch = build.sized("struct sab_batch", T=T, B=B)
-        if stream is not None:
-            batch.state = stream._handle
-        for name, array in fields.items():
-            if array is not None:
-                setattr(batch, name, build.pointer(kinds[array.dtype], array))
-        outputs, metrics = np.empty((T, B, model.outputs), real), build.sized("struct sab_metrics")
+    def forward(self, x: Optional[ArrayLike] = None, *, tape: bool = True,
+                **batch: Unpack[BatchArrays]) -> tuple[Array, Metrics, Optional[Tape]]:
+        """(outputs [T,B,O], metrics, tape) of x, values [T,B,I] or ids [T,B].
+
+        labels [T,B] or targets [T,B,O] make the loss, weight [T,B] its shares; accuracy counts where scored [T,B] is not 0;
+        lengths [B]. Sequences begin with h0 and c0 [layers,B,H], 0 unless given, or with the state of `stream`, which goes on;
+        hn and cn [layers,B,H] are overwritten with h and c where each ends.
+        Arrays of the library's number type, contiguous, are used where they stand. Without tape there is no way back.
+        """
+        model, build = self.model, self._build
+        arrays = Batch(model, x, batch)
+        outputs = np.empty((arrays.T, arrays.B, model.outputs), build.real)
+        metrics = build.sized("struct sab_metrics")
         out = build.ffi.new("struct sab_tape **") if tape else build.ffi.NULL
-        build.call(build.lib.sab_engine_forward, self._handle, batch, build.pointer("sab_real *", outputs), metrics,
-                   build.ffi.NULL, out)
-        kept = [array for array in fields.values() if array is not None]
-        return (outputs, Metrics(metrics.loss, metrics.accuracy, metrics.mse, metrics.weight, metrics.scored),
-                Tape(self, out[0], kept, (T, B)) if tape else None)
+        reads, call = model._reads, 0
+        if reads is None:
+            build.call(build.lib.sab_engine_forward, self._handle, arrays.handle, build.pointer("sab_real *", outputs), metrics,
+                       build.ffi.NULL, out)
+        else:
+            with reads._weights(build, arrays) as (call, recall):
+                build.call(build.lib.sab_engine_forward, self._handle, arrays.handle, build.pointer("sab_real *", outputs),
+                           metrics, recall, out)
+        return outputs, metrics_of(metrics), Tape(self, out[0], arrays, reads, call) if tape else None
 
+    def evaluate(self, task: Task, split: str = "test", /, **options: Unpack[OptionValues]) -> Metrics:
+        """Measures the model on the first eval_size sequences of a part of the task's data ("train", "valid" or "test"), the option
+        batch at a time: the same ones at each call. With eval_size=0, and of text and long series, all of it."""
+        build = self._build
+        chosen = _options.Options._clone(build, task._options._handle)
+        chosen.update(**options)
+        metrics = build.sized("struct sab_metrics")
+        build.call(build.lib.sab_evaluate, self._handle, task._handle, split_number(split), chosen._handle, metrics)
+        return metrics_of(metrics)
 
-def _checked(name: str, value: Any, dtype: np.dtype[Any], shape: tuple[Optional[int], ...]) -> Any:
-    """value as a contiguous array of dtype, or None for None; InvalidError where its shape is not this one (None: any)."""
-    if value is None:
-        return None
-    array = np.asarray(value)
-    if array.ndim != len(shape) or any(want is not None and have != want for have, want in zip(array.shape, shape)):
-        wanted = ", ".join("any" if want is None else str(want) for want in shape)
-        raise InvalidError(f"{name}: shape {list(array.shape)}, [{wanted}] is wanted")
-    if dtype.kind == "i" and array.dtype.kind not in "iu":
-        raise InvalidError(f"{name}: numbers of type {array.dtype}, whole numbers are wanted")
-    if dtype.kind == "i" and array.size and (array.min() < -2**31 or array.max() >= 2**31):
-        raise InvalidError(f"{name}: {array.min()} to {array.max()} is not within 32 bits")
-    return np.ascontiguousarray(array, dtype)
+    def measure(self, task: Task, split: str = "test", /, **options: Unpack[OptionValues]) -> Evaluation:
+        """The same with all that can be said: every metric, the figures of each class or value, the confusion of classes."""
+        build = self._build
+        chosen = _options.Options._clone(build, task._options._handle)
+        chosen.update(**options)
+        out = build.ffi.new("struct sab_evaluation **")
+        build.call(build.lib.sab_evaluation_create, out, self._handle, task._handle, split_number(split), chosen._handle)
+        return evaluation_of(build, out[0], self.model.outputs)
 
 
 def load(path: str | os.PathLike[str], precision: str = "float") -> Model:
-    """The model of a run: `load("runs/first")`."""
+    """The model of a run, with its options and metrics: `load("runs/first")`, or of a file. FileError, FormatError."""
     return Model.load(path, precision)

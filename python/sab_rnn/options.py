@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, NamedTuple
+import inspect
+import os
+from typing import Any, Callable, Iterator, NamedTuple, TypeVar
 
+from ._keywords import TABLE
 from ._library import Library, library
+from .errors import InvalidError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Option(NamedTuple):
@@ -57,8 +63,25 @@ class Options:
     def update(self, **values: Any) -> None:
         """Sets several; those before the first that is refused are then set."""
         for name, value in values.items():
-            text = ("on" if value else "off") if isinstance(value, bool) else str(value)
-            self._build.call(self._build.lib.sab_options_set, self._handle, name.encode(), text.encode())
+            self._build.call(self._build.lib.sab_options_set, self._handle, name.rstrip("_").encode(), _text(name, value))
+
+    @classmethod
+    def _adopt(cls, build: Library, handle: Any) -> Options:
+        """Options that the library gave away."""
+        options = cls.__new__(cls)
+        options._build, options._handle = build, build.own(handle, build.lib.sab_options_free)
+        return options
+
+    @classmethod
+    def _clone(cls, build: Library, handle: Any) -> Options:
+        """A copy of the library's own."""
+        out = build.ffi.new("struct sab_options **")
+        build.call(build.lib.sab_options_clone, out, handle)
+        return cls._adopt(build, out[0])
+
+    def as_dict(self) -> dict[str, Any]:
+        """All options by name, as numbers, bools and texts."""
+        return _values(self._build, self._handle)
 
     def __getitem__(self, name: str) -> str:
         """The value as text, as `sab` writes it."""
@@ -74,3 +97,38 @@ def _get(build: Library, handle: Any, name: str) -> str:
     text = build.ffi.new("char[]", cap)
     build.call(build.lib.sab_options_get, handle, name.encode(), text, cap)
     return str(build.ffi.string(text).decode())
+
+
+def _text(name: str, value: Any) -> bytes:
+    """A value as the library reads it."""
+    if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):  # NumPy's, which is no bool
+        return b"on" if value else b"off"
+    if isinstance(value, os.PathLike):
+        return os.fsencode(value)
+    if isinstance(value, (list, tuple)):
+        value = ",".join(map(str, value))
+    if not isinstance(value, (str, int, float)) and not hasattr(value, "__index__") and not hasattr(value, "__float__"):
+        raise InvalidError(f"{name}: a {type(value).__name__}; a number, a bool or a text is wanted")
+    return str(value).encode("utf-8", "surrogateescape")
+
+
+def _values(build: Library, handle: Any) -> dict[str, Any]:
+    types: dict[str, Callable[[str], Any]] = {"int": int, "real": float, "switch": lambda text: text == "on"}
+    return {row.name: types.get(row.kind, str)(_get(build, handle, row.name)) for row in _rows(build)}
+
+
+def documented(*groups: str) -> Callable[[F], F]:
+    """Gives a function that takes options as **keywords their names and defaults as signature, and their ranges as documentation:
+    those of these groups of the table, or all of them."""
+    def decorate(function: F) -> F:
+        rows = [(name, *row) for name, row in TABLE.items() if not groups or row[1] in groups]
+        signature = inspect.signature(function)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        names = {p.name for p in own}
+        keywords = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+                    for name, default, *_ in rows if name not in names]
+        function.__signature__ = signature.replace(parameters=[*own, *keywords])  # type: ignore[attr-defined]
+        lines = [f"{name}: {says} ({legal}; {default!r})" for name, default, _, says, legal in rows if name not in names]
+        function.__doc__ = "\n    ".join([inspect.cleandoc(function.__doc__ or "") + "\n\nOptions (legal values; default):\n", *lines])
+        return function
+    return decorate

@@ -62,6 +62,17 @@ def test_a_model_goes_through_a_file(tmp_path: Path, precision: str) -> None:
     assert np.array_equal(again.evaluate(x[:, :, :2])[0], outputs)
 
 
+def test_a_model_is_copied_and_pickled_by_value() -> None:
+    import copy
+    import pickle
+    model = sab_rnn.Model.for_task(task="copy", T=7, hidden=8, k_top=2)
+    model.tensors["b"][:] = 3
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert again.digest() == model.digest() and again.options == model.options and again.facts == model.facts
+        again.tensors["b"][:] = 4
+        assert model.tensors["b"][0] == 3
+
+
 def test_tensors_outlive_their_model() -> None:
     tensor = sab_rnn.Model(2, 3, hidden=64).tensors["weight_hh_l0"]
     before = tensor.copy()
@@ -125,6 +136,15 @@ def test_the_way_back_agrees_with_differences() -> None:
         array += 1e-6 * along
         slope = (found[name] * along).sum()
         assert slope == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-6, abs=1e-8), name
+
+
+def test_where_sequences_end() -> None:
+    model = sab_rnn.Model(2, 12, **LAYER)
+    hn, cn = np.empty((2, 2, 3, 6), np.float32)
+    outputs, _, _ = sab_rnn.Engine(model).forward(np.ones((5, 3, 2)), lengths=[5, 2, 4], hn=hn, cn=cn)
+    assert np.array_equal(hn[1], outputs[[4, 1, 3], [0, 1, 2], :6]) and np.isfinite(cn).all()
+    with pytest.raises(sab_rnn.InvalidError, match="written to"):
+        model.evaluate(np.ones((5, 3, 2)), hn=np.zeros((2, 3, 6)))
 
 
 def test_a_tape_holds_what_it_needs_and_refuses_other_weights() -> None:
