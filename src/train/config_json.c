@@ -150,10 +150,44 @@ static int fail_unknown_key(const char *key, struct sab_error *err)
                     near_key);
 }
 
+/* A value in a sentence; at most 60 bytes of a text. */
+static void show_value(const struct sab_value *value, char *buf, size_t cap)
+{
+    char number[SAB_REAL_TEXT_CAP];
+    switch (value->kind) {
+    case SAB_VALUE_INT:
+        snprintf(buf, cap, "%lld", (long long)value->as.integer);
+        break;
+    case SAB_VALUE_REAL:
+        sab_text_from_real(value->as.real, number);
+        snprintf(buf, cap, "%s", number);
+        break;
+    case SAB_VALUE_STRING:
+        snprintf(buf, cap, sab_value_string(value) ? "\"%.60s\"" : "a text with a 0 byte", value->as.string);
+        break;
+    default:
+        snprintf(buf, cap, "%s", value->kind == SAB_VALUE_NULL    ? "null"
+                                 : value->kind == SAB_VALUE_TRUE  ? "true"
+                                 : value->kind == SAB_VALUE_FALSE ? "false"
+                                 : value->kind == SAB_VALUE_ARRAY ? "a list"
+                                                                  : "an object");
+    }
+}
+
+static int fail_type(const struct sab_option *option, const struct sab_value *value, struct sab_error *err)
+{
+    static const char *const types[] = {"a whole number in ", "a whole number in ", "a whole number in ", "a number in ",
+                                        "text of ",           "true or false",      "text"};
+    char range[256] = "", shown[128];
+    if (option->kind != SAB_OPTION_TEXT && option->kind != SAB_OPTION_SWITCH)
+        sab_option_range(option, range, sizeof range);
+    show_value(value, shown, sizeof shown);
+    return sab_fail(err, SAB_FORMAT, "the configuration's key \"%s\" must be %s%s, not %s", value->key, types[option->kind],
+                    range, shown);
+}
+
 static int set_key(struct sab_options *config, const struct sab_value *value, struct sab_error *err)
 {
-    static const char *const types[] = {"a whole number", "a whole number", "a whole number", "a number",
-                                        "text",           "true or false",  "text"};
     const char *key = value->key;
     const struct sab_option *option = sab_option_find(key);
     char own_key[KEY_CAP] = "", number[SAB_REAL_TEXT_CAP];
@@ -163,7 +197,7 @@ static int set_key(struct sab_options *config, const struct sab_value *value, st
         return fail_unknown_key(key, err);
     const char *text = value_text(option, value, number);
     if (!text)
-        return sab_fail(err, SAB_FORMAT, "the configuration's key \"%s\" must be %s", key, types[option->kind]);
+        return fail_type(option, value, err);
     struct sab_error why;
     int status = sab_options_set(config, option->name, text, &why);
     if (status != SAB_OK)
