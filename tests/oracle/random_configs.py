@@ -82,6 +82,9 @@ def draw(seed, index):
                         "I": pick(1, options["I"])})  # of few inputs come states that hardly move, and scores that cannot win
         if rng.random() < 0.7:
             options.update({"credit": "sab", "forward": "sparse", "backward": "sparse"})
+        if options["score"] == "mlp" and options["sparsifier"] == "release2019":
+            # Steps without a new memory often have exactly K memories that can win: with N > K, weights are no raw scores.
+            options.update({"T": between(160, 220), "k-att": pick(2, 3), "credit": "sab", "forward": "sparse", "backward": "sparse"})
     elif rng.random() < 0.15:
         return as_seq2seq(options, pick)
     options = as_carried(options, pick, between) if rng.random() < 0.25 else {**options, "start": pick("on", "off")}
