@@ -272,7 +272,7 @@ static void test_in_models(void **unused)
     OPTIONS config = {0};
     struct sab_model *model;
     struct sab_error err = {0};
-    const struct sab_shape shape = {SAB_INPUT_IDS, 10, SAB_LOSS_CROSS_ENTROPY, 9};
+    const struct sab_shape shape = {sizeof shape, SAB_INPUT_IDS, 10, SAB_LOSS_CROSS_ENTROPY, 9};
     int count = 0;
     sab_options_init(&config);
     config.model.hidden = config.model.attention_width = 2;

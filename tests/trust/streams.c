@@ -125,7 +125,7 @@ int main(int argc, char **argv)
 {
     struct sab_options *options;
     struct sab_error err;
-    const struct sab_shape shape = {SAB_INPUT_VALUES, 1, SAB_LOSS_MSE, 2};
+    const struct sab_shape shape = {sizeof shape, SAB_INPUT_VALUES, 1, SAB_LOSS_MSE, 2};
     if (argc != 3)
         stop("STREAMS STEPS", NULL);
     n_streams = atol(argv[1]);
