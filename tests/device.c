@@ -287,13 +287,13 @@ static void test_carried_state(void **unused)
         for (int l = 0; l < p.model->L; l++) {
             const struct sab_carry *a = &streams[0]->layers[l].now, *b = &streams[1]->layers[l].now;
             size_t row = (size_t)p.model->Hp;
-            assert_int_equal(a->memory.n, b->memory.n);
+            assert_int_equal(a->memory.ledger.n, b->memory.ledger.n);
             compare("h", seed, l, a->h, b->h, B * row);
             if (a->c)
                 compare("c", seed, l, a->c, b->c, B * row);
             for (int i = 0; i < B; i++) {
-                compare("memories", seed, l, a->memory.M + i * a->memory.cap * row, b->memory.M + i * b->memory.cap * row, a->memory.n * row);
-                assert_int_equal(a->memory.first[i], b->memory.first[i]);
+                compare("memories", seed, l, a->memory.M + i * a->memory.cap * row, b->memory.M + i * b->memory.cap * row, a->memory.ledger.n * row);
+                assert_int_equal(a->memory.ledger.first[i], b->memory.ledger.first[i]);
             }
         }
         for (int step = 0; step < 3; step++) /* both on the processor */

@@ -26,7 +26,7 @@ static void draw(uint64_t *state, real *x, int n, double scale)
 static double walk(const struct sab_kernels *kernels, int sparsifier, double stride, uint64_t seed)
 {
     struct sab_remind r = {.kernels = kernels, .score = sab_score_find(SAB_SCORE_MLP), .A = AP - 3, .Ap = AP, .H = AP,
-                           .Hp = AP, .K = K, .k_att = 1, .slots = 200, .sparsifier = sparsifier};
+                           .Hp = AP, .K = K, .keep = {.slots = 200}, .sparsifier = sparsifier};
     struct sab_standing standing = {.base = calloc(N, sizeof(real)), .before = calloc(AP, sizeof(real)),
                                     .winners = calloc(K + 1, sizeof(int32_t))};
     double computed = 0, possible = 0;
@@ -39,7 +39,7 @@ static double walk(const struct sab_kernels *kernels, int sparsifier, double str
     for (int k = 0; k < AP; k++)
         r.wsum += w[k], r.wnorm += fabs((double)w[k]);
     for (int t = 0; t < STEPS; t++) {
-        int end = t / 2 + 1 < N ? t / 2 + 1 : N, begin = end > r.slots ? end - r.slots : 0;
+        int end = t / 2 + 1 < N ? t / 2 + 1 : N, begin = end > r.keep.slots ? end - r.keep.slots : 0;
         for (int k = 0; k < AP; k++) /* now and then a jump */
             raw[k] += (real)((t % 50 == 49 ? 1 : stride) * (2 * problem_uniform(&seed) - 1));
         kernels->exp2x(AP, raw, query);

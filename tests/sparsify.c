@@ -22,7 +22,7 @@ static const struct sab_remind exact; /* the way back looks at its bound alone, 
 
 static struct selected sparsify(int sparsifier, int K, int N, const real *a, real floor)
 {
-    struct sab_remind r = {.K = K, .k_att = 1, .sparsifier = sparsifier, .floor = floor};
+    struct sab_remind r = {.K = K, .sparsifier = sparsifier, .floor = floor};
     struct selected s;
     assert_true(sab_sparsify_cap(&r, N) <= MOST);
     sab_sparsify_forward(&r, N, N, a, &s.read, s.index, s.alpha);

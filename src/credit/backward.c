@@ -8,16 +8,17 @@ static void mark_touched(struct sab_shard *s, int layer, int window)
 {
     struct sab_layer_run *run = &s->layers[layer];
     const struct sab_remind *r = &s->model->layers[layer].remind;
+    const struct sab_ledger *ledger = &run->memory.ledger;
     int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
     if (s->model->K == 0 || !r->mental_updates)
         return;
     for (int t = t0; t < t0 + len; t++)
         for (int b = 0; b < s->S; b++) {
             const struct sab_read *read = sab_records_read(&run->records, t, b);
-            const int32_t *index = run->records.index + sab_records_at(r, &run->records, t, b);
+            const int32_t *index = run->records.index + sab_records_at(r, ledger, &run->records, t, b);
             for (int i = 0; i < read->n; i++)
-                if (index[i] >= run->memory.carried)
-                    run->touched[sab_memory_when(r, run->memory.carried, index[i]) / s->window_len] = 1;
+                if (index[i] >= ledger->carried)
+                    run->touched[ledger->when[index[i]] / s->window_len] = 1;
         }
 }
 

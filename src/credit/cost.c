@@ -11,24 +11,17 @@ struct reads {
     double scored, entries;  /* over all steps: memories compared, memories read */
 };
 
-/* The sum over steps of the memories that can be read, `most` at most: c of them at all steps but the first k c, where
- * there were 0, 1, .. c-1 for k steps each. */
-static double sum_of(int T, int k, int most)
-{
-    double c = (T - 1) / k < most ? (T - 1) / k : most;
-    return k * c * (c - 1) / 2 + c * (T - k * c);
-}
-
 static struct reads count_reads(const struct sab_model *m, int T)
 {
     struct reads n = {0};
     if (m->K == 0)
         return n;
     const struct sab_remind *r = &m->layers[0].remind;
-    n.written = T / m->k_att;
-    n.queries = sum_of(T, m->k_att, 1);
-    n.scored = sum_of(T, m->k_att, r->slots);
-    n.entries = r->dense_forward || r->slots < m->K ? n.scored : sum_of(T, m->k_att, m->K);
+    const struct sab_keep *keep = &r->keep;
+    n.written = keep->rule->most(keep, T);
+    n.queries = (double)keep->rule->sum(keep, 0, 1, T);
+    n.scored = (double)keep->rule->sum(keep, 0, keep->slots, T);
+    n.entries = r->dense_forward || keep->slots < m->K ? n.scored : (double)keep->rule->sum(keep, 0, m->K, T);
     return n;
 }
 

@@ -90,7 +90,8 @@ int sab_batch_carried_cap(const struct sab_model *m, const struct sab_batch *bat
     *carried = batch->state && m->K > 0 ? sab_stream_carried(batch->state) : m->zero_memories;
     if (*carried == 0)
         return 0;
-    return *carried > m->layers[0].remind.slots / 2 ? m->layers[0].remind.slots : 2 * *carried;
+    int slots = m->layers[0].remind.keep.slots;
+    return *carried > slots / 2 ? slots : 2 * *carried;
 }
 
 /* ---- memory ---- */

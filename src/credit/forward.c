@@ -11,10 +11,10 @@ static void zero(real *x, size_t n)
 /* A memory with nothing of the sequence in it yet. */
 static void begin_memory(const struct sab_model *m, int layer, struct sab_memory *memory)
 {
-    memory->n = memory->carried = m->zero_memories;
-    memset(memory->first, 0, (size_t)memory->S * sizeof *memory->first);
-    for (int b = 0; b < memory->S && memory->n > 0; b++)
-        zero(memory->M + (size_t)b * memory->cap * m->Hp, (size_t)memory->n * m->Hp);
+    memset(memory->ledger.first, 0, (size_t)memory->S * sizeof *memory->ledger.first);
+    sab_ledger_begin(&memory->ledger, m->zero_memories, 0);
+    for (int b = 0; b < memory->S && m->zero_memories > 0; b++)
+        zero(memory->M + (size_t)b * memory->cap * m->Hp, (size_t)m->zero_memories * m->Hp);
     sab_memory_rekey(&m->layers[layer].remind, memory);
 }
 
@@ -47,9 +47,9 @@ void sab_shard_load(struct sab_shard *s, const struct sab_work *work)
             begin_state(s, l, batch->h0, run->h_start);
             if (run->c_start)
                 begin_state(s, l, batch->c0, run->c_start);
-            begin_memory(m, l, &run->memory);
+            if (m->K > 0)
+                begin_memory(m, l, &run->memory);
         }
-        run->records.carried = run->memory.carried;
         for (int b = 0; b < S && run->memory.standing; b++)
             run->memory.standing[b].n_winners = 0;
     }
@@ -63,7 +63,7 @@ void sab_shard_leave(const struct sab_shard *s)
     for (int l = 0; l < m->L && m->K > 0; l++) {
         const struct sab_memory *memory = &s->layers[l].memory;
         for (int b = 0; b < s->S; b++)
-            ends[b] = sab_memory_count(&m->layers[l].remind, memory->carried, s->work.columns[b].length);
+            ends[b] = sab_ledger_count(&memory->ledger, s->work.columns[b].length);
         sab_stream_put_memory(s->work.batch->state, l, s->work.b0, memory, ends);
     }
 }
@@ -238,13 +238,12 @@ void sab_shard_report(struct sab_shard *s, int layer, int window, int reverse)
             if (t >= s->work.columns[b].length)
                 continue;
             const struct sab_read *read = sab_records_read(&run->records, t, b);
-            size_t at = sab_records_at(r, &run->records, t, b);
+            size_t at = sab_records_at(r, &run->memory.ledger, &run->records, t, b);
             int32_t when[4096];
             for (int first = 0; first < read->n; first += 4096) {
                 int n = read->n - first < 4096 ? read->n - first : 4096;
                 for (int k = 0; k < n; k++)
-                    when[k] = sab_memory_when(r, run->memory.carried,
-                                              sab_read_entry(run->records.index[at + first + k])) + 1;
+                    when[k] = run->memory.ledger.when[sab_read_entry(run->records.index[at + first + k])] + 1;
                 s->work.recall->read(s->work.recall->user, layer, t + 1, s->work.columns[b].b, n, when, run->records.alpha + at + first,
                                 run->records.flow ? run->records.flow + at + first : NULL);
             }

@@ -11,6 +11,13 @@ static real *take_reals(struct sab_layout *layout, size_t count)
     return sab_layout_take(layout, count, sizeof(real));
 }
 
+/* Most memories of one sequence; 0 where there is no memory. */
+static size_t most_memories(const struct sab_shard *s)
+{
+    const struct sab_keep *keep = &s->model->layers[0].remind.keep;
+    return s->model->K > 0 ? (size_t)s->carried_cap + (size_t)keep->rule->most(keep, s->T) : 0;
+}
+
 /* Most entries that the records of one sequence hold at once. */
 static size_t record_entries(const struct sab_shard *s, const struct sab_remind *r)
 {
@@ -74,10 +81,13 @@ static void lay_out_memory(struct sab_layout *kept, struct sab_layout *work, str
     const struct sab_model *m = s->model;
     struct sab_layer_run *run = &s->layers[l];
     const struct sab_remind *r = &m->layers[l].remind;
-    size_t S = (size_t)s->S, cap = s->carried_cap + (size_t)s->T / m->k_att, entries = record_entries(s, r);
+    size_t S = (size_t)s->S, cap = most_memories(s), entries = record_entries(s, r);
     size_t steps = s->backward ? (size_t)s->T : (size_t)s->span_len;
-    run->memory.S = s->S;
-    run->memory.first = s->first;
+    struct sab_ledger *ledger = &run->memory.ledger;
+    ledger->keep = &r->keep;
+    ledger->steps = sab_layout_take(kept, (size_t)s->T + 1, sizeof *ledger->steps);
+    ledger->when = sab_layout_take(kept, cap, sizeof *ledger->when);
+    ledger->entries = r->dense_forward ? sab_layout_take(kept, (size_t)s->T + 1, sizeof *ledger->entries) : NULL;
     run->memory.cap = (int)cap;
     run->memory.M = take_reals(kept, S * cap * m->Hp);
     run->memory.key = take_reals(kept, S * cap * m->Ap);
@@ -100,7 +110,7 @@ static void lay_out_layer(struct sab_layout *kept, struct sab_layout *work, stru
     run->c_start = m->cell->has_c ? take_reals(kept, starts * row) : NULL;
     run->touched = sab_layout_take(work, (size_t)s->n_windows, 1);
     run->memory.S = s->S;
-    run->memory.first = s->first;
+    run->memory.ledger.first = s->first;
     if (m->K > 0)
         lay_out_memory(kept, work, s, l);
     lay_out_slots(s->backward == SAB_STORED ? kept : work, s, run);
@@ -113,8 +123,8 @@ static void lay_out_scratch(struct sab_layout *layout, struct sab_shard *s)
     size_t S = (size_t)s->S, row = S * m->Hp, len = (size_t)s->span_len;
     scratch->pre_h = take_reals(layout, S * m->GHp);
     scratch->key = take_reals(layout, S * m->Ap);
-    scratch->scores = take_reals(layout, 2 * (s->carried_cap + (size_t)s->T / m->k_att) + 2 * (size_t)m->K + 4);
-    scratch->candidates = sab_layout_take(layout, s->carried_cap + (size_t)s->T / m->k_att + 1, sizeof *scratch->candidates);
+    scratch->scores = take_reals(layout, 2 * most_memories(s) + 2 * (size_t)m->K + 4);
+    scratch->candidates = sab_layout_take(layout, most_memories(s) + 1, sizeof *scratch->candidates);
     if (!s->backward)
         return;
     real **rows[] = {&scratch->dh, &scratch->ds, &scratch->dm, &scratch->dc, &scratch->dcarry, &scratch->dhh};

@@ -56,7 +56,8 @@ struct sab_gpu {
     int steps, stretches, window_len, n_windows, groups;
     void *block;
     struct layer *layers;
-    int32_t *ids, *labels, *order, *from, *id, *first;
+    int32_t *ids, *labels, *order, *from, *id, *first, *when;
+    struct sab_ledger_step *ledger_steps;
     real *values, *targets, *weight, *y, *dh[2], *ds, *scratch;
     unsigned char *scored, *has_loss;
     int most_segments;
@@ -67,7 +68,8 @@ struct sab_gpu {
     unsigned char *host_scored, *host_has_loss;
     size_t *count_ids;
     real *host_h, *host_c, *host_M, *host_keys; /* of one layer: [B,Hp]; [B,cap,Hp], [B,cap,Ap] of batches with state */
-    int *host_begins, *host_ends;               /* [B] the first memory of a sequence, and the end of its memories */
+    struct sab_ledger ledger;                   /* of all layers: what is written when does not depend on what is computed */
+    int *host_ends;                             /* [B] the end of a sequence's memories */
     int32_t *host_first;
 };
 
@@ -99,9 +101,9 @@ static struct sab_gpu_pass sizes_of(const struct sab_model *m)
 {
     const struct sab_remind *r = &m->layers[0].remind;
     struct sab_gpu_pass p = {.H = m->H, .Hp = m->Hp, .G = m->cell->G, .cell = m->config.cell, .fused = m->cell->fused,
-                             .has_c = m->cell->has_c, .K = m->K, .gain = m->gain, .write = m->write, .k_att = 1, .slots = INT_MAX};
+                             .has_c = m->cell->has_c, .K = m->K, .gain = m->gain, .write = m->write, .slots = INT_MAX};
     if (m->K > 0) {
-        p.A = m->A, p.Ap = m->Ap, p.k_att = m->k_att, p.slots = r->slots;
+        p.A = m->A, p.Ap = m->Ap, p.slots = r->keep.slots;
         p.score = m->config.score, p.sparsifier = m->config.sparsifier, p.mental_updates = r->mental_updates;
         p.floor = r->floor, p.bound = r->bound;
     }
@@ -300,6 +302,8 @@ static void lay_out(struct sab_layout *at, struct sab_gpu *g, int T, int B, int 
     g->weight = sab_layout_take(at, R, sizeof(real));
     g->scored = sab_layout_take(at, R, 1);
     g->first = sab_layout_take(at, (size_t)B, sizeof(int32_t));
+    g->ledger_steps = m->K > 0 ? sab_layout_take(at, (size_t)T + 1, sizeof *g->ledger_steps) : NULL;
+    g->when = m->K > 0 ? sab_layout_take(at, (size_t)g->sizes.cap, sizeof *g->when) : NULL;
     g->y = sab_layout_take(at, R * m->Op, sizeof(real));
     if (backward) {
         g->order = sab_layout_take(at, R, sizeof(int32_t));
@@ -315,7 +319,7 @@ static void lay_out(struct sab_layout *at, struct sab_gpu *g, int T, int B, int 
         lay_out_layer(at, g, l, T, B, backward);
 }
 
-static void lay_out_host(struct sab_layout *at, struct sab_gpu *g, int B)
+static void lay_out_host(struct sab_layout *at, struct sab_gpu *g, int T, int B)
 {
     const struct sab_model *m = g->model;
     size_t R = (size_t)g->steps * B;
@@ -331,7 +335,12 @@ static void lay_out_host(struct sab_layout *at, struct sab_gpu *g, int B)
     g->host_h = sab_layout_take(at, (size_t)B * m->Hp, sizeof(real));
     g->host_c = sab_layout_take(at, (size_t)B * m->Hp, sizeof(real));
     g->host_first = sab_layout_take(at, (size_t)B, sizeof(int32_t));
-    g->host_begins = sab_layout_take(at, (size_t)B, sizeof(int));
+    g->ledger = (struct sab_ledger){
+        .keep = m->K > 0 ? &m->layers[0].remind.keep : NULL,
+        .first = sab_layout_take(at, (size_t)B, sizeof *g->ledger.first),
+        .steps = sab_layout_take(at, (size_t)T + 1, sizeof *g->ledger.steps),
+        .when = sab_layout_take(at, (size_t)g->sizes.cap, sizeof *g->ledger.when),
+    };
     g->host_ends = sab_layout_take(at, (size_t)B, sizeof(int));
     size_t memories = g->extent.has_state ? (size_t)B * g->sizes.cap : 0;
     g->host_M = sab_layout_take(at, memories * m->Hp, sizeof(real));
@@ -379,8 +388,8 @@ static int cut(struct sab_gpu *g, int T, int B, int carried, struct sab_error *e
     const struct sab_model *m = g->model;
     struct sab_gpu_pass sizes = g->sizes;
     sizes.B = B;
-    sizes.carried = carried;
-    sizes.cap = m->K > 0 ? carried + T / m->k_att + 1 : 0;
+    const struct sab_keep *keep = &m->layers[0].remind.keep;
+    sizes.cap = m->K > 0 ? carried + keep->rule->most(keep, T) + 1 : 0;
     sizes.score_room = m->K > 0 ? sab_gpu_scores(&sizes) : 0;
     g->sizes = sizes;
     int status = sab_gpu_plan_make(g->machine, &sizes, &g->wish, &g->plan, err);
@@ -434,14 +443,14 @@ static int make_room(struct sab_gpu *g, const struct sab_batch *batch, int backw
     struct sab_layout layout = {.base = g->block}, host = {0};
     x->has_state = has_state, x->carried = carried;
     lay_out(&layout, g, T, B, backward);
-    lay_out_host(&host, g, B);
+    lay_out_host(&host, g, T, B);
     g->host = sab_alloc(host.used, 1);
     if (!g->host)
         *x = (struct extent){0};
     if (!g->host)
         return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences", B);
     host = (struct sab_layout){.base = g->host};
-    lay_out_host(&host, g, B);
+    lay_out_host(&host, g, T, B);
     g->plan.steps = g->steps;
     g->packed = 0;
     x->T = T, x->B = B, x->backward = backward;
@@ -608,7 +617,7 @@ static struct sab_gpu_pass pass_of(const struct sab_gpu *g, int l, int stretch, 
     p.bias_h = p.fused ? NULL : weights(g, SAB_ROLE_BIAS_HH, l);
     p.w = weights(g, SAB_ROLE_W3, l);
     p.pre = y->pre, p.extra = y->extra, p.c = y->c, p.h = y->h, p.hh = y->hh, p.s = y->s, p.query_out = y->query;
-    p.first = g->first;
+    p.steps = g->ledger_steps, p.when = g->when, p.first = g->first;
     p.M = y->M, p.keys = y->keys, p.dM = y->dM, p.dkeys = y->dkeys;
     p.read_n = y->read_n, p.read_kind = y->read_kind, p.read_Z = y->read_Z, p.index = y->index, p.alpha = y->alpha;
     p.scores = y->scores;
@@ -751,9 +760,9 @@ static void take_state(struct sab_gpu *g, const struct sab_batch *batch, int l)
     struct sab_machine *mc = g->machine;
     const struct sab_model *m = g->model;
     struct layer *y = &g->layers[l];
-    int B = batch->B, carried = g->sizes.carried;
+    int B = batch->B, carried = g->extent.carried;
     size_t row = (size_t)B * m->Hp, rows = (size_t)B * g->sizes.cap;
-    struct sab_memory memory = {.S = B, .cap = g->sizes.cap, .first = g->host_begins, .M = g->host_M};
+    struct sab_memory memory = {.S = B, .cap = g->sizes.cap, .ledger = g->ledger, .M = g->host_M};
     memset(g->host_h, 0, row * sizeof(real));
     memset(g->host_c, 0, row * sizeof(real));
     if (batch->state)
@@ -773,7 +782,7 @@ static void take_state(struct sab_gpu *g, const struct sab_batch *batch, int l)
     if (carried == 0)
         return;
     for (int b = 0; b < B; b++)
-        g->host_first[b] = g->host_begins[b];
+        g->host_first[b] = g->ledger.first[b];
     mc->put(mc, g->first, g->host_first, (size_t)B * sizeof(int32_t));
     mc->put(mc, y->M, g->host_M, rows * m->Hp * sizeof(real));
     mc->gemm(mc, 0, 0, (int)rows, m->Ap, m->H, y->M, m->Hp, weights(g, SAB_ROLE_W1, l), m->Ap, 0, y->keys, m->Ap);
@@ -810,12 +819,12 @@ static int leave_memories(struct sab_gpu *g, const struct sab_batch *batch, stru
 {
     struct sab_machine *mc = g->machine;
     const struct sab_model *m = g->model;
-    int B = batch->B, carried = g->sizes.carried, status = SAB_OK;
+    int B = batch->B, carried = g->extent.carried, status = SAB_OK;
     size_t rows = (size_t)B * g->sizes.cap;
-    struct sab_memory memory = {.S = B, .cap = g->sizes.cap, .first = g->host_begins, .M = g->host_M, .key = g->host_keys};
+    struct sab_memory memory = {.S = B, .cap = g->sizes.cap, .ledger = g->ledger, .M = g->host_M, .key = g->host_keys};
     for (int b = 0; b < B; b++) {
-        g->host_begins[b] = carried > 0 ? g->host_first[b] : 0;
-        g->host_ends[b] = carried + (batch->lengths ? batch->lengths[b] : batch->T) / m->k_att;
+        g->ledger.first[b] = carried > 0 ? g->host_first[b] : 0;
+        g->host_ends[b] = sab_ledger_count(&g->ledger, batch->lengths ? batch->lengths[b] : batch->T);
     }
     for (int l = 0; l < m->L && !status; l++) {
         mc->get(mc, g->host_M, g->layers[l].M, rows * m->Hp * sizeof(real));
@@ -836,6 +845,15 @@ static int leave(struct sab_gpu *g, const struct sab_batch *batch, int stretch, 
     return status;
 }
 
+/* All steps at once: rules that look at states are refused. */
+static void send_ledger(struct sab_gpu *g, const struct sab_batch *batch)
+{
+    struct sab_machine *mc = g->machine;
+    sab_ledger_fill(&g->ledger, g->extent.carried, batch->T);
+    mc->put(mc, g->ledger_steps, g->ledger.steps, ((size_t)batch->T + 1) * sizeof *g->ledger_steps);
+    mc->put(mc, g->when, g->ledger.when, (size_t)g->ledger.n * sizeof *g->when);
+}
+
 /* What a batch begins with. */
 static void begin(struct sab_gpu *g, const struct sab_batch *batch, int backward)
 {
@@ -845,6 +863,8 @@ static void begin(struct sab_gpu *g, const struct sab_batch *batch, int backward
     size_t row = (size_t)B * m->Hp * sizeof(real), cap = (size_t)g->sizes.cap * B;
     pack(g);
     mc->zero(mc, g->sums, 24 * sizeof *g->sums);
+    if (m->K > 0)
+        send_ledger(g, batch);
     for (int l = 0; l < m->L; l++) {
         struct layer *y = &g->layers[l];
         if (is_taken)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "kernels/limits.h"
+#include "remind/ledger.h"
 #include "remind/read_kind.h"
 #include "sab.h"
 
@@ -51,7 +52,7 @@ struct sab_gpu_pass {
     int H, Hp, G, U;             /* U = Hp / C */
     int A, Ap, W;                /* W = Ap / C */
     int shift_U, shift_W;        /* of which these are powers of two, or -1 */
-    int K, k_att, slots, carried, cap;
+    int K, slots, cap;
     int K_lanes;                 /* the power of two that is K + 1 or more */
     int cell, score, sparsifier, write, mental_updates; /* enums of sab.h */
     int fused, has_c;
@@ -79,6 +80,8 @@ struct sab_gpu_pass {
     real *query_out;             /* [len,B,Ap] */
 
     /* the memory, and records of all steps of the batch */
+    const struct sab_ledger_step *steps; /* [T+1] the ledger's, NULL where there is no memory */
+    const int32_t *when;         /* [cap] likewise */
     const int32_t *first;        /* [B] */
     real *M, *keys;              /* [B,cap,Hp], [B,cap,Ap] */
     real *dM, *dkeys;            /* NULL forward */

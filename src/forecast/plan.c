@@ -87,7 +87,7 @@ static int measure(const struct sab_options *config, const struct sab_plan *plan
         status = sab_model_check_steps(model, plan->sequence_steps, err);
     struct sab_extent extent = {.T = plan->sequence_steps, .B = config->shared.batch, .workers = plan->threads};
     if (status == SAB_OK && plan->carries && model->K > 0)
-        extent.carried_cap = model->layers[0].remind.slots;
+        extent.carried_cap = model->layers[0].remind.keep.slots;
     for (int backward = SAB_FORWARD_ONLY; backward <= SAB_RECOMPUTED && status == SAB_OK; backward++)
         status = sab_need_count(model, &extent, backward, &need[backward], err);
     if (status == SAB_OK) {
@@ -259,7 +259,7 @@ static int ask_device(const struct sab_options *config, struct sab_plan *plan, s
         status = sab_device_open(&device, config->run.device, model, err);
     if (status == SAB_OK)
         status = sab_gpu_need(device->gpu, &config->optim, plan->sequence_steps, config->shared.batch,
-                              plan->carries && model->K > 0 ? model->layers[0].remind.slots : 0, &plan->device_nbytes,
+                              plan->carries && model->K > 0 ? model->layers[0].remind.keep.slots : 0, &plan->device_nbytes,
                               &plan->device_steps, err);
     sab_device_close(device);
     sab_model_free(model);

@@ -1,7 +1,7 @@
 /* One layer forward over a span:
  *
  *     pre_t = bias + x_t W_ih + h_{t-1} W_hh     hh_t = cell(pre_t)
- *     v_t = query(hh_t)   s_t = read(v_t)        h_t = hh_t + G s_t        every k_att steps: write h_t or hh_t
+ *     v_t = query(hh_t)   s_t = read(v_t)        h_t = hh_t + G s_t        where one is due: write h_t or hh_t
  *
  * The products with x run over the whole span, the rest step by step. */
 #include "model/model.h"
@@ -39,7 +39,7 @@ static void remind(const struct sab_model *m, const struct sab_layer_weights *lw
     int S = w->S, t = w->t0 + i;
     size_t n = (size_t)S * m->Hp, at = i * n;
     real *query = w->query + (size_t)i * S * m->Ap;
-    if (sab_memory_count(r, memory->carried, t) > 0)
+    if (sab_ledger_count(&memory->ledger, t) > 0)
         r->score->map(r, 1, S, w->hh + at, query);
     sab_profile_lap(scratch->profile, SAB_PHASE_MAP);
     sab_read_forward(r, memory, t, query, records, replay, w->s + at, scratch->scores, scratch->candidates,
@@ -48,8 +48,8 @@ static void remind(const struct sab_model *m, const struct sab_layer_weights *lw
     for (size_t j = 0; j < n; j++)
         h[j] = w->hh[at + j] + m->gain * w->s[at + j];
     sab_profile_lap(scratch->profile, SAB_PHASE_READ);
-    if (!replay && (t + 1) % m->k_att == 0)
-        sab_memory_write(r, memory, m->write == SAB_WRITE_STATE ? h : w->hh + at, scratch->key);
+    if (!replay)
+        sab_memory_step(r, memory, t, m->write == SAB_WRITE_STATE ? h : w->hh + at, scratch->key);
     sab_profile_lap(scratch->profile, SAB_PHASE_MAP);
 }
 

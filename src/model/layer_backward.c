@@ -34,12 +34,12 @@ static void add_rows(int n, const real *x, real *y)
 }
 
 /* The gradient of what step t wrote, into scratch->dm; 0 where nothing was written. */
-static int written(const struct sab_model *m, const struct sab_remind *r, const struct sab_memory *memory, int t,
-                   const struct sab_scratch *scratch)
+static int written(const struct sab_remind *r, const struct sab_memory *memory, int t, const struct sab_scratch *scratch)
 {
-    if (m->K == 0 || !r->mental_updates || (t + 1) % m->k_att != 0)
+    int i = r->mental_updates ? sab_ledger_written(&memory->ledger, t) : -1;
+    if (i < 0)
         return 0;
-    sab_memory_backward(r, memory, memory->carried + (t + 1) / m->k_att - 1, scratch->dm, scratch->key);
+    sab_memory_backward(r, memory, i, scratch->dm, scratch->key);
     return 1;
 }
 
@@ -52,14 +52,14 @@ static void remind_backward(const struct sab_model *m, int layer, const struct s
     int n = w->S * m->Hp, t = w->t0 + i;
     size_t at = (size_t)i * n;
     real *dquery = scratch->dquery + (size_t)i * w->S * m->Ap;
-    int wrote = written(m, r, memory, t, scratch);
+    int wrote = written(r, memory, t, scratch);
     sab_profile_lap(scratch->profile, SAB_PHASE_MAP_BACKWARD);
     if (wrote && m->write == SAB_WRITE_STATE)
         add_rows(n, scratch->dm, scratch->dh);
     memcpy(scratch->dhh, scratch->dh, (size_t)n * sizeof(real));
     if (wrote && m->write == SAB_WRITE_PROVISIONAL)
         add_rows(n, scratch->dm, scratch->dhh);
-    if (sab_memory_count(r, memory->carried, t) == 0) {
+    if (sab_ledger_count(&memory->ledger, t) == 0) {
         memset(dquery, 0, (size_t)w->S * m->Ap * sizeof *dquery);
         return;
     }

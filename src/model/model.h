@@ -67,7 +67,7 @@ struct sab_model {
 
     /* of the recurrent network; 0 in others, where K 0 is no memory */
     const struct sab_cell_ops *cell;
-    int GHp, A, Ap, K, k_att;
+    int GHp, A, Ap, K;
     int k_trunc;            /* steps per window; 0: one window */
     int write;              /* enum sab_write */
     real gain;

@@ -20,11 +20,15 @@ void sab_recurrent_resolve(struct sab_model *m)
     m->Ap = sab_pad(sab_score_find(c->score)->width(m->A));
     m->K = none ? 0 : c->credit == SAB_CREDIT_ATTENTION && c->k_top == 0 ? 1 : c->k_top;
     m->has_V2 = m->K > 0;
-    m->k_att = c->k_att;
     m->k_trunc = whole ? 0 : c->k_trunc;
     m->write = c->write;
     m->gain = (real)c->read_gain;
     m->zero_memories = m->K > 0 && c->zero_memory;
+}
+
+struct sab_keep sab_recurrent_keep(const struct sab_model_options *c)
+{
+    return (struct sab_keep){&sab_rule_periodic, c->k_att, c->memory_slots > 0 ? c->memory_slots : INT_MAX};
 }
 
 /* ---- tensors ---- */
@@ -116,8 +120,7 @@ static void point_layer(struct sab_model *m, int l)
     r->A = m->A;
     r->Ap = m->Ap;
     r->K = m->K;
-    r->k_att = m->k_att;
-    r->slots = c->memory_slots > 0 ? c->memory_slots : INT_MAX;
+    r->keep = sab_recurrent_keep(c);
     r->sparsifier = c->sparsifier;
     r->floor = (real)c->read_floor;
     r->bound = (real)c->read_bound;

@@ -4,6 +4,9 @@
 
 #include "model/network.h"
 
+/* How the options keep memories. */
+struct sab_keep sab_recurrent_keep(const struct sab_model_options *options);
+
 void sab_recurrent_resolve(struct sab_model *model);
 void sab_recurrent_add_tensors(struct sab_model *model);
 void sab_recurrent_start(struct sab_model *model, int i);

@@ -19,18 +19,25 @@ static void carry_free(struct sab_carry *carry)
     sab_free(carry->c);
     sab_free(carry->memory.M);
     sab_free(carry->memory.key);
-    sab_free(carry->memory.first);
+    sab_free(carry->memory.ledger.first);
+    sab_free(carry->memory.ledger.steps);
+    sab_free(carry->memory.ledger.entries);
     *carry = (struct sab_carry){0};
 }
 
-static int carry_create(const struct sab_model *m, struct sab_carry *carry, int B)
+/* Its ledger is that of one step at a time. */
+static int carry_create(const struct sab_model *m, int layer, struct sab_carry *carry, int B)
 {
     size_t row = (size_t)B * m->Hp;
+    struct sab_ledger *ledger = &carry->memory.ledger;
     carry->memory.S = B;
     carry->h = sab_alloc(row, sizeof(real));
     carry->c = m->cell->has_c ? sab_alloc(row, sizeof(real)) : NULL;
-    carry->memory.first = sab_alloc((size_t)B, sizeof *carry->memory.first);
-    return carry->h && (carry->c || !m->cell->has_c) && carry->memory.first;
+    ledger->keep = &m->layers[layer].remind.keep;
+    ledger->first = sab_alloc((size_t)B, sizeof *ledger->first);
+    ledger->steps = sab_alloc(2, sizeof *ledger->steps);
+    ledger->entries = sab_alloc(2, sizeof *ledger->entries);
+    return carry->h && (carry->c || !m->cell->has_c) && ledger->first && ledger->steps && ledger->entries;
 }
 
 /* Memories of all sequences, rows from .. from+n-1 of `in` to rows 0 .. n-1 of `out`, which may be the same. */
@@ -40,9 +47,9 @@ static void copy_memories(const struct sab_model *m, struct sab_memory *out, con
         size_t to_row = (size_t)b * out->cap, from_row = (size_t)b * in->cap + from;
         memmove(out->M + to_row * m->Hp, in->M + from_row * m->Hp, (size_t)n * m->Hp * sizeof(real));
         memmove(out->key + to_row * m->Ap, in->key + from_row * m->Ap, (size_t)n * m->Ap * sizeof(real));
-        out->first[b] = in->first[b] > from ? in->first[b] - from : 0;
+        out->ledger.first[b] = in->ledger.first[b] > from ? in->ledger.first[b] - from : 0;
     }
-    out->n = n;
+    out->ledger.n = n;
 }
 
 /* Room for `cap` memories, if there is less; on failure everything is as it was. */
@@ -58,8 +65,8 @@ static int memory_grow(const struct sab_model *m, struct sab_memory *memory, int
         sab_free(larger.M), sab_free(larger.key);
         return sab_fail(err, SAB_NOMEM, "no memory for %d memories of %d sequences", cap, memory->S);
     }
-    if (memory->n > 0)
-        copy_memories(m, &larger, memory, 0, memory->n);
+    if (memory->ledger.n > 0)
+        copy_memories(m, &larger, memory, 0, memory->ledger.n);
     sab_free(memory->M), sab_free(memory->key);
     *memory = larger;
     return SAB_OK;
@@ -92,7 +99,7 @@ static int room_grow(struct sab_stream *s, int cap, struct sab_error *err)
 static int make_room(struct sab_stream *s, struct sab_error *err)
 {
     const struct sab_model *m = s->model;
-    int n = s->layers[0].now.memory.n, slots = m->layers[0].remind.slots, status = SAB_OK;
+    int n = s->layers[0].now.memory.ledger.n, slots = m->layers[0].remind.keep.slots, status = SAB_OK;
     int most = slots > INT_MAX / 2 ? INT_MAX : 2 * slots, cap = n < FIRST_CAP ? FIRST_CAP : n > most / 2 ? most : 2 * n;
     if (cap > most)
         cap = most;
@@ -123,7 +130,7 @@ static int check_since(const struct sab_stream *s, int b, struct sab_error *err)
         return SAB_OK;
     return sab_fail(err, SAB_INVALID, "sequence %d of the carried state ends %d step%s after its last memory was written, so it "
                                       "can only begin anew: those that go on have a multiple of --k-att %d steps", b,
-                    s->since[b], s->since[b] == 1 ? "" : "s", s->model->k_att);
+                    s->since[b], s->since[b] == 1 ? "" : "s", s->model->layers[0].remind.keep.k_att);
 }
 
 /* Whether memories can be carried on from here. */
@@ -134,7 +141,7 @@ static int check_carrying(const struct sab_stream *s, const uint8_t *fresh, stru
     if (m->zero_memories)
         return sab_fail(err, SAB_INVALID, "--zero-memory on is for sequences that begin anew, not for state that is "
                                           "carried from batch to batch");
-    if (m->layers[0].remind.slots == INT_MAX)
+    if (m->layers[0].remind.keep.slots == INT_MAX)
         return sab_fail(err, SAB_INVALID, "--memory-slots 0 (all memories) cannot be carried from batch to batch, it "
                                           "would grow without end: choose a number in 1..1000000000");
     for (int b = 0; b < s->B && !status; b++)
@@ -148,29 +155,30 @@ int sab_stream_ready(struct sab_stream *s, const struct sab_model *m, const stru
     if (s->model != m || s->B != batch->B)
         return sab_fail(err, SAB_INVALID, "the carried state is of %s %d sequences and the batch has %d",
                         s->model == m ? "this model's" : "another model's", s->B, batch->B);
-    int status = m->K > 0 ? check_carrying(s, batch->fresh, err) : SAB_OK, slots = m->layers[0].remind.slots, n = 0;
+    const struct sab_keep *keep = &m->layers[0].remind.keep;
+    int status = m->K > 0 ? check_carrying(s, batch->fresh, err) : SAB_OK, n = 0;
     for (int b = 0; b < s->B && m->K > 0; b++)
-        s->since_next[b] = (batch->lengths ? batch->lengths[b] : T) % m->k_att;
+        s->since_next[b] = keep->rule->since(keep, batch->lengths ? batch->lengths[b] : T);
     if (m->K > 0) {
-        int have = sab_stream_carried(s);
-        n = have > slots - T / m->k_att ? slots : have + T / m->k_att;
+        int have = sab_stream_carried(s), more = keep->rule->most(keep, T);
+        n = have > keep->slots - more ? keep->slots : have + more;
     }
     for (int l = 0; l < m->L && !status; l++) {
         struct sab_carry *next = &s->layers[l].next;
-        if (!next->h && !carry_create(m, next, s->B)) {
+        if (!next->h && !carry_create(m, l, next, s->B)) {
             carry_free(next);
             return sab_fail(err, SAB_NOMEM, "no memory for the carried state of %d sequences", s->B);
         }
-        next->memory.n = 0; /* nothing of it is to be kept */
+        next->memory.ledger.n = 0; /* nothing of it is to be kept */
         status = memory_grow(m, &next->memory, n, err);
-        next->memory.n = status ? 0 : n;
+        next->memory.ledger.n = status ? 0 : n;
     }
     return status;
 }
 
 int sab_stream_carried(const struct sab_stream *s)
 {
-    int n = s->layers[0].now.memory.n, slots = s->model->layers[0].remind.slots;
+    int n = s->layers[0].now.memory.ledger.n, slots = s->model->layers[0].remind.keep.slots;
     return n < slots ? n : slots;
 }
 
@@ -179,13 +187,12 @@ void sab_stream_copy(const struct sab_stream *s, int layer, int b0, const uint8_
 {
     const struct sab_model *m = s->model;
     const struct sab_carry *now = &s->layers[layer].now;
-    int carried = m->K > 0 ? sab_stream_carried(s) : 0, from = now->memory.n - carried;
+    int carried = m->K > 0 ? sab_stream_carried(s) : 0, from = now->memory.ledger.n - carried;
     size_t row = (size_t)m->Hp;
-    memory->carried = memory->n = carried;
     for (int b = 0; b < memory->S; b++) {
-        int is_fresh = fresh && fresh[b0 + b], first = now->memory.first[b0 + b] - from;
+        int is_fresh = fresh && fresh[b0 + b], first = now->memory.ledger.first[b0 + b] - from;
         size_t at = (size_t)(b0 + b) * row;
-        memory->first[b] = is_fresh ? carried : first > 0 ? first : 0;
+        memory->ledger.first[b] = is_fresh ? carried : first > 0 ? first : 0;
         memset(h + b * row, 0, row * sizeof *h);
         if (c)
             memset(c + b * row, 0, row * sizeof *c);
@@ -196,7 +203,7 @@ void sab_stream_copy(const struct sab_stream *s, int layer, int b0, const uint8_
         memcpy(h + b * row, now->h + at, row * sizeof *h);
         if (c)
             memcpy(c + b * row, now->c + at, row * sizeof *c);
-        for (int i = memory->first[b]; i < carried; i++)
+        for (int i = memory->ledger.first[b]; i < carried; i++)
             memcpy(memory->M + ((size_t)b * memory->cap + i) * row,
                    now->memory.M + ((size_t)(b0 + b) * now->memory.cap + from + i) * row, row * sizeof(real));
     }
@@ -206,8 +213,10 @@ void sab_stream_take(const struct sab_stream *s, int layer, int b0, const uint8_
                      struct sab_memory *memory)
 {
     sab_stream_copy(s, layer, b0, fresh, h, c, memory);
-    if (s->model->K > 0)
-        sab_memory_rekey(&s->model->layers[layer].remind, memory);
+    if (s->model->K == 0)
+        return;
+    sab_ledger_begin(&memory->ledger, sab_stream_carried(s), 0);
+    sab_memory_rekey(&s->model->layers[layer].remind, memory);
 }
 
 void sab_stream_put_state(struct sab_stream *s, int layer, int b, const real *h, const real *c)
@@ -225,14 +234,15 @@ void sab_stream_put_memory(struct sab_stream *s, int layer, int b0, const struct
     struct sab_memory *next = &s->layers[layer].next.memory;
     size_t Hp = (size_t)s->model->Hp, Ap = (size_t)s->model->Ap;
     for (int b = 0; b < memory->S; b++) {
-        int from = ends[b] - next->n, skip = from < 0 ? -from : 0, n = next->n - skip, first = memory->first[b] - from;
+        int count = next->ledger.n, from = ends[b] - count, skip = from < 0 ? -from : 0, n = count - skip;
+        int first = memory->ledger.first[b] - from;
         size_t to = (size_t)(b0 + b) * next->cap, at = (size_t)b * memory->cap + (size_t)(from + skip);
         memset(next->M + to * Hp, 0, (size_t)skip * Hp * sizeof(real));
         memset(next->key + to * Ap, 0, (size_t)skip * Ap * sizeof(real));
         to += (size_t)skip;
         memcpy(next->M + to * Hp, memory->M + at * Hp, (size_t)n * Hp * sizeof(real));
         memcpy(next->key + to * Ap, memory->key + at * Ap, (size_t)n * Ap * sizeof(real));
-        next->first[b0 + b] = first > 0 ? first : 0;
+        next->ledger.first[b0 + b] = first > 0 ? first : 0;
     }
 }
 
@@ -268,7 +278,7 @@ void sab_stream_turn(struct sab_stream *s, int T)
 
 /* ---- the stream ---- */
 
-static int layer_create(const struct sab_model *m, struct sab_stream_layer *layer, int B)
+static int layer_create(const struct sab_model *m, int l, struct sab_stream_layer *layer, int B)
 {
     size_t row = (size_t)B * m->Hp;
     struct sab_span *w = &layer->span;
@@ -281,7 +291,7 @@ static int layer_create(const struct sab_model *m, struct sab_stream_layer *laye
     w->s = sab_alloc(row, sizeof(real));
     w->query = sab_alloc((size_t)B * m->Ap, sizeof(real));
     w->c = m->cell->has_c ? sab_alloc(2 * row, sizeof(real)) : NULL;
-    return carry_create(m, &layer->now, B) && w->pre && w->extra && w->hh && w->h && w->s && w->query &&
+    return carry_create(m, l, &layer->now, B) && w->pre && w->extra && w->hh && w->h && w->s && w->query &&
            (!m->cell->has_c || w->c);
 }
 
@@ -337,7 +347,7 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
     s->y = sab_alloc((size_t)B * m->Op, sizeof(real));
     int ok = s->since && s->since_next && s->layers && s->records.reads && s->scratch.pre_h && s->scratch.key && s->y;
     for (int l = 0; ok && l < m->L; l++)
-        ok = layer_create(m, &s->layers[l], B);
+        ok = layer_create(m, l, &s->layers[l], B);
     if (!ok)
         status = sab_fail(err, SAB_NOMEM, "no memory for a stream of %d sequences", B);
     else
@@ -350,7 +360,7 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
     }
     sab_model_prepare(m, &version);
     for (int l = 0; l < m->L && m->zero_memories; l++) { /* the block is zeroed */
-        s->layers[l].now.memory.n = m->zero_memories;
+        s->layers[l].now.memory.ledger.n = m->zero_memories;
         sab_memory_rekey(&m->layers[l].remind, &s->layers[l].now.memory);
     }
     *out = s;
@@ -393,9 +403,9 @@ int sab_stream_clone(struct sab_stream **out, const struct sab_stream *s, struct
         memcpy(to->h, from->h, row);
         if (m->cell->has_c)
             memcpy(to->c, from->c, row);
-        status = memory_grow(m, &to->memory, from->memory.n, err);
-        if (!status && from->memory.n > 0)
-            copy_memories(m, &to->memory, &from->memory, 0, from->memory.n);
+        status = memory_grow(m, &to->memory, from->memory.ledger.n, err);
+        if (!status && from->memory.ledger.n > 0)
+            copy_memories(m, &to->memory, &from->memory, 0, from->memory.ledger.n);
     }
     if (!status)
         status = room_grow(copy, copy->layers[0].now.memory.cap, err);
@@ -436,7 +446,7 @@ static int check_step(struct sab_stream *s, struct sab_error *err)
         memcpy(now->h, s->layers[l].span.h, row);
         if (m->cell->has_c)
             memcpy(now->c, s->layers[l].span.c, row);
-        now->memory.n = now->memory.carried;
+        now->memory.ledger.n = now->memory.ledger.carried;
     }
     return status;
 }
@@ -458,8 +468,8 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
         struct sab_carry *now = &s->layers[l].now;
         struct sab_span *w = &s->layers[l].span;
         /* A step of its own, in which all memories are carried ones. */
-        w->t0 = s->records.t0 = s->since[0];
-        now->memory.carried = s->records.carried = now->memory.n;
+        if (m->K > 0)
+            sab_ledger_begin(&now->memory.ledger, now->memory.ledger.n, s->since[0]);
         memcpy(w->h, now->h, row);
         if (m->cell->has_c)
             memcpy(w->c, now->c, row);
@@ -476,7 +486,7 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
         return status;
     s->t++;
     for (int b = 0; b < s->B && m->K > 0; b++)
-        s->since[b] = (s->since[b] + 1) % m->k_att;
+        s->since[b] = s->layers[0].now.memory.ledger.since;
     const struct sab_stream_layer *top = &s->layers[m->L - 1];
     sab_readout_forward(m, s->B, top->now.h, m->K > 0 ? top->span.s : NULL, s->y);
     for (int b = 0; b < s->B && outputs; b++)

@@ -39,10 +39,11 @@ double sab_stream_nbytes(const struct sab_model *model, int B, int memories);
 double sab_stream_state_nbytes(const struct sab_model *model, int B, int memories);
 /* Memories that a batch takes over. */
 int sab_stream_carried(const struct sab_stream *stream);
-/* Sequences b0 .. b0+memory->S-1 of `now` into h, c [S,Hp] and memory without its keys; nothing for those that are fresh. */
+/* Sequences b0 .. b0+memory->S-1 of `now` into h, c [S,Hp] and memory, without its keys and of its ledger with `first` alone; nothing
+ * for those that are fresh. */
 void sab_stream_copy(const struct sab_stream *stream, int layer, int b0, const uint8_t *fresh, real *h, real *c,
                      struct sab_memory *memory);
-/* The same, and keys made anew. */
+/* The same, the ledger begun and keys made anew. */
 void sab_stream_take(const struct sab_stream *stream, int layer, int b0, const uint8_t *fresh, real *h, real *c,
                      struct sab_memory *memory);
 /* And into `next` what the batch made of them: sequence b's state at its end, h and c [Hp] (NULL where there is none) ... */

@@ -19,7 +19,7 @@ int sab_stream_get(const struct sab_stream *s, sab_real *h, sab_real *c, sab_rea
     size_t B = (size_t)s->B, H = (size_t)m->H, Hp = (size_t)m->Hp, N = m->K > 0 ? (size_t)sab_stream_carried(s) : 0;
     for (size_t l = 0; l < (size_t)m->L; l++) {
         const struct sab_carry *now = &s->layers[l].now;
-        size_t before = (size_t)now->memory.n - N;
+        size_t before = (size_t)now->memory.ledger.n - N;
         if (h)
             copy_rows(h + l * B * H, H, now->h, Hp, B, H);
         if (c && now->c)
@@ -28,7 +28,7 @@ int sab_stream_get(const struct sab_stream *s, sab_real *h, sab_real *c, sab_rea
             copy_rows(memories + (l * B + b) * N * H, H, now->memory.M + (b * now->memory.cap + before) * Hp, Hp, N, H);
     }
     for (int b = 0; b < s->B; b++) {
-        int before = s->layers[0].now.memory.n - (int)N, at = s->layers[0].now.memory.first[b];
+        int before = s->layers[0].now.memory.ledger.n - (int)N, at = s->layers[0].now.memory.ledger.first[b];
         if (first)
             first[b] = N > 0 && at > before ? at - before : 0;
         if (since)
@@ -49,7 +49,8 @@ static int check(const struct sab_stream *s, int N, const sab_real *h, const sab
                  const int32_t *first, const int32_t *since, struct sab_error *err)
 {
     const struct sab_model *m = s->model;
-    int slots = m->K > 0 ? m->layers[0].remind.slots : 0;
+    const struct sab_keep *keep = &m->layers[0].remind.keep;
+    int slots = m->K > 0 ? keep->slots : 0, most = m->K > 0 ? keep->k_att - 1 : 0;
     if (N < 0 || N > slots)
         return sab_fail(err, SAB_INVALID, "a state with N = %d memories; N is in 0..%d for this model", N, slots);
     if (!c != !m->cell->has_c)
@@ -59,9 +60,8 @@ static int check(const struct sab_stream *s, int N, const sab_real *h, const sab
     for (int b = 0; b < s->B; b++) {
         if (first[b] < 0 || first[b] > N)
             return sab_fail(err, SAB_INVALID, "the first memory of sequence %d is %d, not in 0..%d", b, (int)first[b], N);
-        if (since[b] < 0 || since[b] > (m->K > 0 ? m->k_att - 1 : 0))
-            return sab_fail(err, SAB_INVALID, "sequence %d is %d steps after its latest memory, not 0..%d", b, (int)since[b],
-                            m->K > 0 ? m->k_att - 1 : 0);
+        if (since[b] < 0 || since[b] > most)
+            return sab_fail(err, SAB_INVALID, "sequence %d is %d steps after its latest memory, not 0..%d", b, (int)since[b], most);
     }
     size_t states = (size_t)m->L * (size_t)s->B * (size_t)m->H;
     int status = check_finite("h", h, states, err);
@@ -79,9 +79,9 @@ static void fill_layer(struct sab_stream *s, size_t l, size_t N, const sab_real 
     copy_rows(now->h, Hp, h + l * B * H, H, B, H);
     if (c)
         copy_rows(now->c, Hp, c + l * B * H, H, B, H);
-    now->memory.n = (int)N;
+    now->memory.ledger.n = (int)N;
     for (size_t b = 0; b < B; b++) {
-        now->memory.first[b] = first[b];
+        now->memory.ledger.first[b] = first[b];
         if (N > 0)
             copy_rows(now->memory.M + b * (size_t)now->memory.cap * Hp, Hp, memories + (l * B + b) * N * H, H, N, H);
     }

@@ -26,7 +26,7 @@ int sab_stream_like(struct sab_stream **out, const struct sab_stream *s, int B, 
     if (status != SAB_OK)
         return status;
     for (int l = 0; l < s->model->L && s->has_memory; l++)
-        like->layers[l].now.memory.n = N;
+        like->layers[l].now.memory.ledger.n = N;
     like->t = s->t;
     *out = like;
     return SAB_OK;
@@ -47,7 +47,7 @@ static void move_row(const struct sab_stream *s, int b, char *row, int is_put)
     const struct sab_model *m = s->model;
     size_t Hp = (size_t)m->Hp, N = carried(s), at = (size_t)b;
     struct sab_memory *memory = &s->layers[0].now.memory;
-    int before = memory->n - (int)N, first = memory->first[b] > before ? memory->first[b] - before : 0;
+    int before = memory->ledger.n - (int)N, first = memory->ledger.first[b] > before ? memory->ledger.first[b] - before : 0;
     int32_t numbers[2] = {s->has_memory ? first : 0, s->since[b]};
     move(numbers, &row, sizeof numbers, is_put);
     s->since[b] = numbers[1];
@@ -57,9 +57,9 @@ static void move_row(const struct sab_stream *s, int b, char *row, int is_put)
         if (m->cell->has_c)
             move(now->c + at * Hp, &row, Hp * sizeof(real), is_put);
         if (N > 0)
-            move(now->memory.M + (at * (size_t)now->memory.cap + (size_t)now->memory.n - N) * Hp, &row, N * Hp * sizeof(real), is_put);
+            move(now->memory.M + (at * (size_t)now->memory.cap + (size_t)now->memory.ledger.n - N) * Hp, &row, N * Hp * sizeof(real), is_put);
         if (is_put)
-            now->memory.first[b] = numbers[0];
+            now->memory.ledger.first[b] = numbers[0];
     }
 }
 

@@ -5,22 +5,29 @@
 
 void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory)
 {
-    for (int b = 0; b < memory->S && memory->n > 0; b++) {
+    for (int b = 0; b < memory->S && memory->ledger.n > 0; b++) {
         size_t row = (size_t)b * memory->cap;
-        r->score->map(r, 0, memory->n, memory->M + row * r->Hp, memory->key + row * r->Ap);
+        r->score->map(r, 0, memory->ledger.n, memory->M + row * r->Hp, memory->key + row * r->Ap);
     }
 }
 
-void sab_memory_write(const struct sab_remind *r, struct sab_memory *memory, const real *m, real *scratch)
+static void write(const struct sab_remind *r, struct sab_memory *memory, const real *m, real *scratch)
 {
     int Hp = r->Hp, Ap = r->Ap;
     r->score->map(r, 0, memory->S, m, scratch);
     for (int b = 0; b < memory->S; b++) {
-        size_t row = (size_t)b * memory->cap + memory->n;
+        size_t row = (size_t)b * memory->cap + memory->ledger.n;
         memcpy(memory->M + row * Hp, m + (size_t)b * Hp, (size_t)Hp * sizeof *m);
         memcpy(memory->key + row * Ap, scratch + (size_t)b * Ap, (size_t)Ap * sizeof *m);
     }
-    memory->n++;
+}
+
+void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, real *scratch)
+{
+    int is_due = sab_ledger_is_due(&memory->ledger);
+    if (is_due)
+        write(r, memory, m, scratch);
+    sab_ledger_end_step(&memory->ledger, t, is_due);
 }
 
 void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *memory, int i, real *dm, real *scratch)
@@ -39,6 +46,6 @@ void sab_memory_weights(const struct sab_remind *r, const struct sab_memory *mem
 {
     for (int b = 0; b < memory->S; b++) {
         size_t row = (size_t)b * memory->cap;
-        r->score->map_weights(r, 0, memory->n, memory->M + row * r->Hp, memory->dkey + row * r->Ap, grads);
+        r->score->map_weights(r, 0, memory->ledger.n, memory->M + row * r->Hp, memory->dkey + row * r->Ap, grads);
     }
 }

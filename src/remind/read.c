@@ -4,29 +4,20 @@
 #include <math.h>
 #include <string.h>
 
-/* A dense read of step t takes min(slots, carried + floor(t / k_att)) entries: rising until T0, level after. */
 size_t sab_records_count(const struct sab_remind *r, int carried, int T)
 {
     if (r->K == 0)
         return 0;
-    if (!r->dense_forward)
-        return (size_t)T * (r->K + 1);
-    size_t k = (size_t)r->k_att, c = (size_t)carried, most = (size_t)r->slots, T0 = (size_t)T;
-    if (c >= most)
-        return T0 * most;
-    if (T0 / k >= most - c)
-        T0 = k * (most - c);
-    size_t q = T0 / k, rest = T0 % k;
-    return c * T0 + (q > 0 ? k * (q * (q - 1) / 2) : 0) + rest * q + ((size_t)T - T0) * most;
+    return r->dense_forward ? r->keep.rule->sum(&r->keep, carried, r->keep.slots, T) : (size_t)T * (r->K + 1);
 }
 
-size_t sab_records_at(const struct sab_remind *r, const struct sab_records *records, int t, int b)
+/* A dense read of a step takes as many entries as memories are alive. */
+size_t sab_records_at(const struct sab_remind *r, const struct sab_ledger *ledger, const struct sab_records *records, int t, int b)
 {
-    size_t stride = (size_t)r->K + 1, c = (size_t)sab_memory_count(r, records->carried, t);
-    if (r->dense_forward)
-        stride = c < (size_t)r->slots ? c : (size_t)r->slots;
-    return (sab_records_count(r, records->carried, t) - sab_records_count(r, records->carried, records->t0)) * records->S +
-           b * stride;
+    if (!r->dense_forward)
+        return ((size_t)(t - records->t0) * records->S + b) * (r->K + 1);
+    const struct sab_ledger_step *step = &ledger->steps[t];
+    return (ledger->entries[t] - ledger->entries[records->t0]) * records->S + (size_t)b * (step->count - step->oldest);
 }
 
 struct sab_read *sab_records_read(const struct sab_records *records, int t, int b)
@@ -38,11 +29,12 @@ void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memor
                       struct sab_records *records, int replay, real *s, real *scratch, int32_t *candidates,
                       struct sab_profile *profile)
 {
-    int end = sab_memory_count(r, memory->carried, t), Hp = r->Hp, Ap = r->Ap;
+    const struct sab_ledger *ledger = &memory->ledger;
+    int end = sab_ledger_count(ledger, t), Hp = r->Hp, Ap = r->Ap;
     for (int b = 0; b < memory->S; b++, query += Ap, s += Hp) {
-        int begin = end - r->slots > memory->first[b] ? end - r->slots : memory->first[b], N = end - begin;
+        int begin = sab_ledger_oldest(ledger, t, b), N = end - begin;
         struct sab_read *read = sab_records_read(records, t, b);
-        size_t at = sab_records_at(r, records, t, b);
+        size_t at = sab_records_at(r, &memory->ledger, records, t, b);
         int32_t *index = records->index + at;
         real *alpha = records->alpha + at;
         const real *M = memory->M + (size_t)b * memory->cap * Hp;
@@ -76,7 +68,7 @@ void sab_read_backward(const struct sab_remind *r, const struct sab_memory *memo
     memset(dquery, 0, (size_t)memory->S * Ap * sizeof *dquery);
     for (int b = 0; b < memory->S; b++, query += Ap, dquery += Ap, s += Hp, ds += Hp) {
         const struct sab_read *read = sab_records_read(records, t, b);
-        size_t at = sab_records_at(r, records, t, b);
+        size_t at = sab_records_at(r, &memory->ledger, records, t, b);
         const int32_t *index = records->index + at;
         const real *alpha = records->alpha + at;
         size_t row = (size_t)b * memory->cap;
@@ -84,7 +76,7 @@ void sab_read_backward(const struct sab_remind *r, const struct sab_memory *memo
         if (records->flow) {
             real norm = (real)sqrt((double)r->kernels->dot(Hp, ds, ds));
             for (int i = 0; i < read->n; i++)
-                records->flow[at + i] = index[i] < memory->carried || !r->mental_updates ? 0 : (real)fabs((double)alpha[i]) * norm;
+                records->flow[at + i] = index[i] < memory->ledger.carried || !r->mental_updates ? 0 : (real)fabs((double)alpha[i]) * norm;
         }
         for (int i = 0; i < read->n; i++)
             g[i] = index[i] < 0 ? 0 : r->kernels->dot(Hp, memory->M + (row + index[i]) * Hp, ds);

@@ -5,14 +5,14 @@
  *     sparsify a -> alpha                              most are 0
  *     read    s = sum_i alpha_i m_i                    oldest first
  *
- * Rows of a layer: S sequences, each with its own memories. Steps t are 0-based here. The first `carried` memories were
- * there before step 0, and carry no gradient back; memory carried + j was written at the end of step (j+1) k_att - 1. With
- * `slots`, only the newest so many can be read: the oldest leaves first. Knows no cell, no window and no loss. */
+ * Rows of a layer: S sequences, each with its own memories. Steps t are 0-based here. When a memory is written, and which
+ * are alive, stands in the ledger. Knows no cell, no window and no loss. */
 #ifndef SAB_REMIND_REMIND_H
 #define SAB_REMIND_REMIND_H
 
 #include "base/profile.h"
 #include "kernels/kernels.h"
+#include "remind/ledger.h"
 #include "remind/read_kind.h"
 
 struct sab_score_ops;
@@ -23,8 +23,7 @@ struct sab_remind {
     const struct sab_score_ops *score;
     int H, Hp, A, Ap;        /* Ap: width of a key or query row */
     int K;                   /* k_top */
-    int k_att;
-    int slots;               /* most memories a step can read; INT_MAX: all */
+    struct sab_keep keep;
     int sparsifier;          /* enum sab_sparsifier */
     real floor;              /* z of the relu sparsifier */
     real bound;              /* z_b: what its gradient is divided by at the least */
@@ -83,9 +82,7 @@ struct sab_standing {
 
 struct sab_memory {
     int S, cap;    /* sequences; memories each has room for */
-    int carried;   /* memories from before step 0 */
-    int n;         /* memories in all */
-    int *first;    /* [S] the oldest memory that is the sequence's own; older rows are 0 */
+    struct sab_ledger ledger;
     real *M;       /* [S,cap,Hp] */
     real *key;     /* [S,cap,Ap] */
     struct sab_standing *standing; /* [S], or NULL: all scores are computed at each step */
@@ -93,20 +90,9 @@ struct sab_memory {
     real *dkey;    /* [S,cap,Ap] */
 };
 
-/* Number of memories there are at step t (0-based). */
-static inline int sab_memory_count(const struct sab_remind *r, int carried, int t)
-{
-    return r->K > 0 ? carried + t / r->k_att : 0;
-}
-
-/* The step (0-based) that wrote memory i; negative for a carried one. */
-static inline int sab_memory_when(const struct sab_remind *r, int carried, int i)
-{
-    return (i - carried + 1) * r->k_att - 1;
-}
-
-/* Appends m [S,Hp] with its keys; scratch [S,Ap]. There must be room. */
-void sab_memory_write(const struct sab_remind *r, struct sab_memory *memory, const real *m, real *scratch);
+/* Ends step t of the way there: m [S,Hp], the state at hand, becomes a memory with its keys where one is due; scratch [S,Ap].
+ * There must be room. */
+void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, real *scratch);
 
 /* Makes all keys anew from the memories. */
 void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory);
@@ -135,7 +121,7 @@ static inline int32_t sab_read_entry(int32_t index)
 
 /* The reads of S sequences from step t0 on. */
 struct sab_records {
-    int S, t0, carried;
+    int S, t0;
     struct sab_read *reads; /* [T,S] */
     int32_t *index;
     real *alpha;
@@ -144,9 +130,9 @@ struct sab_records {
 
 /* Entries that steps 0..T-1 of one sequence need. */
 size_t sab_records_count(const struct sab_remind *r, int carried, int T);
-/* The read of sequence b at step t, and where its entries begin in index, alpha and flow. */
+/* The read of sequence b at step t, and where its entries begin in index, alpha and flow. Dense reads need the ledger's entries. */
 struct sab_read *sab_records_read(const struct sab_records *records, int t, int b);
-size_t sab_records_at(const struct sab_remind *r, const struct sab_records *records, int t, int b);
+size_t sab_records_at(const struct sab_remind *r, const struct sab_ledger *ledger, const struct sab_records *records, int t, int b);
 
 /* The memories of begin..end-1 that can be selected, rising, into index, and their scores into a; returns how many: all of
  * them unless there are more than K and reads are sparse. standing may be NULL. sab_standing_settle tells it what was

@@ -23,7 +23,7 @@
 #include "cuda/device.h"
 #include "data/task.h"
 #include "io/file.h"
-#include "model/network.h"
+#include "model/recurrent.h"
 #include "optim/optim.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
@@ -444,11 +444,12 @@ static int settle_carrying(struct sab_task *task, struct sab_options *config, in
     if (status != SAB_OK)
         return status;
     *carries = first.fresh != NULL && sab_network_find(config->model.model)->has_state;
-    if (*carries && has_memory(&config->model) && first.T % config->model.k_att != 0)
+    struct sab_keep keep = sab_recurrent_keep(&config->model);
+    if (*carries && has_memory(&config->model) && keep.rule->since(&keep, first.T) != 0)
         return sab_fail(err, SAB_INVALID, "--T %d: a chunk that goes on from another must be a multiple of --k-att %d, so "
                                           "that memories are written at the same steps of each", first.T, config->model.k_att);
     if (*carries && config->model.memory_slots == 0)
-        config->model.memory_slots = first.T > config->model.k_att ? first.T / config->model.k_att : 1;
+        config->model.memory_slots = first.T > keep.k_att ? keep.rule->most(&keep, first.T) : 1;
     return SAB_OK;
 }
 

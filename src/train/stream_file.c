@@ -58,7 +58,7 @@ static int add_layer(struct sab_safetensors_writer *writer, const struct sab_str
     if (status != SAB_OK || m->K == 0)
         return status;
     for (size_t b = 0; b < B; b++)
-        copy_rows(*next + b * N * H, H, now->memory.M + (b * now->memory.cap + now->memory.n - N) * Hp, Hp, N, H);
+        copy_rows(*next + b * N * H, H, now->memory.M + (b * now->memory.cap + now->memory.ledger.n - N) * Hp, Hp, N, H);
     status = add(writer, 'm', l, 3, memory, *next, err);
     *next += B * N * H;
     return status;
@@ -79,7 +79,7 @@ int sab_stream_add(struct sab_safetensors_writer *writer, const struct sab_strea
     int32_t *first = (int32_t *)(next + numbers), *since = first + B;
     *steps = s->t;
     for (int b = 0; b < s->B; b++) {
-        int before = s->layers[0].now.memory.n - (int)N, at = s->layers[0].now.memory.first[b];
+        int before = s->layers[0].now.memory.ledger.n - (int)N, at = s->layers[0].now.memory.ledger.first[b];
         first[b] = at > before ? at - before : 0;
         since[b] = s->since[b];
     }
@@ -101,7 +101,7 @@ static int check_carry(const struct sab_stream *s, int layer, const char *path, 
 {
     const struct sab_model *m = s->model;
     const struct sab_carry *now = &s->layers[layer].now;
-    size_t states = (size_t)s->B * (size_t)m->Hp, n = m->K > 0 ? (size_t)now->memory.n * (size_t)m->Hp : 0;
+    size_t states = (size_t)s->B * (size_t)m->Hp, n = m->K > 0 ? (size_t)now->memory.ledger.n * (size_t)m->Hp : 0;
     int is_finite = sab_optim_is_finite(now->h, states) && (!m->cell->has_c || sab_optim_is_finite(now->c, states));
     for (int b = 0; b < s->B && is_finite && n > 0; b++)
         is_finite = sab_optim_is_finite(now->memory.M + (size_t)b * (size_t)now->memory.cap * (size_t)m->Hp, n);
@@ -200,9 +200,9 @@ static int count_memories(struct sab_safetensors *file, const char *path, const 
     const struct sab_safetensors_view *view = find(file, path, name, SAB_DTYPE_REAL, 3, shape, err);
     if (!view)
         return SAB_FORMAT;
-    if (view->shape[1] > (uint64_t)m->layers[0].remind.slots)
+    if (view->shape[1] > (uint64_t)m->layers[0].remind.keep.slots)
         return sab_fail(err, SAB_FORMAT, "%s holds %llu memories; this model's memory has %d slots", path,
-                        (unsigned long long)view->shape[1], m->layers[0].remind.slots);
+                        (unsigned long long)view->shape[1], m->layers[0].remind.keep.slots);
     *N = (int)view->shape[1];
     return SAB_OK;
 }
@@ -216,8 +216,8 @@ static int fill(struct sab_stream *s, struct sab_safetensors *file, const char *
                             N);
     int status = sab_stream_make_room(s, N, err);
     for (int l = 0; l < s->model->L && status == SAB_OK; l++) {
-        s->layers[l].now.memory.n = N;
-        memcpy(s->layers[l].now.memory.first, first, (size_t)s->B * sizeof *first);
+        s->layers[l].now.memory.ledger.n = N;
+        memcpy(s->layers[l].now.memory.ledger.first, first, (size_t)s->B * sizeof *first);
         status = read_layer(file, path, s, l, N, err);
     }
     return status;
@@ -227,17 +227,17 @@ static int fill(struct sab_stream *s, struct sab_safetensors *file, const char *
 static int read_since(struct sab_stream *s, struct sab_safetensors *file, const char *path, struct sab_error *err)
 {
     const uint64_t B = (uint64_t)s->B;
-    int k_att = s->model->k_att;
+    const struct sab_keep *keep = &s->model->layers[0].remind.keep;
     for (int b = 0; b < s->B && s->model->K > 0; b++)
-        s->since[b] = (int)(s->t % k_att);
+        s->since[b] = keep->rule->since(keep, s->t);
     if (!sab_safetensors_find(file, "stream.since"))
         return SAB_OK;
     const struct sab_safetensors_view *view = find(file, path, "stream.since", SAB_DTYPE_I32, 1, &B, err);
     const int32_t *since = view ? view->data : NULL;
     for (int b = 0; b < s->B && since; b++) {
-        if (since[b] < 0 || since[b] >= k_att || (since[b] > 0 && s->model->K == 0))
+        if (since[b] < 0 || since[b] >= keep->k_att || (since[b] > 0 && s->model->K == 0))
             return sab_fail(err, SAB_FORMAT, "%s: sequence %d is %d steps past its latest memory, not in 0..%d", path, b,
-                            since[b], s->model->K > 0 ? k_att - 1 : 0);
+                            since[b], s->model->K > 0 ? keep->k_att - 1 : 0);
         s->since[b] = since[b];
     }
     return view ? SAB_OK : SAB_FORMAT;

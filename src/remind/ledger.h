@@ -1,0 +1,90 @@
+/* The ledger of a layer's memories: when each was written, and which are alive at each step.
+ *
+ * A memory's name is its number: those taken over from before step 0 come first, oldest first, then those written, in order.
+ * It is the memory's row too, in values, keys and gradients, and no other memory gets it as long as the ledger goes on: a
+ * memory that has left is read no more, and the way back still finds it. Steps t are 0-based.
+ *
+ * Only the way there asks a rule, once each step. Replays, the way back, reports and devices read what is written here. */
+#ifndef SAB_REMIND_LEDGER_H
+#define SAB_REMIND_LEDGER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct sab_rule;
+
+/* How memories are kept. */
+struct sab_keep {
+    const struct sab_rule *rule;
+    int k_att;
+    int slots; /* most memories that are alive at once; INT_MAX: all */
+};
+
+/* When a memory is written. `since` counts steps since the latest memory, or from the sequence's begin: 0 right after. */
+struct sab_rule {
+    const char *name;
+    /* Whether the next step writes. */
+    int (*is_due)(const struct sab_keep *keep, int since);
+    /* What `since` is after so many steps that began at 0. */
+    int (*since)(const struct sab_keep *keep, int64_t steps);
+    /* The step that wrote the j-th newest, from 0, of the memories taken over: negative. */
+    int (*before)(const struct sab_keep *keep, int j);
+
+    /* Sizes, of sequences of T steps that begin with since 0. */
+
+    /* Most memories they write. */
+    int (*most)(const struct sab_keep *keep, int T);
+    /* The sum over all steps of the memories there are, `most` of them at most, where `carried` were taken over. */
+    size_t (*sum)(const struct sab_keep *keep, int carried, int most, int T);
+};
+
+/* A memory every k_att steps. */
+extern const struct sab_rule sab_rule_periodic;
+
+/* When step t begins: memories oldest .. count - 1 can be alive, and count is the number of the next to be written. */
+struct sab_ledger_step {
+    int32_t oldest, count;
+};
+
+struct sab_ledger {
+    const struct sab_keep *keep;
+    int carried;                   /* memories from before step 0; they carry no gradient back */
+    int n;                         /* memories in all */
+    int since;
+    int *first;                    /* [S] the oldest memory that is the sequence's own; rows before it are 0 */
+    struct sab_ledger_step *steps; /* [T+1] */
+    int32_t *when;                 /* [carried + most] the step that wrote it, negative for one taken over; or NULL: nobody asks */
+    size_t *entries;               /* [T+1] memories alive at all steps before; or NULL, likewise */
+};
+
+/* Begins at step 0 with so many memories. */
+void sab_ledger_begin(struct sab_ledger *ledger, int carried, int since);
+/* Whether the step at hand is to write memory number n. */
+static inline int sab_ledger_is_due(const struct sab_ledger *ledger)
+{
+    return ledger->keep->rule->is_due(ledger->keep, ledger->since);
+}
+/* Ends step t, which has written one or not. */
+void sab_ledger_end_step(struct sab_ledger *ledger, int t, int has_written);
+/* Begins with so many and goes through T steps at once. */
+void sab_ledger_fill(struct sab_ledger *ledger, int carried, int T);
+
+/* Memories there are when step t begins. */
+static inline int sab_ledger_count(const struct sab_ledger *ledger, int t)
+{
+    return ledger->steps[t].count;
+}
+
+/* The first that sequence b can read at step t: all from there to the count are alive. */
+static inline int sab_ledger_oldest(const struct sab_ledger *ledger, int t, int b)
+{
+    return ledger->steps[t].oldest > ledger->first[b] ? ledger->steps[t].oldest : ledger->first[b];
+}
+
+/* The memory that step t has written, or -1. */
+static inline int sab_ledger_written(const struct sab_ledger *ledger, int t)
+{
+    return ledger->steps[t + 1].count > ledger->steps[t].count ? ledger->steps[t].count : -1;
+}
+
+#endif
