@@ -1,4 +1,4 @@
-/* What the driver (gpu.c) needs of a machine: memory, copies, products, and the kernels. Two implementations: the GPU
+/* What the driver (gpu_state.h) needs of a machine: memory, copies, products, and the kernels. Two implementations: the GPU
  * (machine_cuda.cu) and the host (machine_host.c), which runs the same kernels as plain loops, so that all but launches is
  * proven on any machine. Work is done in the order asked for; only get and wait wait for it.
  *

@@ -1,0 +1,178 @@
+/* A stretch through the network and back: products, the layers' kernels, readout and losses. */
+#include "cuda/gpu_state.h"
+#include "cuda/plan.h"
+
+const real *sab_gpu_weights(const struct sab_gpu *g, int role, int layer)
+{
+    const struct sab_tensor_spec *spec = sab_tensors_find(g->model, role, layer);
+    return spec ? g->padded + spec->padded_offset : NULL;
+}
+
+real *sab_gpu_gradient_of(const struct sab_gpu *g, int role, int layer)
+{
+    const struct sab_tensor_spec *spec = sab_tensors_find(g->model, role, layer);
+    return spec ? g->grad_padded + spec->padded_offset : NULL;
+}
+
+/* padded and the panels from theta. */
+void sab_gpu_pack_weights(struct sab_gpu *g)
+{
+    struct sab_machine *mc = g->machine;
+    const struct sab_model *m = g->model;
+    if (g->packed)
+        return;
+    mc->pad(mc, g->table, m->n_tensors, g->most_count, g->theta, g->padded);
+    for (int l = 0; l < m->L; l++)
+        for (int b = 0; b < 2; b++) {
+            struct sab_gpu_pass p = g->sizes;
+            struct sab_gpu_layer *y = &g->layers[l];
+            sab_gpu_plan_apply(&g->plan, b, &p);
+            size_t GHp = (size_t)p.G * p.Hp, Hp = (size_t)p.Hp, Ap = (size_t)p.Ap;
+            struct sab_gpu_pack state = {sab_gpu_weights(g, SAB_ROLE_WEIGHT_HH, l), y->state[b], p.C, p.state.rows, p.H, p.G, p.U, p.Hp, GHp, Hp, 1};
+            if (b)
+                state = (struct sab_gpu_pack){state.from, y->state[b], p.C, p.state.rows, (int)GHp, 1, p.U, p.H, 1, 0, GHp};
+            mc->pack(mc, &state);
+            for (int is_key = 0; is_key < 2 && p.K > 0; is_key++) {
+                const real *from = sab_gpu_weights(g, is_key ? SAB_ROLE_W1 : SAB_ROLE_W2, l);
+                real *to = is_key ? y->key_panel[b] : y->query_panel[b];
+                struct sab_gpu_pack map = {from, to, p.C, p.query.rows, p.H, 1, p.W, p.Ap, Ap, 0, 1};
+                if (b)
+                    map = (struct sab_gpu_pack){from, to, p.C, p.query.rows, p.Ap, 1, p.U, p.H, 1, 0, Ap};
+                mc->pack(mc, &map);
+            }
+        }
+    g->packed = 1;
+}
+
+static struct sab_gpu_pass pass_of(const struct sab_gpu *g, int l, int stretch, int backward)
+{
+    const struct sab_gpu_layer *y = &g->layers[l];
+    struct sab_gpu_pass p = g->sizes;
+    sab_gpu_plan_apply(&g->plan, backward, &p);
+    p.t0 = stretch * g->steps, p.len = sab_gpu_stretch_len(g, stretch);
+    p.window_len = g->window_len, p.n_windows = g->n_windows;
+    p.state.data = y->state[backward];
+    p.query.data = y->query_panel[backward], p.key.data = y->key_panel[backward];
+    p.bias_h = p.fused ? NULL : sab_gpu_weights(g, SAB_ROLE_BIAS_HH, l);
+    p.w = sab_gpu_weights(g, SAB_ROLE_W3, l);
+    p.pre = y->pre, p.extra = y->extra, p.c = y->c, p.h = y->h, p.hh = y->hh, p.s = y->s, p.query_out = y->query;
+    p.steps = g->ledger_steps, p.when = g->when, p.first = g->first;
+    p.M = y->M, p.keys = y->keys, p.dM = y->dM, p.dkeys = y->dkeys;
+    p.read_n = y->read_n, p.read_kind = y->read_kind, p.read_Z = y->read_Z, p.index = y->index, p.alpha = y->alpha;
+    p.scores = y->scores;
+    p.dpre = y->dpre, p.dpre_h = y->dpre_h, p.dquery = y->dquery, p.dw = y->dw;
+    p.touched = y->touched;
+    return p;
+}
+
+/* A stretch forward; losses into sums, or with backward y becomes their gradient. */
+void sab_gpu_stretch_forward(struct sab_gpu *g, const struct sab_batch *batch, int stretch, int replay, double scale, int backward,
+                            double *sums)
+{
+    struct sab_machine *mc = g->machine;
+    const struct sab_model *m = g->model;
+    int len = sab_gpu_stretch_len(g, stretch), B = batch->B, R = len * B, Hp = m->Hp, GHp = m->GHp;
+    size_t row = (size_t)B * Hp, nbytes = row * sizeof(real);
+    sab_gpu_send(g, batch, stretch);
+    for (int l = 0; l < m->L; l++) {
+        struct sab_gpu_layer *y = &g->layers[l];
+        if (g->stretches > 1) {
+            mc->copy(mc, y->h, y->h_start + (size_t)stretch * row, nbytes);
+            if (y->c)
+                mc->copy(mc, y->c, y->c_start + (size_t)stretch * row, nbytes);
+        }
+        const real *bias = sab_gpu_weights(g, SAB_ROLE_BIAS_IH, l), *bias_h = m->cell->fused ? sab_gpu_weights(g, SAB_ROLE_BIAS_HH, l) : NULL;
+        const real *ih = sab_gpu_weights(g, SAB_ROLE_WEIGHT_IH, l);
+        int is_ids = l == 0 && batch->ids != NULL;
+        mc->input(mc, R, GHp, bias, bias_h, is_ids ? g->ids : NULL, is_ids ? ih : NULL, y->pre);
+        if (l > 0)
+            mc->gemm(mc, 0, 0, R, GHp, m->H, g->layers[l - 1].h + row, Hp, ih, GHp, 1, y->pre, GHp);
+        else if (!is_ids)
+            mc->gemm(mc, 0, 0, R, GHp, m->shape.I, g->values, m->shape.I, ih, GHp, 1, y->pre, GHp);
+        struct sab_gpu_pass p = pass_of(g, l, stretch, 0);
+        p.replay = replay;
+        mc->forward(mc, &p, p.threads, (size_t)g->plan.shared_nbytes[0]);
+        if (stretch + 1 < g->stretches && !replay) {
+            mc->copy(mc, y->h_start + (size_t)(stretch + 1) * row, y->h + (size_t)len * row, nbytes);
+            if (y->c)
+                mc->copy(mc, y->c_start + (size_t)(stretch + 1) * row, y->c + (size_t)len * row, nbytes);
+        }
+    }
+    const struct sab_gpu_layer *top = &g->layers[m->L - 1];
+    mc->input(mc, R, m->Op, sab_gpu_weights(g, SAB_ROLE_B, 0), NULL, NULL, NULL, g->y);
+    mc->gemm(mc, 0, 0, R, m->Op, m->H, top->h + row, Hp, sab_gpu_weights(g, SAB_ROLE_V1, 0), m->Op, 1, g->y, m->Op);
+    if (m->has_V2)
+        mc->gemm(mc, 0, 0, R, m->Op, m->H, top->s, Hp, sab_gpu_weights(g, SAB_ROLE_V2, 0), m->Op, 1, g->y, m->Op);
+    struct sab_gpu_losses losses = {R, m->O, m->Op, m->shape.loss, g->y, batch->labels ? g->labels : NULL,
+                                    batch->targets ? g->targets : NULL, g->weight, g->scored, scale, backward, sums};
+    if (batch->labels || batch->targets)
+        mc->losses(mc, &losses);
+}
+
+/* The weight gradients of a layer over a stretch, and dx where there is a layer below. */
+static void products(struct sab_gpu *g, const struct sab_batch *batch, int l, int R, real *dx)
+{
+    struct sab_machine *mc = g->machine;
+    const struct sab_model *m = g->model;
+    const struct sab_gpu_layer *y = &g->layers[l];
+    int Hp = m->Hp, GHp = m->GHp, Ap = m->Ap;
+    size_t row = (size_t)batch->B * Hp;
+    real *dih = sab_gpu_gradient_of(g, SAB_ROLE_WEIGHT_IH, l);
+    mc->gemm(mc, 1, 0, m->H, GHp, R, y->h, Hp, y->dpre_h, GHp, 1, sab_gpu_gradient_of(g, SAB_ROLE_WEIGHT_HH, l), GHp);
+    mc->columns(mc, R, GHp, y->dpre, GHp, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_BIAS_IH, l));
+    mc->columns(mc, R, GHp, y->dpre_h, GHp, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_BIAS_HH, l));
+    if (l > 0)
+        mc->gemm(mc, 1, 0, m->H, GHp, R, g->layers[l - 1].h + row, Hp, y->dpre, GHp, 1, dih, GHp);
+    else if (batch->ids)
+        mc->scatter(mc, sab_gpu_sort_ids(g, R), GHp, y->dpre, g->order, g->from, g->id, g->scratch, dih);
+    else
+        mc->gemm(mc, 1, 0, m->shape.I, GHp, R, g->values, m->shape.I, y->dpre, GHp, 1, dih, GHp);
+    if (m->K > 0)
+        mc->gemm(mc, 1, 0, m->H, Ap, R, y->hh, Hp, y->dquery, Ap, 1, sab_gpu_gradient_of(g, SAB_ROLE_W2, l), Ap);
+    if (dx)
+        mc->gemm(mc, 0, 1, R, m->H, GHp, y->dpre, GHp, sab_gpu_weights(g, SAB_ROLE_WEIGHT_IH, l), GHp, 0, dx, Hp);
+}
+
+void sab_gpu_stretch_backward(struct sab_gpu *g, const struct sab_batch *batch, int stretch)
+{
+    struct sab_machine *mc = g->machine;
+    const struct sab_model *m = g->model;
+    const struct sab_gpu_layer *top = &g->layers[m->L - 1];
+    int R = sab_gpu_stretch_len(g, stretch) * batch->B, Hp = m->Hp, Op = m->Op;
+    size_t row = (size_t)batch->B * Hp;
+    mc->gemm(mc, 0, 1, R, m->H, Op, g->y, Op, sab_gpu_weights(g, SAB_ROLE_V1, 0), Op, 0, g->dh[0], Hp);
+    mc->gemm(mc, 1, 0, m->H, Op, R, top->h + row, Hp, g->y, Op, 1, sab_gpu_gradient_of(g, SAB_ROLE_V1, 0), Op);
+    if (m->has_V2) {
+        mc->gemm(mc, 0, 1, R, m->H, Op, g->y, Op, sab_gpu_weights(g, SAB_ROLE_V2, 0), Op, 0, g->ds, Hp);
+        mc->gemm(mc, 1, 0, m->H, Op, R, top->s, Hp, g->y, Op, 1, sab_gpu_gradient_of(g, SAB_ROLE_V2, 0), Op);
+    }
+    mc->columns(mc, R, Op, g->y, Op, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_B, 0));
+    for (int l = m->L - 1, in = 0; l >= 0; l--, in = 1 - in) {
+        struct sab_gpu_layer *y = &g->layers[l];
+        struct sab_gpu_pass p = pass_of(g, l, stretch, 1);
+        mc->zero(mc, y->dpre, (size_t)R * m->GHp * sizeof(real));
+        if (!p.fused)
+            mc->zero(mc, y->dpre_h, (size_t)R * m->GHp * sizeof(real));
+        if (p.K > 0)
+            mc->zero(mc, y->dquery, (size_t)R * m->Ap * sizeof(real));
+        p.dh_out = g->dh[in];
+        p.ds_out = l == m->L - 1 && m->has_V2 ? g->ds : NULL;
+        p.active_in = l == m->L - 1 ? g->has_loss : g->layers[l + 1].active;
+        p.active_out = y->active;
+        mc->backward(mc, &p, p.threads, (size_t)g->plan.shared_nbytes[1]);
+        products(g, batch, l, R, l > 0 ? g->dh[1 - in] : NULL);
+    }
+}
+
+/* Once all stretches are done: weight gradients of keys and scores. */
+void sab_gpu_memory_products(struct sab_gpu *g, int B)
+{
+    struct sab_machine *mc = g->machine;
+    const struct sab_model *m = g->model;
+    for (int l = 0; l < m->L && m->K > 0; l++) {
+        const struct sab_gpu_layer *y = &g->layers[l];
+        mc->gemm(mc, 1, 0, m->H, m->Ap, g->sizes.cap * B, y->M, m->Hp, y->dkeys, m->Ap, 1, sab_gpu_gradient_of(g, SAB_ROLE_W1, l), m->Ap);
+        if (m->config.score == SAB_SCORE_MLP)
+            mc->columns(mc, g->groups, m->Ap, y->dw, m->Ap, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_W3, l));
+    }
+}

@@ -1,0 +1,251 @@
+/* What a batch takes of the machine's memory and of the host's: how it is cut, counted, laid out and taken. */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/layout.h"
+#include "cuda/gpu_state.h"
+#include "cuda/plan.h"
+#include "model/stream.h"
+
+static size_t panel_count(const struct sab_gpu_panel *p, int C)
+{
+    return (size_t)p->rows * p->cols * C;
+}
+
+/* Room for one layer; what a stretch takes first. */
+static void lay_out_layer(struct sab_layout *at, struct sab_gpu *g, int l, int T, int B, int backward)
+{
+    struct sab_gpu_layer *y = &g->layers[l];
+    struct sab_gpu_pass p = g->sizes;
+    size_t R = (size_t)g->steps * B, row = (size_t)B * p.Hp, n = R * p.Hp, GHp = (size_t)p.G * p.Hp, all = (size_t)T * B;
+    size_t starts = g->stretches > 1 ? (size_t)g->stretches : 0;
+#define REALS(count) sab_layout_take(at, count, sizeof(real))
+    y->pre = REALS(R * GHp);
+    y->extra = p.cell == SAB_CELL_GRU ? REALS(n) : NULL;
+    y->c = p.has_c ? REALS(row + n) : NULL;
+    y->h = REALS(row + n);
+    y->hh = p.K > 0 ? REALS(n) : y->h ? y->h + row : NULL;
+    y->h_start = REALS(starts * row);
+    y->c_start = p.has_c ? REALS(starts * row) : NULL;
+    for (int b = 0; b < 2; b++) {
+        sab_gpu_plan_apply(&g->plan, b, &p);
+        y->state[b] = REALS(panel_count(&p.state, p.C));
+        y->query_panel[b] = p.K > 0 ? REALS(panel_count(&p.query, p.C)) : NULL;
+        y->key_panel[b] = p.K > 0 ? REALS(panel_count(&p.key, p.C)) : NULL;
+    }
+    if (p.K > 0) {
+        size_t cap = (size_t)g->sizes.cap * B, entries = all * ((size_t)p.K + 1);
+        y->s = REALS(n);
+        y->query = REALS(R * p.Ap);
+        y->M = REALS(cap * p.Hp);
+        y->keys = REALS(cap * p.Ap);
+        y->read_n = sab_layout_take(at, all, sizeof(int32_t));
+        y->read_kind = sab_layout_take(at, all, sizeof(int32_t));
+        y->read_Z = REALS(all);
+        y->index = sab_layout_take(at, entries, sizeof(int32_t));
+        y->alpha = REALS(entries);
+        y->scores = sab_gpu_scores_are_global(&p) ? REALS((size_t)g->groups * p.C * p.S * g->sizes.score_room) : NULL;
+    }
+    if (!backward)
+        return;
+    y->dpre = REALS(R * GHp);
+    y->dpre_h = p.fused ? y->dpre : REALS(R * GHp);
+    y->touched = sab_layout_take(at, (size_t)g->groups * p.C * g->n_windows, 1);
+    y->active = sab_layout_take(at, (size_t)g->groups * g->n_windows, 1);
+    if (p.K > 0) {
+        size_t cap = (size_t)g->sizes.cap * B;
+        y->dquery = REALS(R * p.Ap);
+        y->dM = REALS(cap * p.Hp);
+        y->dkeys = REALS(cap * p.Ap);
+        y->dw = REALS((size_t)g->groups * p.Ap);
+    }
+#undef REALS
+}
+
+static void lay_out(struct sab_layout *at, struct sab_gpu *g, int T, int B, int backward)
+{
+    const struct sab_model *m = g->model;
+    size_t R = (size_t)g->steps * B, chunks = (R + 255) / 256;
+    int has_ids = m->shape.input == SAB_INPUT_IDS, has_labels = m->shape.loss == SAB_LOSS_CROSS_ENTROPY;
+    g->most_segments = (int)((R + 127) / 128) + (has_ids ? m->shape.I : 0);
+    size_t wide = (size_t)m->GHp > (size_t)m->Op ? (size_t)m->GHp : (size_t)m->Op, parts = chunks * wide;
+    if (m->Ap > 0 && (size_t)m->Ap * ((size_t)g->groups / 256 + 1) > parts)
+        parts = (size_t)m->Ap * ((size_t)g->groups / 256 + 1);
+    if (has_ids && (size_t)g->most_segments * m->GHp > parts)
+        parts = (size_t)g->most_segments * m->GHp;
+    g->ids = has_ids ? sab_layout_take(at, R, sizeof(int32_t)) : NULL;
+    g->values = has_ids ? NULL : sab_layout_take(at, R * m->shape.I, sizeof(real));
+    g->labels = has_labels ? sab_layout_take(at, R, sizeof(int32_t)) : NULL;
+    g->targets = has_labels ? NULL : sab_layout_take(at, R * m->O, sizeof(real));
+    g->weight = sab_layout_take(at, R, sizeof(real));
+    g->scored = sab_layout_take(at, R, 1);
+    g->first = sab_layout_take(at, (size_t)B, sizeof(int32_t));
+    g->ledger_steps = m->K > 0 ? sab_layout_take(at, (size_t)T + 1, sizeof *g->ledger_steps) : NULL;
+    g->when = m->K > 0 ? sab_layout_take(at, (size_t)g->sizes.cap, sizeof *g->when) : NULL;
+    g->y = sab_layout_take(at, R * m->Op, sizeof(real));
+    if (backward) {
+        g->order = sab_layout_take(at, R, sizeof(int32_t));
+        g->from = sab_layout_take(at, (size_t)g->most_segments + 1, sizeof(int32_t));
+        g->id = sab_layout_take(at, (size_t)g->most_segments, sizeof(int32_t));
+        g->has_loss = sab_layout_take(at, (size_t)g->groups * g->n_windows, 1);
+        g->dh[0] = sab_layout_take(at, R * m->Hp, sizeof(real));
+        g->dh[1] = m->L > 1 ? sab_layout_take(at, R * m->Hp, sizeof(real)) : NULL;
+        g->ds = m->K > 0 ? sab_layout_take(at, R * m->Hp, sizeof(real)) : NULL;
+        g->scratch = sab_layout_take(at, parts, sizeof(real));
+    }
+    for (int l = 0; l < m->L; l++)
+        lay_out_layer(at, g, l, T, B, backward);
+}
+
+static void lay_out_host(struct sab_layout *at, struct sab_gpu *g, int T, int B)
+{
+    const struct sab_model *m = g->model;
+    size_t R = (size_t)g->steps * B;
+    g->host_ids = sab_layout_take(at, R, sizeof(int32_t));
+    g->host_labels = sab_layout_take(at, R, sizeof(int32_t));
+    g->host_order = sab_layout_take(at, R, sizeof(int32_t));
+    g->host_from = sab_layout_take(at, (size_t)g->most_segments + 1, sizeof(int32_t));
+    g->host_id = sab_layout_take(at, (size_t)g->most_segments + 1, sizeof(int32_t));
+    g->host_weight = sab_layout_take(at, R, sizeof(real));
+    g->host_scored = sab_layout_take(at, R, 1);
+    g->host_has_loss = sab_layout_take(at, (size_t)g->groups * g->n_windows, 1);
+    g->host_values = m->shape.input == SAB_INPUT_VALUES ? sab_layout_take(at, R * m->shape.I, sizeof(real)) : NULL;
+    g->host_h = sab_layout_take(at, (size_t)B * m->Hp, sizeof(real));
+    g->host_c = sab_layout_take(at, (size_t)B * m->Hp, sizeof(real));
+    g->host_first = sab_layout_take(at, (size_t)B, sizeof(int32_t));
+    g->ledger = (struct sab_ledger){
+        .keep = m->K > 0 ? &m->layers[0].remind.keep : NULL,
+        .first = sab_layout_take(at, (size_t)B, sizeof *g->ledger.first),
+        .steps = sab_layout_take(at, (size_t)T + 1, sizeof *g->ledger.steps),
+        .when = sab_layout_take(at, (size_t)g->sizes.cap, sizeof *g->ledger.when),
+    };
+    g->host_ends = sab_layout_take(at, (size_t)B, sizeof(int));
+    size_t memories = g->extent.has_state ? (size_t)B * g->sizes.cap : 0;
+    g->host_M = sab_layout_take(at, memories * m->Hp, sizeof(real));
+    g->host_keys = sab_layout_take(at, memories * m->Ap, sizeof(real));
+    g->count_ids = m->shape.input == SAB_INPUT_IDS ? sab_layout_take(at, (size_t)m->shape.I + 1, sizeof(size_t)) : NULL;
+}
+
+/* Steps of a stretch: all, if they fit; else as many whole windows as do. */
+static size_t count_for(struct sab_gpu *g, int T, int B, int backward, int steps)
+{
+    struct sab_layout count = {0};
+    g->steps = steps;
+    g->stretches = (T + steps - 1) / steps;
+    lay_out(&count, g, T, B, backward);
+    return count.used;
+}
+
+/* Steps of a stretch: all, where they fit; else as many whole windows as do. */
+static int choose_steps(struct sab_gpu *g, int T, int B, int backward, double room, size_t *nbytes, struct sab_error *err)
+{
+    int len = g->window_len, least = 1, most = (T + len - 1) / len;
+    if (g->wish.steps > 0 && (g->wish.steps + len - 1) / len < most)
+        most = (g->wish.steps + len - 1) / len;
+    int steps = most * len < T ? most * len : T;
+    if ((double)(*nbytes = count_for(g, T, B, backward, steps)) <= room)
+        return SAB_OK;
+    if ((double)(*nbytes = count_for(g, T, B, backward, len < T ? len : T)) > room)
+        return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %d steps needs %.0f MiB of the device's memory and %.0f MiB are "
+                                        "free; less --batch or a bounded --memory-slots takes less",
+                        B, T, (double)*nbytes / 0x1p20, room / 0x1p20);
+    while (least + 1 < most) { /* windows: `least` fit, `most` do not */
+        int middle = least + (most - least) / 2;
+        if ((double)count_for(g, T, B, backward, middle * len) <= room)
+            least = middle;
+        else
+            most = middle;
+    }
+    *nbytes = count_for(g, T, B, backward, least * len);
+    return SAB_OK;
+}
+
+/* Sizes, groups and windows for batches of T steps of B sequences that take over so many memories. */
+static int cut(struct sab_gpu *g, int T, int B, int carried, struct sab_error *err)
+{
+    const struct sab_model *m = g->model;
+    struct sab_gpu_pass sizes = g->sizes;
+    sizes.B = B;
+    const struct sab_keep *keep = &m->layers[0].remind.keep;
+    sizes.cap = m->K > 0 ? carried + keep->rule->most(keep, T) + 1 : 0;
+    sizes.score_room = m->K > 0 ? sab_gpu_scores(&sizes) : 0;
+    g->sizes = sizes;
+    int status = sab_gpu_plan_make(g->machine, &sizes, &g->wish, &g->plan, err);
+    if (status)
+        return status;
+    g->groups = (B + g->plan.S - 1) / g->plan.S;
+    g->window_len = m->k_trunc > 0 && m->k_trunc < T ? m->k_trunc : T;
+    g->n_windows = (T + g->window_len - 1) / g->window_len;
+    return SAB_OK;
+}
+
+/* The block that is there, if it is large enough: sequences that grow, and evaluations in between, would take a new one each
+ * time. What grows once grows again: half as much on top, where there is room. */
+static int take_block(struct sab_gpu *g, size_t nbytes, struct sab_error *err)
+{
+    struct sab_machine *mc = g->machine;
+    if (g->block && g->block_nbytes >= nbytes)
+        return SAB_OK;
+    size_t most = g->block && 1.5 * (double)nbytes <= 0.9 * mc->free_nbytes ? nbytes + nbytes / 2 : nbytes;
+    if (g->block)
+        mc->give(mc, g->block);
+    g->block = NULL;
+    g->block_nbytes = 0;
+    int status = mc->take(mc, &g->block, most, err);
+    if (!status)
+        g->block_nbytes = most;
+    return status;
+}
+
+int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int backward, struct sab_error *err)
+{
+    struct sab_machine *mc = g->machine;
+    struct sab_gpu_extent *x = &g->extent;
+    int T = batch->T, B = batch->B, has_state = batch->state != NULL;
+    int carried = has_state && g->model->K > 0 ? sab_stream_carried(batch->state) : 0;
+    if (x->T == T && x->B == B && x->backward >= backward && x->has_state == has_state && x->carried == carried)
+        return SAB_OK;
+    *x = (struct sab_gpu_extent){0};
+    int status = cut(g, T, B, carried, err);
+    if (status)
+        return status;
+    sab_free(g->host);
+    g->host = NULL;
+    size_t nbytes;
+    status = choose_steps(g, T, B, backward, 0.9 * mc->free_nbytes, &nbytes, err);
+    if (!status)
+        status = take_block(g, nbytes, err);
+    if (status)
+        return status;
+    mc->zero(mc, g->block, nbytes);
+    struct sab_layout layout = {.base = g->block}, host = {0};
+    x->has_state = has_state, x->carried = carried;
+    lay_out(&layout, g, T, B, backward);
+    lay_out_host(&host, g, T, B);
+    g->host = sab_alloc(host.used, 1);
+    if (!g->host)
+        *x = (struct sab_gpu_extent){0};
+    if (!g->host)
+        return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences", B);
+    host = (struct sab_layout){.base = g->host};
+    lay_out_host(&host, g, T, B);
+    g->plan.steps = g->steps;
+    g->packed = 0;
+    x->T = T, x->B = B, x->backward = backward;
+    return mc->wait(mc, err);
+}
+
+int sab_gpu_need(struct sab_gpu *g, const struct sab_optim_options *o, int T, int B, int carried, double *nbytes, int *steps,
+                 struct sab_error *err)
+{
+    size_t batch;
+    g->extent = (struct sab_gpu_extent){0};
+    int status = cut(g, T, B, carried, err);
+    if (!status)
+        status = choose_steps(g, T, B, 1, 0.9 * g->machine->free_nbytes, &batch, err);
+    if (status)
+        return status;
+    double each = 2 + 2 + (o->average > 0) + 4; /* theta and gradient, moments, average, what is kept for undoing */
+    *nbytes = (double)batch + (each * (double)g->count + 2 * (double)g->model->n_padded) * sizeof(real);
+    *steps = g->steps;
+    return SAB_OK;
+}

@@ -1,0 +1,116 @@
+/* What a model's side on a machine consists of, and what its parts offer each other; nobody else includes this.
+ *
+ *     gpu.c            the model's weights, there and back        gpu_pass.c       a stretch through the network and back
+ *     gpu_room.c       memory: how a batch is cut and laid out    gpu_gradient.c   an evaluation, a gradient
+ *     gpu_batch.c      what is sent of a batch, what comes back   gpu_optim.c      the optimiser's step */
+#ifndef SAB_CUDA_GPU_STATE_H
+#define SAB_CUDA_GPU_STATE_H
+
+#include "cuda/gpu.h"
+
+/* One layer's arrays. */
+struct sab_gpu_layer {
+    real *pre, *extra, *c, *h, *hh, *s, *query, *dpre, *dpre_h, *dquery; /* of a stretch */
+    real *h_start, *c_start;        /* [stretches,B,Hp] */
+    real *M, *keys, *dM, *dkeys, *dw;
+    int32_t *read_n, *read_kind, *index;
+    real *read_Z, *alpha, *scores;
+    unsigned char *touched, *active;
+    real *state[2], *query_panel[2], *key_panel[2]; /* forward, backward */
+};
+
+/* What the arrays were laid out for. */
+struct sab_gpu_extent {
+    int T, B, backward, has_state, carried;
+};
+
+struct sab_gpu {
+    struct sab_machine *machine;
+    struct sab_model *model;
+    struct sab_gpu_plan wish, plan;
+    struct sab_gpu_pass sizes;     /* of the network */
+    /* weights */
+    real *theta, *padded, *grad, *grad_padded; /* theta and grad as the model's flat arrays */
+    struct sab_gpu_tensor *table;  /* on the machine */
+    size_t count, most_count;
+    int packed;                    /* 1: padded and panels are those of theta */
+    double *sums;                  /* [8]: losses; spare [8]; the norm */
+    real *moments, *undo, *average; /* the optimiser's: m and v [2,count]; theta, m, v and average before the step; NULL until one
+                                    * is made */
+    int32_t *bad;
+    /* a batch's */
+    struct sab_gpu_extent extent;
+    const volatile sig_atomic_t *stop;
+    size_t block_nbytes;           /* of block: kept where it is large enough */
+    int steps, stretches, window_len, n_windows, groups;
+    void *block;
+    struct sab_gpu_layer *layers;
+    int32_t *ids, *labels, *order, *from, *id, *first, *when;
+    struct sab_ledger_step *ledger_steps;
+    real *values, *targets, *weight, *y, *dh[2], *ds, *scratch;
+    unsigned char *scored, *has_loss;
+    int most_segments;
+    /* the host's side of what is sent: a stretch */
+    void *host;
+    int32_t *host_ids, *host_labels, *host_order, *host_from, *host_id;
+    real *host_weight, *host_values;
+    unsigned char *host_scored, *host_has_loss;
+    size_t *count_ids;
+    real *host_h, *host_c, *host_M, *host_keys; /* of one layer: [B,Hp]; [B,cap,Hp], [B,cap,Ap] of batches with state */
+    struct sab_ledger ledger;                   /* of all layers: what is written when does not depend on what is computed */
+    int *host_ends;                             /* [B] the end of a sequence's memories */
+    int32_t *host_first;
+};
+
+static inline int sab_gpu_stretch_len(const struct sab_gpu *g, int stretch)
+{
+    int left = g->extent.T - stretch * g->steps;
+    return left < g->steps ? left : g->steps;
+}
+
+/* ---- gpu.c ---- */
+
+/* Zeroed memory of the machine, or NULL and *status. */
+void *sab_gpu_take_zeroed(struct sab_gpu *g, size_t nbytes, int *status, struct sab_error *err);
+
+/* ---- gpu_room.c ---- */
+
+/* Lays the arrays out for the batch, unless they are; with backward 1 for its gradient too. SAB_NOMEM; SAB_INVALID where no plan
+ * fits. */
+int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int backward, struct sab_error *err);
+
+/* ---- gpu_batch.c ---- */
+
+/* What a batch begins with: state and memories taken over, the ledger, gradients of 0, weights packed. */
+void sab_gpu_begin(struct sab_gpu *g, const struct sab_batch *batch, int backward);
+/* Sends inputs, labels and weights of a stretch. */
+void sab_gpu_send(struct sab_gpu *g, const struct sab_batch *batch, int stretch);
+/* Which windows have a loss, group by group; returns the sum of the weights. */
+double sab_gpu_send_windows(struct sab_gpu *g, const struct sab_batch *batch);
+/* Sends the order of the R rows of the stretch by their ids, in segments of at most 128 that have one id each; returns how many. */
+int sab_gpu_sort_ids(struct sab_gpu *g, int R);
+/* After a stretch forward: what it leaves for the next batch. */
+int sab_gpu_leave(struct sab_gpu *g, const struct sab_batch *batch, int stretch, struct sab_error *err);
+/* Outputs of a stretch, [len,B,Op], to be freed. */
+int sab_gpu_fetch_rows(struct sab_gpu *g, int stretch, real **out, struct sab_error *err);
+/* Into the batch's [T,B,O], 0 past the ends. */
+void sab_gpu_put_outputs(const struct sab_gpu *g, const struct sab_batch *batch, int stretch, const real *rows, real *outputs);
+/* To the watcher, each sequence in the order of its steps, and its losses. */
+void sab_gpu_show(const struct sab_gpu *g, const struct sab_batch *batch, int stretch, const real *rows,
+                  const struct sab_watcher *watcher);
+
+/* ---- gpu_pass.c ---- */
+
+/* The tensor in `padded`, and its gradient's place; NULL where there is none. */
+const real *sab_gpu_weights(const struct sab_gpu *g, int role, int layer);
+real *sab_gpu_gradient_of(const struct sab_gpu *g, int role, int layer);
+/* padded and the panels from theta, unless they are. */
+void sab_gpu_pack_weights(struct sab_gpu *g);
+/* A stretch forward; losses into sums, or with backward y becomes their gradient. */
+void sab_gpu_stretch_forward(struct sab_gpu *g, const struct sab_batch *batch, int stretch, int replay, double scale, int backward,
+                             double *sums);
+void sab_gpu_stretch_backward(struct sab_gpu *g, const struct sab_batch *batch, int stretch);
+/* Once all stretches are done: weight gradients of keys and scores. */
+void sab_gpu_memory_products(struct sab_gpu *g, int B);
+
+#endif
