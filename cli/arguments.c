@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/foreign_names.h"
 #include "cli/presets.h"
 #include "io/file.h"
 #include "train/config_json.h"
@@ -22,7 +23,8 @@ enum { NAMES_CAP = 128 };
 const struct sab_option sab_cli_common[] = {
     COMMON("json", json, "print the result as one JSON object"),
     COMMON("quiet", quiet, "say nothing but errors and the result"),
-    COMMON("help", help, "this text"),
+    COMMON("help", help, "this text; after a task, what concerns it"),
+    COMMON("help-all", help_all, "every option, whatever the task"),
 };
 const int sab_cli_common_count = sizeof sab_cli_common / sizeof sab_cli_common[0];
 
@@ -90,7 +92,9 @@ static int fail_unknown(const struct sab_command *command, const char *name, str
     if (sab_option_find(name) || strcmp(name, "config") == 0 || strcmp(name, "set") == 0)
         return sab_fail(err, SAB_INVALID, "sab %s does not take --%s; sab %s --help lists what it takes",
                         command->name, name, command->name);
-    const char *nearest = sab_text_nearest(name, names, n);
+    const char *nearest = sab_text_nearest(name, names, n), *hint = sab_cli_takes_config(command) ? sab_foreign_name_hint(name) : NULL;
+    if (hint)
+        return sab_fail(err, SAB_INVALID, "unknown option --%.60s; %s", name, hint);
     if (nearest)
         return sab_fail(err, SAB_INVALID, "unknown option --%.60s; did you mean --%s?", name, nearest);
     return sab_fail(err, SAB_INVALID, "unknown option --%.60s; sab %s --help lists them all", name, command->name);
@@ -269,7 +273,10 @@ int sab_cli_parse(struct sab_cli *cli, const struct sab_command *command, int n,
     int status = set_defaults(cli, err);
     for (int at = 0; status == SAB_OK && at < n && !cli->help;) {
         status = next_item(command, n, arguments, &at, &item, err);
-        cli->help = strcmp(item.name, "help") == 0;
+        cli->help_all = strcmp(item.name, "help-all") == 0;
+        cli->help = cli->help_all || strcmp(item.name, "help") == 0;
+        if (!item.name[0] && !cli->words[0])
+            cli->words[0] = item.value; /* what help is about */
         if (status == SAB_OK && strcmp(item.name, "config") == 0)
             status = read_config(cli, item.value, err);
         if (status == SAB_OK && strcmp(item.name, "preset") == 0)

@@ -17,7 +17,7 @@ struct sab_cli {
     int has_config_file;
     void *own;                /* the command's options */
     /* options that every command takes */
-    int json, quiet, help;
+    int json, quiet, help, help_all;
     struct sab_comm *comm;    /* NULL: one process */
 };
 

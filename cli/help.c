@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/arguments.h"
+#include "sab_run.h"
 
 enum { WIDTH = 79, HELP_COLUMN = 30 };
 
@@ -35,6 +37,15 @@ static void print_wrapped(const char *text, int used, int column)
     putchar('\n');
 }
 
+void sab_help_range(const struct sab_option *option, char *buf, size_t cap)
+{
+    int is_whole = option->kind == SAB_OPTION_INT64 || option->kind == SAB_OPTION_UINT64;
+    if (is_whole && option->max >= SAB_OPTION_MOST)
+        snprintf(buf, cap, "%lld or more", (long long)option->min);
+    else
+        sab_option_range(option, buf, cap);
+}
+
 static void print_option(const struct sab_option *option, const char *fallback)
 {
     char range[128] = "", text[512];
@@ -42,7 +53,7 @@ static void print_option(const struct sab_option *option, const char *fallback)
         snprintf(range, sizeof range, " TEXT");
     else if (option->kind != SAB_CLI_FLAG) {
         range[0] = ' ';
-        sab_option_range(option, range + 1, sizeof range - 1);
+        sab_help_range(option, range + 1, sizeof range - 1);
     }
     int used = printf("  --%s%s", option->name, range);
     if (option->kind == SAB_CLI_FLAG || *fallback == 0)
@@ -68,13 +79,16 @@ static const char *fallback_of(const struct sab_command *command, const struct s
     return buf;
 }
 
-static void print_group(const struct sab_command *command, const char *group)
+/* Of one task, if it is not NULL: what says that others read it is left out. */
+static void print_group(const struct sab_command *command, const char *group, const char *task)
 {
     int any = 0;
     char buf[64];
     for (int i = 0; i < sab_option_count(); i++) {
         const struct sab_option *option = sab_option_at(i);
         if (strcmp(option->group, group) != 0 || !sab_cli_takes(command, option))
+            continue;
+        if (task && (strcmp(option->name, "task") == 0 || (option->readers && !sab_text_lists(option->readers, task))))
             continue;
         if (!any)
             printf("\n%c%s:\n", group[0] - 'a' + 'A', group + 1);
@@ -111,7 +125,7 @@ void sab_help_command(const struct sab_command *command)
     if (!sab_cli_takes_config(command))
         print_replacing(command);
     for (size_t i = 0; i < sizeof groups / sizeof groups[0] && sab_cli_takes_config(command); i++)
-        print_group(command, groups[i]);
+        print_group(command, groups[i], NULL);
     if (sab_cli_takes_config(command)) {
         printf("\nConfiguration:\n");
         print_wrapped("read options from a JSON object such as a run's config.json; options of the command line come "
@@ -120,7 +134,25 @@ void sab_help_command(const struct sab_command *command)
     }
     printf("\nOutput:\n");
     for (int i = 0; i < sab_cli_common_count; i++)
-        print_option(&sab_cli_common[i], "");
+        if (sab_cli_takes_config(command) || strcmp(sab_cli_common[i].name, "help-all") != 0)
+            print_option(&sab_cli_common[i], "");
+}
+
+int sab_help_task(const struct sab_command *command, const char *task)
+{
+    const char *help = NULL, *name;
+    int i = 0;
+    while ((name = sab_task_name(i, &help)) != NULL && strcmp(name, task) != 0)
+        i++;
+    if (!name || !sab_cli_takes_config(command))
+        return 0;
+    printf("sab %s %s: %s\n\nUsage: sab %s %s [options]\n", command->name, name, help, command->name, name);
+    print_group(command, "task", name);
+    print_group(command, "data", name);
+    print_wrapped("The network, how blame travels back in time (--credit, --k-top, --k-att, --k-trunc), training and output are the same "
+                  "for every task:", 0, 0);
+    printf("  sab %s %s --help-all\n", command->name, name);
+    return 1;
 }
 
 void sab_help_program(void)

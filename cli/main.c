@@ -65,8 +65,10 @@ static int run(const struct sab_command *command, int n, char **arguments)
     cli.comm = comm;
     if (status != SAB_OK)
         code = sab_say_error(command->name, status, &err);
-    else if (cli.help)
+    else if (cli.help && (cli.help_all || !cli.words[0] || !sab_help_task(command, cli.words[0])))
         sab_help_command(command);
+    else if (cli.help)
+        code = SAB_EXIT_DONE; /* said */
     else
         code = command->run(&cli);
     sab_cli_clear(&cli);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cli/arguments.h"
+#include "cli/help.h"
 #include "cli/say.h"
 
 /* Prints a word so that mdoc takes none of it for a command: backslashes are written out, a sign that asks for one at the start of a
@@ -77,7 +78,7 @@ static void print_option(const struct sab_option *option, const char *fallback)
         if (option->kind == SAB_OPTION_TEXT)
             snprintf(range, sizeof range, "text");
         else
-            sab_option_range(option, range, sizeof range);
+            sab_help_range(option, range, sizeof range);
         fputs(" Ar ", stdout);
         print_argument(range);
     }

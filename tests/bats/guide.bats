@@ -7,7 +7,7 @@ load common
     mkdir "$BATS_TEST_TMPDIR/bin"
     ln -s "$(realpath "$SAB")" "$BATS_TEST_TMPDIR/bin/sab"
     sed -n 's/^    //p' "$guide" | sed -E 's/--steps (800|400)/--steps 20/' >"$BATS_TEST_TMPDIR/walk"
-    [ "$(grep -c '^sab \|| sab ' "$BATS_TEST_TMPDIR/walk")" = 10 ]
+    [ "$(grep -c '^sab \|| sab ' "$BATS_TEST_TMPDIR/walk")" = 11 ]
     cd "$BATS_TEST_TMPDIR"
     PATH=$BATS_TEST_TMPDIR/bin:$PATH run --separate-stderr bash -eu -o pipefail walk
     if [ "$status" != 0 ]; then

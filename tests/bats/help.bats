@@ -108,3 +108,33 @@ load common
         [[ $output == *'standard output'* ]]
     done
 }
+
+@test "help of a task has its own options only, and says where the others are" {
+    sab train csv --help
+    [ "$status" = 0 ]
+    narrow
+    has 'sab train csv: ' '--horizon' '--missing' '--help-all'
+    [[ $output != *--units* && $output != *--hidden* && $output != *--permute* ]]
+    sab train text -h
+    has '--units' '--reset-at'
+    [[ $output != *--horizon* ]]
+    sab train csv --help-all
+    has '--horizon' '--units' '--hidden' '--k-top'
+    sab train nothing --help
+    has 'Tasks:' '--hidden'
+}
+
+@test "options as other programs call them get a hint" {
+    sab train copy --learning_rate 0.1
+    fails 2 '--learning_rate' '--lr is the learning rate'
+    sab train copy --epochs 3
+    fails 2 '--epochs' '--steps counts updates'
+    sab train copy --gpu
+    fails 2 '--gpu' '--device cuda'
+    sab eval runs --delimiter x
+    fails 2 '--delimiter'
+    # the options that hints name are there
+    for option in $(grep -oE '"[^"]*--[^"]*"' "$BATS_TEST_DIRNAME/../../cli/foreign_names.c" | grep -oE -- '--[a-z][a-z-]*' | sort -u); do
+        "$SAB" train --help | grep -qE -- "^  $option( |\$)" || { echo "a hint names $option, which is not there"; return 1; }
+    done
+}
