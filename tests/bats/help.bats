@@ -138,3 +138,10 @@ load common
         "$SAB" train --help | grep -qE -- "^  $option( |\$)" || { echo "a hint names $option, which is not there"; return 1; }
     done
 }
+
+@test "the glossary explains every option of training" {
+    glossary=$BATS_TEST_DIRNAME/../../docs/glossary.md
+    "$SAB" train --help-all | grep -oE '^  --[A-Za-z0-9-]+' | tr -d ' ' | while read -r option; do
+        grep -qE -- "$option([^A-Za-z0-9-]|\$)" "$glossary" || { echo "docs/glossary.md does not have $option"; exit 1; }
+    done
+}
