@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/safetensors.h"
 #include "io_support.h"
@@ -303,12 +304,40 @@ static void long_headers_have_their_sentence(void **state)
     check("a name of 4 MiB without end", path, DAMAGED);
 }
 
+/* Larger than any memory, and told by its first bytes. */
+static void what_is_no_such_file_is_not_read(void **unused)
+{
+    (void)unused;
+    const char *path = io_path("large");
+    struct sab_safetensors *file = NULL;
+    struct sab_error err = {0};
+    static const struct {
+        unsigned char begin[9];
+        int status;
+        const char *message;
+    } cases[] = {
+        {{0}, SAB_FORMAT, "does not begin with '{'"},
+        {{0, 0, 0, 0, 0, 9}, SAB_FORMAT, "announces a header of 9895604649984 bytes"},
+        {{0, 0, 0, 1}, SAB_FORMAT, "has a header of 16777216 bytes"},
+        {{2, 0, 0, 0, 0, 0, 0, 0, '{'}, SAB_NOMEM, "are free"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        io_put(path, cases[i].begin, sizeof cases[i].begin);
+        if (truncate(path, (off_t)1 << 42) != 0)
+            skip(); /* a file system without files of 4 TiB */
+        int status = sab_safetensors_open(&file, path, &err);
+        if (status != cases[i].status || !strstr(err.message, cases[i].message))
+            fail_msg("expected %d, \"%s\", got %d, \"%s\"", cases[i].status, cases[i].message, status, err.message);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_malformed_header_has_its_sentence),
         cmocka_unit_test(every_malformed_file_has_its_sentence),
         cmocka_unit_test(long_headers_have_their_sentence),
+        cmocka_unit_test(what_is_no_such_file_is_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,22 @@ static int open_regular(const char *path, int flags, struct stat *info, int *fd,
     return status;
 }
 
+int sab_file_peek(const char *path, void *buf, size_t cap, size_t *nbytes, struct sab_error *err)
+{
+    struct stat info;
+    int fd = -1;
+    int status = open_regular(path, O_RDONLY, &info, &fd, err);
+    if (status != SAB_OK)
+        return status;
+    size_t want = (uint64_t)info.st_size < cap ? (size_t)info.st_size : cap;
+    if (sab_sys_read(fd, buf, want) < want)
+        status = sab_fail(err, SAB_IO, "reading the first %zu bytes of '%s' failed: %s", want, path,
+                          errno ? strerror(errno) : "it became shorter meanwhile");
+    *nbytes = (size_t)info.st_size;
+    close(fd);
+    return status;
+}
+
 int sab_file_read(const char *path, size_t cap, void **data, size_t *nbytes, struct sab_error *err)
 {
     struct stat info;
@@ -46,6 +62,11 @@ int sab_file_read(const char *path, size_t cap, void **data, size_t *nbytes, str
         goto done;
     }
     size_t size = (size_t)info.st_size;
+    double there;
+    if (!sab_memory_allows((double)size, &there)) {
+        status = sab_fail(err, SAB_NOMEM, "no memory for the %zu bytes of '%s': %.0f are free", size, path, there);
+        goto done;
+    }
     block = sab_alloc(size + 1, 1);
     if (!block) {
         status = sab_fail(err, SAB_NOMEM, "no memory for the %zu bytes of '%s'", size, path);

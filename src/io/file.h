@@ -18,8 +18,12 @@ int sab_file_write_atomic(const char *path, const void *data, size_t nbytes, str
  * is written at its end. Writes nothing. SAB_INVALID, SAB_IO or SAB_NOMEM. */
 int sab_file_check_writable(const char *path, struct sab_error *err);
 
+/* The first bytes of a regular file, at most cap, into buf; *nbytes: how many the whole has. SAB_IO. */
+int sab_file_peek(const char *path, void *buf, size_t cap, size_t *nbytes, struct sab_error *err);
+
 /* Reads a regular file of at most `cap` bytes into a new block (free it with sab_free) in which a 0 byte follows the
- * data. SAB_IO when it cannot be read or is not a regular file, SAB_INVALID when it is larger than cap, SAB_NOMEM. */
+ * data. SAB_IO when it cannot be read or is not a regular file, SAB_INVALID when it is larger than cap, SAB_NOMEM, also
+ * when it is larger than the memory that is free. */
 int sab_file_read(const char *path, size_t cap, void **data, size_t *nbytes, struct sab_error *err);
 
 /* Appends to `path`, made if absent; a symbolic link is refused. On failure nothing has been added. Not synced: it survives

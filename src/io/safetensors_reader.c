@@ -44,28 +44,44 @@ static int parse_json(struct sab_safetensors *f, const char *path, struct sab_er
                                        sab_text_shown(problem.what, shown, sizeof shown));
 }
 
-static int parse_header(struct sab_safetensors *f, const char *path, struct sab_error *err)
+enum { BEGINNING = SAB_LENGTH_NBYTES + 1 }; /* the header's length, and its first byte */
+
+/* What a file of nbytes begins with: all of it, or BEGINNING bytes at least. */
+static int check_beginning(const char *begin, size_t nbytes, const char *path, size_t *header, struct sab_error *err)
 {
-    if (f->nbytes < SAB_LENGTH_NBYTES)
+    if (nbytes < SAB_LENGTH_NBYTES)
         return sab_fail(err, SAB_FORMAT, "'%s' has %zu bytes: no safetensors file, which begins with 8 bytes that say "
-                        "how long its header is", path, f->nbytes);
+                        "how long its header is", path, nbytes);
     uint64_t length = 0;
     for (int i = SAB_LENGTH_NBYTES - 1; i >= 0; i--)
-        length = length << 8 | (unsigned char)f->bytes[i];
-    size_t rest = f->nbytes - SAB_LENGTH_NBYTES;
+        length = length << 8 | (unsigned char)begin[i];
+    size_t rest = nbytes - SAB_LENGTH_NBYTES;
     if (length > rest)
         return sab_fail(err, SAB_FORMAT, "'%s' is cut short or no safetensors file: it announces a header of %" PRIu64
                         " bytes, but only %zu follow", path, length, rest);
     if (length > SAB_HEADER_CAP)
         return sab_fail(err, SAB_FORMAT, "'%s' has a header of %" PRIu64 " bytes; at most %d are read", path, length,
                         SAB_HEADER_CAP);
-    f->header = (size_t)length;
-
-    const char *text = f->bytes + SAB_LENGTH_NBYTES;
-    if (length == 0 || text[0] != '{')
+    if (length == 0 || begin[SAB_LENGTH_NBYTES] != '{')
         return sab_fail(err, SAB_FORMAT, "'%s' is damaged or no safetensors file: its header, from byte 8, does not "
                         "begin with '{'", path);
-    return parse_json(f, path, err);
+    *header = (size_t)length;
+    return SAB_OK;
+}
+
+/* Before a file is read, however large: whether it is one of these at all. */
+static int look_at_beginning(const char *path, struct sab_error *err)
+{
+    char begin[BEGINNING];
+    size_t header, nbytes;
+    int status = sab_file_peek(path, begin, sizeof begin, &nbytes, err);
+    return status == SAB_OK ? check_beginning(begin, nbytes, path, &header, err) : status;
+}
+
+static int parse_header(struct sab_safetensors *f, const char *path, struct sab_error *err)
+{
+    int status = check_beginning(f->bytes, f->nbytes, path, &f->header, err);
+    return status == SAB_OK ? parse_json(f, path, err) : status;
 }
 
 static int check_metadata(const struct sab_value *metadata, const char *path, struct sab_error *err)
@@ -287,7 +303,9 @@ int sab_safetensors_open(struct sab_safetensors **out, const char *path, struct 
     if (!f)
         return sab_fail(err, SAB_NOMEM, "no memory to open '%s'", path);
     void *bytes = NULL;
-    int status = sab_file_read(path, SIZE_MAX / 4, &bytes, &f->nbytes, err);
+    int status = look_at_beginning(path, err);
+    if (status == SAB_OK)
+        status = sab_file_read(path, SIZE_MAX / 4, &bytes, &f->nbytes, err);
     f->bytes = bytes;
     if (status == SAB_OK)
         status = parse_header(f, path, err);
