@@ -237,6 +237,75 @@ static void tapes_do_not_meet(struct sab_options *c, struct sab_shape shape, int
     problem_free(&p), problem_free(&q);
 }
 
+/* Two engines, tapes of three batches, and whatever is asked of them in whatever order, mistakes among it: each answer is as if it
+ * had been the only question. */
+static void in_any_order(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
+{
+    enum { BATCHES = 3, TAPES = 4, QUESTIONS = 30 };
+    struct problem p[BATCHES];
+    struct back expected[BATCHES], got[BATCHES];
+    struct sab_tape *tapes[TAPES] = {NULL};
+    int of[TAPES];
+    uint64_t state = seed + 77;
+    struct sab_error err;
+    for (int k = 0; k < BATCHES; k++)
+        problem_make(&p[k], c, shape, k == 1 ? T / 2 + 1 : T, k == 2 ? B + 9 : B, seed + (uint64_t)k);
+    struct sab_engine *engines[2] = {engine_of(&p[0], 1), engine_of(&p[0], 3)};
+    for (int k = 0; k < BATCHES; k++) {
+        struct sab_engine *alone = engine_of(&p[0], 1);
+        expected[k] = back_make(&p[k], 1), got[k] = back_make(&p[k], 1);
+        must(sab_engine_gradient(alone, &p[k].batch, &expected[k].request, NULL, &err), &err);
+        sab_engine_free(alone);
+    }
+    for (int n = 0; n < QUESTIONS; n++) {
+        int k = problem_int(&state, 0, BATCHES - 1), slot = problem_int(&state, 0, TAPES - 1);
+        struct sab_engine *engine = engines[problem_int(&state, 0, 1)];
+        sab_real *weight = &sab_model_flat(p[0].model)->theta[0], before = *weight;
+        struct sab_batch bad = p[k].batch;
+        switch (problem_int(&state, 0, 6)) {
+        case 0:
+            must(sab_engine_gradient(engine, &p[k].batch, &got[k].request, NULL, &err), &err);
+            same_back(seed, &expected[k], &got[k]);
+            break;
+        case 1:
+            must(sab_engine_forward(engine, &p[k].batch, NULL, NULL, NULL, NULL, &err), &err);
+            break;
+        case 2: /* computed with other weights meanwhile; tapes are of the old ones */
+            *weight += 1;
+            must(sab_engine_forward(engine, &p[k].batch, NULL, NULL, NULL, NULL, &err), &err);
+            if (tapes[slot])
+                assert_int_equal(sab_tape_backward(tapes[slot], &got[of[slot]].request, &err), SAB_INVALID);
+            *weight = before;
+            break;
+        case 3:
+            bad.T = problem_int(&state, 0, 1) ? 0 : -1;
+            assert_int_equal(sab_engine_gradient(engine, &bad, &got[k].request, NULL, &err), SAB_INVALID);
+            assert_int_equal(sab_engine_set_device(engine, "nowhere", &err), SAB_INVALID);
+            break;
+        case 4:
+            sab_tape_free(tapes[slot]);
+            tapes[slot] = NULL;
+            break;
+        default:
+            if (!tapes[slot]) {
+                of[slot] = k;
+                tapes[slot] = record(engine, &p[k].batch, NULL);
+                break;
+            }
+            play(tapes[slot], &got[of[slot]]);
+            same_back(seed, &expected[of[slot]], &got[of[slot]]);
+        }
+    }
+    sab_engine_free(engines[seed % 2]); /* tapes may be freed after their engine */
+    for (int i = 0; i < TAPES; i++)
+        sab_tape_free(tapes[i]);
+    sab_engine_free(engines[1 - seed % 2]);
+    for (int k = 0; k < BATCHES; k++) {
+        back_free(&expected[k]), back_free(&got[k]);
+        problem_free(&p[k]);
+    }
+}
+
 static void stored_threads_and_replayed(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p[2];
@@ -717,6 +786,7 @@ static void test_refusals(void **unused)
     }
 EQUALITY(tapes_are_the_gradient)
 EQUALITY(tapes_do_not_meet)
+EQUALITY(in_any_order)
 EQUALITY(stored_threads_and_replayed)
 EQUALITY(parts_are_the_whole)
 EQUALITY(alone_is_in_a_batch)
@@ -731,6 +801,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_tapes_are_the_gradient),
         cmocka_unit_test(test_tapes_do_not_meet),
+        cmocka_unit_test(test_in_any_order),
         cmocka_unit_test(test_stored_threads_and_replayed),
         cmocka_unit_test(test_parts_are_the_whole),
         cmocka_unit_test(test_alone_is_in_a_batch),
