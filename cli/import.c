@@ -7,11 +7,11 @@
 #include "cli/account.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
-#include "cli/foreign.h"
 #include "cli/json_out.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/say.h"
-#include "train/run.h"
+#include "sab_run.h"
 
 struct own {
     const char *out, *prefix, *readout, *embedding;
@@ -30,8 +30,8 @@ static const struct sab_option own[] = {
 };
 
 struct work {
-    struct sab_options *config; /* the command line's */
-    struct sab_foreign foreign;
+    struct sab_options *options; /* the command line's */
+    struct sab_foreign *foreign;
     struct sab_task *task;
     struct sab_model *model;
 };
@@ -41,27 +41,36 @@ struct work {
 /* Sets an option to what the file says; one that was given must say the same. */
 static int take_option(const struct sab_cli *cli, struct work *w, const char *name, const char *value, struct sab_error *err)
 {
-    char number[SAB_REAL_TEXT_CAP];
+    char number[SAB_NUMBER_CAP];
     if (!sab_cli_given(cli, name) && !cli->has_config_file)
-        return sab_options_set(w->config, name, value, err);
-    const char *given = sab_options_value(w->config, name, number);
+        return sab_options_set(w->options, name, value, err);
+    const char *given = sab_options_value(w->options, name, number);
     return strcmp(given, value) == 0
                ? SAB_OK
-               : sab_fail(err, SAB_INVALID, "--%s %.32s: the network in '%s' has %s", name, given, w->foreign.path, value);
+               : sab_fail(err, SAB_INVALID, "--%s %.32s: the network in '%s' has %s", name, given, cli->words[0], value);
 }
 
 static int take_sizes(const struct sab_cli *cli, struct work *w, struct sab_error *err)
 {
-    static const char *const cells[] = {[SAB_CELL_LSTM] = "lstm", [SAB_CELL_GRU] = "gru", [SAB_CELL_RNN] = "rnn"};
-    char H[16], layers[16];
-    snprintf(H, sizeof H, "%d", w->foreign.H);
-    snprintf(layers, sizeof layers, "%d", w->foreign.layers);
-    if (w->config->model.model != SAB_KIND_RECURRENT)
-        return sab_fail(err, SAB_INVALID, "--model: the network in '%s' is a recurrent one", w->foreign.path);
-    int status = take_option(cli, w, "cell", cells[w->foreign.cell], err);
+    static const char *const names[] = {"cell", "hidden", "layers"};
+    struct sab_options *found = NULL;
+    char number[SAB_NUMBER_CAP];
+    if (sab_cli_int(w->options, "model") != SAB_KIND_RECURRENT)
+        return sab_fail(err, SAB_INVALID, "--model: the network in '%s' is a recurrent one", cli->words[0]);
+    int status = sab_options_create(&found, err);
     if (status == SAB_OK)
-        status = take_option(cli, w, "hidden", H, err);
-    return status == SAB_OK ? take_option(cli, w, "layers", layers, err) : status;
+        status = sab_foreign_options(w->foreign, found, err);
+    for (int i = 0; i < 3 && status == SAB_OK; i++)
+        status = take_option(cli, w, names[i], sab_options_value(found, names[i], number), err);
+    sab_options_free(found);
+    return status;
+}
+
+/* Files: better said now than when training from the model. */
+static int check_parts(const struct work *w, struct sab_error *err)
+{
+    struct sab_batch batch = {.size = sizeof batch};
+    return sab_task_facts(w->task) ? sab_task_batch(w->task, SAB_VALID, 0, sab_cli_int(w->options, "batch"), &batch, err) : SAB_OK;
 }
 
 static int take_task(struct sab_cli *cli, struct sab_error *err)
@@ -76,64 +85,42 @@ static int take_task(struct sab_cli *cli, struct sab_error *err)
 static int make(struct sab_cli *cli, struct work *w, struct sab_error *err)
 {
     const struct own *o = cli->own;
-    int carries;
     int status = take_task(cli, err);
     if (status == SAB_OK && !o->out[0])
         status = sab_fail(err, SAB_INVALID, "--out is needed: the file of the model");
     if (status == SAB_OK)
         status = sab_cli_no_output("out", o->out, "what was taken", err);
-    w->config = &cli->config;
+    w->options = &cli->config;
     if (status == SAB_OK)
         status = sab_foreign_open(&w->foreign, cli->words[0], o->prefix, err);
     if (status == SAB_OK)
         status = take_sizes(cli, w, err);
     if (status == SAB_OK)
-        status = sab_options_check(w->config, err);
+        status = sab_options_check(w->options, err);
     if (status == SAB_OK)
-        status = sab_cli_find_data(w->config, err);
+        status = sab_cli_find_data(w->options, err);
     if (status == SAB_OK)
-        status = sab_task_create(&w->task, w->config, NULL, err);
+        status = sab_task_create(&w->task, w->options, NULL, err);
     if (status == SAB_OK)
-        status = sab_foreign_match(&w->foreign, sab_task_shape(w->task), o->readout, o->embedding, err);
+        status = check_parts(w, err);
     if (status == SAB_OK)
-        status = sab_run_settle(w->task, w->config, &carries, err);
+        status = sab_task_settle(w->task, w->options, err);
     if (status == SAB_OK)
-        status = sab_model_create(&w->model, w->config, sab_task_shape(w->task), err);
+        status = sab_foreign_model(w->foreign, &w->model, w->options, sab_task_shape(w->task), o->readout, o->embedding, err);
     if (status == SAB_OK)
         status = sab_model_set_facts(w->model, sab_task_facts(w->task), err);
-    if (status == SAB_OK)
-        status = sab_foreign_fill(&w->foreign, w->model, err);
     return status == SAB_OK ? sab_model_save(w->model, o->out, err) : status;
 }
 
 /* ---- what was done ---- */
 
-/* Calls show for each tensor of the model, then for each of the file that has no place in it. */
-static void tell(const struct work *w, void (*show)(const char *origin, const char *name, const char *from, void *user),
-                 void *user)
-{
-    static const char *const origins[] = {
-        [SAB_FOREIGN_TAKEN] = "taken", [SAB_FOREIGN_ZERO] = "zero", [SAB_FOREIGN_DRAWN] = "drawn"};
-    char buf[SAB_FOREIGN_CAP];
-    for (int i = 0; i < sab_model_tensor_count(w->model); i++) {
-        int origin;
-        const char *from = sab_foreign_source(&w->foreign, w->model, i, &origin, buf);
-        show(origins[origin], sab_model_tensor(w->model, i)->name, from, user);
-    }
-    for (int i = 0; i < sab_safetensors_count(w->foreign.file); i++) {
-        const struct sab_safetensors_view *view = sab_safetensors_at(w->foreign.file, i);
-        if (!sab_foreign_is_used(&w->foreign, w->model, view))
-            show("left", view->name, "has no place in this network", user);
-    }
-}
-
-static void print_one(const char *origin, const char *name, const char *from, void *user)
+static void print_one(void *user, const char *origin, const char *name, const char *from)
 {
     (void)user;
     printf("%-6s %-16s %s\n", origin, sab_shown(name), from);
 }
 
-static void print_one_json(const char *origin, const char *name, const char *from, void *user)
+static void print_one_json(void *user, const char *origin, const char *name, const char *from)
 {
     struct sab_json *json = user;
     sab_json_open(json, NULL, '{');
@@ -149,10 +136,10 @@ static void print_json(const struct work *w, const char *out)
     char digest[33];
     sab_model_digest(w->model, digest);
     sab_json_open(&json, NULL, '{');
-    sab_json_text(&json, "task", w->config->task.task);
+    sab_json_text(&json, "task", sab_cli_text(w->options, "task"));
     sab_account_print_json(&json, sab_model_facts(w->model));
     sab_json_open(&json, "tensors", '[');
-    tell(w, print_one_json, &json);
+    sab_foreign_tell(w->foreign, w->model, print_one_json, &json);
     sab_json_close(&json, ']');
     sab_json_text(&json, "weights_digest", digest);
     sab_json_text(&json, "out", out);
@@ -163,11 +150,11 @@ static void print_json(const struct work *w, const char *out)
 /* The options that training from the model needs again. */
 static void print_next(const struct work *w, const char *out)
 {
-    char number[SAB_REAL_TEXT_CAP];
-    fprintf(stderr, "\nTrain it further:\n  sab train %s --from %s", w->config->task.task, sab_shown(out));
+    char number[SAB_NUMBER_CAP];
+    fprintf(stderr, "\nTrain it further:\n  sab train %s --from %s", sab_cli_text(w->options, "task"), sab_shown(out));
     for (int i = 0; i < sab_option_count(); i++) {
         const struct sab_option *option = sab_option_at(i);
-        const char *value = sab_options_value_at(w->config, i, number);
+        const char *value = sab_options_value(w->options, option->name, number);
         if (sab_text_lists("model credit task data", option->group) && strcmp(option->name, "task") != 0 &&
             strcmp(option->name, "memory-slots") != 0 && strcmp(value, option->fallback) != 0)
             fprintf(stderr, " --%s %s", option->name, sab_shown(value));
@@ -186,15 +173,15 @@ static int run(struct sab_cli *cli)
     } else if (status == SAB_OK) {
         if (!cli->quiet) {
             sab_account_print(stderr, sab_model_facts(w.model));
-            sab_say_network(w.config);
+            sab_say_network(w.options);
         }
-        tell(&w, print_one, NULL);
+        sab_foreign_tell(w.foreign, w.model, print_one, NULL);
         if (!cli->quiet)
             print_next(&w, o->out);
     }
     sab_model_free(w.model);
     sab_task_free(w.task);
-    sab_foreign_close(&w.foreign);
+    sab_foreign_close(w.foreign);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("import", status, &err);
 }
 

@@ -269,6 +269,28 @@ SAB_API int sab_generator_next(struct sab_generator *generator, const struct sab
 /* The state, written atomically: a generator that goes on from it writes what this one would. */
 SAB_API int sab_generator_save(struct sab_generator *generator, const char *path, struct sab_error *err);
 
+/* ---- weights from PyTorch ------------------------------------------------------------------------------------ */
+
+/* A safetensors file with the state dict of an nn.LSTM, nn.GRU or nn.RNN and what stands around it: a linear layer becomes the
+ * readout, an embedding is multiplied into the input's weights. Borrows path. prefix: that of the cell's names, "lstm."; "": the only
+ * one. SAB_FORMAT where there is no such network, or one that sab does not have; SAB_INVALID where several fit. */
+struct sab_foreign;
+SAB_API int sab_foreign_open(struct sab_foreign **out, const char *path, const char *prefix, struct sab_error *err);
+SAB_API void sab_foreign_close(struct sab_foreign *foreign);
+
+/* Sets cell, hidden and layers as the file has them. */
+SAB_API int sab_foreign_options(const struct sab_foreign *foreign, struct sab_options *options, struct sab_error *err);
+
+/* A model with these weights; options must agree with the file. linear, embedding: what these layers are called, "": those that
+ * fit, where sizes leave no choice. What the network has beside is drawn anew. */
+SAB_API int sab_foreign_model(struct sab_foreign *foreign, struct sab_model **out, const struct sab_options *options,
+                              const struct sab_shape *shape, const char *linear, const char *embedding, struct sab_error *err);
+
+/* Tells where each tensor of the model made last came from (origin "taken", "zero" or "drawn"), then of each of the file that has
+ * no place in it ("left"). */
+SAB_API void sab_foreign_tell(const struct sab_foreign *foreign, const struct sab_model *model,
+                              void (*tensor)(void *user, const char *origin, const char *name, const char *from), void *user);
+
 /* ---- data ---------------------------------------------------------------------------------------------------- */
 
 /* The i-th task by name, and in *help (may be NULL) what it is; NULL past the last. */

@@ -1,13 +1,31 @@
-/* See foreign.h. */
-#include "cli/foreign.h"
-
+/* The state dict of a PyTorch nn.LSTM, nn.GRU or nn.RNN, with what stands around it, in a safetensors file: finds out what network
+ * it is of, and fills a model of sab. Names and layouts of the cells are the same on both sides (sab.h). For callers of the library:
+ * sab_foreign_* of sab_run.h. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "io/safetensors.h"
+#include "sab_run.h"
+#include "train/options.h"
+
+enum { NAME_CAP = 256 }; /* of a name that is put together */
+
+/* What a file is found to hold. */
+struct sab_foreign {
+    struct sab_safetensors *file;
+    const char *path;
+    char prefix[NAME_CAP]; /* before the names of the cell's tensors: "lstm." */
+    int cell, layers, H, I; /* enum sab_cell */
+    /* chosen by match(); NULL: none */
+    const struct sab_safetensors_view *readout, *readout_bias, *embedding;
+};
+
+enum origin { TAKEN, ZERO, DRAWN };
 
 static const char first_tensor[] = "weight_ih_l0";
 
@@ -17,7 +35,7 @@ enum { SHOWN_CAP = 96, LIST_CAP = 200 };
 
 static const struct sab_safetensors_view *find(const struct sab_foreign *f, const char *a, const char *b)
 {
-    char name[2 * SAB_FOREIGN_CAP];
+    char name[2 * NAME_CAP];
     snprintf(name, sizeof name, "%s%s", a, b);
     return sab_safetensors_find(f->file, name);
 }
@@ -150,28 +168,46 @@ static int find_cell(struct sab_foreign *f, struct sab_error *err)
     return status;
 }
 
-int sab_foreign_open(struct sab_foreign *f, const char *path, const char *prefix, struct sab_error *err)
+static int find_network(struct sab_foreign *f, const char *prefix, struct sab_error *err)
 {
-    memset(f, 0, sizeof *f);
-    f->path = path;
-    int status = sab_safetensors_open(&f->file, path, err);
+    int status = sab_safetensors_open(&f->file, f->path, err);
     if (status == SAB_OK && sab_safetensors_metadata(f->file, "config"))
-        status = sab_fail(err, SAB_INVALID, "'%s' is a model of sab: sab train --from takes it as it is", path);
+        status = sab_fail(err, SAB_INVALID, "'%s' is a model of sab: sab train --from takes it as it is", f->path);
     if (status == SAB_OK && prefix[0])
         snprintf(f->prefix, sizeof f->prefix, "%s", prefix);
     else if (status == SAB_OK)
         status = find_prefix(f, err);
+    return status == SAB_OK ? find_cell(f, err) : status;
+}
+
+int sab_foreign_open(struct sab_foreign **out, const char *path, const char *prefix, struct sab_error *err)
+{
+    struct sab_foreign *f = sab_alloc(1, sizeof *f);
+    if (!f)
+        return sab_fail(err, SAB_NOMEM, "no memory for what '%s' holds", path);
+    f->path = path;
+    int status = find_network(f, prefix, err);
     if (status == SAB_OK)
-        status = find_cell(f, err);
-    if (status != SAB_OK)
+        *out = f;
+    else
         sab_foreign_close(f);
     return status;
 }
 
 void sab_foreign_close(struct sab_foreign *f)
 {
+    if (!f)
+        return;
     sab_safetensors_close(f->file);
-    f->file = NULL;
+    sab_free(f);
+}
+
+int sab_foreign_options(const struct sab_foreign *f, struct sab_options *options, struct sab_error *err)
+{
+    static const char *const cells[] = {[SAB_CELL_LSTM] = "lstm", [SAB_CELL_GRU] = "gru", [SAB_CELL_RNN] = "rnn"};
+    char text[64];
+    snprintf(text, sizeof text, "cell=%s hidden=%d layers=%d", cells[f->cell], f->H, f->layers);
+    return sab_options_parse(options, text, err);
 }
 
 /* ---- readout and embedding ---- */
@@ -210,7 +246,7 @@ static int find_matrix(const struct sab_foreign *f, const char *option, const ch
 
 static int find_bias(struct sab_foreign *f, int O, struct sab_error *err)
 {
-    char name[SAB_FOREIGN_CAP];
+    char name[NAME_CAP];
     size_t n = strlen(f->readout->name) - strlen("weight");
     if (n >= sizeof name)
         return SAB_OK;
@@ -219,10 +255,13 @@ static int find_bias(struct sab_foreign *f, int O, struct sab_error *err)
     return f->readout_bias ? check_tensor(f, f->readout_bias, O, 0, err) : SAB_OK;
 }
 
-int sab_foreign_match(struct sab_foreign *f, const struct sab_shape *shape, const char *readout, const char *embedding,
-                      struct sab_error *err)
+/* Finds the readout and the embedding that a network of this shape needs. SAB_INVALID where sizes leave a choice, or where nothing
+ * fits the inputs. */
+static int match(struct sab_foreign *f, const struct sab_shape *shape, const char *readout, const char *embedding,
+                 struct sab_error *err)
 {
     int status = SAB_OK, needs = embedding[0] || f->I != shape->I;
+    f->readout = f->readout_bias = f->embedding = NULL;
     if (needs && shape->input == SAB_INPUT_IDS) {
         status = find_matrix(f, "embedding", embedding, shape->I, f->I, &f->embedding, err);
         if (status == SAB_OK && !f->embedding)
@@ -252,7 +291,7 @@ struct recipe {
 
 static struct recipe recipe_of(const struct sab_foreign *f, const char *name)
 {
-    struct recipe r = {.view = find(f, f->prefix, name), .origin = SAB_FOREIGN_TAKEN};
+    struct recipe r = {.view = find(f, f->prefix, name), .origin = TAKEN};
     if (strcmp(name, first_tensor) == 0)
         r.is_embedded = f->embedding != NULL;
     if (strcmp(name, "V1") == 0 && f->readout) {
@@ -260,36 +299,36 @@ static struct recipe recipe_of(const struct sab_foreign *f, const char *name)
         r.is_transposed = 1;
     } else if (strcmp(name, "b") == 0 && f->readout) {
         r.view = f->readout_bias;
-        r.origin = r.view ? SAB_FOREIGN_TAKEN : SAB_FOREIGN_ZERO;
+        r.origin = r.view ? TAKEN : ZERO;
     } else if (!r.view) {
         r.view = find(f, "", name); /* what SAB has beside the cell stands without the prefix in files that it exports */
-        r.origin = r.view ? SAB_FOREIGN_TAKEN : strncmp(name, "bias_", 5) == 0 ? SAB_FOREIGN_ZERO : SAB_FOREIGN_DRAWN;
+        r.origin = r.view ? TAKEN : strncmp(name, "bias_", 5) == 0 ? ZERO : DRAWN;
     }
     return r;
 }
 
-const char *sab_foreign_source(const struct sab_foreign *f, const struct sab_model *model, int i, int *origin,
-                               char buf[SAB_FOREIGN_CAP])
+/* The tensor of the file that the model's i-th is made from, the name in buf with what was done to it; *origin says how. */
+static const char *source(const struct sab_foreign *f, const struct sab_model *model, int i, int *origin, char buf[NAME_CAP])
 {
     char shown[2][SHOWN_CAP];
     struct recipe r = recipe_of(f, sab_model_tensor(model, i)->name);
     *origin = r.origin;
     if (!r.view)
-        return r.origin == SAB_FOREIGN_ZERO ? "the file has none" : "anew, from the seed";
+        return r.origin == ZERO ? "the file has none" : "anew, from the seed";
     sab_text_shown(r.view->name, shown[0], SHOWN_CAP);
     if (r.is_embedded)
-        snprintf(buf, SAB_FOREIGN_CAP, "%s times %s", shown[0], sab_text_shown(f->embedding->name, shown[1], SHOWN_CAP));
+        snprintf(buf, NAME_CAP, "%s times %s", shown[0], sab_text_shown(f->embedding->name, shown[1], SHOWN_CAP));
     else
-        snprintf(buf, SAB_FOREIGN_CAP, "%s%s", shown[0], r.is_transposed ? ", transposed" : "");
+        snprintf(buf, NAME_CAP, "%s%s", shown[0], r.is_transposed ? ", transposed" : "");
     return buf;
 }
 
-int sab_foreign_is_used(const struct sab_foreign *f, const struct sab_model *model, const struct sab_safetensors_view *view)
+static int is_used(const struct sab_foreign *f, const struct sab_model *model, const struct sab_safetensors_view *view)
 {
-    int is_used = view == f->embedding;
+    int used = view == f->embedding;
     for (int i = 0; i < sab_model_tensor_count(model); i++)
-        is_used |= view == recipe_of(f, sab_model_tensor(model, i)->name).view;
-    return is_used;
+        used |= view == recipe_of(f, sab_model_tensor(model, i)->name).view;
+    return used;
 }
 
 /* Element (row, col) of the tensor to be made, which has `rows` rows. */
@@ -342,14 +381,51 @@ static int fill(const struct sab_foreign *f, const struct recipe *r, const struc
     return SAB_OK;
 }
 
-int sab_foreign_fill(const struct sab_foreign *f, struct sab_model *model, struct sab_error *err)
+static int fill_all(const struct sab_foreign *f, struct sab_model *model, struct sab_error *err)
 {
     int status = SAB_OK;
     for (int i = 0; i < sab_model_tensor_count(model) && status == SAB_OK; i++) {
         struct sab_tensor tensor = *sab_model_tensor(model, i);
         struct recipe r = recipe_of(f, tensor.name);
-        if (r.origin != SAB_FOREIGN_DRAWN)
+        if (r.origin != DRAWN)
             status = fill(f, &r, &tensor, err);
     }
     return status;
+}
+
+int sab_foreign_model(struct sab_foreign *f, struct sab_model **out, const struct sab_options *options, const struct sab_shape *shape,
+                      const char *linear, const char *embedding, struct sab_error *err)
+{
+    const struct sab_model_options *o = &options->model;
+    struct sab_model *model;
+    if (o->model != SAB_KIND_RECURRENT || o->cell != f->cell || o->hidden != f->H || o->layers != f->layers)
+        return sab_fail(err, SAB_INVALID, "the options are of another network than that in '%s'", f->path);
+    int status = match(f, shape, linear, embedding, err);
+    if (status == SAB_OK)
+        status = sab_model_create(&model, options, shape, err);
+    if (status != SAB_OK)
+        return status;
+    status = fill_all(f, model, err);
+    if (status == SAB_OK)
+        *out = model;
+    else
+        sab_model_free(model);
+    return status;
+}
+
+void sab_foreign_tell(const struct sab_foreign *f, const struct sab_model *model,
+                      void (*tensor)(void *user, const char *origin, const char *name, const char *from), void *user)
+{
+    static const char *const origins[] = {[TAKEN] = "taken", [ZERO] = "zero", [DRAWN] = "drawn"};
+    char buf[NAME_CAP];
+    for (int i = 0; i < sab_model_tensor_count(model); i++) {
+        int origin;
+        const char *from = source(f, model, i, &origin, buf);
+        tensor(user, origins[origin], sab_model_tensor(model, i)->name, from);
+    }
+    for (int i = 0; i < sab_safetensors_count(f->file); i++) {
+        const struct sab_safetensors_view *view = sab_safetensors_at(f->file, i);
+        if (!is_used(f, model, view))
+            tensor(user, "left", view->name, "has no place in this network");
+    }
 }
