@@ -13,9 +13,12 @@
 #include "cli/foreign_names.h"
 #include "cli/presets.h"
 #include "io/file.h"
-#include "train/config_json.h"
+#include "sab_run.h"
 
-enum { NAMES_CAP = 128 };
+enum {
+    NAMES_CAP = 128,
+    CONFIG_CAP = 1 << 23 /* bytes of a config.json, with every text at its longest */
+};
 
 #define COMMON(name, field, help) \
     {name, SAB_CLI_FLAG, offsetof(struct sab_cli, field), 0, 0, 1, NULL, "off", "output", help}
@@ -38,28 +41,39 @@ int sab_cli_takes_config(const struct sab_command *command)
     return command->groups[0] != 0;
 }
 
-int sab_cli_given(const struct sab_cli *cli, const char *name)
+/* The option's place in the table; -1: there is none. */
+static int place_of(const char *name)
 {
     const struct sab_option *option = sab_option_find(name);
-    return option && cli->given[sab_option_index(name)];
+    int i = 0;
+    while (option && sab_option_at(i) != option)
+        i++;
+    return option ? i : -1;
 }
 
-int sab_cli_cpu(struct sab_options *config, struct sab_error *err)
+int sab_cli_given(const struct sab_cli *cli, const char *name)
+{
+    int i = place_of(name);
+    return i >= 0 && cli->given[i];
+}
+
+int sab_cli_cpu(struct sab_options *options, struct sab_error *err)
 {
     const char *cpu = getenv("SAB_CPU");
     struct sab_error why;
-    if (!cpu || sab_options_set(config, "cpu", cpu, &why) == SAB_OK)
+    if (!cpu || sab_options_set(options, "cpu", cpu, &why) == SAB_OK)
         return SAB_OK;
     return sab_fail(err, SAB_INVALID, "SAB_CPU sets %.400s", why.message);
 }
 
-int sab_cli_apply(const struct sab_cli *cli, struct sab_options *config, struct sab_error *err)
+int sab_cli_apply(const struct sab_cli *cli, struct sab_options *options, struct sab_error *err)
 {
     int status = SAB_OK;
     for (int i = 0; i < sab_option_count() && status == SAB_OK; i++) {
-        char number[SAB_REAL_TEXT_CAP];
+        const char *name = sab_option_at(i)->name;
+        char number[SAB_NUMBER_CAP];
         if (cli->given[i])
-            status = sab_options_set(config, sab_option_at(i)->name, sab_options_value_at(&cli->config, i, number), err);
+            status = sab_options_set(options, name, sab_options_value(cli->options, name, number), err);
     }
     return status;
 }
@@ -115,9 +129,9 @@ static int set_config(struct sab_cli *cli, const char *name, const char *value, 
     const struct sab_option *option = sab_option_find(name);
     if (!option || !sab_cli_takes(cli->command, option))
         return fail_unknown(cli->command, name, err);
-    int status = sab_options_set(&cli->config, name, value, err);
+    int status = sab_options_set(cli->options, name, value, err);
     if (status == SAB_OK)
-        cli->given[sab_option_index(name)] = 1;
+        cli->given[place_of(name)] = 1;
     return status;
 }
 
@@ -221,10 +235,10 @@ static int read_config(struct sab_cli *cli, const char *path, struct sab_error *
     void *data;
     size_t nbytes;
     struct sab_error why;
-    int status = sab_file_read(path, SAB_CONFIG_JSON_CAP, &data, &nbytes, err);
+    int status = sab_file_read(path, CONFIG_CAP, &data, &nbytes, err);
     if (status != SAB_OK)
         return status;
-    status = sab_config_from_json(&cli->config, data, nbytes, &why);
+    status = sab_options_from_json(cli->options, data, nbytes, &why);
     sab_free(data);
     cli->has_config_file = 1;
     return status == SAB_OK ? SAB_OK : sab_fail(err, status, "%.180s: %.300s", path, why.message);
@@ -252,17 +266,19 @@ static int take_item(struct sab_cli *cli, const struct item *item, struct sab_er
 static int set_defaults(struct sab_cli *cli, struct sab_error *err)
 {
     const struct sab_command *command = cli->command;
-    sab_options_init(&cli->config);
+    int status = sab_options_create(&cli->options, err);
+    if (status != SAB_OK)
+        return status;
     cli->given = sab_alloc((size_t)sab_option_count(), 1);
     cli->own = sab_alloc(1, command->own_nbytes + 1);
     if (!cli->given || !cli->own)
         return sab_fail(err, SAB_NOMEM, "no memory for the command line");
     sab_rows_init(&(struct sab_rows){command->own, command->own_count}, cli->own);
-    int status = sab_options_parse(&cli->config, command->defaults, err);
+    status = sab_options_parse(cli->options, command->defaults, err);
     if (status != SAB_OK || !sab_cli_takes_config(command))
         return status;
-    cli->given[sab_option_index("cpu")] = getenv("SAB_CPU") != NULL;
-    return sab_cli_cpu(&cli->config, err);
+    cli->given[place_of("cpu")] = getenv("SAB_CPU") != NULL;
+    return sab_cli_cpu(cli->options, err);
 }
 
 int sab_cli_parse(struct sab_cli *cli, const struct sab_command *command, int n, char **arguments,
@@ -280,7 +296,7 @@ int sab_cli_parse(struct sab_cli *cli, const struct sab_command *command, int n,
         if (status == SAB_OK && strcmp(item.name, "config") == 0)
             status = read_config(cli, item.value, err);
         if (status == SAB_OK && strcmp(item.name, "preset") == 0)
-            status = sab_preset_apply(item.value, &cli->config, err);
+            status = sab_preset_apply(item.value, cli->options, err);
     }
     for (int at = 0; status == SAB_OK && at < n && !cli->help;) {
         status = next_item(command, n, arguments, &at, &item, err);
@@ -299,9 +315,10 @@ void sab_cli_clear(struct sab_cli *cli)
 {
     if (cli->own)
         sab_rows_clear(&(struct sab_rows){cli->command->own, cli->command->own_count}, cli->own);
-    sab_options_clear(&cli->config);
+    sab_options_free(cli->options);
     sab_free(cli->given);
     sab_free(cli->own);
+    cli->options = NULL;
     cli->given = NULL;
     cli->own = NULL;
 }

@@ -4,7 +4,6 @@
 #define SAB_CLI_ARGUMENTS_H
 
 #include "cli/command.h"
-#include "train/options.h"
 
 enum { SAB_CLI_WORDS_CAP = 64 };
 
@@ -12,7 +11,7 @@ struct sab_cli {
     const struct sab_command *command;
     const char *words[SAB_CLI_WORDS_CAP];
     int n_words;
-    struct sab_options config; /* defaults, then --config, then the options in their order */
+    struct sab_options *options; /* defaults, then --config, then the options in their order */
     unsigned char *given;     /* [sab_option_count()] 1: named on the command line or by --set */
     int has_config_file;
     void *own;                /* the command's options */
@@ -29,10 +28,10 @@ int sab_cli_parse(struct sab_cli *cli, const struct sab_command *command, int n,
 void sab_cli_clear(struct sab_cli *cli);
 
 /* The option cpu from the environment variable SAB_CPU, where that is set. */
-int sab_cli_cpu(struct sab_options *config, struct sab_error *err);
+int sab_cli_cpu(struct sab_options *options, struct sab_error *err);
 
-/* Sets in config what was given on the command line, for a configuration that came from a run. SAB_NOMEM. */
-int sab_cli_apply(const struct sab_cli *cli, struct sab_options *config, struct sab_error *err);
+/* Sets in options what was given on the command line, for a configuration that came from a run. SAB_NOMEM. */
+int sab_cli_apply(const struct sab_cli *cli, struct sab_options *options, struct sab_error *err);
 
 /* The command's own text of that name, and another for it. SAB_NOMEM. */
 const char *sab_cli_own(const struct sab_cli *cli, const char *name);

@@ -3,7 +3,9 @@
 #ifndef SAB_CLI_COMMAND_H
 #define SAB_CLI_COMMAND_H
 
-#include "train/options.h"
+#include <stddef.h>
+
+#include "base/option.h"
 
 struct sab_cli;
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "cli/arguments.h"
+#include "cli/options.h"
 #include "cli/say.h"
 
 #define DEBIAN_FOLDER "/usr/share/datasets"
@@ -29,7 +30,7 @@ int sab_cli_data_path(const char *name, char path[SAB_CLI_DATA_PATH_CAP])
     return 0;
 }
 
-static int find(struct sab_options *config, const char *option, const char *name, struct sab_error *err)
+static int find(struct sab_options *options, const char *option, const char *name, struct sab_error *err)
 {
     char path[SAB_CLI_DATA_PATH_CAP];
     const char *folder = getenv("SAB_DATA");
@@ -39,46 +40,45 @@ static int find(struct sab_options *config, const char *option, const char *name
         return sab_fail(err, SAB_IO, "--%s: there is no %.100s, neither here nor below %s%.100s%s" DEBIAN_FOLDER
                                      "; sab data lists public sets", option, name,
                         folder && *folder ? "$SAB_DATA (" : "", folder ? folder : "", folder && *folder ? ") or " : "");
-    return sab_options_set(config, option, path, err);
+    return sab_options_set(options, option, path, err);
 }
 
-int sab_cli_find_data(struct sab_options *config, struct sab_error *err)
+int sab_cli_find_data(struct sab_options *options, struct sab_error *err)
 {
-    int status = find(config, "data", config->task.files.data, err);
+    int status = find(options, "data", sab_cli_text(options, "data"), err);
     if (status == SAB_OK)
-        status = find(config, "valid-data", config->task.files.valid_data, err);
-    return status == SAB_OK ? find(config, "test-data", config->task.files.test_data, err) : status;
+        status = find(options, "valid-data", sab_cli_text(options, "valid-data"), err);
+    return status == SAB_OK ? find(options, "test-data", sab_cli_text(options, "test-data"), err) : status;
 }
 
-int sab_cli_confirm_data(const struct sab_cli *cli, const char *where, int is_confirmed, const struct sab_options *config,
+int sab_cli_confirm_data(const struct sab_cli *cli, const char *where, int is_confirmed, const struct sab_options *options,
                          struct sab_error *err)
 {
-    const struct {
-        const char *option, *name;
-    } files[] = {{"data", config->task.files.data}, {"valid-data", config->task.files.valid_data}, {"test-data", config->task.files.test_data}};
+    static const char *const files[] = {"data", "valid-data", "test-data"};
     struct stat info;
     if (stat(where, &info) != 0)
         return sab_fail(err, SAB_IO, "cannot open %.200s: %s", where, strerror(errno));
     for (int i = 0; i < 3; i++) {
-        if (!files[i].name[0] || sab_cli_given(cli, files[i].option))
+        const char *name = sab_cli_text(options, files[i]);
+        if (!name[0] || sab_cli_given(cli, files[i]))
             continue;
         if (!is_confirmed && !S_ISDIR(info.st_mode))
             return sab_fail(err, SAB_INVALID, "%.120s names data of its own, \"%.120s\", which are not opened unasked: give "
-                            "--%s FILE, or --recorded-data to open what it names", where, files[i].name,
-                            files[i].option);
+                            "--%s FILE, or --recorded-data to open what it names", where, name,
+                            files[i]);
         if (!cli->quiet)
-            fprintf(stderr, "%-12s %s, as the run has it\n", files[i].option, sab_shown(files[i].name));
+            fprintf(stderr, "%-12s %s, as the run has it\n", files[i], sab_shown(name));
     }
     return SAB_OK;
 }
 
-int sab_cli_take_data(const struct sab_cli *cli, int only_test, int is_confirmed, struct sab_options *config,
+int sab_cli_take_data(const struct sab_cli *cli, int only_test, int is_confirmed, struct sab_options *options,
                       struct sab_error *err)
 {
-    int status = sab_cli_apply(cli, config, err);
+    int status = sab_cli_apply(cli, options, err);
     if (status == SAB_OK && only_test && sab_cli_given(cli, "test-data") && !sab_cli_given(cli, "data"))
-        status = sab_options_parse(config, "data= valid-data=", err);
+        status = sab_options_parse(options, "data= valid-data=", err);
     if (status == SAB_OK)
-        status = sab_cli_confirm_data(cli, cli->words[0], is_confirmed, config, err);
-    return status == SAB_OK ? sab_cli_find_data(config, err) : status;
+        status = sab_cli_confirm_data(cli, cli->words[0], is_confirmed, options, err);
+    return status == SAB_OK ? sab_cli_find_data(options, err) : status;
 }

@@ -3,7 +3,7 @@
 #ifndef SAB_CLI_DATA_FILES_H
 #define SAB_CLI_DATA_FILES_H
 
-#include "train/options.h"
+#include "sab.h"
 
 enum { SAB_CLI_DATA_PATH_CAP = 4096 };
 
@@ -11,20 +11,20 @@ enum { SAB_CLI_DATA_PATH_CAP = 4096 };
 int sab_cli_data_path(const char *name, char path[SAB_CLI_DATA_PATH_CAP]);
 
 /* Puts what was found in place of the names in the configuration. SAB_IO for a name that exists nowhere. */
-int sab_cli_find_data(struct sab_options *config, struct sab_error *err);
+int sab_cli_find_data(struct sab_options *options, struct sab_error *err);
 
 struct sab_cli;
 
 /* For a trained network, whose configuration this is: sets the options of the command line and finds the data. Where
  * only_test and the command line names a test file but no other, the others are not needed and may be gone. Files that the
  * command line does not name are checked by sab_cli_confirm_data. */
-int sab_cli_take_data(const struct sab_cli *cli, int only_test, int is_confirmed, struct sab_options *config,
+int sab_cli_take_data(const struct sab_cli *cli, int only_test, int is_confirmed, struct sab_options *options,
                       struct sab_error *err);
 
 /* A file of weights may come from anywhere, and its header names files of its choice: those are opened only where the command
  * line names them, `where` is the folder of a run, or is_confirmed. Tells which are opened unnamed; SAB_INVALID where one must
  * not be. */
-int sab_cli_confirm_data(const struct sab_cli *cli, const char *where, int is_confirmed, const struct sab_options *config,
+int sab_cli_confirm_data(const struct sab_cli *cli, const char *where, int is_confirmed, const struct sab_options *options,
                          struct sab_error *err);
 
 /* A row of a command's own options: the flag that confirms. */

@@ -236,7 +236,7 @@ static int run(struct sab_cli *cli)
     struct sab_options *options = NULL;
     struct sab_answers *answers = NULL; /* NULL: there is nothing to call by name */
     struct sab_error err = {0};
-    int n = 1, status = o->T[0] ? read_lengths(o->T, &cli->config, rows, &n, &err) : SAB_OK;
+    int n = 1, status = o->T[0] ? read_lengths(o->T, cli->options, rows, &n, &err) : SAB_OK;
     if (status == SAB_OK)
         status = sab_run_model(&model, cli->words[0], &err);
     if (status == SAB_OK)

@@ -10,6 +10,7 @@
 #include "cli/say.h"
 #include "io/safetensors.h"
 #include "report/history.h"
+#include "sab_run.h"
 
 struct own {
     const char *out, *prefix, *readout, *tensorboard, *csv;

@@ -76,7 +76,7 @@ static int check_parts(const struct work *w, struct sab_error *err)
 static int take_task(struct sab_cli *cli, struct sab_error *err)
 {
     if (cli->n_words == 2)
-        return sab_options_set(&cli->config, "task", cli->words[1], err);
+        return sab_options_set(cli->options, "task", cli->words[1], err);
     return cli->has_config_file || sab_cli_given(cli, "task")
                ? SAB_OK
                : sab_fail(err, SAB_INVALID, "which task? sab import FILE TASK says what inputs and outputs mean");
@@ -90,7 +90,7 @@ static int make(struct sab_cli *cli, struct work *w, struct sab_error *err)
         status = sab_fail(err, SAB_INVALID, "--out is needed: the file of the model");
     if (status == SAB_OK)
         status = sab_cli_no_output("out", o->out, "what was taken", err);
-    w->options = &cli->config;
+    w->options = cli->options;
     if (status == SAB_OK)
         status = sab_foreign_open(&w->foreign, cli->words[0], o->prefix, err);
     if (status == SAB_OK)

@@ -1,35 +1,29 @@
 /* sab inspect: what a safetensors file or a run holds. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/json.h"
 #include "cli/account.h"
 #include "cli/arguments.h"
 #include "cli/json_out.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
-#include "io/digest.h"
-#include "io/file.h"
 #include "io/safetensors.h"
-#include "train/config_json.h"
-#include "train/folder.h"
-#include "train/metadata.h"
-
-enum { METRICS_CAP = 1 << 28 };
+#include "sab_run.h"
 
 /* All that is shown; what a file lacks is NULL or has its flag at 0. */
 struct findings {
     const char *path;
     struct sab_safetensors *file;
-    struct sab_options config;
-    int has_config;
-    const struct sab_value *last; /* last whole line of metrics.jsonl */
+    struct sab_options *options;
+    struct sab_figure *last; /* [n_last] the last whole line of metrics.jsonl */
+    int n_last;
     const char *version, *task, *shape;
     const char *facts;       /* about data */
     int64_t parameters;      /* numbers in all tensors */
-    char digest[SAB_DIGEST_DIGITS + 1]; /* of the weights, in the file's order */
+    char digest[33]; /* of the weights, in the file's order */
 };
 
 /* ---- finding ---- */
@@ -54,35 +48,23 @@ static int find_digest(struct findings *f, struct sab_error *err)
     return status == SAB_NOMEM || status == SAB_IO ? sab_fail(err, status, "%s", why.message) : SAB_OK;
 }
 
-/* The last whole line of the run's metrics; a run that was just begun has none. */
+/* Keeps the figures of an evaluation; their names live no longer than the call. */
+static int keep(void *user, const struct sab_figure *figures, int n)
+{
+    struct findings *f = user;
+    f->last = sab_alloc((size_t)n + 1, sizeof *f->last);
+    for (int i = 0; f->last && i < n; i++) {
+        f->last[i] = figures[i];
+        f->last[i].name = strdup(figures[i].name);
+        f->n_last += f->last[i].name != NULL;
+    }
+    return 0;
+}
+
+/* The last whole line of the run's metrics; a file, or a run that was just begun, has none. */
 static int find_metrics(struct findings *f, const char *where, struct sab_error *err)
 {
-    char path[SAB_CLI_PATH_CAP];
-    void *data;
-    size_t nbytes;
-    if (strcmp(f->path, where) == 0 || !sab_folder_has(where, "metrics.jsonl")) /* a file, or a run just begun */
-        return SAB_OK;
-    int status = sab_cli_run_file(where, "metrics.jsonl", path, err);
-    if (status == SAB_OK)
-        status = sab_file_read(path, METRICS_CAP, &data, &nbytes, err);
-    if (status != SAB_OK)
-        return status;
-    const char *text = data;
-    while (nbytes > 0 && text[nbytes - 1] != '\n') /* a run that was killed may have begun a line */
-        nbytes--;
-    while (nbytes > 0 && text[nbytes - 1] == '\n')
-        nbytes--;
-    size_t start = nbytes;
-    while (start > 0 && text[start - 1] != '\n')
-        start--;
-    if (nbytes > start)
-        status = sab_json_parse(&f->last, text + start, nbytes - start, NULL);
-    sab_free(data);
-    if (status == SAB_NOMEM)
-        return sab_fail(err, SAB_NOMEM, "no memory for the last line of %.300s", path);
-    if (nbytes > start && !sab_value_is(f->last, SAB_VALUE_OBJECT))
-        return sab_fail(err, SAB_FORMAT, "%.300s: the last line is no JSON object", path);
-    return SAB_OK;
+    return strcmp(f->path, where) == 0 ? SAB_OK : sab_run_history(where, 1, keep, f, err);
 }
 
 static int find(struct findings *f, const char *where, struct sab_error *err)
@@ -94,15 +76,15 @@ static int find(struct findings *f, const char *where, struct sab_error *err)
     f->version = sab_safetensors_metadata(f->file, "version");
     f->task = sab_safetensors_metadata(f->file, "task");
     f->shape = sab_safetensors_metadata(f->file, "shape");
-    f->facts = sab_metadata_facts(f->file);
+    f->facts = sab_safetensors_metadata(f->file, "data");
     const char *json = sab_safetensors_metadata(f->file, "config");
-    sab_options_init(&f->config);
     if (json) {
         struct sab_error why;
-        status = sab_config_from_json(&f->config, json, strlen(json), &why);
+        status = sab_options_create(&f->options, err);
+        if (status == SAB_OK && (status = sab_options_from_json(f->options, json, strlen(json), &why)) != SAB_OK)
+            sab_fail(err, status, "%.180s: %.300s", f->path, why.message);
         if (status != SAB_OK)
-            return sab_fail(err, status, "%.180s: %.300s", f->path, why.message);
-        f->has_config = 1;
+            return status;
     }
     status = find_digest(f, err);
     return status == SAB_OK ? find_metrics(f, where, err) : status;
@@ -111,9 +93,9 @@ static int find(struct findings *f, const char *where, struct sab_error *err)
 /* ---- showing ---- */
 
 /* The i-th option's value as text where it is not the default, else NULL. */
-static const char *differing(const struct findings *f, int i, char digits[SAB_REAL_TEXT_CAP])
+static const char *differing(const struct findings *f, int i, char digits[SAB_NUMBER_CAP])
 {
-    const char *value = sab_options_value_at(&f->config, i, digits);
+    const char *value = sab_options_value(f->options, sab_option_at(i)->name, digits);
     return strcmp(value, sab_option_at(i)->fallback) != 0 ? value : NULL;
 }
 
@@ -128,7 +110,7 @@ static void write_shape(const struct sab_safetensors_view *view, char *buf, size
 
 static void print_lines(const struct findings *f)
 {
-    char text[SAB_SAY_CAP], digits[SAB_REAL_TEXT_CAP], shape[256];
+    char text[SAB_SAY_CAP], digits[SAB_NUMBER_CAP], shape[256];
     const char *value;
     printf("file         %s\n", sab_shown(f->path));
     if (f->version)
@@ -152,7 +134,7 @@ static void print_lines(const struct findings *f)
         write_shape(view, shape, sizeof shape);
         printf("  %-*s %-4s %s\n", width, sab_shown(view->name), sab_dtype_name(view->dtype), shape);
     }
-    if (f->has_config) {
+    if (f->options) {
         int any = 0;
         printf("\nconfiguration, where it is not the default:\n");
         for (int i = 0; i < sab_option_count(); i++)
@@ -162,12 +144,10 @@ static void print_lines(const struct findings *f)
         if (!any)
             printf("  everything is the default\n");
     }
-    double number;
     if (f->last)
         printf("\nlast evaluation:\n");
-    for (const struct sab_value *v = sab_value_first(f->last); v; v = v->next)
-        if (sab_value_real(v, &number) == 0)
-            printf("  %-12s %.6g\n", sab_shown(v->key), number);
+    for (int i = 0; i < f->n_last; i++)
+        printf("  %-12s %.6g\n", sab_shown(f->last[i].name), f->last[i].value);
 }
 
 static void print_tensors_json(struct sab_json *json, const struct findings *f)
@@ -190,7 +170,7 @@ static void print_tensors_json(struct sab_json *json, const struct findings *f)
 static void print_json(const struct findings *f)
 {
     struct sab_json json = {.to = stdout};
-    char digits[SAB_REAL_TEXT_CAP];
+    char digits[SAB_NUMBER_CAP];
     const char *value;
     sab_json_open(&json, NULL, '{');
     sab_json_text(&json, "file", f->path);
@@ -204,7 +184,7 @@ static void print_json(const struct findings *f)
     sab_json_int(&json, "parameters", f->parameters);
     sab_account_print_json(&json, f->facts);
     print_tensors_json(&json, f);
-    if (f->has_config) {
+    if (f->options) {
         sab_json_open(&json, "config_changed", '{');
         for (int i = 0; i < sab_option_count(); i++)
             if ((value = differing(f, i, digits)) != NULL)
@@ -213,11 +193,11 @@ static void print_json(const struct findings *f)
     }
     if (f->last) {
         sab_json_open(&json, "last", '{');
-        for (const struct sab_value *v = sab_value_first(f->last); v; v = v->next)
-            if (v->kind == SAB_VALUE_INT)
-                sab_json_int(&json, v->key, v->as.integer);
-            else if (v->kind == SAB_VALUE_REAL)
-                sab_json_real(&json, v->key, v->as.real);
+        for (int i = 0; i < f->n_last; i++)
+            if (f->last[i].is_count)
+                sab_json_int(&json, f->last[i].name, (int64_t)f->last[i].value);
+            else
+                sab_json_real(&json, f->last[i].name, f->last[i].value);
         sab_json_close(&json, '}');
     }
     sab_json_close(&json, '}');
@@ -235,9 +215,11 @@ static int run(struct sab_cli *cli)
         print_json(&f);
     else if (status == SAB_OK)
         print_lines(&f);
-    sab_json_free(f.last);
+    for (int i = 0; i < f.n_last; i++)
+        free((char *)f.last[i].name);
+    sab_free(f.last);
     sab_safetensors_close(f.file);
-    sab_options_clear(&f.config);
+    sab_options_free(f.options);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("inspect", status, &err);
 }
 

@@ -92,8 +92,8 @@ static int check_options(const struct sab_cli *cli, struct sab_error *err)
     if (o->stream && (sab_cli_given(cli, "data") || o->output[0] || o->format == SAB_PREDICT_NPY))
         return sab_fail(err, SAB_INVALID, "--stream reads standard input and writes csv or jsonl to standard output: no "
                         "--data, --output or --format npy");
-    if (o->stream && sab_cli_given(cli, "device") && strcmp(sab_cli_text(&cli->config, "device"), "cpu") != 0)
-        return sab_fail(err, SAB_INVALID, "--device %.32s: --stream runs on the processor only", sab_cli_text(&cli->config, "device"));
+    if (o->stream && sab_cli_given(cli, "device") && strcmp(sab_cli_text(cli->options, "device"), "cpu") != 0)
+        return sab_fail(err, SAB_INVALID, "--device %.32s: --stream runs on the processor only", sab_cli_text(cli->options, "device"));
     if (o->stream && o->ahead > 0)
         return sab_fail(err, SAB_INVALID, "--ahead is for files, not for --stream");
     if (!o->stream && (o->state[0] || o->save_state[0]))

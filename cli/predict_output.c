@@ -10,8 +10,8 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/json_out.h"
-#include "data/npy.h"
 #include "io/file.h"
+#include "io/npy_header.h"
 
 enum { NAME_CAP = 258, NUMBER_CAP = 40 };
 

@@ -61,27 +61,35 @@ static int fail_unknown(const char *name, struct sab_error *err)
     return sab_fail(err, SAB_INVALID, "no preset is called \"%.60s\"; sab train --presets lists them", name);
 }
 
-int sab_preset_options(const char *options, struct sab_options *config, struct sab_error *err)
+/* Sets pair after pair; the first that fails ends it. */
+static int set_pairs(const char *pairs, struct sab_options *options, struct sab_error *err)
 {
-    struct sab_options set;
-    int status = sab_options_copy(&set, config, err);
-    for (const char *at = options; status == SAB_OK && *at; at += strspn(at, " ")) {
+    int status = SAB_OK;
+    for (const char *at = pairs; status == SAB_OK && *at; at += strspn(at, " ")) {
         char pair[SAB_DIR_CAP];
         int n = (int)strcspn(at, " ");
         snprintf(pair, sizeof pair, "%.*s", n, at);
         char *value = strchr(pair, '=');
         *value++ = 0;
-        status = strcmp(pair, "preset") == 0 ? sab_preset_apply(value, &set, err)
-                                             : sab_options_set(&set, pair, value, err);
+        status = strcmp(pair, "preset") == 0 ? sab_preset_apply(value, options, err)
+                                             : sab_options_set(options, pair, value, err);
         at += n;
     }
-    if (status == SAB_OK)
-        sab_options_move(config, &set);
-    sab_options_clear(&set);
     return status;
 }
 
-int sab_preset_apply(const char *name, struct sab_options *config, struct sab_error *err)
+int sab_preset_options(const char *pairs, struct sab_options *options, struct sab_error *err)
+{
+    struct sab_options *tried;
+    int status = sab_options_clone(&tried, options, err);
+    if (status != SAB_OK)
+        return status;
+    status = set_pairs(pairs, tried, err); /* all or none */
+    sab_options_free(tried);
+    return status == SAB_OK ? set_pairs(pairs, options, err) : status;
+}
+
+int sab_preset_apply(const char *name, struct sab_options *options, struct sab_error *err)
 {
     const struct sab_preset *preset = NULL;
     for (int i = 0; sab_preset_at(i); i++)
@@ -89,7 +97,7 @@ int sab_preset_apply(const char *name, struct sab_options *config, struct sab_er
             preset = &presets[i];
     if (!preset)
         return fail_unknown(name, err);
-    return sab_preset_options(preset->options, config, err);
+    return sab_preset_options(preset->options, options, err);
 }
 
 void sab_preset_list(int as_json)

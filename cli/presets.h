@@ -2,7 +2,7 @@
 #ifndef SAB_CLI_PRESETS_H
 #define SAB_CLI_PRESETS_H
 
-#include "train/options.h"
+#include "sab.h"
 
 struct sab_preset {
     const char *name;
@@ -14,10 +14,10 @@ struct sab_preset {
 const struct sab_preset *sab_preset_at(int i);
 
 /* Sets options as the rows of tables have them, "preset=copy-100 k-top=5"; what is wrong with one leaves config as it was. */
-int sab_preset_options(const char *options, struct sab_options *config, struct sab_error *err);
+int sab_preset_options(const char *pairs, struct sab_options *options, struct sab_error *err);
 
 /* Sets the options of the preset. SAB_INVALID suggests the nearest name and leaves config as it was. */
-int sab_preset_apply(const char *name, struct sab_options *config, struct sab_error *err);
+int sab_preset_apply(const char *name, struct sab_options *options, struct sab_error *err);
 
 /* All of them on stdout, as lines or as one JSON object. */
 void sab_preset_list(int as_json);

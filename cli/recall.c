@@ -10,15 +10,12 @@
 #include "cli/arguments.h"
 #include "cli/data_files.h"
 #include "cli/json_out.h"
+#include "cli/options.h"
 #include "cli/output.h"
-#include "cli/run_folder.h"
 #include "cli/say.h"
-#include "data/csv_task.h"
-#include "data/task.h"
-#include "model/network.h"
-#include "predict/answers.h"
 #include "report/heat_png.h"
 #include "report/heat_text.h"
+#include "sab_run.h"
 
 struct own {
     int sequences, layer, rows, value, recorded_data;
@@ -48,7 +45,7 @@ static const struct sab_option own[] = {
 
 /* What one call works with. */
 struct work {
-    struct sab_options config;
+    struct sab_options *options;
     struct sab_model *model;
     struct sab_task *task;
     struct sab_batch batch;
@@ -58,7 +55,7 @@ struct work {
     struct sab_recall_reading reading;
     const char *row_name, *value_name;
     int64_t index; /* of the batch */
-    struct sab_answers answers; /* of the model, where it learned from a CSV file */
+    struct sab_answers *answers; /* of the model, where it knows of data */
 };
 
 static int take_out(const struct sab_cli *cli, struct own *o, struct sab_error *err)
@@ -133,22 +130,23 @@ static int64_t find_batch(struct sab_task *task, int B)
 }
 
 /* Memories that a read of step t, from 1, gives weights to, at most. */
-static double most_read(const struct sab_model_options *c, int t)
+static double most_read(const struct sab_options *o, int t)
 {
-    double written = (t - 1) / c->k_att + c->zero_memory;
-    double there = c->memory_slots > 0 && written > c->memory_slots ? c->memory_slots : written;
-    int is_dense = c->credit == SAB_CREDIT_ATTENTION || c->forward == SAB_DENSE;
-    return is_dense || there < c->k_top ? there : c->k_top;
+    int slots = sab_cli_int(o, "memory-slots"), k_top = sab_cli_int(o, "k-top");
+    double written = (t - 1) / sab_cli_int(o, "k-att") + sab_cli_int(o, "zero-memory");
+    double there = slots > 0 && written > slots ? slots : written;
+    int is_dense = sab_cli_int(o, "credit") == SAB_CREDIT_ATTENTION || sab_cli_int(o, "forward") == SAB_DENSE;
+    return is_dense || there < k_top ? there : k_top;
 }
 
 /* All weights are kept, and sorted in a copy. */
-static int check_room(const struct sab_model_options *c, int T, int B, struct sab_error *err)
+static int check_room(const struct sab_options *o, int T, int B, struct sab_error *err)
 {
     const double gib = 1 << 30;
     double entries = 0, there;
     for (int t = 1; t <= T; t++)
-        entries += most_read(c, t);
-    double nbytes = 2 * entries * B * c->layers * sizeof(struct sab_recall_entry);
+        entries += most_read(o, t);
+    double nbytes = 2 * entries * B * sab_cli_int(o, "layers") * sizeof(struct sab_recall_entry);
     if (sab_memory_allows(nbytes, &there))
         return SAB_OK;
     return sab_fail(err, SAB_NOMEM, "what %d sequences of %d steps recall needs up to %.1f GiB of memory; %.1f GiB are free: fewer "
@@ -158,22 +156,23 @@ static int check_room(const struct sab_model_options *c, int T, int B, struct sa
 /* The batch to look at, once model and configuration are there. */
 static int take_batch(const struct own *o, const char *where, struct work *w, struct sab_error *err)
 {
-    const struct sab_options *c = &w->config;
-    if (!sab_network_find(c->model.model)->can_recall)
+    const struct sab_options *c = w->options;
+    int credit = sab_cli_int(c, "credit"), layers = sab_cli_int(c, "layers");
+    if (sab_cli_int(c, "model") != SAB_KIND_RECURRENT)
         return sab_fail(err, SAB_FORMAT, "%.200s is a %s network, which has no memory: it recalls nothing", where,
-                        sab_network_find(c->model.model)->name);
-    const char *without = c->model.credit == SAB_CREDIT_BPTT                   ? "--credit bptt"
-                        : c->model.credit == SAB_CREDIT_TBPTT                  ? "--credit tbptt"
-                        : c->model.credit == SAB_CREDIT_SAB && c->model.k_top == 0 ? "--k-top 0"
-                                                                         : NULL;
+                        sab_cli_text(c, "model"));
+    const char *without = credit == SAB_CREDIT_BPTT                                  ? "--credit bptt"
+                        : credit == SAB_CREDIT_TBPTT                                 ? "--credit tbptt"
+                        : credit == SAB_CREDIT_SAB && sab_cli_int(c, "k-top") == 0 ? "--k-top 0"
+                                                                                     : NULL;
     if (without)
         return sab_fail(err, SAB_FORMAT, "%.200s was trained without memory (%s): it recalls nothing", where, without);
-    if (o->layer > c->model.layers)
-        return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", o->layer, c->model.layers, where);
+    if (o->layer > layers)
+        return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", o->layer, layers, where);
     int status = sab_task_create(&w->task, c, sab_model_facts(w->model), err);
     int B = status == SAB_OK ? sab_task_columns(w->task, SAB_TEST, o->sequences) : 0;
     if (status == SAB_OK)
-        status = check_room(&c->model, sab_task_steps(w->task), B, err);
+        status = check_room(c, sab_task_steps(w->task), B, err);
     int64_t index = status == SAB_OK ? find_batch(w->task, B) : 0;
     w->batch.size = sizeof w->batch;
     if (status == SAB_OK)
@@ -182,49 +181,46 @@ static int take_batch(const struct own *o, const char *where, struct work *w, st
         status = sab_task_batch(w->task, SAB_TEST, 0, count_filled(&w->batch), &w->batch, err);
     w->batch.fresh = NULL; /* as if all began here */
     w->index = index;
-    if (status == SAB_OK && sab_task_state(w->task, &sab_task_csv))
-        status = sab_answers_make(&w->answers, w->model, err);
+    if (status == SAB_OK && sab_model_facts(w->model))
+        status = sab_answers_create(&w->answers, w->model, err);
     return status;
 }
 
-/* ---- where steps stand in a CSV file ---- */
-
-/* Of step t, from 1, the time or, where the file has none, the number of its row; nothing of rows that are not in it. */
-static void write_place(const struct work *w, const struct sab_csv_spot *spot, int t, char text[SAB_TIME_TEXT_CAP])
-{
-    int64_t row = spot->numbers ? spot->numbers[t - 1] : spot->row + t;
-    text[0] = 0;
-    if (spot->times)
-        sab_time_write(&w->answers.schema.time_format, spot->times[t - 1], text);
-    else if (row > 0)
-        snprintf(text, SAB_TIME_TEXT_CAP, "%lld", (long long)row);
-}
+/* ---- where steps stand in a table ---- */
 
 /* Times hold commas only where --time-format has them. */
 static void write_places(void *user, const struct sab_recall_entry *e, FILE *to)
 {
     const struct work *w = user;
-    char at[SAB_TIME_TEXT_CAP], when[SAB_TIME_TEXT_CAP] = "";
-    struct sab_csv_spot spot = sab_csv_task_spot(sab_task_state(w->task, &sab_task_csv), w->index, w->batch.B, e->sequence);
-    write_place(w, &spot, e->t, at);
+    char at[SAB_PLACE_CAP], when[SAB_PLACE_CAP] = "";
+    sab_answers_place(w->answers, w->task, w->index, w->batch.B, e->sequence, e->t - 1, at);
     if (e->when > 0) /* 0: the memory that was there before any step */
-        write_place(w, &spot, e->when, when);
+        sab_answers_place(w->answers, w->task, w->index, w->batch.B, e->sequence, e->when - 1, when);
     const char *quote = strchr(at, ',') ? "\"" : "";
     fprintf(to, ",%d,%s%s%s,%s%s%s", e->t - e->when, quote, at, quote, quote, when, quote);
 }
 
 static int write_csv(const struct own *o, struct work *w, struct sab_error *err)
 {
-    int has_times = w->answers.schema.time.number > 0;
+    char at[SAB_PLACE_CAP];
+    const char *name = w->answers ? sab_answers_place(w->answers, w->task, w->index, w->batch.B, 0, 0, at) : NULL;
+    int has_times = name && strcmp(name, "time") == 0;
     struct sab_recall_places places = {has_times ? ",lag,time,when_time" : ",lag,row,when_row", write_places, w};
-    return sab_recall_log_csv(&w->log, w->answers.schema.n > 0 ? &places : NULL, o->csv, err);
+    return sab_recall_log_csv(&w->log, name ? &places : NULL, o->csv, err);
+}
+
+/* The model, and its options for the data to be looked at. */
+static int take_model(struct work *w, const char *where, struct sab_error *err)
+{
+    int status = sab_run_model(&w->model, where, err);
+    return status == SAB_OK ? sab_options_clone(&w->options, sab_model_options(w->model), err) : status;
 }
 
 static int load(struct sab_cli *cli, struct work *w, struct sab_error *err)
 {
-    int status = sab_cli_run_model(cli->words[0], &w->model, &w->config, err);
+    int status = take_model(w, cli->words[0], err);
     if (status == SAB_OK)
-        status = sab_cli_take_data(cli, 1, ((const struct own *)cli->own)->recorded_data, &w->config, err);
+        status = sab_cli_take_data(cli, 1, ((const struct own *)cli->own)->recorded_data, w->options, err);
     return status == SAB_OK ? take_batch(cli->own, cli->words[0], w, err) : status;
 }
 
@@ -260,7 +256,7 @@ static int collect(const struct own *o, struct work *w, struct sab_error *err)
     w->view = (struct sab_recall_view){
         .T = w->batch.T,
         .sequences = w->batch.B,
-        .layer = (o->layer > 0 ? o->layer : w->config.model.layers) - 1,
+        .layer = (o->layer > 0 ? o->layer : sab_cli_int(w->options, "layers")) - 1,
         .value = o->value,
         .is_shown = w->is_shown,
     };
@@ -280,7 +276,7 @@ static void say_steps(const struct work *w, char text[SAB_SAY_CAP])
         most = length > most ? length : most;
     }
     if (!sab_task_facts(w->task))
-        snprintf(text, SAB_SAY_CAP, "T = %d", w->config.task.T);
+        snprintf(text, SAB_SAY_CAP, "T = %d", sab_cli_int(w->options, "T"));
     else if (least < most)
         snprintf(text, SAB_SAY_CAP, "%d to %d steps", least, most);
     else
@@ -295,7 +291,7 @@ static int draw_png(const struct work *w, const char *path, struct sab_error *er
     view.rows_cap = SAB_HEAT_PNG_ROWS;
     view.columns_cap = SAB_HEAT_PNG_COLUMNS;
     say_steps(w, steps);
-    snprintf(title, sizeof title, "task %s, %s, layer %d, mean over %d sequences", w->config.task.task, steps, view.layer + 1,
+    snprintf(title, sizeof title, "task %s, %s, layer %d, mean over %d sequences", sab_cli_text(w->options, "task"), steps, view.layer + 1,
              view.sequences);
     int status = sab_recall_map_make(&map, &w->log, &view, err);
     if (status == SAB_OK)
@@ -343,8 +339,8 @@ static void print_json(const struct own *o, const struct work *w, const char *wh
     char digest[33];
     sab_model_digest(w->model, digest);
     sab_json_open(&json, NULL, '{');
-    sab_json_text(&json, "task", w->config.task.task);
-    sab_json_int(&json, "T", sab_task_facts(w->task) ? w->batch.T : w->config.task.T);
+    sab_json_text(&json, "task", sab_cli_text(w->options, "task"));
+    sab_json_int(&json, "T", sab_task_facts(w->task) ? w->batch.T : sab_cli_int(w->options, "T"));
     sab_json_int(&json, "sequences", w->view.sequences);
     sab_json_int(&json, "layer", w->view.layer + 1);
     sab_json_text(&json, "value", w->value_name);
@@ -391,12 +387,11 @@ static int show(const struct sab_cli *cli, struct work *w, struct sab_error *err
 static void clear(struct work *w)
 {
     sab_recall_log_clear(&w->log);
-    if (w->answers.shape)
-        sab_answers_clear(&w->answers);
+    sab_answers_free(w->answers);
     sab_free(w->is_shown);
     sab_task_free(w->task);
     sab_model_free(w->model);
-    sab_options_clear(&w->config);
+    sab_options_free(w->options);
 }
 
 int sab_recall_picture(const char *where, int sequences, const char *png, struct sab_error *err)
@@ -405,9 +400,9 @@ int sab_recall_picture(const char *where, int sequences, const char *png, struct
     struct work w = {0};
     sab_rows_init(&(struct sab_rows){own, sizeof own / sizeof own[0]}, &plain);
     plain.sequences = sequences;
-    int status = sab_cli_run_model(where, &w.model, &w.config, err);
+    int status = take_model(&w, where, err);
     if (status == SAB_OK)
-        status = sab_cli_find_data(&w.config, err);
+        status = sab_cli_find_data(w.options, err);
     if (status == SAB_OK)
         status = take_batch(&plain, where, &w, err);
     if (status == SAB_OK)

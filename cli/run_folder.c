@@ -28,14 +28,3 @@ int sab_cli_run_file(const char *where, const char *name, char path[SAB_CLI_PATH
                         strerror(errno));
     return SAB_OK;
 }
-
-int sab_cli_run_model(const char *where, struct sab_model **model, struct sab_options *config, struct sab_error *err)
-{
-    char path[SAB_CLI_PATH_CAP];
-    int status = sab_cli_run_file(where, "model.safetensors", path, err);
-    if (status == SAB_OK)
-        status = sab_model_load(model, path, err);
-    if (status == SAB_OK)
-        status = sab_options_copy(config, sab_model_options(*model), err);
-    return status;
-}

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "data/task.h"
+#include "cli/options.h"
+#include "sab_run.h"
 
 const char *sab_shown(const char *text)
 {
@@ -97,17 +98,15 @@ void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf
         snprintf(buf, SAB_SAY_CAP, "loss %.4f", metrics->loss);
 }
 
-void sab_say_network(const struct sab_options *config)
+void sab_say_network(const struct sab_options *options)
 {
-    char number[SAB_REAL_TEXT_CAP]; /* none of the three is one */
-    int is_recurrent = config->model.model == SAB_KIND_RECURRENT;
-    const char *model = sab_options_value(config, "model", number), *cell = sab_options_value(config, "cell", number);
-    const char *credit = sab_options_value(config, "credit", number);
-    printf("network      %s, %d layer%s of %d", is_recurrent ? cell : model, config->model.layers, config->model.layers == 1 ? "" : "s",
-           config->model.hidden);
+    int is_recurrent = sab_cli_int(options, "model") == SAB_KIND_RECURRENT, layers = sab_cli_int(options, "layers");
+    printf("network      %s, %d layer%s of %d", sab_cli_text(options, is_recurrent ? "cell" : "model"), layers, layers == 1 ? "" : "s",
+           sab_cli_int(options, "hidden"));
     if (is_recurrent)
-        printf(", credit %s", credit);
-    if (is_recurrent && config->model.credit == SAB_CREDIT_SAB)
-        printf(" (k-top %d, k-att %d, k-trunc %d)", config->model.k_top, config->model.k_att, config->model.k_trunc);
+        printf(", credit %s", sab_cli_text(options, "credit"));
+    if (is_recurrent && sab_cli_int(options, "credit") == SAB_CREDIT_SAB)
+        printf(" (k-top %d, k-att %d, k-trunc %d)", sab_cli_int(options, "k-top"), sab_cli_int(options, "k-att"),
+               sab_cli_int(options, "k-trunc"));
     printf("\n");
 }

@@ -3,7 +3,6 @@
 #define SAB_CLI_SAY_H
 
 #include "cli/command.h"
-#include "train/options.h"
 
 /* Prints "sab COMMAND: message" to stderr and returns the exit code that the status stands for. */
 int sab_say_error(const char *command, int status, const struct sab_error *err);
@@ -34,6 +33,6 @@ void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf
 void sab_say_loss(double loss, char buf[SAB_SAY_CAP]);
 
 /* Prints the line that says what is trained: "network      lstm, 1 layer of 128, credit bptt". */
-void sab_say_network(const struct sab_options *config);
+void sab_say_network(const struct sab_options *options);
 
 #endif

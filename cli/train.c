@@ -17,9 +17,7 @@
 #include "cli/stop.h"
 #include "comm/comm.h"
 #include "comm/world.h"
-#include "data/task.h"
-#include "model/network.h"
-#include "train/run.h"
+#include "sab_run.h"
 
 struct own {
     int dry_run, presets;
@@ -42,69 +40,69 @@ static const struct sab_option own[] = {
 
 static int take_resume(struct sab_cli *cli, const char *dir, struct sab_error *err)
 {
-    struct sab_options config;
+    struct sab_options *options;
     if (cli->has_config_file || ((const struct own *)cli->own)->preset[0])
         return sab_fail(err, SAB_INVALID, "--resume takes the configuration of the run; --%s cannot be given too",
                         cli->has_config_file ? "config" : "preset");
-    if (sab_cli_given(cli, "out") && strcmp(cli->config.run.out, dir) != 0)
+    if (sab_cli_given(cli, "out") && strcmp(sab_cli_text(cli->options, "out"), dir) != 0)
         return sab_fail(err, SAB_INVALID, "--resume %.100s goes on in that folder; --out %.100s is another", dir,
-                        cli->config.run.out);
-    int status = sab_run_config(dir, &config, err);
+                        sab_cli_text(cli->options, "out"));
+    int status = sab_run_options(&options, dir, err);
     if (status != SAB_OK)
         return status;
-    status = sab_cli_apply(cli, &config, err);
+    status = sab_cli_apply(cli, options, err);
     if (status == SAB_OK)
-        status = sab_options_set(&config, "out", dir, err);
+        status = sab_options_set(options, "out", dir, err);
+    sab_options_free(status == SAB_OK ? cli->options : options);
     if (status == SAB_OK)
-        sab_options_move(&cli->config, &config);
-    sab_options_clear(&config);
+        cli->options = options;
     return status;
 }
 
 static int take_task(struct sab_cli *cli, struct sab_error *err)
 {
-    struct sab_options *config = &cli->config;
     const struct own *o = cli->own;
+    const char *task = sab_cli_text(cli->options, "task");
     if (cli->n_words == 1) {
         const char *word = cli->words[0];
-        if (strcmp(config->task.task, word) != 0 && (o->resume[0] || o->preset[0] || sab_cli_given(cli, "task")))
-            return sab_fail(err, SAB_INVALID, "the task cannot be both %.32s and %.32s", config->task.task, word);
-        return sab_options_set(config, "task", word, err);
+        if (strcmp(task, word) != 0 && (o->resume[0] || o->preset[0] || sab_cli_given(cli, "task")))
+            return sab_fail(err, SAB_INVALID, "the task cannot be both %.32s and %.32s", task, word);
+        return sab_options_set(cli->options, "task", word, err);
     }
     if (o->resume[0] || o->preset[0] || cli->has_config_file || sab_cli_given(cli, "task"))
         return SAB_OK;
     char names[128];
     size_t used = 0;
-    for (int i = 0; sab_task_kind_at(i) && used < sizeof names; i++)
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", sab_task_kind_at(i)->name);
+    for (int i = 0; sab_task_name(i, NULL) && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", sab_task_name(i, NULL));
     return sab_fail(err, SAB_INVALID, "which task? sab train TASK, with one of %s", names);
 }
 
-/* NULL where there is no such task. */
-static const struct sab_task_kind *kind_of(const struct sab_options *config)
+static int is_known(const char *task)
 {
-    for (int i = 0; sab_task_kind_at(i); i++)
-        if (strcmp(sab_task_kind_at(i)->name, config->task.task) == 0)
-            return sab_task_kind_at(i);
-    return NULL;
+    int i = 0;
+    while (sab_task_name(i, NULL) && strcmp(sab_task_name(i, NULL), task) != 0)
+        i++;
+    return sab_task_name(i, NULL) != NULL;
 }
 
 /* 1 if the task draws its data, at any length. */
-static int is_drawn(const struct sab_options *config)
+static int is_drawn(const struct sab_options *options)
 {
-    return kind_of(config) && !kind_of(config)->facts;
+    const char *task = sab_cli_text(options, "task");
+    return is_known(task) && !sab_option_is_read_by(sab_option_find("data"), task);
 }
 
 /* Warns of options of the groups that were given, say more than "no", and change nothing for that network or task. */
 static void warn_unread(const struct sab_cli *cli, const char *groups, const char *reader, const char *name)
 {
-    char names[512] = "", number[SAB_REAL_TEXT_CAP];
+    char names[512] = "", number[SAB_NUMBER_CAP];
     for (int i = 0; i < sab_option_count(); i++) {
         const struct sab_option *option = sab_option_at(i);
         if (!cli->given[i] || !sab_text_lists(groups, option->group) || !option->readers ||
             sab_option_is_read_by(option, name))
             continue;
-        const char *value = sab_options_value_at(&cli->config, i, number);
+        const char *value = sab_options_value(cli->options, option->name, number);
         size_t used = strlen(names);
         if (value[0] && strcmp(value, "0") != 0 && strcmp(value, "off") != 0)
             snprintf(names + used, sizeof names - used, "%s--%s", used ? ", " : "", option->name);
@@ -114,29 +112,30 @@ static void warn_unread(const struct sab_cli *cli, const char *groups, const cha
 }
 
 /* One read, whose weight is its score's share of itself. */
-static void warn_single(const struct sab_options *config)
+static void warn_single(const struct sab_options *o)
 {
-    if (config->model.model != SAB_KIND_RECURRENT || config->model.credit != SAB_CREDIT_SAB || config->model.k_top != 1 ||
-        config->model.forward == SAB_DENSE)
+    if (sab_cli_int(o, "model") != SAB_KIND_RECURRENT || sab_cli_int(o, "credit") != SAB_CREDIT_SAB || sab_cli_int(o, "k-top") != 1 ||
+        sab_cli_int(o, "forward") == SAB_DENSE)
         return;
-    if (config->model.sparsifier == SAB_SPARSIFIER_RELEASE2019)
+    int sparsifier = sab_cli_int(o, "sparsifier");
+    if (sparsifier == SAB_SPARSIFIER_RELEASE2019)
         fputs("warning: --sparsifier release2019 keeps k-top - 1 memories: with --k-top 1 nothing is recalled\n", stderr);
-    else if (config->model.sparsifier == SAB_SPARSIFIER_SOFTMAX || config->model.read_floor == 0)
+    else if (sparsifier == SAB_SPARSIFIER_SOFTMAX || sab_options_number(o, "read-floor") == 0)
         fputs("warning: with --k-top 1 the one memory recalled has weight 1 whatever its score, so that scores are never\n"
               "trained; --sparsifier relu with a --read-floor of 2 to 40 trains them\n", stderr);
 }
 
 /* Runs that end before they truly begin, or that cannot learn all they have. */
-static void warn(const struct sab_options *config)
+static void warn(const struct sab_options *o)
 {
-    warn_single(config);
-    if (is_drawn(config) && config->task.T > 1 && config->optim.steps > 0 && config->optim.steps <= config->task.drawn.curriculum)
+    long long steps = sab_cli_int64(o, "steps"), curriculum = sab_cli_int64(o, "curriculum"), warmup = sab_cli_int64(o, "warmup");
+    int T = sab_cli_int(o, "T");
+    warn_single(o);
+    if (is_drawn(o) && T > 1 && steps > 0 && steps <= curriculum)
         fprintf(stderr, "warning: with --steps %lld and --curriculum %lld no training sequence reaches T = %d;\n"
-                        "--curriculum 0 trains at T from the start\n", (long long)config->optim.steps,
-                (long long)config->task.drawn.curriculum, config->task.T);
-    if (config->optim.steps > 0 && config->optim.steps <= config->optim.warmup)
-        fprintf(stderr, "warning: with --steps %lld and --warmup %lld the learning rate never reaches --lr\n",
-                (long long)config->optim.steps, (long long)config->optim.warmup);
+                        "--curriculum 0 trains at T from the start\n", steps, curriculum, T);
+    if (steps > 0 && steps <= warmup)
+        fprintf(stderr, "warning: with --steps %lld and --warmup %lld the learning rate never reaches --lr\n", steps, warmup);
 }
 
 /* ---- what was done ---- */
@@ -145,7 +144,7 @@ static void print_json(const struct sab_options *config, const struct sab_outcom
 {
     struct sab_json json = {.to = stdout};
     sab_json_open(&json, NULL, '{');
-    sab_json_text(&json, "task", config->task.task);
+    sab_json_text(&json, "task", sab_cli_text(config, "task"));
     sab_json_int(&json, "steps", result->steps);
     if (result->best_step >= 0) {
         for (int i = 0; sab_metric_at(i); i++)
@@ -196,7 +195,7 @@ static void print_summary(const struct sab_options *config, const struct sab_out
 {
     char score[SAB_SAY_CAP], steps[SAB_SAY_CAP], time[SAB_SAY_CAP], best[SAB_SAY_CAP];
     const char *out = sab_shown(folder);
-    sab_say_score(config->task.task, result->best, score);
+    sab_say_score(sab_cli_text(config, "task"), result->best, score);
     sab_say_count(result->steps, steps);
     sab_say_count(result->best_step, best);
     sab_say_duration(result->seconds, time);
@@ -204,24 +203,24 @@ static void print_summary(const struct sab_options *config, const struct sab_out
     if (result->best_step != result->steps)
         fprintf(stderr, " (reached at update %s)", best);
     if (result->stopped_early)
-        fprintf(stderr, "; stopped early: %s", config->run.stop_at[0] ? sab_shown(config->run.stop_at) : "no better result for long");
+        fprintf(stderr, "; stopped early: %s", sab_cli_text(config, "stop-at")[0] ? sab_shown(sab_cli_text(config, "stop-at")) : "no better result for long");
     print_best(config, result);
     /* The digest is of the last weights; eval and inspect tell that of the best ones. */
     fprintf(stderr, "\nweights  %s (digest%s)\nfolder   %s\n", result->weights_digest,
-            result->best_step != result->steps || config->optim.average > 0 ? " after the last update" : "", out);
+            result->best_step != result->steps || sab_options_number(config, "average") > 0 ? " after the last update" : "", out);
     const char *lead = "next     ";
-    int is_recurrent = config->model.model == SAB_KIND_RECURRENT;
-    if (is_recurrent && config->model.credit != SAB_CREDIT_BPTT && config->model.credit != SAB_CREDIT_TBPTT && config->model.k_top > 0) {
+    int is_recurrent = sab_cli_int(config, "model") == SAB_KIND_RECURRENT, credit = sab_cli_int(config, "credit");
+    if (is_recurrent && credit != SAB_CREDIT_BPTT && credit != SAB_CREDIT_TBPTT && sab_cli_int(config, "k-top") > 0) {
         fprintf(stderr, "%ssab recall %s\n", lead, out);
         lead = "         ";
     }
-    if (is_recurrent && !isnan(sab_task_bits_per_char(config->task.task, 0))) {
+    if (is_recurrent && !isnan(sab_task_bits_per_char(sab_cli_text(config, "task"), 0))) {
         fprintf(stderr, "%ssab generate %s\n", lead, out);
         lead = "         ";
     }
     fprintf(stderr, "%ssab eval %s", lead, out);
     if (is_drawn(config))
-        fprintf(stderr, " --T %d,%lld", config->task.T, 2LL * config->task.T);
+        fprintf(stderr, " --T %d,%lld", sab_cli_int(config, "T"), 2LL * sab_cli_int(config, "T"));
     fputc('\n', stderr);
 }
 
@@ -250,7 +249,7 @@ static void tell_data(void *user, struct sab_task *task)
 {
     const struct watcher *watcher = user;
     sab_account_print(stderr, sab_task_facts(task));
-    warn_of_minutes(&watcher->cli->config, task);
+    warn_of_minutes(watcher->cli->options, task);
 }
 
 static int show(void *user, const struct sab_event *event)
@@ -267,18 +266,18 @@ static void tell_notice(void *user, const char *sentence)
 static int finish(const struct sab_cli *cli, int status, struct sab_outcome *result, struct sab_error *err)
 {
     char out[SAB_DIR_CAP] = "";
-    sab_run_folder(&cli->config, out, sizeof out, NULL);
+    sab_run_folder(cli->options, out, sizeof out, NULL);
     if (status == SAB_INTERRUPTED) {
         sab_fail(err, status, "interrupted after update %lld; go on with: sab train --resume %.250s",
                  (long long)result->steps, out);
         if (cli->json)
-            print_json(&cli->config, result, out, status);
+            print_json(cli->options, result, out, status);
     } else if (status == SAB_OK && cli->json) {
-        print_json(&cli->config, result, out, status);
+        print_json(cli->options, result, out, status);
     } else if (status == SAB_OK && !cli->quiet) {
         if (((const struct own *)cli->own)->resume[0] && result->updates == 0)
             print_nothing_left(result);
-        print_summary(&cli->config, result, out);
+        print_summary(cli->options, result, out);
     }
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("train", status, err);
 }
@@ -301,26 +300,26 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK)
         status = take_task(cli, &err);
     if (status == SAB_OK)
-        status = sab_options_check(&cli->config, &err);
-    int is_known = kind_of(&cli->config) != NULL; /* if not, that is the one thing to tell, further down */
-    if (status == SAB_OK && is_known)
-        status = sab_cli_find_data(&cli->config, &err);
+        status = sab_options_check(cli->options, &err);
+    int has_task = is_known(sab_cli_text(cli->options, "task")); /* if not, that is the one thing to tell, further down */
+    if (status == SAB_OK && has_task)
+        status = sab_cli_find_data(cli->options, &err);
     if (status == SAB_OK && o->dry_run) {
-        status = sab_cli_dry_run(&cli->config, cli->json, &err);
+        status = sab_cli_dry_run(cli->options, cli->json, &err);
         return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("train", status, &err);
     }
     status = sab_comm_agree(cli->comm, status, 0, "", &err);
     if (status != SAB_OK)
         return sab_say_error("train", status, &err);
 
-    if (!cli->quiet && is_known) {
-        warn_unread(cli, "task data", "the task", cli->config.task.task);
-        warn_unread(cli, "model credit", "--model", sab_network_find(cli->config.model.model)->name);
+    if (!cli->quiet && has_task) {
+        warn_unread(cli, "task data", "the task", sab_cli_text(cli->options, "task"));
+        warn_unread(cli, "model credit", "--model", sab_cli_text(cli->options, "model"));
     }
-    if (!cli->quiet && is_known && !o->resume[0])
-        warn(&cli->config);
+    if (!cli->quiet && has_task && !o->resume[0])
+        warn(cli->options);
     struct watcher watcher = {.cli = cli};
-    sab_progress_init(&watcher.line, cli->config.task.task);
+    sab_progress_init(&watcher.line, sab_cli_text(cli->options, "task"));
     struct sab_watch hooks = {
         .size = sizeof hooks,
         .opened = cli->quiet ? NULL : tell_data,
@@ -334,16 +333,17 @@ static int run(struct sab_cli *cli)
     };
     struct sab_metrics best = {.size = sizeof best};
     struct sab_outcome result = {.size = sizeof result, .best = &best, .best_step = -1};
-    status = sab_train_watched(&cli->config, o->resume[0] != 0, &hooks, &result, &err);
+    status = sab_train_watched(cli->options, o->resume[0] != 0, &hooks, &result, &err);
     sab_progress_end(&watcher.line);
     return finish(cli, status, &result, &err);
 }
 
 static void print_tasks(void)
 {
+    const char *help;
     printf("\nTasks:\n");
-    for (int i = 0; sab_task_kind_at(i); i++)
-        printf("  %-8s %s\n", sab_task_kind_at(i)->name, sab_task_kind_at(i)->help);
+    for (int i = 0; sab_task_name(i, &help); i++)
+        printf("  %-8s %s\n", sab_task_name(i, NULL), help);
 }
 
 const struct sab_command sab_command_train = {

@@ -148,6 +148,9 @@ SAB_API int sab_run_folder(const struct sab_options *options, char *buf, size_t 
 /* The options of the run in a folder, to be freed with sab_options_free. */
 SAB_API int sab_run_options(struct sab_options **out, const char *folder, struct sab_error *err);
 
+/* Sets the options that a JSON object such as a run's config.json names. SAB_FORMAT, naming the key, leaves options as they were. */
+SAB_API int sab_options_from_json(struct sab_options *options, const char *json, size_t nbytes, struct sab_error *err);
+
 /* The model of a run, by its folder or by the file itself. */
 SAB_API int sab_run_model(struct sab_model **out, const char *where, struct sab_error *err);
 
@@ -217,6 +220,12 @@ SAB_API const char *sab_answers_name(const struct sab_answers *answers, int o);
 /* Reads the outputs [O] of one step, whose input values were inputs [I] (not looked at where inputs are symbols). */
 SAB_API void sab_answers_take(struct sab_answers *answers, const sab_real *outputs, const sab_real *inputs,
                               struct sab_answer *answer);
+
+#define SAB_PLACE_CAP 128
+/* Where step t, from 0, of sequence b of batch `index` of B of the test part stands in a table: returns "time", and text is it as the
+ * file writes times, or "row", and text is its number; "" of a row that is not in the file. NULL for tasks that are no table. */
+SAB_API const char *sab_answers_place(const struct sab_answers *answers, struct sab_task *task, int64_t index, int B, int b, int t,
+                                      char text[SAB_PLACE_CAP]);
 
 /* Answers the test part of the task that options name; they are the model's (sab_model_options), with data, batch, threads and
  * device as wanted. is_whole 1: every row of a series, and not only those that are scored. ahead: 0, or so many rows beyond the end
@@ -298,6 +307,9 @@ SAB_API const char *sab_task_name(int i, const char **help);
 
 /* Has the training part read from now on as the others are: each sequence once, in the order of the file. */
 SAB_API void sab_task_read_in_order(struct sab_task *task);
+
+/* Whether accuracy and mse count step t of sequence b of a batch. */
+SAB_API int sab_batch_scored(const struct sab_batch *batch, int t, int b);
 
 /* The most of B sequences at a time that batches of the split have a use for: of few long series, not more than there are. */
 SAB_API int sab_task_columns(const struct sab_task *task, enum sab_split split, int B);

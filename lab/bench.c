@@ -303,7 +303,7 @@ static int run(struct sab_cli *cli)
     struct sab_bench *b = sab_alloc(1, sizeof *b);
     if (!b)
         return sab_say_error("bench", sab_fail(&err, SAB_NOMEM, "no memory for the measurement"), &err);
-    sab_options_move(&b->config, &cli->config);
+    sab_options_move(&b->config, cli->options);
     b->config.task.drawn.curriculum = 0;
     int status = sab_options_check(&b->config, &err);
     if (status == SAB_OK && !sab_device_is_cpu(b->config.run.device))

@@ -149,7 +149,7 @@ static int compare(const struct sab_cli *cli, struct sab_check_problem *problem,
     struct sab_check_finding *findings = sab_alloc((size_t)n, sizeof *findings);
     if (!findings)
         return sab_fail(err, SAB_NOMEM, "no memory for %d tensors", n);
-    int status = sab_check_differences(problem, &options, cli->config.shared.threads, findings, err);
+    int status = sab_check_differences(problem, &options, cli->options->shared.threads, findings, err);
     if (status == SAB_OK) {
         struct verdict verdict =
             judge(findings, n, o->tolerance > 0 ? o->tolerance : sab_check_tolerance(), changed);
@@ -180,16 +180,16 @@ static int run(struct sab_cli *cli)
         status = sab_fail(&err, SAB_INVALID, "--start on is for sequences that begin anew, not for --parts %d that go on from each "
                                              "other", o->parts);
     if (status == SAB_OK && !o->export[0])
-        sab_check_uncut(&cli->config, changed, sizeof changed);
+        sab_check_uncut(cli->options, changed, sizeof changed);
     if (changed[0] && !cli->quiet)
         fprintf(stderr, "a cut gradient is not the derivative of the loss, so this check undoes the cuts: %s\n",
                 changed);
     if (status == SAB_OK)
-        status = sab_options_check(&cli->config, &err);
+        status = sab_options_check(cli->options, &err);
     if (status == SAB_OK)
-        status = sab_check_problem_make(&problem, &cli->config, &spec, &err);
+        status = sab_check_problem_make(&problem, cli->options, &spec, &err);
     if (status == SAB_OK && o->export[0]) {
-        status = export(&problem, o->export, cli->config.shared.threads, &err);
+        status = export(&problem, o->export, cli->options->shared.threads, &err);
         if (status == SAB_OK && !cli->quiet)
             fprintf(stderr, "wrote %s: a random problem, its loss and %d gradients\n", sab_shown(o->export),
                     sab_model_tensor_count(problem.model));

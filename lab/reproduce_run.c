@@ -16,7 +16,6 @@
 #include "base/text.h"
 #include "cli/data_files.h"
 #include "cli/progress.h"
-#include "cli/run_folder.h"
 #include "cli/say.h"
 #include "cli/stop.h"
 #include "data/task.h"
@@ -228,13 +227,12 @@ static int test_one(struct work *w, struct sab_engine *engine, const struct sab_
 static int test(struct work *w, struct sab_error *err)
 {
     struct sab_cell_test tests[SAB_TEST_CAP];
-    struct sab_options of_model = {0};
     struct sab_model *model = NULL;
     struct sab_engine *engine = NULL;
     if (w->result.best_step < 0)
         return SAB_OK;
     int n = sab_cell_tests(w->cell, &w->config, tests);
-    int status = sab_cli_run_model(w->config.run.out, &model, &of_model, err);
+    int status = sab_run_model(&model, w->config.run.out, err);
     if (status == SAB_OK)
         status = sab_engine_create(&engine, model, w->config.shared.threads, err);
     if (status == SAB_OK)
@@ -247,7 +245,6 @@ static int test(struct work *w, struct sab_error *err)
     }
     sab_engine_free(engine);
     sab_model_free(model);
-    sab_options_clear(&of_model);
     return status;
 }
 

@@ -14,6 +14,7 @@
 #include "data/npy.h"
 #include "data/npz.h"
 #include "data/number.h"
+#include "io/npy_header.h"
 
 /* ---- building files ---- */
 

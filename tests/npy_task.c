@@ -15,6 +15,7 @@
 #include "data/npy.h"
 #include "data/npy_classes.h"
 #include "data/task.h"
+#include "io/npy_header.h"
 #include "io_support.h"
 #include "options_helper.h"
 #include "sab.h"

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "cli/sha256.h"
+#include "io/sha256.h"
 
 static void expect(const void *data, size_t nbytes, const char *want)
 {

@@ -37,9 +37,4 @@ int sab_npy_is_whole(const struct sab_npy *array);
 /* "[3, 4]" */
 void sab_npy_shape_text(const struct sab_npy *array, char *buf, size_t cap);
 
-/* Writes the header of a version 1.0 file of little-endian elements ("f4", "i8") into buf: its length, a multiple of 64, is
- * returned; elements follow. */
-enum { SAB_NPY_HEADER_CAP = 256 };
-size_t sab_npy_header(char buf[SAB_NPY_HEADER_CAP], const char *type, int ndim, const int64_t *shape);
-
 #endif

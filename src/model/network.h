@@ -11,6 +11,7 @@
 
 #include "base/layout.h"
 #include "model/model.h"
+#include "sab_run.h"
 
 enum { SAB_SHARD = 8 }; /* sequences per shard: what fills the registers of the step's product; changing it changes the
                            order of the gradient's sum, hence bits */
@@ -135,9 +136,8 @@ const struct sab_network *sab_network_find(int kind);
 
 /* ---- batch.c: what all do with a batch ----------------------------------------------------------------------------- */
 
-/* The weight of (t, b of the batch) in the loss, lengths considered; whether it is scored. */
+/* The weight of (t, b of the batch) in the loss, lengths considered; whether it is scored tells sab_batch_scored of sab_run.h. */
 real sab_batch_weight(const struct sab_batch *batch, int t, int b);
-int sab_batch_scored(const struct sab_batch *batch, int t, int b);
 
 /* Steps up to the end of the longest of the S sequences. */
 int sab_work_steps(const struct sab_work *work, int S);

@@ -9,7 +9,9 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "data/csv_facts.h"
+#include "data/csv_task.h"
 #include "data/facts.h"
+#include "data/task.h"
 #include "data/vocabulary.h"
 #include "train/options.h"
 
@@ -328,4 +330,22 @@ void sab_answers_take(struct sab_answers *a, const sab_real *outputs, const sab_
 {
     sab_answers_work_out(a, outputs, inputs);
     *answer = sab_answers_show(a, NULL, 0);
+}
+
+_Static_assert((int)SAB_TIME_TEXT_CAP <= SAB_PLACE_CAP, "callers have room for any time");
+
+const char *sab_answers_place(const struct sab_answers *a, struct sab_task *task, int64_t index, int B, int b, int t,
+                              char text[SAB_PLACE_CAP])
+{
+    void *state = sab_task_state(task, &sab_task_csv);
+    text[0] = 0;
+    if (!state || a->schema.n == 0)
+        return NULL;
+    struct sab_csv_spot spot = sab_csv_task_spot(state, index, B, b);
+    int64_t row = spot.numbers ? spot.numbers[t] : spot.row + t + 1;
+    if (spot.times)
+        sab_time_write(&a->schema.time_format, spot.times[t], text);
+    else if (row > 0)
+        snprintf(text, SAB_PLACE_CAP, "%lld", (long long)row);
+    return spot.times ? "time" : "row";
 }

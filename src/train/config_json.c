@@ -205,6 +205,11 @@ static int set_key(struct sab_options *config, const struct sab_value *value, st
     return SAB_OK;
 }
 
+int sab_options_from_json(struct sab_options *options, const char *json, size_t nbytes, struct sab_error *err)
+{
+    return sab_config_from_json(options, json, nbytes, err);
+}
+
 int sab_config_from_json(struct sab_options *config, const char *json, size_t nbytes, struct sab_error *err)
 {
     const struct sab_value *root;

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "sab_run.h"
 #include "train/options.h"
 
 /* Bytes that any configuration fits, with every text at its longest. */

@@ -49,6 +49,19 @@ layers() {
     [ "$status" -eq 0 ]
 }
 
+@test "check-layers keeps the program to the public headers, but for what is listed" {
+    layers cli '#include "sab_run.h"' '#include "io/file.h"' '#include "train/options.h"' '#include "lab/bench.h"'
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"file.c:3: cli must not know train"*"file.c:4: cli must not know lab"* ]]
+    [[ "$output" != *"file.c:1"* && "$output" != *"file.c:2"* ]]
+    rm -r src
+    mkdir -p src/lab
+    printf '#include "%s"\n' cli/say.h credit/engine.h credit/cost.h >src/lab/bench.c
+    run "$root/scripts/check-layers" "$PWD/src"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"bench.c:3: lab must not know credit"* && "$output" != *"bench.c:2"* ]]
+}
+
 @test "check-layers keeps MPI in comm" {
     layers train '#include <mpi.h>'
     [ "$status" -eq 1 ]

@@ -1,6 +1,6 @@
 /* SHA-256 (FIPS 180-4): what public data sets are told apart by, since anyone has sha256sum. */
-#ifndef SAB_CLI_SHA256_H
-#define SAB_CLI_SHA256_H
+#ifndef SAB_IO_SHA256_H
+#define SAB_IO_SHA256_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* See sha256.h. The names are those of the standard. */
-#include "cli/sha256.h"
+#include "io/sha256.h"
 
 #include <stdint.h>
 #include <stdio.h>
