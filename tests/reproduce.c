@@ -107,10 +107,10 @@ static void test_command_reads_back(void **unused)
             words[n++] = word;
         if (sab_cli_parse(&cli, &sab_command_train, n - 2, words + 2, &err) != SAB_OK)
             fail_msg("%s", err.message);
-        sab_options_set(&cli.config, "task", cli.words[0], NULL);
-        assert_null(sab_cell_difference(&cli.config, &config));
+        sab_options_set(cli.options, "task", cli.words[0], NULL);
+        assert_null(sab_cell_difference(cli.options, &config));
         config.shared.seed = 4;
-        assert_string_equal(sab_cell_difference(&cli.config, &config), "seed");
+        assert_string_equal(sab_cell_difference(cli.options, &config), "seed");
         sab_cli_clear(&cli);
     }
 }

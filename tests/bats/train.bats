@@ -237,10 +237,8 @@ starts()
     [ "$status" = 0 ]
 }
 
-@test "a dry run of something far too large answers at once" {
+@test "a dry run of something far too large says so at once, before any memory is taken" {
     [ -z "${SAB_SANITIZED-}" ] || skip 'a sanitizer takes memory of its own'
-    (
-        ulimit -v 2000000
-        "$SAB" train copy --T 100000000 --layers 16 --hidden 16384 --batch 1000000 --dry-run
-    )
+    run --separate-stderr bash -c "ulimit -v 2000000; exec \"$SAB\" train copy --T 100000000 --layers 16 --hidden 16384 --batch 1000000 --dry-run"
+    fails 1 'this training needs' 'GiB of memory' 'smaller --batch, --T or --hidden'
 }
