@@ -285,24 +285,30 @@ class Engine:
                            metrics, recall, out)
         return outputs, metrics_of(metrics), Tape(self, out[0], arrays, reads, call) if tape else None
 
-    def evaluate(self, task: Task, split: str = "test", /, **options: Unpack[OptionValues]) -> Metrics:
-        """Measures the model on the first eval_size sequences of a part of the task's data ("train", "valid" or "test"), the option
-        batch at a time: the same ones at each call. With eval_size=0, and of text and long series, all of it."""
-        build = self._build
-        chosen = _options.Options._clone(build, task._options._handle)
-        chosen.update(**options)
+    def evaluate(self, task: Task, split: str = "test", *, batch: Optional[int] = None, eval_size: Optional[int] = None) -> Metrics:
+        """Measures the model on the first eval_size sequences of a part of the task's data ("train", "valid" or "test"), batch at a
+        time: the same ones at each call. With eval_size=0, and of text and long series, all of it. Unless given, both are those
+        of the task's options."""
+        build, chosen = self._build, _measured(task, batch, eval_size)
         metrics = build.sized("struct sab_metrics")
         build.call(build.lib.sab_evaluate, self._handle, task._handle, split_number(split), chosen._handle, metrics)
         return metrics_of(metrics)
 
-    def measure(self, task: Task, split: str = "test", /, **options: Unpack[OptionValues]) -> Evaluation:
+    def measure(self, task: Task, split: str = "test", *, batch: Optional[int] = None,
+                eval_size: Optional[int] = None) -> Evaluation:
         """The same with all that can be said: every metric, the figures of each class or value, the confusion of classes."""
-        build = self._build
-        chosen = _options.Options._clone(build, task._options._handle)
-        chosen.update(**options)
+        build, chosen = self._build, _measured(task, batch, eval_size)
         out = build.ffi.new("struct sab_evaluation **")
         build.call(build.lib.sab_evaluation_create, out, self._handle, task._handle, split_number(split), chosen._handle)
         return evaluation_of(build, out[0], self.model.outputs)
+
+
+def _measured(task: Task, batch: Optional[int], eval_size: Optional[int]) -> _options.Options:
+    """The task's options, but for what is given."""
+    options = _options.Options._clone(task._build, task._options._handle)
+    given: dict[str, Any] = {"batch": batch, "eval_size": eval_size}
+    options.update(**{name: value for name, value in given.items() if value is not None})
+    return options
 
 
 def load(path: str | os.PathLike[str], precision: str = "float") -> Model:

@@ -148,9 +148,12 @@ class Trainer:
         FormatError: nothing has changed then."""
         self._build.call(self._build.lib.sab_trainer_load, self._handle, os.fsencode(path))
 
-    def evaluate(self, task: Task, split: str = "valid", /, **options: Unpack[OptionValues]) -> Metrics:
-        """Measures the model as it stands on a part of the task's data; see Engine.evaluate."""
-        return self.engine.evaluate(task, split, **options)
+    def evaluate(self, task: Task, split: str = "valid", *, batch: Optional[int] = None,
+                 eval_size: Optional[int] = None) -> Metrics:
+        """Measures the model as it stands on a part of the task's data, with the trainer's batch and eval_size unless given; see
+        Engine.evaluate."""
+        size = int(self._options["eval_size"]) if eval_size is None else eval_size
+        return self.engine.evaluate(task, split, batch=int(self._options["batch"]) if batch is None else batch, eval_size=size)
 
     def train(self, source: Source, steps: Optional[int] = None, *, validate: Optional[Callable[[], Metrics]] = None,
               eval_every: Optional[int] = None, on_update: Optional[Watch] = None, on_evaluation: Optional[Watch] = None,
@@ -167,7 +170,6 @@ class Trainer:
         every = int(options["eval_every"]) if eval_every is None else eval_every
         if validate is None and isinstance(source, Task):
             task = source
-            task._options.update(batch=options["batch"], eval_size=options["eval_size"])
 
             def validate() -> Metrics:
                 return self.evaluate(task)

@@ -80,7 +80,7 @@ class SABForecaster(Parameters, BaseForecaster):  # type: ignore[misc]
 
     horizon: int = 1
     """steps ahead"""
-    window: int = 200
+    window: int = 100
     """see sab_rnn.SABForecaster"""
     relative: bool = True
     """see sab_rnn.SABForecaster"""

@@ -40,7 +40,7 @@ class SABForecaster(Parameters):
 
     horizon: int = 1
     """steps ahead, all of which are forecast"""
-    window: int = 200
+    window: int = 100
     """steps of a training sequence, drawn anywhere in the series; forecasts are made from as many"""
     relative: bool = True
     """the network answers with the change since the last value, not with the value: what has a trend can be gone on with"""
