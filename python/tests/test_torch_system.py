@@ -102,6 +102,24 @@ def test_a_network_is_exported() -> None:
     assert torch.equal(torch.export.export(net, (x,)).module()(x), net(x))
 
 
+def test_what_a_layer_recalls_is_recorded() -> None:
+    """As it is, compiled, and with weights from elsewhere."""
+    layer, x = SAB(3, 6, k_top=2), torch.randn(9, 4, 3)
+    seen = []
+    for call in (lambda: layer(x)[0], lambda: torch.compile(layer, backend="eager", fullgraph=True)(x)[0]):
+        with sab_rnn.record(layer) as reads:
+            call().sum().backward()
+        seen.append(reads)
+    for reads in seen:
+        assert len(reads) == 4 * (1 + 2 * 7) and (reads.weight >= 0).all() and (reads.flow > 0).any()
+        assert (reads.recalled < reads.step).all() and reads.lengths().tolist() == [9] * 4
+    assert (seen[0].weight == seen[1].weight).all()
+    layer.share_memory()
+    with sab_rnn.record(layer) as reads:
+        layer(x)
+    assert (reads.weight == seen[0].weight).all()
+
+
 # ---- processes ----
 
 FORKED = """
