@@ -8,9 +8,10 @@
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
-#include "cli/eval_print.h"
+#include "cli/json_out.h"
 #include "cli/options.h"
 #include "cli/say.h"
+#include "report/evaluation.h"
 
 enum { LENGTHS_CAP = 64 };
 

@@ -68,13 +68,13 @@ static int take_data(struct sab_cli *cli, struct sab_options *options, int *is_w
 static int predict_file(struct sab_cli *cli, struct sab_model *model, struct sab_options *options, struct sab_error *err)
 {
     const struct own *o = cli->own;
-    struct sab_predict_output output = {0};
+    struct sab_answers_file output = {0};
     int is_whole, status = take_data(cli, options, &is_whole, err);
     if (status == SAB_OK)
-        status = sab_predict_output_open(&output, o->format, o->probabilities, o->output, err);
+        status = sab_answers_file_open(&output, o->format, o->probabilities, o->output, err);
     if (status == SAB_OK)
-        status = sab_predict(model, options, is_whole, o->ahead, sab_predict_output_put, &output, err);
-    return sab_predict_output_close(&output, status, err);
+        status = sab_predict(model, options, is_whole, o->ahead, sab_answers_file_put, &output, err);
+    return sab_answers_file_close(&output, status, err);
 }
 
 /* ---- the command ---- */
@@ -89,7 +89,7 @@ static int check_options(const struct sab_cli *cli, struct sab_error *err)
         status = sab_cli_set_own(cli, "output", "", err); /* as without it */
     if (status != SAB_OK)
         return status;
-    if (o->stream && (sab_cli_given(cli, "data") || o->output[0] || o->format == SAB_PREDICT_NPY))
+    if (o->stream && (sab_cli_given(cli, "data") || o->output[0] || o->format == SAB_ANSWERS_NPY))
         return sab_fail(err, SAB_INVALID, "--stream reads standard input and writes csv or jsonl to standard output: no "
                         "--data, --output or --format npy");
     if (o->stream && sab_cli_given(cli, "device") && strcmp(sab_cli_text(cli->options, "device"), "cpu") != 0)
@@ -104,7 +104,7 @@ static int check_options(const struct sab_cli *cli, struct sab_error *err)
 static int predict(struct sab_cli *cli, struct sab_model *model, struct sab_options *options, struct sab_error *err)
 {
     const struct own *o = cli->own;
-    struct sab_predict_output lines = {.format = o->format, .has_probabilities = o->probabilities, .to = stdout};
+    struct sab_answers_file lines = {.format = o->format, .has_probabilities = o->probabilities, .to = stdout};
     int status = sab_cli_apply(cli, options, err);
     if (status != SAB_OK)
         return status;

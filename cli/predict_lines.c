@@ -9,19 +9,19 @@
 #include "base/error.h"
 #include "cli/stop.h"
 
-static int take_line(struct sab_lines *lines, struct sab_predict_output *output, const char *text, size_t nbytes, struct sab_error *err)
+static int take_line(struct sab_lines *lines, struct sab_answers_file *output, const char *text, size_t nbytes, struct sab_error *err)
 {
     struct sab_answer answer;
     int is_head, status = sab_lines_take(lines, text, nbytes, &answer, &is_head, err);
     if (status == SAB_OK)
-        sab_predict_output_print(output, &answer, is_head);
+        sab_answers_file_print(output, &answer, is_head);
     if (fflush(stdout) != 0 && status == SAB_OK)
         status = sab_fail(err, SAB_IO, "writing to standard output failed: %s", strerror(errno));
     return status;
 }
 
 /* stop: NULL, or set when it is to end. A line that has not come whole by then is not looked at. */
-static int each_line(struct sab_lines *lines, struct sab_predict_output *output, const volatile sig_atomic_t *stop,
+static int each_line(struct sab_lines *lines, struct sab_answers_file *output, const volatile sig_atomic_t *stop,
                      struct sab_error *err)
 {
     char *text = NULL;
@@ -60,7 +60,7 @@ static int save_state(const struct sab_lines *lines, const char *to, int ended, 
     return ended;
 }
 
-int sab_predict_lines(struct sab_model *model, const struct sab_options *options, struct sab_predict_output *output,
+int sab_predict_lines(struct sab_model *model, const struct sab_options *options, struct sab_answers_file *output,
                       const char *state_from, const char *state_to, struct sab_error *err)
 {
     struct sab_lines *lines = NULL;

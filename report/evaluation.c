@@ -1,10 +1,11 @@
-/* See eval_print.h. */
-#include "cli/eval_print.h"
+/* See evaluation.h. */
+#include "report/evaluation.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "cli/say.h"
+#include "base/text.h"
 
 enum {
     ROWS_MOST = 40,     /* of a table for people */
@@ -12,7 +13,8 @@ enum {
     LEVELS_MOST = 9,    /* quantiles that fit a line */
     DETAILS_MOST = 256, /* outputs of which each is told in JSON */
     NAME_WIDTH = 16,
-    NAME_CAP = 300
+    NAME_CAP = 300,
+    SHOWN_CAP = 251
 };
 
 static double value(const struct sab_evaluation *e, const char *metric)
@@ -134,8 +136,8 @@ static int cut_name(const char *name, int width, int *characters)
 /* A name in a column of `width`; to_left: before its blanks. */
 static void print_name(const char *name, int width, int to_left)
 {
-    const char *shown = sab_shown(name);
-    int characters, n = cut_name(shown, width, &characters);
+    char shown[SHOWN_CAP];
+    int characters, n = cut_name(sab_text_shown(name, shown, sizeof shown), width, &characters);
     printf("%*s%.*s%*s", to_left ? 0 : width - characters, "", n, shown, to_left ? width - characters : 0, "");
 }
 

@@ -1,5 +1,5 @@
-/* See predict_output.h. */
-#include "cli/predict_output.h"
+/* See answers.h. */
+#include "report/answers.h"
 
 #include <errno.h>
 #include <math.h>
@@ -8,14 +8,14 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json_out.h"
 #include "base/text.h"
-#include "cli/json_out.h"
 #include "io/file.h"
 #include "io/npy_header.h"
 
 enum { NAME_CAP = 258, NUMBER_CAP = 40 };
 
-int sab_predict_output_open(struct sab_predict_output *o, int format, int has_probabilities, const char *path, struct sab_error *err)
+int sab_answers_file_open(struct sab_answers_file *o, int format, int has_probabilities, const char *path, struct sab_error *err)
 {
     o->format = format;
     o->has_probabilities = has_probabilities;
@@ -43,7 +43,7 @@ static void print_field(FILE *to, const char *text)
     putc('"', to);
 }
 
-static void print_head(const struct sab_predict_output *o, const struct sab_answer *a)
+static void print_head(const struct sab_answers_file *o, const struct sab_answer *a)
 {
     for (int i = 0; i < a->n_places; i++) {
         print_field(o->to, a->places[i].name);
@@ -77,7 +77,7 @@ static void number_text(const struct sab_answer *a, int k, char text[NUMBER_CAP]
     snprintf(text, NUMBER_CAP, "%.*g", digits, value);
 }
 
-static void print_csv(const struct sab_predict_output *o, const struct sab_answer *a)
+static void print_csv(const struct sab_answers_file *o, const struct sab_answer *a)
 {
     for (int i = 0; i < a->n_places; i++) {
         if (a->places[i].text)
@@ -98,7 +98,7 @@ static void print_csv(const struct sab_predict_output *o, const struct sab_answe
     putc('\n', o->to);
 }
 
-static void print_json(const struct sab_predict_output *o, const struct sab_answer *a)
+static void print_json(const struct sab_answers_file *o, const struct sab_answer *a)
 {
     struct sab_json json = {.to = o->to};
     int has_list = a->is_class && o->has_probabilities;
@@ -123,11 +123,11 @@ static void print_json(const struct sab_predict_output *o, const struct sab_answ
     sab_json_close(&json, '}');
 }
 
-void sab_predict_output_print(struct sab_predict_output *o, const struct sab_answer *answer, int is_head)
+void sab_answers_file_print(struct sab_answers_file *o, const struct sab_answer *answer, int is_head)
 {
-    if (o->format == SAB_PREDICT_JSONL && !is_head)
+    if (o->format == SAB_ANSWERS_JSONL && !is_head)
         print_json(o, answer);
-    else if (o->format != SAB_PREDICT_JSONL && is_head)
+    else if (o->format != SAB_ANSWERS_JSONL && is_head)
         print_head(o, answer);
     else if (!is_head)
         print_csv(o, answer);
@@ -142,7 +142,7 @@ static double number_of_class(const struct sab_answer *a)
     return sab_text_to_real(a->names[a->best], &value) == 0 ? value : a->best;
 }
 
-static int add_numbers(struct sab_predict_output *o, const struct sab_answer *a, struct sab_error *err)
+static int add_numbers(struct sab_answers_file *o, const struct sab_answer *a, struct sab_error *err)
 {
     int is_alone = a->is_class && !o->has_probabilities;
     o->width = is_alone ? 1 : a->O;
@@ -164,19 +164,19 @@ static int add_numbers(struct sab_predict_output *o, const struct sab_answer *a,
     return SAB_OK;
 }
 
-int sab_predict_output_put(void *user, const struct sab_answer *answer, struct sab_error *err)
+int sab_answers_file_put(void *user, const struct sab_answer *answer, struct sab_error *err)
 {
-    struct sab_predict_output *o = user;
-    if (o->format == SAB_PREDICT_NPY)
+    struct sab_answers_file *o = user;
+    if (o->format == SAB_ANSWERS_NPY)
         return add_numbers(o, answer, err);
     if (o->count == 0)
-        sab_predict_output_print(o, answer, 1);
-    sab_predict_output_print(o, answer, 0);
+        sab_answers_file_print(o, answer, 1);
+    sab_answers_file_print(o, answer, 0);
     o->count++;
     return SAB_OK;
 }
 
-static int write_numbers(const struct sab_predict_output *o, struct sab_error *err)
+static int write_numbers(const struct sab_answers_file *o, struct sab_error *err)
 {
     const int64_t shape[2] = {o->count, o->width};
     char header[SAB_NPY_HEADER_CAP];
@@ -186,9 +186,9 @@ static int write_numbers(const struct sab_predict_output *o, struct sab_error *e
     return ok ? SAB_OK : sab_fail(err, SAB_IO, "writing the answers failed: %s", strerror(errno));
 }
 
-int sab_predict_output_close(struct sab_predict_output *o, int status, struct sab_error *err)
+int sab_answers_file_close(struct sab_answers_file *o, int status, struct sab_error *err)
 {
-    if (status == SAB_OK && o->format == SAB_PREDICT_NPY)
+    if (status == SAB_OK && o->format == SAB_ANSWERS_NPY)
         status = write_numbers(o, err);
     sab_free(o->numbers);
     if (!o->to || o->to == stdout)

@@ -1,8 +1,8 @@
 /* What an evaluation found, class by class or target by target, beside what it takes to beat. */
-#ifndef SAB_CLI_EVAL_PRINT_H
-#define SAB_CLI_EVAL_PRINT_H
+#ifndef SAB_REPORT_EVALUATION_H
+#define SAB_REPORT_EVALUATION_H
 
-#include "cli/json_out.h"
+#include "base/json_out.h"
 #include "sab_run.h"
 
 /* All figures that mean something, by name. */

@@ -1,0 +1,237 @@
+/* See recall_run.h. */
+#include "report/recall_run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "report/heat_png.h"
+#include "report/heat_text.h"
+
+enum { STEPS_CAP = 48 };
+
+static int ask(const struct sab_options *options, const char *name)
+{
+    return (int)sab_options_number(options, name);
+}
+
+/* Sequences, from the first on, up to the last with a step that counts; at least one. */
+static int count_filled(const struct sab_batch *batch)
+{
+    int filled = 1;
+    for (int b = 1; b < batch->B; b++)
+        for (int t = 0; t < batch->T && filled <= b; t++)
+            if (!batch->weight || batch->weight[(size_t)t * (size_t)batch->B + (size_t)b] > 0)
+                filled = b + 1;
+    return filled;
+}
+
+static int64_t count_scored(const struct sab_batch *batch)
+{
+    int64_t count = 0;
+    for (int t = 0; t < batch->T; t++)
+        for (int b = 0; b < batch->B; b++)
+            count += sab_batch_scored(batch, t, b) != 0;
+    return count;
+}
+
+/* The first batch; where nothing in it counts, as in rows of a series before its test part, the one with most that does. */
+static int64_t find_batch(struct sab_task *task, int B)
+{
+    int64_t best = 0, most = 0, n = sab_task_batches(task, SAB_TEST, B);
+    struct sab_batch batch = {.size = sizeof batch};
+    for (int64_t i = 0; i < n && most < (int64_t)B * sab_task_steps(task); i++) {
+        if (sab_task_batch(task, SAB_TEST, i, B, &batch, NULL) != SAB_OK)
+            return 0;
+        int64_t count = count_scored(&batch);
+        if (count > most) {
+            most = count;
+            best = i;
+        }
+        if (i == 0 && most > 0)
+            return 0;
+    }
+    return best;
+}
+
+/* Memories that a read of step t, from 1, gives weights to, at most. */
+static double most_read(const struct sab_options *o, int t)
+{
+    int slots = ask(o, "memory-slots"), k_top = ask(o, "k-top");
+    double written = (t - 1) / ask(o, "k-att") + ask(o, "zero-memory");
+    double there = slots > 0 && written > slots ? slots : written;
+    int is_dense = ask(o, "credit") == SAB_CREDIT_ATTENTION || ask(o, "forward") == SAB_DENSE;
+    return is_dense || there < k_top ? there : k_top;
+}
+
+/* All weights are kept, and sorted in a copy. */
+static int check_room(const struct sab_options *o, int T, int B, struct sab_error *err)
+{
+    const double gib = 1 << 30;
+    double entries = 0, there;
+    for (int t = 1; t <= T; t++)
+        entries += most_read(o, t);
+    double nbytes = 2 * entries * B * ask(o, "layers") * sizeof(struct sab_recall_entry);
+    if (sab_memory_allows(nbytes, &there))
+        return SAB_OK;
+    return sab_fail(err, SAB_NOMEM, "what %d sequences of %d steps recall needs up to %.1f GiB of memory; %.1f GiB are free: fewer "
+                    "--sequences or a smaller --T needs less", B, T, nbytes / gib, there / gib);
+}
+
+int sab_recall_run_take(struct sab_recall_run *w, const char *where, struct sab_error *err)
+{
+    char number[SAB_NUMBER_CAP];
+    const struct sab_options *c = w->options;
+    int credit = ask(c, "credit"), layers = ask(c, "layers");
+    if (ask(c, "model") != SAB_KIND_RECURRENT)
+        return sab_fail(err, SAB_FORMAT, "%.200s is a %s network, which has no memory: it recalls nothing", where,
+                        sab_options_value(c, "model", number));
+    const char *without = credit == SAB_CREDIT_BPTT                                  ? "--credit bptt"
+                        : credit == SAB_CREDIT_TBPTT                                 ? "--credit tbptt"
+                        : credit == SAB_CREDIT_SAB && ask(c, "k-top") == 0 ? "--k-top 0"
+                                                                                     : NULL;
+    if (without)
+        return sab_fail(err, SAB_FORMAT, "%.200s was trained without memory (%s): it recalls nothing", where, without);
+    if (w->layer > layers)
+        return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", w->layer, layers, where);
+    int status = sab_task_create(&w->task, c, sab_model_facts(w->model), err);
+    int B = status == SAB_OK ? sab_task_columns(w->task, SAB_TEST, w->sequences) : 0;
+    if (status == SAB_OK)
+        status = check_room(c, sab_task_steps(w->task), B, err);
+    int64_t index = status == SAB_OK ? find_batch(w->task, B) : 0;
+    w->batch.size = sizeof w->batch;
+    if (status == SAB_OK)
+        status = sab_task_batch(w->task, SAB_TEST, index, B, &w->batch, err);
+    if (status == SAB_OK && index == 0 && count_filled(&w->batch) < B) /* others would thin out the mean */
+        status = sab_task_batch(w->task, SAB_TEST, 0, count_filled(&w->batch), &w->batch, err);
+    w->batch.fresh = NULL; /* as if all began here */
+    w->index = index;
+    if (status == SAB_OK && sab_model_facts(w->model))
+        status = sab_answers_create(&w->answers, w->model, err);
+    return status;
+}
+
+/* ---- where steps stand in a table ---- */
+
+/* Times hold commas only where --time-format has them. */
+static void write_places(void *user, const struct sab_recall_entry *e, FILE *to)
+{
+    const struct sab_recall_run *w = user;
+    char at[SAB_PLACE_CAP], when[SAB_PLACE_CAP] = "";
+    sab_answers_place(w->answers, w->task, w->index, w->batch.B, e->sequence, e->t - 1, at);
+    if (e->when > 0) /* 0: the memory that was there before any step */
+        sab_answers_place(w->answers, w->task, w->index, w->batch.B, e->sequence, e->when - 1, when);
+    const char *quote = strchr(at, ',') ? "\"" : "";
+    fprintf(to, ",%d,%s%s%s,%s%s%s", e->t - e->when, quote, at, quote, quote, when, quote);
+}
+
+int sab_recall_run_csv(struct sab_recall_run *w, const char *path, struct sab_error *err)
+{
+    char at[SAB_PLACE_CAP];
+    const char *name = w->answers ? sab_answers_place(w->answers, w->task, w->index, w->batch.B, 0, 0, at) : NULL;
+    int has_times = name && strcmp(name, "time") == 0;
+    struct sab_recall_places places = {has_times ? ",lag,time,when_time" : ",lag,row,when_row", write_places, w};
+    return sab_recall_log_csv(&w->log, name ? &places : NULL, path, err);
+}
+
+/* Which steps of which sequences are shown: those whose answer counts, or all up to a sequence's end. */
+static int find_rows(struct sab_recall_run *w, struct sab_error *err)
+{
+    const struct sab_batch *batch = &w->batch;
+    w->row_name = w->shows_all ? "step" : "answer step";
+    w->value_name = w->value == SAB_RECALL_FLOW ? "flow" : "weight";
+    w->is_shown = sab_alloc((size_t)batch->T, (size_t)batch->B);
+    if (!w->is_shown)
+        return sab_fail(err, SAB_NOMEM, "no memory for %d steps of %d sequences", batch->T, batch->B);
+    for (int t = 0; t < batch->T; t++)
+        for (int b = 0; b < batch->B; b++) {
+            int is_there = !batch->lengths || t < batch->lengths[b];
+            w->is_shown[(size_t)t * (size_t)batch->B + (size_t)b] = w->shows_all ? is_there : sab_batch_scored(batch, t, b) != 0;
+        }
+    return SAB_OK;
+}
+
+int sab_recall_run_collect(struct sab_recall_run *w, int needs_flow, struct sab_error *err)
+{
+    struct sab_recall recall = sab_recall_log_collect(&w->log);
+    int status = sab_model_evaluate(w->model, &w->batch, 1, NULL, NULL, &recall, err);
+    if (status == SAB_OK)
+        status = sab_recall_log_sort(&w->log, err);
+    if (status == SAB_OK && (needs_flow || w->value == SAB_RECALL_FLOW)) {
+        recall = sab_recall_log_flow(&w->log);
+        status = sab_model_gradient(w->model, &w->batch, 1, NULL, &recall, err);
+    }
+    if (status == SAB_OK)
+        status = find_rows(w, err);
+    w->view = (struct sab_recall_view){
+        .T = w->batch.T,
+        .sequences = w->batch.B,
+        .layer = (w->layer > 0 ? w->layer : ask(w->options, "layers")) - 1,
+        .value = w->value,
+        .is_shown = w->is_shown,
+    };
+    return status == SAB_OK ? sab_recall_read(&w->reading, &w->log, &w->view, err) : status;
+}
+
+/* ---- showing ---- */
+
+/* How long the sequences are: "T = 100" of a task that is drawn, where T is its name for that, "20 steps" or "3 to 20 steps". */
+static void say_steps(const struct sab_recall_run *w, char text[STEPS_CAP])
+{
+    const struct sab_batch *batch = &w->batch;
+    int least = batch->T, most = 1;
+    for (int b = 0; b < batch->B; b++) {
+        int length = batch->lengths ? batch->lengths[b] : batch->T;
+        least = length < least ? length : least;
+        most = length > most ? length : most;
+    }
+    if (!sab_task_facts(w->task))
+        snprintf(text, STEPS_CAP, "T = %d", ask(w->options, "T"));
+    else if (least < most)
+        snprintf(text, STEPS_CAP, "%d to %d steps", least, most);
+    else
+        snprintf(text, STEPS_CAP, "%d steps", most);
+}
+
+int sab_recall_run_png(const struct sab_recall_run *w, const char *path, struct sab_error *err)
+{
+    char number[SAB_NUMBER_CAP];
+    struct sab_recall_view view = w->view;
+    struct sab_recall_map map;
+    char title[128], steps[STEPS_CAP];
+    view.rows_cap = SAB_HEAT_PNG_ROWS;
+    view.columns_cap = SAB_HEAT_PNG_COLUMNS;
+    say_steps(w, steps);
+    snprintf(title, sizeof title, "task %s, %s, layer %d, mean over %d sequences", sab_options_value(w->options, "task", number), steps, view.layer + 1,
+             view.sequences);
+    int status = sab_recall_map_make(&map, &w->log, &view, err);
+    if (status == SAB_OK)
+        status = sab_heat_png(&map, title, w->row_name, w->value_name, path, err);
+    sab_recall_map_clear(&map);
+    return status;
+}
+
+int sab_recall_run_text(const struct sab_recall_run *w, int unicode, char **text, struct sab_error *err)
+{
+    struct sab_recall_view view = w->view;
+    struct sab_recall_map map;
+    view.rows_cap = SAB_HEAT_TEXT_ROWS;
+    view.columns_cap = SAB_HEAT_TEXT_COLUMNS;
+    int status = sab_recall_map_make(&map, &w->log, &view, err);
+    if (status != SAB_OK)
+        return status;
+    *text = sab_heat_text(&map, w->row_name, w->value_name, unicode, err);
+    sab_recall_map_clear(&map);
+    return *text ? SAB_OK : SAB_NOMEM;
+}
+
+void sab_recall_run_clear(struct sab_recall_run *w)
+{
+    sab_recall_log_clear(&w->log);
+    sab_answers_free(w->answers);
+    sab_free(w->is_shown);
+    sab_task_free(w->task);
+    sab_model_free(w->model);
+    sab_options_free(w->options);
+}
