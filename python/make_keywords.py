@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HEAD = '''"""The options as keyword arguments: made by python/make_keywords.py from the library's table when the wheel was built."""
+HEAD = '''"""The options as keyword arguments: python/make_keywords.py made them from the library's table."""
 
 from __future__ import annotations
 
@@ -23,8 +23,19 @@ from typing import Any, Literal, TypedDict, Union
 
 
 class ModelValues(TypedDict, total=False):
-    """Every option but the loss that a task is to have, since a model's own is told beside; each may be left out. Words of Python's own
-    end in _ here: from_."""
+    """Every option but the loss that a task is to have, since a model's own is told beside; each may be left out. Words
+    of Python's own end in _ here: from_."""
+'''
+
+OTHERS = '''
+
+class OptionValues(ModelValues, total=False):
+    """Every option."""
+'''
+TABLE = '''
+
+# name: (default, group, what it does, legal values)
+TABLE: dict[str, tuple[Any, str, str, str]] = {
 '''
 
 
@@ -53,7 +64,7 @@ def main() -> None:
     spec.loader.exec_module(module)
     ffi = module.ffi
     lib = ffi.dlopen(str(Path(shared).resolve()))
-    text, apart, defaults = HEAD, "\n\nclass OptionValues(ModelValues, total=False):\n    \"\"\"Every option.\"\"\"\n", []
+    text, apart, defaults = HEAD, OTHERS, []
     for i in range(lib.sab_option_count()):
         row = lib.sab_option_at(i)
         name, group, says = (ffi.string(field).decode() for field in (row.name, row.group, row.help))
@@ -63,7 +74,7 @@ def main() -> None:
         field = f"\n    {name}: {kind}\n    {says + f' ({legal}; {default!r})'!r}\n"
         text, apart = (text, apart + field) if name == "loss" else (text + field, apart)
         defaults.append(f"    {name!r}: ({default!r}, {group!r}, {says!r}, {legal!r}),\n")
-    text += apart + "\n\n# name: (default, group, what it does, legal values)\nTABLE: dict[str, tuple[Any, str, str, str]] = {\n"
+    text += apart + TABLE
     Path(out).write_text(text + "".join(defaults) + "}\n", encoding="utf-8")
 
 

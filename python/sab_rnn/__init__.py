@@ -1,5 +1,5 @@
-"""Recurrent networks with Sparse Attentive Backtracking: the library of `sab` for NumPy; `sab_rnn.torch` is for PyTorch,
-`sab_rnn.estimators` for those who think in fit and predict."""
+"""Recurrent networks with Sparse Attentive Backtracking: the library of `sab` for NumPy; `sab_rnn.torch` is for
+PyTorch, `sab_rnn.estimators` for those who think in fit and predict."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from .estimators import SABForecaster as SABForecaster
     from .estimators import SABRegressor as SABRegressor
 
-__all__ = ["Engine", "Evaluation", "Event", "FileError", "FormatError", "Gradients", "Interrupted", "InvalidError", "Metrics", "Model",
-           "NumericError", "Option", "Options", "OutOfMemoryError", "Reads", "SABClassifier", "SABForecaster", "SABRegressor",
+__all__ = ["Engine", "Evaluation", "Event", "FileError", "FormatError", "Gradients", "Interrupted", "InvalidError",
+           "Metrics", "Model",
+           "NumericError", "Option", "Options", "OutOfMemoryError", "Reads", "SABClassifier", "SABForecaster",
+           "SABRegressor",
            "SabError", "Stream", "Tape", "Task", "Trainer", "__version__", "load", "option_table", "record", "train"]
 
 

@@ -20,8 +20,8 @@ Array = NDArray[Any]
 
 
 class BatchArrays(TypedDict, total=False):
-    """What a batch may have beside its inputs x; each may be left out. Arrays of the library's number type (the model's precision;
-    int32; uint8), contiguous, are used where they stand, others are copied."""
+    """What a batch may have beside its inputs x; each may be left out. Arrays of the library's number type (the model's
+    precision; int32; uint8), contiguous, are used where they stand, others are copied."""
 
     ids: Optional[ArrayLike]
     """[T,B] the inputs as symbols 0..I-1, in the place of x"""
@@ -44,7 +44,8 @@ class BatchArrays(TypedDict, total=False):
     c0: Optional[ArrayLike]
     """[layers,B,H] the cell state that sequences begin with; 0 unless given"""
     hn: Optional[Array]
-    """[layers,B,H] of the library's number type, contiguous: overwritten with the hidden state where each sequence ends"""
+    """[layers,B,H] of the library's number type, contiguous: overwritten with the hidden state where each sequence
+    ends"""
     cn: Optional[Array]
     """[layers,B,H] the same of the cell state"""
     stream: Optional[Stream]
@@ -52,13 +53,15 @@ class BatchArrays(TypedDict, total=False):
 
 
 class Batch:
-    """The library's struct, in `handle`, and the arrays that it borrows: held as long as the call, or the tape, needs them."""
+    """The library's struct, in `handle`, and the arrays that it borrows: held as long as the call, or the tape, needs
+    them."""
 
     def __init__(self, model: Model, x: Optional[ArrayLike], given: BatchArrays) -> None:
         build, real = model._build, model._build.real
         unknown = set(given) - set(BatchArrays.__annotations__)
         if unknown:
-            raise TypeError(f"a batch has no {', '.join(sorted(unknown))}; it may have {', '.join(BatchArrays.__annotations__)}")
+            raise TypeError(f"a batch has no {', '.join(sorted(unknown))}; it may have "
+                            f"{', '.join(BatchArrays.__annotations__)}")
         inputs = _inputs(model, x, given)
         T, B = self.T, self.B = int(inputs.shape[0]), int(inputs.shape[1])
         self.layers = model.layers
@@ -101,7 +104,8 @@ def _inputs(model: Model, x: Optional[ArrayLike], given: BatchArrays) -> Array:
     there = {name: value for name, value in (("x", x), ("ids", given.get("ids")), ("values", given.get("values")))
              if value is not None}
     if len(there) != 1:
-        raise InvalidError(f"a batch needs its inputs once, as x, ids or values; {' and '.join(there) or 'none'} is given")
+        raise InvalidError("a batch needs its inputs once, as x, ids or values; "
+                           f"{' and '.join(there) or 'none'} is given")
     name, value = there.popitem()
     if name != "x" and (name == "ids") != model.ids:
         raise InvalidError(f"{name} are given to a model of {'ids' if model.ids else 'values'}")
@@ -114,7 +118,8 @@ def _inputs(model: Model, x: Optional[ArrayLike], given: BatchArrays) -> Array:
 
 
 def checked(name: str, value: Any, dtype: np.dtype[Any], shape: tuple[Optional[int], ...]) -> Any:
-    """value as a contiguous array of dtype, or None for None; InvalidError where its shape is not this one (None: any)."""
+    """value as a contiguous array of dtype, or None for None; InvalidError where its shape is not this one (None:
+    any)."""
     if value is None:
         return None
     array = np.asarray(value)

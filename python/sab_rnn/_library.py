@@ -68,7 +68,8 @@ class Library:
         return self.ffi.new(f"{name} *", {"size": self.ffi.sizeof(name), **members})
 
     def own(self, handle: Any, free: Any, *borrowed: Any) -> Any:
-        """handle, freed when nobody holds it; what it borrows lives longer, whatever the order in which Python lets go."""
+        """handle, freed when nobody holds it; what it borrows lives longer, whatever the order in which Python lets
+        go."""
         def release(pointer: Any, _borrowed: Any = borrowed) -> None:
             free(pointer)
         return self.ffi.gc(handle, release)
@@ -80,8 +81,8 @@ class Library:
 
 
 class Callback:
-    """A Python function that the library calls, in `handle`. What it raises, Ctrl-C too, ends it with the result `failed`, and is
-    raised where the library's call is over: `with callback: build.call(...)`."""
+    """A Python function that the library calls, in `handle`. What it raises, Ctrl-C too, ends it with the result
+    `failed`, and is raised where the library's call is over: `with callback: build.call(...)`."""
 
     def __init__(self, build: Library, kind: str, function: Callable[..., Any], failed: Any = None) -> None:
         self._raised: Optional[BaseException] = None
@@ -110,4 +111,5 @@ def library_for(dtype: Any) -> Library:
     try:
         return library(PRECISIONS[np.dtype(dtype)])
     except KeyError:
-        raise errors.InvalidError(f"numbers of type {np.dtype(dtype)}: the library computes in float32 or float64") from None
+        raise errors.InvalidError(f"numbers of type {np.dtype(dtype)}: the library computes in float32 or "
+                                  "float64") from None

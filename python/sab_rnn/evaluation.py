@@ -17,10 +17,10 @@ from ._library import Callback, Library
 class Evaluation(NamedTuple):
     """What a model reaches on a part of the data.
 
-    metrics: by name, those that apply: loss, accuracy, mse, balanced_accuracy, f1, rmse, ..., and what there is to beat. scored: how
-    many positions. outputs: for each class or value its figures by name: count, recall, precision, f1 of a class; rmse, mae,
-    last_value_rmse, ... of a value, in the units of the data. confusion: [C,C] positions of each class (row) that were said to be
-    each (column), None where that was not kept.
+    metrics: by name, those that apply: loss, accuracy, mse, balanced_accuracy, f1, rmse, ..., and what there is to
+    beat. scored: how many positions. outputs: for each class or value its figures by name: count, recall, precision, f1
+    of a class; rmse, mae, last_value_rmse, ... of a value, in the units of the data. confusion: [C,C] positions of each
+    class (row) that were said to be each (column), None where that was not kept.
     """
 
     metrics: dict[str, float]
@@ -57,8 +57,8 @@ def evaluation_of(build: Library, handle: Any, outputs: int) -> Evaluation:
 
 
 def _figures(ffi: Any, figures: Any, n: int) -> dict[str, float]:
-    return {ffi.string(figures[k].name).decode(): int(figures[k].value) if figures[k].is_count else float(figures[k].value)
-            for k in range(n)}
+    return {ffi.string(figure.name).decode(): int(figure.value) if figure.is_count else float(figure.value)
+            for figure in (figures[k] for k in range(n))}
 
 
 def history(build: Library, folder: str | os.PathLike[str]) -> dict[str, Array]:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class Metrics(NamedTuple):
     """What a batch or a part of the data gave: see struct sab_metrics in sab.h. NaN where a figure does not apply.
 
-    loss: in nats, or a mean square. accuracy: 0..1, of the scored positions. weight: the sum of weights. scored: how many
-    positions. grad_norm: of the whole gradient before clipping, 0 where there was none.
+    loss: in nats, or a mean square. accuracy: 0..1, of the scored positions. weight: the sum of weights. scored: how
+    many positions. grad_norm: of the whole gradient before clipping, 0 where there was none.
     """
 
     loss: float
@@ -57,18 +57,19 @@ def losses(build: Library) -> dict[str, int]:
 class Model:
     """Weights and the options they were made with: `Model(2, 10, loss="mse", hidden=32, k_top=5)`.
 
-    inputs, outputs, hidden, layers, ids, loss: what it was made for. tensors: the weights by name, as arrays over the model's own
-    memory. slices: name to (slice, shape) in a flat array of parameter_count numbers, as gradients have it. metrics: what was
-    measured at each evaluation while it was trained, as arrays by name ("step", "loss", "accuracy", ...), where it was loaded
-    from a run's folder.
+    inputs, outputs, hidden, layers, ids, loss: what it was made for. tensors: the weights by name, as arrays over the
+    model's own memory. slices: name to (slice, shape) in a flat array of parameter_count numbers, as gradients have it.
+    metrics: what was measured at each evaluation while it was trained, as arrays by name ("step", "loss", "accuracy",
+    ...), where it was loaded from a run's folder.
     """
 
     @_options.documented("model", "credit")
     def __init__(self, inputs: int, outputs: int, /, *, loss: str = "cross_entropy", ids: bool = False,
                  precision: str = "float", **options: Unpack[ModelValues]) -> None:
-        """inputs: width of the input vectors, or with `ids` the number of symbols. outputs: how many; with readout=False H, or 2 H
-        where what was recalled stands beside the hidden state. loss: "cross_entropy", "mse", "bce" or "none". precision: "float" or
-        "double". seed and other options of `sab train` are kept with the model."""
+        """inputs: width of the input vectors, or with `ids` the number of symbols. outputs: how many; with
+        readout=False H, or 2 H where what was recalled stands beside the hidden state. loss: "cross_entropy", "mse",
+        "bce" or "none". precision: "float" or "double". seed and other options of `sab train` are kept with the
+        model."""
         self._create(_options.Options(precision, **options), ids, inputs, loss, outputs)
 
     def _create(self, options: _options.Options, ids: bool, inputs: int, loss: str, outputs: int) -> None:
@@ -84,7 +85,8 @@ class Model:
 
     @classmethod
     def for_task(cls, precision: str = "float", **options: Unpack[OptionValues]) -> Model:
-        """A model with the inputs, outputs and loss of the task that the options name, and what must be known of its data."""
+        """A model with the inputs, outputs and loss of the task that the options name, and what must be known of its
+        data."""
         task = Task(precision, **options)
         build, out = task._build, task._build.ffi.new("struct sab_model **")
         build.call(build.lib.sab_task_settle, task._handle, task._options._handle)
@@ -97,7 +99,8 @@ class Model:
     def __reduce__(self) -> tuple[Any, ...]:
         """Models are copied and pickled by value, with options, facts and metrics."""
         weights = {name: tensor.copy() for name, tensor in self.tensors.items()}
-        return _again, (self.precision, self.options, self.ids, self.inputs, self.loss, self.outputs, self.facts, weights, self.metrics)
+        return _again, (self.precision, self.options, self.ids, self.inputs, self.loss, self.outputs, self.facts,
+                        weights, self.metrics)
 
     def _adopt(self, build: Library, handle: Any) -> None:
         self._build, self.precision = build, build.precision
@@ -130,8 +133,8 @@ class Model:
 
     @property
     def tensors(self) -> dict[str, Array]:
-        """The weights by name, PyTorch's names and layouts for the cells. They are the model's own memory and may be written; the
-        next call that computes sees the change."""
+        """The weights by name, PyTorch's names and layouts for the cells. They are the model's own memory and may be
+        written; the next call that computes sees the change."""
         self._build.lib.sab_model_flat(self._handle)  # brings them from a device, where they are newer there
         return self._tensors
 
@@ -175,18 +178,20 @@ class Model:
 
     def evaluate(self, x: Optional[ArrayLike] = None, *, threads: int = 0,
                  **batch: Unpack[BatchArrays]) -> tuple[Array, Metrics]:
-        """(outputs [T,B,O], metrics) of x: values [T,B,I] or ids [T,B]. Answers, weights and lengths as in Engine.forward. Outputs
-        are 0 past a sequence's end."""
+        """(outputs [T,B,O], metrics) of x: values [T,B,I] or ids [T,B]. Answers, weights and lengths as in
+        Engine.forward. Outputs are 0 past a sequence's end."""
         outputs, metrics, _ = Engine(self, threads).forward(x, tape=False, **batch)
         return outputs, metrics
 
     def __repr__(self) -> str:
-        given = ", ".join(f"{name}={self.option(name)}" for name in ("cell", "hidden", "layers", "credit", "k_top", "k_trunc"))
-        return f"<sab_rnn.Model {self.inputs} {'symbols' if self.ids else 'inputs'} to {self.outputs}, loss={self.loss}, {given}>"
+        shown = ("cell", "hidden", "layers", "credit", "k_top", "k_trunc")
+        given = ", ".join(f"{name}={self.option(name)}" for name in shown)
+        inputs = f"{self.inputs} {'symbols' if self.ids else 'inputs'}"
+        return f"<sab_rnn.Model {inputs} to {self.outputs}, loss={self.loss}, {given}>"
 
 
-def _again(precision: str, options: dict[str, Any], ids: bool, inputs: int, loss: str, outputs: int, facts: Optional[dict[str, Any]],
-           weights: dict[str, Array], metrics: dict[str, Array]) -> Model:
+def _again(precision: str, options: dict[str, Any], ids: bool, inputs: int, loss: str, outputs: int,
+           facts: Optional[dict[str, Any]], weights: dict[str, Array], metrics: dict[str, Array]) -> Model:
     """A model from all that makes it."""
     model = Model.__new__(Model)
     model._create(_options.Options(precision, **options), ids, inputs, loss, outputs)
@@ -215,10 +220,11 @@ class Tape:
         self._handle = engine._build.own(handle, engine._build.lib.sab_tape_free, engine._handle, batch.arrays)
 
     def backward(self, doutputs: Optional[ArrayLike] = None, *, inputs: bool = False, state: bool = False) -> Gradients:
-        """From the gradient of the outputs [T,B,O] (None: the model's own loss) those of the weights and, where asked for,
-        of the input values and of h0, c0. They are SAB's: cut between windows but for what was recalled.
+        """From the gradient of the outputs [T,B,O] (None: the model's own loss) those of the weights and, where asked
+        for, of the input values and of h0, c0. They are SAB's: cut between windows but for what was recalled.
 
-        InvalidError where the weights are not those of the forward; NumericError, naming the tensor, where one is not finite.
+        InvalidError where the weights are not those of the forward; NumericError, naming the tensor, where one is not
+        finite.
         """
         engine, model, build = self._engine, self._engine.model, self._engine._build
         T, B = self._shape
@@ -237,7 +243,8 @@ class Tape:
             with self._reads._flows(build, self._call) as (_, recall):
                 request.recall = recall
                 build.call(build.lib.sab_tape_backward, self._handle, request)
-        return Gradients({name: flat[where].reshape(shape) for name, (where, shape) in model.slices.items()}, dx, dh0, dc0)
+        weights = {name: flat[where].reshape(shape) for name, (where, shape) in model.slices.items()}
+        return Gradients(weights, dx, dh0, dc0)
 
 
 class Gradients(NamedTuple):
@@ -250,7 +257,8 @@ class Gradients(NamedTuple):
 
 
 class Engine:
-    """What computes with a model: activations and threads. Several may share one model; each is for one thread at a time.
+    """What computes with a model: activations and threads. Several may share one model; each is for one thread at a
+    time.
 
     threads: how many at most, 0 for one per processor; in a process that was forked, always 1.
     """
@@ -265,10 +273,10 @@ class Engine:
                 **batch: Unpack[BatchArrays]) -> tuple[Array, Metrics, Optional[Tape]]:
         """(outputs [T,B,O], metrics, tape) of x, values [T,B,I] or ids [T,B].
 
-        labels [T,B] or targets [T,B,O] make the loss, weight [T,B] its shares; accuracy counts where scored [T,B] is not 0;
-        lengths [B]. Sequences begin with h0 and c0 [layers,B,H], 0 unless given, or with the state of `stream`, which goes on;
-        hn and cn [layers,B,H] are overwritten with h and c where each ends.
-        Arrays of the library's number type, contiguous, are used where they stand. Without tape there is no way back.
+        labels [T,B] or targets [T,B,O] make the loss, weight [T,B] its shares; accuracy counts where scored [T,B] is
+        not 0; lengths [B]. Sequences begin with h0 and c0 [layers,B,H], 0 unless given, or with the state of `stream`,
+        which goes on; hn and cn [layers,B,H] are overwritten with h and c where each ends. Arrays of the library's
+        number type, contiguous, are used where they stand. Without tape there is no way back.
         """
         model, build = self.model, self._build
         arrays = Batch(model, x, batch)
@@ -276,19 +284,19 @@ class Engine:
         metrics = build.sized("struct sab_metrics")
         out = build.ffi.new("struct sab_tape **") if tape else build.ffi.NULL
         reads, call = model._reads, 0
+        arguments = (self._handle, arrays.handle, build.pointer("sab_real *", outputs), metrics)
         if reads is None:
-            build.call(build.lib.sab_engine_forward, self._handle, arrays.handle, build.pointer("sab_real *", outputs), metrics,
-                       build.ffi.NULL, out)
+            build.call(build.lib.sab_engine_forward, *arguments, build.ffi.NULL, out)
         else:
             with reads._weights(build, arrays) as (call, recall):
-                build.call(build.lib.sab_engine_forward, self._handle, arrays.handle, build.pointer("sab_real *", outputs),
-                           metrics, recall, out)
+                build.call(build.lib.sab_engine_forward, *arguments, recall, out)
         return outputs, metrics_of(metrics), Tape(self, out[0], arrays, reads, call) if tape else None
 
-    def evaluate(self, task: Task, split: str = "test", *, batch: Optional[int] = None, eval_size: Optional[int] = None) -> Metrics:
-        """Measures the model on the first eval_size sequences of a part of the task's data ("train", "valid" or "test"), batch at a
-        time: the same ones at each call. With eval_size=0, and of text and long series, all of it. Unless given, both are those
-        of the task's options."""
+    def evaluate(self, task: Task, split: str = "test", *, batch: Optional[int] = None,
+                 eval_size: Optional[int] = None) -> Metrics:
+        """Measures the model on the first eval_size sequences of a part of the task's data ("train", "valid" or
+        "test"), batch at a time: the same ones at each call. With eval_size=0, and of text and long series, all of it.
+        Unless given, both are those of the task's options."""
         build, chosen = self._build, _measured(task, batch, eval_size)
         metrics = build.sized("struct sab_metrics")
         build.call(build.lib.sab_evaluate, self._handle, task._handle, split_number(split), chosen._handle, metrics)
@@ -296,10 +304,12 @@ class Engine:
 
     def measure(self, task: Task, split: str = "test", *, batch: Optional[int] = None,
                 eval_size: Optional[int] = None) -> Evaluation:
-        """The same with all that can be said: every metric, the figures of each class or value, the confusion of classes."""
+        """The same with all that can be said: every metric, the figures of each class or value, the confusion of
+        classes."""
         build, chosen = self._build, _measured(task, batch, eval_size)
         out = build.ffi.new("struct sab_evaluation **")
-        build.call(build.lib.sab_evaluation_create, out, self._handle, task._handle, split_number(split), chosen._handle)
+        build.call(build.lib.sab_evaluation_create, out, self._handle, task._handle, split_number(split),
+                   chosen._handle)
         return evaluation_of(build, out[0], self.model.outputs)
 
 

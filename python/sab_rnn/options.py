@@ -49,8 +49,8 @@ def _rows(build: Library) -> Iterator[Option]:
 class Options:
     """A set of options, each at its default unless given: `Options(task="copy", T=20, k_top=5)`.
 
-    Values may be numbers, bools (switches) and texts. InvalidError names the value and the legal range, or the nearest known
-    name.
+    Values may be numbers, bools (switches) and texts. InvalidError names the value and the legal range, or the nearest
+    known name.
     """
 
     def __init__(self, precision: str = "float", **values: Any) -> None:
@@ -63,7 +63,8 @@ class Options:
     def update(self, **values: Any) -> None:
         """Sets several; those before the first that is refused are then set."""
         for name, value in values.items():
-            self._build.call(self._build.lib.sab_options_set, self._handle, name.rstrip("_").encode(), _text(name, value))
+            self._build.call(self._build.lib.sab_options_set, self._handle, name.rstrip("_").encode(), _text(name,
+                                                                                                             value))
 
     @classmethod
     def _adopt(cls, build: Library, handle: Any) -> Options:
@@ -118,8 +119,8 @@ def _values(build: Library, handle: Any) -> dict[str, Any]:
 
 
 def documented(*groups: str) -> Callable[[F], F]:
-    """Gives a function that takes options as **keywords their names and defaults as signature, and their ranges as documentation:
-    those of these groups of the table, or all of them."""
+    """Gives a function that takes options as **keywords their names and defaults as signature, and their ranges as
+    documentation: those of these groups of the table, or all of them."""
     def decorate(function: F) -> F:
         rows = [(name, *row) for name, row in TABLE.items() if not groups or row[1] in groups]
         signature = inspect.signature(function)
@@ -128,7 +129,9 @@ def documented(*groups: str) -> Callable[[F], F]:
         keywords = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
                     for name, default, *_ in rows if name not in names]
         function.__signature__ = signature.replace(parameters=[*own, *keywords])  # type: ignore[attr-defined]
-        lines = [f"{name}: {says} ({legal}; {default!r})" for name, default, _, says, legal in rows if name not in names]
-        function.__doc__ = "\n    ".join([inspect.cleandoc(function.__doc__ or "") + "\n\nOptions (legal values; default):\n", *lines])
+        lines = [f"{name}: {says} ({legal}; {default!r})" for name, default, _, says,
+                 legal in rows if name not in names]
+        head = inspect.cleandoc(function.__doc__ or "") + "\n\nOptions (legal values; default):\n"
+        function.__doc__ = "\n    ".join([head, *lines])
         return function
     return decorate

@@ -24,8 +24,8 @@ READ = "void(void *, int, int, int, int, const int32_t *, const sab_real *, cons
 
 
 class Map(NamedTuple):
-    """Means over sequences. values [len(steps), len(recalled)]: what each step recalled of each past one, NaN where there is nothing
-    that could have been recalled or no sequence is as long."""
+    """Means over sequences. values [len(steps), len(recalled)]: what each step recalled of each past one, NaN where
+    there is nothing that could have been recalled or no sequence is as long."""
 
     values: Array
     steps: Array
@@ -74,10 +74,10 @@ class _Call:
 class Reads:
     """What was recalled while it was recorded: arrays with one row for each memory that a step recalled.
 
-    call: which forward, from 0. layer, sequence: which, from 0. step: the one that recalled, from 0. recalled: the step that it
-    recalled; negative: before this forward began, in the state that it was given, or the memory of zeros. weight: its share in the
-    read. flow: the norm of the gradient that the recalled state received through this read, 0 where none arrived, NaN unless there
-    was a way back.
+    call: which forward, from 0. layer, sequence: which, from 0. step: the one that recalled, from 0. recalled: the step
+    that it recalled; negative: before this forward began, in the state that it was given, or the memory of zeros.
+    weight: its share in the read. flow: the norm of the gradient that the recalled state received through this read, 0
+    where none arrived, NaN unless there was a way back.
     """
 
     def __init__(self) -> None:
@@ -115,14 +115,16 @@ class Reads:
         import pandas
         return pandas.DataFrame(dict(self._columns))
 
-    def map(self, by: str = "weight", *, layer: int = -1, sequence: Optional[int] = None, call: Optional[int] = None) -> Map:
-        """Which steps looked where: the mean of "weight" or "flow" over the sequences that are as long as the step, of all calls or of
-        one, of all sequences or of one; layer -1 is the last."""
+    def map(self, by: str = "weight", *, layer: int = -1, sequence: Optional[int] = None,
+            call: Optional[int] = None) -> Map:
+        """Which steps looked where: the mean of "weight" or "flow" over the sequences that are as long as the step, of
+        all calls or of one, of all sequences or of one; layer -1 is the last."""
         chosen = range(len(self._calls)) if call is None else [call]
         if by not in ("weight", "flow"):
             raise InvalidError(f"by {by!r}: weight or flow")
         if not len(self):
-            raise InvalidError("nothing was recalled: was there a forward within `with record(...)`, and is k_top above 0?")
+            raise InvalidError("nothing was recalled: was there a forward within `with record(...)`, and is k_top "
+                               "above 0?")
         if by == "flow" and not any(self._calls[i].went_back for i in chosen):
             raise InvalidError("no gradient flowed: there was no way back within `with record(...)`")
         lengths = [self._calls[i].lengths if sequence is None else self._calls[i].lengths[[sequence]] for i in chosen]
@@ -146,8 +148,9 @@ class Reads:
     def plot(self, path: Optional[str | os.PathLike[str]] = None, *, by: str = "weight", layer: int = -1,
              sequence: Optional[int] = None, call: Optional[int] = None, steps: Optional[Sequence[int]] = None,
              ax: Any = None) -> Any:
-        """Draws the map with matplotlib: a row for each step (of `steps`, or all), a column for each step recalled; the axes are given
-        back. path: written there, as vectors if it ends in .pdf or .svg. by, layer, sequence, call: as in map."""
+        """Draws the map with matplotlib: a row for each step (of `steps`, or all), a column for each step recalled; the
+        axes are given back. path: written there, as vectors if it ends in .pdf or .svg. by, layer, sequence, call: as
+        in map."""
         from ._plot import draw
         return draw(self.map(by, layer=layer, sequence=sequence, call=call), by, steps, ax, path)
 
@@ -205,16 +208,18 @@ def _model_of(target: Any) -> Model:
     for name in ("_recorded", "model"):
         model = getattr(model, name, model)
     if not isinstance(model, Model):
-        raise InvalidError(f"record: a {type(target).__name__}; a Model, an Engine, a Trainer or a sab_rnn.torch.SAB is wanted")
+        raise InvalidError(f"record: a {type(target).__name__}; a Model, an Engine, a Trainer, an estimator or a "
+                           "sab_rnn.torch.SAB is wanted")
     return model
 
 
 @contextmanager
 def record(target: Any) -> Iterator[Reads]:
-    """Records what is recalled: `with sab_rnn.record(layer) as reads: ...`, and then `reads.weight`, `reads.frame()`, `reads.plot()`.
+    """Records what is recalled: `with sab_rnn.record(layer) as reads: ...`, and then `reads.weight`, `reads.frame()`,
+    `reads.plot()`.
 
-    target: a Model, an Engine, a Trainer, or a sab_rnn.torch.SAB. Forwards within add reads, and their ways back the gradient flow, then and
-    later. They take one thread, and some memory for each read: T x B x k_top x layers numbers.
+    target: a Model, an Engine, a Trainer, or a sab_rnn.torch.SAB. Forwards within add reads, and their ways back the
+    gradient flow, then and later. They take one thread, and some memory for each read: T x B x k_top x layers numbers.
     """
     model, reads = _model_of(target), Reads()
     if model._reads is not None:

@@ -33,8 +33,8 @@ class Task:
 
     @classmethod
     def of(cls, model: Model, /, **options: Unpack[OptionValues]) -> Task:
-        """The task that a model was trained on, as its data were understood then: `Task.of(model, T=400)`, or over other files:
-        `Task.of(model, data="", test_data="new.csv")`."""
+        """The task that a model was trained on, as its data were understood then: `Task.of(model, T=400)`, or over
+        other files: `Task.of(model, data="", test_data="new.csv")`."""
         task, chosen = cls.__new__(cls), Options._clone(model._build, model._build.lib.sab_model_options(model._handle))
         chosen.update(**options)
         task._open(chosen, model._build.lib.sab_model_facts(model._handle))
@@ -53,7 +53,8 @@ class Task:
         self.steps: int = build.lib.sab_task_steps(self._handle)
 
     def batches(self, B: int, split: str = "train") -> int:
-        """Batches of B sequences in one pass over the split, which is "train", "valid" or "test"; 0 where it has no end."""
+        """Batches of B sequences in one pass over the split, which is "train", "valid" or "test"; 0 where it has no
+        end."""
         return int(self._build.lib.sab_task_batches(self._handle, split_number(split), B))
 
     def _batch(self, index: int, B: int, split: str) -> Any:
@@ -63,8 +64,9 @@ class Task:
         return batch
 
     def batch(self, index: int, B: int, split: str = "train") -> dict[str, NDArray[Any]]:
-        """Batch number index of B sequences, a pure function of options, files, split, index and B; copies of what the batch has
-        of ids [T,B], values [T,B,I], labels [T,B], targets [T,B,O], weight [T,B], scored [T,B], lengths [B], fresh [B]."""
+        """Batch number index of B sequences, a pure function of options, files, split, index and B; copies of what the
+        batch has of ids [T,B], values [T,B,I], labels [T,B], targets [T,B,O], weight [T,B], scored [T,B], lengths [B],
+        fresh [B]."""
         build, batch = self._build, self._batch(index, B, split)
         T, real = batch.T, build.real
         shapes: dict[str, tuple[tuple[int, ...], Any]] = {

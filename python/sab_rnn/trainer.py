@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 class Event(NamedTuple):
     """After an update, or (evaluated) an evaluation.
 
-    step: updates done, of `steps`. metrics: of the update's batch, or of the evaluation. best: the best evaluation so far. lr: the
-    learning rate. seconds: spent so far, before a run was resumed too. figures: of an evaluation of a run, all that it measured, by
-    name.
+    step: updates done, of `steps`. metrics: of the update's batch, or of the evaluation. best: the best evaluation so
+    far. lr: the learning rate. seconds: spent so far, before a run was resumed too. figures: of an evaluation of a run,
+    all that it measured, by name.
     """
 
     step: int
@@ -50,12 +50,14 @@ class Event(NamedTuple):
 Watch = Callable[[Event], Optional[bool]]
 """Called with an Event; what is true ends the training, and so does an exception, which is raised again."""
 Source = Union[Task, Callable[[int], Mapping[str, Any]]]
-"""A Task, or a function from the number of the update, from 0, to the arrays of its batch by name: {"x": ..., "labels": ...}."""
+"""A Task, or a function from the number of the update, from 0, to the arrays of its batch by name: {"x": ..., "labels":
+...}."""
 
 
 class Trainer:
-    """The optimiser of a model: `Trainer(model, lr=1e-3, steps=2000)`. Options that are not given are the model's; those of the group
-    training, `threads` and `device` are used. `steps` is what the schedule of the learning rate reckons with."""
+    """The optimiser of a model: `Trainer(model, lr=1e-3, steps=2000)`. Options that are not given are the model's;
+    those of the group training, `threads` and `device` are used. `steps` is what the schedule of the learning rate
+    reckons with."""
 
     @documented("training")
     def __init__(self, model: Model, /, **options: Unpack[OptionValues]) -> None:
@@ -92,8 +94,8 @@ class Trainer:
 
     def gradient(self, x: Optional[ArrayLike] = None, *, add: bool = False, total_weight: float = 0.0,
                  **batch: Unpack[BatchArrays]) -> Metrics:
-        """The first half of an update: the gradient of the batch's loss, which `apply` then uses. An update on several batches:
-        all but the first with add, each with the total_weight of all (the sum of their weights)."""
+        """The first half of an update: the gradient of the batch's loss, which `apply` then uses. An update on several
+        batches: all but the first with add, each with the total_weight of all (the sum of their weights)."""
         request = self._build.sized("struct sab_request")
         request.add, request.total_weight = int(add), total_weight
         return self._gradient(Batch(self.model, x, batch), request)
@@ -124,7 +126,8 @@ class Trainer:
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next update. Set to a number it is that from now on; set to 0, the schedule's again."""
+        """The learning rate of the next update. Set to a number it is that from now on; set to 0, the schedule's
+        again."""
         return float(self._build.lib.sab_trainer_rate(self._handle))
 
     @rate.setter
@@ -144,26 +147,28 @@ class Trainer:
         self._build.call(self._build.lib.sab_trainer_save, self._handle, os.fsencode(path))
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Takes them back, and goes on to the bit. InvalidError where options that decide the result are other ones, FileError,
-        FormatError: nothing has changed then."""
+        """Takes them back, and goes on to the bit. InvalidError where options that decide the result are other ones,
+        FileError, FormatError: nothing has changed then."""
         self._build.call(self._build.lib.sab_trainer_load, self._handle, os.fsencode(path))
 
     def evaluate(self, task: Task, split: str = "valid", *, batch: Optional[int] = None,
                  eval_size: Optional[int] = None) -> Metrics:
-        """Measures the model as it stands on a part of the task's data, with the trainer's batch and eval_size unless given; see
-        Engine.evaluate."""
+        """Measures the model as it stands on a part of the task's data, with the trainer's batch and eval_size unless
+        given; see Engine.evaluate."""
         size = int(self._options["eval_size"]) if eval_size is None else eval_size
-        return self.engine.evaluate(task, split, batch=int(self._options["batch"]) if batch is None else batch, eval_size=size)
+        together = int(self._options["batch"]) if batch is None else batch
+        return self.engine.evaluate(task, split, batch=together, eval_size=size)
 
     def train(self, source: Source, steps: Optional[int] = None, *, validate: Optional[Callable[[], Metrics]] = None,
-              eval_every: Optional[int] = None, on_update: Optional[Watch] = None, on_evaluation: Optional[Watch] = None,
-              save: Optional[str | os.PathLike[str]] = None) -> Metrics:
-        """Updates until `steps` are done in all, the option unless given; the last evaluation (or update) is given back.
+              eval_every: Optional[int] = None, on_update: Optional[Watch] = None,
+              on_evaluation: Optional[Watch] = None, save: Optional[str | os.PathLike[str]] = None) -> Metrics:
+        """Updates until `steps` are done in all, the option unless given; the last evaluation (or update) is given
+        back.
 
-        source: a Task, or a function from the number of the update to its arrays. validate: what an evaluation is, every
-        eval_every updates and at the end; unless given, with a Task its part "valid". on_update, on_evaluation: called with an
-        Event; true ends the training. save: written by Trainer.save at the end, also when Ctrl-C (KeyboardInterrupt), a
-        callback's exception or an error ends it, always between two updates.
+        source: a Task, or a function from the number of the update to its arrays. validate: what an evaluation is,
+        every eval_every updates and at the end; unless given, with a Task its part "valid". on_update, on_evaluation:
+        called with an Event; true ends the training. save: written by Trainer.save at the end, also when Ctrl-C
+        (KeyboardInterrupt), a callback's exception or an error ends it, always between two updates.
         """
         options = self._options
         steps = int(options["steps"]) if steps is None else steps
@@ -203,12 +208,13 @@ def _ends(watch: Optional[Watch], event: Event) -> bool:
 @documented()
 def train(*, resume: bool = False, on_update: Optional[Watch] = None, on_evaluation: Optional[Watch] = None,
           precision: str = "float", **options: Unpack[OptionValues]) -> Model:
-    """Trains a task and leaves the run in the folder `out`, as `sab train` does: `train(task="copy", T=100, out="runs/first")`.
+    """Trains a task and leaves the run in the folder `out`, as `sab train` does: `train(task="copy", T=100,
+    out="runs/first")`.
 
-    The model with the best weights is given back, with what was measured in its `metrics`; the program reads the folder too.
-    resume: goes on with the run that is in `out`, with its options but those given. on_update, on_evaluation: called with an Event
-    after each; true ends the run. Then, and with Ctrl-C (KeyboardInterrupt) or an exception of a callback, which are raised
-    again, the update is finished and the run saved: it can be resumed to the bit.
+    The model with the best weights is given back, with what was measured in its `metrics`; the program reads the folder
+    too. resume: goes on with the run that is in `out`, with its options but those given. on_update, on_evaluation:
+    called with an Event after each; true ends the run. Then, and with Ctrl-C (KeyboardInterrupt) or an exception of a
+    callback, which are raised again, the update is finished and the run saved: it can be resumed to the bit.
     """
     chosen = Options(precision, **options)
     build, folder = chosen._build, _folder(chosen)
@@ -221,8 +227,9 @@ def train(*, resume: bool = False, on_update: Optional[Watch] = None, on_evaluat
 
     def tell(_: Any, event: Any) -> int:
         on = on_evaluation if event.evaluated else on_update
-        return int(_ends(on, Event(event.step, event.steps, bool(event.evaluated), bool(event.is_best), metrics_of(event.metrics),
-                                   event.lr, event.seconds, metric_values(build, event.values) if event.evaluated else {})))
+        figures = metric_values(build, event.values) if event.evaluated else {}
+        return int(_ends(on, Event(event.step, event.steps, bool(event.evaluated), bool(event.is_best),
+                                   metrics_of(event.metrics), event.lr, event.seconds, figures)))
 
     interrupted: Optional[Interrupted] = None
     with Callback(build, "int(void *, const struct sab_event *)", tell, failed=1) as callback:

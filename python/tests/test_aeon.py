@@ -16,7 +16,8 @@ from sab_rnn.estimators import aeon as adapted  # noqa: E402
 @pytest.mark.parametrize("estimator", [adapted.SABClassifier, adapted.SABRegressor, adapted.SABForecaster])
 def test_aeons_checks(estimator: Any) -> None:
     results = check_estimator(estimator, raise_exceptions=True)
-    assert len(results) > 15 and all(result == "PASSED" or "No stored results" in str(result) for result in results.values()), results
+    assert len(results) > 15
+    assert all(result == "PASSED" or "No stored results" in str(result) for result in results.values()), results
 
 
 def test_forecasts_of_several_steps_by_aeons_means() -> None:

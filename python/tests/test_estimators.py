@@ -86,7 +86,8 @@ def test_what_is_not_learned_from_decides_nothing_but_when_to_stop() -> None:
 def test_training_ends_when_the_validation_part_says_so() -> None:
     rng = np.random.default_rng(5)
     X, y = rng.normal(size=(60, 5)), rng.integers(0, 2, 60)
-    fitted = SABClassifier(**{**QUICK, "steps": 4000, "eval_every": 5, "patience": 3, "lr": 0.05}, validation=0.5).fit(X, y)
+    fitted = SABClassifier(**{**QUICK, "steps": 4000, "eval_every": 5, "patience": 3, "lr": 0.05},
+                           validation=0.5).fit(X, y)
     steps, losses = fitted.history_["step"], fitted.history_["loss"]
     assert steps[-1] < 4000 and losses.argmin() == len(losses) - 4
     whole = SABClassifier(**QUICK, validation=0).fit(X, y)
@@ -133,7 +134,8 @@ def test_classes_may_count_alike() -> None:
     (lambda: SABClassifier().fit(np.zeros((2, 3, 4, 5)), [0, 1]), r"X: shape \[2, 3, 4, 5\]"),
     (lambda: SABClassifier().fit([[1, 2], [1, np.nan]], [0, 1]), "X, sequence 1, step 1, column 0: nan"),
     (lambda: SABClassifier().fit([["a", "b"]], [0]), "X, sequence 0: not all are numbers"),
-    (lambda: SABClassifier().fit([np.zeros((3, 1)), np.zeros((3, 2))], [0, 1]), "X, sequence 1: 2 columns; sequence 0 has 1"),
+    (lambda: SABClassifier().fit([np.zeros((3, 1)), np.zeros((3, 2))], [0, 1]),
+     "X, sequence 1: 2 columns; sequence 0 has 1"),
     (lambda: SABClassifier().fit([], []), "no sequence"),
     (lambda: SABClassifier().fit(np.zeros((2, 3)), [0]), r"y: shape \[1\]"),
     (lambda: SABClassifier(validation=1).fit(np.zeros((2, 3)), [0, 1]), "validation 1"),
@@ -166,12 +168,13 @@ def test_what_an_estimator_remembered() -> None:
 def test_frames_of_pandas() -> None:
     pandas = pytest.importorskip("pandas")
     X, y = first_step_decides(20, 11, unlike=True)
-    frames = [pandas.DataFrame(part, columns=["a", "b"], index=pandas.date_range("2024-01-01", periods=len(part), freq="h"))
-              for part in X]
+    times = pandas.date_range("2024-01-01", periods=20, freq="h")
+    frames = [pandas.DataFrame(part, columns=["a", "b"], index=times[:len(part)]) for part in X]
     expected = SABClassifier(**QUICK).fit(X, y).predict_proba(X)
     fitted = SABClassifier(**QUICK).fit(frames, pandas.Series(y))
     long = pandas.concat(dict(enumerate(frames)))
-    assert np.array_equal(fitted.predict_proba(frames), expected) and np.array_equal(fitted.predict_proba(long), expected)
+    for form in (frames, long):
+        assert np.array_equal(fitted.predict_proba(form), expected)
     with pytest.raises(sab_rnn.InvalidError, match="columns b, a; the training data had the columns a, b"):
         fitted.predict([frame[["b", "a"]] for frame in frames])
     with pytest.raises(sab_rnn.InvalidError, match="order of time"):
@@ -181,8 +184,8 @@ def test_frames_of_pandas() -> None:
 @pytest.mark.parametrize("times, after", [("2024-01-01 05:00", "2024-01-01 05:10"), (None, 30), ("period", "2026-07")])
 def test_forecasts_go_on_with_the_times_of_pandas(times: Any, after: Any) -> None:
     pandas = pytest.importorskip("pandas")
-    index = {"period": lambda: pandas.period_range("2024-01", periods=30, freq="M"), None: lambda: pandas.RangeIndex(30)}.get(
-        times, lambda: pandas.date_range(end=times, periods=30, freq="10min"))()
+    index = pandas.date_range(end=times, periods=30, freq="10min") if times not in (None, "period") else \
+        pandas.RangeIndex(30) if times is None else pandas.period_range("2024-01", periods=30, freq="M")
     y = pandas.Series(np.sin(np.arange(30)), index=index, name="load")
     ahead = SABForecaster(**QUICK, horizon=2).fit(y).predict()
     assert ahead.name == "load" and str(ahead.index[0]).startswith(str(after)) and len(ahead) == 2
@@ -197,8 +200,9 @@ def test_scikit_learns_tools_take_them() -> None:
     selection = pytest.importorskip("sklearn.model_selection")
     from sklearn.base import clone
     X, y = first_step_decides(60, 12)
-    found = selection.GridSearchCV(SABClassifier(**{**QUICK, "steps": 10}), {"hidden": [4, 8]}, cv=2).fit(np.array(X), y)
-    assert found.best_params_["hidden"] in (4, 8) and clone(found.best_estimator_).hidden == found.best_params_["hidden"]
+    search = selection.GridSearchCV(SABClassifier(**{**QUICK, "steps": 10}), {"hidden": [4, 8]}, cv=2)
+    found = search.fit(np.array(X), y)
+    assert clone(found.best_estimator_).hidden == found.best_params_["hidden"] in (4, 8)
     scores = selection.cross_val_score(SABRegressor(**{**QUICK, "steps": 10}), np.array(X), np.arange(60.0), cv=2)
     assert np.isfinite(scores).all()
 

@@ -39,7 +39,9 @@ def test_a_notebook(name: str, tmp_path: Path) -> None:
         code = ("import nbformat, nbclient, sys; "
                 "nbclient.NotebookClient(nbformat.read(sys.argv[1], 4), timeout=300, kernel_name='python3').execute()")
     else:
-        code = "\n".join("".join(cell["source"]) for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code")
-    ran = subprocess.run([sys.executable, "-c", code, str(path)], env=environment, cwd=tmp_path, capture_output=True, text=True,
+        cells = json.loads(path.read_text())["cells"]
+        code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    ran = subprocess.run([sys.executable, "-c", code, str(path)], env=environment, cwd=tmp_path, capture_output=True,
+                         text=True,
                          timeout=400)
     assert ran.returncode == 0, ran.stderr[-3000:]

@@ -1,5 +1,5 @@
-"""The NumPy level: options, models, evaluation, gradients, errors. Numbers of the C library are judged by its own tests; here
-it is that they arrive."""
+"""The NumPy level: options, models, evaluation, gradients, errors. Numbers of the C library are judged by its own
+tests; here it is that they arrive."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def test_options_come_from_the_librarys_table() -> None:
         assert sab_rnn.Options()[option.name] == option.default
 
 
-@pytest.mark.parametrize("wrong, words", [({"k_top": 5000}, "4096"), ({"k_tob": 5}, "k-top"), ({"cell": "lstn"}, "lstm")])
+@pytest.mark.parametrize("wrong, words", [({"k_top": 5000}, "4096"), ({"k_tob": 5}, "k-top"), ({"cell": "lstn"},
+                                                                                               "lstm")])
 def test_a_wrong_option_is_an_exception_with_the_librarys_sentence(wrong: dict[str, object], words: str) -> None:
     with pytest.raises(sab_rnn.InvalidError, match=words) as caught:
         sab_rnn.Model(2, 3, **wrong)

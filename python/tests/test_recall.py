@@ -20,7 +20,8 @@ def trained(folder: Path) -> sab_rnn.Model:
 
 def test_reads_are_those_of_the_program(tmp_path: Path) -> None:
     model = trained(tmp_path / "run")
-    subprocess.run([sys.executable, "-m", "sab_rnn", "recall", str(tmp_path / "run"), "--sequences=4", "--value=flow", "--rows=all",
+    subprocess.run([sys.executable, "-m", "sab_rnn", "recall", str(tmp_path / "run"), "--sequences=4", "--value=flow",
+                    "--rows=all",
                     f"--csv={tmp_path / 'reads.csv'}", "--quiet"], check=True)
     table = np.genfromtxt(tmp_path / "reads.csv", delimiter=",", names=True)
     batch = sab_rnn.Task.of(model).batch(0, 4, "test")
@@ -28,7 +29,8 @@ def test_reads_are_those_of_the_program(tmp_path: Path) -> None:
         tape = sab_rnn.Engine(model, 1).forward(**batch)[2]
     assert len(reads) and np.isnan(reads.flow).all() and tape is not None
     tape.backward()
-    found = {(s + 1, t + 1, r + 1): (w, f) for s, t, r, w, f in zip(reads.sequence, reads.step, reads.recalled, reads.weight, reads.flow)}
+    found = {(s + 1, t + 1, r + 1): (w, f) for s, t, r, w, f in zip(reads.sequence, reads.step, reads.recalled,
+                                                                    reads.weight, reads.flow)}
     told = {(int(row["sequence"]), int(row["t"]), int(row["when"])): (row["alpha"], row["flow"]) for row in table}
     missing = [key for key in told if key not in found]
     assert not missing and len(told) > 100

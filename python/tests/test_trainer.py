@@ -1,4 +1,5 @@
-"""Training: updates, runs, what ends them, and what is left. That the C library trains rightly is judged by its own tests."""
+"""Training: updates, runs, what ends them, and what is left. That the C library trains rightly is judged by its own
+tests."""
 
 from __future__ import annotations
 
@@ -90,14 +91,16 @@ def test_arrays_of_ones_own() -> None:
         return {"x": x, "targets": np.cumsum(x[..., :1], 0)}
 
     losses: list[float] = []
-    sab_rnn.Trainer(model, lr=0.01, warmup=0).train(batch, 60, on_update=lambda event: losses.append(event.metrics.loss))
+    sab_rnn.Trainer(model, lr=0.01, warmup=0).train(batch, 60,
+                                                    on_update=lambda event: losses.append(event.metrics.loss))
     assert len(losses) == 60 and np.mean(losses[-5:]) < np.mean(losses[:5]) / 2
 
 
 def test_a_run_equals_the_programs(tmp_path: Path) -> None:
     told: list[sab_rnn.Event] = []
-    model = sab_rnn.train(**SMALL, steps=6, eval_every=3, out=tmp_path / "run", on_update=told.append, on_evaluation=told.append)
-    assert [(event.step, event.evaluated) for event in told if event.evaluated] == [(3, True), (6, True)] and len(told) == 8
+    model = sab_rnn.train(**SMALL, steps=6, eval_every=3, out=tmp_path / "run", on_update=told.append,
+                          on_evaluation=told.append)
+    assert [event.step for event in told if event.evaluated] == [3, 6] and len(told) == 8
     assert model.metrics["step"].tolist() == [3, 6] and model.options["hidden"] == 8
     assert model.metrics["loss"][1] == told[-1].metrics.loss and told[-1].best
     words = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items() if name != "task"]
@@ -150,7 +153,8 @@ def test_ctrl_c_finishes_the_update_saves_and_is_a_keyboard_interrupt(tmp_path: 
         except KeyboardInterrupt:
             print("interrupted")
         """)
-    ran = subprocess.run([sys.executable, "-c", program, str(tmp_path / "run")], capture_output=True, text=True, timeout=120)
+    ran = subprocess.run([sys.executable, "-c", program, str(tmp_path / "run")], capture_output=True, text=True,
+                         timeout=120)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "interrupted\n", "")
     if "Trainer" in call:
         trainer = sab_rnn.Trainer(sab_rnn.Model.for_task(**SMALL), steps=10**9)
@@ -176,7 +180,8 @@ def test_killed_in_the_middle_of_a_callback_the_run_goes_on(tmp_path: Path) -> N
     ran = subprocess.run([sys.executable, "-c", program, str(tmp_path / "run")], timeout=120)
     assert ran.returncode == -signal.SIGKILL
     again = sab_rnn.train(out=tmp_path / "run", resume=True)
-    assert again.digest() == sab_rnn.train(out=tmp_path / "straight", save_every=2, eval_every=4, steps=8, **SMALL).digest()
+    assert again.digest() == sab_rnn.train(out=tmp_path / "straight", save_every=2, eval_every=4, steps=8,
+                                           **SMALL).digest()
 
 
 def test_other_threads_run_while_the_library_computes(tmp_path: Path) -> None:
@@ -201,8 +206,11 @@ def test_other_threads_run_while_the_library_computes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong, error, words", [
-    (dict(SMALL, out="x", steps=-1), sab_rnn.InvalidError, "-1"), (dict(SMALL, out="x", stpes=1), sab_rnn.InvalidError, "steps"), (dict(SMALL, out="x", k_top=[1, 2]), sab_rnn.InvalidError, "1,2"),
-    (dict(SMALL, out="x", k_top=None), sab_rnn.InvalidError, "NoneType"), (dict(out="x", resume=True), sab_rnn.FileError, "x")])
+    (dict(SMALL, out="x", steps=-1), sab_rnn.InvalidError, "-1"),
+    (dict(SMALL, out="x", stpes=1), sab_rnn.InvalidError, "steps"),
+    (dict(SMALL, out="x", k_top=[1, 2]), sab_rnn.InvalidError, "1,2"),
+    (dict(SMALL, out="x", k_top=None), sab_rnn.InvalidError, "NoneType"),
+    (dict(out="x", resume=True), sab_rnn.FileError, "x")])
 def test_mistakes(wrong: dict[str, object], error: type[Exception], words: str, tmp_path: Path,
                   monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -213,7 +221,8 @@ def test_mistakes(wrong: dict[str, object], error: type[Exception], words: str, 
 
 def test_signatures_come_from_the_table() -> None:
     defaults = sab_rnn.Options().as_dict()
-    for function, group in [(sab_rnn.train, None), (sab_rnn.Trainer, "training"), (sab_rnn.Model, "model"), (sab_rnn.Task, "task")]:
+    for function, group in [(sab_rnn.train, None), (sab_rnn.Trainer, "training"), (sab_rnn.Model, "model"),
+                            (sab_rnn.Task, "task")]:
         parameters = inspect.signature(function).parameters
         documentation = (function.__init__ if isinstance(function, type) else function).__doc__ or ""
         for option in sab_rnn.option_table():

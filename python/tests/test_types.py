@@ -24,7 +24,8 @@ def test_mypy_finds_nothing(cache: Path) -> None:
     folder = Path(sab_rnn.__file__).parent
     assert (folder / "py.typed").exists()
     without = [] if importlib.util.find_spec("torch") else ["--exclude", "sab_rnn/torch/"]
-    ran = subprocess.run([sys.executable, "-m", "mypy", f"--config-file={SETTINGS}", f"--cache-dir={cache}", "--strict", *without,
+    ran = subprocess.run([sys.executable, "-m", "mypy", f"--config-file={SETTINGS}", f"--cache-dir={cache}", "--strict",
+                          *without,
                           folder.name], cwd=folder.parent, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
@@ -35,6 +36,8 @@ def test_mypy_finds_nothing(cache: Path) -> None:
     ("sab_rnn.load('x').evaluate([[1.0]], lables=[[1]])", "lables"), ("sab_rnn.SABClassifier(hiden=3)", "hiden")])
 def test_mistakes_are_found_before_anything_runs(line: str, fault: str, tmp_path: Path, cache: Path) -> None:
     (tmp_path / "user.py").write_text(f"import sab_rnn\n{line}\n")
-    ran = subprocess.run([sys.executable, "-m", "mypy", f"--config-file={SETTINGS}", f"--cache-dir={cache}", "--follow-imports=silent",
-                          str(tmp_path / "user.py")], cwd=Path(sab_rnn.__file__).parents[1], capture_output=True, text=True)
+    ran = subprocess.run([sys.executable, "-m", "mypy", f"--config-file={SETTINGS}", f"--cache-dir={cache}",
+                          "--follow-imports=silent",
+                          str(tmp_path / "user.py")], cwd=Path(sab_rnn.__file__).parents[1], capture_output=True,
+                         text=True)
     assert (ran.returncode != 0) == bool(fault) and fault in ran.stdout, ran.stdout + ran.stderr

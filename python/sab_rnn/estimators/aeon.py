@@ -1,4 +1,6 @@
-"""The estimators as aeon's: sequences are [n,I,T] there, sequence, column, then step. `from sab_rnn.estimators.aeon import SABClassifier`.
+"""The estimators as aeon's: sequences are [n,I,T] there, sequence, column, then step.
+
+    from sab_rnn.estimators.aeon import SABClassifier
 
 Needs aeon. Must not know: how anything is learned.
 """
@@ -76,7 +78,8 @@ class SABRegressor(Parameters, BaseRegressor):  # type: ignore[misc]
 
 @dataclass(eq=False, repr=False)
 class SABForecaster(Parameters, BaseForecaster):  # type: ignore[misc]
-    """sab_rnn.SABForecaster for aeon, whose predict gives the value `horizon` steps ahead alone. After fit: estimator_."""
+    """sab_rnn.SABForecaster for aeon, whose predict gives the value `horizon` steps ahead alone. After fit:
+    estimator_."""
 
     horizon: int = 1
     """steps ahead"""

@@ -18,14 +18,16 @@ from .sequences import as_sequences
 class SABClassifier(Parameters, Fitted):
     """Classes of sequences: `SABClassifier(hidden=64).fit(X, y).predict(X_new)`.
 
-    X: [n,T,I], sequence, then step, then column, or [n,T]; a list of arrays [T_i,I] or [T_i], or of pandas' frames with a row for each
-    time; or a DataFrame with an index of two levels, sequence and time. y: [n] names or numbers of classes.
+    X: [n,T,I], sequence, then step, then column, or [n,T]; a list of arrays [T_i,I] or [T_i], or of pandas' frames with
+    a row for each time; or a DataFrame with an index of two levels, sequence and time. y: [n] names or numbers of
+    classes.
 
     After fit: classes_ [C], model_ (a sab_rnn.Model), history_ (the loss on the validation part), n_features_in_.
     """
 
     class_weight: Union[None, str, Mapping[Any, float]] = None
-    """shares of the classes in the loss: None, all sequences alike; "balanced", all classes alike; or a number for each class"""
+    """shares of the classes in the loss: None, all sequences alike; "balanced", all classes alike; or a number for each
+    class"""
 
     _estimator_type = "classifier"
 
@@ -34,14 +36,15 @@ class SABClassifier(Parameters, Fitted):
         self.check()
         rng, found, names = generator(self.random_state), as_sequences(X), np.asarray(y)
         if names.shape != (len(found.values),):
-            raise InvalidError(f"y: shape {list(names.shape)}; one class for each of {len(found.values)} sequences is wanted")
+            raise InvalidError(f"y: shape {list(names.shape)}; one class for each of {len(found.values)} sequences is "
+                               "wanted")
         self.classes_, numbers = np.unique(names, return_inverse=True)
         valid = np.zeros(len(numbers), bool)
         for c in range(len(self.classes_)):
             members = rng.permutation(np.flatnonzero(numbers == c))
             valid[members[:int(self.validation * len(members))]] = True
-        self._fit_sequences(self, found, numbers.astype(np.int32), self._shares(numbers)[numbers].astype(np.float32), valid,
-                            "cross_entropy", rng)
+        shares = self._shares(numbers)[numbers].astype(np.float32)
+        self._fit_sequences(self, found, numbers.astype(np.int32), shares, valid, "cross_entropy", rng)
         return self
 
     def _shares(self, numbers: Array) -> Array:
@@ -75,5 +78,5 @@ class SABClassifier(Parameters, Fitted):
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
-        return Tags(estimator_type="classifier", target_tags=TargetTags(required=True), classifier_tags=ClassifierTags(),
-                    input_tags=InputTags(two_d_array=False, three_d_array=True))
+        return Tags(estimator_type="classifier", target_tags=TargetTags(required=True),
+                    classifier_tags=ClassifierTags(), input_tags=InputTags(two_d_array=False, three_d_array=True))

@@ -19,9 +19,10 @@ from .sequences import Scale, Sequences, as_sequences, describe, padded
 Batch = Mapping[str, Any]
 
 
-def train(model: Model, parameters: Parameters, draw: Callable[[int], Batch], valid: Sequence[Batch]) -> dict[str, Array]:
-    """Trains, leaves the weights that were best by the loss on the batches `valid` (the last, where there are none) in the model, and
-    gives what was measured back: arrays "step" and "loss"."""
+def train(model: Model, parameters: Parameters, draw: Callable[[int], Batch],
+          valid: Sequence[Batch]) -> dict[str, Array]:
+    """Trains, leaves the weights that were best by the loss on the batches `valid` (the last, where there are none) in
+    the model, and gives what was measured back: arrays "step" and "loss"."""
     trainer = Trainer(model)
     best: dict[str, Array] = {}
     history: dict[str, list[float]] = {"step": [], "loss": []}
@@ -43,7 +44,8 @@ def train(model: Model, parameters: Parameters, draw: Callable[[int], Batch], va
             best.update({name: tensor.copy() for name, tensor in model.tensors.items()})
         return 0 < parameters.patience <= waited
 
-    trainer.train(draw, int(parameters.steps), validate=measure if valid else None, eval_every=int(parameters.eval_every),
+    trainer.train(draw, int(parameters.steps), validate=measure if valid else None,
+                  eval_every=int(parameters.eval_every),
                   on_evaluation=watch)
     for name, tensor in best.items():
         model.tensors[name][...] = tensor
@@ -75,8 +77,8 @@ class Fitted:
             raise NotFittedError(f"this {type(self).__name__} has not been fitted yet: call fit first")
         return self.model_
 
-    def _fit_sequences(self, parameters: Parameters, found: Sequences, answers: Array, weight: Array, valid: Array, loss: str,
-                       rng: np.random.Generator) -> None:
+    def _fit_sequences(self, parameters: Parameters, found: Sequences, answers: Array, weight: Array, valid: Array,
+                       loss: str, rng: np.random.Generator) -> None:
         """answers [n,O] values or [n] classes, weight [n] shares in the loss, valid [n] True in the validation part."""
         key = "labels" if answers.ndim == 1 else "targets"
         values, learned = found.values, np.flatnonzero(~valid)
@@ -100,7 +102,8 @@ class Fitted:
     def _answers(self, X: Any, parameters: Parameters) -> Array:
         """[n,O] outputs at the last step of each sequence."""
         model, found = self._recorded, as_sequences(X)
-        if found.values[0].shape[1] != self.n_features_in_ or (self._columns and found.columns and found.columns != self._columns):
+        named = self._columns and found.columns
+        if found.values[0].shape[1] != self.n_features_in_ or (named and found.columns != self._columns):
             had = f"the columns {', '.join(self._columns)}" if self._columns else f"{self.n_features_in_} columns"
             raise InvalidError(f"X has {describe(found.values[0], found.columns)}; the training data had {had}")
         answers = np.empty((len(found.values), model.outputs), np.float64)

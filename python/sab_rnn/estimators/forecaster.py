@@ -17,7 +17,8 @@ from .sequences import Scale, as_sequence, describe
 
 
 class Series(NamedTuple):
-    """values [T,C+E]: what is forecast, C columns, then what only helps. index: of pandas, or None. dims: of y as it was given."""
+    """values [T,C+E]: what is forecast, C columns, then what only helps. index: of pandas, or None. dims: of y as it
+    was given."""
 
     values: Array
     C: int
@@ -31,9 +32,9 @@ class Series(NamedTuple):
 class SABForecaster(Parameters):
     """The next `horizon` values of a series: `SABForecaster(horizon=24).fit(y).predict()`.
 
-    y: [T] or [T,C], C series that go together; a pandas Series or DataFrame with a row for each time, whose index forecasts then go
-    on with. X: [T,E] further columns, known as long as y is: they help and are not forecast. At each step the network answers with
-    all values of the next `horizon` steps.
+    y: [T] or [T,C], C series that go together; a pandas Series or DataFrame with a row for each time, whose index
+    forecasts then go on with. X: [T,E] further columns, known as long as y is: they help and are not forecast. At each
+    step the network answers with all values of the next `horizon` steps.
 
     After fit: model_ (a sab_rnn.Model), history_ (the loss on the validation part, the last of the series).
     """
@@ -43,7 +44,8 @@ class SABForecaster(Parameters):
     window: int = 100
     """steps of a training sequence, drawn anywhere in the series; forecasts are made from as many"""
     relative: bool = True
-    """the network answers with the change since the last value, not with the value: what has a trend can be gone on with"""
+    """the network answers with the change since the last value, not with the value: what has a trend can be gone on
+    with"""
 
     def fit(self, y: Any, X: Any = None) -> SABForecaster:
         """Learns from a series. InvalidError where it is too short for horizon."""
@@ -79,12 +81,14 @@ class SABForecaster(Parameters):
             valid.append(batch(np.array([begin]), first, T))
             first = begin + length
         most = T - held - length
-        self.history_ = train(model, self, lambda _: batch(rng.integers(0, most + 1, int(self.batch)), 0, T - held), valid)
+        self.history_ = train(model, self, lambda _: batch(rng.integers(0, most + 1, int(self.batch)), 0, T - held),
+                              valid)
         self.model_ = model
         return self
 
     def _shown(self, values: Array) -> Array:
-        """What the network sees: the values, and their changes since the step before, which say more where there is a trend."""
+        """What the network sees: the values, and their changes since the step before, which say more where there is a
+        trend."""
         changes = np.diff(values[:, :self._wide], axis=0, prepend=values[:1, :self._wide])
         return np.concatenate([values, changes], 1)
 
@@ -99,7 +103,8 @@ class SABForecaster(Parameters):
         return ahead.reshape(T, h * C), known
 
     def _forecasts(self, values: Array) -> Array:
-        """[T,h,C] the forecasts at each step of one series, in the units of the data, each from at most `window` steps before."""
+        """[T,h,C] the forecasts at each step of one series, in the units of the data, each from at most `window` steps
+        before."""
         scaled, T, h, C = self._scale.apply(self._shown(values)), len(values), self.horizon, self._wide
         length = min(self.window, T)
         step = max(length // 2, 1)
@@ -107,7 +112,7 @@ class SABForecaster(Parameters):
         found = np.empty((T, h * C), np.float64)
         for part in in_parts(begins[::-1], 64):
             outputs, _ = self._recorded.evaluate(scaled[part + np.arange(length)[:, None]], threads=self.threads)
-            for b, begin in enumerate(part):  # newest first: what the window before says of its latter half is from more history
+            for b, begin in enumerate(part):  # newest first: in the window before, its latter half has more history
                 keep = slice(0, length) if begin == 0 else slice(length - step, length)
                 found[begin:begin + length][keep] = outputs[keep, b]
         ahead = self._answer_scale.undo(found).reshape(T, h, C)
@@ -117,8 +122,8 @@ class SABForecaster(Parameters):
         return forecasts
 
     def predict(self, y: Any = None, X: Any = None) -> Any:
-        """The next horizon values after the training series, or after y with its X: [horizon] or [horizon,C], or as pandas has y, with
-        the times that come next."""
+        """The next horizon values after the training series, or after y with its X: [horizon] or [horizon,C], or as
+        pandas has y, with the times that come next."""
         series = self._fitting(y, X)
         ahead = self._forecasts(series.values[-self.window:])[-1]
         if series.index is None:
@@ -137,16 +142,16 @@ class SABForecaster(Parameters):
         series = _series(y, X)
         had = self._last.values.shape[1]
         if (X is not None) != self._given or series.C != self._wide or series.values.shape[1] != had:
-            raise InvalidError(f"y has {series.C} columns, X {series.values.shape[1] - series.C}; in the training data y had "
-                               f"{self._wide}, X {had - self._wide}")
+            raise InvalidError(f"y has {series.C} columns, X {series.values.shape[1] - series.C}; in the training data "
+                               f"y had {self._wide}, X {had - self._wide}")
         if series.columns != self._last.columns and series.columns and self._last.columns:
             raise InvalidError(f"y has {describe(series.values, series.columns)}; the training data had "
                                f"{describe(series.values, self._last.columns)}")
         return series
 
     def score(self, y: Any, X: Any = None) -> float:
-        """1 - (sum of squared errors) / (that of repeating the last value), of the forecasts made at each step of y: 0 is as good as
-        repeating, 1 perfect."""
+        """1 - (sum of squared errors) / (that of repeating the last value), of the forecasts made at each step of y: 0
+        is as good as repeating, 1 perfect."""
         values = self._fitting(y, X).values
         T, h, C = len(values), self.horizon, self._wide
         if T <= h:
@@ -192,5 +197,6 @@ def _times_after(index: Any, count: int) -> Any:
             return pandas.date_range(index[-1], periods=count + 1, freq=freq, name=index.name)[1:]
     steps = index[1:] - index[:-1]
     if len(steps) == 0 or not (steps == steps[0]).all():
-        raise InvalidError("y: its times have no common step, so there is none to go on with: resample or asfreq gives them one")
+        raise InvalidError("y: its times have no common step, so there is none to go on with: resample or asfreq gives "
+                           "them one")
     return pandas.Index([index[-1] + steps[0] * (k + 1) for k in range(count)], name=index.name)

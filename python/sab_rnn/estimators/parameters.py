@@ -44,8 +44,8 @@ class Parameters:
     steps: int = 1000
     """updates at most"""
     validation: float = 0.1
-    """the part of the training data by which the best weights are chosen, and which nothing else learns from; 0: none, all are learned
-    from and the last weights kept"""
+    """the part of the training data by which the best weights are chosen, and which nothing else learns from; 0: none,
+    all are learned from and the last weights kept"""
     eval_every: int = 25
     """updates between two looks at that part"""
     patience: int = 10
@@ -80,8 +80,8 @@ class Parameters:
     def network_options(self, seed: int) -> dict[str, Any]:
         """The options of the library that these parameters are."""
         warmup = min(200, int(self.steps) // 5)
-        own = {name: getattr(self, name) for name in ("hidden", "layers", "cell", "k_top", "k_trunc", "k_att", "lr", "batch",
-                                                      "steps", "eval_every", "threads")}
+        own = {name: getattr(self, name) for name in ("hidden", "layers", "cell", "k_top", "k_trunc", "k_att", "lr",
+                                                      "batch", "steps", "eval_every", "threads")}
         return {**own, "credit": "sab" if self.k_top else "tbptt", "input_scale": 1, "warmup": warmup, "seed": seed,
                 **(self.options or {})}
 

@@ -29,14 +29,16 @@ class SABRegressor(Parameters, Fitted):
         rng, found, values = generator(self.random_state), as_sequences(X), np.asarray(y, np.float64)
         self._single = values.ndim == 1
         if values.ndim not in (1, 2) or len(values) != len(found.values) or values.size == 0:
-            raise InvalidError(f"y: shape {list(values.shape)}; [{len(found.values)}], or [{len(found.values)}, values] is wanted")
+            n = len(found.values)
+            raise InvalidError(f"y: shape {list(values.shape)}; [{n}], or [{n}, values] is wanted")
         if not np.isfinite(values).all():
             raise InvalidError(f"y, sequence {np.argwhere(~np.isfinite(values))[0][0]}: finite numbers are wanted")
         values = values.reshape(len(values), -1)
         valid = np.zeros(len(values), bool)
         valid[rng.permutation(len(values))[:int(self.validation * len(values))]] = True
         self._answer_scale = Scale([values[~valid]], self.standardise)
-        self._fit_sequences(self, found, self._answer_scale.apply(values), np.ones(len(values), np.float32), valid, "mse", rng)
+        alike = np.ones(len(values), np.float32)
+        self._fit_sequences(self, found, self._answer_scale.apply(values), alike, valid, "mse", rng)
         return self
 
     def predict(self, X: Any) -> Array:

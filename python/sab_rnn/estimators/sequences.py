@@ -15,15 +15,17 @@ from ..errors import InvalidError
 
 
 class Sequences(NamedTuple):
-    """values: an array [T_i, I] of float64 for each sequence. columns: the names of the I columns, where there are some."""
+    """values: an array [T_i, I] of float64 for each sequence. columns: the names of the I columns, where there are
+    some."""
 
     values: list[Array]
     columns: Optional[list[str]]
 
 
 def as_sequences(X: Any, name: str = "X") -> Sequences:
-    """Sequences from an array [n,T,I] or [n,T]; a list of arrays [T_i,I] or [T_i], of pandas' Series, or of DataFrames with a row for
-    each time; or a DataFrame whose index has two levels, sequence and time. InvalidError says what is wrong, and where."""
+    """Sequences from an array [n,T,I] or [n,T]; a list of arrays [T_i,I] or [T_i], of pandas' Series, or of DataFrames
+    with a row for each time; or a DataFrame whose index has two levels, sequence and time. InvalidError says what is
+    wrong, and where."""
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(X, pandas.DataFrame):
         if X.index.nlevels == 2:
@@ -34,9 +36,11 @@ def as_sequences(X: Any, name: str = "X") -> Sequences:
         if X.ndim == 2:
             X = X[:, :, None]
         if X.ndim != 3:
-            raise InvalidError(f"{name}: shape {list(X.shape)}; [sequences, steps, columns] or [sequences, steps] is wanted")
+            raise InvalidError(f"{name}: shape {list(X.shape)}; [sequences, steps, columns] or [sequences, steps] is "
+                               "wanted")
     elif not isinstance(X, (list, tuple, np.ndarray)):
-        raise InvalidError(f"{name}: a {type(X).__name__}; an array, a list of arrays or frames, or a DataFrame is wanted")
+        raise InvalidError(f"{name}: a {type(X).__name__}; an array, a list of arrays or frames, or a DataFrame is "
+                           "wanted")
     if len(X) == 0:
         raise InvalidError(f"{name}: no sequence")
     read = [as_sequence(part, f"{name}, sequence {i}") for i, part in enumerate(X)]
