@@ -222,10 +222,10 @@ SAB_API void sab_answers_take(struct sab_answers *answers, const sab_real *outpu
                               struct sab_answer *answer);
 
 #define SAB_PLACE_CAP 128
-/* Where step t, from 0, of sequence b of batch `index` of B of the test part stands in a table: returns "time", and text is it as the
+/* Where step t, from 0, of sequence b of batch `index` of B of the split stands in a table: returns "time", and text is it as the
  * file writes times, or "row", and text is its number; "" of a row that is not in the file. NULL for tasks that are no table. */
-SAB_API const char *sab_answers_place(const struct sab_answers *answers, struct sab_task *task, int64_t index, int B, int b, int t,
-                                      char text[SAB_PLACE_CAP]);
+SAB_API const char *sab_answers_place(const struct sab_answers *answers, struct sab_task *task, enum sab_split split, int64_t index,
+                                      int B, int b, int t, char text[SAB_PLACE_CAP]);
 
 /* Answers the test part of the task that options name; they are the model's (sab_model_options), with data, batch, threads and
  * device as wanted. is_whole 1: every row of a series, and not only those that are scored. ahead: 0, or so many rows beyond the end

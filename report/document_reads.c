@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "report/arrays.h"
 #include "report/recall_log.h"
+#include "report/sequences.h"
 
 enum {
     CHANNELS_MOST = 32,          /* input values of a step that are shown */
@@ -20,7 +21,11 @@ enum {
 struct shown {
     struct sab_model *model;
     const struct sab_shape *shape;
+    struct sab_task *task;
+    struct sab_answers *answers;
+    enum sab_split split;
     struct sab_batch batch;
+    int64_t index;     /* of the batch */
     sab_real *outputs; /* [T,B,O] */
     struct sab_recall_log log;
     int32_t *whole; /* room for a column of the batch as whole numbers, numbers, bytes: [T] */
@@ -31,41 +36,6 @@ struct shown {
 static int length_of(const struct sab_batch *batch, int b)
 {
     return batch->lengths ? batch->lengths[b] : batch->T;
-}
-
-static int is_scored(const struct sab_batch *batch, int t, int b)
-{
-    size_t i = (size_t)t * (size_t)batch->B + (size_t)b;
-    return batch->scored ? batch->scored[i] != 0 : !batch->weight || batch->weight[i] > 0;
-}
-
-static int64_t count_scored(const struct sab_batch *batch)
-{
-    int64_t count = 0;
-    for (int t = 0; t < batch->T; t++)
-        for (int b = 0; b < batch->B; b++)
-            count += t < length_of(batch, b) && is_scored(batch, t, b);
-    return count;
-}
-
-/* The first batch in which something counts; the first, where nothing does. */
-static int take_batch(struct sab_task *task, const struct sab_document *document, struct sab_batch *batch, struct sab_error *err)
-{
-    int B = sab_task_columns(task, document->split, document->sequences);
-    int64_t n = sab_task_batches(task, document->split, B), first = 0;
-    batch->size = sizeof *batch;
-    for (int64_t i = 0; i < (n > 0 ? n : 1); i++) {
-        int status = sab_task_batch(task, document->split, i, B, batch, err);
-        if (status != SAB_OK)
-            return status;
-        if (count_scored(batch) > 0) {
-            first = i;
-            break;
-        }
-    }
-    int status = sab_task_batch(task, document->split, first, B, batch, err);
-    batch->fresh = NULL; /* as if all began here */
-    return status;
 }
 
 /* ---- sequences ---- */
@@ -87,24 +57,32 @@ static const float *number_column(const struct shown *s, const sab_real *all, in
 }
 
 /* The same of values that answer, in the units of the data. */
-static int value_column(const struct shown *s, const sab_real *all, int b, int length, int width, const float **column,
-                        struct sab_error *err)
+static const float *value_column(const struct shown *s, const sab_real *all, int b, int length, int width)
 {
-    struct sab_answers *answers;
     struct sab_answer answer;
     size_t B = (size_t)s->batch.B, O = (size_t)s->shape->O, I = (size_t)s->shape->I;
-    int status = sab_answers_create(&answers, s->model, err);
-    if (status != SAB_OK)
-        return status;
     for (int t = 0; t < length; t++) {
         size_t i = (size_t)t * B + (size_t)b;
-        sab_answers_take(answers, all + i * O, s->batch.values ? s->batch.values + i * I : NULL, &answer);
+        sab_answers_take(s->answers, all + i * O, s->batch.values ? s->batch.values + i * I : NULL, &answer);
         for (int o = 0; o < width; o++)
             s->numbers[t * width + o] = (float)answer.results[o];
     }
-    sab_answers_free(answers);
-    *column = s->numbers;
-    return SAB_OK;
+    return s->numbers;
+}
+
+/* The times of a table's rows, or their numbers, where the sequence is not too long for that. */
+static void write_times(struct sab_json *json, const struct shown *s, int b, int length)
+{
+    enum { TIMES_MOST = 20000 };
+    char at[SAB_PLACE_CAP];
+    if (length > TIMES_MOST || !sab_answers_place(s->answers, s->task, s->split, s->index, s->batch.B, b, 0, at))
+        return;
+    sab_json_open(json, "times", '[');
+    for (int t = 0; t < length; t++) {
+        sab_answers_place(s->answers, s->task, s->split, s->index, s->batch.B, b, t, at);
+        sab_json_text(json, NULL, at);
+    }
+    sab_json_close(json, ']');
 }
 
 static const int32_t *answers(const struct shown *s, int b, int length)
@@ -128,6 +106,7 @@ static int write_sequence(struct sab_json *json, const struct shown *s, int b, s
     int channels = I < CHANNELS_MOST ? I : CHANNELS_MOST, status = SAB_OK;
     sab_json_open(json, NULL, '{');
     sab_json_int(json, "length", length);
+    write_times(json, s, b, length);
     if (batch->ids)
         status = sab_arrays_int32(json, "ids", whole_column(s, batch->ids, b, length), n, err);
     if (batch->values && status == SAB_OK) {
@@ -135,7 +114,7 @@ static int write_sequence(struct sab_json *json, const struct shown *s, int b, s
         status = sab_arrays_float(json, "values", number_column(s, batch->values, b, length, I, channels), n * (size_t)channels, err);
     }
     for (int t = 0; t < length; t++)
-        s->bytes[t] = (uint8_t)is_scored(batch, t, b);
+        s->bytes[t] = (uint8_t)sab_batch_scored(batch, t, b) != 0;
     if (status == SAB_OK)
         status = sab_arrays_bytes(json, "scored", s->bytes, n, err);
     if (batch->labels && status == SAB_OK) {
@@ -149,10 +128,7 @@ static int write_sequence(struct sab_json *json, const struct shown *s, int b, s
     if (batch->targets)
         sab_json_int(json, "targetCount", width);
     for (int i = 0; i < 2 && batch->targets && status == SAB_OK; i++) {
-        const float *column = NULL;
-        status = value_column(s, pairs[i], b, length, width, &column, err);
-        if (status == SAB_OK)
-            status = sab_arrays_float(json, keys[i], column, n * (size_t)width, err);
+        status = sab_arrays_float(json, keys[i], value_column(s, pairs[i], b, length, width), n * (size_t)width, err);
     }
     sab_json_close(json, '}');
     return status;
@@ -244,7 +220,7 @@ static int run_batch(struct shown *s, struct sab_error *err)
     int status = sab_model_evaluate(s->model, &s->batch, 1, s->outputs, NULL, &recall, err);
     if (status == SAB_OK)
         status = sab_recall_log_sort(&s->log, err);
-    if (status == SAB_OK && s->log.count > 0 && count_scored(&s->batch) > 0) {
+    if (status == SAB_OK && s->log.count > 0 && sab_sequences_scored(&s->batch) > 0) {
         recall = sab_recall_log_flow(&s->log);
         status = sab_model_gradient(s->model, &s->batch, 1, NULL, &recall, err);
     }
@@ -268,8 +244,11 @@ static int make_room(struct shown *s, struct sab_error *err)
 int sab_document_reads(struct sab_json *json, struct sab_model *model, struct sab_task *task, const struct sab_document *document,
                        struct sab_error *err)
 {
-    struct shown s = {.model = model, .shape = sab_model_shape(model)};
-    int status = take_batch(task, document, &s.batch, err);
+    struct shown s = {.model = model, .shape = sab_model_shape(model), .task = task, .split = document->split};
+    int B = sab_task_columns(task, document->split, document->sequences);
+    int status = sab_sequences_take(task, document->split, B, &s.batch, &s.index, err);
+    if (status == SAB_OK)
+        status = sab_answers_create(&s.answers, model, err);
     if (status == SAB_OK)
         status = make_room(&s, err);
     if (status == SAB_OK)
@@ -282,6 +261,7 @@ int sab_document_reads(struct sab_json *json, struct sab_model *model, struct sa
     }
     if (status == SAB_OK)
         status = write_recall(json, &s, document, err);
+    sab_answers_free(s.answers);
     sab_recall_log_clear(&s.log);
     sab_free(s.outputs);
     sab_free(s.whole);

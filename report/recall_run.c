@@ -8,51 +8,13 @@
 #include "base/error.h"
 #include "report/heat_png.h"
 #include "report/heat_text.h"
+#include "report/sequences.h"
 
 enum { STEPS_CAP = 48 };
 
 static int ask(const struct sab_options *options, const char *name)
 {
     return (int)sab_options_number(options, name);
-}
-
-/* Sequences, from the first on, up to the last with a step that counts; at least one. */
-static int count_filled(const struct sab_batch *batch)
-{
-    int filled = 1;
-    for (int b = 1; b < batch->B; b++)
-        for (int t = 0; t < batch->T && filled <= b; t++)
-            if (!batch->weight || batch->weight[(size_t)t * (size_t)batch->B + (size_t)b] > 0)
-                filled = b + 1;
-    return filled;
-}
-
-static int64_t count_scored(const struct sab_batch *batch)
-{
-    int64_t count = 0;
-    for (int t = 0; t < batch->T; t++)
-        for (int b = 0; b < batch->B; b++)
-            count += sab_batch_scored(batch, t, b) != 0;
-    return count;
-}
-
-/* The first batch; where nothing in it counts, as in rows of a series before its test part, the one with most that does. */
-static int64_t find_batch(struct sab_task *task, int B)
-{
-    int64_t best = 0, most = 0, n = sab_task_batches(task, SAB_TEST, B);
-    struct sab_batch batch = {.size = sizeof batch};
-    for (int64_t i = 0; i < n && most < (int64_t)B * sab_task_steps(task); i++) {
-        if (sab_task_batch(task, SAB_TEST, i, B, &batch, NULL) != SAB_OK)
-            return 0;
-        int64_t count = count_scored(&batch);
-        if (count > most) {
-            most = count;
-            best = i;
-        }
-        if (i == 0 && most > 0)
-            return 0;
-    }
-    return best;
 }
 
 /* Memories that a read of step t, from 1, gives weights to, at most. */
@@ -99,14 +61,8 @@ int sab_recall_run_take(struct sab_recall_run *w, const char *where, struct sab_
     int B = status == SAB_OK ? sab_task_columns(w->task, SAB_TEST, w->sequences) : 0;
     if (status == SAB_OK)
         status = check_room(c, sab_task_steps(w->task), B, err);
-    int64_t index = status == SAB_OK ? find_batch(w->task, B) : 0;
-    w->batch.size = sizeof w->batch;
     if (status == SAB_OK)
-        status = sab_task_batch(w->task, SAB_TEST, index, B, &w->batch, err);
-    if (status == SAB_OK && index == 0 && count_filled(&w->batch) < B) /* others would thin out the mean */
-        status = sab_task_batch(w->task, SAB_TEST, 0, count_filled(&w->batch), &w->batch, err);
-    w->batch.fresh = NULL; /* as if all began here */
-    w->index = index;
+        status = sab_sequences_take(w->task, SAB_TEST, B, &w->batch, &w->index, err);
     if (status == SAB_OK && sab_model_facts(w->model))
         status = sab_answers_create(&w->answers, w->model, err);
     return status;
@@ -119,9 +75,9 @@ static void write_places(void *user, const struct sab_recall_entry *e, FILE *to)
 {
     const struct sab_recall_run *w = user;
     char at[SAB_PLACE_CAP], when[SAB_PLACE_CAP] = "";
-    sab_answers_place(w->answers, w->task, w->index, w->batch.B, e->sequence, e->t - 1, at);
+    sab_answers_place(w->answers, w->task, SAB_TEST, w->index, w->batch.B, e->sequence, e->t - 1, at);
     if (e->when > 0) /* 0: the memory that was there before any step */
-        sab_answers_place(w->answers, w->task, w->index, w->batch.B, e->sequence, e->when - 1, when);
+        sab_answers_place(w->answers, w->task, SAB_TEST, w->index, w->batch.B, e->sequence, e->when - 1, when);
     const char *quote = strchr(at, ',') ? "\"" : "";
     fprintf(to, ",%d,%s%s%s,%s%s%s", e->t - e->when, quote, at, quote, quote, when, quote);
 }
@@ -129,7 +85,7 @@ static void write_places(void *user, const struct sab_recall_entry *e, FILE *to)
 int sab_recall_run_csv(struct sab_recall_run *w, const char *path, struct sab_error *err)
 {
     char at[SAB_PLACE_CAP];
-    const char *name = w->answers ? sab_answers_place(w->answers, w->task, w->index, w->batch.B, 0, 0, at) : NULL;
+    const char *name = w->answers ? sab_answers_place(w->answers, w->task, SAB_TEST, w->index, w->batch.B, 0, 0, at) : NULL;
     int has_times = name && strcmp(name, "time") == 0;
     struct sab_recall_places places = {has_times ? ",lag,time,when_time" : ",lag,row,when_row", write_places, w};
     return sab_recall_log_csv(&w->log, name ? &places : NULL, path, err);

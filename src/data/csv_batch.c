@@ -106,11 +106,11 @@ int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, struc
     return SAB_OK;
 }
 
-struct sab_csv_spot sab_csv_task_spot(const void *state, int64_t index, int B, int b)
+struct sab_csv_spot sab_csv_task_spot(const void *state, enum sab_split split, int64_t index, int B, int b)
 {
     const struct sab_csv_state *s = state;
-    const struct sab_csv_table *table = sab_csv_table_of(s, SAB_TEST);
-    struct sab_csv_chunk c = sab_csv_find_chunk(s, SAB_TEST, index, B, b);
+    const struct sab_csv_table *table = sab_csv_table_of(s, split);
+    struct sab_csv_chunk c = sab_csv_find_chunk(s, split, index, B, b);
     if (c.series < 0)
         return (struct sab_csv_spot){.row = -1};
     int64_t at = table->series[c.series].begin + c.begin;

@@ -5,7 +5,7 @@
 #include "data/csv_table.h"
 #include "data/scaling.h"
 
-/* What the first step of column b of a test batch is. */
+/* What the first step of column b of a batch is. */
 struct sab_csv_spot {
     const char *series; /* its name, or NULL */
     int64_t row;        /* the row within the series, from 0; -1: the column is padding */
@@ -13,6 +13,6 @@ struct sab_csv_spot {
     const int64_t *times;   /* of the same rows; NULL: the task has no times */
 };
 
-struct sab_csv_spot sab_csv_task_spot(const void *state, int64_t index, int B, int b);
+struct sab_csv_spot sab_csv_task_spot(const void *state, enum sab_split split, int64_t index, int B, int b);
 
 #endif

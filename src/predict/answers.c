@@ -334,14 +334,14 @@ void sab_answers_take(struct sab_answers *a, const sab_real *outputs, const sab_
 
 _Static_assert((int)SAB_TIME_TEXT_CAP <= SAB_PLACE_CAP, "callers have room for any time");
 
-const char *sab_answers_place(const struct sab_answers *a, struct sab_task *task, int64_t index, int B, int b, int t,
-                              char text[SAB_PLACE_CAP])
+const char *sab_answers_place(const struct sab_answers *a, struct sab_task *task, enum sab_split split, int64_t index, int B, int b,
+                              int t, char text[SAB_PLACE_CAP])
 {
     void *state = sab_task_state(task, &sab_task_csv);
     text[0] = 0;
     if (!state || a->schema.n == 0)
         return NULL;
-    struct sab_csv_spot spot = sab_csv_task_spot(state, index, B, b);
+    struct sab_csv_spot spot = sab_csv_task_spot(state, split, index, B, b);
     int64_t row = spot.numbers ? spot.numbers[t] : spot.row + t + 1;
     if (spot.times)
         sab_time_write(&a->schema.time_format, spot.times[t], text);

@@ -51,7 +51,7 @@ static int put_sequence(struct work *w, const struct sab_batch *batch, const sab
         return SAB_OK;
     struct sab_place places[2] = {{"sequence", NULL, w->sequence}, {"step", NULL, 0}};
     if (is_csv)
-        places[0] = (struct sab_place){"series", sab_csv_task_spot(w->state, index, batch->B, b).series, 0};
+        places[0] = (struct sab_place){"series", sab_csv_task_spot(w->state, SAB_TEST, index, batch->B, b).series, 0};
     for (int t = 0; t < length && status == SAB_OK; t++) {
         size_t position = (size_t)t * (size_t)batch->B + (size_t)b;
         places[1].number = t;
@@ -159,7 +159,7 @@ static int predict_stream(struct work *w, struct sab_error *err)
             break;
         struct sab_csv_spot spot = {.row = steps};
         if (w->kind == &sab_task_csv)
-            spot = sab_csv_task_spot(w->state, index, 1, 0);
+            spot = sab_csv_task_spot(w->state, SAB_TEST, index, 1, 0);
         series = spot.series;
         int length = batch.lengths ? batch.lengths[0] : batch.T;
         sab_real *outputs = sab_alloc((size_t)batch.T, (size_t)O * sizeof *outputs);

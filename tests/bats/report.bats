@@ -170,3 +170,29 @@ END
     sab export copy
     fails 2 --out --tensorboard --csv
 }
+
+@test "steps of a table have the times of their rows, of the part that is shown" {
+    python3 -c '
+print("when,load")
+for i in range(300):
+    print(f"2024-{1 + i // 28:02d}-{1 + i % 28:02d},{i % 24}")' >table.csv
+    "$SAB" train csv --data table.csv --time when --T 24 --hidden 8 --batch 8 --eval-every 10 --quiet --steps 10 --gaps keep --out csv
+    for part in valid:271:285 test:286:300; do
+        sab report csv --split "${part%%:*}" --out page.html --quiet
+        document page.html
+        printf '%s' "$output" | python3 -c '
+import base64, json, sys
+part, first, last = sys.argv[1].split(":")
+run, = json.load(sys.stdin)["runs"]
+rows = [line.split(",")[0] for line in open("table.csv").read().splitlines()[1:]]
+scored = set()
+for sequence in run["sequences"]:
+    at = rows.index(sequence["times"][0])
+    assert sequence["times"] == rows[at:at + sequence["length"]], sequence["times"]
+    for t, counts in enumerate(base64.b64decode(sequence["scored"])):
+        if counts: # the answer is the next row, which is of the part
+            scored.add(at + t + 2)
+assert scored and min(scored) >= int(first) and max(scored) <= int(last), (part, sorted(scored))
+assert run["outputNames"] == ["load+1"], run["outputNames"]' "$part"
+    done
+}
