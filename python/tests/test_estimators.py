@@ -83,6 +83,42 @@ def test_what_is_not_learned_from_decides_nothing_but_when_to_stop() -> None:
     assert SABForecaster(**QUICK, validation=0.2).fit(series)._scale.mean[0] == 0.5
 
 
+def test_the_best_weights_are_those_that_stay() -> None:
+    from sab_rnn.estimators import fitting, parameters
+    rng = np.random.default_rng(13)
+    model = sab_rnn.Model(1, 1, loss="mse", hidden=8, lr=0.2, warmup=0, clip=0, steps=30, threads=1)
+    batches = [{"x": rng.normal(size=(4, 8, 1)), "targets": rng.normal(size=(4, 8, 1))} for _ in range(2)]
+    told = parameters.Parameters(steps=30, eval_every=1, patience=0)
+    history = fitting.train(model, told, lambda _: batches[0], batches[1:])
+    left = model.evaluate(**batches[1])[1].loss
+    assert left == history["loss"].min() < history["loss"][-1]
+
+
+@pytest.mark.parametrize("horizon, T", [(1, 100), (3, 100), (4, 40)])
+def test_a_forecaster_never_learns_from_what_it_is_judged_by(horizon: int, T: int,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values are their times here: those that count in training lie before the validation part, those that count there in it,
+    and each once."""
+    seen: dict[str, Any] = {}
+
+    def train(_model: Any, _parameters: Any, draw: Any, valid: Any) -> dict[str, Any]:
+        seen.update(draws=[draw(i) for i in range(50)], valid=valid)
+        return {}
+
+    monkeypatch.setattr("sab_rnn.estimators.forecaster.train", train)
+    SABForecaster(random_state=1, horizon=horizon, window=20, relative=False, standardise=False, validation=0.2, batch=4,
+                  hidden=2).fit(np.arange(float(T)))
+    begins = T - T // 5
+
+    def answered(batch: Any) -> np.ndarray:
+        return batch["targets"][batch["weight"] > 0]
+
+    learned = np.concatenate([answered(batch) for batch in seen["draws"]])
+    assert learned.max() == begins - 1 and learned.min() <= 5
+    judged = np.concatenate([answered(batch) for batch in seen["valid"]])
+    assert sorted(judged[:, 0].tolist()) == list(range(begins, T - horizon + 1))
+
+
 def test_training_ends_when_the_validation_part_says_so() -> None:
     rng = np.random.default_rng(5)
     X, y = rng.normal(size=(60, 5)), rng.integers(0, 2, 60)

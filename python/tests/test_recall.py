@@ -77,6 +77,25 @@ def test_updates_while_recording_are_the_same_updates() -> None:
     assert models[0].digest() == models[1].digest() and (reads.flow > 0).any()
 
 
+def test_flows_of_several_layers_and_windows_find_their_reads() -> None:
+    """A gradient made at once tells reads and flows together; a forward and its way back tell them one after the other."""
+    model = sab_rnn.Model(2, 3, loss="mse", hidden=6, layers=2, k_top=2, k_trunc=3, threads=1)
+    rng = np.random.default_rng(6)
+    batch = {"x": rng.normal(size=(10, 3, 2)), "targets": rng.normal(size=(10, 3, 3)), "lengths": [10, 4, 7]}
+    with sab_rnn.record(model) as apart:
+        tape = sab_rnn.Engine(model, 1).forward(**batch)[2]
+        assert tape is not None
+        tape.backward()
+    with sab_rnn.record(model) as together:
+        sab_rnn.Trainer(model).gradient(**batch)
+
+    def by_place(reads: sab_rnn.Reads) -> dict[tuple[int, ...], float]:
+        places = np.stack([reads.layer, reads.sequence, reads.step, reads.recalled], 1).tolist()
+        return {tuple(place): float(flow) for place, flow in zip(places, reads.flow) if flow > 0}
+
+    assert by_place(apart) == by_place(together) and len(by_place(together)) > 20
+
+
 def test_a_state_that_goes_on_is_before_the_beginning() -> None:
     model = sab_rnn.Model(2, 3, loss="mse", hidden=6, k_top=2, memory_slots=4, k_trunc=2)
     stream, engine, x = sab_rnn.Stream(model, 2), sab_rnn.Engine(model), np.random.default_rng(2).normal(size=(6, 2, 2))
