@@ -18,8 +18,8 @@
 
 struct own {
     int sequences, layer, rows, value, recorded_data;
-    const char *csv, *png, *out;
-    int is_piped; /* csv or png is standard output, where nothing else may be */
+    const char *csv, *png, *svg, *out;
+    int is_piped; /* one of these is standard output, where nothing else may be */
 };
 
 static const char *const row_choices[] = {"scored", "all", NULL};
@@ -35,40 +35,67 @@ static const struct sab_option own[] = {
     {"value", SAB_OPTION_CHOICE, AT(value), 0, 0, 0, values, "weight", "",
      "the weight of a recalled state, or the norm of the gradient that flows to it through the read"},
     {"png", SAB_OPTION_TEXT, AT(png), 0, 0, 0, NULL, "", "", "draw the map into this file, - is standard output"},
+    {"svg", SAB_OPTION_TEXT, AT(svg), 0, 0, 0, NULL, "", "", "the same as a vector picture, for papers"},
     {"csv", SAB_OPTION_TEXT, AT(csv), 0, 0, 0, NULL, "", "",
      "write every weight to this file, - is standard output: sequence,layer,t,when,alpha,flow; of tables also lag and "
      "the times or rows of both steps"},
-    {"out", SAB_OPTION_TEXT, AT(out), 0, 0, 0, NULL, "", "", "FILE.png or FILE.csv: one of the two above"},
+    {"out", SAB_OPTION_TEXT, AT(out), 0, 0, 0, NULL, "", "", "FILE.png, FILE.svg or FILE.csv: one of those above"},
     SAB_CLI_RECORDED_DATA(struct own, recorded_data),
 };
+
+/* What can be written, by the option that names the file and the end of --out. */
+static const struct output {
+    const char *option, *ending;
+    size_t at;
+    int (*write)(struct sab_recall_run *run, const char *path, struct sab_error *err);
+} outputs[] = {
+    {"csv", ".csv", AT(csv), sab_recall_run_csv},
+    {"png", ".png", AT(png), sab_recall_run_png},
+    {"svg", ".svg", AT(svg), sab_recall_run_svg},
+};
+enum { OUTPUTS = sizeof outputs / sizeof outputs[0] };
+
+static const char *path_of(const struct own *o, int i)
+{
+    return *(const char *const *)((const char *)o + outputs[i].at);
+}
+
+static int count_outputs(const struct own *o)
+{
+    int count = 0;
+    for (int i = 0; i < OUTPUTS; i++)
+        count += path_of(o, i)[0] != 0;
+    return count;
+}
 
 static int take_out(const struct sab_cli *cli, struct own *o, struct sab_error *err)
 {
     size_t n = strlen(o->out);
     if (n == 0)
         return SAB_OK;
-    if (n > 4 && strcmp(o->out + n - 4, ".png") == 0 && !o->png[0])
-        return sab_cli_set_own(cli, "png", o->out, err);
-    if (n > 4 && strcmp(o->out + n - 4, ".csv") == 0 && !o->csv[0])
-        return sab_cli_set_own(cli, "csv", o->out, err);
-    return sab_fail(err, SAB_INVALID, "--out: \"%.200s\" must end in .png or .csv, and not be given beside "
-                                          "--png or --csv for the same kind", o->out);
+    for (int i = 0; i < OUTPUTS; i++)
+        if (n > 4 && strcmp(o->out + n - 4, outputs[i].ending) == 0 && !path_of(o, i)[0])
+            return sab_cli_set_own(cli, outputs[i].option, o->out, err);
+    return sab_fail(err, SAB_INVALID, "--out: \"%.200s\" must end in .png, .svg or .csv, and not be given beside "
+                                          "--png, --svg or --csv for the same kind", o->out);
 }
 
 static int take_outputs(const struct sab_cli *cli, struct own *o, struct sab_error *err)
 {
-    int status = take_out(cli, o, err);
-    int csv_is_piped, png_is_piped;
-    if (status == SAB_OK)
-        status = sab_cli_output(cli, "csv", &csv_is_piped, err);
-    if (status == SAB_OK)
-        status = sab_cli_output(cli, "png", &png_is_piped, err);
+    int status = take_out(cli, o, err), piped = 0, is_piped;
+    const char *last = "";
+    for (int i = 0; i < OUTPUTS && status == SAB_OK; i++) {
+        status = sab_cli_output(cli, outputs[i].option, &is_piped, err);
+        if (status == SAB_OK && is_piped) {
+            piped++;
+            last = outputs[i].option;
+        }
+    }
     if (status != SAB_OK)
         return status;
-    o->is_piped = csv_is_piped || png_is_piped;
-    if (o->is_piped && (cli->json || csv_is_piped == png_is_piped))
-        return sab_fail(err, SAB_INVALID, "--%s -: standard output takes one of --csv, --png and --json",
-                        csv_is_piped ? "csv" : "png");
+    o->is_piped = piped > 0;
+    if (piped > 1 || (piped && cli->json))
+        return sab_fail(err, SAB_INVALID, "--%s -: standard output takes one of --csv, --png, --svg and --json", last);
     return SAB_OK;
 }
 
@@ -142,10 +169,9 @@ static void print_json(const struct own *o, const struct sab_recall_run *w, cons
         sab_json_real(&json, "strongest_mean", r->weight);
         sab_json_real(&json, "mean_largest", r->mean_largest);
     }
-    if (o->png[0])
-        sab_json_text(&json, "png", o->png);
-    if (o->csv[0])
-        sab_json_text(&json, "csv", o->csv);
+    for (int i = 0; i < OUTPUTS; i++)
+        if (path_of(o, i)[0])
+            sab_json_text(&json, outputs[i].option, path_of(o, i));
     sab_json_text(&json, "weights_digest", digest);
     sab_json_text(&json, "out", where);
     sab_json_process(&json);
@@ -155,22 +181,22 @@ static void print_json(const struct own *o, const struct sab_recall_run *w, cons
 static int show(const struct sab_cli *cli, struct sab_recall_run *w, struct sab_error *err)
 {
     const struct own *o = cli->own;
-    int status = SAB_OK;
-    if (o->csv[0])
-        status = sab_recall_run_csv(w, o->csv, err);
-    if (status == SAB_OK && o->png[0])
-        status = sab_recall_run_png(w, o->png, err);
+    int status = SAB_OK, written = count_outputs(o);
+    for (int i = 0; i < OUTPUTS && status == SAB_OK; i++)
+        if (path_of(o, i)[0])
+            status = outputs[i].write(w, path_of(o, i), err);
     if (status != SAB_OK)
         return status;
     if (cli->json) {
         print_json(o, w, cli->words[0]);
-    } else if (!o->is_piped && (!cli->quiet || (!o->csv[0] && !o->png[0]))) {
+    } else if (!o->is_piped && (!cli->quiet || written == 0)) {
         status = print_map(w, err);
         if (status == SAB_OK)
             print_reading(w);
     }
-    if (!cli->quiet && !o->is_piped && (o->csv[0] || o->png[0]))
-        fprintf(stderr, "wrote %s%s%s\n", sab_shown(o->png), o->png[0] && o->csv[0] ? " and " : "", sab_shown(o->csv));
+    for (int i = 0; i < OUTPUTS && !cli->quiet && !o->is_piped; i++)
+        if (path_of(o, i)[0])
+            fprintf(stderr, "wrote %s\n", sab_shown(path_of(o, i)));
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "report/heat_png.h"
+#include "report/heat_svg.h"
 #include "report/heat_text.h"
 #include "report/sequences.h"
 
@@ -150,22 +151,36 @@ static void say_steps(const struct sab_recall_run *w, char text[STEPS_CAP])
         snprintf(text, STEPS_CAP, "%d steps", most);
 }
 
-int sab_recall_run_png(const struct sab_recall_run *w, const char *path, struct sab_error *err)
+/* Draws the map, of so many rows and columns at most. */
+static int draw(const struct sab_recall_run *w, int rows_cap, int columns_cap,
+                int (*as)(const struct sab_recall_map *map, const char *title, const char *row_name, const char *value_name,
+                          const char *path, struct sab_error *err),
+                const char *path, struct sab_error *err)
 {
     char number[SAB_NUMBER_CAP];
     struct sab_recall_view view = w->view;
     struct sab_recall_map map;
     char title[128], steps[STEPS_CAP];
-    view.rows_cap = SAB_HEAT_PNG_ROWS;
-    view.columns_cap = SAB_HEAT_PNG_COLUMNS;
+    view.rows_cap = rows_cap;
+    view.columns_cap = columns_cap;
     say_steps(w, steps);
-    snprintf(title, sizeof title, "task %s, %s, layer %d, mean over %d sequences", sab_options_value(w->options, "task", number), steps, view.layer + 1,
-             view.sequences);
+    snprintf(title, sizeof title, "task %s, %s, layer %d, mean over %d sequences", sab_options_value(w->options, "task", number), steps,
+             view.layer + 1, view.sequences);
     int status = sab_recall_map_make(&map, &w->log, &view, err);
     if (status == SAB_OK)
-        status = sab_heat_png(&map, title, w->row_name, w->value_name, path, err);
+        status = as(&map, title, w->row_name, w->value_name, path, err);
     sab_recall_map_clear(&map);
     return status;
+}
+
+int sab_recall_run_png(struct sab_recall_run *w, const char *path, struct sab_error *err)
+{
+    return draw(w, SAB_HEAT_PNG_ROWS, SAB_HEAT_PNG_COLUMNS, sab_heat_png, path, err);
+}
+
+int sab_recall_run_svg(struct sab_recall_run *w, const char *path, struct sab_error *err)
+{
+    return draw(w, SAB_HEAT_SVG_ROWS, SAB_HEAT_SVG_COLUMNS, sab_heat_svg, path, err);
 }
 
 int sab_recall_run_text(const struct sab_recall_run *w, int unicode, char **text, struct sab_error *err)

@@ -34,7 +34,8 @@ int sab_recall_run_take(struct sab_recall_run *run, const char *where, struct sa
 int sab_recall_run_collect(struct sab_recall_run *run, int needs_flow, struct sab_error *err);
 
 int sab_recall_run_csv(struct sab_recall_run *run, const char *path, struct sab_error *err);
-int sab_recall_run_png(const struct sab_recall_run *run, const char *path, struct sab_error *err);
+int sab_recall_run_png(struct sab_recall_run *run, const char *path, struct sab_error *err);
+int sab_recall_run_svg(struct sab_recall_run *run, const char *path, struct sab_error *err);
 /* *text is freed with sab_free. */
 int sab_recall_run_text(const struct sab_recall_run *run, int unicode, char **text, struct sab_error *err);
 

@@ -196,3 +196,32 @@ assert scored and min(scored) >= int(first) and max(scored) <= int(last), (part,
 assert run["outputNames"] == ["load+1"], run["outputNames"]' "$part"
     done
 }
+
+@test "a recall map as SVG has a cell for each pair of steps that the numbers have" {
+    sab recall copy --sequences 8 --svg map.svg --csv map.csv --quiet
+    [ "$status" = 0 ]
+    python3 - <<'END'
+import collections, csv, xml.etree.ElementTree as xml
+tree = xml.parse("map.svg").getroot()
+name = "{http://www.w3.org/2000/svg}"
+cells = [r for r in tree.find(name + "g")]
+found = {(round((float(r.get("y")) - 34) / 32), round((float(r.get("x")) - 62) / 19.2)): r.get("fill") for r in cells} # 10 rows, 25 columns
+mean = collections.Counter()
+for row in csv.DictReader(open("map.csv")):
+    if int(row["t"]) > 15: # the answers
+        mean[int(row["t"]) - 16, int(row["when"]) - 1] += float(row["alpha"]) / 8
+most = max(mean.values())
+assert set(found) == {at for at, value in mean.items() if value / most > 1e-3}, (sorted(found), mean)
+by_weight = sorted(found, key=lambda at: mean[at])
+light = [sum(int(found[at][i:i + 2], 16) * c for i, c in ((1, 2), (3, 7), (5, 1))) for at in by_weight]
+assert all(a >= b - 4 for a, b in zip(light, light[1:])), light # the more, the darker, but for the roundings of a colour
+texts = [t.text for t in tree.findall(name + "text")]
+assert "task copy, T = 5, layer 1, mean over 8 sequences" in texts and "past step recalled" in texts and "20" in texts, texts
+END
+    sab recall copy --out map.svg --svg other.svg
+    fails 2 map.svg
+    sab recall copy --svg - --png -
+    fails 2 'standard output takes one'
+    sab recall copy --svg nowhere/map.svg
+    fails 1 nowhere
+}
