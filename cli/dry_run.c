@@ -95,7 +95,7 @@ static void print_json(const struct sab_options *options, const struct work *w, 
 static void print_lines(const struct sab_options *options, const struct work *w, const char *out)
 {
     const struct sab_forecast *f = &w->forecast;
-    static const char *const answers[] = {"classes", "values", "answers"};
+    static const char *const answers[] = {"classes", "values", "answers", "values", "quantiles"}; /* enum sab_loss */
     char text[SAB_SAY_CAP];
     printf("task         %s", sab_shown(sab_cli_text(options, "task")));
     if (!f->has_files || f->sequence_steps == sab_cli_int(options, "T")) /* T says nothing of images */
