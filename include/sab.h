@@ -97,6 +97,8 @@ enum sab_density { SAB_SPARSE, SAB_DENSE };
 /* What a decoder is fed in an evaluation, the answers it gave or the labels; where a gradient is wanted, always labels. */
 enum sab_feed { SAB_FEED_OWN, SAB_FEED_LABELS };
 enum sab_write { SAB_WRITE_STATE, SAB_WRITE_PROVISIONAL };
+/* Which memory leaves when there are more than memory_slots: the oldest, or that of least worth. */
+enum sab_keeping { SAB_KEEP_RECENT, SAB_KEEP_SURPRISE, SAB_KEEP_USED };
 /* What the way back needs of the way there: stored, replayed, or whichever fits the memory; same bits. */
 enum sab_recompute { SAB_RECOMPUTE_OFF, SAB_RECOMPUTE_ON, SAB_RECOMPUTE_AUTO };
 enum sab_optimizer { SAB_OPTIMIZER_ADAM, SAB_OPTIMIZER_ADAMW, SAB_OPTIMIZER_SGD };
@@ -286,7 +288,8 @@ SAB_API void sab_model_digest(const struct sab_model *model, char hex[33]);
 
 /* Sees each read as it is made, in order of t for each layer and sequence: n memories written at steps when[0..n-1]
  * (1-based) were recalled at step t (1-based) with weights alpha[0..n-1]. A read of more than 4096 memories comes in
- * several calls. The relu sparsifier's threshold comes last, with alpha 0. */
+ * several calls. The relu sparsifier's threshold comes last, with alpha 0. Memories from before the batch have a step of 0 or less: how
+ * long ago they were written, or, where --keep chooses among them, 0. */
 struct sab_recall {
     size_t size; /* sizeof (struct sab_recall) */
     void (*read)(void *user, int layer, int t, int b, int n, const int32_t *when, const sab_real *alpha,

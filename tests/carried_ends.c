@@ -26,6 +26,7 @@ static void draw_config(struct sab_options *c, uint64_t *state)
     c->model.k_top = problem_int(state, 0, 3);
     c->model.k_att = problem_int(state, 1, 3);
     c->model.memory_slots = problem_int(state, 1, 9);
+    c->model.keep = problem_int(state, 0, 2);
     c->model.forward = problem_int(state, 0, 3) ? SAB_SPARSE : SAB_DENSE;
 }
 

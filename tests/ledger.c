@@ -30,7 +30,9 @@ static void check_step(const struct sab_ledger *l, const struct alive *a, uint64
     int first = l->first[0], skip = 0;
     while (skip < a->n && a->number[skip] < first)
         skip++;
-    int want = a->n > skip ? a->number[skip] : n, got = sab_ledger_oldest(l, t, 0);
+    struct sab_alive alive = sab_ledger_alive(l, t, 0);
+    int want = a->n > skip ? a->number[skip] : n, got = alive.begin;
+    assert_int_equal(alive.n, a->n > skip ? a->n - skip : n - got);
     if (sab_ledger_count(l, t) != n || (a->n > skip && got != want) || (a->n == skip && got < n))
         fail_msg("seed %llu step %d: %d memories from %d on, not %d from %d on", (unsigned long long)seed, t,
                  sab_ledger_count(l, t), got, n, want);
@@ -41,7 +43,7 @@ static void check(uint64_t seed)
     uint64_t state = seed;
     int k_att = problem_int(&state, 1, 9), slots = problem_int(&state, 1, 20), T = problem_int(&state, 1, MOST_T);
     int carried = problem_int(&state, 0, slots < MOST_CARRIED ? slots : MOST_CARRIED), first[1], when[CAP];
-    struct sab_keep keep = {&sab_rule_periodic, k_att, problem_int(&state, 0, 2) ? slots : INT_MAX};
+    struct sab_keep keep = {&sab_rule_periodic, NULL, k_att, problem_int(&state, 0, 2) ? slots : INT_MAX};
     struct sab_ledger_step steps[MOST_T + 1];
     size_t entries[MOST_T + 1], sum = 0;
     struct sab_ledger l = {.keep = &keep, .first = first, .steps = steps, .when = when, .entries = entries};
@@ -78,11 +80,65 @@ static void test_as_worked_out(void **unused)
         check(seed);
 }
 
+/* A rule that chooses: of a random worth, against a list of all that were ever written from which the least is crossed out. */
+static void check_choice(uint64_t seed)
+{
+    uint64_t state = seed;
+    int slots = problem_int(&state, 1, 9), T = problem_int(&state, 1, MOST_T), carried = problem_int(&state, 0, slots);
+    int keeping = problem_int(&state, 0, 1) ? SAB_KEEP_SURPRISE : SAB_KEEP_USED, first[1], n_alive[1], when[CAP], is_alive[CAP] = {0};
+    int ends[1] = {problem_int(&state, 1, T)};
+    int32_t list[CAP + 1];
+    sab_real worth[CAP];
+    sab_real want[CAP];
+    struct sab_keep keep = {&sab_rule_periodic, sab_choice_find(keeping), 1, slots};
+    struct sab_ledger_step steps[MOST_T + 1];
+    struct sab_ledger l = {.keep = &keep, .S = 1, .first = first, .steps = steps, .when = when, .cap = CAP, .alive_cap = CAP + 1,
+                           .alive = list, .n_alive = n_alive, .worth = worth, .ends = ends};
+    first[0] = problem_int(&state, 0, carried);
+    for (int i = 0; i < carried; i++)
+        want[i] = worth[i] = (sab_real)problem_uniform(&state), is_alive[i] = i >= first[0];
+    sab_ledger_begin(&l, carried, 0);
+    for (int t = 0; t < T; t++) {
+        struct sab_alive alive = sab_ledger_alive(&l, t, 0);
+        int n = 0;
+        for (int i = 0; i < carried + t; i++)
+            if (is_alive[i] && alive.at[n++] != i)
+                fail_msg("seed %llu step %d: memory %d is alive, and in its place is %d", (unsigned long long)seed, t, i, alive.at[n - 1]);
+        assert_int_equal(alive.n, n);
+        assert_true(n <= slots);
+        if (n > 0) {
+            int i = alive.at[problem_int(&state, 0, n - 1)];
+            sab_ledger_recall(&l, t, 0, i, (sab_real)-0.25);
+            want[i] += t < ends[0] && keeping == SAB_KEEP_USED ? (sab_real)0.25 : 0;
+        }
+        sab_real one = (sab_real)problem_uniform(&state);
+        sab_ledger_admit(&l, t, 0, one);
+        sab_ledger_end_step(&l, t, 1);
+        if (t >= ends[0])
+            continue;
+        int newest = carried + t, least = newest, there = n + 1;
+        for (int i = 0; i < newest; i++)
+            want[i] *= keeping == SAB_KEEP_USED && is_alive[i] ? (sab_real)(1 - 1.0 / slots) : 1;
+        is_alive[newest] = 1, want[newest] = one;
+        for (int i = newest; i >= 0; i--)
+            least = is_alive[i] && want[i] <= want[least] ? i : least;
+        if (there > slots)
+            is_alive[least] = 0;
+    }
+}
+
+static void test_the_least_leaves(void **unused)
+{
+    (void)unused;
+    for (uint64_t seed = 1; seed <= CASES; seed++)
+        check_choice(seed);
+}
+
 /* A file may claim k_att and memories whose product no int holds. */
 static void test_far_past(void **unused)
 {
     (void)unused;
-    struct sab_keep keep = {&sab_rule_periodic, 1000000000, INT_MAX};
+    struct sab_keep keep = {&sab_rule_periodic, NULL, 1000000000, INT_MAX};
     assert_int_equal(keep.rule->before(&keep, 2), -2000000001);
     assert_int_equal(keep.rule->before(&keep, 3), -INT_MAX);
     assert_int_equal(keep.rule->before(&keep, 1000000000), -INT_MAX);
@@ -92,6 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_as_worked_out),
+        cmocka_unit_test(test_the_least_leaves),
         cmocka_unit_test(test_far_past),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

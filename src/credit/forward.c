@@ -13,8 +13,12 @@ static void begin_memory(const struct sab_model *m, int layer, struct sab_memory
 {
     memset(memory->ledger.first, 0, (size_t)memory->S * sizeof *memory->ledger.first);
     sab_ledger_begin(&memory->ledger, m->zero_memories, 0);
-    for (int b = 0; b < memory->S && m->zero_memories > 0; b++)
-        zero(memory->M + (size_t)b * memory->cap * m->Hp, (size_t)m->zero_memories * m->Hp);
+    for (int b = 0; b < memory->S && m->zero_memories > 0; b++) {
+        real *row = memory->M + (size_t)b * memory->cap * m->Hp;
+        zero(row, (size_t)m->zero_memories * m->Hp);
+        if (memory->ledger.alive)
+            memory->ledger.worth[(size_t)b * memory->ledger.cap] = memory->ledger.keep->choice->worth(m->H, row, row);
+    }
     sab_memory_rekey(&m->layers[layer].remind, memory);
 }
 
@@ -38,6 +42,8 @@ void sab_shard_load(struct sab_shard *s, const struct sab_work *work)
     s->used_spans = (s->steps + s->span_len - 1) / s->span_len;
     s->scratch.profile = work->profile;
     memset(&s->sums, 0, sizeof s->sums);
+    for (int b = 0; b < S; b++)
+        s->ends[b] = work->columns[b].length;
     for (int l = 0; l < m->L; l++) {
         struct sab_layer_run *run = &s->layers[l];
         run->records.t0 = 0;

@@ -62,7 +62,7 @@ static void lay_out_standing(struct sab_layout *layout, const struct sab_shard *
     const struct sab_model *m = s->model;
     const struct sab_remind *r = &m->layers[0].remind;
     memory->standing = NULL;
-    if (!r->score->drift || r->dense_forward)
+    if (!r->score->drift || r->dense_forward || r->keep.choice)
         return;
     memory->standing = sab_layout_take(layout, (size_t)s->S, sizeof *memory->standing);
     for (int b = 0; b < s->S; b++) {
@@ -74,6 +74,18 @@ static void lay_out_standing(struct sab_layout *layout, const struct sab_shard *
         if (memory->standing)
             memory->standing[b] = standing;
     }
+}
+
+/* What a ledger needs that chooses. */
+static void lay_out_choice(struct sab_layout *kept, const struct sab_shard *s, struct sab_ledger *ledger, int cap)
+{
+    int slots = ledger->keep->slots;
+    ledger->cap = cap;
+    ledger->alive_cap = (slots < cap ? slots : cap) + 1;
+    ledger->alive = sab_layout_take(kept, (size_t)s->S * ledger->alive_cap, sizeof *ledger->alive);
+    ledger->n_alive = sab_layout_take(kept, (size_t)s->S, sizeof *ledger->n_alive);
+    ledger->worth = take_reals(kept, (size_t)s->S * cap);
+    ledger->ends = s->ends;
 }
 
 static void lay_out_memory(struct sab_layout *kept, struct sab_layout *work, struct sab_shard *s, int l)
@@ -88,6 +100,8 @@ static void lay_out_memory(struct sab_layout *kept, struct sab_layout *work, str
     ledger->steps = sab_layout_take(kept, (size_t)s->T + 1, sizeof *ledger->steps);
     ledger->when = sab_layout_take(kept, cap, sizeof *ledger->when);
     ledger->entries = r->dense_forward ? sab_layout_take(kept, (size_t)s->T + 1, sizeof *ledger->entries) : NULL;
+    if (r->keep.choice)
+        lay_out_choice(kept, s, ledger, (int)cap);
     run->memory.cap = (int)cap;
     run->memory.M = take_reals(kept, S * cap * m->Hp);
     run->memory.key = take_reals(kept, S * cap * m->Ap);
@@ -110,6 +124,7 @@ static void lay_out_layer(struct sab_layout *kept, struct sab_layout *work, stru
     run->c_start = m->cell->has_c ? take_reals(kept, starts * row) : NULL;
     run->touched = sab_layout_take(work, (size_t)s->n_windows, 1);
     run->memory.S = s->S;
+    run->memory.ledger.S = s->S;
     run->memory.ledger.first = s->first;
     if (m->K > 0)
         lay_out_memory(kept, work, s, l);
@@ -144,6 +159,7 @@ static void lay_out(struct sab_layout *kept, struct sab_layout *work, struct sab
     const struct sab_model *m = s->model;
     size_t steps = (size_t)s->span_len * s->S;
     s->first = sab_layout_take(kept, (size_t)s->S, sizeof *s->first);
+    s->ends = sab_layout_take(kept, (size_t)s->S, sizeof *s->ends);
     s->ids = m->shape.input == SAB_INPUT_IDS ? sab_layout_take(work, steps, sizeof *s->ids) : NULL;
     s->values = m->shape.input == SAB_INPUT_VALUES ? take_reals(work, steps * m->shape.I) : NULL;
     s->y = take_reals(work, (s->apart ? 1 : s->n_slots) * steps * m->Op);

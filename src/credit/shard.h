@@ -31,7 +31,7 @@ struct sab_shard {
     int window_len, n_windows, span_windows, span_len, n_spans, n_slots; /* span_windows: windows per span */
     int carried_cap;              /* most memories taken over from the batch before */
     struct sab_layer_run *layers; /* [L] */
-    int *first;                   /* [S] of every layer's memory */
+    int *first, *ends;            /* [S] of every layer's ledger */
     int32_t *ids;                 /* [span_len,S] of the current span, or NULL */
     real *values;                 /* [span_len,S,I] or NULL */
     real *y;                      /* [n_slots,span_len,S,Op] outputs, then their gradient; apart [span_len,S,Op] */

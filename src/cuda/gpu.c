@@ -23,6 +23,8 @@ int sab_gpu_check(const struct sab_model_options *c, const char *device, struct 
     if (c->sparsifier == SAB_SPARSIFIER_RELEASE2019)
         return sab_fail(err, SAB_INVALID, "--device %.32s: --sparsifier release2019 runs on the processor only; choose softmax or relu",
                         device);
+    if (c->keep != SAB_KEEP_RECENT)
+        return sab_fail(err, SAB_INVALID, "--device %.32s: --keep %s runs on the processor only", device, sab_choice_find(c->keep)->name);
     if (c->zero_memory)
         return sab_fail(err, SAB_INVALID, "--device %.32s: --zero-memory on runs on the processor only", device);
     return SAB_OK;

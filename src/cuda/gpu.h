@@ -19,7 +19,8 @@ struct sab_gpu_plan {
 
 struct sab_gpu;
 
-/* SAB_INVALID, naming the option, for what is not on the GPU (yet): other networks, dense reads, release2019, a zero memory.
+/* SAB_INVALID, naming the option, for what is not on the GPU (yet): other networks, dense reads, release2019, a zero memory, rules that
+ * choose what to keep.
  * device is how the user called the machine. */
 int sab_gpu_check(const struct sab_model_options *options, const char *device, struct sab_error *err);
 

@@ -49,7 +49,7 @@ static void remind(const struct sab_model *m, const struct sab_layer_weights *lw
         h[j] = w->hh[at + j] + m->gain * w->s[at + j];
     sab_profile_lap(scratch->profile, SAB_PHASE_READ);
     if (!replay)
-        sab_memory_step(r, memory, t, m->write == SAB_WRITE_STATE ? h : w->hh + at, scratch->key);
+        sab_memory_step(r, memory, t, m->write == SAB_WRITE_STATE ? h : w->hh + at, w->h + at, scratch->key);
     sab_profile_lap(scratch->profile, SAB_PHASE_MAP);
 }
 

@@ -18,6 +18,7 @@ static const char *const feeds[] = {"own", "labels", NULL};
 static const char *const positions[] = {"sinusoidal", "learned", NULL};
 static const char *const densities[] = {"sparse", "dense", NULL};
 static const char *const writes[] = {"state", "provisional", NULL};
+static const char *const keeps[] = {"recent", "surprise", "used", NULL};
 static const char *const recomputes[] = {"off", "on", "auto", NULL};
 
 /* Who reads it. */
@@ -75,8 +76,11 @@ static const struct sab_option rows[] = {
     SAB_INT("k-top", k_top, SAB_DECIDES, 0, 4096, "5", "credit", "recurrent", "K: memories recalled at each step"),
     SAB_INT("k-att", k_att, SAB_DECIDES, 1, 1e9, "1", "credit", "recurrent", "a memory is written every so many steps"),
     SAB_INT("memory-slots", memory_slots, SAB_DECIDES, 0, 1e9, "0", "credit", "recurrent",
-            "most memories a step can read, the oldest leaves first; 0: all (carried state: as many as a batch "
-            "writes)"),
+            "most memories a step can read, the oldest leaves first unless --keep says otherwise; 0: all (carried state: "
+            "as many as a batch writes)"),
+    SAB_CHOICE("keep", keep, SAB_DECIDES, keeps, "recent", "credit", "recurrent",
+               "which memories stay in the --memory-slots: the newest, those at whose step the state moved most, or those "
+               "recalled most"),
     SAB_INT("k-trunc", k_trunc, SAB_DECIDES, 1, 1e9, "5", "credit", "recurrent",
             "steps per window of truncated back-propagation"),
     SAB_SWITCH("mental-updates", mental_updates, SAB_DECIDES, "on", "credit", "recurrent",
@@ -126,6 +130,9 @@ int sab_model_options_check(const struct sab_model_options *options, struct sab_
     if (options->model == SAB_KIND_TRANSFORMER && options->hidden % options->heads != 0)
         return sab_fail(err, SAB_INVALID, "--heads %d: --hidden %d is not a multiple of it", options->heads,
                         options->hidden);
+    if (options->keep != SAB_KEEP_RECENT && options->memory_slots == 0)
+        return sab_fail(err, SAB_INVALID, "--keep %s chooses which memory leaves, and with --memory-slots 0 none does: choose a number "
+                                          "in 1..1000000000", keeps[options->keep]);
     if (options->credit == SAB_CREDIT_SAB && options->backward == SAB_DENSE && options->forward != SAB_DENSE)
         return sab_fail(err, SAB_INVALID, "--backward dense needs --forward dense: gradient cannot reach memories that "
                                           "were not read");

@@ -32,7 +32,8 @@ struct sab_model_options {
     int credit;           /* enum sab_credit */
     int k_top;            /* K: memories recalled per step */
     int k_att;            /* a memory is written every k_att steps */
-    int memory_slots;     /* most memories a step can read, the oldest leaves first; 0: all */
+    int memory_slots;     /* most memories a step can read; 0: all */
+    int keep;             /* enum sab_keeping: which memory leaves; other than the oldest needs memory_slots */
     int k_trunc;          /* steps per window */
     int mental_updates;   /* 1: gradient enters the recalled states; 0: they are constants */
     int forward;          /* enum sab_density */

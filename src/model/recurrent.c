@@ -28,7 +28,7 @@ void sab_recurrent_resolve(struct sab_model *m)
 
 struct sab_keep sab_recurrent_keep(const struct sab_model_options *c)
 {
-    return (struct sab_keep){&sab_rule_periodic, c->k_att, c->memory_slots > 0 ? c->memory_slots : INT_MAX};
+    return (struct sab_keep){&sab_rule_periodic, sab_choice_find(c->keep), c->k_att, c->memory_slots > 0 ? c->memory_slots : INT_MAX};
 }
 
 /* ---- tensors ---- */

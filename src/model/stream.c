@@ -22,6 +22,9 @@ static void carry_free(struct sab_carry *carry)
     sab_free(carry->memory.ledger.first);
     sab_free(carry->memory.ledger.steps);
     sab_free(carry->memory.ledger.entries);
+    sab_free(carry->memory.ledger.alive);
+    sab_free(carry->memory.ledger.n_alive);
+    sab_free(carry->memory.ledger.worth);
     *carry = (struct sab_carry){0};
 }
 
@@ -34,10 +37,13 @@ static int carry_create(const struct sab_model *m, int layer, struct sab_carry *
     carry->h = sab_alloc(row, sizeof(real));
     carry->c = m->cell->has_c ? sab_alloc(row, sizeof(real)) : NULL;
     ledger->keep = &m->layers[layer].remind.keep;
+    ledger->S = B;
     ledger->first = sab_alloc((size_t)B, sizeof *ledger->first);
     ledger->steps = sab_alloc(2, sizeof *ledger->steps);
     ledger->entries = sab_alloc(2, sizeof *ledger->entries);
-    return carry->h && (carry->c || !m->cell->has_c) && ledger->first && ledger->steps && ledger->entries;
+    ledger->n_alive = sab_alloc((size_t)B, sizeof *ledger->n_alive);
+    return carry->h && (carry->c || !m->cell->has_c) && ledger->first && ledger->steps && ledger->entries &&
+           ledger->n_alive;
 }
 
 /* Memories of all sequences, rows from .. from+n-1 of `in` to rows 0 .. n-1 of `out`, which may be the same. */
@@ -47,9 +53,24 @@ static void copy_memories(const struct sab_model *m, struct sab_memory *out, con
         size_t to_row = (size_t)b * out->cap, from_row = (size_t)b * in->cap + from;
         memmove(out->M + to_row * m->Hp, in->M + from_row * m->Hp, (size_t)n * m->Hp * sizeof(real));
         memmove(out->key + to_row * m->Ap, in->key + from_row * m->Ap, (size_t)n * m->Ap * sizeof(real));
+        if (in->ledger.worth)
+            memmove(out->ledger.worth + (size_t)b * out->ledger.cap, in->ledger.worth + (size_t)b * in->ledger.cap + from,
+                    (size_t)n * sizeof(real));
         out->ledger.first[b] = in->ledger.first[b] > from ? in->ledger.first[b] - from : 0;
     }
     out->ledger.n = n;
+}
+
+/* What a ledger that chooses needs for so many; worth has as much again, for what it was before a step. */
+static int choice_create(struct sab_ledger *ledger, int cap)
+{
+    if (!ledger->keep->choice)
+        return 1;
+    ledger->cap = cap;
+    ledger->alive_cap = cap + 1;
+    ledger->alive = sab_alloc((size_t)ledger->S * ledger->alive_cap, sizeof *ledger->alive);
+    ledger->worth = sab_alloc(2 * (size_t)ledger->S * cap, sizeof *ledger->worth);
+    return ledger->alive && ledger->worth;
 }
 
 /* Room for `cap` memories, if there is less; on failure everything is as it was. */
@@ -61,13 +82,14 @@ static int memory_grow(const struct sab_model *m, struct sab_memory *memory, int
     larger.cap = cap;
     larger.M = sab_alloc((size_t)memory->S * cap, (size_t)m->Hp * sizeof(real));
     larger.key = sab_alloc((size_t)memory->S * cap, (size_t)m->Ap * sizeof(real));
-    if (!larger.M || !larger.key) {
-        sab_free(larger.M), sab_free(larger.key);
+    larger.ledger.alive = NULL, larger.ledger.worth = NULL;
+    if (!choice_create(&larger.ledger, cap) || !larger.M || !larger.key) {
+        sab_free(larger.M), sab_free(larger.key), sab_free(larger.ledger.alive), sab_free(larger.ledger.worth);
         return sab_fail(err, SAB_NOMEM, "no memory for %d memories of %d sequences", cap, memory->S);
     }
     if (memory->ledger.n > 0)
         copy_memories(m, &larger, memory, 0, memory->ledger.n);
-    sab_free(memory->M), sab_free(memory->key);
+    sab_free(memory->M), sab_free(memory->key), sab_free(memory->ledger.alive), sab_free(memory->ledger.worth);
     *memory = larger;
     return SAB_OK;
 }
@@ -95,12 +117,14 @@ static int room_grow(struct sab_stream *s, int cap, struct sab_error *err)
     return SAB_OK;
 }
 
-/* Room for one more memory. A stream of bounded memory keeps up to twice its slots and then drops the older half. */
+/* Room for one more memory. A stream of bounded memory keeps up to twice its slots and then drops the older half; where the rule
+ * chooses it keeps the alive alone. */
 static int make_room(struct sab_stream *s, struct sab_error *err)
 {
     const struct sab_model *m = s->model;
     int n = s->layers[0].now.memory.ledger.n, slots = m->layers[0].remind.keep.slots, status = SAB_OK;
-    int most = slots > INT_MAX / 2 ? INT_MAX : 2 * slots, cap = n < FIRST_CAP ? FIRST_CAP : n > most / 2 ? most : 2 * n;
+    int most = m->layers[0].remind.keep.choice ? slots + 1 : slots > INT_MAX / 2 ? INT_MAX : 2 * slots;
+    int cap = n < FIRST_CAP ? FIRST_CAP : n > most / 2 ? most : 2 * n;
     if (cap > most)
         cap = most;
     for (int l = 0; l < m->L && !status; l++) {
@@ -203,6 +227,10 @@ void sab_stream_copy(const struct sab_stream *s, int layer, int b0, const uint8_
         memcpy(h + b * row, now->h + at, row * sizeof *h);
         if (c)
             memcpy(c + b * row, now->c + at, row * sizeof *c);
+        const struct sab_ledger *before = &now->memory.ledger;
+        if (memory->ledger.worth && carried > 0)
+            memcpy(memory->ledger.worth + (size_t)b * memory->ledger.cap, before->worth + (size_t)(b0 + b) * before->cap + from,
+                   (size_t)carried * sizeof(real));
         for (int i = memory->ledger.first[b]; i < carried; i++)
             memcpy(memory->M + ((size_t)b * memory->cap + i) * row,
                    now->memory.M + ((size_t)(b0 + b) * now->memory.cap + from + i) * row, row * sizeof(real));
@@ -228,12 +256,50 @@ void sab_stream_put_state(struct sab_stream *s, int layer, int b, const real *h,
         memcpy(next->c + (size_t)b * row, c, row * sizeof *c);
 }
 
+/* The alive of sequence b, the newest last, to rows .. n - 1 of sequence `to` of `out`; rows of 0 come before them. Both may be the
+ * same memory: no row moves up. */
+static void put_alive(const struct sab_model *m, struct sab_memory *out, int to, const struct sab_memory *in, int b, int n)
+{
+    struct sab_alive alive = sab_ledger_alive(&in->ledger, 0, b);
+    size_t Hp = (size_t)m->Hp, Ap = (size_t)m->Ap;
+    int skip = n - alive.n;
+    out->ledger.first[to] = skip;
+    if (n == 0)
+        return;
+    for (int j = 0; j < alive.n; j++) {
+        size_t row = (size_t)to * out->cap + skip + j, from = (size_t)b * in->cap + alive.at[j];
+        if (out == in && row == from)
+            continue;
+        memmove(out->M + row * Hp, in->M + from * Hp, Hp * sizeof(real));
+        memmove(out->key + row * Ap, in->key + from * Ap, Ap * sizeof(real));
+        out->ledger.worth[(size_t)to * out->ledger.cap + skip + j] = in->ledger.worth[(size_t)b * in->ledger.cap + alive.at[j]];
+    }
+    memset(out->M + (size_t)to * out->cap * Hp, 0, (size_t)skip * Hp * sizeof(real));
+    memset(out->key + (size_t)to * out->cap * Ap, 0, (size_t)skip * Ap * sizeof(real));
+    memset(out->ledger.worth + (size_t)to * out->ledger.cap, 0, (size_t)skip * sizeof(real));
+}
+
+/* After a step of a stream: where one has left, what is alive moves together. */
+static void drop_dead(const struct sab_model *m, struct sab_memory *memory)
+{
+    int slots = memory->ledger.keep->slots;
+    if (!memory->ledger.alive || memory->ledger.n <= slots)
+        return;
+    for (int b = 0; b < memory->S; b++)
+        put_alive(m, memory, b, memory, b, slots);
+    memory->ledger.n = slots;
+}
+
 /* The newest of each sequence come last; where it has fewer than the batch leaves, rows of 0 come before them. */
 void sab_stream_put_memory(struct sab_stream *s, int layer, int b0, const struct sab_memory *memory, const int *ends)
 {
     struct sab_memory *next = &s->layers[layer].next.memory;
     size_t Hp = (size_t)s->model->Hp, Ap = (size_t)s->model->Ap;
     for (int b = 0; b < memory->S; b++) {
+        if (memory->ledger.alive) {
+            put_alive(s->model, next, b0 + b, memory, b, next->ledger.n);
+            continue;
+        }
         int count = next->ledger.n, from = ends[b] - count, skip = from < 0 ? -from : 0, n = count - skip;
         int first = memory->ledger.first[b] - from;
         size_t to = (size_t)(b0 + b) * next->cap, at = (size_t)b * memory->cap + (size_t)(from + skip);
@@ -309,14 +375,15 @@ static void layer_free(struct sab_stream_layer *layer, int has_memory)
 
 double sab_stream_state_nbytes(const struct sab_model *m, int B, int memories)
 {
-    return (double)B * m->L * m->H * (1 + m->cell->has_c + (double)memories) * sizeof(real);
+    double choice = m->layers[0].remind.keep.choice ? memories : 0;
+    return (double)B * m->L * (m->H * (1 + m->cell->has_c + (double)memories) + choice) * sizeof(real);
 }
 
 double sab_stream_nbytes(const struct sab_model *m, int B, int memories)
 {
     double span = (double)m->GHp + (double)m->cell->n_extra * m->Hp + (m->K > 0 ? 4 : 3) * (double)m->Hp + m->Ap +
                   (m->cell->has_c ? 2 : 0) * (double)m->Hp;
-    double carry = (1 + m->cell->has_c) * (double)m->Hp + (double)memories * (m->Hp + m->Ap);
+    double carry = (1 + m->cell->has_c) * (double)m->Hp + (double)memories * (m->Hp + m->Ap + (m->layers[0].remind.keep.choice ? 3 : 0));
     return B * (m->L * (span + 2 * carry) + m->GHp + m->Ap + m->Op) * sizeof(real);
 }
 
@@ -360,7 +427,12 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
     }
     sab_model_prepare(m, &version);
     for (int l = 0; l < m->L && m->zero_memories; l++) { /* the block is zeroed */
-        s->layers[l].now.memory.ledger.n = m->zero_memories;
+        struct sab_memory *memory = &s->layers[l].now.memory;
+        memory->ledger.n = m->zero_memories;
+        for (int b = 0; memory->ledger.worth && b < B; b++) {
+            const real *row = memory->M + (size_t)b * memory->cap * m->Hp;
+            memory->ledger.worth[(size_t)b * memory->ledger.cap] = memory->ledger.keep->choice->worth(m->H, row, row);
+        }
         sab_memory_rekey(&m->layers[l].remind, &s->layers[l].now.memory);
     }
     *out = s;
@@ -446,7 +518,10 @@ static int check_step(struct sab_stream *s, struct sab_error *err)
         memcpy(now->h, s->layers[l].span.h, row);
         if (m->cell->has_c)
             memcpy(now->c, s->layers[l].span.c, row);
-        now->memory.ledger.n = now->memory.ledger.carried;
+        struct sab_ledger *ledger = &now->memory.ledger;
+        ledger->n = ledger->carried;
+        if (ledger->worth)
+            memcpy(ledger->worth, ledger->worth + (size_t)s->B * ledger->cap, (size_t)s->B * ledger->cap * sizeof(real));
     }
     return status;
 }
@@ -468,8 +543,11 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
         struct sab_carry *now = &s->layers[l].now;
         struct sab_span *w = &s->layers[l].span;
         /* A step of its own, in which all memories are carried ones. */
+        struct sab_ledger *ledger = &now->memory.ledger;
+        if (ledger->worth)
+            memcpy(ledger->worth + (size_t)s->B * ledger->cap, ledger->worth, (size_t)s->B * ledger->cap * sizeof(real));
         if (m->K > 0)
-            sab_ledger_begin(&now->memory.ledger, now->memory.ledger.n, s->since[0]);
+            sab_ledger_begin(ledger, ledger->n, s->since[0]);
         memcpy(w->h, now->h, row);
         if (m->cell->has_c)
             memcpy(w->c, now->c, row);
@@ -487,6 +565,8 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
     s->t++;
     for (int b = 0; b < s->B && m->K > 0; b++)
         s->since[b] = s->layers[0].now.memory.ledger.since;
+    for (int l = 0; l < m->L; l++)
+        drop_dead(m, &s->layers[l].now.memory);
     const struct sab_stream_layer *top = &s->layers[m->L - 1];
     sab_readout_forward(m, s->B, top->now.h, m->K > 0 ? top->span.s : NULL, s->y);
     for (int b = 0; b < s->B && outputs; b++)

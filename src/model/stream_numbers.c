@@ -51,6 +51,9 @@ static int check(const struct sab_stream *s, int N, const sab_real *h, const sab
     const struct sab_model *m = s->model;
     const struct sab_keep *keep = &m->layers[0].remind.keep;
     int slots = m->K > 0 ? keep->slots : 0, most = m->K > 0 ? keep->k_att - 1 : 0;
+    if (keep->choice && N > 0)
+        return sab_fail(err, SAB_INVALID, "--keep %s: what each memory is worth is not among these arrays; sab_stream_save and _load keep "
+                                          "it", keep->choice->name);
     if (N < 0 || N > slots)
         return sab_fail(err, SAB_INVALID, "a state with N = %d memories; N is in 0..%d for this model", N, slots);
     if (!c != !m->cell->has_c)

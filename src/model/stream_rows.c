@@ -1,6 +1,6 @@
 /* See stream_rows.h. A row is two numbers, then of each layer h, c where the cell has one, and the memories that are carried:
  *
- *     first | since | h_l0 [Hp] | c_l0 [Hp] | m_l0 [N,Hp] | h_l1 ... */
+ *     first | since | h_l0 [Hp] | c_l0 [Hp] | m_l0 [N,Hp] | worth_l0 [N] where the rule chooses | h_l1 ... */
 #include "model/stream_rows.h"
 
 #include <string.h>
@@ -13,7 +13,8 @@ static size_t carried(const struct sab_stream *s)
 size_t sab_stream_row_nbytes(const struct sab_stream *s)
 {
     const struct sab_model *m = s->model;
-    size_t numbers = (size_t)m->L * (size_t)m->Hp * (1 + (m->cell->has_c ? 1 : 0) + carried(s));
+    size_t worth = s->has_memory && m->layers[0].remind.keep.choice ? carried(s) : 0;
+    size_t numbers = (size_t)m->L * ((size_t)m->Hp * (1 + (m->cell->has_c ? 1 : 0) + carried(s)) + worth);
     return 2 * sizeof(int32_t) + numbers * sizeof(real);
 }
 
@@ -58,6 +59,9 @@ static void move_row(const struct sab_stream *s, int b, char *row, int is_put)
             move(now->c + at * Hp, &row, Hp * sizeof(real), is_put);
         if (N > 0)
             move(now->memory.M + (at * (size_t)now->memory.cap + (size_t)now->memory.ledger.n - N) * Hp, &row, N * Hp * sizeof(real), is_put);
+        struct sab_ledger *ledger = &now->memory.ledger;
+        if (N > 0 && ledger->worth)
+            move(ledger->worth + at * (size_t)ledger->cap + (size_t)ledger->n - N, &row, N * sizeof(real), is_put);
         if (is_put)
             now->memory.ledger.first[b] = numbers[0];
     }

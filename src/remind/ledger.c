@@ -1,6 +1,8 @@
 /* See ledger.h; and the rules. */
 #include "remind/ledger.h"
 
+#include <string.h>
+
 static int is_due(const struct sab_keep *keep, int since)
 {
     return since + 1 == keep->k_att;
@@ -36,6 +38,66 @@ static size_t sum(const struct sab_keep *keep, int carried, int most, int T)
 
 const struct sab_rule sab_rule_periodic = {"periodic", is_due, since, before, most, sum};
 
+/* ---- which leaves ---- */
+
+/* How far the state moved. */
+static sab_real moved(int H, const sab_real *m, const sab_real *h)
+{
+    sab_real sum = 0;
+    for (int k = 0; k < H; k++)
+        sum += (m[k] - h[k]) * (m[k] - h[k]);
+    return sum;
+}
+
+static sab_real nothing(const struct sab_keep *keep)
+{
+    (void)keep;
+    return 1;
+}
+
+/* As if recalled once: what is never recalled leaves by its age. */
+static sab_real once(int H, const sab_real *m, const sab_real *h)
+{
+    (void)H, (void)m, (void)h;
+    return 1;
+}
+
+static sab_real by_slots(const struct sab_keep *keep)
+{
+    return (sab_real)(1 - 1.0 / keep->slots);
+}
+
+const struct sab_choice *sab_choice_find(int keeping)
+{
+    static const struct sab_choice choices[] = {
+        [SAB_KEEP_SURPRISE] = {"surprise", moved, nothing, 0},
+        [SAB_KEEP_USED] = {"used", once, by_slots, 1},
+    };
+    return keeping == SAB_KEEP_RECENT ? NULL : &choices[keeping];
+}
+
+void sab_ledger_admit(struct sab_ledger *l, int t, int b, sab_real worth)
+{
+    int32_t *alive = l->alive + (size_t)b * l->alive_cap;
+    int n = l->n_alive[b], least = 0;
+    sab_real *worths = l->worth + (size_t)b * l->cap, fade = l->keep->choice->fade(l->keep);
+    if (l->ends && t >= l->ends[b])
+        return;
+    for (int i = 0; i < n; i++)
+        worths[alive[i]] *= fade;
+    worths[l->n] = worth;
+    alive[n++] = l->n;
+    for (int i = 1; i < n; i++)
+        least = worths[alive[i]] < worths[alive[least]] ? i : least;
+    if (n > l->keep->slots) {
+        n--;
+        memmove(alive + least, alive + least + 1, (size_t)(n - least) * sizeof *alive);
+    }
+    l->n_alive[b] = n;
+}
+
+/* ---- step after step ---- */
+
 /* What is alive when step t begins. */
 static void open_step(struct sab_ledger *l, int t)
 {
@@ -48,9 +110,14 @@ void sab_ledger_begin(struct sab_ledger *l, int carried, int since)
     l->n = l->carried = carried;
     l->since = since;
     for (int i = 0; l->when && i < carried; i++)
-        l->when[i] = l->keep->rule->before(l->keep, carried - 1 - i);
+        l->when[i] = l->keep->choice ? -1 : l->keep->rule->before(l->keep, carried - 1 - i);
     if (l->entries)
         l->entries[0] = 0;
+    for (int b = 0; l->alive && b < l->S; b++) {
+        l->n_alive[b] = 0;
+        for (int i = l->first[b]; i < carried; i++)
+            l->alive[(size_t)b * l->alive_cap + l->n_alive[b]++] = i;
+    }
     open_step(l, 0);
 }
 

@@ -11,11 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sab.h"
+
 struct sab_rule;
+struct sab_choice;
 
 /* How memories are kept. */
 struct sab_keep {
     const struct sab_rule *rule;
+    const struct sab_choice *choice; /* NULL: the oldest leaves */
     int k_att;
     int slots; /* most memories that are alive at once; INT_MAX: all */
 };
@@ -41,13 +45,29 @@ struct sab_rule {
 /* A memory every k_att steps. */
 extern const struct sab_rule sab_rule_periodic;
 
-/* When step t begins: memories oldest .. count - 1 can be alive, and count is the number of the next to be written. */
+/* Which leaves when there are more than slots: that of least worth, of several the oldest. */
+struct sab_choice {
+    const char *name;
+    /* What a memory m [H] is worth when it is written, h [H] being the state that its step began with. */
+    sab_real (*worth)(int H, const sab_real *m, const sab_real *h);
+    /* With every memory written, the worth of those before is multiplied by this. */
+    sab_real (*fade)(const struct sab_keep *keep);
+    /* A read adds its weight, without its sign, times this. */
+    sab_real recalled;
+};
+
+/* Of enum sab_keeping; NULL for SAB_KEEP_RECENT. */
+const struct sab_choice *sab_choice_find(int keeping);
+
+/* When step t begins: count is the number of the next memory to be written, and count - oldest are alive at most; where nothing
+ * chooses, those are oldest .. count - 1. */
 struct sab_ledger_step {
     int32_t oldest, count;
 };
 
 struct sab_ledger {
     const struct sab_keep *keep;
+    int S;
     int carried;                   /* memories from before step 0; they carry no gradient back */
     int n;                         /* memories in all */
     int since;
@@ -55,6 +75,18 @@ struct sab_ledger {
     struct sab_ledger_step *steps; /* [T+1] */
     int32_t *when;                 /* [carried + most] the step that wrote it, negative for one taken over; or NULL: nobody asks */
     size_t *entries;               /* [T+1] memories alive at all steps before; or NULL, likewise */
+    /* where the rule chooses; else NULL */
+    int cap, alive_cap;            /* rows of worth, and places of alive, that a sequence has */
+    int32_t *alive;                /* [S,alive_cap] now, rising; slots + 1, or one more than there can be memories */
+    int *n_alive;                  /* [S] */
+    sab_real *worth;               /* [S,cap] */
+    const int *ends;               /* [S] steps of each sequence, after which nothing of it changes; NULL: it has no end */
+};
+
+/* What sequence b can read: memories at[0..n-1], rising, or where at is NULL begin .. begin + n - 1. */
+struct sab_alive {
+    int begin, n;
+    const int32_t *at;
 };
 
 /* Begins at step 0 with so many memories. */
@@ -66,7 +98,15 @@ static inline int sab_ledger_is_due(const struct sab_ledger *ledger)
 }
 /* Ends step t, which has written one or not. */
 void sab_ledger_end_step(struct sab_ledger *ledger, int t, int has_written);
-/* Begins with so many and goes through T steps at once. */
+/* Memory number n is written at step t, with that worth for sequence b: it enters the alive, and if they are too many one leaves. */
+void sab_ledger_admit(struct sab_ledger *ledger, int t, int b, sab_real worth);
+/* Step t recalled memory i of sequence b. */
+static inline void sab_ledger_recall(struct sab_ledger *ledger, int t, int b, int i, sab_real alpha)
+{
+    if (!ledger->ends || t < ledger->ends[b])
+        ledger->worth[(size_t)b * ledger->cap + i] += ledger->keep->choice->recalled * (alpha < 0 ? -alpha : alpha);
+}
+/* Begins with so many and goes through T steps at once; not where the rule chooses. */
 void sab_ledger_fill(struct sab_ledger *ledger, int carried, int T);
 
 /* Memories there are when step t begins. */
@@ -75,10 +115,13 @@ static inline int sab_ledger_count(const struct sab_ledger *ledger, int t)
     return ledger->steps[t].count;
 }
 
-/* The first that sequence b can read at step t: all from there to the count are alive. */
-static inline int sab_ledger_oldest(const struct sab_ledger *ledger, int t, int b)
+/* At step t, the one at hand where the rule chooses. */
+static inline struct sab_alive sab_ledger_alive(const struct sab_ledger *ledger, int t, int b)
 {
-    return ledger->steps[t].oldest > ledger->first[b] ? ledger->steps[t].oldest : ledger->first[b];
+    if (ledger->alive)
+        return (struct sab_alive){0, ledger->n_alive[b], ledger->alive + (size_t)b * ledger->alive_cap};
+    int begin = ledger->steps[t].oldest > ledger->first[b] ? ledger->steps[t].oldest : ledger->first[b];
+    return (struct sab_alive){begin, ledger->steps[t].count - begin, NULL};
 }
 
 /* The memory that step t has written, or -1. */

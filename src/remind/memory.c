@@ -22,11 +22,13 @@ static void write(const struct sab_remind *r, struct sab_memory *memory, const r
     }
 }
 
-void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, real *scratch)
+void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, const real *h, real *scratch)
 {
     int is_due = sab_ledger_is_due(&memory->ledger);
     if (is_due)
         write(r, memory, m, scratch);
+    for (int b = 0; is_due && memory->ledger.alive && b < memory->S; b++, m += r->Hp, h += r->Hp)
+        sab_ledger_admit(&memory->ledger, t, b, r->keep.choice->worth(r->H, m, h));
     sab_ledger_end_step(&memory->ledger, t, is_due);
 }
 

@@ -25,31 +25,43 @@ struct sab_read *sab_records_read(const struct sab_records *records, int t, int 
     return &records->reads[(size_t)(t - records->t0) * records->S + b];
 }
 
-void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *query,
+/* The scores of what can be selected, as sab_candidates. */
+static int score(const struct sab_remind *r, const real *keys, const struct sab_alive *alive, const real *query, real *a, int32_t *index,
+                 struct sab_standing *standing)
+{
+    if (!alive->at)
+        return sab_candidates(r, keys, alive->begin, alive->begin + alive->n, query, a, index, standing);
+    r->score->scores_at(r, alive->n, alive->at, keys, query, a);
+    memcpy(index, alive->at, (size_t)alive->n * sizeof *index);
+    return alive->n;
+}
+
+void sab_read_forward(const struct sab_remind *r, struct sab_memory *memory, int t, const real *query,
                       struct sab_records *records, int replay, real *s, real *scratch, int32_t *candidates,
                       struct sab_profile *profile)
 {
-    const struct sab_ledger *ledger = &memory->ledger;
-    int end = sab_ledger_count(ledger, t), Hp = r->Hp, Ap = r->Ap;
+    struct sab_ledger *ledger = &memory->ledger;
+    int Hp = r->Hp, Ap = r->Ap;
     for (int b = 0; b < memory->S; b++, query += Ap, s += Hp) {
-        int begin = sab_ledger_oldest(ledger, t, b), N = end - begin;
+        struct sab_alive alive = sab_ledger_alive(ledger, t, b);
         struct sab_read *read = sab_records_read(records, t, b);
         size_t at = sab_records_at(r, &memory->ledger, records, t, b);
         int32_t *index = records->index + at;
         real *alpha = records->alpha + at;
         const real *M = memory->M + (size_t)b * memory->cap * Hp;
-        if (!replay && N > 0) {
+        if (!replay && alive.n > 0) {
             struct sab_standing *standing = memory->standing ? &memory->standing[b] : NULL;
-            int n = sab_candidates(r, memory->key + (size_t)b * memory->cap * Ap, begin, end, query, scratch, candidates,
-                                   standing);
+            int n = score(r, memory->key + (size_t)b * memory->cap * Ap, &alive, query, scratch, candidates, standing);
             sab_profile_lap(profile, SAB_PHASE_SCORE);
-            sab_sparsify_forward(r, N, n, scratch, read, index, alpha);
+            sab_sparsify_forward(r, alive.n, n, scratch, read, index, alpha);
             for (int i = 0; i < read->n; i++)
                 index[i] = index[i] < 0 ? ~candidates[~index[i]] : candidates[index[i]];
             if (standing)
                 sab_standing_settle(read, index, standing);
+            for (int i = 0; ledger->alive && i < read->n; i++)
+                sab_ledger_recall(ledger, t, b, sab_read_entry(index[i]), alpha[i]);
             sab_profile_lap(profile, SAB_PHASE_SELECT);
-        } else if (N == 0) {
+        } else if (!replay) {
             read->n = 0;
         }
         memset(s, 0, (size_t)Hp * sizeof *s);

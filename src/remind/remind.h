@@ -57,9 +57,9 @@ struct sab_score_ops {
                         const struct sab_remind_grads *grads);
     /* a[0..N-1] for N key rows. */
     void (*scores)(const struct sab_remind *r, int N, const real *keys, const real *query, real *a);
-    /* a[j] of key row at[j], j = 0..n-1: the same bits. NULL where no drift is known. */
+    /* a[j] of key row at[j], j = 0..n-1: the same bits. */
     void (*scores_at)(const struct sab_remind *r, int n, const int32_t *at, const real *keys, const real *query, real *a);
-    /* The most, but for roundings, that any score can differ between two queries. */
+    /* The most, but for roundings, that any score can differ between two queries; NULL where that is not known. */
     double (*drift)(const struct sab_remind *r, const real *query, const real *before);
     /* One score's gradient da to its key and the query, both before the map's elementwise function: dkey,
      * dquery ADD. */
@@ -90,9 +90,9 @@ struct sab_memory {
     real *dkey;    /* [S,cap,Ap] */
 };
 
-/* Ends step t of the way there: m [S,Hp], the state at hand, becomes a memory with its keys where one is due; scratch [S,Ap].
- * There must be room. */
-void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, real *scratch);
+/* Ends step t of the way there, which began with h [S,Hp]: m [S,Hp], the state at hand, becomes a memory with its keys where one is
+ * due; scratch [S,Ap]. There must be room. */
+void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, const real *h, real *scratch);
 
 /* Makes all keys anew from the memories. */
 void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory);
@@ -152,7 +152,7 @@ void sab_sparsify_backward(const struct sab_remind *r, const struct sab_read *re
 
 /* s [S,Hp] of step t: scores, sparsifies and records, or with replay takes what the records say.
  * query [S,Ap]; scratch: room for N reals, candidates for N numbers. profile may be NULL. */
-void sab_read_forward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *query,
+void sab_read_forward(const struct sab_remind *r, struct sab_memory *memory, int t, const real *query,
                       struct sab_records *records, int replay, real *s, real *scratch, int32_t *candidates,
                       struct sab_profile *profile);
 

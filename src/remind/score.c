@@ -82,6 +82,12 @@ static void dot_scores(const struct sab_remind *r, int N, const real *keys, cons
         a[i] = dot_scale(r) * r->kernels->dot(r->Ap, keys + (size_t)i * r->Ap, query);
 }
 
+static void dot_scores_at(const struct sab_remind *r, int n, const int32_t *at, const real *keys, const real *query, real *a)
+{
+    for (int j = 0; j < n; j++)
+        dot_scores(r, 1, keys + (size_t)at[j] * r->Ap, query, a + j);
+}
+
 static void dot_backward(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey,
                          real *dquery, const struct sab_remind_grads *grads)
 {
@@ -139,6 +145,12 @@ static void release_scores(const struct sab_remind *r, int N, const real *keys, 
         a[i] = keys[(size_t)i * r->Ap] + query[0];
 }
 
+static void release_scores_at(const struct sab_remind *r, int n, const int32_t *at, const real *keys, const real *query, real *a)
+{
+    for (int j = 0; j < n; j++)
+        release_scores(r, 1, keys + (size_t)at[j] * r->Ap, query, a + j);
+}
+
 static void release_backward(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey,
                              real *dquery, const struct sab_remind_grads *grads)
 {
@@ -153,9 +165,9 @@ const struct sab_score_ops *sab_score_find(int score)
         [SAB_SCORE_MLP] = {"mlp", width_product, map_mlp, map_product_backward, map_product_weights, mlp_scores,
                            mlp_scores_at, mlp_drift, mlp_backward},
         [SAB_SCORE_DOT] = {"dot", width_product, map_product, map_product_backward, map_product_weights, dot_scores,
-                           NULL, NULL, dot_backward},
+                           dot_scores_at, NULL, dot_backward},
         [SAB_SCORE_RELEASE2019] = {"release2019", width_number, release_map, release_map_backward, release_map_weights,
-                                   release_scores, NULL, NULL, release_backward},
+                                   release_scores, release_scores_at, NULL, release_backward},
     };
     return &ops[score];
 }

@@ -61,6 +61,13 @@ static int add_layer(struct sab_safetensors_writer *writer, const struct sab_str
         copy_rows(*next + b * N * H, H, now->memory.M + (b * now->memory.cap + now->memory.ledger.n - N) * Hp, Hp, N, H);
     status = add(writer, 'm', l, 3, memory, *next, err);
     *next += B * N * H;
+    const struct sab_ledger *ledger = &now->memory.ledger;
+    if (status != SAB_OK || !ledger->keep->choice)
+        return status;
+    for (size_t b = 0; b < B && N > 0; b++)
+        memcpy(*next + b * N, ledger->worth + b * ledger->cap + ledger->n - N, N * sizeof(real));
+    status = add(writer, 'w', l, 2, memory, *next, err);
+    *next += B * N;
     return status;
 }
 
@@ -70,7 +77,7 @@ int sab_stream_add(struct sab_safetensors_writer *writer, const struct sab_strea
     const struct sab_model *m = s->model;
     const uint64_t one = 1, B = (uint64_t)s->B;
     size_t N = m->K > 0 ? (size_t)sab_stream_carried(s) : 0;
-    size_t numbers = (size_t)m->L * B * m->H * (1 + (m->cell->has_c ? 1 : 0) + N);
+    size_t numbers = (size_t)m->L * B * (m->H * (1 + (m->cell->has_c ? 1 : 0) + N) + (m->K > 0 ? N : 0));
     int64_t *steps = sab_alloc(sizeof *steps + numbers * sizeof(real) + 2 * B * sizeof(int32_t), 1);
     *room = steps;
     if (!steps)
@@ -171,6 +178,25 @@ static int read_rows(struct sab_safetensors *file, const char *path, const struc
     return SAB_OK;
 }
 
+/* What each memory is worth. */
+static int read_worth(struct sab_safetensors *file, const char *path, const struct sab_stream *s, int l, const uint64_t shape[2],
+                      struct sab_error *err)
+{
+    struct sab_ledger *ledger = &s->layers[l].now.memory.ledger;
+    char name[NAME_CAP];
+    name_tensor(name, 'w', l);
+    const struct sab_safetensors_view *view = find(file, path, name, SAB_DTYPE_REAL, 2, shape, err);
+    if (!view)
+        return SAB_FORMAT;
+    const real *from = view->data;
+    for (size_t i = 0; i < view->nbytes / sizeof(real); i++)
+        if (!isfinite(from[i]))
+            return sab_fail(err, SAB_FORMAT, "%s: element %zu of the tensor \"%s\" is not finite", path, i, name);
+    for (size_t b = 0; b < (size_t)s->B && shape[1] > 0; b++)
+        memcpy(ledger->worth + b * ledger->cap, from + b * shape[1], shape[1] * sizeof(real));
+    return SAB_OK;
+}
+
 static int read_layer(struct sab_safetensors *file, const char *path, struct sab_stream *s, int l, int N,
                       struct sab_error *err)
 {
@@ -182,6 +208,8 @@ static int read_layer(struct sab_safetensors *file, const char *path, struct sab
         status = read_rows(file, path, s, 'c', l, 2, state, now->c, 1, 1, err);
     if (status == SAB_OK && m->K > 0)
         status = read_rows(file, path, s, 'm', l, 3, memory, now->memory.M, (size_t)N, (size_t)now->memory.cap, err);
+    if (status == SAB_OK && m->layers[l].remind.keep.choice && m->K > 0)
+        status = read_worth(file, path, s, l, memory, err);
     if (status == SAB_OK && N > 0)
         sab_memory_rekey(&m->layers[l].remind, &now->memory);
     return status;

@@ -5,6 +5,7 @@
  *     stream.since          I32 [B]      steps since its latest memory; above 0, it cannot go on in batches
  *     stream.h_lL, .c_lL    real [B,H]   of layer L; c where the cell has one
  *     stream.m_lL           real [B,N,H] memories, oldest first, where the model has a memory
+ *     stream.w_lL           real [B,N]   what each is worth, where --keep chooses among them
  *
  * Keys are made anew from the memories. Must not know: runs, checkpoints. */
 #ifndef SAB_TRAIN_STREAM_FILE_H

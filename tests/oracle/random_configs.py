@@ -40,7 +40,7 @@ import sab_oracle
 SWITCH = 1e-6
 LARGEST = 1000
 CATEGORIES = ("model", "cell", "layers", "score", "sparsifier", "read_floor", "read_bound", "write", "mental_updates", "density",
-              "credit", "recompute", "input", "loss", "heads", "positions", "readout", "start", "length", "carried", "slots")
+              "credit", "recompute", "input", "loss", "heads", "positions", "readout", "start", "length", "carried", "slots", "keep")
 CELLS, SCORES, SPARSIFIERS = ("lstm", "gru", "rnn"), ("mlp", "dot", "release2019"), ("relu", "softmax", "release2019")
 
 
@@ -88,6 +88,7 @@ def draw(seed, index):
     elif rng.random() < 0.15:
         return as_seq2seq(options, pick)
     options = as_carried(options, pick, between) if rng.random() < 0.25 else {**options, "start": pick("on", "off")}
+    options["keep"] = pick("recent", "surprise", "used") if options["memory-slots"] > 0 else "recent"
     has_memory = options["credit"] == "attention" or (options["credit"] == "sab" and options["k-top"] > 0)
     return as_quantiles(as_layer(options, pick, pick(1, 2) if has_memory else 1), pick)
 

@@ -203,6 +203,50 @@ def attend(config, a, memory, cut, diagnostics, error=None):
     return alpha, (alpha.unsqueeze(2) * memory).sum(1)
 
 
+# ---- what is kept ----
+
+def worth_of(config, m, before):
+    """[B]: what memories m [B,H], written at a step that began with the state `before`, are worth."""
+    if config["keep"] == "surprise":
+        return ((m - before) ** 2).sum(1)
+    return torch.ones_like(m[:, 0])
+
+
+class Memories:
+    """Of one layer: m, a list of [B,H], each sequence's oldest first, and what they are worth, a list of [B]. Row i of two sequences
+    need not have been written at the same step."""
+
+    def __init__(self, config, first, diagnostics):
+        self.config, self.m, self.diagnostics = config, list(first), diagnostics
+        self.worth = [worth_of(config, m, m).detach() for m in first] if self.chooses() else []
+
+    def chooses(self):
+        return self.config.get("keep", "recent") != "recent"
+
+    def recalled(self, alpha):
+        if self.config.get("keep") == "used":
+            self.worth = [worth + alpha[:, i].detach().abs() for i, worth in enumerate(self.worth)]
+
+    def write(self, m, before):
+        slots = self.config.get("memory_slots", 0)
+        self.m.append(m)
+        if not self.chooses():
+            self.m = self.m[-slots:]  # 0: all of them
+            return
+        fade = 1 - 1 / slots if self.config["keep"] == "used" else 1
+        self.worth = [worth * fade for worth in self.worth] + [worth_of(self.config, m, before).detach()]
+        if len(self.m) <= slots:
+            return
+        worth, m = torch.stack(self.worth, dim=1), torch.stack(self.m, dim=1)
+        ranked = torch.sort(worth.sqrt(), dim=1).values  # of a distance, which is as exact as states are
+        self.diagnostics.margin = min(self.diagnostics.margin, float((ranked[:, 1] - ranked[:, 0]).min()))
+        least = torch.argmin(worth, dim=1, keepdim=True)
+        stay = torch.arange(len(self.m) - 1).unsqueeze(0)
+        stay = stay + (stay >= least)  # [B,N]
+        self.worth = list(torch.gather(worth, 1, stay).unbind(1))
+        self.m = list(torch.gather(m, 1, stay.unsqueeze(2).expand(-1, -1, m.shape[2])).unbind(1))
+
+
 # ---- the whole sequence -------------------------------------------------------------------------------------------
 
 def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, start=None, lengths=None, diagnostics=None):
@@ -215,16 +259,18 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
         return transformer_oracle.forward(config, shape, parameters, x, error), Diagnostics()
     T, B, H = x.shape[0], x.shape[1], config["hidden"]
     config = resolve(config, T)
-    slots, starts, t0 = config.get("memory_slots", 0), set(np.cumsum(lengths or [T]) + 1), 1
+    starts, t0 = set(np.cumsum(lengths or [T]) + 1), 1
     K, L, G, cell = config["k_top"], config["layers"], config["read_gain"], config["cell"]
     zero = parameters["weight_hh_l0"].new_zeros(B, H)
     first = [zero] if K > 0 and config.get("zero_memory") else []
     h, c = ([start[name][layer] if start and name in start else zero for layer in range(L)] for name in ("h0", "c0"))
-    memories = [list(first) for _ in range(L)]
     diagnostics, outputs = diagnostics or Diagnostics(), []
+    memories = [Memories(config, first, diagnostics) for _ in range(L)]
     for t in range(1, T + 1):
         if t in starts:
-            t0, memories = t, [[cut(m) for m in of_layer] for of_layer in memories]
+            t0 = t
+            for of_layer in memories:
+                of_layer.m = [cut(m) for m in of_layer.m]
         window_starts = t > 1 and (t - t0) % config["k_trunc"] == 0
         below = None
         for layer in range(L):
@@ -242,8 +288,8 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
             if error is not None:
                 hh, c[layer] = hh + error(hh.detach().abs()), c[layer] + error(c[layer].detach().abs())
             s = zero
-            if memories[layer]:
-                memory = torch.stack(memories[layer], dim=1)
+            if memories[layer].m:
+                memory = torch.stack(memories[layer].m, dim=1)
                 if not config["mental_updates"]:
                     memory = cut(memory)
                 a = scores(config, parameters, layer, hh, memory)
@@ -255,11 +301,11 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
                                                       float((side @ parameters[weight]).detach().abs().max()))
                 alpha, s = attend(config, a, memory, cut, diagnostics, error)
                 diagnostics.reads.append((layer, t, a.detach(), alpha.detach()))
+                memories[layer].recalled(alpha)
             h[layer] = below = hh + G * s
             diagnostics.largest_state = max(diagnostics.largest_state, float(below.detach().abs().max()))
             if K > 0 and t % config["k_att"] == 0:
-                memories[layer].append(hh if config["write"] == "provisional" else h[layer])
-                memories[layer] = memories[layer][-slots:]  # 0: all of them
+                memories[layer].write(hh if config["write"] == "provisional" else h[layer], before_h.detach())
         if not has_readout(config):
             outputs.append(below if shape["O"] == H else torch.cat([below, s], dim=1))
             continue
