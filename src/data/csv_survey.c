@@ -17,6 +17,7 @@ struct sample {
     struct sab_csv_field *cells; /* [rows, n] */
     int64_t *lines;              /* [rows] */
     int *before;                 /* [rows] the row before of the same series, or -1 */
+    double *values;              /* [rows] room for a column's numbers */
 };
 
 static const struct sab_csv_field *cell(const struct sample *s, int row, int column)
@@ -37,7 +38,8 @@ static int make_room(struct sample *s, int n, size_t nbytes)
     s->cells = sab_alloc((size_t)rows * (size_t)n, sizeof *s->cells);
     s->lines = sab_alloc((size_t)rows, sizeof *s->lines);
     s->before = sab_alloc((size_t)rows, sizeof *s->before);
-    return s->cells && s->lines && s->before ? rows : 0;
+    s->values = sab_alloc((size_t)rows, sizeof *s->values);
+    return s->cells && s->lines && s->before && s->values ? rows : 0;
 }
 
 static void free_sample(struct sample *s)
@@ -45,6 +47,7 @@ static void free_sample(struct sample *s)
     sab_free(s->cells);
     sab_free(s->lines);
     sab_free(s->before);
+    sab_free(s->values);
 }
 
 /* Where the rows of each series were last seen. */
@@ -73,12 +76,14 @@ static int take_sample(struct sample *s, const struct sab_csv *begin, int n, int
     int rows = make_room(s, n, (size_t)(begin->end - begin->at)), is_row = 1, status = SAB_OK;
     csv.fields = NULL;
     csv.n = csv.cap = 0;
-    while (rows > s->rows && sab_csv_next(&csv, &is_row, err) == SAB_OK && is_row && csv.n == n) {
+    while (rows > s->rows && (status = sab_csv_next(&csv, &is_row, err)) == SAB_OK && is_row && csv.n == n) {
         memcpy(s->cells + (size_t)s->rows * (size_t)n, csv.fields, (size_t)n * sizeof *s->cells);
         s->lines[s->rows++] = csv.line;
     }
-    sab_csv_clear(&csv); /* what is wrong with a row is told when the rows are read */
-    if (rows == 0 || !link_rows(s, series))
+    sab_csv_clear(&csv);
+    if (status != SAB_NOMEM)
+        status = SAB_OK; /* what is wrong with a row is told when the rows are read */
+    if (status == SAB_OK && (rows == 0 || !link_rows(s, series)))
         status = sab_fail(err, SAB_NOMEM, "no memory for the first rows of %s", begin->path);
     return status;
 }
@@ -97,8 +102,8 @@ static int first_cell(const struct sample *s, int column)
 /* By how much whole numbers go up from each row to the next, or from each row of a series to its next. */
 static double count_step(const struct sample *s, const struct sab_csv_dialect *dialect, int column, int by_series)
 {
-    double step = 0, *values = sab_alloc((size_t)s->rows, sizeof *values);
-    int pairs = 0, is_even = values != NULL;
+    double step = 0, *values = s->values;
+    int pairs = 0, is_even = 1;
     for (int row = 0; row < s->rows && is_even; row++) {
         struct sab_decimal number;
         int from = by_series ? s->before[row] : row - 1;
@@ -110,7 +115,6 @@ static double count_step(const struct sample *s, const struct sab_csv_dialect *d
             step = values[row] - values[from];
         is_even &= values[row] - values[from] == step && step > 0;
     }
-    sab_free(values);
     return is_even && pairs >= PAIRS_LEAST ? step : 0;
 }
 

@@ -113,9 +113,11 @@ int sab_facts_equal(const char *a, const char *b)
     if (!a || !b || strcmp(a, b) == 0)
         return a && b ? 1 : a == b;
     const struct sab_value *x = NULL, *y = NULL;
-    int is_equal = sab_json_parse(&x, a, strlen(a), NULL) == SAB_OK && sab_json_parse(&y, b, strlen(b), NULL) == SAB_OK &&
-                   sab_value_is(x, SAB_VALUE_OBJECT) && sab_value_is(y, SAB_VALUE_OBJECT) && hold_equal(x, y);
+    int status = sab_json_parse(&x, a, strlen(a), NULL);
+    if (status == SAB_OK)
+        status = sab_json_parse(&y, b, strlen(b), NULL);
+    int is_equal = status == SAB_OK && sab_value_is(x, SAB_VALUE_OBJECT) && sab_value_is(y, SAB_VALUE_OBJECT) && hold_equal(x, y);
     sab_json_free(x);
     sab_json_free(y);
-    return is_equal;
+    return status == SAB_NOMEM ? -1 : is_equal;
 }

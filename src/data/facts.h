@@ -24,7 +24,7 @@ void sab_facts_begin(struct sab_json *json, const char *task);
  * than a model can keep, or one of its texts is no UTF-8. */
 int sab_facts_end(struct sab_json *json, char **text, struct sab_error *err);
 
-/* 1 where both say the same, but for the account (account.h), whatever version of sab wrote them; NULL is no facts. */
+/* 1 where both say the same, but for the account (account.h), whatever version of sab wrote them; NULL is no facts. -1 without memory. */
 int sab_facts_equal(const char *a, const char *b);
 
 #endif

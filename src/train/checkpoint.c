@@ -336,7 +336,10 @@ static int read_state(struct sab_safetensors *file, const char *path, struct sab
     if (status != SAB_OK)
         return status;
     const char *before = sab_metadata_facts(file), *now = sab_model_facts(trainer->model);
-    if (!sab_facts_equal(before, now))
+    int is_equal = sab_facts_equal(before, now);
+    if (is_equal < 0)
+        return sab_fail(err, SAB_NOMEM, "no memory to compare the facts of %s", path);
+    if (!is_equal)
         return sab_fail(err, SAB_INVALID, "the training data are not those that the run began with: what %s knows of "
                                           "them does not fit", path);
     struct record record;
