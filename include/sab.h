@@ -356,6 +356,7 @@ struct sab_request {
  * order. SAB_INVALID where the weights are not those of its forward. SAB_NUMERIC, naming the tensor, when a gradient of
  * weights is not finite: what was asked for then holds what was computed. */
 SAB_API int sab_tape_backward(struct sab_tape *tape, const struct sab_request *request, struct sab_error *err);
+/* By any thread, whatever the engine or its other tapes do meanwhile. */
 SAB_API void sab_tape_free(struct sab_tape *tape);
 
 /* Forward and way back of the model's own loss at once: the bits of sab_engine_forward and sab_tape_backward, in less time and

@@ -730,6 +730,76 @@ static void test_threads_share_a_model(void **unused)
     }
 }
 
+/* Tapes on their way to a thread that frees them. */
+struct passing {
+    pthread_mutex_t lock;
+    struct sab_tape *tapes[8];
+    int count, is_over;
+};
+
+static void *free_what_comes(void *argument)
+{
+    struct passing *passing = argument;
+    for (int is_over = 0; !is_over;) {
+        pthread_mutex_lock(&passing->lock);
+        struct sab_tape *tape = passing->count > 0 ? passing->tapes[--passing->count] : NULL;
+        is_over = !tape && passing->is_over;
+        pthread_mutex_unlock(&passing->lock);
+        sab_tape_free(tape);
+    }
+    return NULL;
+}
+
+static void pass(struct passing *passing, struct sab_tape *tape)
+{
+    for (int is_taken = 0; !is_taken;) {
+        pthread_mutex_lock(&passing->lock);
+        is_taken = passing->count < 8;
+        if (is_taken)
+            passing->tapes[passing->count++] = tape;
+        pthread_mutex_unlock(&passing->lock);
+    }
+}
+
+/* A garbage collector frees tapes in whatever thread it runs, while the engine computes, and after the engine is freed. */
+static void test_tapes_are_freed_by_other_threads(void **unused)
+{
+    (void)unused;
+    enum { COLLECTORS = 3, TAPES = 400, ENGINES = 4 };
+    OPTIONS config = {0};
+    struct problem p;
+    struct passing passing = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_t collectors[COLLECTORS];
+    problem_config(&config);
+    problem_make(&p, &config, SHAPE(SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4), 3, 2, 5);
+    struct sab_batch shorter = p.batch;
+    shorter.T = 2;
+    shorter.lengths = NULL; /* of another kind: spare ones are dropped */
+    for (int i = 0; i < COLLECTORS; i++)
+        assert_int_equal(pthread_create(&collectors[i], NULL, free_what_comes, &passing), 0);
+    struct back expected = back_make(&p, 1), got = back_make(&p, 1);
+    for (int n = 0; n < ENGINES; n++) {
+        struct sab_engine *engine = engine_of(&p, 1);
+        for (int i = 0; i < TAPES; i++) {
+            struct sab_tape *tape = record(engine, i % 7 == 3 ? &shorter : &p.batch, NULL);
+            if (i % 7 != 3) {
+                play(tape, n + i == 0 ? &expected : &got);
+                if (n + i > 0)
+                    same_back((uint64_t)i, &expected, &got);
+            }
+            pass(&passing, tape);
+        }
+        sab_engine_free(engine);
+    }
+    pthread_mutex_lock(&passing.lock);
+    passing.is_over = 1;
+    pthread_mutex_unlock(&passing.lock);
+    for (int i = 0; i < COLLECTORS; i++)
+        pthread_join(collectors[i], NULL);
+    back_free(&expected), back_free(&got);
+    problem_free(&p);
+}
+
 /* ---- refusals ---- */
 
 static void test_refusals(void **unused)
@@ -813,6 +883,7 @@ int main(void)
         cmocka_unit_test(test_a_layer_is_streamed_and_saved),
         cmocka_unit_test(test_a_layer_is_refused),
         cmocka_unit_test(test_threads_share_a_model),
+        cmocka_unit_test(test_tapes_are_freed_by_other_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,8 +25,16 @@ int sab_engine_create(struct sab_engine **out, struct sab_model *model, int thre
         return sab_fail(err, SAB_NOMEM, "no memory for an engine");
     e->model = model;
     e->threads = threads;
+    pthread_mutex_init(&e->lock, NULL);
     *out = e;
     return SAB_OK;
+}
+
+void sab_engine_end(struct sab_engine *e)
+{
+    pthread_mutex_destroy(&e->lock);
+    sab_free(e->work);
+    sab_free(e);
 }
 
 void sab_engine_free(struct sab_engine *e)
@@ -34,22 +42,18 @@ void sab_engine_free(struct sab_engine *e)
     if (!e)
         return;
     sab_device_close(e->device);
-    e->device = NULL;
     sab_crew_free(e->crew);
-    e->crew = NULL;
-    sab_tapes_drop(e);
     if (e->share)
         sab_share_clear(e->share);
     sab_free(e->share);
-    e->share = NULL;
     sab_free(e->grads);
-    e->grads = NULL;
-    e->grads_count = 0;
+    pthread_mutex_lock(&e->lock);
+    sab_tapes_drop(e);
     e->is_freed = 1;
-    if (e->tapes > 0) /* the last of them does the rest */
-        return;
-    sab_free(e->work);
-    sab_free(e);
+    int is_last = e->tapes == 0; /* else the last of them does the rest */
+    pthread_mutex_unlock(&e->lock);
+    if (is_last)
+        sab_engine_end(e);
 }
 
 /* ---- what all ways have in common ---- */

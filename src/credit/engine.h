@@ -7,6 +7,8 @@
 #ifndef SAB_CREDIT_ENGINE_H
 #define SAB_CREDIT_ENGINE_H
 
+#include <pthread.h>
+
 #include "credit/budget.h"
 
 /* How a batch is dealt to shards, and what each of them adds up. */
@@ -42,6 +44,7 @@ struct sab_engine {
     size_t grads_count;
     char *work;                   /* of the shards of tapes: a part per worker */
     size_t work_nbytes;
+    pthread_mutex_t lock;         /* of what follows: a tape may be freed by any thread, as garbage collectors do, at any time */
     struct sab_tape *spare;       /* freed tapes of one kind, for the next forward */
     int tapes;                    /* that are alive; the engine is freed with the last */
     int is_freed;
@@ -129,8 +132,10 @@ int sab_engine_device_gradient(struct sab_engine *engine, const struct sab_batch
 int sab_tape_forward(struct sab_engine *engine, const struct sab_batch *batch, sab_real *outputs,
                      struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_tape **tape,
                      struct sab_error *err);
-/* Frees the spare ones. */
+/* Frees the spare ones; the engine's lock is held. */
 void sab_tapes_drop(struct sab_engine *engine);
+/* What is left of an engine that is freed and has no tapes. */
+void sab_engine_end(struct sab_engine *engine);
 
 /* ---- batch_check.c ------------------------------------------------------------------------------------------------------ */
 

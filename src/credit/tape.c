@@ -53,14 +53,17 @@ void sab_tape_free(struct sab_tape *t)
     if (!t)
         return;
     struct sab_engine *e = t->engine;
-    e->tapes--;
-    if (e->is_freed) {
+    pthread_mutex_lock(&e->lock);
+    int is_freed = e->is_freed, is_last = --e->tapes == 0;
+    if (is_freed) {
         destroy(t);
-        sab_engine_free(e);
-        return;
+    } else {
+        t->next = e->spare;
+        e->spare = t;
     }
-    t->next = e->spare;
-    e->spare = t;
+    pthread_mutex_unlock(&e->lock);
+    if (is_freed && is_last)
+        sab_engine_end(e);
 }
 
 /* Room for the work of the tape's shards, laid out for what is wanted of them. */
@@ -146,13 +149,18 @@ static int take(struct sab_engine *e, const struct sab_batch *batch, int workers
                 struct sab_error *err)
 {
     int carried, room = sab_batch_carried_cap(e->model, batch, &carried);
+    pthread_mutex_lock(&e->lock);
     struct sab_tape *t = e->spare;
-    if (t && t->extent.T == batch->T && t->extent.B == batch->B && t->extent.carried_cap >= carried) {
+    int fits = t && t->extent.T == batch->T && t->extent.B == batch->B && t->extent.carried_cap >= carried;
+    if (fits)
         e->spare = t->next;
+    else
+        sab_tapes_drop(e);
+    pthread_mutex_unlock(&e->lock);
+    if (fits) {
         *out = t;
         return SAB_OK;
     }
-    sab_tapes_drop(e);
     t = sab_alloc(1, sizeof *t);
     if (!t)
         return sab_fail(err, SAB_NOMEM, "no memory for a tape");
@@ -217,7 +225,9 @@ int sab_tape_forward(struct sab_engine *e, const struct sab_batch *batch, sab_re
     int status = take(e, batch, workers, &t, err);
     if (status)
         return status;
+    pthread_mutex_lock(&e->lock);
     e->tapes++;
+    pthread_mutex_unlock(&e->lock);
     struct sab_extent x = t->extent;
     x.workers = workers;
     status = make_work(e, &x, t->backward, &part, err);
