@@ -1,4 +1,5 @@
-# ctest: tier seconds
+# ctest: tier minutes
+# ctest: timeout 300
 # Every option of the table, from the table: the help is made of it.
 load common
 
