@@ -78,10 +78,10 @@ def measure(name, model, options):
         before = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     generator = torch.Generator().manual_seed(options.seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=options.lr, betas=(0.9, 0.99))
-    seconds, losses = [], []
+    seconds, cpu_seconds, losses = [], [], []
     for _ in range(options.skip + options.steps):
         ids, labels = copying(options.T, options.batch, generator)
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         optimizer.zero_grad(set_to_none=True)
         loss = F.cross_entropy(model(ids).flatten(0, 1), labels.flatten())
         loss.backward()
@@ -90,9 +90,11 @@ def measure(name, model, options):
         losses.append(loss.item())
         del loss
         seconds.append(time.perf_counter() - start)
+        cpu_seconds.append(time.process_time() - cpu_start)
     peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"rival": name, "T": options.T, "steps": options.steps, "loss": losses[-1],
             "seconds_per_update": statistics.median(seconds[options.skip:]), "peak_rss_bytes": peak, "training_bytes": peak - before,
+            "cpu_seconds_per_update": statistics.median(cpu_seconds[options.skip:]),
             "torch": torch.__version__, "python": sys.version.split()[0], "torch_cpu": capability(),
             "threads": torch.get_num_threads()}
 

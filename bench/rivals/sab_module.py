@@ -4,7 +4,7 @@
     sab_module.py [--T 100] [--steps 10] [--k-top 5] [--k-att 1] [--k-trunc 5] [--threads 2] [--check FILE]
 
 Symbols enter the layer, [h ; s] leaves it; readout, loss, clipping and update are PyTorch's. Needs sab_rnn (docs/python.md). Then the
-layer alone, forward and backward: layer_seconds.
+layer alone, forward and backward: layer_seconds, layer_cpu_seconds.
 """
 
 import statistics
@@ -32,21 +32,23 @@ class Network(SAB):
         return out @ torch.cat([self.V1, self.V2]) + self.b
 
 
-def layer_seconds(model, options):
-    """Forward and backward through the layer, from a gradient of its outputs to those of its weights: a median."""
+def layer_alone(model, options):
+    """Forward and backward through the layer, from a gradient of its outputs to those of its weights: medians."""
     generator = torch.Generator().manual_seed(options.seed)
-    seconds = []
+    seconds, cpu_seconds = [], []
     for _ in range(options.skip + options.steps):
         ids, _ = common.copying(options.T, options.batch, generator)
         dout = torch.randn(ids.shape + (2 * options.hidden,), generator=generator) / ids.numel()
         model.zero_grad(set_to_none=True)
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         SAB.forward(model, ids)[0].backward(dout)
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds[options.skip:])
+        cpu_seconds.append(time.process_time() - cpu_start)
+    return {"layer_seconds": statistics.median(seconds[options.skip:]),
+            "layer_cpu_seconds": statistics.median(cpu_seconds[options.skip:])}
 
 
 if __name__ == "__main__":
     common.main("sab_module", __doc__.splitlines()[0], Network,
                 {"credit": "sab", "score": "mlp", "sparsifier": "softmax", "read_gain": 1.0, "mental_updates": True,
-                 "forward": "sparse", "backward": "sparse"}, lambda model, options: {"layer_seconds": layer_seconds(model, options)})
+                 "forward": "sparse", "backward": "sparse"}, layer_alone)
