@@ -97,8 +97,8 @@ def test_the_best_weights_are_those_that_stay() -> None:
 @pytest.mark.parametrize("horizon, T", [(1, 100), (3, 100), (4, 40)])
 def test_a_forecaster_never_learns_from_what_it_is_judged_by(horizon: int, T: int,
                                                              monkeypatch: pytest.MonkeyPatch) -> None:
-    """Values are their times here: those that count in training lie before the validation part, those that count there in it,
-    and each once."""
+    """Values are their times here: those that count in training lie before the validation part, those that count there
+    in it, and each once."""
     seen: dict[str, Any] = {}
 
     def train(_model: Any, _parameters: Any, draw: Any, valid: Any) -> dict[str, Any]:
@@ -106,8 +106,8 @@ def test_a_forecaster_never_learns_from_what_it_is_judged_by(horizon: int, T: in
         return {}
 
     monkeypatch.setattr("sab_rnn.estimators.forecaster.train", train)
-    SABForecaster(random_state=1, horizon=horizon, window=20, relative=False, standardise=False, validation=0.2, batch=4,
-                  hidden=2).fit(np.arange(float(T)))
+    SABForecaster(random_state=1, horizon=horizon, window=20, relative=False, standardise=False, validation=0.2,
+                  batch=4, hidden=2).fit(np.arange(float(T)))
     begins = T - T // 5
 
     def answered(batch: Any) -> np.ndarray:

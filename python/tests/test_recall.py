@@ -78,7 +78,7 @@ def test_updates_while_recording_are_the_same_updates() -> None:
 
 
 def test_flows_of_several_layers_and_windows_find_their_reads() -> None:
-    """A gradient made at once tells reads and flows together; a forward and its way back tell them one after the other."""
+    """A gradient made at once tells reads and flows together; a forward and its way back one after the other."""
     model = sab_rnn.Model(2, 3, loss="mse", hidden=6, layers=2, k_top=2, k_trunc=3, threads=1)
     rng = np.random.default_rng(6)
     batch = {"x": rng.normal(size=(10, 3, 2)), "targets": rng.normal(size=(10, 3, 3)), "lengths": [10, 4, 7]}
