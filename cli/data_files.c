@@ -24,7 +24,10 @@ int sab_cli_data_path(const char *name, char path[SAB_CLI_DATA_PATH_CAP])
             continue;
         int length = snprintf(path, SAB_CLI_DATA_PATH_CAP, "%s%s%s%s", folder, *folder ? "/" : "", name,
                               i % 2 ? ".gz" : "");
-        if (length < SAB_CLI_DATA_PATH_CAP && access(path, F_OK) == 0)
+        if (length >= SAB_CLI_DATA_PATH_CAP)
+            continue;
+        /* What cannot be looked at is not absent: opening it says what is wrong. */
+        if (access(path, F_OK) == 0 || (i == 0 && errno != ENOENT && errno != ENOTDIR))
             return 1;
     }
     return 0;

@@ -124,3 +124,11 @@ idx() {
     [ "$status" = 0 ]
     [ "$(value scored)" = 24 ]
 }
+
+@test "data that cannot be looked at are told as that, not as absent" {
+    ln -s loop.csv "$BATS_TEST_TMPDIR/loop.csv"
+    sab train csv --data "$BATS_TEST_TMPDIR/loop.csv" --T 4 --dry-run
+    fails 1 loop.csv 'Too many levels of symbolic links'
+    sab train csv --data "$(printf 'x%.0s' {1..300}).csv" --T 4 --dry-run
+    fails 1 'File name too long'
+}
