@@ -4,6 +4,8 @@
  * It is the memory's row too, in values, keys and gradients, and no other memory gets it as long as the ledger goes on: a
  * memory that has left is read no more, and the way back still finds it. Steps t are 0-based.
  *
+ * Read by C, and by C++ (nvcc), for the arrays.
+ *
  * Only the way there asks a rule, once each step. Replays, the way back, reports and devices read what is written here. */
 #ifndef SAB_REMIND_LEDGER_H
 #define SAB_REMIND_LEDGER_H
@@ -118,10 +120,12 @@ static inline int sab_ledger_count(const struct sab_ledger *ledger, int t)
 /* At step t, the one at hand where the rule chooses. */
 static inline struct sab_alive sab_ledger_alive(const struct sab_ledger *ledger, int t, int b)
 {
-    if (ledger->alive)
-        return (struct sab_alive){0, ledger->n_alive[b], ledger->alive + (size_t)b * ledger->alive_cap};
     int begin = ledger->steps[t].oldest > ledger->first[b] ? ledger->steps[t].oldest : ledger->first[b];
-    return (struct sab_alive){begin, ledger->steps[t].count - begin, NULL};
+    struct sab_alive range = {begin, ledger->steps[t].count - begin, NULL};
+    if (!ledger->alive)
+        return range;
+    struct sab_alive chosen = {0, ledger->n_alive[b], ledger->alive + (size_t)b * ledger->alive_cap};
+    return chosen;
 }
 
 /* The memory that step t has written, or -1. */
