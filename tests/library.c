@@ -412,12 +412,58 @@ static void test_version(void **unused)
     assert_string_equal(sab_version(), SAB_VERSION);
 }
 
+static void see(void *user, struct sab_task *task)
+{
+    *(int *)user += sab_task_steps(task);
+}
+
+/* A forecast knows the model without making it, and refuses what cannot be had. */
+static void test_forecast(void **unused)
+{
+    (void)unused;
+    struct setup s = begin("");
+    struct sab_forecast forecast = {.size = sizeof forecast}, without = {0};
+    int64_t parameters = 0;
+    int steps = 0;
+    double sequences, seconds;
+    for (int i = 0; i < sab_model_tensor_count(s.model); i++)
+        parameters += (int64_t)sab_model_tensor(s.model, i)->count;
+    assert_int_equal(sab_forecast(s.options, NULL, NULL, &without, &err), SAB_INVALID);
+    must(sab_forecast(s.options, see, &steps, &forecast, &err));
+    assert_int_equal(forecast.parameters, parameters);
+    assert_int_equal(forecast.sequence_steps, steps);
+    assert_int_equal(forecast.size, sizeof forecast);
+    assert_true(forecast.peak_nbytes > forecast.weights_nbytes && forecast.run_s > forecast.update_s && forecast.update_s > 0);
+    must(sab_forecast_evaluation(s.options, s.task, SAB_VALID, &sequences, &seconds, &err));
+    assert_true(sequences == 16 && seconds == 0);
+    must(sab_options_parse(s.options, "T=100000000 hidden=4096 batch=100000", &err));
+    assert_int_equal(sab_forecast(s.options, NULL, NULL, &forecast, &err), SAB_NOMEM);
+    assert_non_null(strstr(err.message, "GiB are free"));
+    assert_int_equal(forecast.parameters, parameters);
+    end(&s);
+}
+
+static void test_options_from_json(void **unused)
+{
+    (void)unused;
+    struct setup s = begin("");
+    const char good[] = "{\"k_top\": 7, \"credit\": \"tbptt\"}", bad[] = "{\"k_top\": 8, \"credits\": 1}";
+    must(sab_options_from_json(s.options, good, sizeof good - 1, &err));
+    assert_true(sab_options_number(s.options, "k-top") == 7 && sab_options_number(s.options, "credit") == SAB_CREDIT_TBPTT);
+    assert_int_equal(sab_options_from_json(s.options, bad, sizeof bad - 1, &err), SAB_FORMAT);
+    assert_non_null(strstr(err.message, "credits"));
+    assert_true(sab_options_number(s.options, "k-top") == 7);
+    end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_parts_are_an_update), cmocka_unit_test(test_rate),
         cmocka_unit_test(test_trainer_is_saved),        cmocka_unit_test(test_run_is_watched),
         cmocka_unit_test(test_run_is_read_back),
+        cmocka_unit_test(test_forecast),
+        cmocka_unit_test(test_options_from_json),
         cmocka_unit_test(test_evaluation),              cmocka_unit_test(test_stream_is_not_poisoned),
         cmocka_unit_test(test_carried_state_is_not_poisoned), cmocka_unit_test(test_version),
     };
