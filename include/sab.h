@@ -21,8 +21,8 @@
  *   - A function that can fail returns an enum sab_status and, if err is not NULL, leaves one English sentence in
  *     err->message. On failure `*out` is left alone and nothing else has changed unless the comment says so.
  *   - Nothing here prints, exits, reads the environment or keeps global state. Different objects may be used from
- *     different threads at once, one object from one thread at a time; but engines, streams and sab_model_evaluate may work on
- *     one model from several threads, as long as nobody writes its weights. sab_model_gradient, and requests without grads,
+ *     different threads at once, one object from one thread at a time; but engines, streams, sab_model_evaluate and _digest may work
+ *     on one model from several threads, as long as nobody writes its weights. sab_model_gradient, and requests without grads,
  *     write the model's gradients: those one at a time.
  *   - Pointers passed in are borrowed for the call, and are not NULL where a comment does not say what NULL means; indices are in
  *     the range that it states. Wrong numbers in options, shapes, batches and enumerators are found: SAB_INVALID.

@@ -137,6 +137,7 @@ static void evaluation_counts_each_row_once(void **state)
             for (int64_t i = 0; i < n; i++) {
                 struct sab_batch b = csv_batch(task, split, i, B);
                 assert_int_equal(b.fresh[0], i == 0);
+                assert_int_equal(sab_task_columns(task, (enum sab_split)(i % 2 ? 7 : -1), 5), 5); /* no part of the data */
                 for (int t = 0; t < b.lengths[0]; t++) {
                     assert_true((double)b.values[t * B] == last + 1);
                     last = (double)b.values[t * B];

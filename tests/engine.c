@@ -663,6 +663,7 @@ struct task {
     int kind; /* 0: forward, 1: tape, 2: stream, 3: gradient */
     sab_real *outputs;
     struct back back;
+    char digest[33];
 };
 
 static void *work(void *argument)
@@ -671,6 +672,7 @@ static void *work(void *argument)
     struct problem *p = task->p;
     struct sab_batch batch = p->batch;
     int B = batch.B, O = p->shape.O;
+    sab_model_digest(p->model, task->digest);
     if (task->kind == 2) {
         struct sab_stream *stream;
         if (sab_stream_create(&stream, p->model, B, NULL))
@@ -712,7 +714,7 @@ static void test_threads_share_a_model(void **unused)
         problem_make(&p, &config, SHAPE(SAB_INPUT_IDS, I, SAB_LOSS_CROSS_ENTROPY, O), T, B, 5);
         p.batch.lengths = NULL;
         for (int i = 0; i < THREADS; i++) {
-            tasks[i] = (struct task){&p, i % 4, room(T * B * O), back_make(&p, 1)};
+            tasks[i] = (struct task){&p, i % 4, room(T * B * O), back_make(&p, 1), ""};
             assert_int_equal(pthread_create(&threads[i], NULL, work, &tasks[i]), 0);
         }
         for (int i = 0; i < THREADS; i++) {
@@ -720,6 +722,8 @@ static void test_threads_share_a_model(void **unused)
             assert_int_equal(pthread_join(threads[i], &result), 0);
             assert_non_null(result);
         }
+        for (int i = 1; i < THREADS; i++)
+            assert_string_equal(tasks[i].digest, tasks[0].digest);
         for (int i = 1; i < THREADS; i++)
             same_bits("outputs", (uint64_t)round, tasks[0].outputs, tasks[i].outputs, T * B * O);
         for (int i = 3; i < THREADS; i += 2)

@@ -147,9 +147,14 @@ void sab_task_read_in_order(struct sab_task *task)
     task->counted[SAB_TRAIN].B = 0;
 }
 
+static int is_split(enum sab_split split)
+{
+    return split == SAB_TRAIN || split == SAB_VALID || split == SAB_TEST;
+}
+
 int sab_task_columns(const struct sab_task *task, enum sab_split split, int B)
 {
-    int n = task->kind->columns ? task->kind->columns(task->state, split) : 0;
+    int n = task->kind->columns && is_split(split) ? task->kind->columns(task->state, split) : 0;
     return n > 0 && n < B ? n : B;
 }
 
@@ -161,11 +166,6 @@ int64_t sab_task_naive(const struct sab_task *task, enum sab_split split, int64_
 double sab_task_unit(const struct sab_task *task, int o)
 {
     return task->kind->unit ? task->kind->unit(task->state, o) : 1;
-}
-
-static int is_split(enum sab_split split)
-{
-    return split == SAB_TRAIN || split == SAB_VALID || split == SAB_TEST;
 }
 
 int64_t sab_task_batches(const struct sab_task *task, enum sab_split split, int B)

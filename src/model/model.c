@@ -289,10 +289,13 @@ const struct sab_flat *sab_model_flat(struct sab_model *m)
 
 void sab_model_digest(const struct sab_model *m, char hex[33])
 {
-    sab_model_fetch((struct sab_model *)m, NULL);
+    struct sab_model *mine = (struct sab_model *)m; /* the room for the digest, which threads take in turn */
+    sab_model_fetch(mine, NULL);
+    pthread_mutex_lock(&mine->lock);
     XXH3_128bits_reset(m->hash);
     for (int i = 0; i < m->n_tensors; i++)
         XXH3_128bits_update(m->hash, m->theta + m->tensors[i].offset, m->tensors[i].count * sizeof(real));
     XXH128_hash_t hash = XXH3_128bits_digest(m->hash);
+    pthread_mutex_unlock(&mine->lock);
     snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
 }

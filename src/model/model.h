@@ -56,7 +56,7 @@ struct sab_model {
     uint64_t seed;
     struct sab_shape shape;
     char *facts;            /* about data; NULL: none */
-    struct XXH3_state_s *hash; /* room for a digest, so that making one cannot fail */
+    struct XXH3_state_s *hash; /* room for a digest, so that making one cannot fail; under the lock */
     const struct sab_kernels *kernels;
     const struct sab_network *network;
 
