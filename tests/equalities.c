@@ -159,7 +159,10 @@ static void passed_over_is_unreached(struct sab_options *c, struct sab_shape sha
 static sab_real *outputs_of(struct problem *p, const struct sab_batch *batch)
 {
     struct sab_error err;
-    sab_real *y = calloc((size_t)batch->T * batch->B * p->shape.O, sizeof *y);
+    size_t count = (size_t)batch->T * batch->B * p->shape.O;
+    sab_real *y = malloc((count + 1) * sizeof *y);
+    for (size_t i = 0; i < count; i++)
+        y[i] = NAN; /* what is not written is seen */
     if (sab_model_evaluate(p->model, batch, 1, y, NULL, NULL, &err))
         fail_msg("%s", err.message);
     return y;
