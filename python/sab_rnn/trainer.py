@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from ._batch import Batch, BatchArrays
 from ._library import Callback, threads_here
+from .comm import shared
 from .errors import Interrupted
 from .evaluation import metric_values
 from .model import Engine, Metrics, Model, load, metrics_of
@@ -60,8 +61,10 @@ class Trainer:
     reckons with."""
 
     @documented("training")
-    def __init__(self, model: Model, /, **options: Unpack[OptionValues]) -> None:
-        """model: whose weights are trained; the trainer holds it."""
+    def __init__(self, model: Model, /, *, comm: Any = None, **options: Unpack[OptionValues]) -> None:
+        """model: whose weights are trained; the trainer holds it. comm: processes that train together, such as
+        mpi4py's MPI.COMM_WORLD (or a comm.Exchanges). All make the same calls with the same whole batches; each takes
+        its part through, and all have the same weights, those of one process. Rank 0 writes what save is told."""
         build = self._build = model._build
         self.model = model
         self._options = Options._clone(build, build.lib.sab_model_options(model._handle))
@@ -69,7 +72,9 @@ class Trainer:
         self._options.update(threads=threads_here(int(self._options["threads"])))
         out = build.ffi.new("struct sab_trainer **")
         build.call(build.lib.sab_trainer_create, out, model._handle, self._options._handle)
-        self._handle = build.own(out[0], build.lib.sab_trainer_free, model._handle)
+        table = build.ffi.NULL if comm is None else shared(build, comm)
+        self._handle = build.own(out[0], build.lib.sab_trainer_free, model._handle, table)
+        build.call(build.lib.sab_engine_set_comm, build.lib.sab_trainer_engine(self._handle), table)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -207,7 +212,7 @@ def _ends(watch: Optional[Watch], event: Event) -> bool:
 
 @documented()
 def train(*, resume: bool = False, on_update: Optional[Watch] = None, on_evaluation: Optional[Watch] = None,
-          precision: str = "float", **options: Unpack[OptionValues]) -> Model:
+          precision: str = "float", comm: Any = None, **options: Unpack[OptionValues]) -> Model:
     """Trains a task and leaves the run in the folder `out`, as `sab train` does: `train(task="copy", T=100,
     out="runs/first")`.
 
@@ -215,6 +220,7 @@ def train(*, resume: bool = False, on_update: Optional[Watch] = None, on_evaluat
     too. resume: goes on with the run that is in `out`, with its options but those given. on_update, on_evaluation:
     called with an Event after each; true ends the run. Then, and with Ctrl-C (KeyboardInterrupt) or an exception of a
     callback, which are raised again, the update is finished and the run saved: it can be resumed to the bit.
+    comm: processes that train it together, as for Trainer; rank 0 writes the folder, which all must see.
     """
     chosen = Options(precision, **options)
     build, folder = chosen._build, _folder(chosen)
@@ -233,7 +239,8 @@ def train(*, resume: bool = False, on_update: Optional[Watch] = None, on_evaluat
 
     interrupted: Optional[Interrupted] = None
     with Callback(build, "int(void *, const struct sab_event *)", tell, failed=1) as callback:
-        watch = build.sized("struct sab_watch", event=callback.handle)
+        table = build.ffi.NULL if comm is None else shared(build, comm)
+        watch = build.sized("struct sab_watch", event=callback.handle, comm=table)
         try:
             build.call(build.lib.sab_train_watched, chosen._handle, int(resume), watch, build.ffi.NULL)
         except Interrupted as raised:

@@ -20,7 +20,7 @@ def run(comm, out):
     trainer = sab_rnn.Trainer(model, comm=comm, batch=43, eval_size=40, steps=4)
     last = trainer.train(task)
     whole = sab_rnn.train(task="copy", T=9, batch=43, eval_size=40, steps=4, eval_every=2, out=out, comm=comm, **options)
-    return [model.digest, last.loss, last.accuracy, whole.digest]
+    return [model.digest(), last.loss, last.accuracy, whole.digest()]
 """
 PIPES = TRAINING + """
 import multiprocessing, threading
@@ -30,14 +30,17 @@ class Pipes:
         self.rank, self.size, self._ends = rank, size, ends
 
     def exchange(self, sends, receives):
-        def send():
+        def send(to):
             for rank, data in sends:
-                self._ends[rank].send_bytes(data)
-        sender = threading.Thread(target=send)
-        sender.start()
+                if rank == to:
+                    self._ends[rank].send_bytes(data)
+        senders = [threading.Thread(target=send, args=(to,)) for to in range(self.size) if to != self.rank]
+        for sender in senders:
+            sender.start()
         for rank, data in receives:
             data[:] = self._ends[rank].recv_bytes()
-        sender.join()
+        for sender in senders:
+            sender.join()
 
 def work(rank, size, ends, out, answers):
     answers.put(run(Pipes(rank, size, ends), out))
