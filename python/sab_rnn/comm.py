@@ -16,8 +16,11 @@ _CHUNK = 1 << 30  # bytes of a message: MPI counts them in an int
 
 
 class Exchanges(Protocol):
-    """What trains together, if it is not a communicator of mpi4py: `rank` of `size`, and one method. It sends and receives all of
-    these and returns when that is done; parcels from one rank to another arrive in their order."""
+    """What trains together, if it is not a communicator of mpi4py: `rank` of `size`, and one method.
+
+    It sends and receives all of these and returns when that is done; parcels from one rank to another arrive in their
+    order.
+    """
 
     rank: int
     size: int

@@ -19,7 +19,7 @@ def run(comm, out):
     model = sab_rnn.Model.for_task(**data)
     trainer = sab_rnn.Trainer(model, comm=comm, batch=43, eval_size=40, steps=4)
     last = trainer.train(task)
-    whole = sab_rnn.train(task="copy", T=9, batch=43, eval_size=40, steps=4, eval_every=2, out=out, comm=comm, **options)
+    whole = sab_rnn.train(steps=4, eval_every=2, out=out, comm=comm, **data)
     return [model.digest(), last.loss, last.accuracy, whole.digest()]
 """
 PIPES = TRAINING + """
@@ -77,8 +77,8 @@ def answers(tmp_path, script, size, launch=()):
     file.write_text(script)
     out = tmp_path / f"run{size}{len(launch)}"
     environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    done = subprocess.run([*launch, sys.executable, str(file), str(size), str(out)], capture_output=True, text=True, timeout=100,
-                          env=environment)
+    done = subprocess.run([*launch, sys.executable, str(file), str(size), str(out)], capture_output=True, text=True,
+                          timeout=300, env=environment)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
