@@ -58,13 +58,13 @@ int sab_cli_confirm_data(const struct sab_cli *cli, const char *where, int is_co
                          struct sab_error *err)
 {
     static const char *const files[] = {"data", "valid-data", "test-data"};
-    struct stat info;
-    if (stat(where, &info) != 0)
-        return sab_fail(err, SAB_IO, "cannot open %.200s: %s", where, strerror(errno));
     for (int i = 0; i < 3; i++) {
+        struct stat info;
         const char *name = sab_cli_text(options, files[i]);
         if (!name[0] || sab_cli_given(cli, files[i]))
             continue;
+        if (stat(where, &info) != 0)
+            return sab_fail(err, SAB_IO, "cannot open %.200s: %s", where, strerror(errno));
         if (!is_confirmed && !S_ISDIR(info.st_mode))
             return sab_fail(err, SAB_INVALID, "%.120s names data of its own, \"%.120s\", which are not opened unasked: give "
                             "--%s FILE, or --recorded-data to open what it names", where, name,

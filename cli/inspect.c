@@ -20,6 +20,7 @@ struct findings {
     struct sab_options *options;
     struct sab_figure *last; /* [n_last] the last whole line of metrics.jsonl */
     int n_last;
+    int is_full; /* memory ran out on the way there */
     const char *version, *task, *shape;
     const char *facts;       /* about data */
     int64_t parameters;      /* numbers in all tensors */
@@ -54,17 +55,20 @@ static int keep(void *user, const struct sab_figure *figures, int n)
     struct findings *f = user;
     f->last = sab_alloc((size_t)n + 1, sizeof *f->last);
     for (int i = 0; f->last && i < n; i++) {
-        f->last[i] = figures[i];
-        f->last[i].name = strdup(figures[i].name);
-        f->n_last += f->last[i].name != NULL;
+        char *name = strdup(figures[i].name);
+        if (!name)
+            return f->is_full = 1;
+        f->last[f->n_last] = figures[i];
+        f->last[f->n_last++].name = name;
     }
-    return 0;
+    return f->is_full = !f->last;
 }
 
 /* The last whole line of the run's metrics; a file, or a run that was just begun, has none. */
 static int find_metrics(struct findings *f, const char *where, struct sab_error *err)
 {
-    return strcmp(f->path, where) == 0 ? SAB_OK : sab_run_history(where, 1, keep, f, err);
+    int status = strcmp(f->path, where) == 0 ? SAB_OK : sab_run_history(where, 1, keep, f, err);
+    return status == SAB_OK && f->is_full ? sab_fail(err, SAB_NOMEM, "no memory for what %.200s measured", where) : status;
 }
 
 static int find(struct findings *f, const char *where, struct sab_error *err)

@@ -10,7 +10,6 @@
  *     sab_trainer_update(...)        one update on one batch; again and again
  *     sab_evaluate(...)              loss and accuracy on a part of the data
  *     sab_model_evaluate(...)        outputs of a batch, what was recalled
- *     *_free(...)
  *
  * or sab_train(), which does all of it and leaves a run folder (sab_run.h has all about runs); or, with a loss and an optimiser of
  * the caller's own, an engine (docs/library.md).
@@ -27,9 +26,8 @@
  *   - Pointers passed in are borrowed for the call, and are not NULL where a comment does not say what NULL means; indices are in
  *     the range that it states. Wrong numbers in options, shapes, batches and enumerators are found: SAB_INVALID.
  *   - A struct that the caller makes, to be read here or filled, begins with size, and the caller sets it to sizeof that struct: so
- *     later versions can add members, at the end. A size that no version had is SAB_INVALID, an older one is served as far as it
- *     goes. Structs that are the library's come as const pointers (sab_option, sab_tensor, sab_flat, sab_event; sizeof them means
- *     nothing to a later version), and struct sab_error is as it is for good.
+ *     later versions can add members, at the end. A size that no version had is SAB_INVALID, an older one is served as far as
+ *     it goes. Structs of the library's come as const pointers (sab_option, sab_tensor, ...); struct sab_error stays as it is.
  *   - Objects made by X_create are freed by X_free, which takes NULL. One that borrows another (a trainer, an engine, a stream its
  *     model, a tape its engine) is not used when that is gone, and is freed before it; a stream may be freed after.
  *   - The same options and seed give the same bits on one instruction set, for any number of threads; and on one GPU model.
@@ -234,8 +232,7 @@ struct sab_metrics {
     double loss;
     double accuracy;   /* fraction of scored positions whose largest logit is the label; of yes-or-no answers, fraction of
                           (scored position, output) pairs with logit > 0 just where target > 0.5; NaN for mse */
-    double mse;        /* mean squared error on the scored positions, where the loss is of quantiles, of the medians; NaN for the other
-                          losses */
+    double mse;        /* mean squared error on the scored positions, of the median of quantiles; NaN for the other losses */
     double weight;     /* sum of weights */
     int64_t scored;    /* number of scored positions */
     double grad_norm;  /* global norm before clipping; 0 where no gradient was computed */
@@ -302,11 +299,10 @@ struct sab_recall {
 SAB_API int sab_model_evaluate(struct sab_model *model, const struct sab_batch *batch, int threads, sab_real *outputs,
                                struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err);
 
-/* Forward and backward: overwrites every tensor's grad with d loss / d tensor, cut as the options say. SAB_NUMERIC, naming
- * the layer and tensor, when the loss or a gradient is not finite; grad and metrics then hold what was computed. With
- * recall (may be NULL), reads are reported in reverse order of t, without those of windows that no gradient reaches,
- * and flow[i] is the norm of the gradient that recalled state i receives through this read's
- * value. */
+/* Forward and backward: overwrites every tensor's grad with d loss / d tensor, cut as the options say. SAB_NUMERIC,
+ * naming the layer and tensor, when the loss or a gradient is not finite; grad and metrics then hold what was computed.
+ * With recall (may be NULL), reads are reported in reverse order of t, without those of windows that no gradient
+ * reaches, and flow[i] is the norm of the gradient that recalled state i receives through this read's value. */
 SAB_API int sab_model_gradient(struct sab_model *model, const struct sab_batch *batch, int threads,
                                struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err);
 

@@ -1,8 +1,10 @@
 /* See document.h. The run itself; its sequences stand in document_reads.c. */
 #include "report/document.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -260,17 +262,27 @@ static int is_just_begun(const char *folder)
     return sab_run_history(folder, 1, see_any, &any, NULL) == SAB_OK && !any;
 }
 
+/* Opens the run in a folder, or the model in a file: *model is NULL where there is none yet. */
+static int open_run(const char *where, int *is_folder, struct sab_options **options, struct sab_model **model, struct sab_error *err)
+{
+    struct stat info;
+    if (stat(where, &info) != 0)
+        return sab_fail(err, SAB_IO, "cannot open %.200s: %s", where, strerror(errno));
+    *is_folder = S_ISDIR(info.st_mode);
+    int status = *is_folder ? sab_run_options(options, where, err) : SAB_OK;
+    if (status != SAB_OK)
+        return status;
+    status = sab_run_model(model, where, err);
+    if (status == SAB_IO && *is_folder && is_just_begun(where))
+        return SAB_OK;
+    return status == SAB_OK && !*is_folder ? sab_options_clone(options, sab_model_options(*model), err) : status;
+}
+
 int sab_document_run(struct sab_json *json, const char *where, const struct sab_document *document, struct sab_error *err)
 {
     struct sab_model *model = NULL;
     struct sab_options *options = NULL;
-    struct sab_error why = {0};
-    int is_folder = sab_run_options(&options, where, &why) == SAB_OK;
-    int status = sab_run_model(&model, where, err);
-    if (status == SAB_IO && is_folder && is_just_begun(where))
-        status = SAB_OK;
-    if (status == SAB_OK && !options)
-        status = sab_options_clone(&options, sab_model_options(model), err);
+    int is_folder = 0, status = open_run(where, &is_folder, &options, &model, err);
     if (status == SAB_OK) {
         sab_json_open(json, NULL, '{');
         sab_json_text(json, "name", where);
