@@ -196,6 +196,11 @@ static void tapes_are_the_gradient(struct sab_options *c, struct sab_shape shape
     sab_real *y = room((size_t)T * B * shape.O);
     must(sab_engine_gradient(engine, &p.batch, &expected.request, NULL, &err), &err);
     struct sab_tape *tape = record(engine, &p.batch, y), *between = record(engine, &q.batch, NULL);
+    for (int t = 0; t < T; t++)
+        for (int b = 0; b < B; b++)
+            for (int o = 0; t >= p.lengths[b] && o < shape.O; o++)
+                if (y[((size_t)t * B + b) * shape.O + o] != 0)
+                    fail_msg("seed %d: step %d of sequence %d, past its end, has an output that is not 0", (int)seed, t + 1, b);
     play(tape, &got);
     same_back(seed, &expected, &got);
     play(between, &other);
