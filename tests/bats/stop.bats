@@ -110,7 +110,7 @@ assert sab.wait(30) == 75, sab.returncode
 assert not os.path.exists("new"), os.listdir("new")
 
 # Saves all the same; then waits to say so, and the second signal ends it.
-out, sab = start("train copy --T 20000 --curriculum 0 --hidden 256 --batch 64 --k-att 1000 --recompute on --steps 5 --warmup 0 --out run")
+out, sab = start("train copy --T 20000 --curriculum 0 --hidden 256 --batch 64 --k-att 1000 --recompute on --steps 5 --warmup 0 --eval-size 64 --out run")
 wait_for("a run", lambda: os.path.exists("run/config.json"))
 time.sleep(0.3)
 sab.send_signal(signal.SIGTERM)
