@@ -12,7 +12,7 @@
 #include "report/document_reads.h"
 #include "report/history.h"
 
-static const char *const split_names[] = {"training", "validation", "test"}; /* in the order of enum sab_split */
+const char *const sab_document_splits[] = {"training", "validation", "test"}; /* in the order of enum sab_split */
 
 /* ---- options ---- */
 
@@ -173,7 +173,7 @@ static void write_evaluation(struct sab_json *json, const struct sab_evaluation 
 {
     enum { OUTPUTS_MOST = 256 };
     sab_json_open(json, "evaluation", '{');
-    sab_json_text(json, "split", split_names[split]);
+    sab_json_text(json, "split", sab_document_splits[split]);
     sab_json_int(json, "scored", sab_evaluation_scored(e));
     sab_json_open(json, "figures", '[');
     for (int i = 0; sab_metric_at(i); i++)

@@ -190,7 +190,6 @@ static int write_layer(struct sab_json *json, const struct shown *s, size_t from
 
 static int write_recall(struct sab_json *json, const struct shown *s, const struct sab_document *document, struct sab_error *err)
 {
-    static const char *const split_names[] = {"training", "validation", "test"}; /* in the order of enum sab_split */
     size_t at = 0, count = s->log.count;
     int status = SAB_OK;
     if (count == 0) {
@@ -198,7 +197,7 @@ static int write_recall(struct sab_json *json, const struct shown *s, const stru
         return SAB_OK;
     }
     sab_json_open(json, "recall", '{');
-    sab_json_text(json, "split", split_names[document->split]);
+    sab_json_text(json, "split", sab_document_splits[document->split]);
     sab_json_int(json, "T", s->batch.T);
     sab_json_open(json, "layers", '[');
     for (int layer = 0; at < count && status == SAB_OK; layer++) {

@@ -4,6 +4,9 @@
 
 #include "report/document.h"
 
+/* What a report calls the parts of data. */
+extern const char *const sab_document_splits[];
+
 /* Writes the keys sequences and recall (or recallNote, a sentence, where there is nothing to recall). */
 int sab_document_reads(struct sab_json *json, struct sab_model *model, struct sab_task *task, const struct sab_document *document,
                        struct sab_error *err);
