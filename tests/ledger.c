@@ -134,6 +134,56 @@ static void test_the_least_leaves(void **unused)
         check_choice(seed);
 }
 
+/* `novel`, of points on a line, against its definition: who is worth what is looked up among all that ever were. */
+static void check_novel(uint64_t seed)
+{
+    uint64_t state = seed;
+    int slots = problem_int(&state, 1, 6), T = problem_int(&state, 1, MOST_T), first[1] = {0}, n_alive[1], is_alive[CAP] = {0};
+    int32_t list[CAP + 1];
+    sab_real worth[CAP], apart[CAP + 1], want[CAP], place[CAP];
+    struct sab_keep keep = {&sab_rule_periodic, sab_choice_find(SAB_KEEP_NOVEL), 1, slots};
+    struct sab_ledger_step steps[MOST_T + 1];
+    struct sab_ledger l = {.keep = &keep, .S = 1, .first = first, .steps = steps, .cap = CAP, .alive_cap = CAP + 1,
+                           .alive = list, .n_alive = n_alive, .worth = worth, .apart = apart};
+    sab_ledger_begin(&l, 0, 0);
+    for (int t = 0; t < T; t++) {
+        place[t] = (sab_real)problem_int(&state, -20, 20); /* whole numbers: many are equally far */
+        struct sab_alive alive = sab_ledger_alive(&l, t, 0);
+        for (int i = 0; i < alive.n; i++)
+            apart[i] = (place[t] - place[alive.at[i]]) * (place[t] - place[alive.at[i]]);
+        sab_ledger_admit(&l, t, 0, place[t] * place[t]);
+        sab_ledger_end_step(&l, t, 1);
+
+        int least = t, n = 1;
+        want[t] = place[t] * place[t], is_alive[t] = 1;
+        for (int i = 0; i < t; i++) {
+            sab_real far = (place[t] - place[i]) * (place[t] - place[i]);
+            if (is_alive[i])
+                n++, want[i] = far < want[i] ? far : want[i], want[t] = far < want[t] ? far : want[t];
+        }
+        for (int i = t; i >= 0; i--)
+            least = is_alive[i] && want[i] <= want[least] ? i : least;
+        if (n > slots)
+            is_alive[least] = 0;
+        want[t] = place[t] * place[t];
+        for (int i = 0; i < t; i++)
+            if (is_alive[i] && (place[t] - place[i]) * (place[t] - place[i]) < want[t])
+                want[t] = (place[t] - place[i]) * (place[t] - place[i]);
+        alive = sab_ledger_alive(&l, t + 1, 0);
+        for (int i = 0, at = 0; i <= t; i++)
+            if (is_alive[i] && (at >= alive.n || alive.at[at++] != i || worth[i] != want[i]))
+                fail_msg("seed %llu step %d: memory %d of place %g is worth %g, not %g, or has left", (unsigned long long)seed, t, i,
+                         (double)place[i], (double)worth[i], (double)want[i]);
+    }
+}
+
+static void test_the_like_leave(void **unused)
+{
+    (void)unused;
+    for (uint64_t seed = 1; seed <= CASES; seed++)
+        check_novel(seed);
+}
+
 /* A file may claim k_att and memories whose product no int holds. */
 static void test_far_past(void **unused)
 {
@@ -149,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_as_worked_out),
         cmocka_unit_test(test_the_least_leaves),
+        cmocka_unit_test(test_the_like_leave),
         cmocka_unit_test(test_far_past),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -358,6 +358,7 @@ static void test_stream_is_not_poisoned(void **unused)
     check_steps("cell=rnn k-top=0");
     check_steps("cell=lstm keep=used k-att=1 memory-slots=3");
     check_steps("cell=gru keep=surprise k-att=1 memory-slots=3 write=state");
+    check_steps("cell=rnn keep=novel k-att=1 memory-slots=4");
 }
 
 /* Nor is the state that batches carry, by any of the ways that a batch can go. */

@@ -85,6 +85,7 @@ static void lay_out_choice(struct sab_layout *kept, const struct sab_shard *s, s
     ledger->alive = sab_layout_take(kept, (size_t)s->S * ledger->alive_cap, sizeof *ledger->alive);
     ledger->n_alive = sab_layout_take(kept, (size_t)s->S, sizeof *ledger->n_alive);
     ledger->worth = take_reals(kept, (size_t)s->S * cap);
+    ledger->apart = take_reals(kept, (size_t)ledger->alive_cap);
     ledger->ends = s->ends;
 }
 

@@ -18,7 +18,7 @@ static const char *const feeds[] = {"own", "labels", NULL};
 static const char *const positions[] = {"sinusoidal", "learned", NULL};
 static const char *const densities[] = {"sparse", "dense", NULL};
 static const char *const writes[] = {"state", "provisional", NULL};
-static const char *const keeps[] = {"recent", "surprise", "used", NULL};
+static const char *const keeps[] = {"recent", "surprise", "used", "novel", NULL};
 static const char *const recomputes[] = {"off", "on", "auto", NULL};
 
 /* Who reads it. */
@@ -79,8 +79,8 @@ static const struct sab_option rows[] = {
             "most memories a step can read, the oldest leaves first unless --keep says otherwise; 0: all (carried state: "
             "as many as a batch writes)"),
     SAB_CHOICE("keep", keep, SAB_DECIDES, keeps, "recent", "credit", "recurrent",
-               "which memories stay in the --memory-slots: the newest, those at whose step the state moved most, or those "
-               "recalled most"),
+               "which memories stay in the --memory-slots: the newest, those at whose step the state moved most, those "
+               "recalled most, or those least like the others"),
     SAB_INT("k-trunc", k_trunc, SAB_DECIDES, 1, 1e9, "5", "credit", "recurrent",
             "steps per window of truncated back-propagation"),
     SAB_SWITCH("mental-updates", mental_updates, SAB_DECIDES, "on", "credit", "recurrent",

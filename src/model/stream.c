@@ -13,18 +13,22 @@ enum { FIRST_CAP = 64 };
 
 /* ---- what is carried ---- */
 
+/* What grows with the memories. */
+static void memories_free(struct sab_memory *memory)
+{
+    sab_free(memory->M), sab_free(memory->key);
+    sab_free(memory->ledger.alive), sab_free(memory->ledger.worth), sab_free(memory->ledger.apart);
+}
+
 static void carry_free(struct sab_carry *carry)
 {
     sab_free(carry->h);
     sab_free(carry->c);
-    sab_free(carry->memory.M);
-    sab_free(carry->memory.key);
+    memories_free(&carry->memory);
     sab_free(carry->memory.ledger.first);
     sab_free(carry->memory.ledger.steps);
     sab_free(carry->memory.ledger.entries);
-    sab_free(carry->memory.ledger.alive);
     sab_free(carry->memory.ledger.n_alive);
-    sab_free(carry->memory.ledger.worth);
     *carry = (struct sab_carry){0};
 }
 
@@ -70,7 +74,8 @@ static int choice_create(struct sab_ledger *ledger, int cap)
     ledger->alive_cap = cap + 1;
     ledger->alive = sab_alloc((size_t)ledger->S * ledger->alive_cap, sizeof *ledger->alive);
     ledger->worth = sab_alloc(2 * (size_t)ledger->S * cap, sizeof *ledger->worth);
-    return ledger->alive && ledger->worth;
+    ledger->apart = sab_alloc((size_t)ledger->alive_cap, sizeof *ledger->apart);
+    return ledger->alive && ledger->worth && ledger->apart;
 }
 
 /* Room for `cap` memories, if there is less; on failure everything is as it was. */
@@ -82,14 +87,14 @@ static int memory_grow(const struct sab_model *m, struct sab_memory *memory, int
     larger.cap = cap;
     larger.M = sab_alloc((size_t)memory->S * cap, (size_t)m->Hp * sizeof(real));
     larger.key = sab_alloc((size_t)memory->S * cap, (size_t)m->Ap * sizeof(real));
-    larger.ledger.alive = NULL, larger.ledger.worth = NULL;
+    larger.ledger.alive = NULL, larger.ledger.worth = NULL, larger.ledger.apart = NULL;
     if (!choice_create(&larger.ledger, cap) || !larger.M || !larger.key) {
-        sab_free(larger.M), sab_free(larger.key), sab_free(larger.ledger.alive), sab_free(larger.ledger.worth);
+        memories_free(&larger);
         return sab_fail(err, SAB_NOMEM, "no memory for %d memories of %d sequences", cap, memory->S);
     }
     if (memory->ledger.n > 0)
         copy_memories(m, &larger, memory, 0, memory->ledger.n);
-    sab_free(memory->M), sab_free(memory->key), sab_free(memory->ledger.alive), sab_free(memory->ledger.worth);
+    memories_free(memory);
     *memory = larger;
     return SAB_OK;
 }

@@ -67,13 +67,31 @@ static sab_real by_slots(const struct sab_keep *keep)
     return (sab_real)(1 - 1.0 / keep->slots);
 }
 
+static sab_real size(int H, const sab_real *m, const sab_real *h)
+{
+    (void)h;
+    sab_real sum = 0;
+    for (int k = 0; k < H; k++)
+        sum += m[k] * m[k];
+    return sum;
+}
+
 const struct sab_choice *sab_choice_find(int keeping)
 {
     static const struct sab_choice choices[] = {
-        [SAB_KEEP_SURPRISE] = {"surprise", moved, nothing, 0},
-        [SAB_KEEP_USED] = {"used", once, by_slots, 1},
+        [SAB_KEEP_SURPRISE] = {"surprise", moved, nothing, 0, 0},
+        [SAB_KEEP_USED] = {"used", once, by_slots, 1, 0},
+        [SAB_KEEP_NOVEL] = {"novel", size, nothing, 0, 1},
     };
     return keeping == SAB_KEEP_RECENT ? NULL : &choices[keeping];
+}
+
+/* The least of `one` and apart[0..n-1], without place `but`. */
+static sab_real nearest(sab_real one, const sab_real *apart, int n, int but)
+{
+    for (int i = 0; i < n; i++)
+        one = i != but && apart[i] < one ? apart[i] : one;
+    return one;
 }
 
 void sab_ledger_admit(struct sab_ledger *l, int t, int b, sab_real worth)
@@ -85,12 +103,16 @@ void sab_ledger_admit(struct sab_ledger *l, int t, int b, sab_real worth)
         return;
     for (int i = 0; i < n; i++)
         worths[alive[i]] *= fade;
-    worths[l->n] = worth;
+    for (int i = 0; l->keep->choice->is_apart && i < n; i++)
+        worths[alive[i]] = l->apart[i] < worths[alive[i]] ? l->apart[i] : worths[alive[i]];
+    worths[l->n] = l->keep->choice->is_apart ? nearest(worth, l->apart, n, -1) : worth;
     alive[n++] = l->n;
     for (int i = 1; i < n; i++)
         least = worths[alive[i]] < worths[alive[least]] ? i : least;
     if (n > l->keep->slots) {
         n--;
+        if (l->keep->choice->is_apart && least < n) /* the others of the one that left may be nearer to something, which is not looked up */
+            worths[l->n] = nearest(worth, l->apart, n, least);
         memmove(alive + least, alive + least + 1, (size_t)(n - least) * sizeof *alive);
     }
     l->n_alive[b] = n;

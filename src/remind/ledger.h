@@ -56,6 +56,8 @@ struct sab_choice {
     sab_real (*fade)(const struct sab_keep *keep);
     /* A read adds its weight, without its sign, times this. */
     sab_real recalled;
+    /* Whether a memory is worth no more than how far it is from the nearest of the others. */
+    int is_apart;
 };
 
 /* Of enum sab_keeping; NULL for SAB_KEEP_RECENT. */
@@ -82,6 +84,7 @@ struct sab_ledger {
     int32_t *alive;                /* [S,alive_cap] now, rising; slots + 1, or one more than there can be memories */
     int *n_alive;                  /* [S] */
     sab_real *worth;               /* [S,cap] */
+    sab_real *apart;               /* [alive_cap] how far the one to be admitted is from each that is alive, where the choice asks */
     const int *ends;               /* [S] steps of each sequence, after which nothing of it changes; NULL: it has no end */
 };
 
@@ -100,7 +103,8 @@ static inline int sab_ledger_is_due(const struct sab_ledger *ledger)
 }
 /* Ends step t, which has written one or not. */
 void sab_ledger_end_step(struct sab_ledger *ledger, int t, int has_written);
-/* Memory number n is written at step t, with that worth for sequence b: it enters the alive, and if they are too many one leaves. */
+/* Memory number n is written at step t, with that worth for sequence b: it enters the alive, and if they are too many one leaves.
+ * Where the choice asks for it, `apart` has been filled. */
 void sab_ledger_admit(struct sab_ledger *ledger, int t, int b, sab_real worth);
 /* Step t recalled memory i of sequence b. */
 static inline void sab_ledger_recall(struct sab_ledger *ledger, int t, int b, int i, sab_real alpha)

@@ -22,13 +22,29 @@ static void write(const struct sab_remind *r, struct sab_memory *memory, const r
     }
 }
 
+/* How far m is from each memory of sequence b that is alive. */
+static void measure(const struct sab_remind *r, struct sab_memory *memory, int t, int b, const real *m)
+{
+    struct sab_alive alive = sab_ledger_alive(&memory->ledger, t, b);
+    for (int i = 0; i < alive.n; i++) {
+        const real *other = memory->M + ((size_t)b * memory->cap + alive.at[i]) * r->Hp;
+        real sum = 0;
+        for (int k = 0; k < r->H; k++)
+            sum += (m[k] - other[k]) * (m[k] - other[k]);
+        memory->ledger.apart[i] = sum;
+    }
+}
+
 void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, const real *h, real *scratch)
 {
     int is_due = sab_ledger_is_due(&memory->ledger);
     if (is_due)
         write(r, memory, m, scratch);
-    for (int b = 0; is_due && memory->ledger.alive && b < memory->S; b++, m += r->Hp, h += r->Hp)
+    for (int b = 0; is_due && memory->ledger.alive && b < memory->S; b++, m += r->Hp, h += r->Hp) {
+        if (r->keep.choice->is_apart)
+            measure(r, memory, t, b, m);
         sab_ledger_admit(&memory->ledger, t, b, r->keep.choice->worth(r->H, m, h));
+    }
     sab_ledger_end_step(&memory->ledger, t, is_due);
 }
 

@@ -209,6 +209,8 @@ def worth_of(config, m, before):
     """[B]: what memories m [B,H], written at a step that began with the state `before`, are worth."""
     if config["keep"] == "surprise":
         return ((m - before) ** 2).sum(1)
+    if config["keep"] == "novel":
+        return (m ** 2).sum(1)
     return torch.ones_like(m[:, 0])
 
 
@@ -229,18 +231,28 @@ class Memories:
 
     def write(self, m, before):
         slots = self.config.get("memory_slots", 0)
+        apart = [((m - other) ** 2).sum(1).detach() for other in self.m] if self.config.get("keep") == "novel" else []
         self.m.append(m)
         if not self.chooses():
             self.m = self.m[-slots:]  # 0: all of them
             return
         fade = 1 - 1 / slots if self.config["keep"] == "used" else 1
         self.worth = [worth * fade for worth in self.worth] + [worth_of(self.config, m, before).detach()]
+        if apart:
+            self.worth = [torch.minimum(*pair) for pair in zip(self.worth, apart)] + [torch.stack([self.worth[-1]] + apart).amin(0)]
         if len(self.m) <= slots:
             return
         worth, m = torch.stack(self.worth, dim=1), torch.stack(self.m, dim=1)
         ranked = torch.sort(worth.sqrt(), dim=1).values  # of a distance, which is as exact as states are
+        if apart:  # the two of a pair are worth the same number, and the older one leaves whatever its roundings are
+            ranked = torch.where(ranked > ranked[:, :1], ranked, torch.cat([ranked[:, :1], torch.full_like(ranked[:, 1:], math.inf)], 1))
+            ranked = torch.sort(ranked, dim=1).values
         self.diagnostics.margin = min(self.diagnostics.margin, float((ranked[:, 1] - ranked[:, 0]).min()))
         least = torch.argmin(worth, dim=1, keepdim=True)
+        if apart:  # the newest has lost the one that left
+            others = torch.stack(apart + [torch.full_like(apart[0], math.inf)], dim=1).scatter(1, least, math.inf).amin(1)
+            newest = torch.minimum(others, worth_of(self.config, self.m[-1], before).detach())
+            worth = torch.cat([worth[:, :-1], torch.where(least[:, 0] < len(self.m) - 1, newest, worth[:, -1]).unsqueeze(1)], 1)
         stay = torch.arange(len(self.m) - 1).unsqueeze(0)
         stay = stay + (stay >= least)  # [B,N]
         self.worth = list(torch.gather(worth, 1, stay).unbind(1))
