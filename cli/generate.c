@@ -193,7 +193,7 @@ static int write_symbol(struct work *w, const char *text, int nbytes, struct sab
 
 static int generate(struct work *w, struct sab_error *err)
 {
-    const struct sab_sampling how = {w->o->temperature, w->o->top_k, w->o->top_p, (uint64_t)w->o->seed};
+    const struct sab_sampling how = {sizeof how, w->o->temperature, w->o->top_k, w->o->top_p, (uint64_t)w->o->seed};
     double begun = now_s();
     int status = SAB_OK, nbytes;
     while (status == SAB_OK && w->written < w->o->length && !w->is_stopped) {

@@ -11,10 +11,10 @@
 
 static int take_line(struct sab_lines *lines, struct sab_answers_file *output, const char *text, size_t nbytes, struct sab_error *err)
 {
-    struct sab_answer answer;
+    const struct sab_answer *answer;
     int is_head, status = sab_lines_take(lines, text, nbytes, &answer, &is_head, err);
     if (status == SAB_OK)
-        sab_answers_file_print(output, &answer, is_head);
+        sab_answers_file_print(output, answer, is_head);
     if (fflush(stdout) != 0 && status == SAB_OK)
         status = sab_fail(err, SAB_IO, "writing to standard output failed: %s", strerror(errno));
     return status;

@@ -8,8 +8,8 @@
  *     sab_evaluation_create(...)   what a model reaches on a part of the data, in all and output by output
  *     sab_forecast(...)            the memory and time that a training will need
  *
- * The rules at the head of sab.h hold here too, that of sizes among them; struct sab_figure, which comes in arrays, is as it is for
- * good.
+ * The rules at the head of sab.h hold here too, that of sizes among them; structs that come in arrays, sab_figure and sab_place, are as
+ * they are for good.
  */
 #ifndef SAB_RUN_H
 #define SAB_RUN_H
@@ -163,7 +163,7 @@ SAB_API int sab_run_history(const char *folder, int64_t most, int (*row)(void *u
 
 /* What a training would be and need. */
 struct sab_forecast {
-    size_t size;
+    size_t size;               /* sizeof (struct sab_forecast) */
     int64_t parameters;
     struct sab_shape shape;
     int sequence_steps;        /* of the longest batch */
@@ -218,8 +218,7 @@ SAB_API void sab_answers_free(struct sab_answers *answers);
 /* The name of output o. */
 SAB_API const char *sab_answers_name(const struct sab_answers *answers, int o);
 /* Reads the outputs [O] of one step, whose input values were inputs [I] (not looked at where inputs are symbols). */
-SAB_API void sab_answers_take(struct sab_answers *answers, const sab_real *outputs, const sab_real *inputs,
-                              struct sab_answer *answer);
+SAB_API const struct sab_answer *sab_answers_take(struct sab_answers *answers, const sab_real *outputs, const sab_real *inputs);
 
 #define SAB_PLACE_CAP 128
 /* Where step t, from 0, of sequence b of batch `index` of B of the split stands in a table: returns "time", and text is it as the
@@ -243,9 +242,9 @@ SAB_API int sab_lines_create(struct sab_lines **out, struct sab_model *model, co
                              const char *state, int is_saved, struct sab_error *err);
 SAB_API void sab_lines_free(struct sab_lines *lines);
 
-/* Takes a line (its end may be there or not). The first may name columns: *is_head 1 and an answer that has places only. SAB_FORMAT
+/* Takes a line (its end may be there or not). The first may name columns: *is_head 1 and an answer that has names only. SAB_FORMAT
  * names the line, and whatever is not as in training; the state is then that of the line before. */
-SAB_API int sab_lines_take(struct sab_lines *lines, const char *text, size_t nbytes, struct sab_answer *answer, int *is_head,
+SAB_API int sab_lines_take(struct sab_lines *lines, const char *text, size_t nbytes, const struct sab_answer **answer, int *is_head,
                            struct sab_error *err);
 /* Lines taken so far, the last included that failed. */
 SAB_API int64_t sab_lines_count(const struct sab_lines *lines);
@@ -266,6 +265,7 @@ SAB_API int sab_generator_read(struct sab_generator *generator, const char *sour
 
 /* How a symbol is drawn: p = exp(output / temperature), over the symbols kept. */
 struct sab_sampling {
+    size_t size;        /* sizeof (struct sab_sampling) */
     double temperature; /* 0: the most likely symbol */
     int top_k;          /* keeps the so many most likely; 0: all */
     double top_p;       /* then the fewest of these whose p reach this share, in (0, 1] */

@@ -59,13 +59,12 @@ static const float *number_column(const struct shown *s, const sab_real *all, in
 /* The same of values that answer, in the units of the data. */
 static const float *value_column(const struct shown *s, const sab_real *all, int b, int length, int width)
 {
-    struct sab_answer answer;
     size_t B = (size_t)s->batch.B, O = (size_t)s->shape->O, I = (size_t)s->shape->I;
     for (int t = 0; t < length; t++) {
         size_t i = (size_t)t * B + (size_t)b;
-        sab_answers_take(s->answers, all + i * O, s->batch.values ? s->batch.values + i * I : NULL, &answer);
+        const struct sab_answer *answer = sab_answers_take(s->answers, all + i * O, s->batch.values ? s->batch.values + i * I : NULL);
         for (int o = 0; o < width; o++)
-            s->numbers[t * width + o] = (float)answer.results[o];
+            s->numbers[t * width + o] = (float)answer->results[o];
     }
     return s->numbers;
 }

@@ -108,7 +108,7 @@ static void test_rows_and_lines(void **unused)
 
     char line[64];
     struct sab_lines *lines;
-    struct sab_answer answer;
+    const struct sab_answer *answer;
     int is_head;
     must(sab_lines_create(&lines, model, sab_model_options(model), "lines", "", 1, &err));
     assert_int_equal(sab_lines_save(lines, file("state"), &err), SAB_INVALID);
@@ -124,8 +124,8 @@ static void test_rows_and_lines(void **unused)
         must(sab_lines_take(lines, line, (size_t)n, &answer, &is_head, &err));
         assert_false(is_head);
         for (int o = 0; o < HORIZON; o++)
-            if (answer.results[o] != rows.results[i][o])
-                fail_msg("row %d, %s: %.17g as a line, %.17g in the file", i + 1, answer.names[o], answer.results[o], rows.results[i][o]);
+            if (answer->results[o] != rows.results[i][o])
+                fail_msg("row %d, %s: %.17g as a line, %.17g in the file", i + 1, answer->names[o], answer->results[o], rows.results[i][o]);
     }
     assert_int_equal(sab_lines_take(lines, "1,x", 3, &answer, &is_head, &err), SAB_FORMAT);
     assert_non_null(strstr(err.message, "lines, line 31"));
@@ -136,7 +136,7 @@ static void test_rows_and_lines(void **unused)
 
 static void generate(struct sab_generator *g, uint64_t seed, int n, char *text)
 {
-    const struct sab_sampling how = {1, 0, 1, seed};
+    const struct sab_sampling how = {sizeof how, 1, 0, 1, seed};
     int nbytes;
     for (int i = 0; i < n; i++) {
         must(sab_generator_next(g, &how, text + i, &nbytes, &err));

@@ -15,7 +15,7 @@ enum { N = 6, DRAWS = 60000 };
 
 static const sab_real logits[N] = {0.5, -1, 2, 2, 0, -20};
 
-static const struct sab_sampling plain = {1, 0, 1};
+static const struct sab_sampling plain = {sizeof(struct sab_sampling), 1, 0, 1};
 
 static int draw(const struct sab_sampling *how, const sab_real *l, int n, double u)
 {
@@ -61,7 +61,7 @@ static void test_frequencies_follow_the_softmax(void **unused)
     (void)unused;
     static const double temperatures[] = {0.5, 1, 3};
     for (int k = 0; k < 3; k++) {
-        struct sab_sampling how = {temperatures[k], 0, 1};
+        struct sab_sampling how = {sizeof(struct sab_sampling), temperatures[k], 0, 1};
         int counts[N];
         double p[N];
         for (int i = 0; i < N; i++)
@@ -76,7 +76,7 @@ static void test_top_k_keeps_the_k_largest(void **unused)
     (void)unused;
     for (int k = 1; k <= N + 1; k++) {
         static const int order[N] = {2, 3, 0, 4, 1, 5};
-        struct sab_sampling how = {1, k, 1};
+        struct sab_sampling how = {sizeof(struct sab_sampling), 1, k, 1};
         int counts[N];
         double p[N] = {0};
         for (int i = 0; i < k && i < N; i++)
@@ -95,7 +95,7 @@ static void test_top_p_keeps_the_shortest_beginning(void **unused)
     };
     static const int order[N] = {2, 3, 0, 4, 1, 5};
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
-        struct sab_sampling how = {1, 0, cases[c].top_p};
+        struct sab_sampling how = {sizeof(struct sab_sampling), 1, 0, cases[c].top_p};
         int counts[N];
         double p[N] = {0};
         for (int i = 0; i < cases[c].kept; i++)
@@ -111,7 +111,7 @@ static void test_top_p_after_top_k(void **unused)
 {
     (void)unused;
     static const sab_real equal[4] = {1, 1, 1, 1};
-    struct sab_sampling half = {1, 0, 0.5}, both = {1, 2, 0.5};
+    struct sab_sampling half = {sizeof(struct sab_sampling), 1, 0, 0.5}, both = {sizeof(struct sab_sampling), 1, 2, 0.5};
     for (int i = 0; i < 100; i++) {
         assert_int_equal(draw(&half, equal, 2, i / 100.0), 0);
         assert_in_range(draw(&half, equal, 4, i / 100.0), 0, 1);
@@ -123,7 +123,7 @@ static void test_top_p_after_top_k(void **unused)
 static void test_temperature_0_takes_the_largest_and_first(void **unused)
 {
     (void)unused;
-    struct sab_sampling how = {0, 0, 1};
+    struct sab_sampling how = {sizeof(struct sab_sampling), 0, 0, 1};
     for (int i = 0; i < 100; i++)
         assert_int_equal(draw(&how, logits, N, i / 100.0), 2);
 }
@@ -147,7 +147,7 @@ static void test_large_logits(void **unused)
 {
     (void)unused;
     static const sab_real large[3] = {-3e38f, 3e38f, 0};
-    struct sab_sampling cold = {1e-6, 0, 1}, hot = {1e6, 0, 1};
+    struct sab_sampling cold = {sizeof(struct sab_sampling), 1e-6, 0, 1}, hot = {sizeof(struct sab_sampling), 1e6, 0, 1};
     assert_int_equal(draw(&plain, large, 3, 0.999), 1);
     assert_int_equal(draw(&cold, large, 3, 0.999), 1);
     assert_int_equal(draw(&hot, large, 3, 0.5), 1);

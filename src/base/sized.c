@@ -17,6 +17,8 @@ const struct sab_sized sab_request_sized = KIND("the request", sab_request, reca
 const struct sab_sized sab_shape_sized = KIND("the shape", sab_shape, O);
 const struct sab_sized sab_watch_sized = KIND("the watch", sab_watch, stop);
 const struct sab_sized sab_outcome_sized = KIND("the outcome", sab_outcome, weights_digest);
+const struct sab_sized sab_forecast_sized = KIND("the forecast", sab_forecast, device_steps);
+const struct sab_sized sab_sampling_sized = KIND("the sampling", sab_sampling, seed);
 
 int sab_sized_take(const struct sab_sized *kind, void *whole, const void *given, struct sab_error *err)
 {

@@ -11,7 +11,7 @@ struct sab_sized {
 };
 
 extern const struct sab_sized sab_batch_sized, sab_metrics_sized, sab_recall_sized, sab_request_sized, sab_shape_sized;
-extern const struct sab_sized sab_watch_sized, sab_outcome_sized;
+extern const struct sab_sized sab_watch_sized, sab_outcome_sized, sab_forecast_sized, sab_sampling_sized;
 
 /* A struct of the caller's, which begins with its size, as one of this version: *whole has kind->now bytes. With given NULL,
  * which is legal where the caller says so, nothing is written. SAB_INVALID for a size that no version had. */

@@ -1,8 +1,7 @@
 /* Forecasts for callers of the library: sab_forecast of sab_run.h. */
 #include <math.h>
-#include <string.h>
 
-#include "base/error.h"
+#include "base/sized.h"
 #include "forecast/plan.h"
 #include "forecast/work.h"
 #include "sab_run.h"
@@ -12,16 +11,16 @@ int sab_forecast(const struct sab_options *options, void (*opened)(void *user, s
                  struct sab_forecast *out, struct sab_error *err)
 {
     struct sab_plan plan = {0};
-    size_t size = out->size;
-    if (size < sizeof size)
-        return sab_fail(err, SAB_INVALID, "struct sab_forecast without its size: set .size = sizeof (struct sab_forecast)");
-    int status = sab_options_check(options, err);
+    struct sab_forecast before;
+    int status = sab_sized_take(&sab_forecast_sized, &before, out, err);
+    if (status == SAB_OK)
+        status = sab_options_check(options, err);
     if (status == SAB_OK)
         status = sab_plan_make(options, opened, user, &plan, err);
     if (status != SAB_OK)
         return status;
     const struct sab_forecast made = {
-        .size = size,
+        .size = sizeof made,
         .parameters = plan.parameters,
         .shape = plan.shape,
         .sequence_steps = plan.sequence_steps,
@@ -40,7 +39,7 @@ int sab_forecast(const struct sab_options *options, void (*opened)(void *user, s
         .device_nbytes = plan.device_nbytes,
         .device_steps = plan.device_steps,
     };
-    memcpy(out, &made, size < sizeof made ? size : sizeof made);
+    sab_sized_give(out, &made);
     return SAB_OK;
 }
 

@@ -141,8 +141,7 @@ static int put_row(struct sab_ahead *a, const char *series, int64_t k, const str
     if (a->has_time)
         places[n++] = (struct sab_place){schema->time.name && schema->time.name[0] ? schema->time.name : "time", time, 0};
     memcpy(a->targets.results, a->future + (k - 1) * schema->O, (size_t)schema->O * sizeof *a->future);
-    const struct sab_answer answer = sab_answers_show(&a->targets, places, n);
-    return to->take(to->user, &answer, err);
+    return to->take(to->user, sab_answers_show(&a->targets, places, n), err);
 }
 
 int sab_ahead_put(struct sab_ahead *a, struct sab_stream *stream, const char *series, const struct sab_taker *to,

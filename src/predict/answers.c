@@ -284,9 +284,9 @@ void sab_answers_work_out_none(struct sab_answers *a)
         a->results[o] = NAN;
 }
 
-struct sab_answer sab_answers_show(const struct sab_answers *a, const struct sab_place *places, int n)
+const struct sab_answer *sab_answers_show(struct sab_answers *a, const struct sab_place *places, int n)
 {
-    return (struct sab_answer){
+    a->shown = (struct sab_answer){
         .places = places,
         .n_places = n,
         .O = a->shape->O,
@@ -296,6 +296,7 @@ struct sab_answer sab_answers_show(const struct sab_answers *a, const struct sab
         .decimals = a->decimals,
         .best = is_classes(a) ? a->best : -1,
     };
+    return &a->shown;
 }
 
 /* ---- for callers of the library ---- */
@@ -326,10 +327,10 @@ const char *sab_answers_name(const struct sab_answers *a, int o)
     return a->names[o];
 }
 
-void sab_answers_take(struct sab_answers *a, const sab_real *outputs, const sab_real *inputs, struct sab_answer *answer)
+const struct sab_answer *sab_answers_take(struct sab_answers *a, const sab_real *outputs, const sab_real *inputs)
 {
     sab_answers_work_out(a, outputs, inputs);
-    *answer = sab_answers_show(a, NULL, 0);
+    return sab_answers_show(a, NULL, 0);
 }
 
 _Static_assert((int)SAB_TIME_TEXT_CAP <= SAB_PLACE_CAP, "callers have room for any time");

@@ -21,6 +21,7 @@ struct sab_answers {
     /* what the model knows of its data, where that was a CSV file: schema.n is 0 otherwise */
     struct sab_csv_schema schema;
     struct sab_scaling columns;
+    struct sab_answer shown;
     struct sab_scaling input;   /* of the values of npy; n is 0 otherwise */
 };
 
@@ -39,7 +40,7 @@ void sab_answers_work_out(struct sab_answers *answers, const sab_real *y, const 
 /* There is nothing to say of a step. */
 void sab_answers_work_out_none(struct sab_answers *answers);
 
-/* The results as they are shown to the caller. */
-struct sab_answer sab_answers_show(const struct sab_answers *answers, const struct sab_place *places, int n);
+/* The results as they are shown to the caller, until the next. */
+const struct sab_answer *sab_answers_show(struct sab_answers *answers, const struct sab_place *places, int n);
 
 #endif

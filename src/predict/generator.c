@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "base/sized.h"
 #include "data/vocabulary.h"
 #include "predict/generate_state.h"
 #include "predict/sample.h"
@@ -159,14 +160,18 @@ int sab_generator_read(struct sab_generator *g, const char *source, const char *
 /* ---- what comes next -------------------------------------------------------------------------------------------- */
 
 /* The unknown symbol, which stands for no character, is the last and never drawn. */
-int sab_generator_next(struct sab_generator *g, const struct sab_sampling *how, char text[4], int *nbytes, struct sab_error *err)
+int sab_generator_next(struct sab_generator *g, const struct sab_sampling *sampling, char text[4], int *nbytes, struct sab_error *err)
 {
-    open_text(g);
-    int status = step(g, err);
+    struct sab_sampling how;
+    int status = sab_sized_take(&sab_sampling_sized, &how, sampling, err);
     if (status != SAB_OK)
         return status;
-    double u = sab_random_uniform(how->seed, SAB_STREAM_GENERATE, (uint64_t)g->at.read, 0);
-    g->at.last = sab_sample(how, g->outputs, g->vocabulary.n, u, g->room);
+    open_text(g);
+    status = step(g, err);
+    if (status != SAB_OK)
+        return status;
+    double u = sab_random_uniform(how.seed, SAB_STREAM_GENERATE, (uint64_t)g->at.read, 0);
+    g->at.last = sab_sample(&how, g->outputs, g->vocabulary.n, u, g->room);
     uint32_t code = g->vocabulary.codes[g->at.last];
     text[0] = (char)code;
     *nbytes = g->vocabulary.units == SAB_UNITS_CHARS ? sab_text_encode(code, text) : 1;

@@ -230,7 +230,7 @@ static int place_time(struct sab_lines *l, int64_t time)
     return 1;
 }
 
-static int answer(struct sab_lines *l, struct sab_answer *out, struct sab_error *err)
+static int answer(struct sab_lines *l, const struct sab_answer **out, struct sab_error *err)
 {
     const struct sab_csv_schema *schema = schema_of(l);
     struct series *series = NULL;
@@ -263,7 +263,7 @@ static int answer(struct sab_lines *l, struct sab_answer *out, struct sab_error 
     return SAB_OK;
 }
 
-int sab_lines_take(struct sab_lines *l, const char *text, size_t nbytes, struct sab_answer *out, int *is_head, struct sab_error *err)
+int sab_lines_take(struct sab_lines *l, const char *text, size_t nbytes, const struct sab_answer **out, int *is_head, struct sab_error *err)
 {
     int is_row = 0, status = SAB_OK;
     struct sab_csv csv = l->csv;

@@ -28,8 +28,7 @@ struct work {
 static int put(struct work *w, const sab_real *y, const sab_real *x, const struct sab_place *places, int n, struct sab_error *err)
 {
     sab_answers_work_out(&w->answers, y, x);
-    const struct sab_answer answer = sab_answers_show(&w->answers, places, n);
-    return w->to.take(w->to.user, &answer, err);
+    return w->to.take(w->to.user, sab_answers_show(&w->answers, places, n), err);
 }
 
 /* ---- files of sequences ---- */
