@@ -3,7 +3,7 @@
 #define SAB_LAB_REPRODUCE_RESULT_H
 
 #include "lab/reproduce_cell.h"
-#include "sab_run.h"
+#include "train/run.h"
 
 /* One evaluation: of the test sequences of length T, or on the way at update `step`. What does not apply is NaN. */
 struct sab_measured {

@@ -125,6 +125,19 @@ static size_t wrong(size_t size, int off)
     return off ? size + (size_t)off : 0;
 }
 
+static void forecasts_and_samplings_refuse(struct setup *s, int off)
+{
+    struct sab_forecast forecast = {.size = wrong(sizeof forecast, off), .parameters = 7};
+    struct sab_sampling sampling = {.size = wrong(sizeof sampling, off), .top_p = 1};
+    char text[4] = "abc";
+    int nbytes = 5;
+    refused(s, sab_forecast(s->options, NULL, NULL, &forecast, &err), "forecast", forecast.size);
+    assert_int_equal(forecast.parameters, 7);
+    /* Looked at before the generator is. */
+    refused(s, sab_generator_next(NULL, &sampling, text, &nbytes, &err), "sampling", sampling.size);
+    assert_int_equal(nbytes, 5);
+}
+
 static void every_entry_refuses(int off)
 {
     struct setup s;
@@ -177,6 +190,7 @@ static void every_entry_refuses(int off)
     refused(&s, sab_model_create(&none, s.options, &shape, &err), "shape", shape.size);
     assert_null(none);
     sab_tape_free(tape);
+    forecasts_and_samplings_refuse(&s, off);
     finish(&s);
 }
 
