@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
@@ -9,6 +10,7 @@
 #include "cli/say.h"
 #include "cli/stop.h"
 #include "forecast/plan.h"
+#include "lab/jobs.h"
 #include "lab/reproduce_document.h"
 #include "lab/reproduce_figure.h"
 #include "lab/reproduce_print.h"
@@ -17,7 +19,7 @@
 struct own {
     const char *cell, *out, *document, *results;
     uint64_t seed;
-    int seeds, is_quick, threads;
+    int seeds, is_quick, threads, jobs;
 };
 
 #define AT(field) offsetof(struct own, field)
@@ -32,7 +34,9 @@ static const struct sab_option own[] = {
     {"quick", SAB_CLI_FLAG, AT(is_quick), 0, 0, 1, NULL, "off", "",
      "a fiftieth of the updates, one seed, in a folder of its own: does it run?"},
     {"threads", SAB_OPTION_INT, AT(threads), 0, 0, 4096, NULL, "0", "",
-     "threads; 0 is one per processor; the result is the same for any"},
+     "threads of each cell; 0 is one per processor, shared by --jobs; the result is the same for any"},
+    {"jobs", SAB_OPTION_INT, AT(jobs), 0, 1, 4096, NULL, "1", "",
+     "cells side by side, each in a process of its own; Ctrl-C saves them all"},
     {"out", SAB_OPTION_TEXT, AT(out), 0, 0, 0, NULL, "runs/reproduce", "",
      "folder of results/TABLE/CELL-sSEED.json and of the run folders, runs/TABLE/CELL-sSEED"},
     {"document", SAB_OPTION_TEXT, AT(document), 0, 0, 0, NULL, "", "",
@@ -169,59 +173,97 @@ static int list(const struct sab_cli *cli, const char *dir, struct sab_error *er
 
 /* ---- a table ---- */
 
-struct progress {
-    int now, all;
+/* A cell with a seed. */
+struct piece {
+    const struct sab_table_cell *cell;
+    uint64_t seed;
 };
 
-static int run_one(const struct sab_reproduction *how, const struct sab_table_cell *cell, uint64_t seed,
-                   struct progress *progress, struct sab_error *err)
+struct pieces {
+    const struct sab_reproduction *how;
+    struct piece *all; /* [n] */
+    int n;
+};
+
+static void name_piece(void *user, int i, char name[SAB_JOB_NAME_CAP])
 {
+    const struct pieces *pieces = user;
+    const struct piece *p = &pieces->all[i];
+    char cell[SAB_CELL_NAME_CAP];
+    sab_cell_name(p->cell, cell);
+    snprintf(name, SAB_JOB_NAME_CAP, "%d/%d  %s, %s, seed %llu", i + 1, pieces->n, p->cell->table, cell,
+             (unsigned long long)p->seed);
+}
+
+static int run_piece(void *user, int i, int *is_taken, struct sab_error *err)
+{
+    const struct pieces *pieces = user;
+    const struct piece *p = &pieces->all[i];
     char name[SAB_CELL_NAME_CAP];
     struct sab_error why = {0};
-    int made;
-    sab_cell_name(cell, name);
-    progress->now++;
-    if (!how->quiet)
-        fprintf(stderr, "%d/%d  %s, %s, seed %llu\n", progress->now, progress->all, cell->table, name,
-                (unsigned long long)seed);
-    int status = sab_reproduce_cell(how, cell, seed, &made, &why);
+    enum sab_reproduced how_made;
+    sab_cell_name(p->cell, name);
+    int status = sab_reproduce_cell(pieces->how, p->cell, p->seed, &how_made, &why);
     if (status == SAB_INTERRUPTED)
-        return sab_fail(err, status, "interrupted at %s, %s, seed %llu; the same command goes on", cell->table, name,
-                        (unsigned long long)seed);
+        return sab_fail(err, status, "interrupted at %s, %s, seed %llu; the same command goes on", p->cell->table, name,
+                        (unsigned long long)p->seed);
     if (status != SAB_OK)
-        return sab_fail(err, status, "%s, %s, seed %llu: %.380s", cell->table, name, (unsigned long long)seed,
+        return sab_fail(err, status, "%s, %s, seed %llu: %.380s", p->cell->table, name, (unsigned long long)p->seed,
                         why.message);
-    if (!made && !how->quiet)
+    *is_taken = how_made == SAB_MADE_ELSEWHERE;
+    if (how_made == SAB_MADE_BEFORE && !pieces->how->quiet)
         fprintf(stderr, "done before\n");
     return SAB_OK;
 }
 
-/* All cells of a seed before the next seed: half a table is one of fewer seeds, not of fewer cells. */
-static int run_all(const struct own *o, const struct sab_table *table, const struct sab_reproduction *how,
-                   struct sab_error *err)
+/* All cells of a seed before the next seed: half a table is one of fewer seeds, not of fewer cells. With all = NULL counts only. */
+static int find_pieces(const struct own *o, const struct sab_table *table, struct piece *all)
 {
-    struct progress progress = {0};
     uint64_t first, last, begin = UINT64_MAX, end = 0;
-    int status = SAB_OK;
+    int n = 0;
     for (int i = 0; sab_table_cell_at(i); i++) {
         if (!is_wanted(o, table, sab_table_cell_at(i)))
             continue;
         find_seeds(o, sab_table_cell_at(i), &first, &last);
-        progress.all += (int)(last - first + 1);
         begin = first < begin ? first : begin;
         end = last > end ? last : end;
     }
-    if (progress.all == 0)
-        return sab_cell_fail_unknown(table, o->cell, err);
-    for (uint64_t seed = begin; seed <= end && status == SAB_OK; seed++)
-        for (int i = 0; sab_table_cell_at(i) && status == SAB_OK; i++) {
+    for (uint64_t seed = begin; seed <= end; seed++)
+        for (int i = 0; sab_table_cell_at(i); i++) {
             if (!is_wanted(o, table, sab_table_cell_at(i)))
                 continue;
             find_seeds(o, sab_table_cell_at(i), &first, &last);
-            if (seed >= first && seed <= last)
-                status = run_one(how, sab_table_cell_at(i), seed, &progress, err);
+            if (seed < first || seed > last)
+                continue;
+            if (all)
+                all[n] = (struct piece){sab_table_cell_at(i), seed};
+            n++;
         }
+    return n;
+}
+
+static int run_all(const struct own *o, const struct sab_table *table, const struct sab_reproduction *how,
+                   struct sab_error *err)
+{
+    struct pieces pieces = {.how = how, .n = find_pieces(o, table, NULL)};
+    if (pieces.n == 0)
+        return sab_cell_fail_unknown(table, o->cell, err);
+    pieces.all = sab_alloc((size_t)pieces.n, sizeof *pieces.all);
+    if (!pieces.all)
+        return sab_fail(err, SAB_NOMEM, "no memory for a list of %d runs", pieces.n);
+    find_pieces(o, table, pieces.all);
+    struct sab_jobs jobs = {.count = pieces.n, .at_once = o->jobs < pieces.n ? o->jobs : pieces.n, .quiet = how->quiet, .user = &pieces,
+                            .name = name_piece, .run = run_piece, .stop = how->stop};
+    int status = sab_jobs_run(&jobs, err);
+    sab_free(pieces.all);
     return status;
+}
+
+/* Threads of a cell. */
+static int share_threads(const struct own *o)
+{
+    int share = sab_plan_threads(0) / o->jobs;
+    return o->threads > 0 || o->jobs == 1 ? o->threads : share > 1 ? share : 1;
 }
 
 static int print(const struct sab_cli *cli, const struct sab_table *table, const char *dir, struct sab_error *err)
@@ -283,7 +325,7 @@ static int run(struct sab_cli *cli)
     else if (status == SAB_OK)
         status = sab_table_find(cli->words[0], &table, &err);
     if (status == SAB_OK && table && !o->document[0]) {
-        struct sab_reproduction how = {dir, o->is_quick, cli->quiet, o->threads, config.shared.cpu,
+        struct sab_reproduction how = {dir, o->is_quick, cli->quiet, share_threads(o), config.shared.cpu,
                                        sab_stop_listen(cli->quiet)};
         status = run_all(o, table, &how, &err);
         if (status == SAB_OK)
@@ -311,7 +353,8 @@ const struct sab_command sab_command_reproduce = {
         "and prints the table as Markdown. Without a name it lists the tables, what of\n"
         "them is done in --out, and how long the rest takes on this machine. Each run\n"
         "leaves a result file with its command, seed, digest, metrics and curve. Ctrl-C\n"
-        "saves; the same command goes on. Several processes may work in one folder.\n"
+        "saves; the same command goes on. Several processes may work in one folder: what\n"
+        "another one is at is left to it.\n"
         "\n"
         "The paper's figures are marked: seen, read in a source; recalled, from memory of\n"
         "the paper; derived, computed. The same cell and seed give the same digest on the\n"
@@ -320,6 +363,7 @@ const struct sab_command sab_command_reproduce = {
         "  sab reproduce\n"
         "  sab reproduce copy --cell \"T=100 sab 5 5\" --seed 1\n"
         "  sab reproduce transfer --seeds 3 --out runs/paper\n"
+        "  sab reproduce keys --jobs 8 --threads 1\n"
         "  sab reproduce cells --quick\n"
         "  sab reproduce --document docs/results.md --results docs/results\n",
     .groups = "",

@@ -35,7 +35,7 @@ struct work {
 
 /* ---- one process at a time ---- */
 
-/* Waits until no other process works at the cell: its run, whose folder training locks for itself, its tests and result. */
+/* The cell's run, whose folder training locks for itself, its tests and result are one process's; *file is -1 where that is another. */
 static int lock(const struct work *w, int *file, struct sab_error *err)
 {
     char path[SAB_FILE_CAP];
@@ -46,17 +46,12 @@ static int lock(const struct work *w, int *file, struct sab_error *err)
     *file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (*file < 0)
         return sab_fail(err, SAB_IO, "cannot open %.250s: %s", path, strerror(errno));
-    for (int tries = 0; flock(*file, LOCK_EX | LOCK_NB) != 0; tries++) {
-        static const struct timespec pause = {0, 200000000};
-        if (tries == 0 && !w->how->quiet)
-            fprintf(stderr, "waiting: another process is at the run in %s\n", sab_shown(w->config.run.out));
-        if (*w->how->stop) {
-            close(*file);
-            return sab_fail(err, SAB_INTERRUPTED, "interrupted");
-        }
-        nanosleep(&pause, NULL);
-    }
-    return SAB_OK;
+    if (flock(*file, LOCK_EX | LOCK_NB) == 0)
+        return SAB_OK;
+    int why = errno;
+    close(*file);
+    *file = -1;
+    return why == EWOULDBLOCK ? SAB_OK : sab_fail(err, SAB_IO, "cannot lock %.250s: %s", path, strerror(why));
 }
 
 /* From here on the peak of memory is that of this cell, where the system can forget the one before (Linux). */
@@ -266,12 +261,21 @@ static int leave(struct work *w, const char *path, struct sab_error *err)
     return status == SAB_OK ? sab_cell_result_write(path, w->cell, &w->result, err) : status;
 }
 
-static int make(struct work *w, const char *path, struct sab_error *err)
+static int make(struct work *w, const char *path, enum sab_reproduced *how_made, struct sab_error *err)
 {
     int file;
     int status = lock(w, &file, err);
     if (status != SAB_OK)
         return status;
+    if (file < 0) {
+        *how_made = SAB_MADE_ELSEWHERE;
+        return SAB_OK;
+    }
+    if (sab_cell_result_exists(path)) { /* since we looked */
+        close(file);
+        *how_made = SAB_MADE_BEFORE;
+        return SAB_OK;
+    }
     forget_peak();
     status = train(w, err);
     if (status == SAB_OK)
@@ -294,12 +298,12 @@ static int check_existing(const char *path, const char *command, struct sab_erro
     return status;
 }
 
-int sab_reproduce_cell(const struct sab_reproduction *how, const struct sab_table_cell *cell, uint64_t seed, int *made,
-                       struct sab_error *err)
+int sab_reproduce_cell(const struct sab_reproduction *how, const struct sab_table_cell *cell, uint64_t seed,
+                       enum sab_reproduced *how_made, struct sab_error *err)
 {
     struct work w = {.how = how, .cell = cell, .result = {.seed = seed, .version = SAB_VERSION}};
     char results[SAB_FILE_CAP], path[SAB_FILE_CAP], out[SAB_DIR_CAP];
-    *made = 0;
+    *how_made = SAB_MADE;
     int status = sab_cell_config(cell, seed, how->is_quick, &w.config, err);
     if (status != SAB_OK)
         return status;
@@ -308,6 +312,7 @@ int sab_reproduce_cell(const struct sab_reproduction *how, const struct sab_tabl
     status = sab_cell_result_path(cell, results, seed, path, err);
     if (status == SAB_OK && sab_cell_result_exists(path)) {
         sab_options_clear(&w.config);
+        *how_made = SAB_MADE_BEFORE;
         return check_existing(path, w.result.command, err);
     }
     w.config.shared.threads = how->threads;
@@ -321,9 +326,8 @@ int sab_reproduce_cell(const struct sab_reproduction *how, const struct sab_tabl
     if (status == SAB_OK)
         status = sab_cli_find_data(&w.config, err);
     if (status == SAB_OK)
-        status = make(&w, path, err);
+        status = make(&w, path, how_made, err);
     sab_cell_result_clear(&w.result);
     sab_options_clear(&w.config);
-    *made = status == SAB_OK;
     return status;
 }

@@ -13,10 +13,12 @@ struct sab_reproduction {
     const volatile sig_atomic_t *stop;
 };
 
-/* Leaves DIR/results/TABLE/CELL-sSEED.json, unless it is there already: then *made is 0. A run that ends in bad numbers
- * is a result too. SAB_INTERRUPTED: the same call goes on. SAB_INVALID where run or result were made with other
- * settings. Two processes take turns at a run. */
-int sab_reproduce_cell(const struct sab_reproduction *how, const struct sab_table_cell *cell, uint64_t seed, int *made,
-                       struct sab_error *err);
+enum sab_reproduced { SAB_MADE, SAB_MADE_BEFORE, SAB_MADE_ELSEWHERE };
+
+/* Leaves DIR/results/TABLE/CELL-sSEED.json, unless it is there already, or another process is at the cell's run: *how_made says so. A run
+ * that ends in bad numbers is a result too. SAB_INTERRUPTED: the same call goes on. SAB_INVALID where run or result were made with
+ * other settings. */
+int sab_reproduce_cell(const struct sab_reproduction *how, const struct sab_table_cell *cell, uint64_t seed,
+                       enum sab_reproduced *how_made, struct sab_error *err);
 
 #endif

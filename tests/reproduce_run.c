@@ -18,7 +18,7 @@
 
 static volatile sig_atomic_t stop;
 
-static int run(const char *dir, const struct sab_table_cell *cell, int *made, struct sab_error *err)
+static int run(const char *dir, const struct sab_table_cell *cell, enum sab_reproduced *made, struct sab_error *err)
 {
     const struct sab_reproduction how = {.dir = dir, .quiet = 1, .threads = 1, .stop = &stop};
     return sab_reproduce_cell(&how, cell, 3, made, err);
@@ -39,10 +39,10 @@ static void test_result(void **unused)
     const struct sab_table_cell cell = {"cells", "T=5", "tiny", TINY, {"", ""}, 0, NULL};
     struct sab_cell_result result;
     struct sab_error err = {0};
-    int made = 0;
+    enum sab_reproduced made = SAB_MADE_ELSEWHERE;
     if (run(io_path("a"), &cell, &made, &err) != SAB_OK)
         fail_msg("%s", err.message);
-    assert_int_equal(made, 1);
+    assert_int_equal(made, SAB_MADE);
     read(io_path("a"), "cells/T5-tiny-s3.json", &result);
     assert_int_equal(result.steps, 20);
     assert_int_equal(result.n_curve, 4);
@@ -54,7 +54,7 @@ static void test_result(void **unused)
     assert_null(strstr(result.command, "--out"));
     sab_cell_result_clear(&result);
     assert_int_equal(run(io_path("a"), &cell, &made, &err), SAB_OK);
-    assert_int_equal(made, 0);
+    assert_int_equal(made, SAB_MADE_BEFORE);
 }
 
 static void test_explosion_is_a_result(void **unused)
@@ -63,7 +63,7 @@ static void test_explosion_is_a_result(void **unused)
     const struct sab_table_cell cell = {"cells", "T=5", "bad", TINY "explode=0.000001", {"", ""}, 0, NULL};
     struct sab_cell_result result;
     struct sab_error err = {0};
-    int made = 0;
+    enum sab_reproduced made = SAB_MADE_ELSEWHERE;
     if (run(io_path("b"), &cell, &made, &err) != SAB_OK)
         fail_msg("%s", err.message);
     read(io_path("b"), "cells/T5-bad-s3.json", &result);
@@ -82,11 +82,10 @@ static void test_stopped_and_gone_on_with(void **unused)
     const struct sab_table_cell other = {"cells", "T=5", "tiny", TINY "lr=0.1", {"", ""}, 0, NULL};
     struct sab_cell_result whole, result;
     struct sab_error err = {0};
-    int made = 1;
+    enum sab_reproduced made = SAB_MADE_ELSEWHERE;
     stop = 1;
     assert_int_equal(run(io_path("c"), &cell, &made, &err), SAB_INTERRUPTED);
     stop = 0;
-    assert_int_equal(made, 0);
     assert_false(io_exists(io_path("c/results/cells/T5-tiny-s3.json")));
     assert_true(io_exists(io_path("c/runs/cells/T5-tiny-s3/state.safetensors")));
     assert_int_equal(run(io_path("c"), &other, &made, &err), SAB_INVALID);
@@ -110,7 +109,7 @@ static void test_maps(void **unused)
     struct sab_cell_result result;
     struct sab_error err = {0};
     char path[SAB_FILE_CAP];
-    int made = 0;
+    enum sab_reproduced made = SAB_MADE_ELSEWHERE;
     if (run(io_path("e"), &cell, &made, &err) != SAB_OK)
         fail_msg("%s", err.message);
     read(io_path("e"), "heat/T5-tiny-s3.json", &result);
