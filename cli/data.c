@@ -10,8 +10,8 @@
 #include "cli/json_out.h"
 #include "cli/public_sets.h"
 #include "cli/say.h"
-#include "data/input.h"
 #include "io/sha256.h"
+#include "source/input.h"
 
 struct own {
     int check;

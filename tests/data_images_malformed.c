@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/image_set.h"
 #include "data_support.h"
 #include "io_support.h"
+#include "source/image_set.h"
 
 /* Three images of 2 x 2 pixels and their labels, well formed. */
 #define IMAGES "\0\0\x08\x03" "\0\0\0\x03" "\0\0\0\x02" "\0\0\0\x02" "abcd" "efgh" "ijkl"

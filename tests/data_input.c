@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "data/input.h"
 #include "data_support.h"
 #include "io_support.h"
+#include "source/input.h"
 
 static size_t largest;
 static int reallocs_left = -1; /* -1: all succeed */

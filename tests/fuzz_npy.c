@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/npy.h"
 #include "fuzzing.h"
+#include "source/npy.h"
 
 
 /* Keeps the first 8 bytes a magic and a version, and the header's length plausible, seven times in eight. */

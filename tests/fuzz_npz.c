@@ -10,8 +10,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "data/npy_set.h"
 #include "fuzzing.h"
+#include "source/npy_set.h"
 
 
 static size_t get(const uint8_t *p, int n)

@@ -11,8 +11,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "data/passage.h"
+#include "data/text_facts.h"
 #include "fuzzing.h"
+#include "source/passage.h"
 
 
 static uint64_t counts[0x110000];
@@ -70,9 +71,9 @@ static void read_facts(const unsigned char *text, size_t nbytes)
     fuzz_require(json != NULL, "no memory");
     memcpy(json, text, nbytes);
     json[nbytes] = 0;
-    if (sab_vocabulary_read(&v, json, &err) == SAB_OK) {
-        fuzz_require(sab_vocabulary_write(&v, NULL, &again, &err) == SAB_OK, "a vocabulary can be written");
-        fuzz_require(sab_vocabulary_read(&back, again, &err) == SAB_OK, "what was written can be read");
+    if (sab_text_facts_read(&v, json, &err) == SAB_OK) {
+        fuzz_require(sab_text_facts_print(&v, NULL, &again, &err) == SAB_OK, "a vocabulary can be written");
+        fuzz_require(sab_text_facts_read(&back, again, &err) == SAB_OK, "what was written can be read");
         fuzz_require(back.n == v.n && back.units == v.units && back.unknown == v.unknown &&
                 memcmp(back.codes, v.codes, (size_t)v.n * sizeof *v.codes) == 0, "it is the same");
         sab_vocabulary_clear(&back);

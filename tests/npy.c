@@ -11,10 +11,10 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "data/npy.h"
-#include "data/npz.h"
-#include "data/number.h"
 #include "io/npy_header.h"
+#include "source/npy.h"
+#include "source/npz.h"
+#include "source/number.h"
 
 /* ---- building files ---- */
 

@@ -12,13 +12,13 @@
 #include <sys/stat.h>
 
 #include "data/class_weights.h"
-#include "data/npy.h"
 #include "data/npy_classes.h"
 #include "data/task.h"
 #include "io/npy_header.h"
 #include "io_support.h"
 #include "options_helper.h"
 #include "sab.h"
+#include "source/npy.h"
 
 /* Writes an array of doubles ("f8") or whole numbers ("i8") into the folder of the test. */
 static void put(const char *folder, const char *name, const char *type, int ndim, const int64_t *shape, const double *numbers)

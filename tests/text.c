@@ -13,7 +13,7 @@
 #include "base/alloc.h"
 #include "base/random.h"
 #include "data/facts.h"
-#include "data/vocabulary.h"
+#include "data/text_facts.h"
 #include "data_support.h"
 #include "io_support.h"
 #include "options_helper.h"
@@ -94,7 +94,7 @@ static struct sab_vocabulary vocabulary_of(const struct sab_task *task)
 {
     struct sab_vocabulary v;
     struct sab_error err = {0};
-    if (sab_vocabulary_read(&v, sab_task_facts(task), &err) != SAB_OK)
+    if (sab_text_facts_read(&v, sab_task_facts(task), &err) != SAB_OK)
         fail_msg("%s", err.message);
     return v;
 }
@@ -310,8 +310,8 @@ static void test_facts_keep_every_byte(void **unused)
         counts[code] = 1;
     assert_int_equal(sab_vocabulary_learn(&v, SAB_UNITS_BYTES, counts, 255, 1, &err), SAB_OK);
     assert_int_equal(sab_vocabulary_size(&v), 257);
-    assert_int_equal(sab_vocabulary_write(&v, NULL, &json, &err), SAB_OK);
-    if (sab_vocabulary_read(&back, json, &err) != SAB_OK)
+    assert_int_equal(sab_text_facts_print(&v, NULL, &json, &err), SAB_OK);
+    if (sab_text_facts_read(&back, json, &err) != SAB_OK)
         fail_msg("%s in %s", err.message, json);
     assert_int_equal(back.n, 256);
     assert_int_equal(back.unknown, 1);

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "data/vocabulary.h"
+#include "data/text_facts.h"
 #include "data_support.h"
 #include "io_support.h"
 #include "options_helper.h"
@@ -202,7 +202,7 @@ static void test_vocabularies_that_cannot_be_used(void **unused)
         struct sab_vocabulary v;
         struct sab_error err = {0};
         const char *const says[3] = {c->says};
-        if (sab_vocabulary_read(&v, c->facts, &err) == SAB_OK)
+        if (sab_text_facts_read(&v, c->facts, &err) == SAB_OK)
             fail_msg("%s: was taken", c->name);
         assert_null(v.ids);
         assert_says(c->name, &err, SAB_FORMAT, says);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "data/times.h"
+#include "source/times.h"
 
 static int64_t must(const char *text)
 {

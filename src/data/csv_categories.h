@@ -7,8 +7,8 @@
 #include "base/json.h"
 #include "base/json_out.h"
 #include "data/account.h"
-#include "data/csv.h"
 #include "data/csv_table.h"
+#include "source/csv.h"
 
 /* The number of the text in the field, among those of the column; with `is_open` a new one is added. SAB_FORMAT where the text cannot
  * be one (too long, no UTF-8) and is_open, or where there are more than SAB_CSV_CLASSES_MOST; SAB_NOMEM. */

@@ -6,8 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "data/csv.h"
-#include "data/number.h"
+#include "source/csv.h"
+#include "source/number.h"
 
 static int is_number(const struct sab_csv_dialect *dialect, const struct sab_csv_field *field)
 {

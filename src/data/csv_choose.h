@@ -3,10 +3,10 @@
 #ifndef SAB_DATA_CSV_CHOOSE_H
 #define SAB_DATA_CSV_CHOOSE_H
 
-#include "data/csv.h"
-#include "data/csv_survey.h"
 #include "data/csv_table.h"
 #include "data/options.h"
+#include "source/csv.h"
+#include "source/csv_survey.h"
 
 /* loss of a schema while it is open whether the answers are classes or values. */
 enum { SAB_CSV_LOSS_OPEN = -1 };

@@ -5,8 +5,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "data/csv.h"
 #include "data/csv_choose.h"
+#include "source/csv.h"
 
 void sab_csv_column_show(const struct sab_csv_column *column, char text[SAB_CSV_COLUMN_CAP])
 {

@@ -7,10 +7,10 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "data/csv.h"
 #include "data/csv_categories.h"
 #include "data/csv_choose.h"
 #include "data/facts.h"
+#include "source/csv.h"
 
 /* ---- writing ---- */
 

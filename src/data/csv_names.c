@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "data/csv_choose.h"
 #include "data/csv_reading.h"
-#include "data/number.h"
+#include "source/number.h"
 
 static int slot_of(const struct sab_csv_field *field)
 {

@@ -5,11 +5,11 @@
 #define SAB_DATA_CSV_READING_H
 
 #include "data/account.h"
-#include "data/csv.h"
 #include "data/csv_table.h"
-#include "data/input.h"
-#include "data/number.h"
 #include "data/options.h"
+#include "source/csv.h"
+#include "source/input.h"
+#include "source/number.h"
 
 /* Texts of a column that were looked up, by their last bytes, which are often digits: most come again and again. */
 enum { SAB_CSV_MEMO_SLOTS = 1024 };

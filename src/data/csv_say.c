@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "data/csv_choose.h"
 #include "data/csv_reading.h"
-#include "data/csv_survey.h"
+#include "source/csv_survey.h"
 
 enum { NAME_CAP = 64, ITEM_CAP = 240 };
 

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "data/csv_categories.h"
 #include "data/csv_reading.h"
-#include "data/number.h"
+#include "source/number.h"
 
 /* ---- first pass: form, series, classes ---- */
 

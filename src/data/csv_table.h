@@ -7,8 +7,8 @@
 #define SAB_DATA_CSV_TABLE_H
 
 #include "data/options.h"
-#include "data/text_set.h"
-#include "data/times.h"
+#include "source/text_set.h"
+#include "source/times.h"
 
 enum { SAB_CSV_CYCLES = SAB_CYCLE_MONTH + 1, SAB_CSV_HORIZONS_MOST = 1000, SAB_CSV_HORIZON_LONGEST = 1000000 };
 enum { SAB_CSV_SERIES_MOST = 1000000, SAB_CSV_CLASSES_MOST = 10000, SAB_CSV_NUMBERS_AS_CLASSES_MOST = 100 };

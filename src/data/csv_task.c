@@ -12,10 +12,10 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "data/csv_dialect.h"
 #include "data/csv_facts.h"
 #include "data/csv_state.h"
 #include "data/task.h"
+#include "source/csv_dialect.h"
 
 static void read_in_order(void *state)
 {
@@ -55,7 +55,8 @@ static const char *path_of(const struct sab_csv_state *s, int k)
 static int prepare(struct sab_csv_state *s, const char *known, struct sab_error *err)
 {
     struct sab_csv_dialect dialect;
-    int status = sab_csv_dialect_read(&dialect, s->config, err);
+    int status = sab_csv_dialect_make(&dialect, s->config->csv.separator, s->config->csv.skip_lines,
+                                      s->config->csv.decimal_comma, s->config->csv.thousands, err);
     if (status != SAB_OK)
         return status;
     if (!known && !s->config->files.data[0])

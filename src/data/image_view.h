@@ -7,7 +7,7 @@
 #ifndef SAB_DATA_IMAGE_VIEW_H
 #define SAB_DATA_IMAGE_VIEW_H
 
-#include "data/image_set.h"
+#include "source/image_set.h"
 
 struct sab_image_view {
     size_t rows, cols;

@@ -8,11 +8,11 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "data/facts.h"
-#include "data/image_files.h"
 #include "data/image_view.h"
 #include "data/shuffle.h"
 #include "data/split.h"
 #include "data/task.h"
+#include "source/image_files.h"
 
 /* Images first .. first + n - 1 of a set; n = 0: the split is absent. */
 struct range {

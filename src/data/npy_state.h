@@ -6,10 +6,10 @@
 #include "data/account.h"
 #include "data/class_weights.h"
 #include "data/npy_classes.h"
-#include "data/npy_set.h"
 #include "data/options.h"
 #include "data/scaling.h"
 #include "data/space.h"
+#include "source/npy_set.h"
 
 enum { SAB_NPY_PARTS = SAB_TEST + 1, SAB_NPY_WIDEST = 1 << 24 };
 enum { SAB_NPY_NO_ANSWER = -1 }; /* in a y of one class a step */

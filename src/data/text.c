@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "data/task.h"
+#include "data/text_facts.h"
 #include "data/text_state.h"
 
 static const char *const sab_text_part_options[SAB_TEXT_PARTS] = {"--data", "--valid-data", "--test-data"};
@@ -159,7 +160,7 @@ static int text_batch(void *state, enum sab_split split, int64_t index, int B, s
 static int text_facts(const void *state, char **json, struct sab_error *err)
 {
     const struct sab_text_state *text = state;
-    return sab_vocabulary_write(&text->vocabulary, &text->account, json, err);
+    return sab_text_facts_print(&text->vocabulary, &text->account, json, err);
 }
 
 const struct sab_task_kind sab_task_text = {

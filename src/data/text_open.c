@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "data/facts.h"
 #include "data/split.h"
+#include "data/text_facts.h"
 #include "data/text_state.h"
 
 const char *const sab_text_part_names[SAB_TEXT_PARTS] = {"training", "validation", "test"};
@@ -171,7 +172,7 @@ static int open_part(struct sab_text_state *text, int s, struct sab_error *err)
 static int open_parts(struct sab_text_state *text, const struct sab_task_options *config, const char *facts, struct sab_error *err)
 {
     static const char *const units[] = {"bytes", "chars"};
-    int status = facts ? sab_vocabulary_read(&text->vocabulary, facts, err) : SAB_OK;
+    int status = facts ? sab_text_facts_read(&text->vocabulary, facts, err) : SAB_OK;
     if (status == SAB_OK && facts && text->vocabulary.units != config->text.units)
         status = sab_fail(err, SAB_INVALID, "--units %s: the model was trained on %s", units[config->text.units],
                           units[text->vocabulary.units]);

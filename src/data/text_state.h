@@ -4,9 +4,9 @@
 #define SAB_DATA_TEXT_STATE_H
 
 #include "data/account.h"
-#include "data/input.h"
 #include "data/options.h"
-#include "data/passage.h"
+#include "source/input.h"
+#include "source/passage.h"
 
 enum { SAB_TEXT_PARTS = SAB_TEST + 1 };
 

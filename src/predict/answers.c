@@ -12,7 +12,7 @@
 #include "data/csv_task.h"
 #include "data/facts.h"
 #include "data/task.h"
-#include "data/vocabulary.h"
+#include "data/text_facts.h"
 #include "train/options.h"
 
 enum { NAME_CAP = 256 };
@@ -93,7 +93,7 @@ static int name_symbol(struct sab_answers *a, int o, const struct sab_vocabulary
 static int name_text(struct sab_answers *a, const char *known, struct sab_error *err)
 {
     struct sab_vocabulary vocabulary;
-    int status = sab_vocabulary_read(&vocabulary, known, err), symbols = a->shape->O;
+    int status = sab_text_facts_read(&vocabulary, known, err), symbols = a->shape->O;
     if (status == SAB_OK && sab_vocabulary_size(&vocabulary) != symbols)
         status = sab_fail(err, SAB_FORMAT, "what the model knows of its data is for another model: %d symbols, %d outputs",
                           sab_vocabulary_size(&vocabulary), symbols);

@@ -2,8 +2,8 @@
 #ifndef SAB_PREDICT_COLUMNS_H
 #define SAB_PREDICT_COLUMNS_H
 
-#include "data/csv.h"
 #include "predict/answers.h"
+#include "source/csv.h"
 
 struct sab_line_columns {
     int width;        /* fields of every line; 0: not known yet */

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/sized.h"
-#include "data/vocabulary.h"
+#include "data/text_facts.h"
 #include "predict/generate_state.h"
 #include "predict/sample.h"
 #include "train/options.h"
@@ -36,7 +36,7 @@ static int make(struct sab_generator *g, const char *state, struct sab_error *er
     g->at.last = -1;
     if (strcmp(options->task.task, "text") != 0 || !facts)
         return sab_fail(err, SAB_INVALID, "%.200s was trained on the task %s; only text can be continued", g->name, options->task.task);
-    int status = sab_vocabulary_read(&g->vocabulary, facts, &why);
+    int status = sab_text_facts_read(&g->vocabulary, facts, &why);
     if (status != SAB_OK)
         return sab_fail(err, status, "%.200s: %.250s", g->name, why.message);
     const struct sab_shape *shape = sab_model_shape(g->model);

@@ -4,12 +4,12 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "data/csv.h"
 #include "data/csv_categories.h"
 #include "data/csv_inputs.h"
 #include "model/stream.h"
 #include "predict/columns.h"
 #include "predict/state.h"
+#include "source/csv.h"
 #include "train/options.h"
 
 /* What goes on from line to line, of one series. */
@@ -371,8 +371,8 @@ int sab_lines_create(struct sab_lines **out, struct sab_model *model, const stru
     l->columns.series_place = l->columns.time_place = -1;
     int status = sab_answers_make(&l->answers, model, err);
     if (status == SAB_OK)
-        status = sab_csv_dialect_read(&l->dialect, &options->task, err);
-    l->dialect.skip_lines = 0; /* of files */
+        status = sab_csv_dialect_make(&l->dialect, options->task.csv.separator, 0, options->task.csv.decimal_comma,
+                                      options->task.csv.thousands, err);
     if (status == SAB_OK)
         status = make_room(l, err);
     if (status == SAB_OK)

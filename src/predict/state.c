@@ -7,9 +7,9 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "data/times.h"
 #include "io/safetensors.h"
 #include "model/stream.h"
+#include "source/times.h"
 #include "train/metadata.h"
 #include "train/stream_file.h"
 

@@ -1,0 +1,108 @@
+/* See text_set.h. Open addressing; XXH3 keeps a file of unlucky names from making it slow. */
+#include "source/text_set.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/alloc.h"
+
+enum { FIRST_BITS = 6, BITS_MOST = 25, FIRST_BYTES = 1024 };
+
+static uint32_t first_slot(const struct sab_text_set *set, const char *text, size_t nbytes)
+{
+    return (uint32_t)XXH3_64bits(text, nbytes) & ((1u << set->bits) - 1);
+}
+
+/* The slot that holds the text, or the free one where it belongs. */
+static uint32_t slot_of(const struct sab_text_set *set, const char *text, size_t nbytes)
+{
+    uint32_t slot = first_slot(set, text, nbytes);
+    for (;; slot = (slot + 1) & ((1u << set->bits) - 1)) {
+        int i = set->slots[slot];
+        if (i < 0)
+            return slot;
+        if (set->begins[i + 1] - set->begins[i] == nbytes + 1 && memcmp(set->bytes + set->begins[i], text, nbytes) == 0)
+            return slot;
+    }
+}
+
+static int grow_table(struct sab_text_set *set)
+{
+    int bits = set->bits ? set->bits + 1 : FIRST_BITS;
+    if (bits > BITS_MOST)
+        return 1;
+    size_t slots = (size_t)1 << bits;
+    struct sab_text_set larger = *set;
+    larger.bits = bits;
+    larger.cap = (int)(slots / 2);
+    larger.slots = sab_alloc(slots, sizeof *larger.slots);
+    larger.begins = sab_alloc((size_t)larger.cap + 1, sizeof *larger.begins);
+    if (!larger.slots || !larger.begins) {
+        sab_free(larger.slots);
+        sab_free(larger.begins);
+        return 1;
+    }
+    memset(larger.slots, 0xff, slots * sizeof *larger.slots);
+    if (set->n > 0)
+        memcpy(larger.begins, set->begins, ((size_t)set->n + 1) * sizeof *set->begins);
+    for (int i = 0; i < set->n; i++) {
+        const char *text = sab_text_set_at(set, i);
+        larger.slots[slot_of(&larger, text, strlen(text))] = i;
+    }
+    sab_free(set->slots);
+    sab_free(set->begins);
+    *set = larger;
+    return 0;
+}
+
+static int grow_bytes(struct sab_text_set *set, size_t need)
+{
+    size_t used = set->n > 0 ? set->begins[set->n] : 0, cap = set->bytes_cap ? set->bytes_cap : FIRST_BYTES;
+    if (need > UINT32_MAX - used)
+        return 1;
+    while (cap < used + need)
+        cap *= 2;
+    if (cap == set->bytes_cap)
+        return 0;
+    char *bytes = sab_alloc(cap, 1);
+    if (!bytes)
+        return 1;
+    if (used > 0)
+        memcpy(bytes, set->bytes, used);
+    sab_free(set->bytes);
+    set->bytes = bytes;
+    set->bytes_cap = cap;
+    return 0;
+}
+
+int sab_text_set_add(struct sab_text_set *set, const char *text, size_t nbytes)
+{
+    int known = sab_text_set_find(set, text, nbytes);
+    if (known >= 0)
+        return known;
+    if ((set->n == set->cap && grow_table(set)) || grow_bytes(set, nbytes + 1))
+        return -1;
+    memcpy(set->bytes + set->begins[set->n], text, nbytes);
+    set->bytes[set->begins[set->n] + nbytes] = 0;
+    set->begins[set->n + 1] = set->begins[set->n] + (uint32_t)nbytes + 1;
+    set->slots[slot_of(set, text, nbytes)] = set->n;
+    return set->n++;
+}
+
+int sab_text_set_find(const struct sab_text_set *set, const char *text, size_t nbytes)
+{
+    return set->n > 0 ? set->slots[slot_of(set, text, nbytes)] : -1;
+}
+
+const char *sab_text_set_at(const struct sab_text_set *set, int i)
+{
+    return set->bytes + set->begins[i];
+}
+
+void sab_text_set_clear(struct sab_text_set *set)
+{
+    sab_free(set->begins);
+    sab_free(set->bytes);
+    sab_free(set->slots);
+    memset(set, 0, sizeof *set);
+}
