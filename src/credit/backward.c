@@ -92,6 +92,8 @@ static void begin(struct sab_shard *s)
             continue;
         memset(run->memory.dM, 0, (size_t)s->S * run->memory.cap * m->Hp * sizeof(real));
         memset(run->memory.dkey, 0, (size_t)s->S * run->memory.cap * m->Ap * sizeof(real));
+        if (run->memory.dworth)
+            memset(run->memory.dworth, 0, (size_t)s->S * run->memory.cap * sizeof(real));
     }
     sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
 }

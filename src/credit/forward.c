@@ -17,7 +17,7 @@ static void begin_memory(const struct sab_model *m, int layer, struct sab_memory
         real *row = memory->M + (size_t)b * memory->cap * m->Hp;
         zero(row, (size_t)m->zero_memories * m->Hp);
         if (memory->ledger.alive)
-            memory->ledger.worth[(size_t)b * memory->ledger.cap] = memory->ledger.keep->choice->worth(m->H, row, row);
+            memory->ledger.worth[(size_t)b * memory->ledger.cap] = sab_memory_worth(&m->layers[layer].remind, row, row);
     }
     sab_memory_rekey(&m->layers[layer].remind, memory);
 }

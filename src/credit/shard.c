@@ -108,6 +108,7 @@ static void lay_out_memory(struct sab_layout *kept, struct sab_layout *work, str
     run->memory.key = take_reals(kept, S * cap * m->Ap);
     run->memory.dM = s->backward ? take_reals(work, S * cap * m->Hp) : NULL;
     run->memory.dkey = s->backward ? take_reals(work, S * cap * m->Ap) : NULL;
+    run->memory.dworth = s->backward && r->gate ? take_reals(work, S * cap) : NULL;
     lay_out_standing(work, s, &run->memory);
     run->records.S = s->S;
     run->records.reads = sab_layout_take(kept, steps * S, sizeof *run->records.reads);

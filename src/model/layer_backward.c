@@ -24,6 +24,7 @@ struct sab_remind_grads sab_layer_remind_grads(const struct sab_model *m, int la
         .W1 = grad_of(m, SAB_ROLE_W1, layer, grads),
         .W2 = grad_of(m, SAB_ROLE_W2, layer, grads),
         .w = grad_of(m, release ? SAB_ROLE_W : SAB_ROLE_W3, layer, grads),
+        .gate = grad_of(m, SAB_ROLE_GATE, layer, grads),
     };
 }
 

@@ -18,7 +18,7 @@ static const char *const feeds[] = {"own", "labels", NULL};
 static const char *const positions[] = {"sinusoidal", "learned", NULL};
 static const char *const densities[] = {"sparse", "dense", NULL};
 static const char *const writes[] = {"state", "provisional", NULL};
-static const char *const keeps[] = {"recent", "surprise", "used", "novel", NULL};
+static const char *const keeps[] = {"recent", "surprise", "used", "novel", "learned", NULL};
 static const char *const recomputes[] = {"off", "on", "auto", NULL};
 
 /* Who reads it. */
@@ -80,7 +80,7 @@ static const struct sab_option rows[] = {
             "as many as a batch writes)"),
     SAB_CHOICE("keep", keep, SAB_DECIDES, keeps, "recent", "credit", "recurrent",
                "which memories stay in the --memory-slots: the newest, those at whose step the state moved most, those "
-               "recalled most, or those least like the others"),
+               "recalled most, those least like the others, or those that a learned gate prefers"),
     SAB_INT("k-trunc", k_trunc, SAB_DECIDES, 1, 1e9, "5", "credit", "recurrent",
             "steps per window of truncated back-propagation"),
     SAB_SWITCH("mental-updates", mental_updates, SAB_DECIDES, "on", "credit", "recurrent",

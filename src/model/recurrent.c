@@ -49,6 +49,8 @@ static void add_layer(struct sab_model *m, int l)
     add(m, "bias_hh", SAB_ROLE_BIAS_HH, l, 1, G, H, 1, 1);
     if (m->K == 0)
         return;
+    if (m->config.keep == SAB_KEEP_LEARNED)
+        add(m, "gate", SAB_ROLE_GATE, l, 1, 1, H, 0, 1);
     if (m->config.score == SAB_SCORE_RELEASE2019) {
         add(m, "w", SAB_ROLE_W, l, 2, 1, H, 0, 1);
         return;
@@ -78,6 +80,8 @@ void sab_recurrent_start(struct sab_model *m, int i)
         bound = m->config.score_scale / sqrt(m->A);
     else if (spec->role == SAB_ROLE_W)
         bound = m->config.score_scale * bound;
+    else if (spec->role == SAB_ROLE_GATE)
+        bound = 0; /* all memories are worth the same, of which the oldest leaves */
     sab_tensors_draw(m, i, bound);
     if (spec->role == SAB_ROLE_BIAS_IH && m->config.cell == SAB_CELL_LSTM)
         for (int j = m->H; j < 2 * m->H; j++)
@@ -127,6 +131,7 @@ static void point_layer(struct sab_model *m, int l)
     r->dense_forward = c->credit == SAB_CREDIT_ATTENTION || c->forward == SAB_DENSE;
     r->dense_backward = c->credit == SAB_CREDIT_ATTENTION || c->backward == SAB_DENSE;
     r->mental_updates = c->mental_updates;
+    r->gate = m->K > 0 && c->keep == SAB_KEEP_LEARNED ? sab_tensors_padded(m, SAB_ROLE_GATE, l) : NULL;
     r->w = sab_tensors_padded(m, c->score == SAB_SCORE_RELEASE2019 ? SAB_ROLE_W : SAB_ROLE_W3, l);
 }
 

@@ -436,7 +436,7 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
         memory->ledger.n = m->zero_memories;
         for (int b = 0; memory->ledger.worth && b < B; b++) {
             const real *row = memory->M + (size_t)b * memory->cap * m->Hp;
-            memory->ledger.worth[(size_t)b * memory->ledger.cap] = memory->ledger.keep->choice->worth(m->H, row, row);
+            memory->ledger.worth[(size_t)b * memory->ledger.cap] = sab_memory_worth(&m->layers[l].remind, row, row);
         }
         sab_memory_rekey(&m->layers[l].remind, &s->layers[l].now.memory);
     }

@@ -1,6 +1,7 @@
 /* See ledger.h; and the rules. */
 #include "remind/ledger.h"
 
+#include <math.h>
 #include <string.h>
 
 static int is_due(const struct sab_keep *keep, int since)
@@ -41,8 +42,9 @@ const struct sab_rule sab_rule_periodic = {"periodic", is_due, since, before, mo
 /* ---- which leaves ---- */
 
 /* How far the state moved. */
-static sab_real moved(int H, const sab_real *m, const sab_real *h)
+static sab_real moved(int H, const sab_real *m, const sab_real *h, const sab_real *gate)
 {
+    (void)gate;
     sab_real sum = 0;
     for (int k = 0; k < H; k++)
         sum += (m[k] - h[k]) * (m[k] - h[k]);
@@ -56,9 +58,9 @@ static sab_real nothing(const struct sab_keep *keep)
 }
 
 /* As if recalled once: what is never recalled leaves by its age. */
-static sab_real once(int H, const sab_real *m, const sab_real *h)
+static sab_real once(int H, const sab_real *m, const sab_real *h, const sab_real *gate)
 {
-    (void)H, (void)m, (void)h;
+    (void)H, (void)m, (void)h, (void)gate;
     return 1;
 }
 
@@ -67,21 +69,32 @@ static sab_real by_slots(const struct sab_keep *keep)
     return (sab_real)(1 - 1.0 / keep->slots);
 }
 
-static sab_real size(int H, const sab_real *m, const sab_real *h)
+static sab_real size(int H, const sab_real *m, const sab_real *h, const sab_real *gate)
 {
-    (void)h;
+    (void)h, (void)gate;
     sab_real sum = 0;
     for (int k = 0; k < H; k++)
         sum += m[k] * m[k];
     return sum;
 }
 
+/* log sigmoid(gate . m), without overflow. */
+static sab_real log_gate(int H, const sab_real *m, const sab_real *h, const sab_real *gate)
+{
+    (void)h;
+    double x = 0;
+    for (int k = 0; k < H; k++)
+        x += (double)gate[k] * (double)m[k];
+    return (sab_real)((x < 0 ? x : 0) - log1p(exp(x < 0 ? x : -x)));
+}
+
 const struct sab_choice *sab_choice_find(int keeping)
 {
     static const struct sab_choice choices[] = {
-        [SAB_KEEP_SURPRISE] = {"surprise", moved, nothing, 0, 0},
-        [SAB_KEEP_USED] = {"used", once, by_slots, 1, 0},
-        [SAB_KEEP_NOVEL] = {"novel", size, nothing, 0, 1},
+        [SAB_KEEP_SURPRISE] = {"surprise", moved, nothing, 0, 0, 0},
+        [SAB_KEEP_USED] = {"used", once, by_slots, 1, 0, 0},
+        [SAB_KEEP_NOVEL] = {"novel", size, nothing, 0, 1, 0},
+        [SAB_KEEP_LEARNED] = {"learned", log_gate, nothing, 0, 0, 1},
     };
     return keeping == SAB_KEEP_RECENT ? NULL : &choices[keeping];
 }

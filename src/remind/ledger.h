@@ -50,14 +50,17 @@ extern const struct sab_rule sab_rule_periodic;
 /* Which leaves when there are more than slots: that of least worth, of several the oldest. */
 struct sab_choice {
     const char *name;
-    /* What a memory m [H] is worth when it is written, h [H] being the state that its step began with. */
-    sab_real (*worth)(int H, const sab_real *m, const sab_real *h);
+    /* What a memory m [H] is worth when it is written, h [H] being the state that its step began with, gate [H] the weights that
+     * learn it, or NULL where nothing is learned. */
+    sab_real (*worth)(int H, const sab_real *m, const sab_real *h, const sab_real *gate);
     /* With every memory written, the worth of those before is multiplied by this. */
     sab_real (*fade)(const struct sab_keep *keep);
     /* A read adds its weight, without its sign, times this. */
     sab_real recalled;
     /* Whether a memory is worth no more than how far it is from the nearest of the others. */
     int is_apart;
+    /* Whether what a memory is worth is added to its score, through which the gate gets its gradient. */
+    int is_learned;
 };
 
 /* Of enum sab_keeping; NULL for SAB_KEEP_RECENT. */

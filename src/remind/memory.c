@@ -1,13 +1,26 @@
 /* Writing to the memory, and the gradient of what was written. */
 #include "remind/remind.h"
 
+#include <math.h>
 #include <string.h>
+
+static int is_learned(const struct sab_remind *r)
+{
+    return r->keep.choice && r->keep.choice->is_learned;
+}
+
+real sab_memory_worth(const struct sab_remind *r, const real *m, const real *h)
+{
+    return r->keep.choice->worth(r->H, m, h, r->gate);
+}
 
 void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory)
 {
     for (int b = 0; b < memory->S && memory->ledger.n > 0; b++) {
         size_t row = (size_t)b * memory->cap;
         r->score->map(r, 0, memory->ledger.n, memory->M + row * r->Hp, memory->key + row * r->Ap);
+        for (int i = 0; is_learned(r) && i < memory->ledger.n; i++)
+            memory->ledger.worth[(size_t)b * memory->ledger.cap + i] = sab_memory_worth(r, memory->M + (row + i) * r->Hp, NULL);
     }
 }
 
@@ -43,9 +56,16 @@ void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int 
     for (int b = 0; is_due && memory->ledger.alive && b < memory->S; b++, m += r->Hp, h += r->Hp) {
         if (r->keep.choice->is_apart)
             measure(r, memory, t, b, m);
-        sab_ledger_admit(&memory->ledger, t, b, r->keep.choice->worth(r->H, m, h));
+        sab_ledger_admit(&memory->ledger, t, b, sab_memory_worth(r, m, h));
     }
     sab_ledger_end_step(&memory->ledger, t, is_due);
+}
+
+/* The gradient of gate . m of memory i from that of its worth, log sigmoid(gate . m). */
+static real gate_gradient(const struct sab_memory *memory, int b, int i)
+{
+    real dworth = memory->dworth[(size_t)b * memory->cap + i];
+    return dworth == 0 ? 0 : dworth * (real)-expm1((double)memory->ledger.worth[(size_t)b * memory->ledger.cap + i]);
 }
 
 void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *memory, int i, real *dm, real *scratch)
@@ -57,6 +77,8 @@ void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *me
         memcpy(scratch + (size_t)b * Ap, memory->dkey + row * Ap, (size_t)Ap * sizeof *dm);
     }
     r->score->map_backward(r, 0, memory->S, memory->M + (size_t)i * Hp, (size_t)memory->cap * Hp, scratch, dm);
+    for (int b = 0; is_learned(r) && b < memory->S; b++)
+        r->kernels->axpy(Hp, gate_gradient(memory, b, i), r->gate, dm + (size_t)b * Hp);
 }
 
 void sab_memory_weights(const struct sab_remind *r, const struct sab_memory *memory,
@@ -65,5 +87,8 @@ void sab_memory_weights(const struct sab_remind *r, const struct sab_memory *mem
     for (int b = 0; b < memory->S; b++) {
         size_t row = (size_t)b * memory->cap;
         r->score->map_weights(r, 0, memory->ledger.n, memory->M + row * r->Hp, memory->dkey + row * r->Ap, grads);
+        for (int i = 0; is_learned(r) && i < memory->ledger.n; i++)
+            if (gate_gradient(memory, b, i) != 0)
+                r->kernels->axpy(r->Hp, gate_gradient(memory, b, i), memory->M + (row + i) * r->Hp, grads->gate);
     }
 }

@@ -26,12 +26,16 @@ struct sab_read *sab_records_read(const struct sab_records *records, int t, int 
 }
 
 /* The scores of what can be selected, as sab_candidates. */
-static int score(const struct sab_remind *r, const real *keys, const struct sab_alive *alive, const real *query, real *a, int32_t *index,
-                 struct sab_standing *standing)
+static int score(const struct sab_remind *r, const struct sab_memory *memory, int b, const struct sab_alive *alive, const real *query, real *a,
+                 int32_t *index)
 {
+    const real *keys = memory->key + (size_t)b * memory->cap * r->Ap;
     if (!alive->at)
-        return sab_candidates(r, keys, alive->begin, alive->begin + alive->n, query, a, index, standing);
+        return sab_candidates(r, keys, alive->begin, alive->begin + alive->n, query, a, index,
+                              memory->standing ? &memory->standing[b] : NULL);
     r->score->scores_at(r, alive->n, alive->at, keys, query, a);
+    for (int j = 0; r->keep.choice->is_learned && j < alive->n; j++)
+        a[j] += memory->ledger.worth[(size_t)b * memory->ledger.cap + alive->at[j]];
     memcpy(index, alive->at, (size_t)alive->n * sizeof *index);
     return alive->n;
 }
@@ -50,14 +54,13 @@ void sab_read_forward(const struct sab_remind *r, struct sab_memory *memory, int
         real *alpha = records->alpha + at;
         const real *M = memory->M + (size_t)b * memory->cap * Hp;
         if (!replay && alive.n > 0) {
-            struct sab_standing *standing = memory->standing ? &memory->standing[b] : NULL;
-            int n = score(r, memory->key + (size_t)b * memory->cap * Ap, &alive, query, scratch, candidates, standing);
+            int n = score(r, memory, b, &alive, query, scratch, candidates);
             sab_profile_lap(profile, SAB_PHASE_SCORE);
             sab_sparsify_forward(r, alive.n, n, scratch, read, index, alpha);
             for (int i = 0; i < read->n; i++)
                 index[i] = index[i] < 0 ? ~candidates[~index[i]] : candidates[index[i]];
-            if (standing)
-                sab_standing_settle(read, index, standing);
+            if (memory->standing)
+                sab_standing_settle(read, index, &memory->standing[b]);
             for (int i = 0; ledger->alive && i < read->n; i++)
                 sab_ledger_recall(ledger, t, b, sab_read_entry(index[i]), alpha[i]);
             sab_profile_lap(profile, SAB_PHASE_SELECT);
@@ -101,6 +104,8 @@ void sab_read_backward(const struct sab_remind *r, const struct sab_memory *memo
                 r->kernels->axpy(Hp, alpha[i], ds, memory->dM + m * Hp);
             if (da[i] != 0)
                 r->score->backward(r, memory->key + m * Ap, query, da[i], memory->dkey + m * Ap, dquery, grads);
+            if (memory->dworth)
+                memory->dworth[m] += da[i];
         }
     }
 }

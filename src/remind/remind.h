@@ -34,11 +34,12 @@ struct sab_remind {
     const real *w;           /* w3 [Ap], or w_l [2,Hp] of release2019 */
     real wsum;               /* sum of w3 */
     double wnorm;            /* sum of |w3| */
+    const real *gate;        /* [Hp] where what to keep is learned, else NULL */
 };
 
 /* Gradients of one layer's attention weights, in the shapes above; each may be NULL where the score has none. ADD. */
 struct sab_remind_grads {
-    real *W1, *W2, *w;
+    real *W1, *W2, *w, *gate;
 };
 
 /* ---- scores ---------------------------------------------------------------------------------------------------- */
@@ -88,13 +89,17 @@ struct sab_memory {
     struct sab_standing *standing; /* [S], or NULL: all scores are computed at each step */
     real *dM;      /* [S,cap,Hp]; NULL where no gradient is wanted */
     real *dkey;    /* [S,cap,Ap] */
+    real *dworth;  /* [S,cap] where what to keep is learned, else NULL */
 };
 
 /* Ends step t of the way there, which began with h [S,Hp]: m [S,Hp], the state at hand, becomes a memory with its keys where one is
  * due; scratch [S,Ap]. There must be room. */
 void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, const real *h, real *scratch);
 
-/* Makes all keys anew from the memories. */
+/* What memory m is worth that is written at a step that began with h. */
+real sab_memory_worth(const struct sab_remind *r, const real *m, const real *h);
+
+/* Makes all keys anew from the memories, and what depends on weights of what they are worth. */
 void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory);
 
 /* dm [S,Hp] = gradient of memory i as state: its value's and, through its key, its scores'. scratch [S,Ap]. */

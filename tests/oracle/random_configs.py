@@ -88,7 +88,7 @@ def draw(seed, index):
     elif rng.random() < 0.15:
         return as_seq2seq(options, pick)
     options = as_carried(options, pick, between) if rng.random() < 0.25 else {**options, "start": pick("on", "off")}
-    options["keep"] = pick("recent", "surprise", "used", "novel") if options["memory-slots"] > 0 else "recent"
+    options["keep"] = pick("recent", "surprise", "used", "novel", "learned", "learned") if options["memory-slots"] > 0 else "recent"
     has_memory = options["credit"] == "attention" or (options["credit"] == "sab" and options["k-top"] > 0)
     return as_quantiles(as_layer(options, pick, pick(1, 2) if has_memory else 1), pick)
 

@@ -62,6 +62,8 @@ def parameter_shapes(config, shape):
         table[f"bias_ih_l{layer}"] = (rows,)
         table[f"bias_hh_l{layer}"] = (rows,)
         if config["k_top"] > 0:
+            if config.get("keep") == "learned":
+                table[f"gate_l{layer}"] = (H,)
             if config["score"] == "release2019":
                 table[f"w_l{layer}"] = (2 * H,)
             else:
@@ -121,6 +123,12 @@ def clipped(config, x):
 
 def scores(config, parameters, layer, hh, memory):
     """a [B,N] of the memories [B,N,H] for the provisional states hh [B,H]."""
+    a = compare(config, parameters, layer, hh, memory)
+    return a + torch.nn.functional.logsigmoid(memory @ parameters[f"gate_l{layer}"]) if config.get("keep") == "learned" else a
+
+
+def compare(config, parameters, layer, hh, memory):
+    """The same, without what a learned gate adds."""
     if config["score"] == "release2019":
         both = torch.cat([hh.unsqueeze(1).expand_as(memory), memory], dim=2)
         return torch.tanh(both) @ parameters[f"w_l{layer}"]
@@ -205,8 +213,10 @@ def attend(config, a, memory, cut, diagnostics, error=None):
 
 # ---- what is kept ----
 
-def worth_of(config, m, before):
+def worth_of(config, m, before, gate=None):
     """[B]: what memories m [B,H], written at a step that began with the state `before`, are worth."""
+    if config["keep"] == "learned":
+        return torch.nn.functional.logsigmoid(m @ gate)
     if config["keep"] == "surprise":
         return ((m - before) ** 2).sum(1)
     if config["keep"] == "novel":
@@ -218,9 +228,9 @@ class Memories:
     """Of one layer: m, a list of [B,H], each sequence's oldest first, and what they are worth, a list of [B]. Row i of two sequences
     need not have been written at the same step."""
 
-    def __init__(self, config, first, diagnostics):
-        self.config, self.m, self.diagnostics = config, list(first), diagnostics
-        self.worth = [worth_of(config, m, m).detach() for m in first] if self.chooses() else []
+    def __init__(self, config, first, diagnostics, gate=None):
+        self.config, self.m, self.diagnostics, self.gate = config, list(first), diagnostics, gate
+        self.worth = [worth_of(config, m, m, gate).detach() for m in first] if self.chooses() else []
 
     def chooses(self):
         return self.config.get("keep", "recent") != "recent"
@@ -237,13 +247,14 @@ class Memories:
             self.m = self.m[-slots:]  # 0: all of them
             return
         fade = 1 - 1 / slots if self.config["keep"] == "used" else 1
-        self.worth = [worth * fade for worth in self.worth] + [worth_of(self.config, m, before).detach()]
+        self.worth = [worth * fade for worth in self.worth] + [worth_of(self.config, m, before, self.gate).detach()]
         if apart:
             self.worth = [torch.minimum(*pair) for pair in zip(self.worth, apart)] + [torch.stack([self.worth[-1]] + apart).amin(0)]
         if len(self.m) <= slots:
             return
         worth, m = torch.stack(self.worth, dim=1), torch.stack(self.m, dim=1)
-        ranked = torch.sort(worth.sqrt(), dim=1).values  # of a distance, which is as exact as states are
+        is_squared = self.config["keep"] != "learned"
+        ranked = torch.sort(worth.sqrt() if is_squared else worth, dim=1).values  # of a distance, which is as exact as states are
         if apart:  # the two of a pair are worth the same number, and the older one leaves whatever its roundings are
             ranked = torch.where(ranked > ranked[:, :1], ranked, torch.cat([ranked[:, :1], torch.full_like(ranked[:, 1:], math.inf)], 1))
             ranked = torch.sort(ranked, dim=1).values
@@ -277,7 +288,7 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
     first = [zero] if K > 0 and config.get("zero_memory") else []
     h, c = ([start[name][layer] if start and name in start else zero for layer in range(L)] for name in ("h0", "c0"))
     diagnostics, outputs = diagnostics or Diagnostics(), []
-    memories = [Memories(config, first, diagnostics) for _ in range(L)]
+    memories = [Memories(config, first, diagnostics, parameters.get(f"gate_l{layer}")) for layer in range(L)]
     for t in range(1, T + 1):
         if t in starts:
             t0 = t
