@@ -12,7 +12,7 @@
 
 #include "base/alloc.h"
 #include "data/facts.h"
-#include "data/split.h"
+#include "data/parts.h"
 #include "options_helper.h"
 #include "sab.h"
 
@@ -177,6 +177,8 @@ static void test_equality(void **unused)
             fail_msg("%s and %s: expected %d", pairs[i].a, pairs[i].b, pairs[i].is_equal);
 }
 
+static const int none[SAB_PARTS]; /* has data of its own */
+
 static void test_split(void **unused)
 {
     (void)unused;
@@ -191,7 +193,7 @@ static void test_split(void **unused)
     };
     for (size_t k = 0; k < sizeof good / sizeof good[0]; k++) {
         uint64_t bounds[4];
-        assert_int_equal(sab_split_bounds(good[k].split, good[k].n, bounds, NULL), SAB_OK);
+        assert_int_equal(sab_parts_cut(good[k].split, none, good[k].n, bounds, NULL), SAB_OK);
         for (int i = 0; i < 4; i++)
             if (bounds[i] != good[k].bounds[i])
                 fail_msg("%s of %llu: bound %d is %llu, not %llu", good[k].split, (unsigned long long)good[k].n, i,
@@ -204,9 +206,29 @@ static void test_split(void **unused)
     for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
         uint64_t bounds[4] = {9, 9, 9, 9};
         struct sab_error err = {0};
-        assert_int_equal(sab_split_bounds(bad[k], 100, bounds, &err), SAB_INVALID);
+        assert_int_equal(sab_parts_cut(bad[k], none, 100, bounds, &err), SAB_INVALID);
         assert_non_null(strstr(err.message, "--split: \""));
         assert_int_equal(bounds[0] + bounds[3], 18);
+    }
+}
+
+/* What --split gives to a part that has data of its own goes to the part before it. */
+static void test_parts_with_data_of_their_own(void **unused)
+{
+    (void)unused;
+    static const struct {
+        int has_own[SAB_PARTS];
+        uint64_t bounds[SAB_PARTS + 1];
+    } cases[] = {
+        {{0, 0, 0}, {0, 60, 80, 100}}, {{0, 1, 0}, {0, 80, 80, 100}}, {{0, 0, 1}, {0, 60, 100, 100}}, {{0, 1, 1}, {0, 100, 100, 100}},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        uint64_t bounds[SAB_PARTS + 1];
+        assert_int_equal(sab_parts_cut("0.6,0.2,0.2", cases[k].has_own, 100, bounds, NULL), SAB_OK);
+        for (int i = 0; i <= SAB_PARTS; i++)
+            if (bounds[i] != cases[k].bounds[i])
+                fail_msg("case %zu: bound %d is %llu, expected %llu", k, i, (unsigned long long)bounds[i],
+                         (unsigned long long)cases[k].bounds[i]);
     }
 }
 
@@ -218,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_parsing),
         cmocka_unit_test(test_equality),
         cmocka_unit_test(test_split),
+        cmocka_unit_test(test_parts_with_data_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

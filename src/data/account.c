@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "data/facts.h"
-#include "data/options.h"
+#include "data/parts.h"
 #include "sab_run.h"
 
 /* So few answers tell one network from another by chance only. */
@@ -98,19 +98,18 @@ static const char *advice(const struct sab_files_options *files, int split)
 void sab_account_parts(struct sab_account *account, const struct sab_files_options *files, const char *items,
                        const int64_t n[3], const int64_t scored[3])
 {
-    static const char *const names[] = {"training", "validation", "test"};
     char text[400] = "";
     for (int p = SAB_TRAIN; p <= SAB_TEST; p++) {
         char all[SAB_COUNT_CAP], some[SAB_COUNT_CAP];
         size_t used = strlen(text);
         sab_account_count(n[p], all);
         sab_account_count(scored[p], some);
-        snprintf(text + used, sizeof text - used, "%s%s %s%s%s", p ? ", " : "", all, names[p], p ? "" : " ", p ? "" : items);
+        snprintf(text + used, sizeof text - used, "%s%s %s%s%s", p ? ", " : "", all, sab_parts_names[p], p ? "" : " ", p ? "" : items);
         used = strlen(text);
         if (n[p] != scored[p])
             snprintf(text + used, sizeof text - used, " (%s scored)", some);
         if (p != SAB_TRAIN && scored[p] > 0 && scored[p] < FEW)
-            sab_account_warn(account, "the %s part has only %s scored answer%s: a figure on it is mostly chance%s", names[p], some,
+            sab_account_warn(account, "the %s part has only %s scored answer%s: a figure on it is mostly chance%s", sab_parts_names[p], some,
                              scored[p] == 1 ? "" : "s", advice(files, p));
     }
     sab_account_say(account, "parts", "%s", text);
@@ -127,7 +126,6 @@ static int64_t sum_of(const int64_t *counts, int n)
 void sab_account_classes(struct sab_account *account, const struct sab_files_options *files, int n, const int64_t *counts,
                          void (*name)(const void *user, int i, char text[SAB_CLASS_NAME_CAP]), const void *user)
 {
-    static const char *const parts[] = {"training", "validation", "test"};
     struct sab_account_list list = {.used = 0};
     for (int i = 0; i < n; i++) {
         char text[SAB_CLASS_NAME_CAP], number[SAB_COUNT_CAP], item[SAB_CLASS_NAME_CAP + SAB_COUNT_CAP + 8];
@@ -146,7 +144,7 @@ void sab_account_classes(struct sab_account *account, const struct sab_files_opt
         }
         if (missing.n > 0 && sum_of(counts + (size_t)p * (size_t)n, n) > 0)
             sab_account_warn(account, "the %s part has no answer of the class%s %s: it cannot tell how well %s found%s",
-                             parts[p], missing.n == 1 ? "" : "es", sab_account_list_close(&missing),
+                             sab_parts_names[p], missing.n == 1 ? "" : "es", sab_account_list_close(&missing),
                              missing.n == 1 ? "it is" : "they are", advice(files, p));
     }
 }

@@ -165,10 +165,10 @@ static void name_class(const void *user, int i, char text[SAB_CLASS_NAME_CAP])
 static int say_classes(struct sab_csv_state *s, struct sab_error *err)
 {
     int n = s->schema.classes.n;
-    int64_t *counts = sab_alloc((size_t)n * SAB_CSV_PARTS, sizeof *counts);
+    int64_t *counts = sab_alloc((size_t)n * SAB_PARTS, sizeof *counts);
     if (!counts)
         return sab_fail(err, SAB_NOMEM, "no memory to count the answers of %.200s", s->config->files.data);
-    for (int p = 0; p < SAB_CSV_PARTS; p++) {
+    for (int p = 0; p < SAB_PARTS; p++) {
         const struct sab_csv_table *table = sab_csv_table_of(s, p);
         for (int i = 0; i < table->S && table->labels; i++) {
             int64_t begin, end;
@@ -191,8 +191,8 @@ static int say_classes(struct sab_csv_state *s, struct sab_error *err)
 
 static void say_parts(struct sab_csv_state *s)
 {
-    int64_t n[SAB_CSV_PARTS] = {0}, scored[SAB_CSV_PARTS] = {0};
-    for (int p = 0; p < SAB_CSV_PARTS; p++)
+    int64_t n[SAB_PARTS] = {0}, scored[SAB_PARTS] = {0};
+    for (int p = 0; p < SAB_PARTS; p++)
         for (int i = 0; i < sab_csv_table_of(s, p)->S; i++) {
             int64_t begin, end;
             rows_of(s, p, i, &begin, &end);

@@ -3,7 +3,6 @@
 
 #include "data/csv_inputs.h"
 #include "data/csv_state.h"
-#include "data/parts.h"
 
 /* Of a cell, standardised; NaN where there is none. */
 static double value_at(const struct sab_csv_state *s, const struct sab_csv_table *table, int64_t row, int column)
@@ -49,27 +48,27 @@ static void fill_column(struct sab_csv_state *s, const struct sab_csv_table *tab
                         int is_weighed)
 {
     const struct sab_csv_schema *schema = &s->schema;
-    struct sab_space *space = &s->space;
+    struct sab_arrays *arrays = &s->arrays;
     int64_t ahead = sab_csv_schema_ahead(schema), offset = table->series[c->series].begin;
     int outputs = schema->O * schema->H * schema->Q;
     size_t I = (size_t)s->shape.I;
     for (int t = 0; t < c->length; t++) {
-        size_t position = (size_t)t * (size_t)space->B + (size_t)b;
+        size_t position = (size_t)t * (size_t)arrays->B + (size_t)b;
         int64_t row = c->begin + t, at = offset + row;
         sab_csv_inputs(schema, &s->columns, table->values + at * schema->n, table->filled + at * schema->n,
-                       table->times ? table->times[at] : 0, space->values + position * I);
+                       table->times ? table->times[at] : 0, arrays->values + position * I);
         if (row < c->walk.first || row + ahead >= c->walk.last || !sab_csv_is_answered(s, table, c->series, row))
             continue;
-        space->weight[position] = 1;
-        space->scored[position] = 1;
+        arrays->weight[position] = 1;
+        arrays->scored[position] = 1;
         if (!table->has_targets)
             continue;
-        if (space->labels)
-            space->labels[position] = table->labels[schema->goal == SAB_GOAL_SERIES ? c->series : at];
-        if (space->labels && is_weighed)
-            space->weight[position] = sab_class_weights_at(&s->class_weights, space->labels[position]);
+        if (arrays->labels)
+            arrays->labels[position] = table->labels[schema->goal == SAB_GOAL_SERIES ? c->series : at];
+        if (arrays->labels && is_weighed)
+            arrays->weight[position] = sab_class_weights_at(&s->class_weights, arrays->labels[position]);
         for (int o = 0; o < outputs; o++)
-            space->targets[position * (size_t)outputs + (size_t)o] = (sab_real)target_at(s, table, at, o / schema->Q);
+            arrays->targets[position * (size_t)outputs + (size_t)o] = (sab_real)target_at(s, table, at, o / schema->Q);
     }
 }
 
@@ -86,19 +85,19 @@ int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, struc
         struct sab_csv_chunk c = sab_csv_find_chunk(s, split, index, B, b);
         longest = c.length > longest ? c.length : longest;
     }
-    int status = sab_space_make(&s->space, &s->shape, longest, B, err);
+    int status = sab_arrays_make(&s->arrays, &s->shape, longest, B, err);
     if (status != SAB_OK)
         return status;
     for (int b = 0; b < B; b++) {
         struct sab_csv_chunk c = sab_csv_find_chunk(s, split, index, B, b);
-        s->space.lengths[b] = c.series < 0 ? 1 : c.length;
-        s->space.fresh[b] = c.series < 0 || c.is_first;
+        s->arrays.lengths[b] = c.series < 0 ? 1 : c.length;
+        s->arrays.fresh[b] = c.series < 0 || c.is_first;
         if (c.series >= 0)
             fill_column(s, table, &c, b, split == SAB_TRAIN && !s->in_order);
     }
-    *batch = sab_space_batch(&s->space);
+    *batch = sab_arrays_batch(&s->arrays);
     if (sab_csv_is_stream(s))
-        batch->fresh = s->space.fresh;
+        batch->fresh = s->arrays.fresh;
     if (!table->has_targets) {
         batch->labels = NULL;
         batch->targets = NULL;

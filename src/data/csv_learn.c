@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "data/csv_categories.h"
 #include "data/csv_state.h"
-#include "data/parts.h"
 
 int sab_csv_cut_parts(struct sab_csv_state *s, struct sab_error *err)
 {
@@ -18,9 +17,9 @@ int sab_csv_cut_parts(struct sab_csv_state *s, struct sab_error *err)
     if (!s->cuts)
         return sab_fail(err, SAB_NOMEM, "no memory for the parts of %d series", table->S);
     for (int i = 0; i < table->S && status == SAB_OK; i++) {
-        uint64_t bounds[SAB_CSV_PARTS + 1] = {0};
+        uint64_t bounds[SAB_PARTS + 1] = {0};
         status = sab_parts_bounds(s->config, (uint64_t)table->series[i].rows, bounds, err);
-        for (int p = 0; p < SAB_CSV_PARTS; p++)
+        for (int p = 0; p < SAB_PARTS; p++)
             s->cuts[i].at[p] = (int64_t)bounds[p + 1];
     }
     return status;
@@ -44,7 +43,7 @@ static int is_trained(const void *user, int64_t row)
 
 int sab_csv_learn_categories(struct sab_csv_state *s, struct sab_error *err)
 {
-    return sab_csv_categories_settle(&s->schema, s->tables, SAB_CSV_PARTS, is_trained, s, &s->account, err);
+    return sab_csv_categories_settle(&s->schema, s->tables, SAB_PARTS, is_trained, s, &s->account, err);
 }
 
 /* Rows of a series that training may learn from. */

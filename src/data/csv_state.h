@@ -8,14 +8,13 @@
 #include "data/class_weights.h"
 #include "data/csv_table.h"
 #include "data/csv_task.h"
+#include "data/parts.h"
 #include "data/scaling.h"
-#include "data/space.h"
-
-enum { SAB_CSV_PARTS = SAB_TEST + 1 };
+#include "data/arrays.h"
 
 /* Rows of each part in a series: part p is cuts[p - 1] <= row < cuts[p], with cuts[-1] = 0. */
 struct sab_csv_cuts {
-    int64_t at[SAB_CSV_PARTS];
+    int64_t at[SAB_PARTS];
     int64_t chunks_before; /* of the series before this one in the training part */
 };
 
@@ -32,11 +31,11 @@ struct sab_csv_state {
     struct sab_scaling columns;
     struct sab_account account;
     struct sab_class_weights class_weights;
-    struct sab_csv_table tables[SAB_CSV_PARTS]; /* of --data, --valid-data, --test-data */
+    struct sab_csv_table tables[SAB_PARTS]; /* of --data, --valid-data, --test-data */
     struct sab_csv_cuts *cuts;                  /* [S] of the series of --data; only where series are streams */
-    uint64_t bounds[SAB_CSV_PARTS + 1];         /* series of --data in each part; only where series are sequences */
+    uint64_t bounds[SAB_PARTS + 1];         /* series of --data in each part; only where series are sequences */
     struct sab_shape shape;
-    struct sab_space space;
+    struct sab_arrays arrays;
     int64_t chunks;                                     /* of T rows in the training part */
     int in_order;                                       /* the training part is read as the others are */
     struct sab_csv_group group;                 /* of the batch that was last asked for; B is 0 before the first */

@@ -33,7 +33,7 @@ static int steps(const void *state)
     int64_t most = 1;
     if (sab_csv_is_stream(s))
         return s->config->T;
-    for (int k = 0; k < SAB_CSV_PARTS; k++)
+    for (int k = 0; k < SAB_PARTS; k++)
         for (int i = 0; i < s->tables[k].S; i++)
             most = s->tables[k].series[i].rows > most ? s->tables[k].series[i].rows : most;
     return (int)most;
@@ -46,11 +46,6 @@ static double unit(const void *state, int o)
 }
 
 /* ---- making the task ---- */
-
-static const char *path_of(const struct sab_csv_state *s, int k)
-{
-    return k == SAB_VALID ? s->config->files.valid_data : k == SAB_TEST ? s->config->files.test_data : s->config->files.data;
-}
 
 static int prepare(struct sab_csv_state *s, const char *known, struct sab_error *err)
 {
@@ -65,9 +60,9 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
         status = sab_csv_facts_read(&s->schema, &s->columns, &s->account, &s->class_weights, known, err);
     if (s->config->files.data[0])
         sab_account_clear(&s->account); /* it is made anew, of these data */
-    for (int k = 0; k < SAB_CSV_PARTS && status == SAB_OK; k++)
-        if (path_of(s, k)[0])
-            status = sab_csv_table_read(&s->tables[k], path_of(s, k), &s->schema, &dialect, s->config, known || k > 0,
+    for (int k = 0; k < SAB_PARTS && status == SAB_OK; k++)
+        if (sab_parts_own(s->config, k)[0])
+            status = sab_csv_table_read(&s->tables[k], sab_parts_own(s->config, k), &s->schema, &dialect, s->config, known || k > 0,
                                         k == 0 ? &s->account : NULL, err);
     if (status == SAB_OK)
         status = sab_csv_cut_parts(s, err);
@@ -92,13 +87,13 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
 static void destroy(void *state)
 {
     struct sab_csv_state *s = state;
-    for (int k = 0; k < SAB_CSV_PARTS; k++)
+    for (int k = 0; k < SAB_PARTS; k++)
         sab_csv_table_clear(&s->tables[k]);
     sab_csv_schema_clear(&s->schema);
     sab_scaling_clear(&s->columns);
     sab_account_clear(&s->account);
     sab_class_weights_clear(&s->class_weights);
-    sab_space_clear(&s->space);
+    sab_arrays_clear(&s->arrays);
     sab_free(s->cuts);
     sab_free(s);
 }

@@ -7,10 +7,11 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "data/arrays.h"
 #include "data/facts.h"
 #include "data/image_view.h"
 #include "data/shuffle.h"
-#include "data/split.h"
+#include "data/parts.h"
 #include "data/task.h"
 #include "source/image_files.h"
 
@@ -28,30 +29,14 @@ struct images {
     int classes;
     uint64_t seed;
     int in_order;                 /* the training part is read as the others are */
-    int cap;                      /* B the arrays have room for */
-    sab_real *values, *weight;    /* [T,B,I], [T,B] */
-    int32_t *labels;              /* [T,B] */
-    uint8_t *scored;              /* [T,B] */
+    struct sab_shape shape;
+    struct sab_arrays arrays;
 };
-
-static const char *const split_names[] = {"training", "validation", "test"};
-
-static void free_arrays(struct images *s)
-{
-    sab_free(s->values);
-    sab_free(s->weight);
-    sab_free(s->labels);
-    sab_free(s->scored);
-    s->values = s->weight = NULL;
-    s->labels = NULL;
-    s->scored = NULL;
-    s->cap = 0;
-}
 
 static void destroy(void *state)
 {
     struct images *s = state;
-    free_arrays(s);
+    sab_arrays_clear(&s->arrays);
     sab_image_view_clear(&s->view);
     for (int k = 0; k < 3; k++)
         sab_image_set_close(&s->own[k]);
@@ -62,18 +47,18 @@ static void destroy(void *state)
 
 static int open_sets(struct images *s, const struct sab_task_options *config, struct sab_error *err)
 {
-    const char *given[] = {config->files.data, config->files.valid_data, config->files.test_data};
     int status = config->files.data[0] ? s->format->open(&s->own[SAB_TRAIN], config->files.data, 0, err) : SAB_OK;
     for (int k = SAB_VALID; k <= SAB_TEST && status == SAB_OK; k++) {
-        if (given[k][0])
-            status = s->format->open(&s->own[k], given[k], k == SAB_TEST, err);
+        const char *given = sab_parts_own(config, k);
+        if (given[0])
+            status = s->format->open(&s->own[k], given, k == SAB_TEST, err);
         else if (k == SAB_TEST && sab_image_is_folder(config->files.data))
             status = s->format->open(&s->own[k], config->files.data, 1, err);
         const struct sab_image_set *train = &s->own[SAB_TRAIN], *set = &s->own[k];
         if (status != SAB_OK)
             break;
-        if (given[k][0] && set->n == 0)
-            return sab_fail(err, SAB_IO, "the folder '%s' has no %s images", given[k], split_names[k]);
+        if (given[0] && set->n == 0)
+            return sab_fail(err, SAB_IO, "the folder '%s' has no %s images", given, sab_parts_names[k]);
         if (set->n > 0 && train->n > 0 && (set->rows != train->rows || set->cols != train->cols))
             return sab_fail(err, SAB_FORMAT, "'%s' has images of %zu x %zu pixels, where '%s' has %zu x %zu",
                             set->file[0].path, set->rows, set->cols, train->file[0].path, train->rows, train->cols);
@@ -81,21 +66,16 @@ static int open_sets(struct images *s, const struct sab_task_options *config, st
     return status;
 }
 
-/* --split cuts the images of --data; the share of a split with files of its own goes to the one before it. */
 static int cut(struct images *s, const struct sab_task_options *config, int is_trained, struct sab_error *err)
 {
-    uint64_t bounds[4];
-    int status = sab_split_bounds(config->files.split, s->own[SAB_TRAIN].n, bounds, err);
+    uint64_t bounds[SAB_PARTS + 1];
+    const int has_own[SAB_PARTS] = {[SAB_VALID] = s->own[SAB_VALID].n > 0, [SAB_TEST] = s->own[SAB_TEST].n > 0};
+    int status = sab_parts_cut(config->files.split, has_own, s->own[SAB_TRAIN].n, bounds, err);
     if (status != SAB_OK)
         return status;
-    for (int k = SAB_TEST; k >= SAB_VALID; k--)
-        if (s->own[k].n > 0) {
-            s->range[k] = (struct range){&s->own[k], 0, s->own[k].n};
-            bounds[k] = bounds[k + 1];
-        }
     for (int k = SAB_TRAIN; k <= SAB_TEST; k++)
-        if (s->own[k].n == 0 || k == SAB_TRAIN)
-            s->range[k] = (struct range){&s->own[SAB_TRAIN], (size_t)bounds[k], (size_t)(bounds[k + 1] - bounds[k])};
+        s->range[k] = has_own[k] ? (struct range){&s->own[k], 0, s->own[k].n}
+                                 : (struct range){&s->own[SAB_TRAIN], (size_t)bounds[k], (size_t)(bounds[k + 1] - bounds[k])};
     if (s->range[SAB_TRAIN].n == 0 && !is_trained)
         return sab_fail(err, SAB_INVALID, "--split: \"%.60s\" leaves none of the %zu images of '%s' for training",
                         config->files.split, s->own[SAB_TRAIN].n, config->files.data);
@@ -234,7 +214,8 @@ static int create(const struct sab_image_format *format, void **state, struct sa
         destroy(s);
         return status;
     }
-    *shape = (struct sab_shape){.input = SAB_INPUT_VALUES, .I = s->view.I, .loss = SAB_LOSS_CROSS_ENTROPY, .O = s->classes};
+    s->shape = (struct sab_shape){.input = SAB_INPUT_VALUES, .I = s->view.I, .loss = SAB_LOSS_CROSS_ENTROPY, .O = s->classes};
+    *shape = s->shape;
     *state = s;
     return SAB_OK;
 }
@@ -264,27 +245,6 @@ static int64_t batches(const void *state, enum sab_split split, int B)
     return (int64_t)(n / size + (n % size != 0));
 }
 
-static int make_room(struct images *s, int B, struct sab_error *err)
-{
-    size_t positions, T = (size_t)s->view.T;
-    if (B <= s->cap)
-        return SAB_OK;
-    free_arrays(s);
-    if (!sab_mul_overflows(T, (size_t)B, &positions)) {
-        size_t step_nbytes = (size_t)s->view.I * sizeof *s->values;
-        s->values = sab_alloc(positions, step_nbytes);
-        s->weight = sab_alloc(positions, sizeof *s->weight);
-        s->labels = sab_alloc(positions, sizeof *s->labels);
-        s->scored = sab_alloc(positions, sizeof *s->scored);
-    }
-    if (!s->values || !s->weight || !s->labels || !s->scored) {
-        free_arrays(s);
-        return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %zu steps", B, T);
-    }
-    s->cap = B;
-    return SAB_OK;
-}
-
 /* The image of sequence i of a split; n where a batch is only filled up. */
 static size_t image_at(const struct images *s, enum sab_split split, uint64_t i)
 {
@@ -294,18 +254,16 @@ static size_t image_at(const struct images *s, enum sab_split split, uint64_t i)
     return (size_t)(i < n ? i : n);
 }
 
-static void fill_column(struct images *s, const struct range *range, size_t image, int B, int b)
+static void fill_column(struct images *s, const struct range *range, size_t image, int b)
 {
-    size_t I = (size_t)s->view.I, T = (size_t)s->view.T, size = (size_t)B, last = (T - 1) * size + (size_t)b;
-    sab_real *values = s->values + (size_t)b * I;
-    int is_there = image < range->n;
-    s->weight[last] = (sab_real)is_there;
-    s->scored[last] = (uint8_t)is_there;
-    s->labels[last] = is_there ? sab_image_label(range->set, range->first + image) : 0;
-    if (is_there)
-        sab_image_view_fill(&s->view, sab_image_pixels(range->set, range->first + image), values, size * I);
-    for (size_t t = 0; !is_there && t < T; t++)
-        memset(values + t * size * I, 0, I * sizeof *values);
+    const struct sab_arrays *arrays = &s->arrays;
+    size_t I = (size_t)s->view.I, B = (size_t)arrays->B, last = (size_t)(arrays->T - 1) * B + (size_t)b;
+    if (image >= range->n)
+        return;
+    arrays->weight[last] = 1;
+    arrays->scored[last] = 1;
+    arrays->labels[last] = sab_image_label(range->set, range->first + image);
+    sab_image_view_fill(&s->view, sab_image_pixels(range->set, range->first + image), arrays->values + (size_t)b * I, B * I);
 }
 
 static int batch(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *out, struct sab_error *err)
@@ -313,27 +271,17 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
     struct images *s = state;
     const struct range *range = &s->range[split];
     if (range->n == 0)
-        return sab_fail(err, SAB_INVALID, "there are no %s images: %s", split_names[split],
+        return sab_fail(err, SAB_INVALID, "there are no %s images: %s", sab_parts_names[split],
                         s->own[SAB_TRAIN].n ? "--split leaves none" : "give --data");
     int status = sab_image_set_check(range->set, err);
     if (status == SAB_OK)
-        status = make_room(s, B, err);
+        status = sab_arrays_make(&s->arrays, &s->shape, s->view.T, B, err);
     if (status != SAB_OK)
         return status;
-    size_t before = (size_t)(s->view.T - 1) * (size_t)B; /* positions that another B may have marked */
-    memset(s->weight, 0, before * sizeof *s->weight);
-    memset(s->scored, 0, before);
     for (int b = 0; b < B; b++)
-        fill_column(s, range, image_at(s, split, (uint64_t)index * (uint64_t)B + (uint64_t)b), B, b);
-    *out = (struct sab_batch){
-        .size = sizeof(struct sab_batch),
-        .T = s->view.T,
-        .B = B,
-        .values = s->values,
-        .labels = s->labels,
-        .weight = s->weight,
-        .scored = s->scored,
-    };
+        fill_column(s, range, image_at(s, split, (uint64_t)index * (uint64_t)B + (uint64_t)b), b);
+    *out = sab_arrays_batch(&s->arrays);
+    out->lengths = NULL; /* all are whole */
     return SAB_OK;
 }
 

@@ -56,9 +56,9 @@ static void name_class(const void *user, int i, char text[SAB_CLASS_NAME_CAP])
 }
 
 /* Answers of each part, and of each class, counts [parts, O] (or NULL). */
-static void count_answers(const struct sab_npy_state *s, int64_t scored[SAB_NPY_PARTS], int64_t *counts)
+static void count_answers(const struct sab_npy_state *s, int64_t scored[SAB_PARTS], int64_t *counts)
 {
-    for (int p = 0; p < SAB_NPY_PARTS; p++) {
+    for (int p = 0; p < SAB_PARTS; p++) {
         const struct sab_npy_set *set = s->parts[p].set;
         for (int64_t n = s->parts[p].begin; n < s->parts[p].end; n++) {
             int answers = s->is_per_step ? sab_npy_set_length(set, n) : 1;
@@ -75,17 +75,17 @@ static void count_answers(const struct sab_npy_state *s, int64_t scored[SAB_NPY_
 
 int sab_npy_account(struct sab_npy_state *s, struct sab_error *err)
 {
-    int64_t sequences[SAB_NPY_PARTS], scored[SAB_NPY_PARTS] = {0}, *counts = NULL;
+    int64_t sequences[SAB_PARTS], scored[SAB_PARTS] = {0}, *counts = NULL;
     int is_classes = s->shape.loss == SAB_LOSS_CROSS_ENTROPY, status = SAB_OK;
     if (is_classes)
-        counts = sab_alloc((size_t)s->shape.O * SAB_NPY_PARTS, sizeof *counts);
+        counts = sab_alloc((size_t)s->shape.O * SAB_PARTS, sizeof *counts);
     if (is_classes && !counts)
         return sab_fail(err, SAB_NOMEM, "no memory to count the answers of %.200s", s->config->files.data);
     sab_account_clear(&s->account);
     say_files(s);
     say_shape(s);
     count_answers(s, scored, counts);
-    for (int p = 0; p < SAB_NPY_PARTS; p++)
+    for (int p = 0; p < SAB_PARTS; p++)
         sequences[p] = s->parts[p].end - s->parts[p].begin;
     if (is_classes) {
         sab_account_classes(&s->account, &s->config->files, s->shape.O, counts, name_class, &s->classes);

@@ -94,7 +94,7 @@ static int check_y(const struct sab_npy_state *s, const struct sab_npy_set *set,
 int sab_npy_check_set(const struct sab_npy_state *s, int k, struct sab_error *err)
 {
     const struct sab_npy_set *set = &s->sets[k];
-    const char *path = sab_npy_path_of(s, k);
+    const char *path = sab_parts_own(s->config, k);
     int status = s->shape.input == SAB_INPUT_IDS ? check_symbols(s, set, path, err) : check_values(s, set, path, err);
     return status == SAB_OK && set->has_y ? check_y(s, set, path, err) : status;
 }

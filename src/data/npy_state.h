@@ -6,22 +6,22 @@
 #include "data/account.h"
 #include "data/class_weights.h"
 #include "data/npy_classes.h"
-#include "data/options.h"
+#include "data/parts.h"
 #include "data/scaling.h"
-#include "data/space.h"
+#include "data/arrays.h"
 #include "source/npy_set.h"
 
-enum { SAB_NPY_PARTS = SAB_TEST + 1, SAB_NPY_WIDEST = 1 << 24 };
+enum { SAB_NPY_WIDEST = 1 << 24 };
 enum { SAB_NPY_NO_ANSWER = -1 }; /* in a y of one class a step */
 
 struct sab_npy_state {
     const struct sab_task_options *config; /* live as long as the task */
     const struct sab_shared_options *shared;
-    struct sab_npy_set sets[SAB_NPY_PARTS]; /* of --data, --valid-data, --test-data; closed where there is none */
+    struct sab_npy_set sets[SAB_PARTS]; /* of --data, --valid-data, --test-data; closed where there is none */
     struct {
         const struct sab_npy_set *set;
         int64_t begin, end;         /* sequences */
-    } parts[SAB_NPY_PARTS];
+    } parts[SAB_PARTS];
     struct sab_shape shape;
     int is_per_step;
     int targets, Q;                 /* of values: how many y has a sequence or step, and outputs of each, one a quantile */
@@ -30,14 +30,8 @@ struct sab_npy_state {
     int in_order;                   /* the training part is read as the others are */
     struct sab_scaling input, output; /* of values; no columns for symbols and classes */
     struct sab_account account;
-    struct sab_space space;
+    struct sab_arrays arrays;
 };
-
-/* The file or folder of a part; "" where it has none of its own. */
-static inline const char *sab_npy_path_of(const struct sab_npy_state *s, int k)
-{
-    return k == SAB_VALID ? s->config->files.valid_data : k == SAB_TEST ? s->config->files.test_data : s->config->files.data;
-}
 
 /* ---- npy_learn.c ---- */
 

@@ -7,37 +7,36 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "data/npy_state.h"
-#include "data/parts.h"
 #include "data/shuffle.h"
 #include "data/task.h"
 
 static void destroy(void *state)
 {
     struct sab_npy_state *s = state;
-    for (int k = 0; k < SAB_NPY_PARTS; k++)
+    for (int k = 0; k < SAB_PARTS; k++)
         sab_npy_set_close(&s->sets[k]);
     sab_scaling_clear(&s->input);
     sab_scaling_clear(&s->output);
     sab_npy_classes_clear(&s->classes);
     sab_class_weights_clear(&s->class_weights);
     sab_account_clear(&s->account);
-    sab_space_clear(&s->space);
+    sab_arrays_clear(&s->arrays);
     sab_free(s);
 }
 
 static int open_sets(struct sab_npy_state *s, struct sab_error *err)
 {
-    uint64_t bounds[SAB_NPY_PARTS + 1] = {0};
+    uint64_t bounds[SAB_PARTS + 1] = {0};
     int status = SAB_OK;
-    for (int k = 0; k < SAB_NPY_PARTS && status == SAB_OK; k++)
-        if (sab_npy_path_of(s, k)[0])
-            status = sab_npy_set_open(&s->sets[k], sab_npy_path_of(s, k), err);
+    for (int k = 0; k < SAB_PARTS && status == SAB_OK; k++)
+        if (sab_parts_own(s->config, k)[0])
+            status = sab_npy_set_open(&s->sets[k], sab_parts_own(s->config, k), err);
     if (status == SAB_OK)
         status = sab_parts_bounds(s->config, (uint64_t)s->sets[0].N, bounds, err);
     if (status != SAB_OK)
         return status;
-    for (int k = 0; k < SAB_NPY_PARTS; k++) {
-        int has_own = k > 0 && sab_npy_path_of(s, k)[0];
+    for (int k = 0; k < SAB_PARTS; k++) {
+        int has_own = k > 0 && sab_parts_own(s->config, k)[0];
         s->parts[k].set = &s->sets[has_own ? k : 0];
         s->parts[k].begin = has_own ? 0 : (int64_t)bounds[k];
         s->parts[k].end = has_own ? s->sets[k].N : (int64_t)bounds[k + 1];
@@ -61,8 +60,8 @@ static int prepare(struct sab_npy_state *s, const char *known, struct sab_error 
         status = sab_npy_learn_output(s, err);
     if (status == SAB_OK)
         status = sab_class_weights_check(s->config->values.class_weights, s->shape.loss, err);
-    for (int k = 0; k < SAB_NPY_PARTS && status == SAB_OK; k++)
-        if (sab_npy_path_of(s, k)[0])
+    for (int k = 0; k < SAB_PARTS && status == SAB_OK; k++)
+        if (sab_parts_own(s->config, k)[0])
             status = sab_npy_check_set(s, k, err);
     if (status == SAB_OK && !known)
         status = sab_npy_learn_scaling(s, err);
@@ -93,7 +92,7 @@ static int steps(const void *state)
 {
     const struct sab_npy_state *s = state;
     int most = 1;
-    for (int k = 0; k < SAB_NPY_PARTS; k++)
+    for (int k = 0; k < SAB_PARTS; k++)
         most = s->sets[k].T > most ? s->sets[k].T : most;
     return most;
 }
@@ -120,17 +119,17 @@ static void read_in_order(void *state)
 
 static void fill_input(struct sab_npy_state *s, const struct sab_npy_set *set, int64_t n, int b)
 {
-    struct sab_space *space = &s->space;
+    struct sab_arrays *arrays = &s->arrays;
     int I = s->shape.I;
-    for (int t = 0; t < space->lengths[b]; t++) {
-        size_t position = (size_t)t * (size_t)space->B + (size_t)b;
+    for (int t = 0; t < arrays->lengths[b]; t++) {
+        size_t position = (size_t)t * (size_t)arrays->B + (size_t)b;
         int64_t from = (n * set->T + t) * set->I;
-        if (space->ids) {
-            space->ids[position] = (int32_t)sab_npy_int(&set->x, from);
+        if (arrays->ids) {
+            arrays->ids[position] = (int32_t)sab_npy_int(&set->x, from);
             continue;
         }
         for (int i = 0; i < I; i++)
-            space->values[position * (size_t)I + (size_t)i] =
+            arrays->values[position * (size_t)I + (size_t)i] =
                 (sab_real)((sab_npy_real(&set->x, from + i) - s->input.mean[i]) / s->input.deviation[i]);
     }
 }
@@ -138,21 +137,21 @@ static void fill_input(struct sab_npy_state *s, const struct sab_npy_set *set, i
 /* is_weighed: classes count by their weights. */
 static void fill_output(struct sab_npy_state *s, const struct sab_npy_set *set, int64_t n, int b, int is_weighed)
 {
-    struct sab_space *space = &s->space;
+    struct sab_arrays *arrays = &s->arrays;
     int O = s->shape.O;
-    for (int t = s->is_per_step ? 0 : space->lengths[b] - 1; t < space->lengths[b]; t++) {
-        size_t position = (size_t)t * (size_t)space->B + (size_t)b;
+    for (int t = s->is_per_step ? 0 : arrays->lengths[b] - 1; t < arrays->lengths[b]; t++) {
+        size_t position = (size_t)t * (size_t)arrays->B + (size_t)b;
         int64_t answer = s->is_per_step ? n * set->T + t : n;
-        int label = set->has_y && space->labels ? sab_npy_classes_find(&s->classes, sab_npy_int(&set->y, answer)) : 0;
-        if (space->labels)
-            space->labels[position] = label < 0 ? 0 : label;
-        for (int o = 0; o < O && set->has_y && space->targets; o++) {
+        int label = set->has_y && arrays->labels ? sab_npy_classes_find(&s->classes, sab_npy_int(&set->y, answer)) : 0;
+        if (arrays->labels)
+            arrays->labels[position] = label < 0 ? 0 : label;
+        for (int o = 0; o < O && set->has_y && arrays->targets; o++) {
             int target = o / s->Q;
-            space->targets[position * (size_t)O + (size_t)o] =
+            arrays->targets[position * (size_t)O + (size_t)o] =
                 (sab_real)((sab_npy_real(&set->y, answer * s->targets + target) - s->output.mean[target]) / s->output.deviation[target]);
         }
-        space->weight[position] = label < 0 ? 0 : is_weighed ? sab_class_weights_at(&s->class_weights, label) : 1;
-        space->scored[position] = label >= 0;
+        arrays->weight[position] = label < 0 ? 0 : is_weighed ? sab_class_weights_at(&s->class_weights, label) : 1;
+        arrays->scored[position] = label >= 0;
     }
 }
 
@@ -180,10 +179,10 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
         int length = n < 0 ? 1 : sab_npy_set_length(set, n);
         longest = length > longest ? length : longest;
     }
-    status = sab_space_make(&s->space, &s->shape, longest, B, err);
+    status = sab_arrays_make(&s->arrays, &s->shape, longest, B, err);
     for (int b = 0; b < B && status == SAB_OK; b++) {
         int64_t n = sequence_at(s, split, index, B, b);
-        s->space.lengths[b] = n < 0 ? 1 : sab_npy_set_length(set, n);
+        s->arrays.lengths[b] = n < 0 ? 1 : sab_npy_set_length(set, n);
         if (n < 0)
             continue;
         fill_input(s, set, n, b);
@@ -191,7 +190,7 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
     }
     if (status != SAB_OK)
         return status;
-    *batch = sab_space_batch(&s->space);
+    *batch = sab_arrays_batch(&s->arrays);
     if (!set->has_y) {
         batch->labels = NULL;
         batch->targets = NULL;

@@ -4,12 +4,22 @@
 
 #include "data/options.h"
 
-/* Cuts the items 0..n-1 of --data by --split: part s is bounds[s] <= i < bounds[s+1]. The share of a part that has a file
- * of its own (--valid-data, --test-data) goes to training. SAB_INVALID. */
-int sab_parts_bounds(const struct sab_task_options *config, uint64_t n, uint64_t bounds[4], struct sab_error *err);
+enum { SAB_PARTS = SAB_TEST + 1 };
 
-/* The path of the file that holds a part: of its own, or --data. */
-const char *sab_parts_path(const struct sab_task_options *config, enum sab_split split);
+/* "training" and "--data", "validation" and "--valid-data", "test" and "--test-data". */
+extern const char *const sab_parts_names[SAB_PARTS], *const sab_parts_options[SAB_PARTS];
+
+/* Cuts the items 0..n-1 of --data by the value of --split, "0.9,0.05,0.05": three numbers from 0 to 1 that add up to at most 1. Part s is
+ * bounds[s] <= i < bounds[s+1]. What the fractions leave over at the end is in none, but that a sum of 1 reaches to n. The share
+ * of a part that has data of its own (has_own[SAB_VALID], has_own[SAB_TEST]) goes to the part before it. SAB_INVALID names the
+ * text. */
+int sab_parts_cut(const char *split, const int has_own[SAB_PARTS], uint64_t n, uint64_t bounds[SAB_PARTS + 1], struct sab_error *err);
+
+/* The same where --valid-data and --test-data say which parts have data of their own. */
+int sab_parts_bounds(const struct sab_task_options *config, uint64_t n, uint64_t bounds[SAB_PARTS + 1], struct sab_error *err);
+
+/* The file or folder that an option names for the part alone; "" where there is none. Of the training part it is --data. */
+const char *sab_parts_own(const struct sab_task_options *config, int split);
 
 /* SAB_INVALID for the part that `batch` was asked for and that has no items. */
 int sab_parts_fail_empty(const struct sab_task_options *config, enum sab_split split, struct sab_error *err);

@@ -2,13 +2,10 @@
 #include "data/synthetic.h"
 
 #include <limits.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
-
-/* The arrays of a batch, as struct sab_batch describes them. */
-enum { IDS, VALUES, LABELS, TARGETS, WEIGHT, SCORED, ARRAYS };
+#include "data/arrays.h"
 
 struct state {
     const struct sab_synthetic *what;
@@ -16,9 +13,8 @@ struct state {
     struct sab_draw draw; /* stream and index are set for each sequence, T and steps for each batch */
     int T;                /* config->T */
     int64_t fixed, curriculum;
-    int cap;              /* B the arrays have room for */
-    void *array[ARRAYS];
-    int32_t *lengths;     /* ragged tasks */
+    int most_B;           /* that the arrays had room for, of full length */
+    struct sab_arrays arrays;
 };
 
 int sab_synthetic_create(void **state, struct sab_shape *shape, const struct sab_task_options *config,
@@ -49,21 +45,11 @@ int sab_synthetic_create(void **state, struct sab_shape *shape, const struct sab
     return SAB_OK;
 }
 
-static void free_arrays(struct state *s)
-{
-    for (int k = 0; k < ARRAYS; k++) {
-        sab_free(s->array[k]);
-        s->array[k] = NULL;
-    }
-    sab_free(s->lengths);
-    s->lengths = NULL;
-    s->cap = 0;
-}
-
 void sab_synthetic_destroy(void *state)
 {
-    free_arrays(state);
-    sab_free(state);
+    struct state *s = state;
+    sab_arrays_clear(&s->arrays);
+    sab_free(s);
 }
 
 static int steps_of(const struct state *s, int T)
@@ -77,81 +63,38 @@ int sab_synthetic_steps(const void *state)
     return steps_of(s, s->T);
 }
 
-/* Bytes of array k for each step of each sequence; 0 where the task has no use for it. */
-static size_t position_nbytes(const struct sab_shape *shape, int k)
-{
-    int has_ids = shape->input == SAB_INPUT_IDS, has_labels = shape->loss == SAB_LOSS_CROSS_ENTROPY;
-    switch (k) {
-    case IDS:
-        return has_ids ? sizeof(int32_t) : 0;
-    case VALUES:
-        return has_ids ? 0 : (size_t)shape->I * sizeof(sab_real);
-    case LABELS:
-        return has_labels ? sizeof(int32_t) : 0;
-    case TARGETS:
-        return has_labels ? 0 : (size_t)shape->O * sizeof(sab_real);
-    case WEIGHT:
-        return sizeof(sab_real);
-    default:
-        return sizeof(uint8_t);
-    }
-}
-
-/* Room for B sequences of full length, all that this batch uses zero; the old arrays serve again when they are large
- * enough. */
+/* Room for B sequences, all zero. The first time that of the longest is made too, so that memory runs out at once or never while
+ * sequences grow. */
 static int make_room(struct state *s, int B, struct sab_error *err)
 {
-    size_t steps = (size_t)steps_of(s, s->T), positions;
-    size_t used = (size_t)s->draw.steps * (size_t)B;
-    if (sab_mul_overflows(steps, (size_t)B, &positions))
-        return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %zu steps is too large to address", B, steps);
-    int is_new = B > s->cap;
-    if (is_new)
-        free_arrays(s);
-    for (int k = 0; k < ARRAYS; k++) {
-        size_t nbytes = position_nbytes(&s->shape, k);
-        if (nbytes == 0)
-            continue;
-        if (!is_new) {
-            memset(s->array[k], 0, used * nbytes);
-        } else if (!(s->array[k] = sab_alloc(positions, nbytes))) {
-            free_arrays(s);
-            return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %zu steps", B, steps);
-        }
-    }
-    if (is_new && s->what->is_ragged && !(s->lengths = sab_alloc((size_t)B, sizeof *s->lengths))) {
-        free_arrays(s);
-        return sab_fail(err, SAB_NOMEM, "no memory for the lengths of %d sequences", B);
-    }
-    if (is_new)
-        s->cap = B;
-    return SAB_OK;
+    int status = B > s->most_B ? sab_arrays_make(&s->arrays, &s->shape, steps_of(s, s->T), B, err) : SAB_OK;
+    if (status == SAB_OK)
+        status = sab_arrays_make(&s->arrays, &s->shape, s->draw.steps, B, err);
+    s->most_B = status != SAB_OK ? 0 : B > s->most_B ? B : s->most_B;
+    return status;
 }
 
-static void fill_column(const struct state *s, int B, int b)
+static void fill_column(struct state *s, int b)
 {
     const struct sab_shape *shape = &s->shape;
-    const struct sab_draw *draw = &s->draw;
+    const struct sab_arrays *arrays = &s->arrays;
     struct sab_column column = {
-        .B = B, .I = shape->I, .O = shape->O, .length = draw->steps, .scored_last = s->what->scored_last};
-    if (s->array[IDS])
-        column.ids = (int32_t *)s->array[IDS] + b;
+        .B = arrays->B, .I = shape->I, .O = shape->O, .length = arrays->T, .scored_last = s->what->scored_last};
+    if (arrays->ids)
+        column.ids = arrays->ids + b;
     else
-        column.values = (sab_real *)s->array[VALUES] + (size_t)b * (size_t)shape->I;
-    if (s->array[LABELS])
-        column.labels = (int32_t *)s->array[LABELS] + b;
+        column.values = arrays->values + (size_t)b * (size_t)shape->I;
+    if (arrays->labels)
+        column.labels = arrays->labels + b;
     else
-        column.targets = (sab_real *)s->array[TARGETS] + (size_t)b * (size_t)shape->O;
-    s->what->fill(draw, &column);
-    sab_real *weight = s->array[WEIGHT];
-    uint8_t *scored = s->array[SCORED];
+        column.targets = arrays->targets + (size_t)b * (size_t)shape->O;
+    s->what->fill(&s->draw, &column);
     for (int t = column.length - column.scored_last; t < column.length; t++) {
-        size_t at = (size_t)t * (size_t)B + (size_t)b;
-        scored[at] = 1;
-        weight[at] = 1;
+        size_t at = (size_t)t * (size_t)arrays->B + (size_t)b;
+        arrays->scored[at] = 1;
+        arrays->weight[at] = 1;
     }
-    if (s->lengths)
-        s->lengths[b] = column.length;
+    arrays->lengths[b] = column.length;
 }
 
 /* The length of training batch `index`: from T/10 up to T over the first `curriculum` batches. */
@@ -179,19 +122,12 @@ int sab_synthetic_batch(void *state, enum sab_split split, int64_t index, int B,
         if (split == SAB_TRAIN && s->fixed > 0)
             sequence %= s->fixed;
         s->draw.index = (uint64_t)sequence;
-        fill_column(s, B, b);
+        fill_column(s, b);
     }
-    *batch = (struct sab_batch){
-        .size = sizeof(struct sab_batch),
-        .T = s->draw.steps,
-        .B = B,
-        .ids = s->array[IDS],
-        .values = s->array[VALUES],
-        .labels = s->array[LABELS],
-        .targets = s->array[TARGETS],
-        .weight = s->what->weighs_all ? NULL : s->array[WEIGHT],
-        .scored = s->array[SCORED],
-        .lengths = s->lengths,
-    };
+    *batch = sab_arrays_batch(&s->arrays);
+    if (s->what->weighs_all)
+        batch->weight = NULL;
+    if (!s->what->is_ragged)
+        batch->lengths = NULL;
     return SAB_OK;
 }

@@ -5,11 +5,8 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "data/facts.h"
-#include "data/split.h"
 #include "data/text_facts.h"
 #include "data/text_state.h"
-
-const char *const sab_text_part_names[SAB_TEXT_PARTS] = {"training", "validation", "test"};
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
@@ -26,7 +23,7 @@ static int take_options(struct sab_text_state *text, const struct sab_task_optio
     if (sab_text_unescape(config->text.reset_at, text->separator))
         return sab_fail(err, SAB_INVALID, "--reset-at: \"%.60s\" has a backslash that is not one of \\n \\t \\r \\\\",
                         config->text.reset_at);
-    for (int s = 0; s < SAB_TEXT_PARTS; s++) {
+    for (int s = 0; s < SAB_PARTS; s++) {
         struct sab_passage *passage = &text->parts[s].passage;
         passage->units = config->text.units;
         passage->T = config->T;
@@ -40,13 +37,12 @@ static int take_options(struct sab_text_state *text, const struct sab_task_optio
 
 static int open_files(struct sab_text_state *text, const struct sab_task_options *config, struct sab_error *err)
 {
-    const char *const paths[SAB_TEXT_PARTS] = {config->files.data, config->files.valid_data, config->files.test_data};
     int status = SAB_OK;
     if (text->learns && !config->files.data[0])
         return sab_fail(err, SAB_INVALID, "the task text needs --data FILE");
-    for (int s = 0; s < SAB_TEXT_PARTS && status == SAB_OK; s++)
-        if (paths[s][0])
-            status = sab_input_open(&text->files[s], paths[s], SIZE_MAX, err);
+    for (int s = 0; s < SAB_PARTS && status == SAB_OK; s++)
+        if (sab_parts_own(config, s)[0])
+            status = sab_input_open(&text->files[s], sab_parts_own(config, s), SIZE_MAX, err);
     return status;
 }
 
@@ -65,19 +61,15 @@ static size_t mark_nbytes(const struct sab_input_file *file, int units)
     return has_mark ? 3 : 0;
 }
 
-/* Which bytes of which file each part is. What --split gives to a part that has a file of its own goes to the part
- * before it. */
+/* Which bytes of which file each part is. */
 static int place_parts(struct sab_text_state *text, const struct sab_task_options *config, struct sab_error *err)
 {
     const struct sab_input_file *data = &text->files[SAB_TRAIN];
-    uint64_t bounds[SAB_TEXT_PARTS + 1] = {0};
-    int status = data->data ? sab_split_bounds(config->files.split, data->nbytes, bounds, err) : SAB_OK;
+    uint64_t bounds[SAB_PARTS + 1] = {0};
+    int status = data->data ? sab_parts_bounds(config, data->nbytes, bounds, err) : SAB_OK;
     if (status != SAB_OK)
         return status;
-    for (int s = SAB_TEXT_PARTS - 1; s > SAB_TRAIN; s--)
-        if (text->files[s].data)
-            bounds[s] = bounds[s + 1];
-    for (int s = 0; s < SAB_TEXT_PARTS; s++) {
+    for (int s = 0; s < SAB_PARTS; s++) {
         struct sab_text_part *part = &text->parts[s];
         const struct sab_input_file *file = s > SAB_TRAIN && text->files[s].data ? &text->files[s] : data;
         part->passage.end = file->nbytes;
@@ -135,7 +127,7 @@ int sab_text_check_length(const struct sab_text_state *text, int s, int columns,
     const struct sab_passage *p = &part->passage;
     if (p->n_units <= text->T)
         return sab_fail(err, SAB_FORMAT, "'%s': the %s part has %lld symbols; one chunk of --T %d needs %d",
-                        part->file->path, sab_text_part_names[s], (long long)p->n_units, text->T, text->T + 1);
+                        part->file->path, sab_parts_names[s], (long long)p->n_units, text->T, text->T + 1);
     if (s == SAB_TRAIN && p->n_chunks < columns)
         return sab_fail(err, SAB_FORMAT, "'%s': the training part has %lld symbols, which make %lld chunks of at most "
                                          "--T %d; --batch %d needs one for each of its %d sequences",
@@ -181,7 +173,7 @@ static int open_parts(struct sab_text_state *text, const struct sab_task_options
     text->counts = sab_alloc(sab_units_limit(config->text.units), sizeof *text->counts);
     if (!text->counts)
         return sab_fail(err, SAB_NOMEM, "no memory to count the symbols of a text");
-    for (int s = 0; s < SAB_TEXT_PARTS && status == SAB_OK; s++)
+    for (int s = 0; s < SAB_PARTS && status == SAB_OK; s++)
         status = open_part(text, s, err);
     sab_free(text->counts);
     text->counts = NULL;
@@ -213,8 +205,8 @@ static void say_all(struct sab_text_state *text, const struct sab_task_options *
     static const char *const units[] = {"bytes", "characters"};
     const char *unit = units[text->vocabulary.units];
     char nbytes[SAB_COUNT_CAP];
-    int64_t n[SAB_TEXT_PARTS];
-    for (int s = 0; s < SAB_TEXT_PARTS; s++)
+    int64_t n[SAB_PARTS];
+    for (int s = 0; s < SAB_PARTS; s++)
         n[s] = text->parts[s].file ? text->parts[s].passage.n_units : 0;
     sab_account_clear(&text->account);
     sab_account_say(&text->account, "file", "%.200s: %s bytes", sab_account_file(config->files.data),

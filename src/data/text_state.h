@@ -4,11 +4,10 @@
 #define SAB_DATA_TEXT_STATE_H
 
 #include "data/account.h"
-#include "data/options.h"
+#include "data/arrays.h"
+#include "data/parts.h"
 #include "source/input.h"
 #include "source/passage.h"
-
-enum { SAB_TEXT_PARTS = SAB_TEST + 1 };
 
 struct sab_text_part {
     struct sab_passage passage;
@@ -22,17 +21,12 @@ struct sab_text_state {
     char *separator; /* between documents; "" where there is none */
     struct sab_vocabulary vocabulary;
     struct sab_account account;
-    struct sab_input_file files[SAB_TEXT_PARTS];
-    struct sab_text_part parts[SAB_TEXT_PARTS];
+    struct sab_input_file files[SAB_PARTS];
+    struct sab_text_part parts[SAB_PARTS];
     uint64_t *counts; /* of the codes of one part, while they are opened */
-    /* one batch */
-    int cap; /* B the arrays have room for */
-    int32_t *ids, *labels, *lengths;
-    sab_real *weight;
-    uint8_t *fresh;
+    struct sab_shape shape;
+    struct sab_arrays arrays;
 };
-
-extern const char *const sab_text_part_names[SAB_TEXT_PARTS];
 
 /* Opens the files that config names, learns the vocabulary or takes that of the facts, and checks every part. */
 int sab_text_open(struct sab_text_state *text, const struct sab_task_options *config,

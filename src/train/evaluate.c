@@ -7,10 +7,9 @@
 #include "base/error.h"
 #include "base/sized.h"
 #include "credit/engine.h"
+#include "data/parts.h"
 #include "data/task.h"
 #include "model/network.h"
-
-static const char *const split_names[] = {"training", "validation", "test"};
 
 /* How one evaluation goes through a split. */
 struct pass {
@@ -24,7 +23,7 @@ int sab_evaluate_check(const struct sab_batch *batch, enum sab_split split, stru
     if (batch->labels || batch->targets)
         return SAB_OK;
     return sab_fail(err, SAB_FORMAT, "the %s data have no answers to compare with; sab predict needs none",
-                    split_names[split]);
+                    sab_parts_names[split]);
 }
 
 /* Drawn data: eval_size sequences. Data with an end: all of them, or the whole batches that eval_size has room for. */
@@ -159,9 +158,9 @@ int sab_evaluate_fully(struct sab_engine *engine, struct sab_task *task, enum sa
     memcpy(&bits, &evaluation->values[SAB_METRIC_LOSS], sizeof bits);
     status = sab_comm_agree(engine->comm, status, bits, "the losses", &why);
     if (status == SAB_FORMAT)
-        return sab_fail(err, status, "there is nothing to evaluate on: no position of the %s data counts", split_names[split]);
+        return sab_fail(err, status, "there is nothing to evaluate on: no position of the %s data counts", sab_parts_names[split]);
     if (status == SAB_NUMERIC)
-        return sab_fail(err, status, "%s on %s data", why.message, split_names[split]);
+        return sab_fail(err, status, "%s on %s data", why.message, sab_parts_names[split]);
     if (status != SAB_OK)
         return sab_fail(err, status, "%s", why.message);
     if (!isnan(sab_task_bits_per_char(config->task.task, 0)))

@@ -1,5 +1,5 @@
-/* See space.h. All arrays lie in one block, each at a multiple of 64 bytes. */
-#include "data/space.h"
+/* See arrays.h. All arrays lie in one block, each at a multiple of 64 bytes. */
+#include "data/arrays.h"
 
 #include <string.h>
 
@@ -34,57 +34,57 @@ static int measure(const struct sab_shape *shape, int T, int B, size_t nbytes[AR
     return 0;
 }
 
-int sab_space_make(struct sab_space *space, const struct sab_shape *shape, int T, int B, struct sab_error *err)
+int sab_arrays_make(struct sab_arrays *arrays, const struct sab_shape *shape, int T, int B, struct sab_error *err)
 {
     size_t nbytes[ARRAYS], total;
     int overflows = measure(shape, T, B, nbytes, &total);
-    if (!overflows && total > space->cap) {
-        sab_space_clear(space);
-        space->block = sab_alloc(total, 1);
-        space->cap = space->block ? total : 0;
+    if (!overflows && total > arrays->cap) {
+        sab_arrays_clear(arrays);
+        arrays->block = sab_alloc(total, 1);
+        arrays->cap = arrays->block ? total : 0;
     } else if (!overflows) {
-        memset(space->block, 0, total);
+        memset(arrays->block, 0, total);
     }
-    if (overflows || !space->block) {
-        sab_space_clear(space);
+    if (overflows || !arrays->block) {
+        sab_arrays_clear(arrays);
         return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %d steps", B, T);
     }
-    char *at = space->block, *array[ARRAYS];
+    char *at = arrays->block, *array[ARRAYS];
     for (int k = 0; k < ARRAYS; k++) {
         array[k] = nbytes[k] > 0 ? at : NULL;
         at += nbytes[k];
     }
-    space->T = T;
-    space->B = B;
-    space->ids = (void *)array[0];
-    space->values = (void *)array[1];
-    space->labels = (void *)array[2];
-    space->targets = (void *)array[3];
-    space->weight = (void *)array[4];
-    space->scored = (void *)array[5];
-    space->lengths = (void *)array[6];
-    space->fresh = (void *)array[7];
+    arrays->T = T;
+    arrays->B = B;
+    arrays->ids = (void *)array[0];
+    arrays->values = (void *)array[1];
+    arrays->labels = (void *)array[2];
+    arrays->targets = (void *)array[3];
+    arrays->weight = (void *)array[4];
+    arrays->scored = (void *)array[5];
+    arrays->lengths = (void *)array[6];
+    arrays->fresh = (void *)array[7];
     return SAB_OK;
 }
 
-void sab_space_clear(struct sab_space *space)
+void sab_arrays_clear(struct sab_arrays *arrays)
 {
-    sab_free(space->block);
-    memset(space, 0, sizeof *space);
+    sab_free(arrays->block);
+    memset(arrays, 0, sizeof *arrays);
 }
 
-struct sab_batch sab_space_batch(const struct sab_space *space)
+struct sab_batch sab_arrays_batch(const struct sab_arrays *arrays)
 {
     return (struct sab_batch){
         .size = sizeof(struct sab_batch),
-        .T = space->T,
-        .B = space->B,
-        .ids = space->ids,
-        .values = space->values,
-        .labels = space->labels,
-        .targets = space->targets,
-        .weight = space->weight,
-        .scored = space->scored,
-        .lengths = space->lengths,
+        .T = arrays->T,
+        .B = arrays->B,
+        .ids = arrays->ids,
+        .values = arrays->values,
+        .labels = arrays->labels,
+        .targets = arrays->targets,
+        .weight = arrays->weight,
+        .scored = arrays->scored,
+        .lengths = arrays->lengths,
     };
 }
