@@ -64,16 +64,20 @@ static void put_text(struct sab_json *json, const char *text, size_t nbytes)
     put_line(json, "\"");
 }
 
+static void begin_line(struct sab_json *json, int depth)
+{
+    put_line(json, "\n");
+    for (int i = 0; i < depth * (json->indent > 0 ? json->indent : 1); i++)
+        put_line(json, " ");
+}
+
 static void begin(struct sab_json *json, const char *key)
 {
     int own_line = json->depth > 0 && json->depth <= json->lines;
     if (json->any[json->depth])
         put_line(json, own_line || json->is_compact ? "," : ", ");
-    if (own_line) {
-        put_line(json, "\n");
-        for (int i = 0; i < json->depth; i++)
-            put_line(json, " ");
-    }
+    if (own_line)
+        begin_line(json, json->depth);
     json->any[json->depth] = 1;
     if (key) {
         put_text(json, key, strlen(key));
@@ -90,6 +94,8 @@ void sab_json_open(struct sab_json *json, const char *key, char bracket)
 
 void sab_json_close(struct sab_json *json, char bracket)
 {
+    if (json->indent > 0 && json->depth <= json->lines && json->any[json->depth])
+        begin_line(json, json->depth - 1);
     put(json, &bracket, 1);
     if (--json->depth == 0 && !json->is_compact)
         put_line(json, "\n");
@@ -134,6 +140,12 @@ void sab_json_null(struct sab_json *json, const char *key)
 {
     begin(json, key);
     put_line(json, "null");
+}
+
+void sab_json_number(struct sab_json *json, const char *key, const char *number)
+{
+    begin(json, key);
+    put_line(json, number);
 }
 
 char *sab_json_take(struct sab_json *json, size_t *nbytes)

@@ -13,6 +13,7 @@ struct sab_json {
     int depth;
     int any[SAB_JSON_OUT_DEPTH]; /* something was written at this depth */
     int lines;      /* entries down to this depth begin a line of their own; 0: all is one line */
+    int indent;     /* blanks before such a line at each depth, and closing brackets have lines too; 0: 1, and they have not */
     int is_compact; /* no blanks, and no end of line */
     char *bytes;    /* memory: what was written so far */
     size_t used, cap;
@@ -32,6 +33,8 @@ void sab_json_int(struct sab_json *json, const char *key, int64_t value);
 void sab_json_real(struct sab_json *json, const char *key, double value);
 void sab_json_bool(struct sab_json *json, const char *key, int value);
 void sab_json_null(struct sab_json *json, const char *key);
+/* A number that is written already. */
+void sab_json_number(struct sab_json *json, const char *key, const char *number);
 
 /* What was written into memory, as a text freed with sab_free, its length in *nbytes (which may be NULL); NULL where memory
  * ran out. Must be called, also to give the memory back. */

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/json_out.h"
 #include "base/text.h"
 #include "train/options.h"
 
@@ -23,71 +24,51 @@ static void make_key(const struct sab_option *option, char key[KEY_CAP])
 
 /* ---- writing ---- */
 
-static size_t put_text(char *to, const char *text)
+static char *take(struct sab_json *json, const char *what, struct sab_error *err)
 {
-    size_t used = 0;
-    to[used++] = '"';
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\') {
-            to[used++] = '\\';
-            to[used++] = (char)c;
-        } else if (c < 0x20) {
-            used += (size_t)sprintf(to + used, "\\u%04x", c);
-        } else {
-            to[used++] = (char)c;
-        }
-    }
-    to[used++] = '"';
-    return used;
+    char *text = sab_json_take(json, NULL);
+    if (!text)
+        sab_fail(err, SAB_NOMEM, "no memory for the %s's text", what);
+    return text;
 }
 
 char *sab_config_to_json(const struct sab_options *config, struct sab_error *err)
 {
     char key[KEY_CAP], number[SAB_REAL_TEXT_CAP];
-    const struct sab_option *option;
-    size_t most = 64; /* bytes: the version, the braces */
-    int status = sab_options_check_ranges(config, err);
-    if (status != SAB_OK)
+    struct sab_json json = {.lines = 1, .indent = 2};
+    if (sab_options_check_ranges(config, err) != SAB_OK)
         return NULL;
-    for (int i = 0; sab_option_at(i); i++)
-        most += KEY_CAP + 16 + 6 * strlen(sab_options_value_at(config, i, number)); /* every byte escaped */
-    char *json = sab_alloc(most, 1);
-    if (!json) {
-        sab_fail(err, SAB_NOMEM, "no memory for the configuration's text");
-        return NULL;
-    }
-    size_t used = (size_t)sprintf(json, "{\n  \"version\": \"%s\"", SAB_VERSION);
-    for (int i = 0; (option = sab_option_at(i)) != NULL; i++) {
+    sab_json_open(&json, NULL, '{');
+    sab_json_text(&json, "version", SAB_VERSION);
+    for (int i = 0; sab_option_at(i); i++) {
+        const struct sab_option *option = sab_option_at(i);
         const char *value = sab_options_value_at(config, i, number);
         make_key(option, key);
-        used += (size_t)sprintf(json + used, ",\n  \"%s\": ", key);
         if (option->kind == SAB_OPTION_TEXT || option->kind == SAB_OPTION_CHOICE)
-            used += put_text(json + used, value);
+            sab_json_text(&json, key, value);
         else if (option->kind == SAB_OPTION_SWITCH)
-            used += (size_t)sprintf(json + used, "%s", strcmp(value, "on") == 0 ? "true" : "false");
+            sab_json_bool(&json, key, strcmp(value, "on") == 0);
         else
-            used += (size_t)sprintf(json + used, "%s", value);
+            sab_json_number(&json, key, value);
     }
-    memcpy(json + used, "\n}\n", 4);
-    return json;
+    sab_json_close(&json, '}');
+    return take(&json, "configuration", err);
 }
 
-/* In the order of enum sab_input and enum sab_loss. */
-static const char *const inputs[] = {"ids", "values"};
-static const char *const losses[] = {"cross_entropy", "mse", "bce", "none", "quantile"};
+static const char *const inputs[] = {[SAB_INPUT_IDS] = "ids", [SAB_INPUT_VALUES] = "values"};
+static const char *const losses[] = {[SAB_LOSS_CROSS_ENTROPY] = "cross_entropy", [SAB_LOSS_MSE] = "mse", [SAB_LOSS_BCE] = "bce",
+                                     [SAB_LOSS_NONE] = "none", [SAB_LOSS_QUANTILE] = "quantile"};
 
 char *sab_shape_to_json(const struct sab_shape *shape, struct sab_error *err)
 {
-    enum { CAP = 128 };
-    char *json = sab_alloc(CAP, 1);
-    if (!json) {
-        sab_fail(err, SAB_NOMEM, "no memory for the shape's text");
-        return NULL;
-    }
-    snprintf(json, CAP, "{\"input\":\"%s\",\"I\":%d,\"loss\":\"%s\",\"O\":%d}",
-             inputs[shape->input], shape->I, losses[shape->loss], shape->O);
-    return json;
+    struct sab_json json = {.is_compact = 1};
+    sab_json_open(&json, NULL, '{');
+    sab_json_text(&json, "input", inputs[shape->input]);
+    sab_json_int(&json, "I", shape->I);
+    sab_json_text(&json, "loss", losses[shape->loss]);
+    sab_json_int(&json, "O", shape->O);
+    sab_json_close(&json, '}');
+    return take(&json, "shape", err);
 }
 
 /* ---- reading ---- */

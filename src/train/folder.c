@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/json_out.h"
 #include "data/task.h"
 #include "io/file.h"
 #include "io/lock.h"
@@ -18,8 +18,6 @@
 #include "train/options.h"
 #include "train/run.h"
 
-/* A line of metrics.jsonl: each number takes its name and at most 32 bytes. */
-enum { LINE_CAP = 64 * (SAB_METRIC_COUNT + 8) };
 
 int sab_folder_name(const struct sab_options *config, char dir[SAB_DIR_CAP], struct sab_error *err)
 {
@@ -204,30 +202,29 @@ int sab_folder_cut_metrics(const char *dir, int64_t nbytes, struct sab_error *er
     return sab_file_cut(path, nbytes, err);
 }
 
-static size_t add_number(char *line, size_t used, const char *key, double value)
-{
-    if (!isfinite(value))
-        return used;
-    char number[SAB_REAL_TEXT_CAP];
-    sab_text_from_real(value, number);
-    return used + (size_t)sprintf(line + used, ",\"%s\":%s", key, number);
-}
-
 int sab_folder_add_metrics(const char *dir, int64_t step, const double *values, double train_loss, double grad_norm, double lr,
                            double seconds, int64_t *nbytes, struct sab_error *err)
 {
-    char line[LINE_CAP], path[SAB_PATH_CAP];
-    size_t used = (size_t)sprintf(line, "{\"step\":%lld", (long long)step);
+    char path[SAB_PATH_CAP];
+    struct sab_json json = {.is_compact = 1};
+    size_t used;
+    sab_json_open(&json, NULL, '{');
+    sab_json_int(&json, "step", step);
     for (int id = 0; id < SAB_METRIC_COUNT; id++)
-        used = add_number(line, used, sab_metric_table[id].name, values[id]);
-    used = add_number(line, used, "train_loss", train_loss);
-    used = add_number(line, used, "grad_norm", grad_norm);
-    used = add_number(line, used, "lr", lr);
-    used = add_number(line, used, "seconds", round(seconds * 1000) / 1000);
-    used += (size_t)sprintf(line + used, "}\n");
+        sab_json_real(&json, sab_metric_table[id].name, values[id]);
+    sab_json_real(&json, "train_loss", train_loss);
+    sab_json_real(&json, "grad_norm", grad_norm);
+    sab_json_real(&json, "lr", lr);
+    sab_json_real(&json, "seconds", round(seconds * 1000) / 1000);
+    json.is_compact = 0; /* with the end of the line */
+    sab_json_close(&json, '}');
+    char *line = sab_json_take(&json, &used);
+    if (!line)
+        return sab_fail(err, SAB_NOMEM, "no memory for a line of metrics.jsonl");
     sab_folder_path(dir, "metrics.jsonl", path);
     int status = sab_file_append(path, line, used, err);
     if (status == SAB_OK)
         *nbytes += (int64_t)used;
+    sab_free(line);
     return status;
 }
