@@ -25,7 +25,7 @@ static const struct sab_option own[] = {
 /* What was found of one file. */
 enum state { ABSENT, HERE, WHOLE, DAMAGED };
 
-static const char *const states[] = {"absent", "here", "whole", "damaged"};
+static const char *const states[] = {[ABSENT] = "absent", [HERE] = "here", [WHOLE] = "whole", [DAMAGED] = "damaged"};
 
 struct finding {
     enum state state;

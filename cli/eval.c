@@ -21,7 +21,7 @@ struct own {
     int recorded_data;
 };
 
-static const char *const splits[] = {"train", "valid", "test", NULL}; /* in the order of enum sab_split */
+static const char *const splits[] = {[SAB_TRAIN] = "train", [SAB_VALID] = "valid", [SAB_TEST] = "test", NULL};
 
 static const struct sab_option own[] = {
     {"T", SAB_OPTION_TEXT, offsetof(struct own, T), 0, 0, 0, NULL, "", "",

@@ -18,7 +18,7 @@ struct own {
     int sequences, split, recorded_data;
 };
 
-static const char *const splits[] = {"train", "valid", "test", NULL}; /* in the order of enum sab_split */
+static const char *const splits[] = {[SAB_TRAIN] = "train", [SAB_VALID] = "valid", [SAB_TEST] = "test", NULL};
 
 static const struct sab_option own[] = {
     {"out", SAB_OPTION_TEXT, offsetof(struct own, out), 0, 0, 0, NULL, "report.html", "", "the file to write, - is standard output"},

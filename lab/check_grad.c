@@ -17,8 +17,10 @@ struct own {
     const char *export;
 };
 
-static const char *const inputs[] = {"ids", "values", NULL};
-static const char *const losses[] = {"cross_entropy", "mse", "bce", "none", "quantile", NULL};
+static const char *const inputs[] = {[SAB_INPUT_IDS] = "ids", [SAB_INPUT_VALUES] = "values", NULL};
+static const char *const losses[] = {[SAB_LOSS_CROSS_ENTROPY] = "cross_entropy", [SAB_LOSS_MSE] = "mse",
+                                     [SAB_LOSS_BCE] = "bce", [SAB_LOSS_NONE] = "none",
+                                     [SAB_LOSS_QUANTILE] = "quantile", NULL};
 
 #define AT(field) offsetof(struct own, field)
 

@@ -12,7 +12,7 @@
 #include "report/document_reads.h"
 #include "report/history.h"
 
-const char *const sab_document_splits[] = {"training", "validation", "test"}; /* in the order of enum sab_split */
+const char *const sab_document_splits[] = {[SAB_TRAIN] = "training", [SAB_VALID] = "validation", [SAB_TEST] = "test"};
 
 /* ---- options ---- */
 

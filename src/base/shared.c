@@ -10,7 +10,9 @@
 
 #define OWNER struct sab_shared_options
 
-static const char *const cpus[] = {"auto", "ref", "sse2", "avx2", "avx512", "neon", NULL};
+static const char *const cpus[] = {[SAB_CPU_AUTO] = "auto", [SAB_CPU_REF] = "ref", [SAB_CPU_SSE2] = "sse2",
+                                   [SAB_CPU_AVX2] = "avx2", [SAB_CPU_AVX512] = "avx512", [SAB_CPU_NEON] = "neon",
+                                   NULL};
 
 static const struct sab_option batch[] = {
     SAB_INT("batch", batch, SAB_DECIDES, 1, 1e6, "64", "training", NULL,

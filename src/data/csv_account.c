@@ -36,12 +36,11 @@ static const char *names_of(const struct sab_csv_schema *schema, const int *whic
 
 static void say_inputs(struct sab_csv_state *s)
 {
-    static const char *const cycles[SAB_CSV_CYCLES] = {"minute", "hour", "weekday", "day", "month"};
     const struct sab_csv_schema *schema = &s->schema;
     struct sab_account_list list, calendar = {.used = 0};
     names_of(schema, schema->inputs, schema->I, &list);
     for (int i = 0; i < schema->n_calendar; i++)
-        sab_account_list_add(&calendar, cycles[schema->calendar[i]]);
+        sab_account_list_add(&calendar, sab_cycle_names[schema->calendar[i]]);
     sab_account_say(&s->account, "inputs", "%s%s%s%s", list.text, schema->missing == SAB_MISSING_MASK ? ", of each whether it is there" : "",
                     schema->n_calendar ? "; sine and cosine of " : "", schema->n_calendar ? sab_account_list_close(&calendar) : "");
 }

@@ -96,7 +96,7 @@ static int choose_one(const struct sab_csv_head *head, const char *option, const
 static int choose_time(struct sab_csv_schema *schema, struct choice *c, const struct sab_task_options *config,
                        const struct sab_csv_head *head, struct sab_error *err)
 {
-    static const char *const names[SAB_CSV_CYCLES + 1] = {"minute", "hour", "weekday", "day", "month", NULL};
+    const char *const *names = sab_cycle_names;
     int status = choose_one(head, "time", config->csv.time, &c->time, err);
     if (status == SAB_OK && c->time >= 0 && c->time == c->series)
         return sab_fail(err, SAB_INVALID, "--time: column %d says which series a row belongs to (--series)", c->time + 1);

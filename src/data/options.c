@@ -3,16 +3,22 @@
 
 #define OWNER struct sab_task_options
 
-static const char *const rewrites[] = {"copy", "reverse", "sort", NULL};
-static const char *const symbols[] = {"rows", "number", NULL};
-static const char *const bys[] = {"row", "pixel", NULL};
-static const char *const units[] = {"bytes", "chars", NULL};
+static const char *const rewrites[] = {[SAB_REWRITE_COPY] = "copy", [SAB_REWRITE_REVERSE] = "reverse",
+                                       [SAB_REWRITE_SORT] = "sort", NULL};
+static const char *const symbols[] = {[SAB_SYMBOLS_ROWS] = "rows", [SAB_SYMBOLS_NUMBER] = "number", NULL};
+static const char *const bys[] = {[SAB_BY_ROW] = "row", [SAB_BY_PIXEL] = "pixel", NULL};
+static const char *const units[] = {[SAB_UNITS_BYTES] = "bytes", [SAB_UNITS_CHARS] = "chars", NULL};
 static const char *const losses[] = {"auto", "cross-entropy", "mse", "bce", "quantile", NULL};
-static const char *const goals[] = {"forecast", "step", "series", NULL};
-static const char *const headers[] = {"auto", "on", "off", NULL};
-static const char *const missings[] = {"error", "last", "mask", "skip", NULL};
-static const char *const duplicates[] = {"error", "first", "last", NULL};
-static const char *const gaps[] = {"error", "keep", "fill", NULL};
+static const char *const goals[] = {[SAB_GOAL_FORECAST] = "forecast", [SAB_GOAL_STEP] = "step",
+                                    [SAB_GOAL_SERIES] = "series", NULL};
+static const char *const headers[] = {[SAB_HEADER_AUTO] = "auto", [SAB_HEADER_ON] = "on", [SAB_HEADER_OFF] = "off",
+                                      NULL};
+static const char *const missings[] = {[SAB_MISSING_ERROR] = "error", [SAB_MISSING_LAST] = "last",
+                                       [SAB_MISSING_MASK] = "mask", [SAB_MISSING_SKIP] = "skip", NULL};
+static const char *const duplicates[] = {[SAB_DUPLICATES_ERROR] = "error", [SAB_DUPLICATES_FIRST] = "first",
+                                         [SAB_DUPLICATES_LAST] = "last", NULL};
+static const char *const gaps[] = {[SAB_GAPS_ERROR] = "error", [SAB_GAPS_KEEP] = "keep", [SAB_GAPS_FILL] = "fill",
+                                   NULL};
 
 /* Who reads it. */
 #define DRAWN "copy adding cue transduce"

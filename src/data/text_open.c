@@ -163,7 +163,7 @@ static int open_part(struct sab_text_state *text, int s, struct sab_error *err)
 
 static int open_parts(struct sab_text_state *text, const struct sab_task_options *config, const char *facts, struct sab_error *err)
 {
-    static const char *const units[] = {"bytes", "chars"};
+    static const char *const units[] = {[SAB_UNITS_BYTES] = "bytes", [SAB_UNITS_CHARS] = "chars"};
     int status = facts ? sab_text_facts_read(&text->vocabulary, facts, err) : SAB_OK;
     if (status == SAB_OK && facts && text->vocabulary.units != config->text.units)
         status = sab_fail(err, SAB_INVALID, "--units %s: the model was trained on %s", units[config->text.units],
@@ -202,7 +202,7 @@ static void say_symbols(struct sab_text_state *text, const char *units)
 
 static void say_all(struct sab_text_state *text, const struct sab_task_options *config)
 {
-    static const char *const units[] = {"bytes", "characters"};
+    static const char *const units[] = {[SAB_UNITS_BYTES] = "bytes", [SAB_UNITS_CHARS] = "characters"};
     const char *unit = units[text->vocabulary.units];
     char nbytes[SAB_COUNT_CAP];
     int64_t n[SAB_PARTS];

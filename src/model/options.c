@@ -9,17 +9,25 @@
 
 #define OWNER struct sab_model_options
 
-static const char *const models[] = {"recurrent", "transformer", "seq2seq", NULL};
-static const char *const cells[] = {"lstm", "gru", "rnn", NULL};
-static const char *const credits[] = {"sab", "bptt", "tbptt", "attention", NULL};
-static const char *const scores[] = {"mlp", "dot", "release2019", NULL};
-static const char *const sparsifiers[] = {"relu", "softmax", "release2019", NULL};
-static const char *const feeds[] = {"own", "labels", NULL};
-static const char *const positions[] = {"sinusoidal", "learned", NULL};
-static const char *const densities[] = {"sparse", "dense", NULL};
-static const char *const writes[] = {"state", "provisional", NULL};
-static const char *const keeps[] = {"recent", "surprise", "used", "novel", "learned", NULL};
-static const char *const recomputes[] = {"off", "on", "auto", NULL};
+static const char *const models[] = {[SAB_KIND_RECURRENT] = "recurrent", [SAB_KIND_TRANSFORMER] = "transformer",
+                                     [SAB_KIND_SEQ2SEQ] = "seq2seq", NULL};
+static const char *const cells[] = {[SAB_CELL_LSTM] = "lstm", [SAB_CELL_GRU] = "gru", [SAB_CELL_RNN] = "rnn", NULL};
+static const char *const credits[] = {[SAB_CREDIT_SAB] = "sab", [SAB_CREDIT_BPTT] = "bptt",
+                                      [SAB_CREDIT_TBPTT] = "tbptt", [SAB_CREDIT_ATTENTION] = "attention", NULL};
+static const char *const scores[] = {[SAB_SCORE_MLP] = "mlp", [SAB_SCORE_DOT] = "dot",
+                                     [SAB_SCORE_RELEASE2019] = "release2019", NULL};
+static const char *const sparsifiers[] = {[SAB_SPARSIFIER_RELU] = "relu", [SAB_SPARSIFIER_SOFTMAX] = "softmax",
+                                          [SAB_SPARSIFIER_RELEASE2019] = "release2019", NULL};
+static const char *const feeds[] = {[SAB_FEED_OWN] = "own", [SAB_FEED_LABELS] = "labels", NULL};
+static const char *const positions[] = {[SAB_POSITIONS_SINUSOIDAL] = "sinusoidal", [SAB_POSITIONS_LEARNED] = "learned",
+                                        NULL};
+static const char *const densities[] = {[SAB_SPARSE] = "sparse", [SAB_DENSE] = "dense", NULL};
+static const char *const writes[] = {[SAB_WRITE_STATE] = "state", [SAB_WRITE_PROVISIONAL] = "provisional", NULL};
+static const char *const keeps[] = {[SAB_KEEP_RECENT] = "recent", [SAB_KEEP_SURPRISE] = "surprise",
+                                    [SAB_KEEP_USED] = "used", [SAB_KEEP_NOVEL] = "novel",
+                                    [SAB_KEEP_LEARNED] = "learned", NULL};
+static const char *const recomputes[] = {[SAB_RECOMPUTE_OFF] = "off", [SAB_RECOMPUTE_ON] = "on",
+                                         [SAB_RECOMPUTE_AUTO] = "auto", NULL};
 
 /* Who reads it. */
 #define WITH_CELLS "recurrent seq2seq"

@@ -5,8 +5,10 @@
 
 #define OWNER struct sab_optim_options
 
-static const char *const optimizers[] = {"adam", "adamw", "sgd", NULL};
-static const char *const schedules[] = {"constant", "cosine", "step", NULL};
+static const char *const optimizers[] = {[SAB_OPTIMIZER_ADAM] = "adam", [SAB_OPTIMIZER_ADAMW] = "adamw",
+                                         [SAB_OPTIMIZER_SGD] = "sgd", NULL};
+static const char *const schedules[] = {[SAB_SCHEDULE_CONSTANT] = "constant", [SAB_SCHEDULE_COSINE] = "cosine",
+                                        [SAB_SCHEDULE_STEP] = "step", NULL};
 
 static const struct sab_option rows[] = {
     SAB_INT64("steps", steps, SAB_RESUMES, 0, SAB_OPTION_MOST, "5000", "training", NULL, "updates"),

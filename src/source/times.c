@@ -13,6 +13,8 @@
 
 #define MILLIS_FROM 1e11 /* as seconds, that is the year 5138 */
 
+const char *const sab_cycle_names[] = {[SAB_CYCLE_MINUTE] = "minute", [SAB_CYCLE_HOUR] = "hour", [SAB_CYCLE_WEEKDAY] = "weekday",
+                                       [SAB_CYCLE_DAY] = "day", [SAB_CYCLE_MONTH] = "month", NULL};
 const char *const sab_month_names[] = {"january", "february", "march",     "april",   "may",      "june",
                                        "july",    "august",   "september", "october", "november", "december"};
 const char *const sab_day_names[] = {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"};

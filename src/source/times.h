@@ -76,6 +76,7 @@ void sab_time_show_step(const struct sab_time_format *format, const struct sab_t
 
 /* Where a time stands in a cycle, 0 <= . < 1: of the hour, day, week (from Monday), month or year. */
 enum sab_time_cycle { SAB_CYCLE_MINUTE, SAB_CYCLE_HOUR, SAB_CYCLE_WEEKDAY, SAB_CYCLE_DAY, SAB_CYCLE_MONTH };
+extern const char *const sab_cycle_names[]; /* by enumerator, ended by NULL */
 double sab_time_phase(int64_t ms, enum sab_time_cycle cycle);
 
 #endif
