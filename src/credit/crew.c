@@ -48,12 +48,17 @@ static int compare_columns(const void *a, const void *b)
     return x->length != y->length ? (x->length < y->length) - (x->length > y->length) : (x->b > y->b) - (x->b < y->b);
 }
 
+void sab_deal_lengths(struct sab_deal *deal, int T, int B, const int32_t *lengths, int carries)
+{
+    for (int b = 0; b < B; b++)
+        deal->columns[b] = (struct sab_column){b, lengths ? lengths[b] : T};
+    if (lengths && !carries)
+        qsort(deal->columns, (size_t)B, sizeof *deal->columns, compare_columns);
+}
+
 void sab_deal_columns(struct sab_deal *deal, const struct sab_batch *batch)
 {
-    for (int b = 0; b < batch->B; b++)
-        deal->columns[b] = (struct sab_column){b, batch->lengths ? batch->lengths[b] : batch->T};
-    if (batch->lengths && !batch->state)
-        qsort(deal->columns, (size_t)batch->B, sizeof *deal->columns, compare_columns);
+    sab_deal_lengths(deal, batch->T, batch->B, batch->lengths, batch->state != NULL);
 }
 
 int sab_worker_count(int threads, int n_shards)

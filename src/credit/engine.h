@@ -58,6 +58,8 @@ int sab_deal_create(struct sab_deal *deal, int B, struct sab_error *err);
 void sab_deal_free(struct sab_deal *deal);
 /* Longest first, among equals in the order of the batch; a batch that carries state in its own order. */
 void sab_deal_columns(struct sab_deal *deal, const struct sab_batch *batch);
+/* The same, of what decides it: lengths NULL where all have T steps. */
+void sab_deal_lengths(struct sab_deal *deal, int T, int B, const int32_t *lengths, int carries);
 
 /* Workers for a number of shards; the number of the one that runs. */
 int sab_worker_count(int threads, int n_shards);

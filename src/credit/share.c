@@ -58,18 +58,38 @@ static size_t part_nbytes(const struct sab_model *m, const struct sab_batch *who
     return (step * (size_t)whole->T + sequence) * (size_t)B + (size_t)10 * 64;
 }
 
+static int make_deal(struct sab_share *share, int B, struct sab_error *err)
+{
+    int status = SAB_OK;
+    if (share->deal.B != B) {
+        sab_deal_free(&share->deal);
+        status = sab_deal_create(&share->deal, B, err);
+    }
+    if (status != SAB_OK)
+        sab_deal_free(&share->deal);
+    return status;
+}
+
+int sab_share_mark(struct sab_share *share, const struct sab_comm *comm, int T, int B, const int32_t *lengths, int carries,
+                   uint8_t *is_own, struct sab_error *err)
+{
+    int status = make_deal(share, B, err), place;
+    if (status != SAB_OK)
+        return status;
+    sab_deal_lengths(&share->deal, T, B, lengths, carries);
+    memset(is_own, 0, (size_t)B);
+    int n = sab_share_sequences(B, sab_comm_ranks(comm), sab_comm_rank(comm), &place);
+    for (int i = 0; i < n; i++)
+        is_own[share->deal.columns[place + i].b] = 1;
+    return SAB_OK;
+}
+
 int sab_share_cut(struct sab_share *share, const struct sab_comm *comm, const struct sab_model *m,
                   const struct sab_batch *whole, struct sab_error *err)
 {
-    int ranks = sab_comm_ranks(comm), rank = sab_comm_rank(comm), status = SAB_OK;
-    if (share->deal.B != whole->B) {
-        sab_deal_free(&share->deal);
-        status = sab_deal_create(&share->deal, whole->B, err);
-    }
-    if (status != SAB_OK) {
-        sab_deal_free(&share->deal);
+    int ranks = sab_comm_ranks(comm), rank = sab_comm_rank(comm), status = make_deal(share, whole->B, err);
+    if (status != SAB_OK)
         return status;
-    }
     sab_deal_columns(&share->deal, whole);
     share->n_shards = share->deal.n_shards;
     share->first = sab_comm_first(share->n_shards, ranks, rank);

@@ -24,6 +24,11 @@ int sab_share_cut(struct sab_share *share, const struct sab_comm *comm, const st
                   const struct sab_batch *whole, struct sab_error *err);
 void sab_share_clear(struct sab_share *share);
 
+/* Sets is_own[b], of B, to 1 where sequence b of a batch with these lengths (NULL: all T) will be in this rank's part, else to 0. carries:
+ * it will have a state. SAB_NOMEM. */
+int sab_share_mark(struct sab_share *share, const struct sab_comm *comm, int T, int B, const int32_t *lengths, int carries,
+                   uint8_t *is_own, struct sab_error *err);
+
 /* Sequences from `place` on of rank `rank`; where they are in the batch is in share->deal.columns. */
 int sab_share_sequences(int B, int ranks, int rank, int *place);
 

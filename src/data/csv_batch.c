@@ -45,7 +45,7 @@ int sab_csv_is_answered(const struct sab_csv_state *s, const struct sab_csv_tabl
 
 /* is_weighed: classes count by their weights. */
 static void fill_column(struct sab_csv_state *s, const struct sab_csv_table *table, const struct sab_csv_chunk *c, int b,
-                        int is_weighed)
+                        int is_weighed, int is_own)
 {
     const struct sab_csv_schema *schema = &s->schema;
     struct sab_arrays *arrays = &s->arrays;
@@ -55,8 +55,9 @@ static void fill_column(struct sab_csv_state *s, const struct sab_csv_table *tab
     for (int t = 0; t < c->length; t++) {
         size_t position = (size_t)t * (size_t)arrays->B + (size_t)b;
         int64_t row = c->begin + t, at = offset + row;
-        sab_csv_inputs(schema, &s->columns, table->values + at * schema->n, table->filled + at * schema->n,
-                       table->times ? table->times[at] : 0, arrays->values + position * I);
+        if (is_own)
+            sab_csv_inputs(schema, &s->columns, table->values + at * schema->n, table->filled + at * schema->n,
+                           table->times ? table->times[at] : 0, arrays->values + position * I);
         if (row < c->walk.first || row + ahead >= c->walk.last || !sab_csv_is_answered(s, table, c->series, row))
             continue;
         arrays->weight[position] = 1;
@@ -67,15 +68,17 @@ static void fill_column(struct sab_csv_state *s, const struct sab_csv_table *tab
             arrays->labels[position] = table->labels[schema->goal == SAB_GOAL_SERIES ? c->series : at];
         if (arrays->labels && is_weighed)
             arrays->weight[position] = sab_class_weights_at(&s->class_weights, arrays->labels[position]);
-        for (int o = 0; o < outputs; o++)
+        for (int o = 0; o < outputs && is_own; o++)
             arrays->targets[position * (size_t)outputs + (size_t)o] = (sab_real)target_at(s, table, at, o / schema->Q);
     }
 }
 
-int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch, struct sab_error *err)
+int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, const struct sab_own *own, struct sab_batch *batch,
+                  struct sab_error *err)
 {
     struct sab_csv_state *s = state;
     const struct sab_csv_table *table = sab_csv_table_of(s, split);
+    const uint8_t *is_own = NULL;
     int longest = sab_csv_is_stream(s) ? s->config->T : 1;
     if (table->S == 0 || !sab_csv_has_batches(s, split, B))
         return sab_parts_fail_empty(s->config, split, err);
@@ -92,9 +95,15 @@ int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, struc
         struct sab_csv_chunk c = sab_csv_find_chunk(s, split, index, B, b);
         s->arrays.lengths[b] = c.series < 0 ? 1 : c.length;
         s->arrays.fresh[b] = c.series < 0 || c.is_first;
-        if (c.series >= 0)
-            fill_column(s, table, &c, b, split == SAB_TRAIN && !s->in_order);
     }
+    status = sab_own_find(own, longest, B, s->arrays.lengths, sab_csv_is_stream(s), &is_own, err);
+    for (int b = 0; b < B && status == SAB_OK; b++) {
+        struct sab_csv_chunk c = sab_csv_find_chunk(s, split, index, B, b);
+        if (c.series >= 0)
+            fill_column(s, table, &c, b, split == SAB_TRAIN && !s->in_order, !is_own || is_own[b]);
+    }
+    if (status != SAB_OK)
+        return status;
     *batch = sab_arrays_batch(&s->arrays);
     if (sab_csv_is_stream(s))
         batch->fresh = s->arrays.fresh;

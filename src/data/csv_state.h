@@ -8,6 +8,7 @@
 #include "data/class_weights.h"
 #include "data/csv_table.h"
 #include "data/csv_task.h"
+#include "data/own.h"
 #include "data/parts.h"
 #include "data/scaling.h"
 #include "data/arrays.h"
@@ -94,7 +95,8 @@ int sab_csv_has_batches(const struct sab_csv_state *s, enum sab_split split, int
 
 /* ---- csv_batch.c: as in struct sab_task_kind ---- */
 
-int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch, struct sab_error *err);
+int sab_csv_batch(void *state, enum sab_split split, int64_t index, int B, const struct sab_own *own, struct sab_batch *batch,
+                  struct sab_error *err);
 
 /* Whether a row has all its answers, as far as the file has their columns; the row of the last must be in the series. */
 int sab_csv_is_answered(const struct sab_csv_state *s, const struct sab_csv_table *table, int series, int64_t row);

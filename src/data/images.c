@@ -254,7 +254,7 @@ static size_t image_at(const struct images *s, enum sab_split split, uint64_t i)
     return (size_t)(i < n ? i : n);
 }
 
-static void fill_column(struct images *s, const struct range *range, size_t image, int b)
+static void fill_column(struct images *s, const struct range *range, size_t image, int b, int is_own)
 {
     const struct sab_arrays *arrays = &s->arrays;
     size_t I = (size_t)s->view.I, B = (size_t)arrays->B, last = (size_t)(arrays->T - 1) * B + (size_t)b;
@@ -263,23 +263,28 @@ static void fill_column(struct images *s, const struct range *range, size_t imag
     arrays->weight[last] = 1;
     arrays->scored[last] = 1;
     arrays->labels[last] = sab_image_label(range->set, range->first + image);
-    sab_image_view_fill(&s->view, sab_image_pixels(range->set, range->first + image), arrays->values + (size_t)b * I, B * I);
+    if (is_own)
+        sab_image_view_fill(&s->view, sab_image_pixels(range->set, range->first + image), arrays->values + (size_t)b * I, B * I);
 }
 
-static int batch(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *out, struct sab_error *err)
+static int batch(void *state, enum sab_split split, int64_t index, int B, const struct sab_own *own, struct sab_batch *out,
+                 struct sab_error *err)
 {
     struct images *s = state;
     const struct range *range = &s->range[split];
+    const uint8_t *is_own;
     if (range->n == 0)
         return sab_fail(err, SAB_INVALID, "there are no %s images: %s", sab_parts_names[split],
                         s->own[SAB_TRAIN].n ? "--split leaves none" : "give --data");
     int status = sab_image_set_check(range->set, err);
     if (status == SAB_OK)
         status = sab_arrays_make(&s->arrays, &s->shape, s->view.T, B, err);
+    if (status == SAB_OK)
+        status = sab_own_find(own, s->view.T, B, NULL, 0, &is_own, err);
     if (status != SAB_OK)
         return status;
     for (int b = 0; b < B; b++)
-        fill_column(s, range, image_at(s, split, (uint64_t)index * (uint64_t)B + (uint64_t)b), b);
+        fill_column(s, range, image_at(s, split, (uint64_t)index * (uint64_t)B + (uint64_t)b), b, !is_own || is_own[b]);
     *out = sab_arrays_batch(&s->arrays);
     out->lengths = NULL; /* all are whole */
     return SAB_OK;

@@ -135,7 +135,7 @@ static void fill_input(struct sab_npy_state *s, const struct sab_npy_set *set, i
 }
 
 /* is_weighed: classes count by their weights. */
-static void fill_output(struct sab_npy_state *s, const struct sab_npy_set *set, int64_t n, int b, int is_weighed)
+static void fill_output(struct sab_npy_state *s, const struct sab_npy_set *set, int64_t n, int b, int is_weighed, int is_own)
 {
     struct sab_arrays *arrays = &s->arrays;
     int O = s->shape.O;
@@ -145,7 +145,7 @@ static void fill_output(struct sab_npy_state *s, const struct sab_npy_set *set, 
         int label = set->has_y && arrays->labels ? sab_npy_classes_find(&s->classes, sab_npy_int(&set->y, answer)) : 0;
         if (arrays->labels)
             arrays->labels[position] = label < 0 ? 0 : label;
-        for (int o = 0; o < O && set->has_y && arrays->targets; o++) {
+        for (int o = 0; o < O && set->has_y && arrays->targets && is_own; o++) {
             int target = o / s->Q;
             arrays->targets[position * (size_t)O + (size_t)o] =
                 (sab_real)((sab_npy_real(&set->y, answer * s->targets + target) - s->output.mean[target]) / s->output.deviation[target]);
@@ -164,10 +164,12 @@ static int check_files(const struct sab_npy_set *set, struct sab_error *err)
     return status;
 }
 
-static int batch(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch, struct sab_error *err)
+static int batch(void *state, enum sab_split split, int64_t index, int B, const struct sab_own *own, struct sab_batch *batch,
+                 struct sab_error *err)
 {
     struct sab_npy_state *s = state;
     const struct sab_npy_set *set = s->parts[split].set;
+    const uint8_t *is_own = NULL;
     int longest = 1;
     if (s->parts[split].begin == s->parts[split].end)
         return sab_parts_fail_empty(s->config, split, err);
@@ -183,10 +185,16 @@ static int batch(void *state, enum sab_split split, int64_t index, int B, struct
     for (int b = 0; b < B && status == SAB_OK; b++) {
         int64_t n = sequence_at(s, split, index, B, b);
         s->arrays.lengths[b] = n < 0 ? 1 : sab_npy_set_length(set, n);
+    }
+    if (status == SAB_OK)
+        status = sab_own_find(own, longest, B, s->arrays.lengths, 0, &is_own, err);
+    for (int b = 0; b < B && status == SAB_OK; b++) {
+        int64_t n = sequence_at(s, split, index, B, b);
         if (n < 0)
             continue;
-        fill_input(s, set, n, b);
-        fill_output(s, set, n, b, split == SAB_TRAIN && !s->in_order);
+        if (!is_own || is_own[b])
+            fill_input(s, set, n, b);
+        fill_output(s, set, n, b, split == SAB_TRAIN && !s->in_order, !is_own || is_own[b]);
     }
     if (status != SAB_OK)
         return status;

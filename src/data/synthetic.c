@@ -74,7 +74,8 @@ static int make_room(struct state *s, int B, struct sab_error *err)
     return status;
 }
 
-static void fill_column(struct state *s, int b)
+/* Of a sequence that is another process's only what counts: all have the same length, and so the same steps that do. */
+static void fill_column(struct state *s, int b, int is_own)
 {
     const struct sab_shape *shape = &s->shape;
     const struct sab_arrays *arrays = &s->arrays;
@@ -88,7 +89,8 @@ static void fill_column(struct state *s, int b)
         column.labels = arrays->labels + b;
     else
         column.targets = arrays->targets + (size_t)b * (size_t)shape->O;
-    s->what->fill(&s->draw, &column);
+    if (is_own)
+        s->what->fill(&s->draw, &column);
     for (int t = column.length - column.scored_last; t < column.length; t++) {
         size_t at = (size_t)t * (size_t)arrays->B + (size_t)b;
         arrays->scored[at] = 1;
@@ -106,14 +108,17 @@ static int length_at(const struct state *s, enum sab_split split, int64_t index)
     return first + (int)((double)(s->T - first) * (double)index / (double)s->curriculum);
 }
 
-int sab_synthetic_batch(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
-                        struct sab_error *err)
+int sab_synthetic_batch(void *state, enum sab_split split, int64_t index, int B, const struct sab_own *own,
+                        struct sab_batch *batch, struct sab_error *err)
 {
     static const enum sab_random_stream streams[] = {SAB_STREAM_TRAIN, SAB_STREAM_VALID, SAB_STREAM_TEST};
     struct state *s = state;
     s->draw.T = length_at(s, split, index);
     s->draw.steps = steps_of(s, s->draw.T);
+    const uint8_t *is_own = NULL;
     int status = make_room(s, B, err);
+    if (status == SAB_OK && !s->what->is_ragged) /* whose lengths are known when they are drawn */
+        status = sab_own_find(own, s->draw.steps, B, NULL, 0, &is_own, err);
     if (status != SAB_OK)
         return status;
     s->draw.stream = streams[split];
@@ -122,7 +127,7 @@ int sab_synthetic_batch(void *state, enum sab_split split, int64_t index, int B,
         if (split == SAB_TRAIN && s->fixed > 0)
             sequence %= s->fixed;
         s->draw.index = (uint64_t)sequence;
-        fill_column(s, b);
+        fill_column(s, b, !is_own || is_own[b]);
     }
     *batch = sab_arrays_batch(&s->arrays);
     if (s->what->weighs_all)

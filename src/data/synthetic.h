@@ -47,8 +47,8 @@ int sab_synthetic_create(void **state, struct sab_shape *shape, const struct sab
 
 void sab_synthetic_destroy(void *state);
 int sab_synthetic_steps(const void *state);
-int sab_synthetic_batch(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
-                        struct sab_error *err);
+int sab_synthetic_batch(void *state, enum sab_split split, int64_t index, int B, const struct sab_own *own,
+                        struct sab_batch *batch, struct sab_error *err);
 
 #define SAB_SYNTHETIC_METHODS \
     .destroy = sab_synthetic_destroy, .steps = sab_synthetic_steps, .batch = sab_synthetic_batch

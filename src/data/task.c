@@ -32,6 +32,8 @@ struct sab_task {
     struct sab_shape shape;
     int in_order; /* the training part too */
     char *facts; /* or NULL */
+    uint8_t *own; /* [own_cap] columns of a batch that are this process's */
+    int own_cap;
     struct {
         int B; /* 0: not counted yet */
         int64_t batches;
@@ -116,6 +118,7 @@ void sab_task_free(struct sab_task *task)
     sab_rows_clear(&sab_task_rows, &task->config);
     sab_rows_clear(&sab_quantiles_rows, &task->shared);
     sab_free(task->facts);
+    sab_free(task->own);
     sab_free(task);
 }
 
@@ -175,7 +178,25 @@ int64_t sab_task_batches(const struct sab_task *task, enum sab_split split, int 
     return task->kind->batches ? task->kind->batches(task->state, split, B) : 0;
 }
 
+/* Room for the columns that are this process's. */
+static int make_own(struct sab_task *task, int B, struct sab_own *own, struct sab_error *err)
+{
+    if (B > task->own_cap) {
+        sab_free(task->own);
+        task->own = sab_alloc((size_t)B, 1);
+        task->own_cap = task->own ? B : 0;
+    }
+    own->columns = task->own;
+    return task->own ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory to share a batch of %d sequences", B);
+}
+
 int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
+                   struct sab_error *err)
+{
+    return sab_task_share(task, split, index, B, NULL, batch, err);
+}
+
+int sab_task_share(struct sab_task *task, enum sab_split split, int64_t index, int B, struct sab_own *own, struct sab_batch *batch,
                    struct sab_error *err)
 {
     if (!is_split(split))
@@ -192,8 +213,10 @@ int sab_task_batch(struct sab_task *task, enum sab_split split, int64_t index, i
         return sab_fail(err, SAB_INVALID, "batch number %lld is not in 0..%lld", (long long)index, (long long)most);
     struct sab_batch whole;
     int status = sab_sized_take(&sab_batch_sized, &whole, batch, err);
+    if (status == SAB_OK && own)
+        status = make_own(task, B, own, err);
     if (status == SAB_OK)
-        status = task->kind->batch(task->state, split, index, B, &whole, err);
+        status = task->kind->batch(task->state, split, index, B, own, &whole, err);
     if (status == SAB_OK)
         sab_sized_give(batch, &whole);
     return status;

@@ -7,6 +7,7 @@
 #define SAB_DATA_TASK_H
 
 #include "data/options.h"
+#include "data/own.h"
 #include "sab_run.h"
 
 struct sab_task_kind {
@@ -31,8 +32,9 @@ struct sab_task_kind {
 
     /* Batch `index`, a pure function of (config, files, split, index, B). Training: any index, pass after pass, in an
      * order that is a function of (seed, pass) (shuffle.h). Other splits: index < batches where these are not 0, in the
-     * order of the file, the last padded with sequences of weight 0. The arrays hold until the state's next call. */
-    int (*batch)(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
+     * order of the file, the last padded with sequences of weight 0. The arrays hold until the state's next call. Inputs and targets
+     * that are not this process's own may be anything that is a number. */
+    int (*batch)(void *state, enum sab_split split, int64_t index, int B, const struct sab_own *own, struct sab_batch *batch,
                  struct sab_error *err);
 
     /* Has the training part read from now on as the others are: each sequence once, in the order of the file. NULL where
@@ -72,6 +74,10 @@ extern const struct sab_task_kind sab_task_csv;
 /* The task named in config; see sab_task_create of sab.h. It keeps copies of both. */
 int sab_task_open(struct sab_task **out, const struct sab_task_options *config, const struct sab_shared_options *shared,
                   const char *facts, struct sab_error *err);
+
+/* sab_task_batch of sab_run.h, but for what is not this process's own; own->columns is the task's. NULL: all of it. */
+int sab_task_share(struct sab_task *task, enum sab_split split, int64_t index, int B, struct sab_own *own, struct sab_batch *batch,
+                   struct sab_error *err);
 
 /* The state of a task that is of this kind, which its own functions take; NULL of any other. */
 void *sab_task_state(const struct sab_task *task, const struct sab_task_kind *kind);

@@ -72,24 +72,33 @@ static int64_t text_batches(const void *state, enum sab_split split, int B)
     return is_drawn(text, split) ? chunks / B : (chunks + B - 1) / B;
 }
 
-/* Column b gets chunk j, or nothing where the part has no such chunk. */
-static void fill_column(struct sab_text_state *text, const struct sab_passage *p, int64_t j, int b, int is_first)
+/* Column b gets chunk j, or nothing where the part has no such chunk: first its length, then what is in it. */
+static void measure_column(struct sab_text_state *text, const struct sab_passage *p, int64_t j, int b, int is_first)
 {
     const struct sab_arrays *arrays = &text->arrays;
     size_t B = (size_t)arrays->B;
     int fresh = 1, length = 0;
     if (j < p->n_chunks)
-        length = sab_passage_read(p, &text->vocabulary, j, arrays->ids + b, arrays->labels + b, B, &fresh);
+        length = sab_passage_read(p, &text->vocabulary, j, NULL, NULL, 0, &fresh);
     arrays->fresh[b] = (uint8_t)(fresh || is_first);
     arrays->lengths[b] = length > 0 ? length : 1;
     for (int t = 0; t < length; t++)
         arrays->weight[(size_t)t * B + (size_t)b] = 1;
 }
 
-static int text_batch(void *state, enum sab_split split, int64_t index, int B, struct sab_batch *batch,
-                      struct sab_error *err)
+static void fill_column(struct sab_text_state *text, const struct sab_passage *p, int64_t j, int b)
+{
+    const struct sab_arrays *arrays = &text->arrays;
+    int fresh;
+    if (j < p->n_chunks)
+        sab_passage_read(p, &text->vocabulary, j, arrays->ids + b, arrays->labels + b, (size_t)arrays->B, &fresh);
+}
+
+static int text_batch(void *state, enum sab_split split, int64_t index, int B, const struct sab_own *own,
+                      struct sab_batch *batch, struct sab_error *err)
 {
     struct sab_text_state *text = state;
+    const uint8_t *is_own;
     const struct sab_text_part *part = &text->parts[split];
     const struct sab_passage *p = &part->passage;
     if (!part->file)
@@ -110,7 +119,13 @@ static int text_batch(void *state, enum sab_split split, int64_t index, int B, s
         first = sab_random_below(text->seed, SAB_STREAM_TRAIN, (uint64_t)pass, 0, (uint32_t)left_over + 1);
     }
     for (int b = 0; b < B; b++)
-        fill_column(text, p, first + b * columns + index, b, index == 0);
+        measure_column(text, p, first + b * columns + index, b, index == 0);
+    status = sab_own_find(own, text->T, B, text->arrays.lengths, 1, &is_own, err);
+    if (status != SAB_OK)
+        return status;
+    for (int b = 0; b < B; b++)
+        if (!is_own || is_own[b])
+            fill_column(text, p, first + b * columns + index, b);
     *batch = sab_arrays_batch(&text->arrays);
     batch->fresh = text->arrays.fresh;
     batch->scored = NULL; /* whatever weighs */

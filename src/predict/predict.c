@@ -72,7 +72,7 @@ static int predict_sequences(struct work *w, struct sab_error *err)
     for (int64_t index = 0; index < batches && status == SAB_OK; index++) {
         struct sab_batch batch = {.size = sizeof batch};
         sab_real *outputs = NULL;
-        status = w->kind->batch(w->state, SAB_TEST, index, B, &batch, err);
+        status = w->kind->batch(w->state, SAB_TEST, index, B, NULL, &batch, err);
         if (status == SAB_OK) {
             outputs = sab_alloc((size_t)batch.T * (size_t)batch.B, (size_t)w->answers.shape->O * sizeof *outputs);
             status = outputs ? sab_engine_forward(w->engine, &batch, outputs, NULL, NULL, NULL, err)
@@ -144,7 +144,7 @@ static int predict_stream(struct work *w, struct sab_error *err)
     int status = SAB_OK, I = w->answers.shape->I, O = w->answers.shape->O;
     for (int64_t index = 0; index < batches && status == SAB_OK; index++) {
         struct sab_batch batch = {.size = sizeof batch};
-        status = w->kind->batch(w->state, SAB_TEST, index, 1, &batch, err);
+        status = w->kind->batch(w->state, SAB_TEST, index, 1, NULL, &batch, err);
         if (status == SAB_OK && batch.fresh[0] && stream)
             status = end_series(w, stream, series, err);
         if (status == SAB_OK && batch.fresh[0]) {
@@ -211,7 +211,7 @@ static int predict(struct work *w, int64_t ahead, struct sab_error *err)
     if (status == SAB_OK)
         status = sab_engine_set_device(w->engine, device, err);
     if (status == SAB_OK)
-        status = w->kind->batch(w->state, SAB_TEST, 0, 1, &first, err);
+        status = w->kind->batch(w->state, SAB_TEST, 0, 1, NULL, &first, err);
     if (status == SAB_OK && first.fresh && !sab_device_is_cpu(device))
         return sab_fail(err, SAB_INVALID, "--device %.32s: rows of a series, which carry state, are answered on the processor only",
                         device);

@@ -114,6 +114,9 @@ int sab_passage_read(const struct sab_passage *p, const struct sab_vocabulary *v
     size_t at;
     if (p->units == SAB_UNITS_BYTES && p->separator_nbytes == 0) {
         at = p->begin + (size_t)j * (size_t)p->T;
+        *fresh = j == 0;
+        if (!ids) /* no byte need be looked at */
+            return p->end - at - 1 < (size_t)p->T ? (int)(p->end - at - 1) : p->T;
     } else {
         at = p->starts[j / CHUNKS_PER_START];
         for (int64_t k = j % CHUNKS_PER_START; k > 0; k--)

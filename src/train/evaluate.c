@@ -10,6 +10,7 @@
 #include "data/parts.h"
 #include "data/task.h"
 #include "model/network.h"
+#include "train/own.h"
 
 /* How one evaluation goes through a split. */
 struct pass {
@@ -89,7 +90,7 @@ static int go_through(struct sab_evaluation *e, struct sab_engine *engine, struc
          * the first number past those done. */
         int64_t index = (done + B - 1) / B;
         struct sab_batch data = {.size = sizeof data};
-        status = sab_task_batch(task, split, index, B, &data, err);
+        status = sab_own_batch(task, engine, split, index, B, &data, err);
         done += B;
         if (status == SAB_OK && !model->network->has_state) {
             data.fresh = NULL; /* each chunk alone */
