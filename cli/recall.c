@@ -13,16 +13,20 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/say.h"
+#include "report/cairo.h"
+#include "report/colours.h"
 #include "report/recall_run.h"
 #include "sab_run.h"
 
 struct own {
-    int sequences, layer, rows, value, recorded_data;
-    const char *csv, *png, *svg, *out;
+    int sequences, layer, rows, columns, value, recorded_data;
+    const char *csv, *png, *svg, *pdf, *out;
+    struct sab_look_options look;
     int is_piped; /* one of these is standard output, where nothing else may be */
 };
 
 static const char *const row_choices[] = {"scored", "all", NULL};
+static const char *const column_choices[] = {"step", "lag", NULL};
 static const char *const values[] = {"weight", "flow", NULL};
 
 #define AT(field) offsetof(struct own, field)
@@ -32,14 +36,19 @@ static const struct sab_option own[] = {
     {"layer", SAB_OPTION_INT, AT(layer), 0, 0, 16, NULL, "0", "", "which layer's memory, from 1; 0 is the top one"},
     {"rows", SAB_OPTION_CHOICE, AT(rows), 0, 0, 0, row_choices, "scored", "",
      "steps shown as rows: those whose answer counts, or all"},
+    {"columns", SAB_OPTION_CHOICE, AT(columns), 0, 0, 0, column_choices, "step", "",
+     "what columns are: the steps that were recalled, or how many steps back they lie"},
     {"value", SAB_OPTION_CHOICE, AT(value), 0, 0, 0, values, "weight", "",
      "the weight of a recalled state, or the norm of the gradient that flows to it through the read"},
     {"png", SAB_OPTION_TEXT, AT(png), 0, 0, 0, NULL, "", "", "draw the map into this file, - is standard output"},
-    {"svg", SAB_OPTION_TEXT, AT(svg), 0, 0, 0, NULL, "", "", "the same as a vector picture, for papers"},
+    {"svg", SAB_OPTION_TEXT, AT(svg), 0, 0, 0, NULL, "", "", "the same as a vector picture, for the web"},
+    {"pdf", SAB_OPTION_TEXT, AT(pdf), 0, 0, 0, NULL, "", "", "the same as a vector picture, for papers"},
+    SAB_LOOK_TITLE(struct own, look),
+    SAB_LOOK_ROWS(struct own, look),
     {"csv", SAB_OPTION_TEXT, AT(csv), 0, 0, 0, NULL, "", "",
      "write every weight to this file, - is standard output: sequence,layer,t,when,alpha,flow; of tables also lag and "
      "the times or rows of both steps"},
-    {"out", SAB_OPTION_TEXT, AT(out), 0, 0, 0, NULL, "", "", "FILE.png, FILE.svg or FILE.csv: one of those above"},
+    {"out", SAB_OPTION_TEXT, AT(out), 0, 0, 0, NULL, "", "", "FILE.png, FILE.svg, FILE.pdf or FILE.csv: one of those above"},
     SAB_CLI_RECORDED_DATA(struct own, recorded_data),
 };
 
@@ -47,11 +56,12 @@ static const struct sab_option own[] = {
 static const struct output {
     const char *option, *ending;
     size_t at;
-    int (*write)(struct sab_recall_run *run, const char *path, struct sab_error *err);
+    int picture; /* enum sab_picture; -1: CSV */
 } outputs[] = {
-    {"csv", ".csv", AT(csv), sab_recall_run_csv},
-    {"png", ".png", AT(png), sab_recall_run_png},
-    {"svg", ".svg", AT(svg), sab_recall_run_svg},
+    {"csv", ".csv", AT(csv), -1},
+    {"png", ".png", AT(png), SAB_PICTURE_PNG},
+    {"svg", ".svg", AT(svg), SAB_PICTURE_SVG},
+    {"pdf", ".pdf", AT(pdf), SAB_PICTURE_PDF},
 };
 enum { OUTPUTS = sizeof outputs / sizeof outputs[0] };
 
@@ -76,15 +86,20 @@ static int take_out(const struct sab_cli *cli, struct own *o, struct sab_error *
     for (int i = 0; i < OUTPUTS; i++)
         if (n > 4 && strcmp(o->out + n - 4, outputs[i].ending) == 0 && !path_of(o, i)[0])
             return sab_cli_set_own(cli, outputs[i].option, o->out, err);
-    return sab_fail(err, SAB_INVALID, "--out: \"%.200s\" must end in .png, .svg or .csv, and not be given beside "
-                                          "--png, --svg or --csv for the same kind", o->out);
+    return sab_fail(err, SAB_INVALID, "--out: \"%.200s\" must end in .png, .svg, .pdf or .csv, and not be given beside "
+                    "--png, --svg, --pdf or --csv for the same kind", o->out);
 }
 
 static int take_outputs(const struct sab_cli *cli, struct own *o, struct sab_error *err)
 {
     int status = take_out(cli, o, err), piped = 0, is_piped;
     const char *last = "";
+    char version[32];
     for (int i = 0; i < OUTPUTS && status == SAB_OK; i++) {
+        if (outputs[i].picture >= 0 && path_of(o, i)[0])
+            status = sab_cairo_check(version, err); /* before anything is computed */
+        if (status != SAB_OK)
+            break;
         status = sab_cli_output(cli, outputs[i].option, &is_piped, err);
         if (status == SAB_OK && is_piped) {
             piped++;
@@ -95,7 +110,7 @@ static int take_outputs(const struct sab_cli *cli, struct own *o, struct sab_err
         return status;
     o->is_piped = piped > 0;
     if (piped > 1 || (piped && cli->json))
-        return sab_fail(err, SAB_INVALID, "--%s -: standard output takes one of --csv, --png, --svg and --json", last);
+        return sab_fail(err, SAB_INVALID, "--%s -: standard output takes one of --csv, --png, --svg, --pdf and --json", last);
     return SAB_OK;
 }
 
@@ -111,10 +126,12 @@ static int take_model(struct sab_recall_run *w, const char *where, struct sab_er
 static int load(struct sab_cli *cli, struct sab_recall_run *w, struct sab_error *err)
 {
     const struct own *o = cli->own;
+    w->split = SAB_TEST;
     w->sequences = o->sequences;
     w->layer = o->layer;
     w->shows_all = o->rows;
     w->value = o->value;
+    w->is_by_lag = o->columns;
     int status = take_model(w, cli->words[0], err);
     if (status == SAB_OK)
         status = sab_cli_take_data(cli, 1, o->recorded_data, w->options, err);
@@ -184,7 +201,8 @@ static int show(const struct sab_cli *cli, struct sab_recall_run *w, struct sab_
     int status = SAB_OK, written = count_outputs(o);
     for (int i = 0; i < OUTPUTS && status == SAB_OK; i++)
         if (path_of(o, i)[0])
-            status = outputs[i].write(w, path_of(o, i), err);
+            status = outputs[i].picture < 0 ? sab_recall_run_csv(w, path_of(o, i), err)
+                                            : sab_recall_run_draw(w, outputs[i].picture, path_of(o, i), err);
     if (status != SAB_OK)
         return status;
     if (cli->json) {
@@ -202,7 +220,7 @@ static int show(const struct sab_cli *cli, struct sab_recall_run *w, struct sab_
 
 int sab_recall_picture(const char *where, int sequences, const char *png, struct sab_error *err)
 {
-    struct sab_recall_run w = {.sequences = sequences};
+    struct sab_recall_run w = {.split = SAB_TEST, .sequences = sequences};
     int status = take_model(&w, where, err);
     if (status == SAB_OK)
         status = sab_cli_find_data(w.options, err);
@@ -211,7 +229,7 @@ int sab_recall_picture(const char *where, int sequences, const char *png, struct
     if (status == SAB_OK)
         status = sab_recall_run_collect(&w, 0, err);
     if (status == SAB_OK)
-        status = sab_recall_run_png(&w, png, err);
+        status = sab_recall_run_draw(&w, SAB_PICTURE_PNG, png, err);
     sab_recall_run_clear(&w);
     return status;
 }
@@ -221,7 +239,9 @@ static int run(struct sab_cli *cli)
     struct own *o = cli->own;
     struct sab_recall_run w = {0};
     struct sab_error err = {0};
-    int status = take_outputs(cli, o, &err);
+    int status = sab_look_take(&w.look, &o->look, &err);
+    if (status == SAB_OK)
+        status = take_outputs(cli, o, &err);
     if (status == SAB_OK)
         status = load(cli, &w, &err);
     if (status == SAB_OK)
@@ -244,7 +264,8 @@ const struct sab_command sab_command_recall = {
     .examples =
         "  sab recall runs/copy-sab-s1\n"
         "  sab recall runs/copy-sab-s1 --rows all --png recall.png\n"
-        "  sab recall runs/copy-sab-s1 --T 200 --sequences 1 --csv recall.csv\n",
+        "  sab recall runs/copy-sab-s1 --T 200 --sequences 1 --csv recall.csv\n"
+        "  sab recall runs/load --columns lag --pdf lags.pdf --size 84x60\n",
     .groups = "",
     .names = "T seed data test-data split separator skip-lines decimal-comma thousands duplicates gaps",
     .defaults = "",

@@ -10,12 +10,16 @@
 #include "cli/output.h"
 #include "cli/say.h"
 #include "io/file.h"
+#include "report/cairo.h"
+#include "report/colours.h"
 #include "report/document.h"
+#include "report/figures.h"
 #include "report/page.h"
 
 struct own {
-    const char *out;
-    int sequences, split, recorded_data;
+    const char *out, *figures;
+    int sequences, split, kind, recorded_data;
+    struct sab_look_options look;
 };
 
 static const char *const splits[] = {[SAB_TRAIN] = "train", [SAB_VALID] = "valid", [SAB_TEST] = "test", NULL};
@@ -25,6 +29,10 @@ static const struct sab_option own[] = {
     {"sequences", SAB_OPTION_INT, offsetof(struct own, sequences), 0, 1, 64, NULL, "4", "", "sequences that can be looked at"},
     {"split", SAB_OPTION_CHOICE, offsetof(struct own, split), 0, 0, 0, splits, "valid", "",
      "the part of the data that is measured and shown; the test part is best looked at once"},
+    {"figures", SAB_OPTION_TEXT, offsetof(struct own, figures), 0, 0, 0, NULL, "", "",
+     "draw curves and recall maps into this folder instead, a file each, for papers"},
+    {"format", SAB_OPTION_CHOICE, offsetof(struct own, kind), 0, 0, 0, sab_picture_names, "svg", "", "of figures"},
+    SAB_LOOK_ROWS(struct own, look),
     SAB_CLI_RECORDED_DATA(struct own, recorded_data),
 };
 
@@ -41,16 +49,16 @@ static int settle(void *user, const char *where, struct sab_options *options, st
     return status == SAB_OK ? sab_cli_find_data(options, err) : status;
 }
 
+static struct sab_document describe(struct sab_cli *cli)
+{
+    const struct own *o = cli->own;
+    return (struct sab_document){.split = (enum sab_split)o->split, .sequences = o->sequences, .settle = settle, .user = cli};
+}
+
 /* The whole document, in memory. */
 static int write_document(struct sab_cli *cli, struct sab_json *json, struct sab_error *err)
 {
-    const struct own *o = cli->own;
-    const struct sab_document document = {
-        .split = (enum sab_split)o->split,
-        .sequences = o->sequences,
-        .settle = settle,
-        .user = cli,
-    };
+    const struct sab_document document = describe(cli);
     sab_json_open(json, NULL, '{');
     sab_json_text(json, "version", sab_version());
     sab_json_open(json, "runs", '[');
@@ -62,9 +70,44 @@ static int write_document(struct sab_cli *cli, struct sab_json *json, struct sab
     return status;
 }
 
+static void say_json(const struct sab_cli *cli, const char *what, int count, const char *out)
+{
+    struct sab_json json = {.to = stdout};
+    sab_json_open(&json, NULL, '{');
+    sab_json_int(&json, "runs", cli->n_words);
+    if (what)
+        sab_json_int(&json, what, count);
+    sab_json_text(&json, "out", out);
+    sab_json_process(&json);
+    sab_json_close(&json, '}');
+}
+
+static int draw_figures(struct sab_cli *cli)
+{
+    const struct own *o = cli->own;
+    struct sab_error err = {0};
+    struct sab_figures figures = {.folder = o->figures, .kind = (enum sab_picture)o->kind};
+    const struct sab_document document = describe(cli);
+    char version[32];
+    int status = sab_cairo_check(version, &err);
+    if (status == SAB_OK)
+        status = sab_look_take(&figures.look, &o->look, &err);
+    if (status == SAB_OK)
+        status = sab_figures_write(&figures, cli->words, cli->n_words, &document, &err);
+    if (status != SAB_OK)
+        return sab_say_error("report", status, &err);
+    if (cli->json)
+        say_json(cli, "figures", figures.written, o->figures);
+    else if (!cli->quiet)
+        printf("drew %d figures into %s\n", figures.written, sab_shown(o->figures));
+    return SAB_EXIT_DONE;
+}
+
 static int run(struct sab_cli *cli)
 {
     const struct own *o = cli->own;
+    if (o->figures[0])
+        return draw_figures(cli);
     struct sab_error err = {0};
     struct sab_json json = {.is_compact = 1};
     int is_piped = 0;
@@ -82,16 +125,10 @@ static int run(struct sab_cli *cli)
     sab_free(text);
     if (status != SAB_OK)
         return sab_say_error("report", status, &err);
-    if (cli->json) {
-        struct sab_json said = {.to = stdout};
-        sab_json_open(&said, NULL, '{');
-        sab_json_int(&said, "runs", cli->n_words);
-        sab_json_text(&said, "out", o->out);
-        sab_json_process(&said);
-        sab_json_close(&said, '}');
-    } else if (!cli->quiet && !is_piped) {
+    if (cli->json)
+        say_json(cli, NULL, 0, o->out);
+    else if (!cli->quiet && !is_piped)
         printf("wrote %s: open it in a browser\n", sab_shown(o->out));
-    }
     return SAB_EXIT_DONE;
 }
 
@@ -110,7 +147,8 @@ const struct sab_command sab_command_report = {
     .examples =
         "  sab report runs/first\n"
         "  sab report runs/copy-sab-s1 runs/copy-tbptt-s1 --out compared.html\n"
-        "  sab report runs/first --split test --sequences 16\n",
+        "  sab report runs/first --split test --sequences 16\n"
+        "  sab report runs/first runs/second --figures figures --format pdf --size 84x60\n",
     .groups = "",
     .names = "seed T eval-size data valid-data test-data split separator skip-lines decimal-comma thousands threads",
     .defaults = "",

@@ -11,13 +11,14 @@
 #include "forecast/plan.h"
 #include "kernels/kernels.h"
 #include "lab/check_difference.h"
+#include "report/cairo.h"
 
 enum { TEXT_CAP = 256, TENSORS_CAP = 64, UPDATES = 5 };
 
 struct findings {
-    char build[TEXT_CAP], processor[TEXT_CAP], features[TEXT_CAP], kernels[TEXT_CAP], data[TEXT_CAP], devices[2 * TEXT_CAP];
+    char build[TEXT_CAP], processor[TEXT_CAP], features[TEXT_CAP], kernels[TEXT_CAP], data[TEXT_CAP], devices[2 * TEXT_CAP], figures[2 * TEXT_CAP];
     const char *compiler, *chosen;
-    int threads, openmp, is_data_bad, devices_count;
+    int threads, openmp, is_data_bad, devices_count, are_figures_there;
     int cpu; /* enum sab_cpu */
     int is_gradient_good, are_threads_good;
     double worst;
@@ -109,6 +110,18 @@ static void describe_data(struct findings *f)
     snprintf(f->data, sizeof f->data, "%.200s%s", data, f->is_data_bad ? " (SAB_DATA) is not a folder" : "");
 }
 
+/* Without Cairo nothing is wrong: only figures are missing. */
+static void describe_figures(struct findings *f)
+{
+    char version[32];
+    struct sab_error err = {0};
+    f->are_figures_there = sab_cairo_check(version, &err) == SAB_OK;
+    if (f->are_figures_there)
+        snprintf(f->figures, sizeof f->figures, "drawn by Cairo %s", version);
+    else
+        snprintf(f->figures, sizeof f->figures, "none: %.400s", err.message);
+}
+
 /* ---- whether it works ---- */
 
 static void test_gradient(struct findings *f)
@@ -190,6 +203,7 @@ static void print_lines(const struct findings *f)
     printf("threads      %d\n", f->threads);
     printf("devices      %s\n", f->devices);
     printf("data         %s\n", sab_shown(f->data));
+    printf("figures      %s\n", f->figures);
     printf("gradients    ");
     if (f->is_gradient_good)
         printf("ok: they agree with differences of the loss to %.1e\n", f->worst);
@@ -224,6 +238,8 @@ static void print_json(const struct findings *f, int is_good)
     sab_json_text(&json, "devices", f->devices);
     sab_json_int(&json, "cuda_devices", f->devices_count);
     sab_json_text(&json, "data", f->data);
+    sab_json_text(&json, "figures", f->figures);
+    sab_json_bool(&json, "figures_ok", f->are_figures_there);
     sab_json_bool(&json, "data_ok", !f->is_data_bad);
     sab_json_bool(&json, "gradients_ok", f->is_gradient_good);
     sab_json_real(&json, "gradients_worst", f->worst);
@@ -249,6 +265,7 @@ static int run(struct sab_cli *cli)
     describe_kernels(&f);
     describe_devices(&f);
     describe_data(&f);
+    describe_figures(&f);
     f.threads = sab_plan_threads(0);
     test_gradient(&f);
     test_threads(&f);

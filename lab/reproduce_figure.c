@@ -2,11 +2,14 @@
 #include "lab/reproduce_figure.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "report/plot_svg.h"
+#include "report/cairo.h"
+#include "report/plot.h"
 
 enum { SERIES_CAP = 256, POINTS_CAP = 1 << 16 };
 
@@ -119,7 +122,14 @@ int sab_table_draw(const struct sab_table_results *loaded, const char *path, int
                             sab_alloc(POINTS_CAP, sizeof(double)), 0, 0};
     static const char *const x_names[] = {"", "updates", "T of the test", "processor seconds of training", ""};
     int status = SAB_OK, kind = loaded->table->figure;
+    struct sab_error why = {0};
+    char version[32];
     *drawn = 0;
+    if (kind != SAB_FIGURE_NONE && kind != SAB_FIGURE_MAPS && sab_cairo_check(version, &why) != SAB_OK) {
+        fprintf(stderr, "sab reproduce: the figure of %s is not drawn: %s\n", loaded->table->name, why.message);
+        *drawn = access(path, F_OK) == 0; /* the one that is there stays */
+        kind = SAB_FIGURE_NONE;
+    }
     if (!figure.series || !figure.x || !figure.y)
         status = sab_fail(err, SAB_NOMEM, "no memory for a figure");
     else if (kind == SAB_FIGURE_CURVES)
@@ -143,7 +153,7 @@ int sab_table_draw(const struct sab_table_results *loaded, const char *path, int
             .n_series = figure.n_series,
         };
         *drawn = 1;
-        status = sab_plot_svg(&plot, path, err);
+        status = sab_plot_draw(&plot, NULL, SAB_PICTURE_SVG, path, err);
     }
     sab_free(figure.series);
     sab_free(figure.x);

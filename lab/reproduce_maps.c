@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "cli/recall.h"
 #include "io/file.h"
+#include "report/cairo.h"
 
 /* Early is up to this update, the way up to this accuracy. */
 #define EARLY_STEP 100
@@ -65,6 +66,12 @@ static const struct sab_measured *find(const struct sab_cell_result *result, int
 int sab_maps_draw(const char *run, const char *prefix, struct sab_cell_result *result, struct sab_error *err)
 {
     int status = SAB_OK;
+    char version[32];
+    struct sab_error why = {0};
+    if (sab_cairo_check(version, &why) != SAB_OK) { /* the numbers are there all the same */
+        fprintf(stderr, "sab reproduce: no maps are drawn: %s\n", why.message);
+        return SAB_OK;
+    }
     for (int time = EARLY; time < TIMES && status == SAB_OK; time++) {
         const struct sab_measured *at = find(result, time);
         char model[SAB_FILE_CAP], png[SAB_FILE_CAP + 32];

@@ -68,7 +68,7 @@ static void put_axis(struct text *text, const struct sab_recall_map *map)
 static void put_legend(struct text *text, const struct sab_recall_map *map, const char *value_name,
                        const char *const *shades)
 {
-    put(text, "%*s  past step recalled", LABEL_WIDTH, "");
+    put(text, "%*s  %s", LABEL_WIDTH, "", sab_recall_column_name(map));
     if (map->steps_per_column > 1)
         put(text, ", %d a column", map->steps_per_column);
     put(text, "\n%*s  mean %s:", LABEL_WIDTH, "", value_name);

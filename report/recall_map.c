@@ -55,12 +55,29 @@ static void lay_out_rows(struct sab_recall_map *map, const struct sab_recall_vie
     }
 }
 
+const char *sab_recall_column_name(const struct sab_recall_map *map)
+{
+    return map->is_by_lag ? "steps back to what was recalled" : "past step recalled";
+}
+
 static int first_step(const struct sab_recall_log *log, const struct sab_recall_view *view)
 {
+    if (view->is_by_lag)
+        return 1;
     for (size_t i = 0; i < log->count; i++)
         if (log->entries[i].layer == view->layer && log->entries[i].when == 0)
             return 0;
     return 1;
+}
+
+/* The farthest that is looked back, 1 at least: beyond it all columns would be empty. */
+static int last_lag(const struct sab_recall_log *log, const struct sab_recall_view *view)
+{
+    int last = 1;
+    for (size_t i = 0; i < log->count; i++)
+        if (is_seen(view, &log->entries[i]) && log->entries[i].when > 0 && log->entries[i].t - log->entries[i].when > last)
+            last = log->entries[i].t - log->entries[i].when;
+    return last;
 }
 
 static void fill(struct sab_recall_map *map, const struct sab_recall_log *log, const struct sab_recall_view *view,
@@ -70,7 +87,9 @@ static void fill(struct sab_recall_map *map, const struct sab_recall_log *log, c
         const struct sab_recall_entry *e = &log->entries[i];
         if (!is_seen(view, e))
             continue;
-        int column = (e->when - map->first_step) / map->steps_per_column;
+        if (map->is_by_lag && e->when == 0)
+            continue;
+        int column = ((map->is_by_lag ? e->t - e->when : e->when) - map->first_step) / map->steps_per_column;
         map->cell[(size_t)row_of[e->t - 1] * (size_t)map->columns + (size_t)column] += value_of(view, e);
     }
     for (int r = 0; r < map->rows; r++) {
@@ -94,8 +113,9 @@ int sab_recall_map_make(struct sab_recall_map *map, const struct sab_recall_log 
     size_t rows_cap = (size_t)(view->T < view->rows_cap ? view->T : view->rows_cap);
     int *row_of = sab_alloc((size_t)view->T, sizeof *row_of);
     *map = (struct sab_recall_map){0};
+    map->is_by_lag = view->is_by_lag;
     map->first_step = first_step(log, view);
-    int steps = view->T + 1 - map->first_step;
+    int steps = map->is_by_lag ? last_lag(log, view) : view->T + 1 - map->first_step;
     map->steps_per_column = (steps + view->columns_cap - 1) / view->columns_cap;
     map->columns = (steps + map->steps_per_column - 1) / map->steps_per_column;
     map->first = sab_alloc(rows_cap, sizeof *map->first);

@@ -16,11 +16,13 @@ struct sab_recall_view {
     int value;                /* enum sab_recall_value */
     const uint8_t *is_shown;  /* [T,sequences]: the step of the sequence counts, and a step that counts in any is a row; NULL: all */
     int rows_cap, columns_cap;/* larger maps have several steps per row or column */
+    int is_by_lag;            /* columns are steps back from the row's, not steps */
 };
 
 struct sab_recall_map {
     int rows, columns;
-    int first_step;           /* of the columns: 1, or 0 where a memory of zeros was recalled (--zero-memory) */
+    int is_by_lag;            /* as the view has it; a memory of zeros (--zero-memory) has no lag, and no column then */
+    int first_step;           /* of the columns: 1, or 0 where a memory of zeros was recalled */
     int steps_per_column;     /* column c holds steps first_step + c * steps_per_column and on */
     int *first, *last;        /* [rows] steps of each row */
     double *cell;             /* [rows,columns] */
@@ -32,6 +34,9 @@ struct sab_recall_map {
 int sab_recall_map_make(struct sab_recall_map *map, const struct sab_recall_log *log,
                         const struct sab_recall_view *view, struct sab_error *err);
 void sab_recall_map_clear(struct sab_recall_map *map);
+
+/* What a column is. */
+const char *sab_recall_column_name(const struct sab_recall_map *map);
 
 /* The one sentence of a map. */
 struct sab_recall_reading {

@@ -6,8 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "report/heat_png.h"
-#include "report/heat_svg.h"
+#include "report/heat_figure.h"
 #include "report/heat_text.h"
 #include "report/sequences.h"
 
@@ -42,28 +41,42 @@ static int check_room(const struct sab_options *o, int T, int B, struct sab_erro
                     "--sequences or a smaller --T needs less", B, T, nbytes / gib, there / gib);
 }
 
+/* The options that leave a recurrent network without memory; NULL: it has one. */
+static const char *why_without(const struct sab_options *c)
+{
+    switch (ask(c, "credit")) {
+    case SAB_CREDIT_BPTT:
+        return "--credit bptt";
+    case SAB_CREDIT_TBPTT:
+        return "--credit tbptt";
+    default:
+        return ask(c, "credit") == SAB_CREDIT_SAB && ask(c, "k-top") == 0 ? "--k-top 0" : NULL;
+    }
+}
+
+int sab_recall_run_can(const struct sab_options *options)
+{
+    return ask(options, "model") == SAB_KIND_RECURRENT && !why_without(options);
+}
+
 int sab_recall_run_take(struct sab_recall_run *w, const char *where, struct sab_error *err)
 {
     char number[SAB_NUMBER_CAP];
     const struct sab_options *c = w->options;
-    int credit = ask(c, "credit"), layers = ask(c, "layers");
+    int layers = ask(c, "layers");
     if (ask(c, "model") != SAB_KIND_RECURRENT)
         return sab_fail(err, SAB_FORMAT, "%.200s is a %s network, which has no memory: it recalls nothing", where,
                         sab_options_value(c, "model", number));
-    const char *without = credit == SAB_CREDIT_BPTT                                  ? "--credit bptt"
-                        : credit == SAB_CREDIT_TBPTT                                 ? "--credit tbptt"
-                        : credit == SAB_CREDIT_SAB && ask(c, "k-top") == 0 ? "--k-top 0"
-                                                                                     : NULL;
-    if (without)
-        return sab_fail(err, SAB_FORMAT, "%.200s was trained without memory (%s): it recalls nothing", where, without);
+    if (why_without(c))
+        return sab_fail(err, SAB_FORMAT, "%.200s was trained without memory (%s): it recalls nothing", where, why_without(c));
     if (w->layer > layers)
         return sab_fail(err, SAB_INVALID, "--layer: %d is not in 1..%d, the layers of %.200s", w->layer, layers, where);
     int status = sab_task_create(&w->task, c, sab_model_facts(w->model), err);
-    int B = status == SAB_OK ? sab_task_columns(w->task, SAB_TEST, w->sequences) : 0;
+    int B = status == SAB_OK ? sab_task_columns(w->task, w->split, w->sequences) : 0;
     if (status == SAB_OK)
         status = check_room(c, sab_task_steps(w->task), B, err);
     if (status == SAB_OK)
-        status = sab_sequences_take(w->task, SAB_TEST, B, &w->batch, &w->index, err);
+        status = sab_sequences_take(w->task, w->split, B, &w->batch, &w->index, err);
     if (status == SAB_OK && sab_model_facts(w->model))
         status = sab_answers_create(&w->answers, w->model, err);
     return status;
@@ -76,9 +89,9 @@ static void write_places(void *user, const struct sab_recall_entry *e, FILE *to)
 {
     const struct sab_recall_run *w = user;
     char at[SAB_PLACE_CAP], when[SAB_PLACE_CAP] = "";
-    sab_answers_place(w->answers, w->task, SAB_TEST, w->index, w->batch.B, e->sequence, e->t - 1, at);
+    sab_answers_place(w->answers, w->task, w->split, w->index, w->batch.B, e->sequence, e->t - 1, at);
     if (e->when > 0) /* 0: the memory that was there before any step */
-        sab_answers_place(w->answers, w->task, SAB_TEST, w->index, w->batch.B, e->sequence, e->when - 1, when);
+        sab_answers_place(w->answers, w->task, w->split, w->index, w->batch.B, e->sequence, e->when - 1, when);
     const char *quote = strchr(at, ',') ? "\"" : "";
     fprintf(to, ",%d,%s%s%s,%s%s%s", e->t - e->when, quote, at, quote, quote, when, quote);
 }
@@ -86,7 +99,7 @@ static void write_places(void *user, const struct sab_recall_entry *e, FILE *to)
 int sab_recall_run_csv(struct sab_recall_run *w, const char *path, struct sab_error *err)
 {
     char at[SAB_PLACE_CAP];
-    const char *name = w->answers ? sab_answers_place(w->answers, w->task, SAB_TEST, w->index, w->batch.B, 0, 0, at) : NULL;
+    const char *name = w->answers ? sab_answers_place(w->answers, w->task, w->split, w->index, w->batch.B, 0, 0, at) : NULL;
     int has_times = name && strcmp(name, "time") == 0;
     struct sab_recall_places places = {has_times ? ",lag,time,when_time" : ",lag,row,when_row", write_places, w};
     return sab_recall_log_csv(&w->log, name ? &places : NULL, path, err);
@@ -126,6 +139,7 @@ int sab_recall_run_collect(struct sab_recall_run *w, int needs_flow, struct sab_
         .sequences = w->batch.B,
         .layer = (w->layer > 0 ? w->layer : ask(w->options, "layers")) - 1,
         .value = w->value,
+        .is_by_lag = w->is_by_lag,
         .is_shown = w->is_shown,
     };
     return status == SAB_OK ? sab_recall_read(&w->reading, &w->log, &w->view, err) : status;
@@ -151,36 +165,32 @@ static void say_steps(const struct sab_recall_run *w, char text[STEPS_CAP])
         snprintf(text, STEPS_CAP, "%d steps", most);
 }
 
-/* Draws the map, of so many rows and columns at most. */
-static int draw(const struct sab_recall_run *w, int rows_cap, int columns_cap,
-                int (*as)(const struct sab_recall_map *map, const char *title, const char *row_name, const char *value_name,
-                          const char *path, struct sab_error *err),
-                const char *path, struct sab_error *err)
+/* The time or row of a step, where the map is of one sequence of a table. */
+static const char *say_place(void *user, int step, char *text)
 {
-    char number[SAB_NUMBER_CAP];
+    const struct sab_recall_run *w = user;
+    if (step > w->batch.T)
+        return NULL; /* the last column may be wider than what is left */
+    return sab_answers_place(w->answers, w->task, w->split, w->index, w->batch.B, 0, step - 1, text) ? text : NULL;
+}
+
+int sab_recall_run_draw(struct sab_recall_run *w, enum sab_picture kind, const char *path, struct sab_error *err)
+{
+    char number[SAB_NUMBER_CAP], title[128], steps[STEPS_CAP];
     struct sab_recall_view view = w->view;
     struct sab_recall_map map;
-    char title[128], steps[STEPS_CAP];
-    view.rows_cap = rows_cap;
-    view.columns_cap = columns_cap;
+    int is_one = view.sequences == 1;
+    view.rows_cap = SAB_HEAT_FIGURE_ROWS;
+    view.columns_cap = SAB_HEAT_FIGURE_COLUMNS;
     say_steps(w, steps);
-    snprintf(title, sizeof title, "task %s, %s, layer %d, mean over %d sequences", sab_options_value(w->options, "task", number), steps,
-             view.layer + 1, view.sequences);
+    int used = snprintf(title, sizeof title, "task %s, %s, layer %d, ", sab_options_value(w->options, "task", number), steps, view.layer + 1);
+    snprintf(title + used, sizeof title - (size_t)used, is_one ? "one sequence" : "mean over %d sequences", view.sequences);
     int status = sab_recall_map_make(&map, &w->log, &view, err);
     if (status == SAB_OK)
-        status = as(&map, title, w->row_name, w->value_name, path, err);
+        status = sab_heat_figure_draw(&(struct sab_heat_figure){&map, title, w->row_name, w->value_name,
+                                                                is_one && w->answers ? say_place : NULL, w}, &w->look, kind, path, err);
     sab_recall_map_clear(&map);
     return status;
-}
-
-int sab_recall_run_png(struct sab_recall_run *w, const char *path, struct sab_error *err)
-{
-    return draw(w, SAB_HEAT_PNG_ROWS, SAB_HEAT_PNG_COLUMNS, sab_heat_png, path, err);
-}
-
-int sab_recall_run_svg(struct sab_recall_run *w, const char *path, struct sab_error *err)
-{
-    return draw(w, SAB_HEAT_SVG_ROWS, SAB_HEAT_SVG_COLUMNS, sab_heat_svg, path, err);
 }
 
 int sab_recall_run_text(const struct sab_recall_run *w, int unicode, char **text, struct sab_error *err)

@@ -70,6 +70,34 @@ static void cells_are_means(void **state)
     sab_recall_log_clear(&log);
 }
 
+/* Columns of lags: as far as any read looks back, and the memory of zeros has none. */
+static void a_column_may_be_a_lag(void **state)
+{
+    struct sab_recall_log log = {0};
+    struct sab_recall_map map;
+    struct sab_recall_view view = {T, SEQUENCES, 0, SAB_RECALL_WEIGHT, NULL, 100, 100, 1};
+    const double expected[2][5] = {{0, 0.5, 0, 0.5, 0}, {0, 0.125, 0, 0, (1 + 0.75) / 2}}; /* steps 5 and 6 */
+    const int32_t zero[] = {0};
+    const sab_real one[] = {1};
+    (void)state;
+    fill(&log);
+    struct sab_recall recall = sab_recall_log_collect(&log);
+    recall.read(recall.user, 0, 4, 0, 1, zero, one, NULL);
+    assert_int_equal(sab_recall_log_sort(&log, NULL), SAB_OK);
+    assert_int_equal(sab_recall_map_make(&map, &log, &view, NULL), SAB_OK);
+    assert_int_equal(map.rows, T);
+    assert_int_equal(map.columns, 5);
+    assert_int_equal(map.first_step, 1);
+    for (int r = 0; r < T; r++)
+        for (int c = 0; c < 5; c++) {
+            double wanted = r < 4 ? 0 : expected[r - 4][c], found = map.cell[r * 5 + c];
+            if (fabs(found - wanted) > 1e-12)
+                fail_msg("step %d, lag %d: %g, expected %g", r + 1, c + 1, found, wanted);
+        }
+    sab_recall_map_clear(&map);
+    sab_recall_log_clear(&log);
+}
+
 /* Sequence 1 ends at step 5: row 6 is what sequence 0 recalls there, not half of it; so with both in one row, and in the reading. */
 static void means_are_over_the_sequences_that_are_there(void **state)
 {
@@ -260,6 +288,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_of_zero_are_left_out_and_entries_sorted),
         cmocka_unit_test(cells_are_means),
+        cmocka_unit_test(a_column_may_be_a_lag),
         cmocka_unit_test(means_are_over_the_sequences_that_are_there),
         cmocka_unit_test(coarser_maps_keep_the_sum_of_a_row),
         cmocka_unit_test(step_zero_has_a_column),

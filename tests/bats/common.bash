@@ -37,6 +37,13 @@ fails()
     done
 }
 
+# Skips where no figures are drawn: they need Cairo.
+needs_figures()
+{
+    run --separate-stderr "$SAB" recall no-such-run --png no-such-map.png
+    [[ $stderr != *Cairo* ]] || skip "$stderr"
+}
+
 # has TEXT...: the data hold each TEXT.
 has()
 {

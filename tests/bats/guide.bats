@@ -3,6 +3,7 @@
 load common
 
 @test "guide: every command works as written" {
+    needs_figures
     local guide=$BATS_TEST_DIRNAME/../../docs/guide.md
     mkdir "$BATS_TEST_TMPDIR/bin"
     ln -s "$(realpath "$SAB")" "$BATS_TEST_TMPDIR/bin/sab"

@@ -20,15 +20,20 @@ setup()
     cmp <("$SAB" recall run --csv - 2>stderr) plain.csv
     [ ! -s stderr ]
     [ ! -e ./- ]
-    "$SAB" recall run --png - 2>/dev/null | head -c 4 | grep -aq PNG
     "$SAB" check-grad --hidden 2 --T 3 --export plain.safetensors --quiet
     cmp <("$SAB" check-grad --hidden 2 --T 3 --export - 2>/dev/null) plain.safetensors
     sab recall run --csv - --json
     fails 2 '--csv -' json
-    sab recall run --csv - --png -
-    fails 2 '-: standard output takes one'
     sab generate run --save-state -
     fails 2 '--save-state -' 'name a file'
+}
+
+@test "- is standard output for figures too" {
+    needs_figures
+    "$SAB" recall run --png - 2>/dev/null | head -c 4 | grep -aq PNG
+    "$SAB" recall run --pdf - 2>/dev/null | head -c 4 | grep -aq %PDF
+    sab recall run --csv - --png -
+    fails 2 '-: standard output takes one'
 }
 
 @test "links, pipes and modes stay as they are" {

@@ -121,11 +121,15 @@ file=quick/results/copy/T100-sab-5-5-s1.json
 }
 
 @test "the committed document holds what the committed results say" {
+    needs_figures
     cp -r "$BATS_TEST_DIRNAME/../../docs" .
     sab reproduce --document docs/results.md --results docs/results
     [ "$status" = 0 ]
     [[ $stderr == 'docs/results.md: '[1-9]*' tables' ]]
-    diff -r docs "$BATS_TEST_DIRNAME/../../docs"
+    diff -r -x '*.svg' docs "$BATS_TEST_DIRNAME/../../docs" # letters are those of the fonts that are installed
+    for figure in copy transfer smallest; do
+        [ "$(head -c 5 docs/results/$figure.svg)" = '<?xml' ]
+    done
     sab reproduce copy --document docs/results.md
     fails 2 --document
     sab reproduce --results docs/results

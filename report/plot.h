@@ -1,10 +1,8 @@
-/* A plot as SVG: axes with ticks, lines, points, a legend. Text in, text out: the same bytes for the same numbers. */
-#ifndef SAB_REPORT_PLOT_SVG_H
-#define SAB_REPORT_PLOT_SVG_H
+/* A plot: axes with ticks, lines, points, a legend. */
+#ifndef SAB_REPORT_PLOT_H
+#define SAB_REPORT_PLOT_H
 
-#include <stdio.h>
-
-#include "sab.h"
+#include "report/drawing.h"
 
 struct sab_plot_series {
     const char *label;      /* in the legend; NULL: none, as for further series of one colour */
@@ -23,9 +21,7 @@ struct sab_plot {
     int n_series;
 };
 
-void sab_plot_write(FILE *to, const struct sab_plot *plot);
-
-/* The same as a file, replaced atomically. SAB_IO, SAB_NOMEM. */
-int sab_plot_svg(const struct sab_plot *plot, const char *path, struct sab_error *err);
+/* Draws it into a file. look may be NULL. Errors as sab_drawing_make has them. */
+int sab_plot_draw(const struct sab_plot *plot, const struct sab_look *look, enum sab_picture kind, const char *path, struct sab_error *err);
 
 #endif
