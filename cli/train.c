@@ -12,7 +12,7 @@
 #include "cli/json_out.h"
 #include "cli/options.h"
 #include "cli/presets.h"
-#include "cli/progress.h"
+#include "report/progress.h"
 #include "cli/say.h"
 #include "cli/stop.h"
 #include "comm/comm.h"

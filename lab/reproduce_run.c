@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/data_files.h"
-#include "cli/progress.h"
+#include "report/progress.h"
 #include "cli/say.h"
 #include "cli/stop.h"
 #include "data/task.h"

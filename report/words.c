@@ -1,0 +1,68 @@
+/* See words.h. */
+#include "report/words.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "sab_run.h"
+
+void sab_say_duration(double seconds, char buf[SAB_SAY_CAP])
+{
+    if (!(seconds >= 0) || seconds > 1e9) {
+        snprintf(buf, SAB_SAY_CAP, "?");
+        return;
+    }
+    long s = lround(seconds);
+    if (seconds < 9.95)
+        snprintf(buf, SAB_SAY_CAP, "%.1f s", seconds);
+    else if (s < 60)
+        snprintf(buf, SAB_SAY_CAP, "%ld s", s);
+    else if (s < 3600)
+        snprintf(buf, SAB_SAY_CAP, "%ld min %ld s", s / 60, s % 60);
+    else
+        snprintf(buf, SAB_SAY_CAP, "%ld h %ld min", s / 3600, s % 3600 / 60);
+}
+
+void sab_say_count(int64_t n, char buf[SAB_SAY_CAP])
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)n), to = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-')
+            buf[to++] = ',';
+        buf[to++] = digits[i];
+    }
+    buf[to] = 0;
+}
+
+void sab_say_bytes(double nbytes, char buf[SAB_SAY_CAP])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    int unit = 0;
+    while (nbytes >= 1024 && unit < 4) {
+        nbytes /= 1024;
+        unit++;
+    }
+    snprintf(buf, SAB_SAY_CAP, unit == 0 ? "%.0f %s" : "%.1f %s", nbytes, units[unit]);
+}
+
+void sab_say_loss(double loss, char buf[SAB_SAY_CAP])
+{
+    if (isnan(loss))
+        snprintf(buf, SAB_SAY_CAP, "-");
+    else
+        snprintf(buf, SAB_SAY_CAP, fabs(loss) >= 0.001 || loss == 0 ? "%.4f" : "%.2e", loss);
+}
+
+void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf[SAB_SAY_CAP])
+{
+    double bits = sab_task_bits_per_char(task, metrics->loss);
+    if (isfinite(bits))
+        snprintf(buf, SAB_SAY_CAP, "%.3f bits/char", bits);
+    else if (isfinite(metrics->accuracy))
+        snprintf(buf, SAB_SAY_CAP, "accuracy %.1f %%", 100 * metrics->accuracy);
+    else if (isfinite(metrics->mse))
+        snprintf(buf, SAB_SAY_CAP, fabs(metrics->mse) >= 0.001 ? "mse %.4f" : "mse %.2e", metrics->mse);
+    else
+        snprintf(buf, SAB_SAY_CAP, "loss %.4f", metrics->loss);
+}

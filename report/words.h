@@ -1,0 +1,25 @@
+/* Numbers as people read them. */
+#ifndef SAB_REPORT_WORDS_H
+#define SAB_REPORT_WORDS_H
+
+#include "sab.h"
+
+enum { SAB_SAY_CAP = 48 };
+
+/* "45 s", "3 min 12 s", "2 h 5 min"; "?" for what is not finite. */
+void sab_say_duration(double seconds, char buf[SAB_SAY_CAP]);
+
+/* "4,500" */
+void sab_say_count(int64_t n, char buf[SAB_SAY_CAP]);
+
+/* "512 B", "3.2 MiB" */
+void sab_say_bytes(double nbytes, char buf[SAB_SAY_CAP]);
+
+/* "1.732 bits/char" for a task that counts them; else "accuracy 99.8 %" or "mse 0.0012", whichever the metrics have;
+ * "loss 0.1" if neither. */
+void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf[SAB_SAY_CAP]);
+
+/* A loss: at least four significant digits without exponent where that is short; "-" for none. */
+void sab_say_loss(double loss, char buf[SAB_SAY_CAP]);
+
+#endif
