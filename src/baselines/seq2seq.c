@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/layout.h"
+#include "model/weights.h"
 
 static void resolve(struct sab_model *m)
 {
@@ -20,32 +21,16 @@ static void resolve(struct sab_model *m)
 
 /* ---- tensors ---- */
 
-static void add_side(struct sab_model *m, int side, const char *ih, const char *hh, const char *b_ih, const char *b_hh)
-{
-    int G = m->cell->G, H = m->H;
-    sab_tensors_add(m, ih, SAB_ROLE_WEIGHT_IH, side, m->shape.I, G, H, 1, 2);
-    sab_tensors_add(m, hh, SAB_ROLE_WEIGHT_HH, side, H, G, H, 1, 2);
-    sab_tensors_add(m, b_ih, SAB_ROLE_BIAS_IH, side, 1, G, H, 1, 1);
-    sab_tensors_add(m, b_hh, SAB_ROLE_BIAS_HH, side, 1, G, H, 1, 1);
-}
-
 static void add_tensors(struct sab_model *m)
 {
-    int G = m->cell->G, H = m->H, A = m->A;
-    add_side(m, SAB_ENCODER, "encoder.weight_ih_l0", "encoder.weight_hh_l0", "encoder.bias_ih_l0", "encoder.bias_hh_l0");
-    add_side(m, SAB_DECODER, "decoder.weight_ih_l0", "decoder.weight_hh_l0", "decoder.bias_ih_l0", "decoder.bias_hh_l0");
+    int G = m->cell->G, H = m->H;
+    sab_cell_weights_add(m, "encoder.", "_l0", SAB_ENCODER, m->shape.I);
+    sab_cell_weights_add(m, "decoder.", "_l0", SAB_DECODER, m->shape.I);
     sab_tensors_add(m, "decoder.weight_answer", SAB_ROLE_ANSWER, 0, m->O, G, H, 1, 2);
     if (!m->config.decoder_attention)
         return;
     sab_tensors_add(m, "decoder.weight_context", SAB_ROLE_CONTEXT, 0, H, G, H, 1, 2);
-    if (m->config.score == SAB_SCORE_RELEASE2019) {
-        sab_tensors_add(m, "attention.w", SAB_ROLE_W, 0, 2, 1, H, 0, 1);
-        return;
-    }
-    sab_tensors_add(m, "attention.W1", SAB_ROLE_W1, 0, H, 1, A, 0, 2);
-    sab_tensors_add(m, "attention.W2", SAB_ROLE_W2, 0, H, 1, A, 0, 2);
-    if (m->config.score == SAB_SCORE_MLP)
-        sab_tensors_add(m, "attention.w3", SAB_ROLE_W3, 0, 1, 1, A, 0, 1);
+    sab_score_weights_add(m, "attention.", "", 0);
 }
 
 /* As the recurrent network starts: uniform within 1/sqrt(H) but for the scales of config, which for the rows of symbols
@@ -61,9 +46,7 @@ static void start(struct sab_model *m, int i)
     else if (spec->role == SAB_ROLE_W)
         bound *= m->config.score_scale;
     sab_tensors_draw(m, i, bound);
-    if (spec->role == SAB_ROLE_BIAS_IH && m->config.cell == SAB_CELL_LSTM)
-        for (int j = m->H; j < 2 * m->H; j++)
-            m->theta[spec->offset + j] += (real)m->config.forget_bias;
+    sab_cell_weights_start(m, spec);
 }
 
 /* ---- weights as the products want them ---- */
@@ -82,56 +65,29 @@ static int create(struct sab_model *m, struct sab_error *err)
     m->bias_sums = sab_alloc((size_t)2 * m->GHp, sizeof(real));
     if (!own || !m->bias_sums)
         return sab_fail(err, SAB_NOMEM, "no memory for %zu weights", m->n_theta);
-    for (int i = 0; i < 2; i++) {
-        own->side[i].bias = m->bias_sums + (size_t)i * m->GHp;
-        own->side[i].bias_h = sab_tensors_padded(m, SAB_ROLE_BIAS_HH, i);
-        own->side[i].rows_ih = sab_tensors_padded(m, SAB_ROLE_WEIGHT_IH, i);
-    }
+    for (int i = 0; i < 2; i++)
+        sab_cell_weights_point(m, i, m->shape.I, m->bias_sums + (size_t)i * m->GHp, &own->side[i]);
     own->rows_answer = sab_tensors_padded(m, SAB_ROLE_ANSWER, 0);
     own->attends = c->decoder_attention;
-    own->remind = (struct sab_remind){
-        .kernels = m->kernels,
-        .score = sab_score_find(c->score),
-        .H = m->H,
-        .Hp = m->Hp,
-        .A = m->A,
-        .Ap = m->Ap,
-        .w = sab_tensors_padded(m, c->score == SAB_SCORE_RELEASE2019 ? SAB_ROLE_W : SAB_ROLE_W3, 0),
-    };
+    sab_score_weights_point(m, 0, &own->remind);
     return SAB_OK;
 }
 
 static struct sab_copies copies(struct sab_model *m, const struct sab_tensor_spec *spec)
 {
     struct sab_seq2seq *own = m->own;
-    struct sab_seq2seq_side *side = &own->side[spec->layer];
-    switch (spec->role) {
-    case SAB_ROLE_WEIGHT_IH:
-        return (struct sab_copies){.forward = &side->ih, .input = &side->ih_t};
-    case SAB_ROLE_WEIGHT_HH:
-        return (struct sab_copies){&side->hh, &side->hh_t, NULL};
-    case SAB_ROLE_CONTEXT:
+    if (spec->role == SAB_ROLE_CONTEXT)
         return (struct sab_copies){&own->context, &own->context_t, NULL};
-    case SAB_ROLE_W1:
-        return (struct sab_copies){&own->remind.W1, &own->remind.W1t, NULL};
-    case SAB_ROLE_W2:
-        return (struct sab_copies){&own->remind.W2, &own->remind.W2t, NULL};
-    default:
-        return (struct sab_copies){0};
-    }
+    struct sab_copies copies = sab_cell_weights_copies(&own->side[spec->layer], spec->role, 0);
+    return copies.forward ? copies : sab_score_weights_copies(&own->remind, spec->role);
 }
 
 static void prepare(struct sab_model *m)
 {
     struct sab_seq2seq *own = m->own;
-    for (int i = 0; i < 2; i++) {
-        const real *bias_ih = sab_tensors_padded(m, SAB_ROLE_BIAS_IH, i);
-        for (int j = 0; j < m->GHp; j++)
-            m->bias_sums[(size_t)i * m->GHp + j] = bias_ih[j] + (m->cell->fused ? own->side[i].bias_h[j] : 0);
-    }
-    own->remind.wsum = 0;
-    for (int k = 0; own->remind.w && k < m->A && m->config.score == SAB_SCORE_MLP; k++)
-        own->remind.wsum += own->remind.w[k];
+    for (int i = 0; i < 2; i++)
+        sab_cell_weights_prepare(m, i, &own->side[i]);
+    sab_score_weights_prepare(m, &own->remind);
 }
 
 /* ---- a shard ---- */

@@ -14,18 +14,9 @@ enum { SAB_ENCODER, SAB_DECODER, SAB_PAST };
 
 enum { SAB_ROLE_ANSWER = SAB_ROLE_COUNT, SAB_ROLE_CONTEXT };
 
-/* The weights of one side's cell, as the products want them. */
-struct sab_seq2seq_side {
-    const real *bias;             /* [GHp] bias_ih, + bias_hh where the cell is fused */
-    const real *bias_h;           /* [GHp] bias_hh where it is not */
-    const real *rows_ih;          /* [I,GHp] weight_ih, one row per symbol */
-    struct sab_matrix ih, ih_t;   /* [I,GHp] and, on demand, its transpose */
-    struct sab_matrix hh, hh_t;   /* [H,GHp] and its transpose */
-};
-
 /* model->own */
 struct sab_seq2seq {
-    struct sab_seq2seq_side side[2];
+    struct sab_cell_weights side[2];
     const real *rows_answer;              /* [O,GHp] one row per symbol answered */
     int attends;
     struct sab_matrix context, context_t; /* [H,GHp] and its transpose */

@@ -11,22 +11,6 @@
 
 #include <string.h>
 
-static real *grad_of(const struct sab_model *m, int role, int layer, real *grads)
-{
-    const struct sab_tensor_spec *spec = sab_tensors_find(m, role, layer);
-    return spec ? grads + spec->padded_offset : NULL;
-}
-
-static struct sab_remind_grads remind_grads(const struct sab_model *m, real *grads)
-{
-    int release = m->config.score == SAB_SCORE_RELEASE2019;
-    return (struct sab_remind_grads){
-        .W1 = grad_of(m, SAB_ROLE_W1, 0, grads),
-        .W2 = grad_of(m, SAB_ROLE_W2, 0, grads),
-        .w = grad_of(m, release ? SAB_ROLE_W : SAB_ROLE_W3, 0, grads),
-    };
-}
-
 static void add_row(int n, const real *x, real *y)
 {
     for (int j = 0; j < n; j++)
@@ -140,10 +124,10 @@ static void run_products(const struct sab_seq2seq_shard *s, const struct sab_seq
     int Ip = sab_pad(m->shape.I);
     size_t from = (size_t)run->from, Hp = (size_t)m->Hp, GHp = (size_t)m->GHp;
     const real *dpre = s->dpre + from * GHp, *dpre_h = s->dpre_h + from * GHp;
-    real *dih = grad_of(m, SAB_ROLE_WEIGHT_IH, run->side, grads), *db = grad_of(m, SAB_ROLE_BIAS_IH, run->side, grads);
-    real *db_h = grad_of(m, SAB_ROLE_BIAS_HH, run->side, grads), *danswer = grad_of(m, SAB_ROLE_ANSWER, 0, grads);
+    real *dih = sab_tensors_grad(m, SAB_ROLE_WEIGHT_IH, run->side, grads), *db = sab_tensors_grad(m, SAB_ROLE_BIAS_IH, run->side, grads);
+    real *db_h = sab_tensors_grad(m, SAB_ROLE_BIAS_HH, run->side, grads), *danswer = sab_tensors_grad(m, SAB_ROLE_ANSWER, 0, grads);
     m->kernels->gemm(m->H, m->GHp, run->n, s->h + from * Hp, 1, m->Hp, sab_matrix_rows(dpre_h, m->GHp),
-                     grad_of(m, SAB_ROLE_WEIGHT_HH, run->side, grads), m->GHp, 1);
+                     sab_tensors_grad(m, SAB_ROLE_WEIGHT_HH, run->side, grads), m->GHp, 1);
     for (int i = 0; i < run->n; i++) {
         add_row(m->GHp, dpre + i * GHp, db);
         add_row(m->GHp, dpre_h + i * GHp, db_h);
@@ -161,7 +145,7 @@ static void run_products(const struct sab_seq2seq_shard *s, const struct sab_seq
     if (run->side == SAB_ENCODER || !sab_seq2seq_of(m)->attends)
         return;
     m->kernels->gemm(m->H, m->GHp, run->n, s->context + from * Hp, 1, m->Hp, sab_matrix_rows(dpre, m->GHp),
-                     grad_of(m, SAB_ROLE_CONTEXT, 0, grads), m->GHp, 1);
+                     sab_tensors_grad(m, SAB_ROLE_CONTEXT, 0, grads), m->GHp, 1);
     r->score->map_weights(r, 1, run->n, s->h + from * Hp, s->dquery + from * m->Ap, rg);
 }
 
@@ -204,7 +188,7 @@ void sab_seq2seq_backward(struct sab_seq2seq_shard *s, const struct sab_work *wo
     s->work = work;
     if (s->apart)
         fill_dy(s);
-    struct sab_remind_grads rg = remind_grads(m, grads);
+    struct sab_remind_grads rg = sab_layer_remind_grads(m, 0, grads);
     size_t row = (size_t)s->S * m->Hp;
     readout_backward(s, grads);
     memset(s->dcarry, 0, row * sizeof *s->dcarry);

@@ -134,7 +134,7 @@ static void inputs(struct sab_seq2seq_shard *s, const struct sab_seq2seq_run *ru
 {
     const struct sab_model *m = s->model;
     const struct sab_seq2seq *own = sab_seq2seq_of(m);
-    const struct sab_seq2seq_side *side = &own->side[run->side];
+    const struct sab_cell_weights *side = &own->side[run->side];
     size_t from = (size_t)run->from, GHp = (size_t)m->GHp;
     real *pre = s->pre + from * GHp;
     for (int r = 0; r < run->n; r++) {
@@ -155,7 +155,7 @@ static void run_forward(struct sab_seq2seq_shard *s, const struct sab_seq2seq_ru
 {
     const struct sab_model *m = s->model;
     const struct sab_seq2seq *own = sab_seq2seq_of(m);
-    const struct sab_seq2seq_side *side = &own->side[run->side];
+    const struct sab_cell_weights *side = &own->side[run->side];
     size_t at = (size_t)run->from * m->Hp, next = at + (size_t)s->S * m->Hp;
     int attends = run->side == SAB_DECODER && own->attends;
     for (int p = run->from; p < run->from + run->n; p++)

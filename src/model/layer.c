@@ -15,19 +15,19 @@ static void copy_rows(int R, int width, const real *row, real *out)
 }
 
 /* pre [len*S,GHp] = bias + x W_ih. */
-static void input_product(const struct sab_model *m, const struct sab_layer_weights *lw, const struct sab_span *w)
+static void input_product(const struct sab_model *m, const struct sab_cell_weights *cw, const struct sab_span *w)
 {
     int R = w->len * w->S;
     if (!w->ids) {
-        copy_rows(R, m->GHp, lw->bias, w->pre);
-        m->kernels->gemm(R, m->GHp, lw->I, w->x, w->x_stride, 1, lw->ih, w->pre, m->GHp, 1);
+        copy_rows(R, m->GHp, cw->bias, w->pre);
+        m->kernels->gemm(R, m->GHp, cw->I, w->x, w->x_stride, 1, cw->ih, w->pre, m->GHp, 1);
         return;
     }
     for (int r = 0; r < R; r++) {
-        const real *row = lw->rows_ih + (size_t)w->ids[r] * m->GHp;
+        const real *row = cw->rows_ih + (size_t)w->ids[r] * m->GHp;
         real *pre = w->pre + (size_t)r * m->GHp;
         for (int j = 0; j < m->GHp; j++)
-            pre[j] = lw->bias[j] + row[j];
+            pre[j] = cw->bias[j] + row[j];
     }
 }
 
@@ -57,8 +57,9 @@ void sab_layer_forward(const struct sab_model *m, int layer, const struct sab_sp
                        struct sab_records *records, int replay, const struct sab_scratch *scratch)
 {
     const struct sab_layer_weights *lw = &m->layers[layer];
+    const struct sab_cell_weights *cw = &lw->cell;
     int S = w->S, Hp = m->Hp, GHp = m->GHp;
-    input_product(m, lw, w);
+    input_product(m, cw, w);
     sab_profile_lap(scratch->profile, SAB_PHASE_INPUT);
     for (int i = 0; i < w->len; i++) {
         size_t n = (size_t)S * Hp, at = i * n;
@@ -72,8 +73,8 @@ void sab_layer_forward(const struct sab_model *m, int layer, const struct sab_sp
             .hh = w->hh + at,
         };
         if (!m->cell->fused)
-            copy_rows(S, GHp, lw->bias_h, step.pre_h);
-        m->kernels->gemm(S, GHp, m->H, step.h_prev, Hp, 1, lw->hh, m->cell->fused ? step.pre : step.pre_h, GHp, 1);
+            copy_rows(S, GHp, cw->bias_h, step.pre_h);
+        m->kernels->gemm(S, GHp, m->H, step.h_prev, Hp, 1, cw->hh, m->cell->fused ? step.pre : step.pre_h, GHp, 1);
         sab_profile_lap(scratch->profile, SAB_PHASE_STATE);
         m->cell->forward(m->kernels, S, Hp, &step);
         sab_profile_lap(scratch->profile, SAB_PHASE_CELL);

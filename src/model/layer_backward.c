@@ -11,20 +11,14 @@
 
 #include <string.h>
 
-static real *grad_of(const struct sab_model *m, int role, int layer, real *grads)
-{
-    const struct sab_tensor_spec *spec = sab_tensors_find(m, role, layer);
-    return spec ? grads + spec->padded_offset : NULL;
-}
-
 struct sab_remind_grads sab_layer_remind_grads(const struct sab_model *m, int layer, real *grads)
 {
     int release = m->config.score == SAB_SCORE_RELEASE2019;
     return (struct sab_remind_grads){
-        .W1 = grad_of(m, SAB_ROLE_W1, layer, grads),
-        .W2 = grad_of(m, SAB_ROLE_W2, layer, grads),
-        .w = grad_of(m, release ? SAB_ROLE_W : SAB_ROLE_W3, layer, grads),
-        .gate = grad_of(m, SAB_ROLE_GATE, layer, grads),
+        .W1 = sab_tensors_grad(m, SAB_ROLE_W1, layer, grads),
+        .W2 = sab_tensors_grad(m, SAB_ROLE_W2, layer, grads),
+        .w = sab_tensors_grad(m, release ? SAB_ROLE_W : SAB_ROLE_W3, layer, grads),
+        .gate = sab_tensors_grad(m, SAB_ROLE_GATE, layer, grads),
     };
 }
 
@@ -78,11 +72,12 @@ void sab_layer_products(const struct sab_model *m, int layer, const struct sab_s
                         real *dx, const struct sab_scratch *s)
 {
     const struct sab_layer_weights *lw = &m->layers[layer];
-    int R = len * w->S, Hp = m->Hp, GHp = m->GHp, Ip = sab_pad(lw->I);
+    const struct sab_cell_weights *cw = &lw->cell;
+    int R = len * w->S, Hp = m->Hp, GHp = m->GHp, Ip = sab_pad(cw->I);
     size_t first = (size_t)from * w->S;
     const real *dpre = s->dpre + first * GHp, *dpre_h = s->dpre_h + first * GHp;
-    real *dhh = grad_of(m, SAB_ROLE_WEIGHT_HH, layer, grads), *dih = grad_of(m, SAB_ROLE_WEIGHT_IH, layer, grads);
-    real *db_ih = grad_of(m, SAB_ROLE_BIAS_IH, layer, grads), *db_hh = grad_of(m, SAB_ROLE_BIAS_HH, layer, grads);
+    real *dhh = sab_tensors_grad(m, SAB_ROLE_WEIGHT_HH, layer, grads), *dih = sab_tensors_grad(m, SAB_ROLE_WEIGHT_IH, layer, grads);
+    real *db_ih = sab_tensors_grad(m, SAB_ROLE_BIAS_IH, layer, grads), *db_hh = sab_tensors_grad(m, SAB_ROLE_BIAS_HH, layer, grads);
     m->kernels->gemm(m->H, GHp, R, w->h + first * Hp, 1, Hp, sab_matrix_rows(dpre_h, GHp), dhh, GHp, 1);
     for (int r = 0; r < R; r++) {
         add_rows(GHp, dpre + (size_t)r * GHp, db_ih);
@@ -91,14 +86,14 @@ void sab_layer_products(const struct sab_model *m, int layer, const struct sab_s
             add_rows(GHp, dpre + (size_t)r * GHp, dih + (size_t)w->ids[first + r] * GHp);
     }
     if (!w->ids)
-        m->kernels->gemm(lw->I, GHp, R, w->x + first * w->x_stride, 1, w->x_stride, sab_matrix_rows(dpre, GHp), dih, GHp,
+        m->kernels->gemm(cw->I, GHp, R, w->x + first * w->x_stride, 1, w->x_stride, sab_matrix_rows(dpre, GHp), dih, GHp,
                          1);
     if (m->K > 0) {
         struct sab_remind_grads rg = sab_layer_remind_grads(m, layer, grads);
         lw->remind.score->map_weights(&lw->remind, 1, R, w->hh + first * Hp, s->dquery + first * m->Ap, &rg);
     }
     if (dx)
-        m->kernels->gemm(R, Ip, GHp, dpre, GHp, 1, lw->ih_t, dx + first * Ip, Ip, 0);
+        m->kernels->gemm(R, Ip, GHp, dpre, GHp, 1, cw->ih_t, dx + first * Ip, Ip, 0);
     sab_profile_lap(s->profile, SAB_PHASE_WEIGHTS);
 }
 
@@ -134,7 +129,7 @@ void sab_layer_backward(const struct sab_model *m, int layer, const struct sab_s
         m->cell->backward(m->kernels, S, Hp, &step, &back);
         sab_profile_lap(s->profile, SAB_PHASE_CELL_BACKWARD);
         if (i > from || to_start)
-            m->kernels->gemm(S, Hp, GHp, back.dpre_h, GHp, 1, m->layers[layer].hh_t, s->dcarry, Hp, !m->cell->fused);
+            m->kernels->gemm(S, Hp, GHp, back.dpre_h, GHp, 1, m->layers[layer].cell.hh_t, s->dcarry, Hp, !m->cell->fused);
         sab_profile_lap(s->profile, SAB_PHASE_STATE_BACKWARD);
     }
     if (s->profile)

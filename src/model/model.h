@@ -33,14 +33,19 @@ struct sab_tensor_spec {
     size_t padded_offset; /* in padded */
 };
 
-/* One recurrent layer's weights as the products want them. */
-struct sab_layer_weights {
+/* A recurrent cell's weights as the products want them. */
+struct sab_cell_weights {
     int I;                          /* width of its input */
-    const real *bias;               /* [GHp] bias_ih, + bias_hh where the cell is fused */
+    real *bias;                     /* [GHp] bias_ih, + bias_hh where the cell is fused */
     const real *bias_h;             /* [GHp] bias_hh where it is not */
     const real *rows_ih;            /* [I,GHp] weight_ih, one row per symbol */
     struct sab_matrix ih, hh;       /* [I,GHp], [H,GHp] */
     struct sab_matrix ih_t, hh_t;   /* [GHp,Ip], [GHp,Hp] */
+};
+
+/* One recurrent layer's. */
+struct sab_layer_weights {
+    struct sab_cell_weights cell;
     struct sab_remind remind;
 };
 
@@ -126,6 +131,8 @@ void sab_tensors_draw(struct sab_model *model, int i, double bound);
 const struct sab_tensor_spec *sab_tensors_find(const struct sab_model *model, int role, int layer);
 /* Where that tensor is in model->padded, or NULL. */
 const real *sab_tensors_padded(const struct sab_model *model, int role, int layer);
+/* The same in gradients [n_padded] laid out as padded is. */
+real *sab_tensors_grad(const struct sab_model *model, int role, int layer, real *grads);
 /* padded = theta in the layout of the mathematics. */
 void sab_tensors_pad(const struct sab_model *model, const real *theta, real *padded);
 /* And back, for gradients; theta is overwritten or added to, gaps are left as they are. */

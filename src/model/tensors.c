@@ -76,6 +76,12 @@ const real *sab_tensors_padded(const struct sab_model *m, int role, int layer)
     return spec ? m->padded + spec->padded_offset : NULL;
 }
 
+real *sab_tensors_grad(const struct sab_model *m, int role, int layer, real *grads)
+{
+    const struct sab_tensor_spec *spec = sab_tensors_find(m, role, layer);
+    return spec ? grads + spec->padded_offset : NULL;
+}
+
 enum direction { TO_PADDED, TO_THETA, ADD_TO_THETA };
 
 /* Between the two layouts of one tensor. */
