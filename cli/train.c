@@ -23,7 +23,11 @@ struct own {
     int dry_run, presets;
     const char *preset;
     const char *resume;
+    int settings;
 };
+
+static const char *const settings[] = {"auto", "fixed", NULL};
+enum { AUTO };
 
 static const struct sab_option own[] = {
     {"dry-run", SAB_CLI_FLAG, offsetof(struct own, dry_run), 0, 0, 1, NULL, "off", "",
@@ -32,6 +36,9 @@ static const struct sab_option own[] = {
      "settings by name, such as pmnist; options of the command line come on top"},
     {"presets", SAB_CLI_FLAG, offsetof(struct own, presets), 0, 0, 1, NULL, "off", "",
      "list the presets, and do nothing"},
+    {"settings", SAB_OPTION_CHOICE, offsetof(struct own, settings), 0, 0, 0, settings, "auto", "",
+     "auto: of tasks that read files, what is not given of scales, k-att, k-trunc, the optimiser and more is chosen by a look at "
+     "the data, and said; with --preset, --config or --from, and of other tasks, it is as below. fixed: always"},
     {"resume", SAB_OPTION_TEXT, offsetof(struct own, resume), 0, 0, 0, NULL, "", "",
      "go on with the run in this folder, to the same bits as if it had never stopped"},
 };
@@ -111,31 +118,10 @@ static void warn_unread(const struct sab_cli *cli, const char *groups, const cha
         fprintf(stderr, "warning: %s %s does not look at %s\n", reader, name, names);
 }
 
-/* One read, whose weight is its score's share of itself. */
-static void warn_single(const struct sab_options *o)
+static void tell_advice(void *user, const char *sentence)
 {
-    if (sab_cli_int(o, "model") != SAB_KIND_RECURRENT || sab_cli_int(o, "credit") != SAB_CREDIT_SAB || sab_cli_int(o, "k-top") != 1 ||
-        sab_cli_int(o, "forward") == SAB_DENSE)
-        return;
-    int sparsifier = sab_cli_int(o, "sparsifier");
-    if (sparsifier == SAB_SPARSIFIER_RELEASE2019)
-        fputs("warning: --sparsifier release2019 keeps k-top - 1 memories: with --k-top 1 nothing is recalled\n", stderr);
-    else if (sparsifier == SAB_SPARSIFIER_SOFTMAX || sab_options_number(o, "read-floor") == 0)
-        fputs("warning: with --k-top 1 the one memory recalled has weight 1 whatever its score, so that scores are never\n"
-              "trained; --sparsifier relu with a --read-floor of 2 to 40 trains them\n", stderr);
-}
-
-/* Runs that end before they truly begin, or that cannot learn all they have. */
-static void warn(const struct sab_options *o)
-{
-    long long steps = sab_cli_int64(o, "steps"), curriculum = sab_cli_int64(o, "curriculum"), warmup = sab_cli_int64(o, "warmup");
-    int T = sab_cli_int(o, "T");
-    warn_single(o);
-    if (is_drawn(o) && T > 1 && steps > 0 && steps <= curriculum)
-        fprintf(stderr, "warning: with --steps %lld and --curriculum %lld no training sequence reaches T = %d;\n"
-                        "--curriculum 0 trains at T from the start\n", steps, curriculum, T);
-    if (steps > 0 && steps <= warmup)
-        fprintf(stderr, "warning: with --steps %lld and --warmup %lld the learning rate never reaches --lr\n", steps, warmup);
+    (void)user;
+    fprintf(stderr, "warning: %s\n", sentence);
 }
 
 /* ---- what was done ---- */
@@ -252,6 +238,38 @@ static void tell_data(void *user, struct sab_task *task)
     warn_of_minutes(watcher->cli->options, task);
 }
 
+static void tell_setting(void *user, const char *name, const char *value, const char *why)
+{
+    const struct sab_cli *cli = user;
+    const struct own *o = cli->own;
+    sab_options_set(cli->options, name, value, NULL);
+    if (!cli->quiet)
+        fprintf(o->dry_run && !cli->json ? stdout : stderr, "chosen       --%s %s: %s\n", name, value, why);
+}
+
+/* What nobody gave, of a run that begins with nothing but its data; options are the run's. */
+static int settle(void *user, struct sab_task *task, struct sab_options *options, struct sab_error *err)
+{
+    const struct sab_cli *cli = ((const struct watcher *)user)->cli;
+    const struct own *o = cli->own;
+    int is_auto = o->settings == AUTO && !o->resume[0] && !o->preset[0] && !cli->has_config_file && !sab_cli_text(options, "from")[0];
+    int status = is_auto ? sab_settings(options, task, cli->given, tell_setting, (void *)cli, err) : SAB_OK;
+    if (status == SAB_OK && !cli->quiet && !o->resume[0] && !o->dry_run)
+        sab_advice(options, tell_advice, NULL);
+    return status;
+}
+
+static int dry_run(struct sab_cli *cli, struct sab_error *err)
+{
+    struct watcher watcher = {.cli = cli};
+    struct sab_task *task = NULL;
+    int status = sab_task_create(&task, cli->options, NULL, err);
+    if (status == SAB_OK)
+        status = settle(&watcher, task, cli->options, err);
+    sab_task_free(task);
+    return status == SAB_OK ? sab_cli_dry_run(cli->options, cli->json, err) : status;
+}
+
 static int show(void *user, const struct sab_event *event)
 {
     return sab_progress_show(&((struct watcher *)user)->line, event);
@@ -305,7 +323,7 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK && has_task)
         status = sab_cli_find_data(cli->options, &err);
     if (status == SAB_OK && o->dry_run) {
-        status = sab_cli_dry_run(cli->options, cli->json, &err);
+        status = dry_run(cli, &err);
         return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("train", status, &err);
     }
     status = sab_comm_agree(cli->comm, status, 0, "", &err);
@@ -316,13 +334,12 @@ static int run(struct sab_cli *cli)
         warn_unread(cli, "task data", "the task", sab_cli_text(cli->options, "task"));
         warn_unread(cli, "model credit", "--model", sab_cli_text(cli->options, "model"));
     }
-    if (!cli->quiet && has_task && !o->resume[0])
-        warn(cli->options);
     struct watcher watcher = {.cli = cli};
     sab_progress_init(&watcher.line, sab_cli_text(cli->options, "task"));
     struct sab_watch hooks = {
         .size = sizeof hooks,
         .opened = cli->quiet ? NULL : tell_data,
+        .settle = settle,
         .begun = begun,
         .event = cli->quiet ? NULL : show,
         .notice = cli->quiet ? NULL : tell_notice,

@@ -50,6 +50,19 @@ SAB_API int sab_metric_find(const char *name);
 /* A loss in nats as bits per character; NaN for a task (by name) whose loss is not that of a text's symbols. */
 SAB_API double sab_task_bits_per_char(const char *task, double loss);
 
+/* ---- settings ------------------------------------------------------------------------------------------------ */
+
+/* Chooses by a look at the data of a task that reads files (others: nothing) what was not given of input-scale, key-scale, k-att,
+ * k-trunc, k-top, write, forget-bias, clip, warmup, optimizer, weight-decay and average. options: those the task was made with. given
+ * [sab_option_count()]: 1 where option i stays. tell (may be NULL) hears what is chosen and why. A function of options and data alone,
+ * whatever the threads. SAB_INVALID as sab_model_create; options may then be half chosen. */
+SAB_API int sab_settings(struct sab_options *options, struct sab_task *task, const unsigned char *given,
+                         void (*tell)(void *user, const char *name, const char *value, const char *why), void *user,
+                         struct sab_error *err);
+
+/* Tells of options that are legal and hardly meant: lengths or rates that a training never reaches, scores that cannot learn. */
+SAB_API void sab_advice(const struct sab_options *options, void (*tell)(void *user, const char *sentence), void *user);
+
 /* ---- evaluations --------------------------------------------------------------------------------------------- */
 
 struct sab_evaluation;
@@ -117,6 +130,8 @@ struct sab_watch {
     struct sab_comm *comm;    /* the ranks that all make this call (sab_comm.h); NULL: one. Rank 0 writes the folder; all read it to go on,
                                  and the data. Each is told of what happened, and any of them may stop the run */
     int threads;              /* instead of the option threads, where that is 0 */
+    int (*settle)(void *user, struct sab_task *task, struct sab_options *options, struct sab_error *err); /* after opened: may set options
+                                 of the network and the update in the run's own copy, by what the data are like; on all ranks the same */
 };
 
 /* What came of it. */

@@ -142,6 +142,8 @@ int sab_run_prepare(struct sab_run *run, const struct sab_options *config, int i
     int status = make_task(run, config, is_resumed, &source, err);
     if (status == SAB_OK && run->watch && run->watch->opened)
         run->watch->opened(run->watch->user, run->task);
+    if (status == SAB_OK && !is_resumed && run->watch && run->watch->settle)
+        status = run->watch->settle(run->watch->user, run->task, &run->config, err);
     if (status == SAB_OK)
         status = make_model(run, err);
     if (status == SAB_OK && source && !is_resumed)

@@ -1,0 +1,178 @@
+/* What the data and their length say of options that nobody gave: sab_settings of sab_run.h. Each choice is a function of options and
+ * data alone, so that all ranks and threads come to the same.
+ *
+ *     input-scale   what enters a unit of the first layer begins with variance 1: s^2 / (3 H) sum_i E[x_i^2] = 1
+ *     k-att         scores cost no more than products: length/2 memories of A elements against 6 G H (H + I) operations a step
+ *     k-trunc       a quarter of a sequence, within 5 to 50; k-top 10 and --write state where sequences are long
+ *     key-scale     settings_keys.c
+ *     forget-bias   3 where only h and c remember long sequences (bptt, tbptt)
+ *     the update    clip 1; where the same data come many times, adamw with decay 0.1 and averaged weights
+ *
+ * Values that are not derived were measured: docs/decisions/016. */
+#include "forecast/settings.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "data/task.h"
+
+static const double SCORE_FLOPS = 16; /* an element of a score in units of a product's operation, by bench/ceilings */
+static const double MANY_PASSES = 5;
+enum { LONG = 50, VERY_LONG = 150, LOOK_BATCHES = 4 };
+
+/* Of the training part's first batches. */
+struct look {
+    int I;             /* products of an input: 1 where it is a symbol */
+    int T;             /* steps of the longest sequence */
+    int is_stream;     /* state goes on from batch to batch */
+    double squares;    /* sum_i E[x_i^2] */
+    double length;     /* of the sequence that a step is in, in the mean over steps */
+    double sequences;  /* in one pass; 0: endless */
+};
+
+int sab_choose(const struct sab_choices *c, const char *name, const char *value, const char *format, ...)
+{
+    char why[256], number[SAB_REAL_TEXT_CAP];
+    va_list arguments;
+    if (c->given[sab_option_index(name)] || strcmp(sab_options_value(c->options, name, number), value) == 0)
+        return SAB_OK;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    if (c->tell)
+        c->tell(c->user, name, value, why);
+    return sab_options_set(c->options, name, value, NULL);
+}
+
+/* ---- what is looked at ---- */
+
+static void add_batch(const struct sab_batch *batch, int I, double *squares, double *steps, double *steps_squared)
+{
+    for (int b = 0; b < batch->B; b++) {
+        int length = batch->lengths ? batch->lengths[b] : batch->T;
+        *steps += length;
+        *steps_squared += (double)length * length;
+        for (int t = 0; t < length; t++) {
+            size_t at = (size_t)t * (size_t)batch->B + (size_t)b;
+            for (int i = 0; i < I && batch->values; i++) {
+                double x = (double)batch->values[at * (size_t)I + (size_t)i];
+                *squares += x * x;
+            }
+            *squares += batch->values == NULL;
+        }
+    }
+}
+
+static int look_at(struct sab_task *task, int B, struct look *look, struct sab_error *err)
+{
+    const struct sab_shape *shape = sab_task_shape(task);
+    double squares = 0, steps = 0, steps_squared = 0;
+    int64_t batches = sab_task_batches(task, SAB_TRAIN, B);
+    int status = SAB_OK;
+    *look = (struct look){.I = shape->input == SAB_INPUT_IDS ? 1 : shape->I, .T = sab_task_steps(task), .sequences = (double)batches * B};
+    for (int64_t i = 0; i < LOOK_BATCHES && status == SAB_OK; i++) {
+        struct sab_batch batch = {.size = sizeof batch};
+        status = sab_task_batch(task, SAB_TRAIN, i, B, &batch, err);
+        if (status != SAB_OK)
+            return status;
+        add_batch(&batch, shape->I, &squares, &steps, &steps_squared);
+        look->is_stream = batch.fresh != NULL;
+    }
+    look->squares = squares / steps;
+    look->length = steps_squared / steps;
+    return status;
+}
+
+/* ---- what is chosen ---- */
+
+static int choose_input_scale(const struct sab_choices *c, const struct look *look)
+{
+    char value[32];
+    if (!(look->squares > 0) || !isfinite(look->squares))
+        return SAB_OK;
+    double scale = fmin(fmax(sqrt(3 * c->options->model.hidden / look->squares), 0.1), 100);
+    snprintf(value, sizeof value, "%.2g", scale);
+    return sab_choose(c, "input-scale", value, "the squares of a step's inputs sum to %.3g, and what enters a unit then has variance 1",
+                      look->squares);
+}
+
+static int choose_memories(const struct sab_choices *c, const struct look *look)
+{
+    static const int gates[] = {[SAB_CELL_LSTM] = 4, [SAB_CELL_GRU] = 3, [SAB_CELL_RNN] = 1};
+    const struct sab_model_options *o = &c->options->model;
+    double H = o->hidden, A = o->attention_width > 0 ? o->attention_width : H;
+    double products = 6 * gates[o->cell] * H * (H + look->I), scores = 0.5 * look->length * A * SCORE_FLOPS;
+    char value[32];
+    int k_att = (int)fmin(fmax(ceil(scores / products), 1), look->T);
+    while (look->is_stream && look->T % k_att != 0)
+        k_att++;
+    snprintf(value, sizeof value, "%d", k_att);
+    int status = sab_choose(c, "k-att", value, "in sequences of %.0f steps, scores of all states would take %.2g times as long as products",
+                            look->length, scores / products);
+    if (status == SAB_OK && look->length >= VERY_LONG)
+        status = sab_choose(c, "k-top", "10", "sequences of %.0f steps", look->length);
+    if (status == SAB_OK && look->length >= VERY_LONG)
+        status = sab_choose(c, "write", "state", "sequences of %.0f steps", look->length);
+    return status;
+}
+
+static int choose_credit(const struct sab_choices *c, const struct look *look)
+{
+    const struct sab_model_options *o = &c->options->model;
+    int k_trunc = (int)fmin(fmax(look->length / 4, 5), 50), status = SAB_OK;
+    char value[32];
+    if (o->credit == SAB_CREDIT_SAB || o->credit == SAB_CREDIT_TBPTT) {
+        snprintf(value, sizeof value, "%d", k_trunc);
+        status = sab_choose(c, "k-trunc", value, "a quarter of %.0f steps, within 5 to 50", look->length);
+    }
+    if (status == SAB_OK && o->credit == SAB_CREDIT_SAB && o->k_top > 0)
+        status = choose_memories(c, look);
+    if (status == SAB_OK && look->length > LONG && o->cell == SAB_CELL_LSTM && (o->credit == SAB_CREDIT_BPTT || o->credit == SAB_CREDIT_TBPTT))
+        status = sab_choose(c, "forget-bias", "3", "without memories, c alone remembers %.0f steps", look->length);
+    return status;
+}
+
+static int choose_update(const struct sab_choices *c, const struct look *look)
+{
+    const int64_t FEW = 1000;
+    const struct sab_optim_options *o = &c->options->optim;
+    double passes = (double)o->steps * c->options->shared.batch / look->sequences;
+    char value[32];
+    int status = sab_choose(c, "clip", "1", "0.1 is for copying");
+    if (status == SAB_OK && o->steps < FEW && o->warmup > o->steps / 5) {
+        snprintf(value, sizeof value, "%lld", (long long)o->steps / 5);
+        status = sab_choose(c, "warmup", value, "a fifth of %lld updates", (long long)o->steps);
+    }
+    if (!(passes > MANY_PASSES) || c->given[sab_option_index("optimizer")] || c->given[sab_option_index("weight-decay")])
+        return status;
+    if (status == SAB_OK)
+        status = sab_choose(c, "optimizer", "adamw", "the data come %.0f times", passes);
+    if (status == SAB_OK)
+        status = sab_choose(c, "weight-decay", "0.1", "so that what only one sequence teaches is forgotten");
+    if (status == SAB_OK)
+        status = sab_choose(c, "average", "0.98", "the mean of the last fifty weights or so is better than the last ones");
+    return status;
+}
+
+int sab_settings(struct sab_options *options, struct sab_task *task, const unsigned char *given,
+                 void (*tell)(void *user, const char *name, const char *value, const char *why), void *user, struct sab_error *err)
+{
+    struct sab_choices c = {options, given, tell, user};
+    struct look look;
+    int is_recurrent = options->model.model == SAB_KIND_RECURRENT;
+    if (!sab_task_facts(task)) /* what draws its data has the defaults, which were found on it */
+        return SAB_OK;
+    int status = look_at(task, options->shared.batch, &look, err);
+    if (status == SAB_OK && options->model.model != SAB_KIND_TRANSFORMER)
+        status = choose_input_scale(&c, &look);
+    if (status == SAB_OK && is_recurrent)
+        status = choose_credit(&c, &look);
+    if (status == SAB_OK && is_recurrent)
+        status = sab_choose_key_scale(&c, task, err);
+    if (status == SAB_OK && look.sequences > 0)
+        status = choose_update(&c, &look);
+    return status == SAB_OK ? sab_options_check(options, err) : status;
+}
