@@ -58,6 +58,11 @@ static void print_work(const struct sab_options *options, const struct work *w)
     sab_say_duration(f->run_s, text);
     printf("time         about %.3g ms per update, %s for the run (a forecast, to a factor of 1.5 or so)\n",
            1e3 * f->update_s, text);
+    struct sab_shorter shorter;
+    if (sab_forecast_shorter(options, f, &shorter, NULL) == SAB_OK && shorter.name[0]) {
+        sab_say_duration(shorter.run_s, text);
+        printf("             with --%s %s: %s\n", shorter.name, shorter.value, text);
+    }
 }
 
 static void print_json(const struct sab_options *options, const struct work *w, const char *out)

@@ -230,14 +230,6 @@ static void warn_of_minutes(const struct sab_options *options, struct sab_task *
             text, size > 0 && sequences > size ? "a larger --eval-every makes fewer" : "a smaller --eval-size takes less");
 }
 
-/* What was understood of the data, before anything is learned from them. */
-static void tell_data(void *user, struct sab_task *task)
-{
-    const struct watcher *watcher = user;
-    sab_account_print(stderr, sab_task_facts(task));
-    warn_of_minutes(watcher->cli->options, task);
-}
-
 static void tell_setting(void *user, const char *name, const char *value, const char *why)
 {
     const struct sab_cli *cli = user;
@@ -253,10 +245,7 @@ static int settle(void *user, struct sab_task *task, struct sab_options *options
     const struct sab_cli *cli = ((const struct watcher *)user)->cli;
     const struct own *o = cli->own;
     int is_auto = o->settings == AUTO && !o->resume[0] && !o->preset[0] && !cli->has_config_file && !sab_cli_text(options, "from")[0];
-    int status = is_auto ? sab_settings(options, task, cli->given, tell_setting, (void *)cli, err) : SAB_OK;
-    if (status == SAB_OK && !cli->quiet && !o->resume[0] && !o->dry_run)
-        sab_advice(options, tell_advice, NULL);
-    return status;
+    return is_auto ? sab_settings(options, task, cli->given, tell_setting, (void *)cli, err) : SAB_OK;
 }
 
 static int dry_run(struct sab_cli *cli, struct sab_error *err)
@@ -268,6 +257,16 @@ static int dry_run(struct sab_cli *cli, struct sab_error *err)
         status = settle(&watcher, task, cli->options, err);
     sab_task_free(task);
     return status == SAB_OK ? sab_cli_dry_run(cli->options, cli->json, err) : status;
+}
+
+/* What was understood of the data, before anything is learned from them. */
+static void tell_data(void *user, struct sab_task *task)
+{
+    const struct watcher *watcher = user;
+    if (!((const struct own *)watcher->cli->own)->resume[0])
+        sab_advice(watcher->cli->options, tell_advice, NULL);
+    sab_account_print(stderr, sab_task_facts(task));
+    warn_of_minutes(watcher->cli->options, task);
 }
 
 static int show(void *user, const struct sab_event *event)

@@ -53,7 +53,7 @@ SAB_API double sab_task_bits_per_char(const char *task, double loss);
 /* ---- settings ------------------------------------------------------------------------------------------------ */
 
 /* Chooses by a look at the data of a task that reads files (others: nothing) what was not given of input-scale, key-scale, k-att,
- * k-trunc, k-top, write, forget-bias, clip, warmup, optimizer, weight-decay and average. options: those the task was made with. given
+ * k-trunc, k-top, write, forget-bias, relative, clip, lr, warmup, optimizer, weight-decay and average. options: those the task was made with. given
  * [sab_option_count()]: 1 where option i stays. tell (may be NULL) hears what is chosen and why. A function of options and data alone,
  * whatever the threads. SAB_INVALID as sab_model_create; options may then be half chosen. */
 SAB_API int sab_settings(struct sab_options *options, struct sab_task *task, const unsigned char *given,
@@ -130,8 +130,9 @@ struct sab_watch {
     struct sab_comm *comm;    /* the ranks that all make this call (sab_comm.h); NULL: one. Rank 0 writes the folder; all read it to go on,
                                  and the data. Each is told of what happened, and any of them may stop the run */
     int threads;              /* instead of the option threads, where that is 0 */
-    int (*settle)(void *user, struct sab_task *task, struct sab_options *options, struct sab_error *err); /* after opened: may set options
-                                 of the network and the update in the run's own copy, by what the data are like; on all ranks the same */
+    int (*settle)(void *user, struct sab_task *task, struct sab_options *options, struct sab_error *err); /* before opened, of a new run
+                                 that has no --from: may set options of the network, the update, and relative, in the run's own copy, by
+                                 what the data are like; on all ranks the same */
 };
 
 /* What came of it. */
@@ -199,6 +200,15 @@ struct sab_forecast {
  * had. */
 SAB_API int sab_forecast(const struct sab_options *options, void (*opened)(void *user, struct sab_task *task), void *user,
                          struct sab_forecast *out, struct sab_error *err);
+
+/* Of a training that is foretold to take more than an hour, the one option that makes it the shortest, its value, and the seconds it
+ * would then take; name "" where it takes less, or nothing helps. Errors are those of sab_forecast. */
+struct sab_shorter {
+    char name[32], value[32];
+    double run_s;
+};
+SAB_API int sab_forecast_shorter(const struct sab_options *options, const struct sab_forecast *forecast, struct sab_shorter *out,
+                                 struct sab_error *err);
 
 /* The sequences that sab_evaluate goes through, and the seconds it takes on the processor; where these are few they are not looked
  * into, and 0. */

@@ -22,6 +22,18 @@ static void read_in_order(void *state)
     ((struct sab_csv_state *)state)->in_order = 1;
 }
 
+int sab_csv_could_be_relative(const void *state)
+{
+    const struct sab_csv_state *s = state;
+    const struct sab_csv_schema *schema = &s->schema;
+    int known = 0;
+    for (int o = 0; o < schema->O; o++)
+        for (int i = 0; i < schema->I; i++)
+            known += schema->inputs[i] == schema->targets[o];
+    return known == schema->O && schema->goal == SAB_GOAL_FORECAST && !schema->present &&
+           (schema->loss == SAB_LOSS_MSE || schema->loss == SAB_LOSS_QUANTILE);
+}
+
 static int columns(const void *state, enum sab_split split)
 {
     return sab_csv_is_stream(state) ? sab_csv_table_of(state, split)->S : 0;

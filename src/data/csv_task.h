@@ -13,6 +13,9 @@ struct sab_csv_spot {
     const int64_t *times;   /* of the same rows; NULL: the task has no times */
 };
 
+/* Whether --relative on is possible and is not on: forecasts of values, of columns that are inputs too. */
+int sab_csv_could_be_relative(const void *state);
+
 struct sab_csv_spot sab_csv_task_spot(const void *state, enum sab_split split, int64_t index, int B, int b);
 
 #endif

@@ -65,10 +65,12 @@ static void measure_time(const struct sab_model *model, const struct sab_options
     for (int i = 0; i < 3; i++) {
         double reached = i < 2 ? plan->reached : 0;
         int B = i < 2 ? config->shared.batch : plan->evaluation_columns;
-        sab_cost_count(model, plan->sequence_steps, B, reached, i == 1, &cost);
+        sab_cost_count(model, (int)ceil(plan->length), B, reached, i == 1, &cost);
         if (plan->shape.input == SAB_INPUT_VALUES) /* products of few inputs hardly begin */
             cost.flops[SAB_PHASE_INPUT] *= 1 + 12.0 / plan->shape.I;
         work[i] = sab_work_seconds(&cost, &top);
+        work[i].products *= plan->share;
+        work[i].rest *= plan->share;
         sizes[UPDATE_PRODUCTS + 2 * i] = work[i].products - (i == 1 ? work[0].products : 0);
         sizes[UPDATE_REST + 2 * i] = work[i].rest - (i == 1 ? work[0].rest : 0);
     }
@@ -210,6 +212,28 @@ static double count_losses(struct sab_task *task, const struct sab_options *conf
     return (double)losses / n;
 }
 
+/* Products take as long as there are steps, scores as the squares of lengths. */
+static int look_at_lengths(struct sab_task *task, const struct sab_options *config, struct sab_plan *plan, struct sab_error *err)
+{
+    enum { BATCHES = 4 };
+    double n = 0, steps = 0, squares = 0;
+    for (int i = 0; i < BATCHES; i++) {
+        struct sab_batch batch = {.size = sizeof batch};
+        int status = sab_task_batch(task, SAB_TRAIN, i, config->shared.batch, &batch, err);
+        if (status != SAB_OK)
+            return status;
+        for (int b = 0; b < batch.B; b++) {
+            double length = batch.lengths ? batch.lengths[b] : batch.T;
+            n++;
+            steps += length;
+            squares += length * length;
+        }
+    }
+    plan->length = squares / steps;
+    plan->share = steps / n / plan->length;
+    return SAB_OK;
+}
+
 /* Of windows, the share that gradient enters: all, where there is one; else those with a loss, and those that wrote what
  * is recalled, at most. */
 static double count_reached(struct sab_task *task, const struct sab_options *config, int T)
@@ -306,6 +330,10 @@ int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, s
         plan->threads = plan->shards;
     if (status == SAB_OK && plan->has_files)
         status = sab_run_settle(task, &settled, &plan->carries, err); /* makes a batch */
+    plan->length = plan->sequence_steps;
+    plan->share = 1;
+    if (status == SAB_OK && plan->has_files && !plan->carries)
+        status = look_at_lengths(task, config, plan, err);
     look_at_process(&plan->now_nbytes, &plan->most_nbytes);
     plan->reached = count_reached(task, config, plan->sequence_steps);
     plan->evaluation_columns = plan->carries ? sab_task_columns(task, SAB_VALID, config->shared.batch) : config->shared.batch;

@@ -8,6 +8,8 @@
 struct sab_plan {
     int64_t parameters;
     int sequence_steps;          /* T of the task's batches */
+    double length, share;        /* of files with sequences of unlike length: that of the sequence a step is in, in the mean over steps,
+                                    and the mean sequence's length in units of it; else sequence_steps and 1 */
     int has_files;               /* the task reads its data */
     int threads, shards;
     struct sab_shape shape;

@@ -1,12 +1,14 @@
 /* What the data and their length say of options that nobody gave: sab_settings of sab_run.h. Each choice is a function of options and
  * data alone, so that all ranks and threads come to the same.
  *
- *     input-scale   what enters a unit of the first layer begins with variance 1: s^2 / (3 H) sum_i E[x_i^2] = 1
+ *     input-scale   s^2 / (3 H) sum_i E[x_i^2], the variance of what enters a unit of the first layer, begins with 1; where values are
+ *                   answered with 1/25, at which cells are nearly straight
  *     k-att         scores cost no more than products: length/2 memories of A elements against 6 G H (H + I) operations a step
  *     k-trunc       a quarter of a sequence, within 5 to 50; k-top 10 and --write state where sequences are long
  *     key-scale     settings_keys.c
+ *     relative      on where on the training part the last value's squared error is below half of the mean's
  *     forget-bias   3 where only h and c remember long sequences (bptt, tbptt)
- *     the update    clip 1; where the same data come many times, adamw with decay 0.1 and averaged weights
+ *     the update    clip 1, lr 0.006 (a transformer 0.001), warmup 100; of small sets adamw with decay 0.1 and averaged weights
  *
  * Values that are not derived were measured: docs/decisions/016. */
 #include "forecast/settings.h"
@@ -16,17 +18,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
+#include "data/csv_task.h"
 #include "data/task.h"
 
 static const double SCORE_FLOPS = 16; /* an element of a score in units of a product's operation, by bench/ceilings */
-static const double MANY_PASSES = 5;
-enum { LONG = 50, VERY_LONG = 150, LOOK_BATCHES = 4 };
+enum { LONG = 50, VERY_LONG = 150, FEW_SEQUENCES = 10000, LOOK_BATCHES = 4 };
 
 /* Of the training part's first batches. */
 struct look {
     int I;             /* products of an input: 1 where it is a symbol */
     int T;             /* steps of the longest sequence */
+    int is_of_values;  /* answers are */
     int is_stream;     /* state goes on from batch to batch */
     double squares;    /* sum_i E[x_i^2] */
     double length;     /* of the sequence that a step is in, in the mean over steps */
@@ -72,7 +76,8 @@ static int look_at(struct sab_task *task, int B, struct look *look, struct sab_e
     double squares = 0, steps = 0, steps_squared = 0;
     int64_t batches = sab_task_batches(task, SAB_TRAIN, B);
     int status = SAB_OK;
-    *look = (struct look){.I = shape->input == SAB_INPUT_IDS ? 1 : shape->I, .T = sab_task_steps(task), .sequences = (double)batches * B};
+    *look = (struct look){.I = shape->input == SAB_INPUT_IDS ? 1 : shape->I, .T = sab_task_steps(task), .sequences = (double)batches * B,
+                            .is_of_values = shape->loss == SAB_LOSS_MSE || shape->loss == SAB_LOSS_QUANTILE};
     for (int64_t i = 0; i < LOOK_BATCHES && status == SAB_OK; i++) {
         struct sab_batch batch = {.size = sizeof batch};
         status = sab_task_batch(task, SAB_TRAIN, i, B, &batch, err);
@@ -82,7 +87,7 @@ static int look_at(struct sab_task *task, int B, struct look *look, struct sab_e
         look->is_stream = batch.fresh != NULL;
     }
     look->squares = squares / steps;
-    look->length = steps_squared / steps;
+    look->length = look->is_stream ? look->T : steps_squared / steps;
     return status;
 }
 
@@ -93,10 +98,11 @@ static int choose_input_scale(const struct sab_choices *c, const struct look *lo
     char value[32];
     if (!(look->squares > 0) || !isfinite(look->squares))
         return SAB_OK;
-    double scale = fmin(fmax(sqrt(3 * c->options->model.hidden / look->squares), 0.1), 100);
+    double variance = look->is_of_values ? 0.04 : 1;
+    double scale = fmin(fmax(sqrt(3 * c->options->model.hidden * variance / look->squares), 0.1), 100);
     snprintf(value, sizeof value, "%.2g", scale);
-    return sab_choose(c, "input-scale", value, "the squares of a step's inputs sum to %.3g, and what enters a unit then has variance 1",
-                      look->squares);
+    return sab_choose(c, "input-scale", value, "the squares of a step's inputs sum to %.3g: what enters a unit then has variance %g%s",
+                      look->squares, variance, look->is_of_values ? ", since values are answered" : "");
 }
 
 static int choose_memories(const struct sab_choices *c, const struct look *look)
@@ -135,21 +141,41 @@ static int choose_credit(const struct sab_choices *c, const struct look *look)
     return status;
 }
 
+static int choose_relative(const struct sab_choices *c, struct sab_task *task, struct sab_error *err)
+{
+    void *state = sab_task_state(task, &sab_task_csv);
+    int O = sab_task_shape(task)->O;
+    double last = 0;
+    struct sab_quantiles quantiles = {.n = 1};
+    if (!state || !c->options->task.values.standardise || !sab_csv_could_be_relative(state))
+        return SAB_OK;
+    if (sab_task_shape(task)->loss == SAB_LOSS_QUANTILE && sab_quantiles_parse(c->options->shared.quantiles, &quantiles, err) != SAB_OK)
+        return SAB_INVALID;
+    double *squares = sab_alloc(2 * (size_t)O, sizeof *squares);
+    if (!squares)
+        return sab_fail(err, SAB_NOMEM, "no memory for %d targets", O);
+    int64_t count = sab_task_naive(task, SAB_TRAIN, 0, squares, squares + O);
+    for (int o = 0; o < O && count > 0; o++) /* of quantiles, the targets stand before 0s */
+        last += squares[o] / (double)count * quantiles.n / O;
+    sab_free(squares);
+    if (count == 0 || !(last < 0.5))
+        return SAB_OK;
+    return sab_choose(c, "relative", "on", "on the training part the last value's squared error is %.2g of the mean's", last);
+}
+
+/* Not by --steps: a run that goes on to more is then as if it had never ended. */
 static int choose_update(const struct sab_choices *c, const struct look *look)
 {
-    const int64_t FEW = 1000;
-    const struct sab_optim_options *o = &c->options->optim;
-    double passes = (double)o->steps * c->options->shared.batch / look->sequences;
-    char value[32];
+    int is_transformer = c->options->model.model == SAB_KIND_TRANSFORMER;
     int status = sab_choose(c, "clip", "1", "0.1 is for copying");
-    if (status == SAB_OK && o->steps < FEW && o->warmup > o->steps / 5) {
-        snprintf(value, sizeof value, "%lld", (long long)o->steps / 5);
-        status = sab_choose(c, "warmup", value, "a fifth of %lld updates", (long long)o->steps);
-    }
-    if (!(passes > MANY_PASSES) || c->given[sab_option_index("optimizer")] || c->given[sab_option_index("weight-decay")])
+    if (status == SAB_OK)
+        status = sab_choose(c, "lr", is_transformer ? "0.001" : "0.006", is_transformer ? "as on copying" : "learns sooner than 0.003 on speech, text and series");
+    if (status == SAB_OK)
+        status = sab_choose(c, "warmup", "100", "what is read from files needs no longer");
+    if (!(look->sequences < FEW_SEQUENCES) || c->given[sab_option_index("optimizer")] || c->given[sab_option_index("weight-decay")])
         return status;
     if (status == SAB_OK)
-        status = sab_choose(c, "optimizer", "adamw", "the data come %.0f times", passes);
+        status = sab_choose(c, "optimizer", "adamw", "%.0f training sequences are few", look->sequences);
     if (status == SAB_OK)
         status = sab_choose(c, "weight-decay", "0.1", "so that what only one sequence teaches is forgotten");
     if (status == SAB_OK)
@@ -172,6 +198,8 @@ int sab_settings(struct sab_options *options, struct sab_task *task, const unsig
         status = choose_credit(&c, &look);
     if (status == SAB_OK && is_recurrent)
         status = sab_choose_key_scale(&c, task, err);
+    if (status == SAB_OK)
+        status = choose_relative(&c, task, err);
     if (status == SAB_OK && look.sequences > 0)
         status = choose_update(&c, &look);
     return status == SAB_OK ? sab_options_check(options, err) : status;

@@ -116,6 +116,14 @@ static int run_untrained(struct work *w, const struct sab_options *options, cons
     return sab_model_evaluate(w->model, &seen, options->shared.threads, w->outputs, NULL, NULL, err);
 }
 
+/* Whether another network of this size is no burden. */
+static int has_room(const struct sab_options *options, const struct sab_shape *shape)
+{
+    const double SMALL_NBYTES = 256 << 20;
+    double H = options->model.hidden, I = shape->I;
+    return 4 * H * (H + I) * sizeof(sab_real) < SMALL_NBYTES;
+}
+
 int sab_choose_key_scale(const struct sab_choices *c, struct sab_task *task, struct sab_error *err)
 {
     const struct sab_model_options *o = &c->options->model;
@@ -123,7 +131,7 @@ int sab_choose_key_scale(const struct sab_choices *c, struct sab_task *task, str
     struct work w = {0};
     double shares[SCALES];
     int k = 0;
-    if (o->credit != SAB_CREDIT_SAB || o->k_top == 0 || o->score != SAB_SCORE_MLP || c->given[sab_option_index("key-scale")])
+    if (!has_room(c->options, sab_task_shape(task)) || o->credit != SAB_CREDIT_SAB || o->k_top == 0 || o->score != SAB_SCORE_MLP || c->given[sab_option_index("key-scale")])
         return SAB_OK;
     int status = sab_task_batch(task, SAB_TRAIN, 0, SEQUENCES, &batch, err);
     if (status == SAB_OK)

@@ -105,6 +105,20 @@ static int make_task(struct sab_run *run, const struct sab_options *config, int 
     return status;
 }
 
+/* The watcher may set options by a look at the data; where it wants them told otherwise they are read anew. */
+static int let_settle(struct sab_run *run, struct sab_error *err)
+{
+    int relative = run->config.task.csv.relative;
+    int status = run->watch->settle(run->watch->user, run->task, &run->config, err);
+    if (status == SAB_OK)
+        status = sab_options_check(&run->config, err);
+    if (status != SAB_OK || run->config.task.csv.relative == relative)
+        return status;
+    sab_task_free(run->task);
+    run->task = NULL;
+    return sab_task_create(&run->task, &run->config, NULL, err);
+}
+
 static int make_model(struct sab_run *run, struct sab_error *err)
 {
     int carries;
@@ -140,10 +154,10 @@ int sab_run_prepare(struct sab_run *run, const struct sab_options *config, int i
     struct sab_model *source = NULL;
     run->state.evaluated = run->state.best_step = run->saved_step = -1;
     int status = make_task(run, config, is_resumed, &source, err);
+    if (status == SAB_OK && !is_resumed && !source && run->watch && run->watch->settle)
+        status = let_settle(run, err);
     if (status == SAB_OK && run->watch && run->watch->opened)
         run->watch->opened(run->watch->user, run->task);
-    if (status == SAB_OK && !is_resumed && run->watch && run->watch->settle)
-        status = run->watch->settle(run->watch->user, run->task, &run->config, err);
     if (status == SAB_OK)
         status = make_model(run, err);
     if (status == SAB_OK && source && !is_resumed)

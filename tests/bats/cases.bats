@@ -491,3 +491,58 @@ for row in rows:
     sab train csv --data texts.csv --categories colour --dry-run
     fails 2 '--categories'
 }
+
+@test "settings: what is chosen from the data is said, kept, and gives way to what was given" {
+    awk 'BEGIN { print "v,w"; for (t = 0; t < 2000; t++) printf "%.3f,%.3f\n", sin(t / 9), cos(t / 4) }' >wave.csv
+    wave=(--data wave.csv --T 240 --hidden 12 --batch 4 --steps 300 --threads 1)
+    sab train csv "${wave[@]}" --dry-run
+    [ "$status" = 0 ]
+    # the squares of two standardised inputs sum to 2: sqrt(0.04 * 3 * 12 / 2)
+    has 'chosen       --input-scale 0.85: the squares of a step' '--k-trunc 50: a quarter of 240 steps' '--k-top 10: ' \
+        '--write state: ' '--relative on: on the training part' '--lr 0.006: ' '--warmup 100: ' '--optimizer adamw: 8 training sequences are few' \
+        'learned as changes from the present'
+    sab train csv "${wave[@]}" --steps 3 --lr 0.01 --k-top 3 --clip 5 --dry-run
+    [[ $output =~ '--k-att '([0-9]+)': in sequences of 240 steps' ]]
+    k_att=${BASH_REMATCH[1]}
+    [ $((240 % k_att)) = 0 ]
+    [[ $output =~ '--key-scale '([0-9]+)':' ]]
+    key_scale=${BASH_REMATCH[1]}
+    [[ $output != *'--lr'* && $output != *'--k-top'* && $output != *'--clip'* ]]
+    sab train csv "${wave[@]}" --steps 3 --lr 0.01 --k-top 3 --clip 5 --quiet --json --threads 3 --out auto
+    [ "$status" = 0 ]
+    [ -z "$stderr" ]
+    value weights_digest >digest
+    # the same, all given
+    given=(--input-scale 0.85 --k-trunc 50 --k-att "$k_att" --key-scale "$key_scale" --write state --relative on --optimizer adamw
+        --weight-decay 0.1 --average 0.98 --warmup 100)
+    sab train csv "${wave[@]}" --settings fixed "${given[@]}" --steps 3 --lr 0.01 --k-top 3 --clip 5 --quiet --json --out hand
+    value weights_digest | cmp - digest
+    # what was chosen is the run's: it goes on, and is measured, as if it had been given
+    sab train csv "${wave[@]}" --settings fixed "${given[@]}" --steps 6 --lr 0.01 --k-top 3 --clip 5 --schedule constant --quiet --json --out whole
+    value weights_digest >digest
+    sab train csv "${wave[@]}" --lr 0.01 --k-top 3 --clip 5 --schedule constant --steps 3 --quiet --out parts
+    sab train --resume parts --steps 6 --quiet --json
+    value weights_digest | cmp - digest
+    sab eval auto
+    [ "$status" = 0 ]
+    has 'last value'
+    # baselines get what they need
+    sab train csv "${wave[@]}" --credit tbptt --dry-run
+    has '--forget-bias 3: without memories'
+    [[ $output != *--k-att* && $output != *--key-scale* ]]
+    # what was given before stays: presets, other runs, tasks that draw their data
+    sab train csv "${wave[@]}" --from whole --dry-run
+    [[ $output != *chosen* ]]
+    sab train copy --dry-run
+    [[ $output != *chosen* ]]
+    sab train csv "${wave[@]}" --settings maybe --dry-run
+    fails 2 'auto'
+}
+
+@test "settings: of a training of more than an hour the option is named that makes it short" {
+    sab train copy --T 20000 --steps 100000 --dry-run
+    [ "$status" = 0 ]
+    [[ $output =~ 'with --k-att '[0-9]+': ' ]]
+    sab train copy --steps 10 --dry-run
+    [[ $output != *'with --'* ]]
+}
