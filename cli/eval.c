@@ -57,19 +57,6 @@ static int read_lengths(const char *list, struct sab_options *scratch, struct ro
     }
 }
 
-/* Says so where this will take more than a minute, as far as can be foretold. */
-static void warn_of_minutes(struct sab_task *task, const struct sab_options *config, enum sab_split split)
-{
-    const double MINUTE = 60, YEAR = 365.25 * 86400;
-    double sequences, seconds;
-    char text[SAB_SAY_CAP];
-    if (sab_forecast_evaluation(config, task, split, &sequences, &seconds, NULL) != SAB_OK || seconds <= MINUTE)
-        return;
-    sab_say_duration(seconds, text);
-    fprintf(stderr, "%.0f sequences of %d steps: this will take about %s; a smaller --eval-size%s takes less\n", sequences,
-            sab_task_steps(task), seconds > YEAR ? "a year or more" : text, sab_task_facts(task) ? "" : " or --T");
-}
-
 /* Sets the length and the rest of what a task is to be for it. */
 static int set_length(struct sab_options *options, int T, struct sab_error *err)
 {
@@ -98,7 +85,7 @@ static int measure(struct sab_model *model, const struct sab_options *base, enum
     if (status == SAB_OK) {
         row->steps = sab_task_steps(task);
         if (!is_quiet)
-            warn_of_minutes(task, options, split);
+            sab_say_slow_evaluation(options, task, split);
         status = sab_evaluation_create(&row->evaluation, engine, task, split, options, err);
     }
     sab_engine_free(engine);

@@ -68,6 +68,7 @@ struct work {
     int is_bytes;                   /* symbols are bytes, not characters */
     int64_t written;
     int is_stopped;                 /* by --stop */
+    int is_quiet;
     char stop[SAB_OPTION_CAP];
     struct writer writer;
     double seconds;
@@ -194,15 +195,21 @@ static int write_symbol(struct work *w, const char *text, int nbytes, struct sab
 static int generate(struct work *w, struct sab_error *err)
 {
     const struct sab_sampling how = {sizeof how, w->o->temperature, w->o->top_k, w->o->top_p, (uint64_t)w->o->seed};
+    const double SOON_S = 2;
     double begun = now_s();
     int status = SAB_OK, nbytes;
-    while (status == SAB_OK && w->written < w->o->length && !w->is_stopped) {
+    for (double next = SOON_S; status == SAB_OK && w->written < w->o->length && !w->is_stopped;) {
         char text[4];
         status = sab_generator_next(w->generator, &how, text, &nbytes, err);
         if (status != SAB_OK)
             break;
         w->written++;
         status = write_symbol(w, text, nbytes, err);
+        if (!w->is_quiet && w->written % 64 == 0 && now_s() - begun > next) { /* once: by now it is known how fast it goes */
+            next = INFINITY;
+            sab_say_slow((now_s() - begun) / (double)w->written * (double)(w->o->length - w->written), "a smaller --length takes less",
+                         "%lld symbols", (long long)w->o->length);
+        }
     }
     w->seconds = now_s() - begun;
     return status;
@@ -243,8 +250,10 @@ static int run(struct sab_cli *cli)
 {
     struct work w = {.o = cli->own, .where = cli->words[0]};
     struct sab_error err = {0};
+    double there;
     int status = SAB_OK;
     w.writer.keeps = cli->json;
+    w.is_quiet = cli->quiet;
     if (sab_text_unescape(w.o->stop, w.stop))
         status = sab_fail(&err, SAB_INVALID, "--stop: \"%.60s\" has a backslash that is not one of \\n \\t \\r \\\\",
                           w.o->stop);
@@ -252,6 +261,9 @@ static int run(struct sab_cli *cli)
         status = sab_cli_no_output("save-state", w.o->save_state, "the text", &err);
     if (status == SAB_OK && w.o->save_state[0])
         status = sab_file_check_writable(w.o->save_state, &err);
+    if (status == SAB_OK && cli->json && !sab_memory_allows((double)w.o->length, &there))
+        status = sab_fail(&err, SAB_NOMEM, "--json keeps the whole text, of %lld symbols, in memory, of which %.1f GiB are free: a smaller "
+                          "--length, or no --json", (long long)w.o->length, there / (1 << 30));
     if (status == SAB_OK)
         status = begin(&w, &err);
     if (status == SAB_OK)

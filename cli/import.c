@@ -4,13 +4,13 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cli/account.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
 #include "cli/json_out.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/say.h"
+#include "report/account.h"
 #include "sab_run.h"
 
 struct own {

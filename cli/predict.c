@@ -65,16 +65,37 @@ static int take_data(struct sab_cli *cli, struct sab_options *options, int *is_w
     return status == SAB_OK && *is_whole ? sab_options_set(options, "data", "", err) : status;
 }
 
+/* What the answers of a file go through. */
+struct watch {
+    struct sab_answers_file file;
+    const struct sab_cli *cli;
+    const struct sab_model *model;
+};
+
+static void begun(void *user, int T, int B, double batches)
+{
+    struct watch *w = user;
+    double seconds, nbytes;
+    if (!w->cli->quiet && strcmp(sab_cli_text(w->cli->options, "device"), "cpu") == 0 &&
+        sab_forecast_batches(w->model, T, B, batches, 0, sab_cli_int(w->cli->options, "threads"), &seconds, &nbytes, NULL) == SAB_OK)
+        sab_say_slow(seconds, "a file of fewer rows takes less", "answering %.0f steps", batches * B * T);
+}
+
+static int take(void *user, const struct sab_answer *answer, struct sab_error *err)
+{
+    return sab_answers_file_put(&((struct watch *)user)->file, answer, err);
+}
+
 static int predict_file(struct sab_cli *cli, struct sab_model *model, struct sab_options *options, struct sab_error *err)
 {
     const struct own *o = cli->own;
-    struct sab_answers_file output = {0};
+    struct watch watch = {.cli = cli, .model = model};
     int is_whole, status = take_data(cli, options, &is_whole, err);
     if (status == SAB_OK)
-        status = sab_answers_file_open(&output, o->format, o->probabilities, o->output, err);
+        status = sab_answers_file_open(&watch.file, o->format, o->probabilities, o->output, err);
     if (status == SAB_OK)
-        status = sab_predict(model, options, is_whole, o->ahead, sab_answers_file_put, &output, err);
-    return sab_answers_file_close(&output, status, err);
+        status = sab_predict_watched(model, options, is_whole, o->ahead, begun, take, &watch, err);
+    return sab_answers_file_close(&watch.file, status, err);
 }
 
 /* ---- the command ---- */

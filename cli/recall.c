@@ -126,6 +126,7 @@ static int take_model(struct sab_recall_run *w, const char *where, struct sab_er
 static int load(struct sab_cli *cli, struct sab_recall_run *w, struct sab_error *err)
 {
     const struct own *o = cli->own;
+    double seconds;
     w->split = SAB_TEST;
     w->sequences = o->sequences;
     w->layer = o->layer;
@@ -137,6 +138,10 @@ static int load(struct sab_cli *cli, struct sab_recall_run *w, struct sab_error 
         status = sab_cli_take_data(cli, 1, o->recorded_data, w->options, err);
     if (status == SAB_OK)
         status = sab_recall_run_take(w, cli->words[0], err);
+    if (status == SAB_OK)
+        status = sab_recall_run_forecast(w, o->csv[0] != 0, &seconds, err);
+    if (status == SAB_OK && !cli->quiet)
+        sab_say_slow(seconds, "fewer --sequences or a smaller --T take less", "%d sequences of %d steps", w->batch.B, w->batch.T);
     return status == SAB_OK ? sab_recall_run_collect(w, o->csv[0] != 0, err) : status;
 }
 

@@ -49,10 +49,17 @@ static int settle(void *user, const char *where, struct sab_options *options, st
     return status == SAB_OK ? sab_cli_find_data(options, err) : status;
 }
 
+static void measures(void *user, const struct sab_options *options, struct sab_task *task, enum sab_split split)
+{
+    (void)user;
+    sab_say_slow_evaluation(options, task, split);
+}
+
 static struct sab_document describe(struct sab_cli *cli)
 {
     const struct own *o = cli->own;
-    return (struct sab_document){.split = (enum sab_split)o->split, .sequences = o->sequences, .settle = settle, .user = cli};
+    return (struct sab_document){.split = (enum sab_split)o->split, .sequences = o->sequences, .settle = settle,
+                                  .measures = cli->quiet ? NULL : measures, .user = cli};
 }
 
 /* The whole document, in memory. */

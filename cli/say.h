@@ -15,6 +15,12 @@ int sab_say_flush(const char *command, int code);
  * turn, so that a printf can have several. */
 const char *sab_shown(const char *text);
 
+/* On stderr, where this is more than a minute: "warning: WHAT will take about 3 h 2 min; LESS". */
+void sab_say_slow(double seconds, const char *less, const char *what, ...);
+
+/* So of an evaluation. */
+void sab_say_slow_evaluation(const struct sab_options *options, struct sab_task *task, enum sab_split split);
+
 /* Prints the line that says what is trained: "network      lstm, 1 layer of 128, credit bptt". */
 void sab_say_network(const struct sab_options *options);
 

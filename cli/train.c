@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cli/account.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
 #include "cli/dry_run.h"
@@ -15,6 +14,7 @@
 #include "report/progress.h"
 #include "cli/say.h"
 #include "cli/stop.h"
+#include "report/account.h"
 #include "comm/comm.h"
 #include "comm/world.h"
 #include "sab_run.h"
@@ -216,18 +216,19 @@ struct watcher {
     struct sab_progress_line line;
 };
 
-/* Says so where each evaluation will take more than a minute. */
-static void warn_of_minutes(const struct sab_options *options, struct sab_task *task)
+/* Says so where each evaluation will take more than a minute, or all updates, whose progress is shown, more than an hour. */
+static void warn_of_time(const struct sab_options *options, struct sab_task *task)
 {
-    const double MINUTE = 60;
+    const double HOUR = 3600;
     double sequences, seconds;
     int size = sab_cli_int(options, "eval-size");
-    char text[SAB_SAY_CAP];
-    if (sab_forecast_evaluation(options, task, SAB_VALID, &sequences, &seconds, NULL) != SAB_OK || seconds <= MINUTE)
+    if (strcmp(sab_cli_text(options, "device"), "cpu") != 0)
         return;
-    sab_say_duration(seconds, text);
-    fprintf(stderr, "warning: each evaluation, of %.0f sequences of %d steps, will take about %s; %s\n", sequences, sab_task_steps(task),
-            text, size > 0 && sequences > size ? "a larger --eval-every makes fewer" : "a smaller --eval-size takes less");
+    if (sab_forecast_training(options, task, &seconds, NULL) == SAB_OK && seconds > HOUR)
+        sab_say_slow(seconds, "fewer --steps, or a smaller --T, --batch or --hidden, take less", "this training");
+    if (sab_forecast_evaluation(options, task, SAB_VALID, &sequences, &seconds, NULL) == SAB_OK)
+        sab_say_slow(seconds, size > 0 && sequences > size ? "a larger --eval-every makes fewer" : "a smaller --eval-size takes less",
+                     "each evaluation, of %.0f sequences of %d steps,", sequences, sab_task_steps(task));
 }
 
 static void tell_setting(void *user, const char *name, const char *value, const char *why)
@@ -266,7 +267,7 @@ static void tell_data(void *user, struct sab_task *task)
     if (!((const struct own *)watcher->cli->own)->resume[0])
         sab_advice(watcher->cli->options, tell_advice, NULL);
     sab_account_print(stderr, sab_task_facts(task));
-    warn_of_minutes(watcher->cli->options, task);
+    warn_of_time(watcher->cli->options, task);
 }
 
 static int show(void *user, const struct sab_event *event)

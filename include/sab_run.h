@@ -210,6 +210,15 @@ struct sab_shorter {
 SAB_API int sab_forecast_shorter(const struct sab_options *options, const struct sab_forecast *forecast, struct sab_shorter *out,
                                  struct sab_error *err);
 
+/* What `batches` batches of B sequences of T steps take on the processor, there and, with is_backward 1, back: *seconds, 0 where these
+ * are few; *nbytes of memory beside the model's and the batch's. B = 1 and one batch: steps one by one, as of streams, at the least.
+ * SAB_INVALID: T or B < 1. */
+SAB_API int sab_forecast_batches(const struct sab_model *model, int T, int B, double batches, int is_backward, int threads,
+                                 double *seconds, double *nbytes, struct sab_error *err);
+
+/* The seconds that sab_train's updates take on the processor, all at their full length; where these are few, 0. Draws a sequence. */
+SAB_API int sab_forecast_training(const struct sab_options *options, struct sab_task *task, double *seconds, struct sab_error *err);
+
 /* The sequences that sab_evaluate goes through, and the seconds it takes on the processor; where these are few they are not looked
  * into, and 0. */
 SAB_API int sab_forecast_evaluation(const struct sab_options *options, struct sab_task *task, enum sab_split split,
@@ -258,6 +267,13 @@ SAB_API const char *sab_answers_place(const struct sab_answers *answers, struct 
 SAB_API int sab_predict(struct sab_model *model, const struct sab_options *options, int is_whole, int64_t ahead,
                         int (*take)(void *user, const struct sab_answer *answer, struct sab_error *err), void *user,
                         struct sab_error *err);
+
+/* As sab_predict; begun (may be NULL) is told before the first answer how much there is to do: `batches` batches of B sequences of T
+ * steps, or, where B is 1, so many chunks of series, step by step, and what lies ahead of them. */
+SAB_API int sab_predict_watched(struct sab_model *model, const struct sab_options *options, int is_whole, int64_t ahead,
+                                void (*begun)(void *user, int T, int B, double batches),
+                                int (*take)(void *user, const struct sab_answer *answer, struct sab_error *err), void *user,
+                                struct sab_error *err);
 
 /* Lines of values as they come, of one series or, where a column names it, of several: each is answered with all the lines before
  * it remembered. Borrows the model and source, the name of the lines for messages. options: the model's, with those of data files

@@ -1,6 +1,7 @@
 /* sab bench: how fast updates, evaluations and single steps are here, and how near to what the machine can do. */
 #include "lab/bench.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -12,6 +13,7 @@
 #include "credit/engine.h"
 #include "cuda/device.h"
 #include "forecast/plan.h"
+#include "sab_run.h"
 #include "train/trainer.h"
 
 enum { REPEAT_CAP = 100000, STREAM_SAMPLES = 2000, STREAM_BURST = 32 };
@@ -19,6 +21,7 @@ enum { REPEAT_CAP = 100000, STREAM_SAMPLES = 2000, STREAM_BURST = 32 };
 struct own {
     int repeat, memories, scaling, stream;
     double seconds;
+    int is_quiet; /* as the command was told */
 };
 
 static const struct sab_option own[] = {
@@ -158,6 +161,17 @@ static void sum_up(const struct training *t, const struct sab_options *config, s
     u->peak_rss_nbytes = 1024.0 * (double)usage.ru_maxrss;
 }
 
+/* Two updates and two evaluations are the least. */
+static void warn_of_time(const struct sab_options *config, const struct training *t)
+{
+    double back_s, there_s, nbytes;
+    int T = sab_task_steps(t->task), B = config->shared.batch, threads = config->shared.threads;
+    if (sab_forecast_batches(t->model, T, B, 2, 1, threads, &back_s, &nbytes, NULL) == SAB_OK &&
+        sab_forecast_batches(t->model, T, B, 2, 0, threads, &there_s, &nbytes, NULL) == SAB_OK)
+        sab_say_slow(back_s + there_s, "a smaller --T, --batch or --hidden takes less", "two updates and two evaluations, the least that is "
+                     "timed,");
+}
+
 static int measure_updates(const struct sab_options *base, const struct own *o, int threads,
                            struct sab_bench_updates *u, struct sab_error *err)
 {
@@ -170,6 +184,8 @@ static int measure_updates(const struct sab_options *base, const struct own *o, 
     config.shared.threads = u->threads = threads;
     u->workers = threads < shards ? threads : shards;
     status = training_create(&t, &config, u->workers, o->repeat, err);
+    if (status == SAB_OK && !o->is_quiet)
+        warn_of_time(&config, &t);
     if (status == SAB_OK)
         status = time_updates(&t, &config, o, u, err);
     if (status == SAB_OK)
@@ -212,8 +228,9 @@ static int step(struct streaming *s, struct sab_stream *stream, struct sab_error
                            err);
 }
 
-static int streaming_create(struct streaming *s, const struct sab_options *config, int64_t steps, struct sab_error *err)
+static int streaming_create(struct streaming *s, const struct sab_options *config, int64_t steps, int is_quiet, struct sab_error *err)
 {
+    double seconds, nbytes;
     int status = sab_task_create(&s->task, config, NULL, err);
     s->batch.size = sizeof s->batch;
     if (status == SAB_OK)
@@ -226,6 +243,9 @@ static int streaming_create(struct streaming *s, const struct sab_options *confi
     s->outputs = sab_alloc((size_t)sab_task_shape(s->task)->O, sizeof *s->outputs);
     if (status == SAB_OK && (!s->samples || !s->outputs))
         status = sab_fail(err, SAB_NOMEM, "no memory for the measurement");
+    if (status == SAB_OK && !is_quiet &&
+        sab_forecast_batches(s->model, steps < INT_MAX ? (int)steps : INT_MAX, 1, 1, 0, 1, &seconds, &nbytes, NULL) == SAB_OK)
+        sab_say_slow(seconds, "fewer --memories take less", "the %lld steps that write them", (long long)steps);
     for (int64_t i = 0; i < steps && status == SAB_OK; i++)
         status = step(s, s->filled, err);
     return status;
@@ -243,11 +263,11 @@ static void streaming_free(struct streaming *s)
 
 /* Steps that begin with `memories` of them: bursts on copies of one stream. The first steps of a burst, when the copy
  * is not in the caches and its arrays grow, are not counted. */
-static int measure_steps(const struct sab_options *config, int memories, struct sab_bench_steps *result,
+static int measure_steps(const struct sab_options *config, int memories, int is_quiet, struct sab_bench_steps *result,
                          struct sab_error *err)
 {
     struct streaming s = {0};
-    int n = 0, status = streaming_create(&s, config, (int64_t)memories * config->model.k_att, err);
+    int n = 0, status = streaming_create(&s, config, (int64_t)memories * config->model.k_att, is_quiet, err);
     while (n < STREAM_SAMPLES && status == SAB_OK) {
         status = sab_stream_clone(&s.running, s.filled, err);
         for (int i = 0; i < 2 * STREAM_BURST && n < STREAM_SAMPLES && status == SAB_OK; i++) {
@@ -271,10 +291,10 @@ static int measure_stream(const struct own *o, struct sab_bench *b, struct sab_e
     int status = sab_options_copy(&plain, &b->config, err);
     plain.model.credit = SAB_CREDIT_TBPTT;
     if (status == SAB_OK)
-        status = measure_steps(&plain, 0, &b->stream[b->n_stream++], err);
+        status = measure_steps(&plain, 0, o->is_quiet, &b->stream[b->n_stream++], err);
     int attends = b->config.model.credit != SAB_CREDIT_BPTT && b->config.model.credit != SAB_CREDIT_TBPTT && b->config.model.k_top > 0;
     if (status == SAB_OK && attends)
-        status = measure_steps(&b->config, o->memories, &b->stream[b->n_stream++], err);
+        status = measure_steps(&b->config, o->memories, o->is_quiet, &b->stream[b->n_stream++], err);
     sab_options_clear(&plain);
     return status;
 }
@@ -303,6 +323,7 @@ static int run(struct sab_cli *cli)
     struct sab_bench *b = sab_alloc(1, sizeof *b);
     if (!b)
         return sab_say_error("bench", sab_fail(&err, SAB_NOMEM, "no memory for the measurement"), &err);
+    ((struct own *)cli->own)->is_quiet = cli->quiet;
     sab_options_move(&b->config, cli->options);
     b->config.task.drawn.curriculum = 0;
     int status = sab_options_check(&b->config, &err);

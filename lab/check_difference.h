@@ -33,6 +33,7 @@ double sab_check_tolerance(void);
  * changed as text, "" if nothing. */
 void sab_check_uncut(struct sab_options *config, char *changed, size_t cap);
 
+
 /* findings [number of tensors]. The model's weights are as before, its gradient is that of the batch. */
 int sab_check_differences(struct sab_check_problem *problem, const struct sab_check_options *options, int threads,
                           struct sab_check_finding *findings, struct sab_error *err);

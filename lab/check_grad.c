@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/say.h"
 #include "lab/check_difference.h"
+#include "lab/check_forecast.h"
 
 struct own {
     int input, I, O, loss, ragged, mask, start, parts, samples;
@@ -171,6 +172,7 @@ static int run(struct sab_cli *cli)
     struct sab_check_spec spec = {{sizeof spec.shape, o->input, o->I, o->loss, o->O}, o->ragged, o->mask, o->start, o->parts,
                                   o->param_scale};
     struct sab_check_problem problem = {0};
+    struct sab_check_forecast forecast;
     struct sab_error err = {0};
     char changed[128] = "";
     int code = SAB_EXIT_DONE, is_piped;
@@ -188,6 +190,11 @@ static int run(struct sab_cli *cli)
                 changed);
     if (status == SAB_OK)
         status = sab_options_check(cli->options, &err);
+    if (status == SAB_OK)
+        status = sab_check_foretell(cli->options, &spec, o->export[0] ? -1 : o->samples, &forecast, &err);
+    if (status == SAB_OK && !cli->quiet)
+        sab_say_slow(forecast.seconds, "fewer --samples, or a smaller --hidden, --T or --batch, take less", "%.0f evaluations",
+                     forecast.evaluations);
     if (status == SAB_OK)
         status = sab_check_problem_make(&problem, cli->options, &spec, &err);
     if (status == SAB_OK && o->export[0]) {

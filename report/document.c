@@ -211,6 +211,8 @@ static int write_work(struct sab_json *json, struct sab_model *model, const stru
         status = sab_engine_create(&engine, model, threads_of(options), err);
     if (status == SAB_OK && document->split == SAB_TRAIN)
         sab_task_read_in_order(task);
+    if (status == SAB_OK && document->measures)
+        document->measures(document->user, options, task, document->split);
     if (status == SAB_OK)
         status = sab_evaluation_create(&evaluation, engine, task, document->split, options, err);
     if (status == SAB_OK)

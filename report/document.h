@@ -11,6 +11,8 @@ struct sab_document {
     int sequences;        /* that are shown, at most */
     /* sets in the options of a run what is asked for in their place, and finds the data; a failure is told in the report */
     int (*settle)(void *user, const char *where, struct sab_options *options, struct sab_error *err);
+    /* told before it is measured, if not NULL */
+    void (*measures)(void *user, const struct sab_options *options, struct sab_task *task, enum sab_split split);
     void *user;
 };
 

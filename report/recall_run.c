@@ -17,24 +17,34 @@ static int ask(const struct sab_options *options, const char *name)
     return (int)sab_options_number(options, name);
 }
 
-/* Memories that a read of step t, from 1, gives weights to, at most. */
-static double most_read(const struct sab_options *o, int t)
+/* The options that bound how many memories a read gives weights to. */
+struct most {
+    int slots, k_top, k_att, zero, is_dense;
+};
+
+static struct most most_of(const struct sab_options *o)
 {
-    int slots = ask(o, "memory-slots"), k_top = ask(o, "k-top");
-    double written = (t - 1) / ask(o, "k-att") + ask(o, "zero-memory");
-    double there = slots > 0 && written > slots ? slots : written;
-    int is_dense = ask(o, "credit") == SAB_CREDIT_ATTENTION || ask(o, "forward") == SAB_DENSE;
-    return is_dense || there < k_top ? there : k_top;
+    return (struct most){ask(o, "memory-slots"), ask(o, "k-top"), ask(o, "k-att"), ask(o, "zero-memory"),
+                         ask(o, "credit") == SAB_CREDIT_ATTENTION || ask(o, "forward") == SAB_DENSE};
+}
+
+/* Of a read of step t, from 1. */
+static int most_read(const struct most *m, int t)
+{
+    int written = (t - 1) / m->k_att + m->zero;
+    int there = m->slots > 0 && written > m->slots ? m->slots : written;
+    return m->is_dense || there < m->k_top ? there : m->k_top;
 }
 
 /* All weights are kept, and sorted in a copy. */
-static int check_room(const struct sab_options *o, int T, int B, struct sab_error *err)
+static int check_room(const struct sab_options *o, int T, int B, double others, struct sab_error *err)
 {
     const double gib = 1 << 30;
     double entries = 0, there;
+    struct most most = most_of(o);
     for (int t = 1; t <= T; t++)
-        entries += most_read(o, t);
-    double nbytes = 2 * entries * B * ask(o, "layers") * sizeof(struct sab_recall_entry);
+        entries += most_read(&most, t);
+    double nbytes = others + 2 * entries * B * ask(o, "layers") * sizeof(struct sab_recall_entry);
     if (sab_memory_allows(nbytes, &there))
         return SAB_OK;
     return sab_fail(err, SAB_NOMEM, "what %d sequences of %d steps recall needs up to %.1f GiB of memory; %.1f GiB are free: fewer "
@@ -59,6 +69,13 @@ int sab_recall_run_can(const struct sab_options *options)
     return ask(options, "model") == SAB_KIND_RECURRENT && !why_without(options);
 }
 
+static double batch_nbytes(const struct sab_recall_run *w, int B)
+{
+    const struct sab_shape *shape = sab_task_shape(w->task);
+    double in = shape->input == SAB_INPUT_IDS ? 1 : shape->I, out = shape->loss == SAB_LOSS_CROSS_ENTROPY ? 1 : shape->O;
+    return (in + out + 2) * sizeof(sab_real) * sab_task_steps(w->task) * B;
+}
+
 int sab_recall_run_take(struct sab_recall_run *w, const char *where, struct sab_error *err)
 {
     char number[SAB_NUMBER_CAP];
@@ -74,7 +91,7 @@ int sab_recall_run_take(struct sab_recall_run *w, const char *where, struct sab_
     int status = sab_task_create(&w->task, c, sab_model_facts(w->model), err);
     int B = status == SAB_OK ? sab_task_columns(w->task, w->split, w->sequences) : 0;
     if (status == SAB_OK)
-        status = check_room(c, sab_task_steps(w->task), B, err);
+        status = check_room(c, sab_task_steps(w->task), B, batch_nbytes(w, B), err);
     if (status == SAB_OK)
         status = sab_sequences_take(w->task, w->split, B, &w->batch, &w->index, err);
     if (status == SAB_OK && sab_model_facts(w->model))
@@ -120,6 +137,17 @@ static int find_rows(struct sab_recall_run *w, struct sab_error *err)
             w->is_shown[(size_t)t * (size_t)batch->B + (size_t)b] = w->shows_all ? is_there : sab_batch_scored(batch, t, b) != 0;
         }
     return SAB_OK;
+}
+
+/* Beside what is kept of the reads: the batch, and what the model works with. */
+int sab_recall_run_forecast(const struct sab_recall_run *w, int needs_flow, double *seconds, struct sab_error *err)
+{
+    double back_s = 0, nbytes, back_nbytes = 0;
+    int T = w->batch.T, B = w->batch.B, status = sab_forecast_batches(w->model, T, B, 1, 0, 1, seconds, &nbytes, err);
+    if (status == SAB_OK && (needs_flow || w->value == SAB_RECALL_FLOW))
+        status = sab_forecast_batches(w->model, T, B, 1, 1, 1, &back_s, &back_nbytes, err);
+    *seconds += back_s;
+    return status == SAB_OK ? check_room(w->options, T, B, back_nbytes > nbytes ? back_nbytes : nbytes, err) : status;
 }
 
 int sab_recall_run_collect(struct sab_recall_run *w, int needs_flow, struct sab_error *err)

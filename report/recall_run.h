@@ -37,6 +37,9 @@ int sab_recall_run_can(const struct sab_options *options);
  * for a layer that it has not, SAB_NOMEM. */
 int sab_recall_run_take(struct sab_recall_run *run, const char *where, struct sab_error *err);
 
+/* Seconds that sab_recall_run_collect will take, 0 where they are few. SAB_NOMEM where the machine has not the memory. */
+int sab_recall_run_forecast(const struct sab_recall_run *run, int needs_flow, double *seconds, struct sab_error *err);
+
 /* Runs the model. needs_flow 1: the gradients too, which the value flow needs anyway. */
 int sab_recall_run_collect(struct sab_recall_run *run, int needs_flow, struct sab_error *err);
 

@@ -438,6 +438,18 @@ static void test_forecast(void **unused)
     assert_true(forecast.peak_nbytes > forecast.weights_nbytes && forecast.run_s > forecast.update_s && forecast.update_s > 0);
     must(sab_forecast_evaluation(s.options, s.task, SAB_VALID, &sequences, &seconds, &err));
     assert_true(sequences == 16 && seconds == 0);
+    double nbytes[2], back;
+    must(sab_forecast_training(s.options, s.task, &seconds, &err));
+    assert_true(seconds == 0);
+    for (int i = 0; i < 2; i++) {
+        must(sab_forecast_batches(s.model, steps << 10 * i, 8, 1e9, 0, 1, &seconds, &nbytes[i], &err));
+        must(sab_forecast_batches(s.model, steps << 10 * i, 8, 1e9, 1, 1, &back, &sequences, &err));
+        assert_true(seconds > 60 && back > seconds && nbytes[i] > 0);
+    }
+    assert_true(nbytes[1] > nbytes[0]);
+    must(sab_forecast_batches(s.model, steps, 8, 1, 0, 1, &seconds, &nbytes[0], &err));
+    assert_true(seconds == 0); /* not worth a look */
+    assert_int_equal(sab_forecast_batches(s.model, 0, 8, 1, 0, 1, &seconds, &nbytes[0], &err), SAB_INVALID);
     must(sab_options_parse(s.options, "T=100000000 hidden=4096 batch=100000", &err));
     assert_int_equal(sab_forecast(s.options, NULL, NULL, &forecast, &err), SAB_NOMEM);
     assert_non_null(strstr(err.message, "GiB are free"));

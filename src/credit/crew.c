@@ -176,6 +176,18 @@ static int check_room(const struct sab_extent *x, const struct sab_need *need, s
                     "--T or --hidden, or fewer --threads, needs less", x->B, x->T, nbytes / gib, there / gib);
 }
 
+int sab_crew_check(const struct sab_engine *e, int T, int B, struct sab_error *err)
+{
+    struct sab_need stored, recomputed;
+    struct sab_extent extent = {.T = T, .B = B, .workers = sab_worker_count(e->threads, (B - 1) / SAB_SHARD + 1)};
+    int status = sab_need_count(e->model, &extent, SAB_STORED, &stored, err);
+    if (status == SAB_OK)
+        status = sab_need_count(e->model, &extent, SAB_RECOMPUTED, &recomputed, err);
+    if (status != SAB_OK)
+        return status;
+    return check_room(&extent, stored.activations < recomputed.activations ? &stored : &recomputed, err);
+}
+
 /* Counts, chooses and takes the memory of a new crew: for the longest batch that is known to come, so that sequences
  * which grow need no more. `before`, which may be NULL, is freed. */
 static int fill(struct sab_crew *c, struct sab_engine *e, double step_nbytes, struct sab_crew *before, struct sab_error *err)

@@ -73,6 +73,9 @@ int sab_batch_carried_cap(const struct sab_model *model, const struct sab_batch 
 /* The crew for this kind of call: the one kept, or a new one in its place. */
 int sab_crew_for(struct sab_engine *engine, const struct sab_batch *batch, int backward, const struct sab_extent *want,
                  struct sab_error *err);
+/* Before the first batch is made: SAB_NOMEM, with what needs less, where the machine has not what going back through B sequences of T
+ * steps needs at the least. */
+int sab_crew_check(const struct sab_engine *engine, int T, int B, struct sab_error *err);
 void sab_crew_free(struct sab_crew *crew);
 struct sab_deal *sab_crew_deal(struct sab_crew *crew);
 /* All shards there, and with grads back. `common` is what the work of all has in common. */

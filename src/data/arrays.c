@@ -34,12 +34,25 @@ static int measure(const struct sab_shape *shape, int T, int B, size_t nbytes[AR
     return 0;
 }
 
+static int check_room(double nbytes, int T, int B, struct sab_error *err)
+{
+    const double gib = 1 << 30;
+    double there;
+    if (sab_memory_allows(nbytes, &there))
+        return SAB_OK;
+    return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %d steps needs %.1f GiB of memory; %.1f GiB are free: a smaller --batch or "
+                    "--T needs less", B, T, nbytes / gib, there / gib);
+}
+
 int sab_arrays_make(struct sab_arrays *arrays, const struct sab_shape *shape, int T, int B, struct sab_error *err)
 {
     size_t nbytes[ARRAYS], total;
     int overflows = measure(shape, T, B, nbytes, &total);
     if (!overflows && total > arrays->cap) {
         sab_arrays_clear(arrays);
+        int status = check_room((double)total, T, B, err);
+        if (status != SAB_OK)
+            return status;
         arrays->block = sab_alloc(total, 1);
         arrays->cap = arrays->block ? total : 0;
     } else if (!overflows) {
@@ -47,7 +60,7 @@ int sab_arrays_make(struct sab_arrays *arrays, const struct sab_shape *shape, in
     }
     if (overflows || !arrays->block) {
         sab_arrays_clear(arrays);
-        return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %d steps", B, T);
+        return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %d steps; a smaller --batch or --T needs less", B, T);
     }
     char *at = arrays->block, *array[ARRAYS];
     for (int k = 0; k < ARRAYS; k++) {

@@ -1,7 +1,9 @@
 /* Forecasts for callers of the library: sab_forecast of sab_run.h. */
 #include <math.h>
 
+#include "base/error.h"
 #include "base/sized.h"
+#include "credit/budget.h"
 #include "forecast/plan.h"
 #include "forecast/work.h"
 #include "sab_run.h"
@@ -43,44 +45,85 @@ int sab_forecast(const struct sab_options *options, void (*opened)(void *user, s
     return SAB_OK;
 }
 
-/* Whether an evaluation of so many sequences could take more than some seconds, from sizes alone: products, and scores of all pairs
- * of steps. */
+/* Less than this is done within some seconds, and not looked into: it would take longer than many a command. */
+static const double FEW_FLOPS = 5e11;
+
+/* Whether so many sequences could take longer, from sizes alone: products, and scores of all pairs of steps. */
 static int is_long(const struct sab_options *options, const struct sab_shape *shape, int T, double count)
 {
-    const double FLOPS = 5e11;
     double H = options->model.hidden, L = options->model.layers, I = shape->input == SAB_INPUT_IDS ? 0 : shape->I;
     double step = 2 * (4 * H * (L * 2 * H + I) + 4 * H * H + 2 * H * shape->O);
-    return count * T * (step + L * H * T / options->model.k_att) > FLOPS;
+    return count * T * (step + L * H * T / options->model.k_att) > FEW_FLOPS;
+}
+
+/* Seconds of `batches` batches, of whose windows gradient reaches so large a share. */
+static int work_out(const struct sab_model *model, int T, int B, double batches, double reached, int threads, double *seconds,
+                    struct sab_error *err)
+{
+    struct sab_ceilings one;
+    struct sab_cost cost;
+    int shards = (B - 1) / SAB_SHARD + 1, n = sab_plan_threads(threads);
+    double nbytes = 0;
+    n = n < shards ? n : shards;
+    sab_cost_count(model, T, B, reached, 0, &cost);
+    for (int phase = 0; phase < SAB_PHASE_COUNT; phase++)
+        nbytes += cost.nbytes[phase];
+    *seconds = 0;
+    if (batches * (sab_cost_flops(&cost) + cost.elements[SAB_PHASE_SCORE] + nbytes) < FEW_FLOPS)
+        return SAB_OK;
+    int status = sab_ceilings_measure(model->kernels, 1, 1, &one, err);
+    if (status != SAB_OK)
+        return status;
+    struct sab_ceilings top = sab_plan_together(&one, n);
+    *seconds = batches * sab_work_clock(sab_work_seconds(&cost, &top), model->H, sab_plan_balance(B, n));
+    return SAB_OK;
+}
+
+int sab_forecast_batches(const struct sab_model *model, int T, int B, double batches, int is_backward, int threads, double *seconds,
+                         double *nbytes, struct sab_error *err)
+{
+    struct sab_need need;
+    if (T < 1 || B < 1)
+        return sab_fail(err, SAB_INVALID, "sab_forecast_batches: %d steps of %d sequences; each is at least 1", T, B);
+    int shards = (B - 1) / SAB_SHARD + 1, workers = sab_plan_threads(threads);
+    struct sab_extent extent = {.T = T, .B = B, .workers = workers < shards ? workers : shards};
+    int status = sab_need_count(model, &extent, is_backward ? SAB_RECOMPUTED : SAB_FORWARD_ONLY, &need, err);
+    if (status != SAB_OK)
+        return status;
+    *nbytes = need.activations + need.gradients;
+    return work_out(model, T, B, batches, is_backward, threads, seconds, err);
+}
+
+/* As work_out, of the model that options and task make. */
+static int work_out_task(const struct sab_options *options, struct sab_task *task, int B, double batches, double reached,
+                         double *seconds, struct sab_error *err)
+{
+    struct sab_model *model;
+    int T = sab_task_steps(task);
+    *seconds = 0;
+    if (!is_long(options, sab_task_shape(task), T, batches * B * (1 + 2 * reached)))
+        return SAB_OK;
+    int status = sab_model_build(&model, &options->model, &options->shared, sab_task_shape(task), err);
+    if (status != SAB_OK)
+        return status;
+    status = work_out(model, T, B, batches, reached, options->shared.threads, seconds, err);
+    sab_model_free(model);
+    return status;
+}
+
+int sab_forecast_training(const struct sab_options *options, struct sab_task *task, double *seconds, struct sab_error *err)
+{
+    return work_out_task(options, task, options->shared.batch, (double)options->optim.steps,
+                         sab_plan_reached(task, options, sab_task_steps(task)), seconds, err);
 }
 
 int sab_forecast_evaluation(const struct sab_options *options, struct sab_task *task, enum sab_split split, double *sequences,
                             double *seconds, struct sab_error *err)
 {
-    struct sab_ceilings one;
-    struct sab_model *model;
-    struct sab_cost cost;
     int64_t count;
-    int B, T = sab_task_steps(task), status = sab_evaluate_plan(task, split, options, &B, &count, err);
+    int B, status = sab_evaluate_plan(task, split, options, &B, &count, err);
     if (status != SAB_OK)
         return status;
-    if (!is_long(options, sab_task_shape(task), T, (double)count)) {
-        *sequences = (double)count;
-        *seconds = 0;
-        return SAB_OK;
-    }
-    status = sab_model_build(&model, &options->model, &options->shared, sab_task_shape(task), err);
-    if (status != SAB_OK)
-        return status;
-    int threads = sab_plan_threads(options->shared.threads), shards = (B - 1) / SAB_SHARD + 1;
-    sab_cost_count(model, T, B, 0, 0, &cost);
-    status = sab_ceilings_measure(model->kernels, 1, 1, &one, err);
-    if (status == SAB_OK) {
-        int n = threads < shards ? threads : shards;
-        struct sab_ceilings top = sab_plan_together(&one, n);
-        struct sab_seconds work = sab_work_seconds(&cost, &top);
-        *sequences = (double)count;
-        *seconds = ceil((double)count / B) * sab_work_clock(work, options->model.hidden, sab_plan_balance(B, n));
-    }
-    sab_model_free(model);
-    return status;
+    *sequences = (double)count;
+    return work_out_task(options, task, B, ceil((double)count / B), 0, seconds, err);
 }

@@ -234,9 +234,7 @@ static int look_at_lengths(struct sab_task *task, const struct sab_options *conf
     return SAB_OK;
 }
 
-/* Of windows, the share that gradient enters: all, where there is one; else those with a loss, and those that wrote what
- * is recalled, at most. */
-static double count_reached(struct sab_task *task, const struct sab_options *config, int T)
+double sab_plan_reached(struct sab_task *task, const struct sab_options *config, int T)
 {
     int is_whole = config->model.credit == SAB_CREDIT_BPTT || config->model.credit == SAB_CREDIT_ATTENTION;
     if (config->model.model != SAB_KIND_RECURRENT || is_whole)
@@ -335,7 +333,7 @@ int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, s
     if (status == SAB_OK && plan->has_files && !plan->carries)
         status = look_at_lengths(task, config, plan, err);
     look_at_process(&plan->now_nbytes, &plan->most_nbytes);
-    plan->reached = count_reached(task, config, plan->sequence_steps);
+    plan->reached = sab_plan_reached(task, config, plan->sequence_steps);
     plan->evaluation_columns = plan->carries ? sab_task_columns(task, SAB_VALID, config->shared.batch) : config->shared.batch;
     plan->evaluation_batches = count_evaluation(task, config, plan);
     sab_task_free(task);

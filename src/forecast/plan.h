@@ -34,6 +34,10 @@ struct sab_plan {
 int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, struct sab_task *task), void *user,
                   struct sab_plan *plan, struct sab_error *err);
 
+/* Of windows, the share that gradient enters: all, where there is one; else those with a loss, and those that wrote what is recalled,
+ * at most. Draws a sequence. */
+double sab_plan_reached(struct sab_task *task, const struct sab_options *config, int T);
+
 /* Threads that --threads N comes to. */
 int sab_plan_threads(int threads);
 

@@ -195,7 +195,16 @@ static int open_task(struct work *w, struct sab_error *err)
     return status;
 }
 
-static int predict(struct work *w, int64_t ahead, struct sab_error *err)
+/* Tells how much there is to do; what lies ahead is counted once, though each series has it. */
+static void tell(struct work *w, const struct sab_batch *first, int64_t ahead, void (*begun)(void *user, int T, int B, double batches))
+{
+    int B = first->fresh ? 1 : w->options->shared.batch;
+    int64_t batches = w->kind->batches ? w->kind->batches(w->state, SAB_TEST, B) : 0;
+    if (begun)
+        begun(w->to.user, first->T, B, (batches > 0 ? (double)batches : 1) + (double)ahead / first->T);
+}
+
+static int predict(struct work *w, int64_t ahead, void (*begun)(void *user, int T, int B, double batches), struct sab_error *err)
 {
     const char *device = w->options->run.device;
     struct sab_batch first = {.size = sizeof first};
@@ -217,18 +226,27 @@ static int predict(struct work *w, int64_t ahead, struct sab_error *err)
                         device);
     if (status != SAB_OK)
         return status;
+    tell(w, &first, ahead, begun);
     return first.fresh ? predict_stream(w, err) : predict_sequences(w, err);
 }
 
-int sab_predict(struct sab_model *model, const struct sab_options *options, int is_whole, int64_t ahead,
-                int (*take)(void *user, const struct sab_answer *answer, struct sab_error *err), void *user, struct sab_error *err)
+int sab_predict_watched(struct sab_model *model, const struct sab_options *options, int is_whole, int64_t ahead,
+                        void (*begun)(void *user, int T, int B, double batches),
+                        int (*take)(void *user, const struct sab_answer *answer, struct sab_error *err), void *user,
+                        struct sab_error *err)
 {
     struct work w = {.options = options, .model = model, .is_whole = is_whole, .to = {take, user}};
-    int status = predict(&w, ahead, err);
+    int status = predict(&w, ahead, begun, err);
     if (w.state)
         w.kind->destroy(w.state);
     sab_ahead_clear(&w.ahead);
     sab_engine_free(w.engine);
     sab_answers_clear(&w.answers);
     return status;
+}
+
+int sab_predict(struct sab_model *model, const struct sab_options *options, int is_whole, int64_t ahead,
+                int (*take)(void *user, const struct sab_answer *answer, struct sab_error *err), void *user, struct sab_error *err)
+{
+    return sab_predict_watched(model, options, is_whole, ahead, NULL, take, user, err);
 }

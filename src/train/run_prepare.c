@@ -145,6 +145,9 @@ static int make_trainer(struct sab_run *run, struct sab_error *err)
         run->trainer->engine->threads = run->watch->threads;
     run->trainer->engine->stop = run->watch ? run->watch->stop : NULL;
     run->trainer->engine->most_steps = sab_task_steps(run->task);
+    if (!run->comm && sab_device_is_cpu(run->config.run.device) &&
+        (status = sab_crew_check(run->trainer->engine, sab_task_steps(run->task), run->config.shared.batch, err)) != SAB_OK)
+        return status;
     run->best = sab_alloc(run->trainer->count, sizeof(sab_real));
     return run->best ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for %zu weights", run->trainer->count);
 }

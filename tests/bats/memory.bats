@@ -135,7 +135,7 @@ END
     sab recall run --sequences 1000000 --T 1000000
     fails 1 '1000000 sequences of 1000020 steps recall' 'GiB are free' '--sequences'
     sab check-grad --T 100000000 --hidden 512 --export problem
-    fails 1 'GiB of memory' 'smaller --batch, --T or --hidden'
+    fails 1 '3 sequences of 100000000 steps' 'GiB of memory' 'smaller --hidden, --batch, --T'
     [ ! -e problem ]
     sab train copy --T 100000000 --batch 8 --curriculum 0 --quiet --out large
     fails 1 'GiB of memory' 'smaller --batch, --T or --hidden'
@@ -144,8 +144,59 @@ END
     fails 1 'this training needs' 'GiB of memory' 'smaller --batch, --T or --hidden'
     mkdir own
     sab train copy --T 100000000 --batch 8 --curriculum 0 --quiet --out own
-    fails 1 'nothing of the run is kept'
+    fails 1 'GiB of memory' 'smaller --batch, --T or --hidden'
     [ -d own ]
-    run --separate-stderr timeout 3 "$SAB" eval run --T 1000000 --eval-size 1000000
-    [[ $stderr == *'1000000 sequences of 1000020 steps: this will take about'*'--eval-size or --T takes less'* ]]
+    sab train copy --T 100000 --batch 1000000 --quiet --out large
+    fails 1 'a batch of 1000000 sequences of 100020 steps needs' 'smaller --batch or --T'
+    sab eval run --T 100000000 --batch 1000000 --eval-size 1000000 --quiet
+    fails 1 'a batch of 1000000 sequences of 100000020 steps needs' 'smaller --batch or --T'
+    sab recall run --T 1000000000 --sequences 1
+    fails 2 '--T'
+    sab check-grad --hidden 16384 --layers 16 --quiet
+    fails 1 'a gradient of' 'GiB of memory' 'smaller --hidden'
+    sab check-grad --O 16777216 --T 100000 --quiet
+    fails 1 '16777216 outputs' 'GiB of memory' '--O needs less'
+    sab check-grad --I 16777216 --input values --T 100000 --quiet
+    fails 1 '16777216 inputs' 'GiB of memory' '--I or --O needs less'
+    seq 1 400 >text.txt
+    "$SAB" train text --data text.txt --T 8 --hidden 8 --batch 4 --steps 1 --quiet --out text
+    sab generate text --length 1000000000000000 --json
+    fails 1 'the whole text, of 1000000000000000 symbols' 'GiB are free' 'smaller --length'
+}
+
+# warned COMMAND...: it says how long it will take, and what takes less; then it is stopped.
+warned()
+{
+    local pid
+    "$SAB" "$@" >/dev/null 2>said &
+    pid=$!
+    for _ in $(seq 600); do
+        grep -q '^warning: .* will take about .*; .*\(take less\|takes less\|makes fewer\)$' said && break
+        kill -0 $pid 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -9 $pid || true
+    wait $pid || true
+    echo "sab $*: $(cat said)"
+    grep -q '^warning: .* will take about .*; .*\(take less\|takes less\|makes fewer\)$' said
+}
+
+@test "what takes long says so before the work, in every command, with what to change" {
+    [ -z "${SAB_SANITIZED-}" ] || skip 'a sanitizer is slow'
+    "$SAB" train copy --T 5 --hidden 8 --batch 8 --steps 3 --quiet --out run
+    seq 1 400 >text.txt
+    "$SAB" train text --data text.txt --T 8 --hidden 64 --batch 4 --steps 1 --quiet --out text
+    seq 1 40000 | awk '{print $1 % 7 "," $1 % 11}' >table.csv
+    "$SAB" train csv --data table.csv --T 8 --hidden 1500 --batch 4 --steps 1 --eval-size 4 --split 0.98,0.01,0.01 --quiet --out csv
+    warned train copy --T 1000 --curriculum 0 --steps 1000000 --out long
+    warned train copy --T 1000 --steps 10 --eval-size 10000000 --out long2
+    warned eval run --T 1000000 --eval-size 1000000
+    grep -q '1000000 sequences of 1000020 steps will take about.*--eval-size or --T takes less' said
+    warned recall run --T 1000000
+    warned report run --T 100000 --eval-size 1000000
+    warned check-grad --samples 0 --hidden 2000
+    warned generate text --length 1000000000000
+    warned predict csv --data table.csv
+    warned bench --hidden 2000 --T 100000 --batch 1 --seconds 0
+    warned bench --hidden 64 --T 10 --batch 8 --seconds 0 --repeat 1 --stream --memories 10000000
 }

@@ -1,8 +1,10 @@
 /* What was understood of data (data/account.h), as the facts of a task or model keep it, for people and programs. */
-#ifndef SAB_CLI_ACCOUNT_H
-#define SAB_CLI_ACCOUNT_H
+#ifndef SAB_REPORT_ACCOUNT_H
+#define SAB_REPORT_ACCOUNT_H
 
-#include "cli/json_out.h"
+#include <stdio.h>
+
+#include "base/json_out.h"
 
 /* Prints a line for each thing understood ("inputs       load, temp") and one for each warning. facts: NULL or what has no
  * account prints nothing. */

@@ -1,15 +1,19 @@
 /* See account.h. */
-#include "cli/account.h"
+#include "report/account.h"
 
-#include "cli/say.h"
+#include "base/text.h"
 #include "sab_run.h"
+
+enum { SHOWN_CAP = 251 };
 
 static void print_line(void *user, const char *label, const char *text)
 {
+    char name[SHOWN_CAP], shown[SHOWN_CAP];
+    sab_text_shown(text, shown, sizeof shown);
     if (label[0])
-        fprintf(user, "%-12s %s\n", sab_shown(label), sab_shown(text));
+        fprintf(user, "%-12s %s\n", sab_text_shown(label, name, sizeof name), shown);
     else
-        fprintf(user, "warning: %s\n", sab_shown(text));
+        fprintf(user, "warning: %s\n", shown);
 }
 
 void sab_account_print(FILE *to, const char *facts)
