@@ -17,21 +17,28 @@
 #include "sab.h"
 
 
+/* Unless it is the default, which the options have already: finding one by its name takes as long as reading a line. */
+static void change_option(struct sab_options *config, const char *name, const char *value, const char *fallback)
+{
+    if (strcmp(value, fallback) != 0)
+        set_option(config, name, value);
+}
+
 /* How the file is written, and what becomes of times and gaps; 0: the defaults. */
 static void choose_more(struct sab_options *config, unsigned choice)
 {
     static const char *const separators[] = {"auto", "space", ";", "auto"};
     static const char *const times[] = {"", "", "t", "1"};
     static const char *const formats[] = {"auto", "%d.%m.%Y", "%b %e, %y %I:%M %p", "%Y%j%%%a%z"};
-    set_option(config, "separator", separators[choice & 3]);
+    change_option(config, "separator", separators[choice & 3], "auto");
     config->task.csv.decimal_comma = choice >> 2 & 1;
     config->task.csv.thousands = choice >> 3 & 1;
     config->task.csv.missing = (int)(choice >> 4 & 3);
-    set_option(config, "time", times[choice >> 6 & 3]);
-    set_option(config, "time-format", formats[choice % 5 % 4]);
+    change_option(config, "time", times[choice >> 6 & 3], "");
+    change_option(config, "time-format", formats[choice % 5 % 4], "auto");
     config->task.csv.duplicates = (int)(choice % 3);
     config->task.csv.gaps = (int)(choice / 3 % 3);
-    set_option(config, "calendar", config->task.csv.time[0] && choice % 7 == 3 ? "hour,month" : "");
+    change_option(config, "calendar", config->task.csv.time[0] && choice % 7 == 3 ? "hour,month" : "", "");
     config->task.csv.skip_lines = choice % 11 == 10;
     config->task.values.standardise = choice % 2 == 0;
 }
@@ -45,12 +52,12 @@ static void choose(struct sab_options *config, unsigned choice, const char *path
     set_option(config, "split", "0.6,0.2,0.2");
     config->task.T = 3;
     config->task.csv.goal = (int)(choice % 3);
-    set_option(config, "targets", targets[choice / 3 % 4]);
+    change_option(config, "targets", targets[choice / 3 % 4], "");
     if (config->task.csv.goal == SAB_GOAL_SERIES || choice & 64)
         set_option(config, "series", choice & 128 ? "1" : "s");
     config->task.values.loss = choice % 7 < 4 ? (int)(choice % 7) : 0;
     config->task.csv.relative = choice % 5 == 0;
-    set_option(config, "horizon", choice % 2 ? choice % 3 ? "2" : "1-2" : "1");
+    change_option(config, "horizon", choice % 2 ? choice % 3 ? "2" : "1-2" : "1", "1");
 }
 
 static void read_batches(struct sab_task *task)

@@ -11,7 +11,7 @@
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-    return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64:malloc_context_size=4:release_to_os_interval_ms=-1";
+    return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64:malloc_context_size=1:release_to_os_interval_ms=-1";
 }
 
 void fuzz_require(int is_true, const char *what)
