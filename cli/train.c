@@ -2,6 +2,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "base/error.h"
 #include "base/text.h"
@@ -257,6 +260,9 @@ static int dry_run(struct sab_cli *cli, struct sab_error *err)
     if (status == SAB_OK)
         status = settle(&watcher, task, cli->options, err);
     sab_task_free(task);
+#ifdef __GLIBC__
+    malloc_trim(0); /* what settings took and gave back is not counted among what the training will need */
+#endif
     return status == SAB_OK ? sab_cli_dry_run(cli->options, cli->json, err) : status;
 }
 

@@ -42,6 +42,8 @@ int sab_cell_tests(const struct sab_table_cell *cell, const struct sab_options *
  * many threads and with which instructions: these do not decide what is learned. */
 void sab_cell_command(const struct sab_table_cell *cell, const struct sab_options *config,
                       char command[SAB_COMMAND_CAP]);
+/* 1 if the table or the cell names the option (k-top), or a preset; all of a table that does not leave the others to be chosen. */
+int sab_cell_gives(const struct sab_table_cell *cell, const char *name);
 /* Of the options that do, the first in which the two differ; NULL if there is none. The seed counts. */
 const char *sab_cell_difference(const struct sab_options *a, const struct sab_options *b);
 

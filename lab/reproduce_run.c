@@ -113,6 +113,9 @@ static int check_run(const struct work *w, struct sab_error *err)
     const char *moved[] = {"data", "valid-data", "test-data", "memory-slots"}; /* where they lie; settled by the run */
     for (size_t i = 0; i < sizeof moved / sizeof moved[0] && status == SAB_OK; i++)
         status = sab_options_set(&is, moved[i], sab_options_value(&was, moved[i], before), err);
+    for (int i = 0; i < sab_option_count() && status == SAB_OK; i++) /* what the run chose */
+        if (!sab_cell_gives(w->cell, sab_option_at(i)->name))
+            status = sab_options_set(&is, sab_option_at(i)->name, sab_options_value_at(&was, i, before), err);
     const char *name = status == SAB_OK ? sab_cell_difference(&was, &is) : NULL;
     if (name)
         status = sab_fail(err, SAB_INVALID, "the run in %.200s was begun with other settings (--%s %.60s, not %.60s); move "
@@ -120,6 +123,19 @@ static int check_run(const struct work *w, struct sab_error *err)
                           sab_options_value(&was, name, before), sab_options_value(&is, name, now));
     sab_options_clear(&was);
     sab_options_clear(&is);
+    return status;
+}
+
+/* A run that goes on has what it chose. */
+static int take_chosen(struct work *w, struct sab_error *err)
+{
+    struct sab_options was = {0};
+    char value[SAB_REAL_TEXT_CAP];
+    int status = sab_run_config(w->config.run.out, &was, err);
+    for (int i = 0; i < sab_option_count() && status == SAB_OK; i++)
+        if (!sab_cell_gives(w->cell, sab_option_at(i)->name) && sab_option_at(i)->effect <= SAB_RESUMES)
+            status = sab_options_set(&w->config, sab_option_at(i)->name, sab_options_value_at(&was, i, value), err);
+    sab_options_clear(&was);
     return status;
 }
 
@@ -158,6 +174,22 @@ static void begun(void *user)
     sab_stop_hold(1);
 }
 
+/* What the rows of a table do not name is chosen as sab train would. */
+static int settle(void *user, struct sab_task *task, struct sab_options *options, struct sab_error *err)
+{
+    const struct sab_table_cell *cell = ((const struct watcher *)user)->work->cell;
+    if (!sab_cell_table(cell)->is_chosen)
+        return SAB_OK;
+    unsigned char *given = sab_alloc((size_t)sab_option_count(), 1);
+    if (!given)
+        return sab_fail(err, SAB_NOMEM, "no memory for options");
+    for (int i = 0; i < sab_option_count(); i++)
+        given[i] = (unsigned char)sab_cell_gives(cell, sab_option_at(i)->name);
+    int status = sab_settings(options, task, given, NULL, NULL, err);
+    sab_free(given);
+    return status;
+}
+
 static int train(struct work *w, struct sab_error *err)
 {
     struct sab_cell_result *result = &w->result;
@@ -166,10 +198,12 @@ static int train(struct work *w, struct sab_error *err)
     struct sab_outcome run = {.best_step = -1, .best = &best, .last = &last};
     int goes_on = sab_folder_has(w->config.run.out, "config.json");
     int status = goes_on ? check_run(w, err) : SAB_OK;
+    if (status == SAB_OK && goes_on && sab_cell_table(w->cell)->is_chosen)
+        status = take_chosen(w, err);
     if (status != SAB_OK)
         return status;
     sab_progress_init(&watcher.line, w->config.task.task);
-    struct sab_watch hooks = {.begun = begun, .event = watch, .user = &watcher, .stop = w->how->stop};
+    struct sab_watch hooks = {.settle = settle, .begun = begun, .event = watch, .user = &watcher, .stop = w->how->stop};
     double begin_s = processors_s();
     status = sab_run_train(&w->config, goes_on, &hooks, &run, err);
     sab_progress_end(&watcher.line);

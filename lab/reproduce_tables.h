@@ -26,6 +26,7 @@ struct sab_table {
     int seeds;            /* how many unless told otherwise */
     int figure;           /* enum sab_table_figure */
     const char *column;   /* the one that SAB_FIGURE_CURVES shows */
+    int is_chosen;        /* 1: what no row names is chosen from the data, as sab train does; 0: defaults */
 };
 
 /* A cell is called "COLUMN ROW". Where its table has lengths, these are the columns, and column is "". */

@@ -126,6 +126,8 @@ file=quick/results/copy/T100-sab-5-5-s1.json
     sab reproduce --document docs/results.md --results docs/results
     [ "$status" = 0 ]
     [[ $stderr == 'docs/results.md: '[1-9]*' tables' ]]
+    sab reproduce --document docs/real.md --results docs/results
+    [ "$status" = 0 ]
     diff -r -x '*.svg' docs "$BATS_TEST_DIRNAME/../../docs" # letters are those of the fonts that are installed
     for figure in copy transfer smallest; do
         [ "$(head -c 5 docs/results/$figure.svg)" = '<?xml' ]
@@ -136,4 +138,23 @@ file=quick/results/copy/T100-sab-5-5-s1.json
     fails 2 '--results is for --document'
     sab reproduce --document nowhere.md
     fails 1 nowhere.md
+}
+
+@test "a table whose settings are chosen from the data goes on with what its run chose" {
+    mkdir -p sets/timeseries
+    awk 'BEGIN { print "date,a,b"; for (t = 0; t < 600; t++) printf "2016-07-01 %02d:00:00,%.3f,%.3f\n", t % 24, sin(t / 5), cos(t / 9) }' \
+        >sets/timeseries/ETTh1.csv
+    export SAB_DATA=$PWD/sets
+    sab reproduce real-series --cell "ETTh1-1 sab" --quick --quiet --out .
+    [ "$status" = 0 ]
+    result=quick/results/real-series/ETTh1-1-sab-s1.json
+    grep -q '"command": "sab train csv --' $result
+    run ! grep -q 'settings fixed' $result
+    grep -q '"relative": true' quick/runs/real-series/ETTh1-1-sab-s1/config.json
+    digest=$(grep weights_digest $result)
+    # the result is lost, the run is not
+    rm $result
+    sab reproduce real-series --cell "ETTh1-1 sab" --quick --quiet --out .
+    [ "$status" = 0 ]
+    [ "$(grep weights_digest $result)" = "$digest" ]
 }
