@@ -89,6 +89,39 @@ END
     [[ "$output" == *"global state):"*"calls in .data"*"sab_counter in .bss"* ]]
 }
 
+# version NAME MEMBERS [CODE]: a library whose struct has those members, with more code.
+version() {
+    mkdir -p "$1/include"
+    printf 'struct sab_thing { unsigned long size; %s };\nint sab_use(const struct sab_thing *thing);\n' "$2" >"$1/include/sab.h"
+    printf '#include "sab.h"\nint sab_use(const struct sab_thing *thing) { return thing->b; }\n%s\n' "${3:-}" >"$1/sab.c"
+    cc -g -shared -fPIC -I "$1/include" "$1/sab.c" -o "$1/libsab.so"
+}
+
+@test "check-abi finds what breaks programs, and lets pass what does not" {
+    command -v abidiff || skip "there is no abidiff"
+    version before 'int a; int b;' 'int sab_two(void) { return 2; }'
+    version same 'int a; int b;' 'int sab_two(void) { return 2; }'
+    version function 'int a; int b;' 'int sab_two(void) { return 2; } int sab_three(void) { return 3; }'
+    version member 'int a; int b; double c;' 'int sab_two(void) { return 2; }'
+    for other in same function member; do
+        run "$root/scripts/check-abi" before $other
+        [ "$status" -eq 0 ]
+        [[ "$output" == *"programs built with before run with this library"* ]]
+    done
+    version lost 'int b;' 'int sab_two(void) { return 2; }'
+    version moved 'int c; int a; int b;' 'int sab_two(void) { return 2; }'
+    version wider 'int a; double b;' 'int sab_two(void) { return 2; }'
+    version turned 'int a; float b;' 'int sab_two(void) { return 2; }'
+    version gone 'int a; int b;'
+    for other in lost moved wider turned gone; do
+        run "$root/scripts/check-abi" before $other
+        [ "$status" -eq 1 ]
+        [[ "$output" == *"do not run with this library"* ]]
+        [ $other = gone ] || [[ "$output" == *"struct sab_thing"* ]]
+    done
+    [[ "$output" == *"sab_two"* ]]
+}
+
 @test "check-bits finds programs that disagree" {
     for i in 1 2; do
         printf '#!/bin/sh\necho "{\\"weights_digest\\": \\"%032d\\"}"\n' $i >program$i
