@@ -1,6 +1,7 @@
 /* See json_out.h. */
 #include "base/json_out.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -87,6 +88,7 @@ static void begin(struct sab_json *json, const char *key)
 
 void sab_json_open(struct sab_json *json, const char *key, char bracket)
 {
+    assert(json->depth + 1 < SAB_JSON_OUT_DEPTH && (bracket == '{' || bracket == '['));
     begin(json, key);
     put(json, &bracket, 1);
     json->any[++json->depth] = 0;
@@ -94,6 +96,7 @@ void sab_json_open(struct sab_json *json, const char *key, char bracket)
 
 void sab_json_close(struct sab_json *json, char bracket)
 {
+    assert(json->depth > 0 && (bracket == '}' || bracket == ']'));
     if (json->indent > 0 && json->depth <= json->lines && json->any[json->depth])
         begin_line(json, json->depth - 1);
     put(json, &bracket, 1);
@@ -150,6 +153,7 @@ void sab_json_number(struct sab_json *json, const char *key, const char *number)
 
 char *sab_json_take(struct sab_json *json, size_t *nbytes)
 {
+    assert(!json->to);
     put(json, "", 0); /* even nothing is a text */
     char *bytes = json->bytes;
     if (json->is_full) {

@@ -1,6 +1,7 @@
 /* See random.h. */
 #include "base/random.h"
 
+#include <assert.h>
 #include <Random123/philox.h>
 
 uint32_t sab_random_bits(uint64_t seed, enum sab_random_stream stream, uint64_t index, uint32_t lane)
@@ -17,5 +18,6 @@ double sab_random_uniform(uint64_t seed, enum sab_random_stream stream, uint64_t
 
 uint32_t sab_random_below(uint64_t seed, enum sab_random_stream stream, uint64_t index, uint32_t lane, uint32_t n)
 {
+    assert(n > 0);
     return (uint32_t)(((uint64_t)sab_random_bits(seed, stream, index, lane) * n) >> 32);
 }

@@ -1,6 +1,7 @@
 /* See sized.h. */
 #include "base/sized.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -23,6 +24,7 @@ const struct sab_sized sab_sampling_sized = KIND("the sampling", sab_sampling, s
 int sab_sized_take(const struct sab_sized *kind, void *whole, const void *given, struct sab_error *err)
 {
     size_t size;
+    assert(kind->first <= kind->now);
     if (!given)
         return SAB_OK;
     memcpy(&size, given, sizeof size);

@@ -1,6 +1,7 @@
 /* See comm.h. */
 #include "comm/comm.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,11 +22,13 @@ int sab_comm_check(const struct sab_comm *comm, struct sab_error *err)
 
 int sab_comm_first(int n, int ranks, int rank)
 {
+    assert(n >= 0 && 0 <= rank && rank <= ranks);
     return (int)(((int64_t)rank * n + ranks - 1) / ranks);
 }
 
 int sab_comm_owner(int n, int ranks, int i)
 {
+    assert(0 <= i && i < n && ranks > 0);
     return (int)((int64_t)i * ranks / n);
 }
 

@@ -1,4 +1,5 @@
 /* A crew: shards that are laid out once, a full and a last (smaller) one per worker, and take all of a batch's in turn. */
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct sab_crew {
 
 int sab_deal_create(struct sab_deal *deal, int B, struct sab_error *err)
 {
+    assert(B > 0);
     deal->B = B;
     deal->n_shards = (B - 1) / SAB_SHARD + 1;
     deal->columns = sab_alloc((size_t)B, sizeof *deal->columns);
@@ -63,6 +65,7 @@ void sab_deal_columns(struct sab_deal *deal, const struct sab_batch *batch)
 
 int sab_worker_count(int threads, int n_shards)
 {
+    assert(threads >= 0 && n_shards > 0);
 #ifdef _OPENMP
     int n = threads > 0 ? threads : omp_get_num_procs();
 #else

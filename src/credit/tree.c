@@ -1,6 +1,8 @@
 /* See tree.h. */
 #include "credit/tree.h"
 
+#include <assert.h>
+
 #include "comm/comm.h"
 
 /* Whether the shards i .. i + width - 1, as far as there are, belong to one rank. */
@@ -12,6 +14,7 @@ static int is_inside(int n_shards, int ranks, int i, int width)
 
 void sab_tree_add(real *const *at, int n_shards, int ranks, int across, size_t from, size_t to)
 {
+    assert(n_shards > 0 && ranks > 0 && from <= to);
     for (int stride = 1; stride < n_shards; stride *= 2)
         for (int i = 0; i + stride < n_shards; i += 2 * stride) {
             real *x = at[i];

@@ -1,6 +1,7 @@
 /* See arrays.h. All arrays lie in one block, each at a multiple of 64 bytes. */
 #include "data/arrays.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -47,6 +48,7 @@ static int check_room(double nbytes, int T, int B, struct sab_error *err)
 int sab_arrays_make(struct sab_arrays *arrays, const struct sab_shape *shape, int T, int B, struct sab_error *err)
 {
     size_t nbytes[ARRAYS], total;
+    assert(T > 0 && B > 0);
     int overflows = measure(shape, T, B, nbytes, &total);
     if (!overflows && total > arrays->cap) {
         sab_arrays_clear(arrays);

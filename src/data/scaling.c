@@ -2,6 +2,7 @@
  *     d = x - m;   m += d / n;   q += d (x - m);   deviation = sqrt(q / n) */
 #include "data/scaling.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +43,7 @@ void sab_scaling_begin(struct sab_scaling *scaling)
 
 void sab_scaling_add(struct sab_scaling *scaling, int i, double value)
 {
+    assert(0 <= i && i < scaling->n && isfinite(value));
     double difference = value - scaling->mean[i];
     scaling->count[i]++;
     scaling->mean[i] += difference / (double)scaling->count[i];

@@ -4,6 +4,8 @@
  * changed in turn by a random function of the other. */
 #include "data/shuffle.h"
 
+#include <assert.h>
+
 #include "base/random.h"
 
 /* Wide blocks need a few, but halves of one or two bits mix slowly: at n = 6, over 100,000 passes, 8 and 16 rounds show
@@ -27,6 +29,7 @@ static uint64_t network(uint64_t seed, uint64_t pass, uint64_t x, int low_bits, 
 uint64_t sab_shuffle(uint64_t seed, uint64_t pass, uint64_t i, uint64_t n)
 {
     int bits = 0;
+    assert(i < n && pass >> 32 == 0);
     while (bits < 64 && (n - 1) >> bits)
         bits++;
     do

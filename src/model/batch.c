@@ -1,6 +1,7 @@
 /* A batch as a shard sees it: inputs gathered, outputs and losses served. */
 #include "model/network.h"
 
+#include <assert.h>
 #include <string.h>
 
 real sab_batch_weight(const struct sab_batch *batch, int t, int b)
@@ -21,6 +22,7 @@ int sab_batch_scored(const struct sab_batch *batch, int t, int b)
 
 int sab_work_steps(const struct sab_work *work, int S)
 {
+    assert(S > 0);
     int steps = 0;
     for (int b = 0; b < S; b++)
         steps = work->columns[b].length > steps ? work->columns[b].length : steps;

@@ -6,6 +6,7 @@
  * The products with x run over the whole span, the rest step by step. */
 #include "model/model.h"
 
+#include <assert.h>
 #include <string.h>
 
 static void copy_rows(int R, int width, const real *row, real *out)
@@ -59,6 +60,7 @@ void sab_layer_forward(const struct sab_model *m, int layer, const struct sab_sp
     const struct sab_layer_weights *lw = &m->layers[layer];
     const struct sab_cell_weights *cw = &lw->cell;
     int S = w->S, Hp = m->Hp, GHp = m->GHp;
+    assert(0 <= layer && layer < m->L && S > 0 && w->len > 0 && (w->ids || w->x));
     input_product(m, cw, w);
     sab_profile_lap(scratch->profile, SAB_PHASE_INPUT);
     for (int i = 0; i < w->len; i++) {

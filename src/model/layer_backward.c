@@ -9,6 +9,7 @@
  * more rows they have, the less of their time goes into reading and writing the weights' gradient. */
 #include "model/model.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct sab_remind_grads sab_layer_remind_grads(const struct sab_model *m, int layer, real *grads)
@@ -74,6 +75,7 @@ void sab_layer_products(const struct sab_model *m, int layer, const struct sab_s
     const struct sab_layer_weights *lw = &m->layers[layer];
     const struct sab_cell_weights *cw = &lw->cell;
     int R = len * w->S, Hp = m->Hp, GHp = m->GHp, Ip = sab_pad(cw->I);
+    assert(0 <= from && len > 0 && from + len <= w->len);
     size_t first = (size_t)from * w->S;
     const real *dpre = s->dpre + first * GHp, *dpre_h = s->dpre_h + first * GHp;
     real *dhh = sab_tensors_grad(m, SAB_ROLE_WEIGHT_HH, layer, grads), *dih = sab_tensors_grad(m, SAB_ROLE_WEIGHT_IH, layer, grads);
@@ -102,6 +104,7 @@ void sab_layer_backward(const struct sab_model *m, int layer, const struct sab_s
                         const real *ds_out, int to_start, real *grads, const struct sab_scratch *s)
 {
     int S = w->S, Hp = m->Hp, GHp = m->GHp, n = S * Hp;
+    assert(0 <= from && len > 0 && from + len <= w->len);
     struct sab_remind_grads rg = sab_layer_remind_grads(m, layer, grads);
     memset(s->dcarry, 0, (size_t)n * sizeof(real));
     memset(s->dc, 0, (size_t)n * sizeof(real));

@@ -1,6 +1,8 @@
 /* The table of networks. */
 #include "model/network.h"
 
+#include <assert.h>
+
 const struct sab_network *sab_network_find(int kind)
 {
     static const struct sab_network *const networks[] = {
@@ -8,5 +10,6 @@ const struct sab_network *sab_network_find(int kind)
         [SAB_KIND_TRANSFORMER] = &sab_network_transformer,
         [SAB_KIND_SEQ2SEQ] = &sab_network_seq2seq,
     };
+    assert(0 <= kind && (size_t)kind < sizeof networks / sizeof *networks);
     return networks[kind];
 }

@@ -1,6 +1,7 @@
 /* The weights as the products want them: padded, packed in panels, and packed transposed. */
 #include "model/network.h"
 
+#include <assert.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -82,7 +83,9 @@ int sab_pack_create(struct sab_model *m, struct sab_error *err)
     m->packed = sab_alloc(m->n_packed, sizeof(real));
     if (!m->packed)
         return sab_fail(err, SAB_NOMEM, "no memory for %zu weights", m->n_theta);
-    lay_out(m, m->packed);
+    size_t used = lay_out(m, m->packed);
+    assert(used == m->n_packed);
+    (void)used;
     return SAB_OK;
 }
 

@@ -1,8 +1,10 @@
 /* The ONE table of tensors: names, shapes, layouts and how each starts. */
 #include "model/network.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -23,6 +25,7 @@ void sab_tensors_add(struct sab_model *m, const char *name, int role, int layer,
         return;
     }
     struct sab_tensor_spec *spec = &m->tensors[m->n_tensors++];
+    assert(strlen(name) < sizeof spec->name && rows > 0 && G > 0 && cols > 0 && (ndim == 1 || ndim == 2));
     snprintf(spec->name, sizeof spec->name, "%s", name);
     spec->role = role;
     spec->layer = layer;
@@ -118,6 +121,7 @@ void sab_tensors_unpad(const struct sab_model *m, const real *padded, int add, r
 
 void sab_tensors_draw(struct sab_model *m, int i, double bound)
 {
+    assert(0 <= i && i < m->n_tensors && bound >= 0);
     const struct sab_tensor_spec *spec = &m->tensors[i];
     for (size_t j = 0; j < spec->count; j++)
         m->theta[spec->offset + j] =

@@ -1,4 +1,5 @@
 /* The update rules, element by element. See optim.h for the equations. */
+#include <assert.h>
 #include <math.h>
 
 #include "optim/optim.h"
@@ -51,6 +52,7 @@ void sab_optim_update(const struct sab_optim_options *config, double rate, doubl
 
 void sab_optim_average(double decay, int64_t t, size_t count, sab_real *average, const sab_real *theta)
 {
+    assert(t >= 1 && 0 <= decay && decay < 1);
     double mean = 1 - 1 / (double)t;
     sab_real share = (sab_real)(1 - (decay < mean ? decay : mean));
     for (size_t i = 0; i < count; i++)

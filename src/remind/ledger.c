@@ -1,6 +1,7 @@
 /* See ledger.h; and the rules. */
 #include "remind/ledger.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -112,6 +113,7 @@ void sab_ledger_admit(struct sab_ledger *l, int t, int b, sab_real worth)
     int32_t *alive = l->alive + (size_t)b * l->alive_cap;
     int n = l->n_alive[b], least = 0;
     sab_real *worths = l->worth + (size_t)b * l->cap, fade = l->keep->choice->fade(l->keep);
+    assert(0 <= b && b < l->S && l->n < l->cap && n < l->alive_cap);
     if (l->ends && t >= l->ends[b])
         return;
     for (int i = 0; i < n; i++)
@@ -142,6 +144,7 @@ static void open_step(struct sab_ledger *l, int t)
 
 void sab_ledger_begin(struct sab_ledger *l, int carried, int since)
 {
+    assert(carried >= 0 && since >= 0);
     l->n = l->carried = carried;
     l->since = since;
     for (int i = 0; l->when && i < carried; i++)
@@ -158,6 +161,7 @@ void sab_ledger_begin(struct sab_ledger *l, int carried, int since)
 
 void sab_ledger_end_step(struct sab_ledger *l, int t, int has_written)
 {
+    assert(l->steps[t].count == l->n);
     if (has_written && l->when)
         l->when[l->n] = t;
     l->n += has_written;
@@ -169,6 +173,7 @@ void sab_ledger_end_step(struct sab_ledger *l, int t, int has_written)
 
 void sab_ledger_fill(struct sab_ledger *l, int carried, int T)
 {
+    assert(!l->alive);
     sab_ledger_begin(l, carried, 0);
     for (int t = 0; t < T; t++)
         sab_ledger_end_step(l, t, sab_ledger_is_due(l));

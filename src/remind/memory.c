@@ -1,6 +1,7 @@
 /* Writing to the memory, and the gradient of what was written. */
 #include "remind/remind.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ static void write(const struct sab_remind *r, struct sab_memory *memory, const r
 {
     int Hp = r->Hp, Ap = r->Ap;
     r->score->map(r, 0, memory->S, m, scratch);
+    assert(memory->ledger.n < memory->cap);
     for (int b = 0; b < memory->S; b++) {
         size_t row = (size_t)b * memory->cap + memory->ledger.n;
         memcpy(memory->M + row * Hp, m + (size_t)b * Hp, (size_t)Hp * sizeof *m);
@@ -71,6 +73,7 @@ static real gate_gradient(const struct sab_memory *memory, int b, int i)
 void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *memory, int i, real *dm, real *scratch)
 {
     int Hp = r->Hp, Ap = r->Ap;
+    assert(0 <= i && i < memory->ledger.n);
     for (int b = 0; b < memory->S; b++) {
         size_t row = (size_t)b * memory->cap + i;
         memcpy(dm + (size_t)b * Hp, memory->dM + row * Hp, (size_t)Hp * sizeof *dm);

@@ -7,6 +7,7 @@
  * is scored by the same kernel. */
 #include "remind/remind.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -52,6 +53,7 @@ static double find_bar(const struct sab_remind *r, const real *keys, int begin, 
 int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int end, const real *query, real *a,
                    int32_t *index, struct sab_standing *standing)
 {
+    assert(0 <= begin && begin < end);
     if (!standing || !r->score->drift || r->dense_forward)
         return score_all(r, keys, begin, end, query, a, index, NULL);
     double bar = -INFINITY;
@@ -74,6 +76,7 @@ int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int 
 
 void sab_standing_settle(const struct sab_read *read, const int32_t *index, struct sab_standing *standing)
 {
+    assert(read->n > 0);
     standing->n_winners = read->n;
     memcpy(standing->winners, index, (size_t)read->n * sizeof *index);
 }

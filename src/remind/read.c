@@ -1,6 +1,7 @@
 /* The read: scores, sparsifier and the weighted sum, one step of S sequences; and back. */
 #include "remind/remind.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ size_t sab_records_at(const struct sab_remind *r, const struct sab_ledger *ledge
 
 struct sab_read *sab_records_read(const struct sab_records *records, int t, int b)
 {
+    assert(t >= records->t0 && 0 <= b && b < records->S);
     return &records->reads[(size_t)(t - records->t0) * records->S + b];
 }
 
@@ -53,6 +55,7 @@ void sab_read_forward(const struct sab_remind *r, struct sab_memory *memory, int
         int32_t *index = records->index + at;
         real *alpha = records->alpha + at;
         const real *M = memory->M + (size_t)b * memory->cap * Hp;
+        assert(alive.n >= 0 && sab_ledger_count(ledger, t) <= memory->cap);
         if (!replay && alive.n > 0) {
             int n = score(r, memory, b, &alive, query, scratch, candidates);
             sab_profile_lap(profile, SAB_PHASE_SCORE);

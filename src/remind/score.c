@@ -7,6 +7,7 @@
  */
 #include "remind/remind.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -169,5 +170,6 @@ const struct sab_score_ops *sab_score_find(int score)
         [SAB_SCORE_RELEASE2019] = {"release2019", width_number, release_map, release_map_backward, release_map_weights,
                                    release_scores, release_scores_at, NULL, release_backward},
     };
+    assert(0 <= score && (size_t)score < sizeof ops / sizeof *ops);
     return &ops[score];
 }

@@ -1,6 +1,7 @@
 /* See passage.h. */
 #include "source/passage.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -112,6 +113,7 @@ int sab_passage_read(const struct sab_passage *p, const struct sab_vocabulary *v
                      int32_t *labels, size_t stride, int *fresh)
 {
     size_t at;
+    assert(0 <= j && j < p->n_chunks);
     if (p->units == SAB_UNITS_BYTES && p->separator_nbytes == 0) {
         at = p->begin + (size_t)j * (size_t)p->T;
         *fresh = j == 0;

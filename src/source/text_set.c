@@ -1,6 +1,7 @@
 /* See text_set.h. Open addressing; XXH3 keeps a file of unlucky names from making it slow. */
 #include "source/text_set.h"
 
+#include <assert.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -96,6 +97,7 @@ int sab_text_set_find(const struct sab_text_set *set, const char *text, size_t n
 
 const char *sab_text_set_at(const struct sab_text_set *set, int i)
 {
+    assert(0 <= i && i < set->n);
     return set->bytes + set->begins[i];
 }
 

@@ -1,6 +1,7 @@
 /* See metric.h. */
 #include "train/metric.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,6 +55,7 @@ int sab_metric_find(const char *name)
 
 int sab_metric_applies(enum sab_metric_id id, const struct sab_shape *shape, int is_text)
 {
+    assert(id < SAB_METRIC_COUNT);
     const struct sab_metric *metric = &sab_metric_table[id];
     int has_two = shape->loss != SAB_LOSS_CROSS_ENTROPY || shape->O == 2;
     return (metric->losses >> shape->loss & 1) && (!metric->is_bits || is_text) && (!metric->is_two || has_two);

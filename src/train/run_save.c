@@ -1,4 +1,5 @@
 /* What a run writes between updates: state.safetensors and model.safetensors, by the rank that writes. See run_parts.h. */
+#include <assert.h>
 #include <string.h>
 
 #include "comm/comm.h"
@@ -34,6 +35,7 @@ int sab_run_is_saved(const struct sab_run *run)
 
 int sab_run_save_best(struct sab_run *run, struct sab_error *err)
 {
+    assert(run->state.best_step >= 0 && sab_run_writes(run));
     char path[SAB_PATH_CAP];
     struct sab_trainer *trainer = run->trainer;
     size_t nbytes = trainer->count * sizeof(sab_real);
