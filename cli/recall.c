@@ -13,13 +13,14 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/say.h"
+#include "cli/watch.h"
 #include "report/cairo.h"
 #include "report/colours.h"
 #include "report/recall_run.h"
 #include "sab_run.h"
 
 struct own {
-    int sequences, layer, rows, columns, value, recorded_data;
+    int sequences, layer, rows, columns, value, open, recorded_data;
     const char *csv, *png, *svg, *pdf, *out;
     struct sab_look_options look;
     int is_piped; /* one of these is standard output, where nothing else may be */
@@ -49,6 +50,8 @@ static const struct sab_option own[] = {
      "write every weight to this file, - is standard output: sequence,layer,t,when,alpha,flow; of tables also lag and "
      "the times or rows of both steps"},
     {"out", SAB_OPTION_TEXT, AT(out), 0, 0, 0, NULL, "", "", "FILE.png, FILE.svg, FILE.pdf or FILE.csv: one of those above"},
+    {"open", SAB_CLI_FLAG, AT(open), 0, 0, 1, NULL, "off", "",
+     "show it in the browser, to be pointed at, and run the model on what you type; Ctrl-C ends it"},
     SAB_CLI_RECORDED_DATA(struct own, recorded_data),
 };
 
@@ -239,9 +242,23 @@ int sab_recall_picture(const char *where, int sequences, const char *png, struct
     return status;
 }
 
+/* What the page shows: test sequences, of the command line's data where it names some. */
+static int settle(void *user, const char *where, struct sab_options *options, struct sab_error *err)
+{
+    const struct sab_cli *cli = user;
+    (void)where;
+    return sab_cli_take_data(cli, 1, ((const struct own *)cli->own)->recorded_data, options, err);
+}
+
 static int run(struct sab_cli *cli)
 {
     struct own *o = cli->own;
+    if (o->open) {
+        enum { SHOWN_MOST = 64 };
+        const struct sab_document document = {.split = SAB_TEST, .sequences = o->sequences < SHOWN_MOST ? o->sequences : SHOWN_MOST,
+                                              .settle = settle, .user = cli};
+        return sab_cli_watch(cli, &document, 0, 1);
+    }
     struct sab_recall_run w = {0};
     struct sab_error err = {0};
     int status = sab_look_take(&w.look, &o->look, &err);
@@ -269,6 +286,7 @@ const struct sab_command sab_command_recall = {
     .examples =
         "  sab recall runs/copy-sab-s1\n"
         "  sab recall runs/copy-sab-s1 --rows all --png recall.png\n"
+        "  sab recall runs/load --data new.csv --open\n"
         "  sab recall runs/copy-sab-s1 --T 200 --sequences 1 --csv recall.csv\n"
         "  sab recall runs/load --columns lag --pdf lags.pdf --size 84x60\n",
     .groups = "",

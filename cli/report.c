@@ -9,6 +9,7 @@
 #include "cli/json_out.h"
 #include "cli/output.h"
 #include "cli/say.h"
+#include "cli/watch.h"
 #include "io/file.h"
 #include "report/cairo.h"
 #include "report/colours.h"
@@ -18,7 +19,7 @@
 
 struct own {
     const char *out, *figures;
-    int sequences, split, kind, recorded_data;
+    int sequences, split, kind, watch, port, open, recorded_data;
     struct sab_look_options look;
 };
 
@@ -33,6 +34,10 @@ static const struct sab_option own[] = {
      "draw curves and recall maps into this folder instead, a file each, for papers"},
     {"format", SAB_OPTION_CHOICE, offsetof(struct own, kind), 0, 0, 0, sab_picture_names, "svg", "", "of figures"},
     SAB_LOOK_ROWS(struct own, look),
+    {"watch", SAB_CLI_FLAG, offsetof(struct own, watch), 0, 0, 1, NULL, "off", "",
+     "serve the page to this machine's browsers instead, and draw it anew while the runs go on; Ctrl-C ends it"},
+    {"port", SAB_OPTION_INT, offsetof(struct own, port), 0, 0, 65535, NULL, "0", "", "with --watch: of 127.0.0.1; 0 is any that is free"},
+    {"open", SAB_CLI_FLAG, offsetof(struct own, open), 0, 0, 1, NULL, "off", "", "with --watch: show the page in the browser"},
     SAB_CLI_RECORDED_DATA(struct own, recorded_data),
 };
 
@@ -60,21 +65,6 @@ static struct sab_document describe(struct sab_cli *cli)
     const struct own *o = cli->own;
     return (struct sab_document){.split = (enum sab_split)o->split, .sequences = o->sequences, .settle = settle,
                                   .measures = cli->quiet ? NULL : measures, .user = cli};
-}
-
-/* The whole document, in memory. */
-static int write_document(struct sab_cli *cli, struct sab_json *json, struct sab_error *err)
-{
-    const struct sab_document document = describe(cli);
-    sab_json_open(json, NULL, '{');
-    sab_json_text(json, "version", sab_version());
-    sab_json_open(json, "runs", '[');
-    int status = SAB_OK;
-    for (int i = 0; i < cli->n_words && status == SAB_OK; i++)
-        status = sab_document_run(json, cli->words[i], &document, err);
-    sab_json_close(json, ']');
-    sab_json_close(json, '}');
-    return status;
 }
 
 static void say_json(const struct sab_cli *cli, const char *what, int count, const char *out)
@@ -113,9 +103,16 @@ static int draw_figures(struct sab_cli *cli)
 static int run(struct sab_cli *cli)
 {
     const struct own *o = cli->own;
+    struct sab_document document = describe(cli);
+    struct sab_error err = {0};
     if (o->figures[0])
         return draw_figures(cli);
-    struct sab_error err = {0};
+    if (o->watch) {
+        document.measures = NULL; /* it is measured again and again */
+        return sab_cli_watch(cli, &document, o->port, o->open);
+    }
+    if (o->port || o->open)
+        return sab_say_error("report", sab_fail(&err, SAB_INVALID, "--%s goes with --watch", o->port ? "port" : "open"), &err);
     struct sab_json json = {.is_compact = 1};
     int is_piped = 0;
     size_t nbytes = 0;
@@ -123,7 +120,7 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK && !is_piped)
         status = sab_file_check_writable(o->out, &err);
     if (status == SAB_OK)
-        status = write_document(cli, &json, &err);
+        status = sab_document_write(&json, cli->words, cli->n_words, &document, NULL, &err);
     char *text = sab_json_take(&json, &nbytes);
     if (status == SAB_OK && !text)
         status = sab_fail(&err, SAB_NOMEM, "no memory for the report");
@@ -150,11 +147,13 @@ const struct sab_command sab_command_report = {
         "what, curves, results beside their baselines, mistakes or forecasts, the options\n"
         "with a command to repeat the run, and a map of what each step recalled, which\n"
         "can be pointed at, zoomed and saved. Several runs are drawn over each other, in\n"
-        "a table of where they differ.\n",
+        "a table of where they differ. With --watch the page is served to this machine\n"
+        "alone, follows the runs while they go, and runs models on what you type.\n",
     .examples =
         "  sab report runs/first\n"
         "  sab report runs/copy-sab-s1 runs/copy-tbptt-s1 --out compared.html\n"
         "  sab report runs/first --split test --sequences 16\n"
+        "  sab report runs/first --watch --open\n"
         "  sab report runs/first runs/second --figures figures --format pdf --size 84x60\n",
     .groups = "",
     .names = "seed T eval-size data valid-data test-data split separator skip-lines decimal-comma thousands threads",

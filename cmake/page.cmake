@@ -1,5 +1,5 @@
 # cmake -DFOLDER=report/page -DOUT=page_parts.c -P page.cmake: writes the page's parts as a C source of bytes.
-set(scripts base.js curves.js reads.js recall.js page.js) # in the order in which they use each other
+set(scripts base.js curves.js reads.js strip.js picture.js recall.js own.js page.js) # in the order in which they use each other
 
 file(WRITE "${OUT}.new" "/* Made of report/page by cmake/page.cmake. */\n#include \"report/page_parts.h\"\n")
 function(add_part name)

@@ -260,6 +260,10 @@ SAB_API const struct sab_answer *sab_answers_take(struct sab_answers *answers, c
 SAB_API const char *sab_answers_place(const struct sab_answers *answers, struct sab_task *task, enum sab_split split, int64_t index,
                                       int B, int b, int t, char text[SAB_PLACE_CAP]);
 
+/* Input value i of a step, of tables and arrays: 1, with its name ("" where it has none) and the mean and deviation by which it was
+ * standardised; 0, and "", 0 and 1, of other data. */
+SAB_API int sab_answers_input(const struct sab_answers *answers, int i, char name[SAB_PLACE_CAP], double *mean, double *deviation);
+
 /* Answers the test part of the task that options name; they are the model's (sab_model_options), with data, batch, threads and
  * device as wanted. is_whole 1: every row of a series, and not only those that are scored. ahead: 0, or so many rows beyond the end
  * of each series, from forecasts where the horizon does not reach. take sees each answer in the order of the data; what it returns

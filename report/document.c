@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "report/document_reads.h"
 #include "report/history.h"
@@ -120,6 +121,47 @@ static void write_model(struct sab_json *json, const struct sab_model *model)
     sab_json_close(json, ']');
 }
 
+/* Inputs of tables and arrays: name, mean and deviation of each that is shown. */
+static void write_inputs(struct sab_json *json, const struct sab_answers *answers, int I)
+{
+    enum { INPUTS_MOST = 32 };
+    char name[SAB_PLACE_CAP];
+    double mean, deviation;
+    if (!sab_answers_input(answers, 0, name, &mean, &deviation))
+        return;
+    sab_json_open(json, "inputs", '[');
+    for (int i = 0; i < I && i < INPUTS_MOST; i++) {
+        sab_answers_input(answers, i, name, &mean, &deviation);
+        sab_json_open(json, NULL, '[');
+        sab_json_text(json, NULL, name);
+        sab_json_real(json, NULL, mean);
+        sab_json_real(json, NULL, deviation);
+        sab_json_close(json, ']');
+    }
+    sab_json_close(json, ']');
+}
+
+/* How the steps of an image are its pixels, where they stand in their places. */
+static void write_image(struct sab_json *json, const struct sab_model *model, const struct sab_options *options)
+{
+    const char *facts = sab_model_facts(model);
+    const struct sab_value *root = NULL;
+    int64_t rows, cols, channels;
+    char number[SAB_NUMBER_CAP];
+    if (!facts || sab_json_parse(&root, facts, strlen(facts), NULL) != SAB_OK)
+        return;
+    if (sab_value_int(sab_value_get(root, "rows"), 1, 4096, &rows) == 0 && sab_value_int(sab_value_get(root, "cols"), 1, 4096, &cols) == 0 &&
+        sab_value_int(sab_value_get(root, "channels"), 1, 3, &channels) == 0 && sab_options_number(options, "permute") == 0) {
+        sab_json_open(json, "image", '{');
+        sab_json_int(json, "rows", rows);
+        sab_json_int(json, "cols", cols);
+        sab_json_int(json, "channels", sab_options_number(options, "grey") != 0 ? 1 : channels);
+        sab_json_text(json, "by", sab_options_value(options, "by", number));
+        sab_json_close(json, '}');
+    }
+    sab_json_free(root);
+}
+
 /* What outputs are called; and symbols of a text, which are the same. */
 static int write_names(struct sab_json *json, const struct sab_model *model, const struct sab_options *options, struct sab_error *err)
 {
@@ -128,14 +170,22 @@ static int write_names(struct sab_json *json, const struct sab_model *model, con
     struct sab_answers *answers;
     char task[16] = "";
     int status = sab_answers_create(&answers, model, err);
-    if (status != SAB_OK || shape->O > NAMES_MOST)
+    if (status != SAB_OK)
         return status;
+    if (shape->O > NAMES_MOST) {
+        sab_answers_free(answers);
+        return SAB_OK;
+    }
     int is_text = sab_options_get(options, "task", task, sizeof task, NULL) == SAB_OK && strcmp(task, "text") == 0;
     for (int of_inputs = 0; of_inputs <= (is_text && shape->I == shape->O); of_inputs++) {
         sab_json_open(json, of_inputs ? "inputNames" : "outputNames", '[');
         for (int o = 0; o < shape->O; o++)
             sab_json_text(json, NULL, sab_answers_name(answers, o));
         sab_json_close(json, ']');
+    }
+    if (shape->input == SAB_INPUT_VALUES) {
+        write_inputs(json, answers, shape->I);
+        write_image(json, model, options);
     }
     sab_answers_free(answers);
     return SAB_OK;
@@ -292,6 +342,34 @@ int sab_document_run(struct sab_json *json, const char *where, const struct sab_
         sab_json_close(json, '}');
     }
     sab_options_free(options);
+    sab_model_free(model);
+    return status;
+}
+
+int sab_document_write(struct sab_json *json, const char *const *runs, int n, const struct sab_document *document, const char *stamp,
+                       struct sab_error *err)
+{
+    int status = SAB_OK;
+    sab_json_open(json, NULL, '{');
+    sab_json_text(json, "version", sab_version());
+    if (stamp)
+        sab_json_text(json, "stamp", stamp);
+    sab_json_open(json, "runs", '[');
+    for (int i = 0; i < n && status == SAB_OK; i++)
+        status = sab_document_run(json, runs[i], document, err);
+    sab_json_close(json, ']');
+    sab_json_close(json, '}');
+    return status;
+}
+
+int sab_document_own(struct sab_json *json, const char *where, const char *text, struct sab_error *err)
+{
+    struct sab_model *model = NULL;
+    int status = sab_run_model(&model, where, err);
+    sab_json_open(json, NULL, '{');
+    if (status == SAB_OK)
+        status = sab_document_reads_own(json, model, text, err);
+    sab_json_close(json, '}');
     sab_model_free(model);
     return status;
 }

@@ -8,11 +8,12 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "report/arrays.h"
+#include "report/own_sequence.h"
 #include "report/recall_log.h"
 #include "report/sequences.h"
 
 enum {
-    CHANNELS_MOST = 32,          /* input values of a step that are shown */
+    CHANNELS_MOST = 96,          /* input values of a step that are shown: a row of an image in colour */
     READS_MOST = 16,             /* memories of a read that are kept, the strongest */
     NUMBERS_MOST = 16 * 1000000  /* of inputs and outputs: longer sequences are shown up to there */
 };
@@ -74,7 +75,7 @@ static void write_times(struct sab_json *json, const struct shown *s, int b, int
 {
     enum { TIMES_MOST = 20000 };
     char at[SAB_PLACE_CAP];
-    if (length > TIMES_MOST || !sab_answers_place(s->answers, s->task, s->split, s->index, s->batch.B, b, 0, at))
+    if (length > TIMES_MOST || !s->task || !sab_answers_place(s->answers, s->task, s->split, s->index, s->batch.B, b, 0, at))
         return;
     sab_json_open(json, "times", '[');
     for (int t = 0; t < length; t++) {
@@ -118,9 +119,9 @@ static int write_sequence(struct sab_json *json, const struct shown *s, int b, s
         status = sab_arrays_bytes(json, "scored", s->bytes, n, err);
     if (batch->labels && status == SAB_OK) {
         status = sab_arrays_int32(json, "labels", whole_column(s, batch->labels, b, length), n, err);
-        if (status == SAB_OK)
-            status = sab_arrays_int32(json, "answers", answers(s, b, length), n, err);
     }
+    if (s->shape->loss == SAB_LOSS_CROSS_ENTROPY && status == SAB_OK)
+        status = sab_arrays_int32(json, "answers", answers(s, b, length), n, err);
     const sab_real *const pairs[] = {batch->targets, s->outputs};
     static const char *const keys[] = {"targets", "outputs"};
     int width = O < CHANNELS_MOST ? O : CHANNELS_MOST;
@@ -187,7 +188,7 @@ static int write_layer(struct sab_json *json, const struct shown *s, size_t from
     return status;
 }
 
-static int write_recall(struct sab_json *json, const struct shown *s, const struct sab_document *document, struct sab_error *err)
+static int write_recall(struct sab_json *json, const struct shown *s, enum sab_split split, struct sab_error *err)
 {
     size_t at = 0, count = s->log.count;
     int status = SAB_OK;
@@ -196,7 +197,7 @@ static int write_recall(struct sab_json *json, const struct shown *s, const stru
         return SAB_OK;
     }
     sab_json_open(json, "recall", '{');
-    sab_json_text(json, "split", sab_document_splits[document->split]);
+    sab_json_text(json, "split", sab_document_splits[split]);
     sab_json_int(json, "T", s->batch.T);
     sab_json_open(json, "layers", '[');
     for (int layer = 0; at < count && status == SAB_OK; layer++) {
@@ -239,6 +240,31 @@ static int make_room(struct shown *s, struct sab_error *err)
                ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for %zu sequences of %zu steps in a report", B, T);
 }
 
+/* Runs the batch and writes what is shown of it. */
+static int write_shown(struct sab_json *json, struct shown *s, enum sab_split split, struct sab_error *err)
+{
+    int status = make_room(s, err);
+    if (status == SAB_OK)
+        status = run_batch(s, err);
+    if (status == SAB_OK) {
+        sab_json_open(json, "sequences", '[');
+        for (int b = 0; b < s->batch.B && status == SAB_OK; b++)
+            status = write_sequence(json, s, b, err);
+        sab_json_close(json, ']');
+    }
+    return status == SAB_OK ? write_recall(json, s, split, err) : status;
+}
+
+static void clear(struct shown *s)
+{
+    sab_answers_free(s->answers);
+    sab_recall_log_clear(&s->log);
+    sab_free(s->outputs);
+    sab_free(s->whole);
+    sab_free(s->numbers);
+    sab_free(s->bytes);
+}
+
 int sab_document_reads(struct sab_json *json, struct sab_model *model, struct sab_task *task, const struct sab_document *document,
                        struct sab_error *err)
 {
@@ -248,22 +274,23 @@ int sab_document_reads(struct sab_json *json, struct sab_model *model, struct sa
     if (status == SAB_OK)
         status = sab_answers_create(&s.answers, model, err);
     if (status == SAB_OK)
-        status = make_room(&s, err);
-    if (status == SAB_OK)
-        status = run_batch(&s, err);
+        status = write_shown(json, &s, document->split, err);
+    clear(&s);
+    return status;
+}
+
+int sab_document_reads_own(struct sab_json *json, struct sab_model *model, const char *text, struct sab_error *err)
+{
+    struct shown s = {.model = model, .shape = sab_model_shape(model)};
+    struct sab_own_sequence own;
+    int status = sab_answers_create(&s.answers, model, err);
     if (status == SAB_OK) {
-        sab_json_open(json, "sequences", '[');
-        for (int b = 0; b < s.batch.B && status == SAB_OK; b++)
-            status = write_sequence(json, &s, b, err);
-        sab_json_close(json, ']');
+        status = sab_own_sequence_read(&own, model, s.answers, text, err);
+        s.batch = own.batch;
+        if (status == SAB_OK)
+            status = write_shown(json, &s, SAB_TEST, err);
+        sab_own_sequence_clear(&own);
     }
-    if (status == SAB_OK)
-        status = write_recall(json, &s, document, err);
-    sab_answers_free(s.answers);
-    sab_recall_log_clear(&s.log);
-    sab_free(s.outputs);
-    sab_free(s.whole);
-    sab_free(s.numbers);
-    sab_free(s.bytes);
+    clear(&s);
     return status;
 }

@@ -11,4 +11,7 @@ extern const char *const sab_document_splits[];
 int sab_document_reads(struct sab_json *json, struct sab_model *model, struct sab_task *task, const struct sab_document *document,
                        struct sab_error *err);
 
+/* The same of a sequence that somebody wrote (own_sequence.h). */
+int sab_document_reads_own(struct sab_json *json, struct sab_model *model, const char *text, struct sab_error *err);
+
 #endif

@@ -11,9 +11,10 @@
 /* Where a part of the page goes into its frame, page.html. */
 static const struct slot {
     const char *mark;
-    const unsigned char *text; /* NULL: the document */
+    const unsigned char *text; /* NULL: the document, or whom the page may ask */
     const size_t *nbytes;
 } slots[] = {
+    {"@CONNECT@", NULL, NULL},
     {"@STYLE@", sab_page_style, &sab_page_style_nbytes},
     {"@REPORT@", NULL, NULL},
     {"@SCRIPT@", sab_page_script, &sab_page_script_nbytes},
@@ -41,9 +42,11 @@ static size_t count_escaped(const char *json, size_t nbytes)
     return count;
 }
 
-int sab_page_write(const char *path, const char *json, size_t nbytes, struct sab_error *err)
+int sab_page_make(const char *json, size_t nbytes, int is_served, char **out, size_t *out_nbytes, struct sab_error *err)
 {
-    size_t room = sab_page_frame_nbytes + sab_page_style_nbytes + sab_page_script_nbytes + count_escaped(json, nbytes), used = 0;
+    const char *connect = is_served ? " connect-src 'self';" : "";
+    size_t room = sab_page_frame_nbytes + sab_page_style_nbytes + sab_page_script_nbytes + count_escaped(json, nbytes) + strlen(connect);
+    size_t used = 0;
     char *page = sab_alloc(room, 1);
     const char *at = (const char *)sab_page_frame, *end = at + sab_page_frame_nbytes;
     if (!page)
@@ -55,6 +58,9 @@ int sab_page_write(const char *path, const char *json, size_t nbytes, struct sab
         if (slots[i].text) {
             memcpy(page + used, slots[i].text, *slots[i].nbytes);
             used += *slots[i].nbytes;
+        } else if (i == 0) {
+            memcpy(page + used, connect, strlen(connect));
+            used += strlen(connect);
         } else {
             used += append_json(page + used, json, nbytes);
         }
@@ -62,7 +68,18 @@ int sab_page_write(const char *path, const char *json, size_t nbytes, struct sab
     }
     memcpy(page + used, at, (size_t)(end - at));
     used += (size_t)(end - at);
-    int status = sab_file_write_atomic(path, page, used, err);
+    *out = page;
+    *out_nbytes = used;
+    return SAB_OK;
+}
+
+int sab_page_write(const char *path, const char *json, size_t nbytes, struct sab_error *err)
+{
+    char *page = NULL;
+    size_t page_nbytes = 0;
+    int status = sab_page_make(json, nbytes, 0, &page, &page_nbytes, err);
+    if (status == SAB_OK)
+        status = sab_file_write_atomic(path, page, page_nbytes, err);
     sab_free(page);
     return status;
 }

@@ -1,5 +1,8 @@
 /* What all parts of the page use: elements, numbers, axes. Text from runs only ever becomes text nodes and attributes. */
 
+/* What somebody chose to look at, kept where a page follows runs and is drawn anew. */
+const KEPT = {curves: {log: false, across: "updates"}, explorers: {}};
+
 /* make("p", {class: "faint"}, "text", child, ...): an element with attributes (functions become listeners) and children. */
 function make(tag, attributes, ...children) {
     const svg = ["svg", "path", "line", "rect", "text", "g", "circle", "title", "clipPath"].includes(tag);

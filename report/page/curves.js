@@ -143,7 +143,7 @@ function curvesSection(runs) {
         for (const name of run.metrics.columns)
             if (!["step", "seconds"].includes(name) && !names.includes(name))
                 names.push(name);
-    const view = {log: false, across: "updates"};
+    const view = KEPT.curves;
     const column = (run, name) => {
         const i = run.metrics.columns.indexOf(name);
         return run.metrics.rows.map(row => i < 0 || row[i] === null ? NaN : row[i]);
@@ -157,11 +157,13 @@ function curvesSection(runs) {
     const timed = runs.filter(run => run.metrics.columns.includes("seconds") && run.metrics.rows.length > 0);
     const redraw = fresh => charts.forEach(chart => chart.redraw(fresh));
     const bar = make("div", {class: "bar"},
-        make("label", {}, make("input", {type: "checkbox", class: "log", change: e => { view.log = e.target.checked; redraw(false); }}),
+        make("label", {}, make("input", {type: "checkbox", class: "log", checked: view.log, change: e => { view.log = e.target.checked; redraw(false); }}),
              "logarithmic"),
         timed.length ? make("label", {}, "over ", make("select", {class: "across", change: e => { view.across = e.target.value; redraw(true); }},
              make("option", {value: "updates"}, "updates"), make("option", {value: "seconds"}, "seconds"))) : null,
         make("span", {class: "faint"}, "Hover for numbers; drag to zoom in, double click to zoom out."));
+    if (bar.querySelector(".across"))
+        bar.querySelector(".across").value = view.across;
     const key = runs.length > 1 ? make("ul", {class: "key"}, runs.map((run, i) => make("li", {},
         make("i", {style: `border-color: ${colour(i)}; border-top-style: ${dashes(i) ? "dashed" : "solid"}`}), shown(run.name)))) : null;
     return make("section", {id: "curves"}, make("h2", {}, "How it learned"),

@@ -125,7 +125,7 @@ function forecastChart(run, s, first, count) {
 
 function configuration(run) {
     const parts = [];
-    parts.push(make("p", {}, "To train it again:"), make("pre", {class: "command"}, shown(command(run))));
+    parts.push(make("p", {}, "To train it again:"), make("pre", {class: "command"}, command(run).split(" ").flatMap((word, i) => [i ? " " : "", make("span", {}, shown(word))])));
     if (run.changed.length)
         parts.push(table([{name: "option"}, {name: "value"}, {name: "default"}, {name: "what it is"}], run.changed));
     else
@@ -155,7 +155,7 @@ function comparison(runs) {
                ...columns.map(name => ({name, number: true})), {name: "weights"}], rows, true));
 }
 
-function runSections(run, many) {
+function runSections(run, index, many, isServed) {
     const parts = [];
     if (many)
         parts.push(make("h2", {class: "run"}, shown(run.name)));
@@ -163,8 +163,11 @@ function runSections(run, many) {
     parts.push(section(many ? null : "result", "How good it is", figures(run), forecasts(run)));
     if (run.recall) {
         const explorer = recallExplorer(run);
+        const holder = make("div", {}, explorer);
+        const showOwn = own => { const mine = recallExplorer(own); holder.replaceChildren(mine); mine.redraw(); };
         parts.push(section(many ? null : "recall", "What it recalls",
-            make("p", {class: "faint"}, `A row is a step, a column the step whose state it recalled; sequences of the ${run.recall.split} part.`), explorer));
+            make("p", {class: "faint"}, `A row is a step, a column the step whose state it recalled; sequences of the ${run.recall.split} part.`),
+            isServed && (!(run.data && run.data.length) || option(run, "task") === "text") ? ownSequence(run, index, showOwn) : null, holder));
         setTimeout(() => explorer.redraw(), 0);
     } else if (run.recallNote) {
         parts.push(section(many ? null : "recall", "What it recalls", make("p", {class: "faint"}, shown(run.recallNote))));
@@ -181,21 +184,51 @@ function setTheme(theme) {
 function page(report) {
     report.runs.forEach(unpackRecall);
     const many = report.runs.length > 1;
-    const dark = window.matchMedia("(prefers-color-scheme: dark)");
-    setTheme(dark.matches ? "dark" : "light");
-    dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
-    window.addEventListener("beforeprint", () => setTheme("light"));
     const main = make("main", {},
         make("div", {class: "top"}, make("h1", {}, many ? report.runs.length + " runs" : shown(report.runs[0].name)),
              make("button", {type: "button", class: "theme", click: () =>
                  setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark")}, "light / dark")),
-        make("p", {class: "faint"}, `Drawn by sab ${report.version}.`));
+        make("p", {class: "faint"}, `Drawn by sab ${report.version}.`,
+             report.stamp ? make("span", {id: "following"}, " It follows the run while it goes.") : null));
     document.body.replaceChildren(main);
     if (many)
         main.append(comparison(report.runs));
     main.append(curvesSection(report.runs));
     for (const run of report.runs)
-        main.append(...runSections(run, many));
+        main.append(...runSections(run, report.runs.indexOf(run), many, Boolean(report.stamp)));
 }
 
-page(JSON.parse(document.getElementById("report").textContent));
+/* Asks for news as long as the program that serves the page is there. */
+function follow(report) {
+    const SECONDS = 2;
+    let stamp = report.stamp;
+    const ask = async () => {
+        let answer;
+        try {
+            answer = await fetch("report.json?seen=" + stamp);
+            if (answer.status === 200) {
+                const news = await answer.json();
+                stamp = news.stamp;
+                const at = window.scrollY;
+                page(news);
+                window.scrollTo(0, at);
+            } else if (answer.status !== 204) {
+                document.getElementById("following").textContent = " It cannot be drawn anew: " + shown(await answer.text());
+            }
+        } catch {
+            document.getElementById("following").textContent = " The program that served it has ended: this is what it last showed.";
+            return;
+        }
+        setTimeout(ask, SECONDS * 1000);
+    };
+    setTimeout(ask, SECONDS * 1000);
+}
+
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+setTheme(dark.matches ? "dark" : "light");
+dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
+window.addEventListener("beforeprint", () => setTheme("light"));
+const first = JSON.parse(document.getElementById("report").textContent);
+page(first);
+if (first.stamp)
+    follow(first);

@@ -66,12 +66,17 @@ function stepText(run, sequence, t) {
         parts.push(shown(sequence.times[t - 1]));
     if (sequence.ids)
         parts.push("input " + symbolText(run, sequence.ids[t - 1]));
-    else if (sequence.values && (sequence.channels <= 8 || run.inputNames)) /* what a pixel's row holds says nothing in numbers */
+    else if (sequence.values && (sequence.channels <= 8 || run.inputs)) /* what a pixel's row holds says nothing in numbers */
         parts.push([...Array(Math.min(sequence.channels, 6)).keys()].map(i => inputName(run, i) + " " +
-            number(sequence.values[(t - 1) * sequence.channels + i])).join(", ") + (sequence.channels > 6 ? ", \u2026" : ""));
-    if (sequence.scored[t - 1])
+            number(inUnits(run, i, sequence.values[(t - 1) * sequence.channels + i]))).join(", ") + (sequence.channels > 6 ? ", \u2026" : ""));
+    if (sequence.scored[t - 1] || (sequence.answers && !sequence.labels))
         parts.push(answerText(run, sequence, t));
     return parts.join(" \u00b7 ");
+}
+
+/* An input as it stands in the data; models see it standardised. */
+function inUnits(run, i, value) {
+    return run.inputs && run.inputs[i] ? value * run.inputs[i][2] + run.inputs[i][1] : value;
 }
 
 /* Names of symbols and classes; those without one have their number. A blank is seen. */
@@ -84,7 +89,8 @@ function className(run, id) {
 }
 
 function inputName(run, i) {
-    return nameOr(run.inputNames, i, run.shape.I > 1 ? "input " + (i + 1) : "input");
+    const name = run.inputs && run.inputs[i] && run.inputs[i][0];
+    return name ? shown(name) : nameOr(run.inputNames, i, run.shape.I > 1 ? "input " + (i + 1) : "input");
 }
 
 function outputName(run, o) {
@@ -97,6 +103,8 @@ function nameOr(names, i, otherwise) {
 }
 
 function answerText(run, sequence, t) {
+    if (sequence.answers && !sequence.labels) /* somebody's own sequence: nobody knows what would be right */
+        return "answer " + className(run, sequence.answers[t - 1]);
     if (sequence.labels)
         return "answer " + className(run, sequence.answers[t - 1]) + (sequence.answers[t - 1] === sequence.labels[t - 1]
             ? ", right" : ", right would be " + className(run, sequence.labels[t - 1]));

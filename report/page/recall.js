@@ -6,8 +6,15 @@ const MAP = {left: 58, right: 10, strip: 74, arcs: 90, gap: 8, map: 380, bottom:
 
 function recallExplorer(run) {
     const recall = run.recall;
+    const hasTimes = recall.sequence.some(s => s.times);
+    const M = {...MAP, left: hasTimes ? 132 : MAP.left};
     const hasFlow = recall.layers.some(layer => layer.flow);
-    const view = {which: 0, layer: recall.layers.length - 1, value: "alpha", least: 0, rows: "all", x: [0, recall.T], y: [0, recall.T], t: null};
+    const before = KEPT.explorers[run.name]; /* of a page that follows a run: what was looked at stays */
+    const view = before && before.T === recall.T && (before.which === "all" || before.which < recall.sequences) ? before :
+        {which: 0, layer: recall.layers.length - 1, value: "alpha", least: 0, rows: "all", x: [0, recall.T], y: [0, recall.T], t: null,
+         T: recall.T};
+    const isKept = view === before;
+    KEPT.explorers[run.name] = view;
     const canvas = make("canvas", {tabindex: 0, role: "img", "aria-label": "map of what each step recalled; arrow keys go from step to step"});
     const list = make("div", {class: "recalled", "aria-live": "polite"});
     const root = make("div", {class: "explorer"});
@@ -20,23 +27,25 @@ function recallExplorer(run) {
     const rowVisible = t => view.rows === "all" || counts(t);
 
     /* ---- geometry: steps t from 1 have the range t-1..t on either axis ---- */
-    const plotWidth = () => width - MAP.left - MAP.right;
-    const toX = step => MAP.left + (step - view.x[0]) / (view.x[1] - view.x[0]) * plotWidth();
-    const mapTop = () => MAP.strip + MAP.arcs + MAP.gap;
-    const toY = step => mapTop() + (step - view.y[0]) / (view.y[1] - view.y[0]) * MAP.map;
-    const fromX = px => view.x[0] + (px - MAP.left) / plotWidth() * (view.x[1] - view.x[0]);
-    const fromY = py => view.y[0] + (py - mapTop()) / MAP.map * (view.y[1] - view.y[0]);
+    const plotWidth = () => width - M.left - M.right;
+    const toX = step => M.left + (step - view.x[0]) / (view.x[1] - view.x[0]) * plotWidth();
+    const mapTop = () => M.strip + M.arcs + M.gap;
+    const toY = step => mapTop() + (step - view.y[0]) / (view.y[1] - view.y[0]) * M.map;
+    const fromX = px => view.x[0] + (px - M.left) / plotWidth() * (view.x[1] - view.x[0]);
+    const fromY = py => view.y[0] + (py - mapTop()) / M.map * (view.y[1] - view.y[0]);
 
     /* With "scored" the rows are those steps only: the y axis counts rows, whose steps stand here. */
     let rowSteps = [];
-    function choose() {
+    function choose(keepsZoom) {
         reads = readsOf(recall.layers[view.layer], recall, view.which);
         rowSteps = [];
         for (let t = 1; t <= length(); t++)
             if (rowVisible(t))
                 rowSteps.push(t);
-        view.x = [0, length()];
-        view.y = [0, Math.max(1, rowSteps.length)];
+        if (keepsZoom !== true) {
+            view.x = [0, length()];
+            view.y = [0, Math.max(1, rowSteps.length)];
+        }
         if (view.t !== null && (view.t > length() || !rowVisible(view.t)))
             view.t = null;
         draw();
@@ -56,7 +65,7 @@ function recallExplorer(run) {
     /* The cells of the map in view: sums per bin, a bin being a pixel or a step, whichever is larger. */
     function bins() {
         const columns = Math.max(1, Math.min(Math.round(plotWidth()), Math.ceil(view.x[1] - view.x[0])));
-        const rows = Math.max(1, Math.min(MAP.map, Math.ceil(view.y[1] - view.y[0])));
+        const rows = Math.max(1, Math.min(M.map, Math.ceil(view.y[1] - view.y[0])));
         const cell = new Float64Array(rows * columns), seen = new Float64Array(rows);
         const shownOnly = isShown();
         const from = Math.max(0, Math.floor(view.y[0])), to = Math.min(rowSteps.length, Math.ceil(view.y[1]));
@@ -94,20 +103,27 @@ function recallExplorer(run) {
         picture.height = rows;
         picture.getContext("2d").putImageData(image, 0, 0);
         context.imageSmoothingEnabled = false;
-        context.drawImage(picture, MAP.left, mapTop(), plotWidth(), MAP.map);
+        context.drawImage(picture, M.left, mapTop(), plotWidth(), M.map);
         context.strokeStyle = css("--line");
-        context.strokeRect(MAP.left - 0.5, mapTop() - 0.5, plotWidth() + 1, MAP.map + 1);
+        context.strokeRect(M.left - 0.5, mapTop() - 0.5, plotWidth() + 1, M.map + 1);
+    }
+
+    /* A step by its number, or by the time or row that it has in a table. */
+    function stepName(t) {
+        const times = view.which === "all" ? null : recall.sequence[view.which].times;
+        return times && times[t - 1] ? shown(times[t - 1]).slice(0, 19) : number(t);
     }
 
     /* Where ticks stand on the axes, with their text; of rows, those of the steps. */
     function xTicks() {
-        return ticks(view.x[0], view.x[1], Math.max(3, plotWidth() / 90), true).filter(v => v >= 1).map(v => [v - 0.5, number(v)]);
+        return ticks(view.x[0], view.x[1], Math.max(hasTimes ? 2 : 3, plotWidth() / (hasTimes ? 160 : 90)), true)
+            .filter(v => v >= 1).map(v => [v - 0.5, stepName(v)]);
     }
     function yTicks() {
         const first = rowSteps[0] || 1, last = rowSteps[rowSteps.length - 1] || 1;
         if (last - first + 1 === rowSteps.length) /* no step is left out */
-            return ticks(view.y[0] + first, view.y[1] + first - 1, 8, true).map(t => [rowOf(t) + 0.5, number(t)]);
-        return ticks(view.y[0], view.y[1], 8, true).filter(v => v < rowSteps.length).map(v => [v + 0.5, number(rowSteps[v])]);
+            return ticks(view.y[0] + first, view.y[1] + first - 1, 8, true).map(t => [rowOf(t) + 0.5, stepName(t)]);
+        return ticks(view.y[0], view.y[1], 8, true).filter(v => v < rowSteps.length).map(v => [v + 0.5, stepName(rowSteps[v])]);
     }
 
     function drawAxes(context) {
@@ -115,110 +131,24 @@ function recallExplorer(run) {
         context.font = "11px system-ui, sans-serif";
         context.textAlign = "center";
         for (const [at, text] of xTicks())
-            context.fillText(text, toX(at), mapTop() + MAP.map + 13);
-        context.fillText("step recalled", MAP.left + plotWidth() / 2, mapTop() + MAP.map + 27);
+            context.fillText(text, toX(at), mapTop() + M.map + 13);
+        context.fillText("step recalled", M.left + plotWidth() / 2, mapTop() + M.map + 27);
         context.textAlign = "right";
         for (const [at, text] of yTicks())
-            context.fillText(text, MAP.left - 6, toY(at) + 4);
+            context.fillText(text, M.left - 6, toY(at) + 4);
         context.save();
-        context.translate(12, mapTop() + MAP.map / 2);
+        context.translate(12, mapTop() + M.map / 2);
         context.rotate(-Math.PI / 2);
         context.textAlign = "center";
         context.fillText(view.rows === "all" ? "step" : "step with an answer", 0, 0);
         context.restore();
     }
 
-    /* The sequence: symbols as coloured cells, with their names where there is room; values as curves. */
-    function drawStrip(context) {
-        const b = view.which === "all" ? 0 : view.which;
-        const sequence = recall.sequence[b];
-        const from = Math.max(0, Math.floor(view.x[0])), to = Math.min(sequence.length, Math.ceil(view.x[1]));
-        const cellWidth = plotWidth() / (view.x[1] - view.x[0]);
-        context.font = "12px ui-monospace, monospace";
-        context.fillStyle = css("--faint");
-        context.textAlign = "left";
-        if (view.which === "all") {
-            context.fillText("mean over " + recall.sequences + " sequences", MAP.left, 16);
-            return;
-        }
-        if (sequence.ids) {
-            const count = Math.max(1, run.shape.I);
-            const stride = Math.max(1, Math.floor((view.x[1] - view.x[0]) / plotWidth()));
-            context.textAlign = "center";
-            for (let t = from; t < to; t += stride) {
-                const id = sequence.ids[t];
-                context.fillStyle = `hsl(${Math.round(id * 360 / count)} 55% ${document.documentElement.dataset.theme === "dark" ? 32 : 82}%)`;
-                context.fillRect(toX(t), 22, Math.max(1, cellWidth * stride - (cellWidth > 5 ? 1 : 0)), 24);
-                if (cellWidth >= 11) {
-                    context.fillStyle = css("--ink");
-                    context.fillText(symbolText(run, id).slice(0, Math.floor(cellWidth / 8)), toX(t + 0.5), 39);
-                }
-            }
-            drawAnswers(context, sequence, from, to, cellWidth);
-            return;
-        }
-        if (sequence.channels > 4)
-            drawChannels(context, sequence, from, to);
-        else if (sequence.values)
-            drawValues(context, sequence, from, to);
-    }
-
-    /* A few values a step: curves, each over its own range. */
-    function drawValues(context, sequence, from, to) {
-        const channels = sequence.channels;
-        for (let c = 0; c < channels; c++) {
-            let [low, high] = [Infinity, -Infinity];
-            for (let t = from; t < to; t++) {
-                low = Math.min(low, sequence.values[t * channels + c]);
-                high = Math.max(high, sequence.values[t * channels + c]);
-            }
-            context.strokeStyle = css("--s" + c);
-            context.beginPath();
-            const stride = Math.max(1, Math.floor((to - from) / (4 * plotWidth())));
-            for (let t = from; t < to; t += stride) {
-                const y = 62 - (high > low ? (sequence.values[t * channels + c] - low) / (high - low) : 0.5) * 56;
-                if (t === from)
-                    context.moveTo(toX(t + 0.5), y);
-                else
-                    context.lineTo(toX(t + 0.5), y);
-            }
-            context.stroke();
-        }
-    }
-
-    /* Many values a step, such as the row of an image: a cell each, a column for a step. */
-    function drawChannels(context, sequence, from, to) {
-        const channels = sequence.channels, size = 64 / channels;
-        let [low, high] = [Infinity, -Infinity];
-        for (const value of sequence.values) {
-            low = Math.min(low, value);
-            high = Math.max(high, value);
-        }
-        const ends = [css("--heat-low"), css("--heat-high")].map(text => text.split(",").map(Number));
-        const stride = Math.max(1, Math.floor((to - from) / plotWidth()));
-        for (let t = from; t < to; t += stride)
-            for (let c = 0; c < channels; c++) {
-                const share = high > low ? (sequence.values[t * channels + c] - low) / (high - low) : 0;
-                context.fillStyle = `rgb(${ends[0].map((v, k) => Math.round(v + share * (ends[1][k] - v))).join(",")})`;
-                context.fillRect(toX(t), 2 + c * size, Math.max(1, toX(t + stride) - toX(t)), size);
-            }
-    }
-
-    function drawAnswers(context, sequence, from, to, cellWidth) {
-        if (!sequence.labels || cellWidth < 3)
-            return;
-        for (let t = from; t < to; t++)
-            if (sequence.scored[t]) {
-                context.fillStyle = css(sequence.answers[t] === sequence.labels[t] ? "--good" : "--warn");
-                context.fillRect(toX(t), 50, Math.max(1, cellWidth - 1), 3);
-                if (cellWidth >= 11)
-                    context.fillText(className(run, sequence.answers[t]).slice(0, Math.floor(cellWidth / 8)), toX(t + 0.5), 66);
-            }
-    }
+    const drawStrip = sequenceStrip(run, recall, view, {M, toX, plotWidth, css});
 
     /* Arcs from the chosen step back to where its memories were written. */
     function drawArcs(context, entries) {
-        const base = MAP.strip + MAP.arcs;
+        const base = M.strip + M.arcs;
         const most = entries.length ? Math.abs(entries[0][view.value]) : 0;
         for (const entry of entries) {
             if (entry.when < 1)
@@ -229,23 +159,23 @@ function recallExplorer(run) {
             context.lineWidth = 0.6 + 3 * Math.abs(entry[view.value]) / (most || 1);
             context.beginPath();
             context.moveTo(b, base);
-            context.bezierCurveTo(b, base - MAP.arcs * 1.15, a, base - MAP.arcs * 1.15, a, base);
+            context.bezierCurveTo(b, base - M.arcs * 1.15, a, base - M.arcs * 1.15, a, base);
             context.stroke();
         }
         context.globalAlpha = 1;
         context.lineWidth = 1;
         context.fillStyle = css("--accent");
-        context.fillRect(toX(view.t - 1), MAP.strip - 4, Math.max(2, toX(view.t) - toX(view.t - 1)), 4);
+        context.fillRect(toX(view.t - 1), M.strip - 4, Math.max(2, toX(view.t) - toX(view.t - 1)), 4);
         const y = toY(rowOf(view.t));
         context.strokeStyle = css("--accent");
-        context.strokeRect(MAP.left - 0.5, y - 0.5, plotWidth() + 1, Math.max(2, toY(rowOf(view.t) + 1) - y) + 1);
+        context.strokeRect(M.left - 0.5, y - 0.5, plotWidth() + 1, Math.max(2, toY(rowOf(view.t) + 1) - y) + 1);
     }
 
     const chosen = () => view.t === null ? [] : reads.list(view.t, isShown(), view.value).filter(e => Math.abs(e[view.value]) >= view.least);
 
     function draw() {
         const ratio = window.devicePixelRatio || 1;
-        const height = mapTop() + MAP.map + MAP.bottom;
+        const height = mapTop() + M.map + M.bottom;
         width = Math.max(280, root.clientWidth || 800);
         canvas.width = width * ratio;
         canvas.height = height * ratio;
@@ -255,7 +185,7 @@ function recallExplorer(run) {
         context.clearRect(0, 0, width, height);
         context.save();
         context.beginPath();
-        context.rect(MAP.left - 1, 0, plotWidth() + 2, height);
+        context.rect(M.left - 1, 0, plotWidth() + 2, height);
         context.clip();
         drawStrip(context);
         drawMap(context);
@@ -267,26 +197,40 @@ function recallExplorer(run) {
         describe(entries);
     }
 
+    /* Beside an image, which is marked. */
+    let picture = null, pictured = null;
+    function show(...children) {
+        const sequence = view.which === "all" ? null : recall.sequence[view.which];
+        if (!run.image || !sequence || sequence.length !== (run.image.by === "row" ? run.image.rows : run.image.rows * run.image.cols)) {
+            list.replaceChildren(...children);
+            return;
+        }
+        if (pictured !== sequence)
+            [picture, pictured] = [pictureOf(run, sequence), sequence];
+        picture.mark(view.t, view.t === null ? [] : chosen(), view.value);
+        list.replaceChildren(make("div", {class: "beside"}, picture, make("div", {}, children)));
+    }
+
     /* The numbers of the chosen step, for eyes and for screen readers. */
     function describe(entries) {
         if (view.t === null) {
-            list.replaceChildren(make("p", {class: "faint"}, "Point at a step, or use the arrow keys. The wheel with Ctrl, or two fingers, " +
-                "zooms; dragging moves; a double click shows all. Darker is more: full colour is " + number(peak, 3) + "."));
+            show(make("p", {class: "faint"}, "Point at a step, or use the arrow keys. The wheel with Ctrl, or two fingers, " +
+                "zooms; dragging moves; a double click shows all. The stronger the colour, the more: full colour is " + number(peak, 3) + "."));
             return;
         }
         const one = view.which === "all" ? null : recall.sequence[view.which];
         const head = make("p", {}, make("strong", {}, "Step " + number(view.t)),
-            one ? " \u00b7 " + stepText(run, one, view.t) : ", mean over the sequences that last so long");
+            one ? (stepText(run, one, view.t) ? " \u00b7 " + stepText(run, one, view.t) : "") : ", mean over the sequences that last so long");
         const rows = entries.slice(0, 12).map(e => [e.when < 1 ? "zeros" : e.when, e.when < 1 ? null : view.t - e.when,
             one && e.when > 0 ? stepText(run, one, e.when) : "", e.alpha, hasFlow ? e.flow : null]);
         const columns = [{name: "recalled step", number: true}, {name: "steps back", number: true}, {name: "what it held"},
                          {name: "weight", number: true}];
         if (hasFlow)
             columns.push({name: "gradient that came back", number: true, digits: 3});
-        list.replaceChildren(head, rows.length ? table(columns, rows) : make("p", {class: "faint"}, "It recalled nothing" +
+        show(head, rows.length ? table(columns, rows) : make("p", {class: "faint"}, "It recalled nothing" +
             (view.least > 0 ? " of at least this weight." : ".")));
         if (entries.length > 12)
-            list.append(make("p", {class: "faint"}, "and " + (entries.length - 12) + " weaker ones"));
+            list.lastChild.append(make("p", {class: "faint"}, "and " + (entries.length - 12) + " weaker ones"));
     }
 
     /* ---- by hand ---- */
@@ -315,11 +259,11 @@ function recallExplorer(run) {
         const [px, py] = local(event);
         if (pan) {
             view.x = limit(pan.x.map(v => v - (px - pan.px) / plotWidth() * (pan.x[1] - pan.x[0])), length());
-            view.y = limit(pan.y.map(v => v - (py - pan.py) / MAP.map * (pan.y[1] - pan.y[0])), Math.max(1, rowSteps.length));
+            view.y = limit(pan.y.map(v => v - (py - pan.py) / M.map * (pan.y[1] - pan.y[0])), Math.max(1, rowSteps.length));
             draw();
-        } else if (py >= mapTop() && py < mapTop() + MAP.map && px >= MAP.left && rowSteps.length) {
+        } else if (py >= mapTop() && py < mapTop() + M.map && px >= M.left && rowSteps.length) {
             point(rowSteps[Math.min(rowSteps.length - 1, Math.max(0, Math.floor(fromY(py))))]);
-        } else if (py < MAP.strip && px >= MAP.left) {
+        } else if (py < M.strip && px >= M.left) {
             const t = Math.min(length(), Math.max(1, Math.ceil(fromX(px))));
             if (rowVisible(t))
                 point(t);
@@ -347,7 +291,7 @@ function recallExplorer(run) {
             const at = view.t === null ? (move > 0 ? -1 : rowSteps.length) : rowOf(view.t);
             point(rowSteps[Math.min(rowSteps.length - 1, Math.max(0, at + move))]);
         } else if (event.key === "+" || event.key === "-") {
-            zoomAt(MAP.left + plotWidth() / 2, mapTop() + MAP.map / 2, event.key === "+" ? 0.7 : 1.4);
+            zoomAt(M.left + plotWidth() / 2, mapTop() + M.map / 2, event.key === "+" ? 0.7 : 1.4);
         } else if (event.key === "Escape") {
             point(null);
         }
@@ -369,24 +313,24 @@ function recallExplorer(run) {
     function svg() {
         const {rows, columns, cell} = bins();
         const escape = text => text.replace(/[&<>"]/g, c => ({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})[c]);
-        const out = [`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${MAP.map + 60}" font-family="sans-serif" font-size="11">`,
-                     `<rect width="100%" height="100%" fill="white"/>`, `<text x="${MAP.left}" y="14">${escape(shown(run.name))}</text>`];
+        const out = [`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${M.map + 60}" font-family="sans-serif" font-size="11">`,
+                     `<rect width="100%" height="100%" fill="white"/>`, `<text x="${M.left}" y="14">${escape(shown(run.name))}</text>`];
         const top = 22 - mapTop();
-        const [w, h] = [plotWidth() / columns, MAP.map / rows];
+        const [w, h] = [plotWidth() / columns, M.map / rows];
         for (let r = 0; r < rows; r++)
             for (let c = 0; c < columns; c++) {
                 const share = peak > 0 ? Math.sqrt(Math.abs(cell[r * columns + c]) / peak) : 0;
                 if (share > 0.02)
-                    out.push(`<rect x="${(MAP.left + c * w).toFixed(2)}" y="${(22 + r * h).toFixed(2)}" width="${w.toFixed(2)}" ` +
+                    out.push(`<rect x="${(M.left + c * w).toFixed(2)}" y="${(22 + r * h).toFixed(2)}" width="${w.toFixed(2)}" ` +
                              `height="${h.toFixed(2)}" fill="rgb(11,72,122)" fill-opacity="${share.toFixed(3)}"/>`);
             }
-        out.push(`<rect x="${MAP.left}" y="22" width="${plotWidth()}" height="${MAP.map}" fill="none" stroke="#888"/>`);
+        out.push(`<rect x="${M.left}" y="22" width="${plotWidth()}" height="${M.map}" fill="none" stroke="#888"/>`);
         for (const [at, text] of xTicks())
-            out.push(`<text x="${toX(at).toFixed(1)}" y="${22 + MAP.map + 14}" text-anchor="middle">${text}</text>`);
+            out.push(`<text x="${toX(at).toFixed(1)}" y="${22 + M.map + 14}" text-anchor="middle">${text}</text>`);
         for (const [at, text] of yTicks())
-            out.push(`<text x="${MAP.left - 6}" y="${(toY(at) + top + 4).toFixed(1)}" text-anchor="end">${text}</text>`);
-        out.push(`<text x="${MAP.left + plotWidth() / 2}" y="${22 + MAP.map + 30}" text-anchor="middle">step recalled</text>`,
-                 `<text transform="translate(12 ${22 + MAP.map / 2}) rotate(-90)" text-anchor="middle">` +
+            out.push(`<text x="${M.left - 6}" y="${(toY(at) + top + 4).toFixed(1)}" text-anchor="end">${text}</text>`);
+        out.push(`<text x="${M.left + plotWidth() / 2}" y="${22 + M.map + 30}" text-anchor="middle">step recalled</text>`,
+                 `<text transform="translate(12 ${22 + M.map / 2}) rotate(-90)" text-anchor="middle">` +
                  `${view.rows === "all" ? "step" : "step with an answer"}</text>`, "</svg>");
         return out.join("\n");
     }
@@ -412,8 +356,9 @@ function recallExplorer(run) {
         }}), least),
         make("button", {type: "button", class: "save-svg", click: () => save("recall.svg", "image/svg+xml", svg())}, "SVG"),
         make("button", {type: "button", class: "save-csv", click: () => save("recall.csv", "text/csv", csv())}, "CSV"));
-    if (recall.layers.length > 1)
-        bar.querySelector(".layer").value = view.layer;
+    for (const name of ["which", "layer", "value", "rows"])
+        if (bar.querySelector("." + name))
+            bar.querySelector("." + name).value = view[name];
     root.append(bar, canvas, list);
     root.redraw = draw;
     root.export = {svg, csv};
@@ -421,6 +366,6 @@ function recallExplorer(run) {
         root.append(make("p", {class: "faint"}, "Of each read, the " + recall.layers.find(layer => layer.kept).kept +
             " strongest memories are in this file."));
     new ResizeObserver(() => root.clientWidth && Math.abs(root.clientWidth - width) > 1 && draw()).observe(root);
-    choose();
+    choose(isKept);
     return root;
 }
