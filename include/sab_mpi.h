@@ -21,11 +21,14 @@
 struct sab_mpi {
     struct sab_comm comm;
     MPI_Comm mpi;               /* a copy of the caller's, whose messages meet no others and whose errors are returned */
-    int (*gives_up)(void *user); /* asked again and again while messages are waited for; other than 0: the exchange fails. NULL: never */
+    /* Asked again and again while messages are waited for; is_moving: some have come or gone since it was asked last. Other than 0: the
+     * exchange fails. NULL: never. */
+    int (*gives_up)(void *user, int is_moving);
     void *user;
 };
 
-enum { SAB_MPI_CHUNK = 1 << 30 }; /* bytes of a message, whose number MPI takes as int */
+/* Bytes of a message: larger ones MPI announces, and waits for an answer, before it sends them over a network (Open MPI from 64 KiB on). */
+enum { SAB_MPI_CHUNK = 60 << 10 };
 
 static inline int sab_mpi_requests(const struct sab_parcel *parcels, int n)
 {
@@ -50,13 +53,18 @@ static inline int sab_mpi_start(struct sab_mpi *mpi, const struct sab_parcel *pa
     return status == MPI_SUCCESS ? count : -1;
 }
 
-static inline int sab_mpi_wait(struct sab_mpi *mpi, MPI_Request *requests, int n)
+/* indices and statuses: room for n. */
+static inline int sab_mpi_wait(struct sab_mpi *mpi, MPI_Request *requests, int *indices, MPI_Status *statuses, int n)
 {
     int done = 0;
-    while (!done) {
-        if (!mpi->gives_up)
-            return MPI_Waitall(n, requests, MPI_STATUSES_IGNORE) != MPI_SUCCESS;
-        if (MPI_Testall(n, requests, &done, MPI_STATUSES_IGNORE) != MPI_SUCCESS || (!done && mpi->gives_up(mpi->user)))
+    if (!mpi->gives_up)
+        return MPI_Waitall(n, requests, statuses) != MPI_SUCCESS;
+    while (n > 0) {
+        if (MPI_Testsome(n, requests, &done, indices, statuses) != MPI_SUCCESS)
+            return 1;
+        if (done == MPI_UNDEFINED) /* all are */
+            return 0;
+        if (mpi->gives_up(mpi->user, done > 0))
             return 1;
     }
     return 0;
@@ -67,13 +75,16 @@ static inline int sab_mpi_exchange(void *user, const struct sab_parcel *sends, i
 {
     struct sab_mpi *mpi = (struct sab_mpi *)user;
     int most = sab_mpi_requests(sends, n_sends) + sab_mpi_requests(receives, n_receives);
-    MPI_Request *requests = (MPI_Request *)malloc((size_t)(most > 0 ? most : 1) * sizeof *requests);
-    if (!requests)
-        return 1;
-    int receiving = sab_mpi_start(mpi, receives, n_receives, 0, requests), failed = receiving < 0;
-    int sending = failed ? -1 : sab_mpi_start(mpi, sends, n_sends, 1, requests + receiving);
-    failed = sending < 0 || sab_mpi_wait(mpi, requests, receiving + sending);
+    size_t room = (size_t)(most > 0 ? most : 1);
+    MPI_Request *requests = (MPI_Request *)malloc(room * sizeof *requests);
+    MPI_Status *statuses = (MPI_Status *)malloc(room * sizeof *statuses); /* gcc warns of MPICH's MPI_STATUSES_IGNORE, the address 1 */
+    int *indices = (int *)malloc(room * sizeof *indices);
+    int receiving = requests && statuses && indices ? sab_mpi_start(mpi, receives, n_receives, 0, requests) : -1;
+    int sending = receiving < 0 ? -1 : sab_mpi_start(mpi, sends, n_sends, 1, requests + receiving);
+    int failed = sending < 0 || sab_mpi_wait(mpi, requests, indices, statuses, receiving + sending);
     free(requests);
+    free(statuses);
+    free(indices);
     return failed;
 }
 

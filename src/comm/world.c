@@ -113,12 +113,12 @@ static double seconds_between(const struct timespec *from, const struct timespec
 }
 
 /* Asked while messages are waited for. The processor goes to who can use it: first to whoever is ready, then for a while to all. */
-static int gives_up(void *user)
+static int gives_up(void *user, int is_moving)
 {
     struct timespec now;
     (void)user;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (!world.is_waiting) {
+    if (!world.is_waiting || is_moving) {
         world.is_waiting = 1;
         world.waits_since = now;
     }
