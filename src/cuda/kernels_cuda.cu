@@ -19,6 +19,10 @@ template <int S, int backward> __global__ void __launch_bounds__(512, 1) layer(c
     __shared__ unsigned long long arrivals[2];
     struct sab_ctx ctx;
     ctx.mem = (real *)shared;
+#ifdef SAB_GPU_CLOCKS
+    for (int i = 0; i < SAB_GPU_MARKS; i++)
+        ctx.clocks[i] = 0;
+#endif
     ctx.ranks = p.C;
     ctx.group = (int)blockIdx.x / p.C;
     ctx.rank = (int)blockIdx.x - ctx.group * p.C; /* a cluster is p.C blocks that follow each other */
@@ -78,7 +82,9 @@ int sab_gpu_launch(int backward, const struct sab_gpu_pass *p, int threads, size
     cudaLaunchAttribute attribute;
     kernel chosen;
     cudaError_t error = configure(backward, p, threads, shared_nbytes, (cudaStream_t)stream, &config, &attribute, &chosen);
-    return (int)(error == cudaSuccess ? cudaLaunchKernelEx(&config, chosen, *p) : error);
+    struct sab_gpu_pass pass = *p;
+    pass.at = sab_gpu_lay_out(p, backward);
+    return (int)(error == cudaSuccess ? cudaLaunchKernelEx(&config, chosen, pass) : error);
 }
 
 int sab_gpu_clusters(int backward, const struct sab_gpu_pass *p, int threads, size_t shared_nbytes)

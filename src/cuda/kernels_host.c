@@ -13,10 +13,12 @@
 
 #include "cuda/backward.inc"
 
-static int run(const struct sab_gpu_pass *p, int backward, struct sab_error *err)
+static int run(const struct sab_gpu_pass *asked, int backward, struct sab_error *err)
 {
+    struct sab_gpu_pass pass = *asked, *p = &pass;
     struct sab_ctx ctx = {.ranks = p->C};
-    size_t room = sab_gpu_lay_out(p, backward).end;
+    p->at = sab_gpu_lay_out(p, backward);
+    size_t room = (size_t)p->at.end;
     real *mem = sab_alloc(room * (size_t)p->C, sizeof *mem);
     if (!mem)
         return sab_fail(err, SAB_NOMEM, "no memory for the shared memory of %d ranks", p->C);

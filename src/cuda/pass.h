@@ -47,6 +47,22 @@ struct sab_gpu_panel {
     int rows, cols;   /* of one rank */
 };
 
+/* Where a rank's shared memory has what, in numbers from its begin. x: padded to what a panel's rows are. */
+struct sab_gpu_layout {
+    int part, part2, part3;        /* the state's, the query's and the key's product: [S, cols] */
+    int query, w, wsum;            /* [S,W], [W], [1] */
+    int index, alpha, n, kind, Z;  /* of the read at hand: [S,K+1], [S,K+1], [S] */
+    int h, hh, stage, c;           /* forward: [2,S,Hx], [S,Qx], [S,G U], [S,U] */
+    int scores, picks, pick_index; /* forward: [C,S,score_room], [S,lists,K+1] */
+    int best;                      /* forward: [S,K+1] the largest scores, in order */
+    int dpre, dquery, dkey;        /* backward: [2,S,Gx], [S,Ax], [S,Ax] */
+    int g, da;                     /* backward: [C,S,K+1], [S,K+1] */
+    int ds, dhh, dh, dc, dw;       /* backward: [S,U]; dw [S,W] */
+    int gates, states, losses;     /* backward, of the step to come: [S,G U], [2,S,U], [2,S,U] */
+    int query_panel, key_panel;    /* where they are in shared memory */
+    int end;
+};
+
 struct sab_gpu_pass {
     int B, S, C;                 /* S sequences a group, C ranks */
     int H, Hp, G, U;             /* U = Hp / C */
@@ -64,6 +80,7 @@ struct sab_gpu_pass {
     int in_shared;               /* 1: the panels of the other products are copied to shared memory */
     int score_room;              /* scores of one sequence that there is room for; in shared memory unless `scores` is given */
     int threads;                 /* of a block; a multiple of 32 */
+    struct sab_gpu_layout at;    /* filled at the launch: read from constant memory it takes no registers */
 
     /* weights */
     struct sab_gpu_panel state;  /* forward W_hh [H, G U]; backward its transpose [G Hp, U] */
@@ -131,25 +148,9 @@ SAB_GPU_BOTH int sab_gpu_lists(const struct sab_gpu_pass *p)
     return p->K >= 64 || lists < 1 ? 1 : lists < 32 ? lists : 32;
 }
 
-/* Where a rank's shared memory has what, in numbers from its begin. x: padded to what a panel's rows are. */
-struct sab_gpu_layout {
-    size_t part, part2, part3;        /* the state's, the query's and the key's product: [S, cols] */
-    size_t query, w, wsum;            /* [S,W], [W], [1] */
-    size_t index, alpha, n, kind, Z;  /* of the read at hand: [S,K+1], [S,K+1], [S] */
-    size_t h, hh, stage, c;           /* forward: [2,S,Hx], [S,Qx], [S,G U], [S,U] */
-    size_t scores, picks, pick_index; /* forward: [C,S,score_room], [S,lists,K+1] */
-    size_t best;                      /* forward: [S,K+1] the largest scores, in order */
-    size_t dpre, dquery, dkey;        /* backward: [2,S,Gx], [S,Ax], [S,Ax] */
-    size_t g, da;                     /* backward: [C,S,K+1], [S,K+1] */
-    size_t ds, dhh, dh, dc, dw;       /* backward: [S,U]; dw [S,W] */
-    size_t gates, states, losses;     /* backward, of the step to come: [S,G U], [2,S,U], [2,S,U] */
-    size_t query_panel, key_panel;    /* where they are in shared memory */
-    size_t end;
-};
-
-SAB_GPU_BOTH size_t sab_gpu_take(struct sab_gpu_layout *l, size_t n)
+SAB_GPU_BOTH int sab_gpu_take(struct sab_gpu_layout *l, int n)
 {
-    size_t at = l->end;
+    int at = l->end;
     l->end += (n + 3) / 4 * 4; /* 16 bytes, what a copy of four numbers needs */
     return at;
 }
@@ -157,7 +158,7 @@ SAB_GPU_BOTH size_t sab_gpu_take(struct sab_gpu_layout *l, size_t n)
 SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p, int backward)
 {
     struct sab_gpu_layout l = {0};
-    size_t S = (size_t)p->S, U = (size_t)p->U, W = (size_t)p->W, C = (size_t)p->C, K1 = (size_t)p->K + 1;
+    const int S = p->S, U = p->U, W = p->W, C = p->C, K1 = p->K + 1;
     l.part = sab_gpu_take(&l, S * p->state.cols);
     if (backward) {
         l.dpre = sab_gpu_take(&l, 2 * S * p->state.rows);
@@ -193,14 +194,14 @@ SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p,
         l.dw = sab_gpu_take(&l, S * W);
     } else {
         l.hh = sab_gpu_take(&l, S * p->query.rows);
-        l.scores = sab_gpu_take(&l, p->scores ? 0 : C * S * (size_t)p->score_room);
+        l.scores = sab_gpu_take(&l, p->scores ? 0 : C * S * p->score_room);
         l.picks = sab_gpu_take(&l, S * sab_gpu_lists(p) * K1);
         l.pick_index = sab_gpu_take(&l, S * sab_gpu_lists(p) * K1);
         l.best = sab_gpu_take(&l, S * K1);
     }
     if (p->in_shared) {
-        l.query_panel = sab_gpu_take(&l, (size_t)p->query.rows * p->query.cols);
-        l.key_panel = sab_gpu_take(&l, (size_t)p->key.rows * p->key.cols);
+        l.query_panel = sab_gpu_take(&l, p->query.rows * p->query.cols);
+        l.key_panel = sab_gpu_take(&l, p->key.rows * p->key.cols);
     }
     return l;
 }

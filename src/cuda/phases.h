@@ -14,6 +14,7 @@
 #include <cooperative_groups.h>
 #include <cuda_pipeline.h>
 #include <math.h>
+#include <stdio.h>
 
 #define SAB_FN static __device__ __forceinline__
 #define SAB_UNROLL _Pragma("unroll")
@@ -22,13 +23,45 @@
  * which a step of these kernels fills. */
 #define SAB_ROLLED _Pragma("unroll 1")
 
+enum { SAB_GPU_MARKS = 12 };
+
 /* A group as its threads see it. */
 struct sab_ctx {
     real *mem;         /* this rank's shared memory */
     unsigned arrivals; /* where the two barriers are at which what other ranks send arrives */
     int group, rank, ranks;
     int exchanges;     /* done so far */
+#ifdef SAB_GPU_CLOCKS
+    long long clocks[SAB_GPU_MARKS], last;
+#endif
 };
+
+/* In builds to measure (-DSAB_GPU_CLOCKS): clocks of the first thread since the mark before, added up by number, and told at the end. */
+SAB_FN void sab_mark(struct sab_ctx *ctx, int number)
+{
+    (void)ctx, (void)number;
+#ifdef SAB_GPU_CLOCKS
+    if (threadIdx.x == 0) {
+        long long now = clock64();
+        if (number >= 0)
+            ctx->clocks[number] += now - ctx->last;
+        ctx->last = now;
+    }
+#endif
+}
+
+SAB_FN void sab_mark_end(const struct sab_ctx *ctx, const char *what, int steps)
+{
+    (void)ctx, (void)what, (void)steps;
+#ifdef SAB_GPU_CLOCKS
+    if (threadIdx.x == 0 && blockIdx.x == 0) {
+        printf("clocks %s, %d steps:", what, steps);
+        for (int i = 0; i < SAB_GPU_MARKS; i++)
+            printf(" %lld", ctx->clocks[i] / (steps > 0 ? steps : 1));
+        printf("\n");
+    }
+#endif
+}
 
 /* The ranks of the group: on the GPU each runs at once. */
 #define FOR_RANKS(ctx, r) for (int r = (ctx)->rank, once_##r = 1; once_##r; once_##r = 0)
@@ -69,7 +102,7 @@ SAB_FN void sab_exchange_open(struct sab_ctx *ctx, unsigned long long *barriers)
 }
 
 /* Number `at` of every rank's shared memory becomes x. */
-SAB_FN void sab_send(const struct sab_ctx *ctx, size_t at, real x)
+SAB_FN void sab_send(const struct sab_ctx *ctx, int at, real x)
 {
     ctx->mem[at] = x;
 #if __CUDA_ARCH__ >= 900
@@ -240,6 +273,16 @@ struct sab_ctx {
 #define FOR_RANKS(ctx, r) for (int r = 0; r < (ctx)->ranks; r++)
 #define MEM(ctx, r) ((ctx)->mem[r])
 
+SAB_FN void sab_mark(struct sab_ctx *ctx, int number)
+{
+    (void)ctx, (void)number;
+}
+
+SAB_FN void sab_mark_end(const struct sab_ctx *ctx, const char *what, int steps)
+{
+    (void)ctx, (void)what, (void)steps;
+}
+
 SAB_FN void sab_sync_block(const struct sab_ctx *ctx)
 {
     (void)ctx;
@@ -250,7 +293,7 @@ SAB_FN void sab_sync_group(const struct sab_ctx *ctx)
     (void)ctx;
 }
 
-SAB_FN void sab_send(const struct sab_ctx *ctx, size_t at, real x)
+SAB_FN void sab_send(const struct sab_ctx *ctx, int at, real x)
 {
     for (int r = 0; r < ctx->ranks; r++)
         ctx->mem[r][at] = x;

@@ -63,7 +63,7 @@ static int place(struct sab_machine *machine, const struct sab_gpu_pass *sizes, 
     for (; *shared >= 0; --*shared) {
         sab_gpu_plan_apply(plan, backward, &p);
         p.scores = sab_gpu_scores_are_global(&p) ? (real *)&p : NULL; /* to be laid out, not to be read */
-        size_t nbytes = sab_gpu_lay_out(&p, backward).end * sizeof(real);
+        size_t nbytes = (size_t)sab_gpu_lay_out(&p, backward).end * sizeof(real);
         plan->shared_nbytes[backward] = (double)nbytes;
         if (nbytes <= machine->shared_nbytes && !(*shared && wish->shared_forward < 0))
             return machine->clusters(machine, backward, &p, plan->threads, nbytes);
