@@ -69,10 +69,10 @@ static const char *describe(const struct sab_options *config, const struct sab_g
     const struct sab_model_options *m = &config->model;
     snprintf(text, sizeof text,
              "cell %d hidden %d layers %d A %d score %d sparsifier %d write %d credit %d k_top %d k_att %d slots %d k_trunc %d "
-             "mental %d T %d B %d; S %d C %d threads %d steps %d shared %d %d",
+             "mental %d T %d B %d; S %d C %d threads %d steps %d shared %d %d ring %d",
              m->cell, m->hidden, m->layers, m->attention_width, m->score, m->sparsifier, m->write, m->credit, m->k_top, m->k_att,
              m->memory_slots, m->k_trunc, m->mental_updates, T, B, plan->S, plan->C, plan->threads, plan->steps,
-             plan->shared_forward, plan->shared_backward);
+             plan->shared_forward, plan->shared_backward, plan->ring);
     return text;
 }
 
@@ -177,7 +177,8 @@ static void agrees_with_the_processor(void **unused)
         struct sab_gpu_plan wish = {.S = 1 << problem_int(&state, 0, 3), .C = 1 << problem_int(&state, 0, 2),
                                     .threads = problem_int(&state, 0, 1) ? 512 : 64,
                                     .steps = problem_int(&state, 0, 2) == 0 ? problem_int(&state, 1, T) : 0,
-                                    .shared_forward = problem_int(&state, 0, 1) ? 0 : -1};
+                                    .shared_forward = problem_int(&state, 0, 1) ? 0 : -1,
+                                    .ring = (int[]){0, -1, 2, 8}[problem_int(&state, 0, 3)]};
         while (wish.S / 2 >= B)
             wish.S /= 2;
         apart += compare(&config, shape, T, B, (uint64_t)i + 1, &wish) > 0;

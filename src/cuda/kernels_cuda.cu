@@ -5,9 +5,9 @@
 #include "cuda/kernels.h"
 #include "cuda/phases.h"
 
-#include "cuda/product.inc"
-
 #include "cuda/read.inc"
+
+#include "cuda/product.inc"
 
 #include "cuda/forward.inc"
 

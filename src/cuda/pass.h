@@ -55,6 +55,8 @@ struct sab_gpu_layout {
     int h, hh, stage, c;           /* forward: [2,S,Hx], [S,Qx], [S,G U], [S,U] */
     int scores, picks, pick_index; /* forward: [C,S,score_room], [S,lists,K+1] */
     int best;                      /* forward: [S,K+1] the largest scores, in order */
+    int ring;                      /* forward: [S,ring,W] keys of the newest memories, m at m modulo ring */
+    int ranking;                   /* forward: [threads/32,64] */
     int dpre, dquery, dkey;        /* backward: [2,S,Gx], [S,Ax], [S,Ax] */
     int g, da;                     /* backward: [C,S,K+1], [S,K+1] */
     int ds, dhh, dh, dc, dw;       /* backward: [S,U]; dw [S,W] */
@@ -80,6 +82,7 @@ struct sab_gpu_pass {
     int in_shared;               /* 1: the panels of the other products are copied to shared memory */
     int score_room;              /* scores of one sequence that there is room for; in shared memory unless `scores` is given */
     int threads;                 /* of a block; a multiple of 32 */
+    int ring;                    /* memories whose keys are in shared memory: a power of two, or 0 */
     struct sab_gpu_layout at;    /* filled at the launch: read from constant memory it takes no registers */
 
     /* weights */
@@ -198,6 +201,8 @@ SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p,
         l.picks = sab_gpu_take(&l, S * sab_gpu_lists(p) * K1);
         l.pick_index = sab_gpu_take(&l, S * sab_gpu_lists(p) * K1);
         l.best = sab_gpu_take(&l, S * K1);
+        l.ranking = sab_gpu_take(&l, p->threads / 32 * 64);
+        l.ring = sab_gpu_take(&l, S * p->ring * W);
     }
     if (p->in_shared) {
         l.query_panel = sab_gpu_take(&l, p->query.rows * p->query.cols);

@@ -130,7 +130,7 @@ SAB_FN void sab_exchange(struct sab_ctx *ctx, int count)
         if (threadIdx.x == 0)
             asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier),
                          "r"((unsigned)(count * (ctx->ranks - 1) * (int)sizeof(real))) : "memory");
-        while (!arrived)
+        while (threadIdx.x < 32 && !arrived) /* one warp: sixteen that ask are slower, and the others wait at the barrier */
             asm volatile("{\n.reg .pred p;\n"
                          "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
                          "selp.u32 %0, 1, 0, p;\n}" : "=r"(arrived) : "r"(barrier), "r"(parity) : "memory");
@@ -155,8 +155,13 @@ SAB_FN void sab_exchange(struct sab_ctx *ctx, int count)
         SAB_ROLLED for (int e = (team) & (each_##e - 1); e < (n); e += each_##e)
 #define EACH_WARP_OF(s, nb, e, n) EACH_OF_TEAMS (s, nb, e, n, (int)blockDim.x >> 5, (int)threadIdx.x >> 5)
 #define EACH_QUAD_OF(s, nb, e, n) EACH_OF_TEAMS (s, nb, e, n, (int)blockDim.x >> 2, (int)threadIdx.x >> 2)
+#define EACH_QUAD(i, n) SAB_ROLLED for (int i = (int)threadIdx.x >> 2; i < (n); i += (int)blockDim.x >> 2)
+/* The same from quad `skip` on, going round. */
+#define EACH_QUAD_FROM(i, skip, n)                                                                                       \
+    SAB_ROLLED for (int i = (((int)threadIdx.x >> 2) - (skip)) & (((int)blockDim.x >> 2) - 1); i < (n); i += (int)blockDim.x >> 2)
 enum { SAB_QUAD = 4, SAB_WARP = 32 };
 #define SAB_LANE ((int)threadIdx.x & 31)
+#define SAB_WARP_NUMBER ((int)threadIdx.x >> 5)
 #define SAB_QUAD_LANE ((int)threadIdx.x & 3)
 
 /* Sums of a team; each lane gets it. All lanes of the team take part. */
@@ -179,6 +184,11 @@ SAB_FN void sab_sync_warp(void)
     __syncwarp();
 }
 
+SAB_FN void sab_sync_quad(void)
+{
+    __syncwarp(0xfu << (threadIdx.x & 28));
+}
+
 /* Four numbers at once. */
 struct sab_four {
     real x, y, z, w;
@@ -194,6 +204,11 @@ SAB_FN struct sab_four sab_load_four(const real *from)
 SAB_FN real sab_fma(real a, real b, real c)
 {
     return fmaf(a, b, c);
+}
+
+SAB_FN real sab_least(real x, real y)
+{
+    return fminf(x, y);
 }
 
 SAB_FN real sab_reciprocal(real x)
@@ -309,8 +324,11 @@ SAB_FN void sab_exchange(struct sab_ctx *ctx, int count)
 #define EACH_WARP(i, n) EACH (i, n)
 #define EACH_WARP_OF(s, nb, e, n) EACH (s, nb) EACH (e, n)
 #define EACH_QUAD_OF(s, nb, e, n) EACH (s, nb) EACH (e, n)
+#define EACH_QUAD(i, n) EACH (i, n)
+#define EACH_QUAD_FROM(i, skip, n) EACH (i, n)
 enum { SAB_QUAD = 1, SAB_WARP = 1 };
 #define SAB_LANE 0
+#define SAB_WARP_NUMBER 0
 #define SAB_QUAD_LANE 0
 
 SAB_FN real sab_quad_sum(real x)
@@ -327,6 +345,10 @@ SAB_FN void sab_sync_warp(void)
 {
 }
 
+SAB_FN void sab_sync_quad(void)
+{
+}
+
 struct sab_four {
     real x, y, z, w;
 };
@@ -340,6 +362,11 @@ SAB_FN struct sab_four sab_load_four(const real *from)
 SAB_FN real sab_fma(real a, real b, real c)
 {
     return a * b + c;
+}
+
+SAB_FN real sab_least(real x, real y)
+{
+    return x > y ? y : x;
 }
 
 SAB_FN real sab_reciprocal(real x)

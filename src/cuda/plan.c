@@ -36,6 +36,7 @@ void sab_gpu_plan_apply(const struct sab_gpu_plan *plan, int backward, struct sa
     p->state.cols = backward ? p->U : p->G * p->U;
     p->query.rows = p->key.rows = sab_gpu_pad64(backward ? p->Ap : p->Hp);
     p->query.cols = p->key.cols = backward ? p->U : p->W;
+    p->ring = backward ? 0 : plan->ring;
     p->shift_U = shift_of(p->U);
     p->shift_W = shift_of(p->W);
     for (p->K_lanes = 1; p->K_lanes < p->K + 1; p->K_lanes *= 2)
@@ -47,6 +48,25 @@ void sab_gpu_plan_apply(const struct sab_gpu_plan *plan, int backward, struct sa
 static int can_hold(const struct sab_gpu_pass *p)
 {
     return p->state.rows <= SAB_GPU_HELD_ROWS && (long)p->state.rows * p->state.cols <= (long)SAB_GPU_HELD * p->threads;
+}
+
+/* Keys of the newest memories where shared memory is left: streamed from L2 they take most of a long sequence's step. Returns what
+ * the block then has. */
+static size_t place_ring(struct sab_machine *machine, struct sab_gpu_pass *p, struct sab_gpu_plan *plan, const struct sab_gpu_plan *wish,
+                         size_t nbytes)
+{
+    const size_t each = (size_t)p->S * p->W * sizeof(real), room = machine->shared_nbytes - nbytes;
+    int most = sab_gpu_scores(p) + 1, ring = 2;
+    if (p->K == 0 || wish->ring < 0)
+        return nbytes;
+    if (wish->ring > 0 && wish->ring < most)
+        most = wish->ring;
+    while (ring < most && (size_t)ring * 2 * each + 16 <= room)
+        ring *= 2;
+    if ((size_t)ring * each + 16 > room)
+        return nbytes;
+    p->ring = plan->ring = ring;
+    return (size_t)sab_gpu_lay_out(p, 0).end * sizeof(real);
 }
 
 /* Places weights: registers and shared memory first. Returns 0 where it does not fit. */
@@ -64,9 +84,12 @@ static int place(struct sab_machine *machine, const struct sab_gpu_pass *sizes, 
         sab_gpu_plan_apply(plan, backward, &p);
         p.scores = sab_gpu_scores_are_global(&p) ? (real *)&p : NULL; /* to be laid out, not to be read */
         size_t nbytes = (size_t)sab_gpu_lay_out(&p, backward).end * sizeof(real);
+        if (nbytes > machine->shared_nbytes || (*shared && wish->shared_forward < 0))
+            continue;
+        if (!backward)
+            nbytes = place_ring(machine, &p, plan, wish, nbytes);
         plan->shared_nbytes[backward] = (double)nbytes;
-        if (nbytes <= machine->shared_nbytes && !(*shared && wish->shared_forward < 0))
-            return machine->clusters(machine, backward, &p, plan->threads, nbytes);
+        return machine->clusters(machine, backward, &p, plan->threads, nbytes);
     }
     return 0;
 }
