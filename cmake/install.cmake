@@ -1,7 +1,7 @@
 # What `cmake --install` puts where: headers, libraries, program, pkg-config file, CMake package.
 include(CMakePackageConfigHelpers)
 
-install(FILES include/sab.h include/sab_run.h include/sab_comm.h include/sab_mpi.h TYPE INCLUDE)
+install(FILES include/sab.h include/sab_run.h include/sab_comm.h include/sab_cuda.h include/sab_mpi.h TYPE INCLUDE)
 if(TARGET sab_program)
     install(TARGETS sab_program)
 endif()

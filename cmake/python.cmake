@@ -5,7 +5,7 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 # The other precision of the same sources; the first is what this build makes anyway.
 add_library(sab_python_double MODULE EXCLUDE_FROM_ALL ${sab_sources})
 target_compile_definitions(sab_python_double PRIVATE SAB_DOUBLE)
-add_library(sab_python_float MODULE EXCLUDE_FROM_ALL $<TARGET_OBJECTS:sab_objects>)
+add_library(sab_python_float MODULE EXCLUDE_FROM_ALL $<TARGET_OBJECTS:sab_objects> ${SAB_CUDA_OBJECTS})
 foreach(precision float double)
     target_include_directories(sab_python_${precision} PRIVATE include src ${SAB_random123_INCLUDE})
     target_link_libraries(sab_python_${precision} PRIVATE sab_flags ${SAB_DEPENDENCIES})
@@ -17,7 +17,8 @@ set(sab_declarations ${folder}/_float.py ${folder}/_double.py ${folder}/_version
 add_custom_command(OUTPUT ${sab_declarations}
     COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/python/make_declarations.py ${PROJECT_SOURCE_DIR}/include ${folder}
     DEPENDS ${PROJECT_SOURCE_DIR}/include/sab.h ${PROJECT_SOURCE_DIR}/include/sab_run.h
-            ${PROJECT_SOURCE_DIR}/include/sab_comm.h ${PROJECT_SOURCE_DIR}/python/make_declarations.py VERBATIM)
+            ${PROJECT_SOURCE_DIR}/include/sab_comm.h ${PROJECT_SOURCE_DIR}/include/sab_cuda.h
+            ${PROJECT_SOURCE_DIR}/python/make_declarations.py VERBATIM)
 # The options as keywords come from the table of the library that was just built, which therefore must run here.
 add_custom_command(OUTPUT ${folder}/_keywords.py
     COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/python/make_keywords.py ${folder}/_float.py

@@ -31,7 +31,7 @@ def declarations(header: str, real: str) -> str:
 
 
 def main() -> None:
-    headers, folder = [Path(sys.argv[1]) / name for name in ("sab.h", "sab_run.h", "sab_comm.h")], Path(sys.argv[2])
+    headers, folder = [Path(sys.argv[1]) / name for name in ("sab.h", "sab_run.h", "sab_comm.h", "sab_cuda.h")], Path(sys.argv[2])
     header = "\n".join(file.read_text(encoding="utf-8") for file in headers)
     folder.mkdir(parents=True, exist_ok=True)
     version = re.search(r'^#define SAB_VERSION (".*")$', header, re.MULTILINE)

@@ -48,16 +48,22 @@ int sab_device_is_built(const char *device, struct sab_error *err)
 
 /* ---- life ---- */
 
-static int open_machine(struct sab_machine **out, const char *device, struct sab_error *err)
+static int open_machine(struct sab_machine **out, const char *device, int is_guest, struct sab_error *err)
 {
     int status = sab_device_is_built(device, err);
     if (status != SAB_OK)
         return status;
 #ifdef SAB_CUDA
     if (cuda_number(device) >= 0)
-        return sab_machine_open_cuda(out, cuda_number(device), err);
+        return (is_guest ? sab_machine_open_guest : sab_machine_open_cuda)(out, cuda_number(device), err);
 #endif
+    (void)is_guest;
     return sab_machine_open_host(out, err);
+}
+
+int sab_device_open_guest(struct sab_machine **out, const char *device, struct sab_error *err)
+{
+    return open_machine(out, device, 1, err);
 }
 
 int sab_device_describe(int number, char *text, size_t cap, struct sab_error *err)
@@ -65,7 +71,7 @@ int sab_device_describe(int number, char *text, size_t cap, struct sab_error *er
     struct sab_machine *machine;
     char device[24];
     snprintf(device, sizeof device, "cuda:%d", number);
-    int status = open_machine(&machine, device, err);
+    int status = open_machine(&machine, device, 0, err);
     if (status != SAB_OK)
         return status;
     snprintf(text, cap, "%s", machine->name);
@@ -86,7 +92,7 @@ int sab_device_open(struct sab_device **out, const char *device, struct sab_mode
     if (!d)
         return sab_fail(err, SAB_NOMEM, "no memory for a device");
     d->model = model;
-    status = open_machine(&d->machine, device, err);
+    status = open_machine(&d->machine, device, 0, err);
     if (status == SAB_OK)
         status = sab_gpu_create(&d->gpu, d->machine, model, err);
     if (status != SAB_OK) {

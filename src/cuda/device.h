@@ -25,6 +25,9 @@ int sab_device_is_cpu(const char *device);
 /* What "cuda:number" is, into text. SAB_INVALID where this build or machine has none of that number. */
 int sab_device_describe(int number, char *text, size_t cap, struct sab_error *err);
 
+/* A machine for work on its callers' streams. */
+int sab_device_open_guest(struct sab_machine **out, const char *device, struct sab_error *err);
+
 /* *out is NULL for "cpu". SAB_INVALID where there is no such device, or it cannot take the model; SAB_NOMEM. */
 int sab_device_open(struct sab_device **out, const char *device, struct sab_model *model, struct sab_error *err);
 /* What is newer here is brought to the model before, if that can be. NULL is fine. */

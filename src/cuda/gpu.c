@@ -79,12 +79,10 @@ void *sab_gpu_take_zeroed(struct sab_gpu *g, size_t nbytes, int *status, struct 
     return block;
 }
 
-int sab_gpu_create(struct sab_gpu **out, struct sab_machine *machine, struct sab_model *model, struct sab_error *err)
+int sab_gpu_create_bare(struct sab_gpu **out, struct sab_machine *machine, struct sab_model *model, struct sab_error *err)
 {
     const char *device = strcmp(machine->name, "host") == 0 ? "host" : "cuda";
     int status = sab_gpu_check(&model->config, device, err);
-    if (!status && model->shape.loss == SAB_LOSS_QUANTILE)
-        status = sab_fail(err, SAB_INVALID, "--device %s: --loss quantile runs on the processor only", device);
     if (status)
         return status;
     struct sab_gpu *g = sab_alloc(1, sizeof *g);
@@ -97,7 +95,27 @@ int sab_gpu_create(struct sab_gpu **out, struct sab_machine *machine, struct sab
     g->layers = sab_alloc((size_t)model->L, sizeof *g->layers);
     status = g->layers ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for %d layers", model->L);
     if (!status)
-        g->theta = sab_gpu_take_zeroed(g, g->count * sizeof(real), &status, err);
+        status = make_table(g, err);
+    if (status) {
+        sab_gpu_free(g);
+        return status;
+    }
+    *out = g;
+    return SAB_OK;
+}
+
+int sab_gpu_create(struct sab_gpu **out, struct sab_machine *machine, struct sab_model *model, struct sab_error *err)
+{
+    const char *device = strcmp(machine->name, "host") == 0 ? "host" : "cuda";
+    if (model->shape.loss == SAB_LOSS_QUANTILE)
+        return sab_fail(err, SAB_INVALID, "--device %s: --loss quantile runs on the processor only", device);
+    if (!model->has_readout)
+        return sab_fail(err, SAB_INVALID, "--device %s: --readout off runs on the processor only, or as a layer (sab_cuda.h)", device);
+    struct sab_gpu *g;
+    int status = sab_gpu_create_bare(&g, machine, model, err);
+    if (status)
+        return status;
+    g->theta = sab_gpu_take_zeroed(g, g->count * sizeof(real), &status, err);
     if (!status)
         g->grad = sab_gpu_take_zeroed(g, g->count * sizeof(real), &status, err);
     if (!status)
@@ -106,8 +124,6 @@ int sab_gpu_create(struct sab_gpu **out, struct sab_machine *machine, struct sab
         g->grad_padded = sab_gpu_take_zeroed(g, model->n_padded * sizeof(real), &status, err);
     if (!status)
         g->sums = sab_gpu_take_zeroed(g, 24 * sizeof(double), &status, err);
-    if (!status)
-        status = make_table(g, err);
     if (!status)
         status = sab_gpu_push(g, err);
     if (status) {

@@ -215,13 +215,28 @@ static void send_ledger(struct sab_gpu *g, const struct sab_batch *batch)
     mc->put(mc, g->when, g->ledger.when, (size_t)g->ledger.n * sizeof *g->when);
 }
 
+void sab_gpu_begin_back(struct sab_gpu *g, int l, int B)
+{
+    struct sab_machine *mc = g->machine;
+    const struct sab_model *m = g->model;
+    struct sab_gpu_layer *y = &g->layers[l];
+    const size_t cap = (size_t)g->sizes.cap * B;
+    mc->zero(mc, y->touched, (size_t)g->groups * g->plan.C * g->n_windows);
+    mc->zero(mc, y->active, (size_t)g->groups * g->n_windows);
+    if (m->K == 0)
+        return;
+    mc->zero(mc, y->dM, cap * m->Hp * sizeof(real));
+    mc->zero(mc, y->dkeys, cap * m->Ap * sizeof(real));
+    mc->zero(mc, y->dw, (size_t)g->groups * m->Ap * sizeof(real));
+}
+
 /* What a batch begins with. */
 void sab_gpu_begin(struct sab_gpu *g, const struct sab_batch *batch, int backward)
 {
     int B = batch->B, is_taken = batch->state || batch->h0 || batch->c0;
     struct sab_machine *mc = g->machine;
     const struct sab_model *m = g->model;
-    size_t row = (size_t)B * m->Hp * sizeof(real), cap = (size_t)g->sizes.cap * B;
+    size_t row = (size_t)B * m->Hp * sizeof(real);
     sab_gpu_pack_weights(g);
     mc->zero(mc, g->sums, 24 * sizeof *g->sums);
     if (m->K > 0)
@@ -234,15 +249,8 @@ void sab_gpu_begin(struct sab_gpu *g, const struct sab_batch *batch, int backwar
             mc->zero(mc, g->stretches > 1 ? y->h_start : y->h, row);
         if (y->c && !is_taken)
             mc->zero(mc, g->stretches > 1 ? y->c_start : y->c, row);
-        if (!backward)
-            continue;
-        mc->zero(mc, y->touched, (size_t)g->groups * g->plan.C * g->n_windows);
-        mc->zero(mc, y->active, (size_t)g->groups * g->n_windows);
-        if (m->K > 0) {
-            mc->zero(mc, y->dM, cap * m->Hp * sizeof(real));
-            mc->zero(mc, y->dkeys, cap * m->Ap * sizeof(real));
-            mc->zero(mc, y->dw, (size_t)g->groups * m->Ap * sizeof(real));
-        }
+        if (backward)
+            sab_gpu_begin_back(g, l, B);
     }
 }
 

@@ -62,18 +62,17 @@ static struct sab_gpu_pass pass_of(const struct sab_gpu *g, int l, int stretch, 
     p.scores = y->scores;
     p.dpre = y->dpre, p.dpre_h = y->dpre_h, p.dquery = y->dquery, p.dw = y->dw;
     p.touched = y->touched;
+    size_t start = (size_t)l * g->sizes.B * g->sizes.Hp;
+    p.dh0 = g->dh0 ? g->dh0 + start : NULL, p.dc0 = g->dc0 ? g->dc0 + start : NULL;
     return p;
 }
 
-/* A stretch forward; losses into sums, or with backward y becomes their gradient. */
-void sab_gpu_stretch_forward(struct sab_gpu *g, const struct sab_batch *batch, int stretch, int replay, double scale, int backward,
-                            double *sums)
+void sab_gpu_layers_forward(struct sab_gpu *g, int B, int stretch, int replay, const int32_t *ids, const real *values)
 {
     struct sab_machine *mc = g->machine;
     const struct sab_model *m = g->model;
-    int len = sab_gpu_stretch_len(g, stretch), B = batch->B, R = len * B, Hp = m->Hp, GHp = m->GHp;
+    int len = sab_gpu_stretch_len(g, stretch), R = len * B, Hp = m->Hp, GHp = m->GHp;
     size_t row = (size_t)B * Hp, nbytes = row * sizeof(real);
-    sab_gpu_send(g, batch, stretch);
     for (int l = 0; l < m->L; l++) {
         struct sab_gpu_layer *y = &g->layers[l];
         if (g->stretches > 1) {
@@ -83,12 +82,12 @@ void sab_gpu_stretch_forward(struct sab_gpu *g, const struct sab_batch *batch, i
         }
         const real *bias = sab_gpu_weights(g, SAB_ROLE_BIAS_IH, l), *bias_h = m->cell->fused ? sab_gpu_weights(g, SAB_ROLE_BIAS_HH, l) : NULL;
         const real *ih = sab_gpu_weights(g, SAB_ROLE_WEIGHT_IH, l);
-        int is_ids = l == 0 && batch->ids != NULL;
-        mc->input(mc, R, GHp, bias, bias_h, is_ids ? g->ids : NULL, is_ids ? ih : NULL, y->pre);
+        int is_ids = l == 0 && ids != NULL;
+        mc->input(mc, R, GHp, bias, bias_h, is_ids ? ids : NULL, is_ids ? ih : NULL, y->pre);
         if (l > 0)
             mc->gemm(mc, 0, 0, R, GHp, m->H, g->layers[l - 1].h + row, Hp, ih, GHp, 1, y->pre, GHp);
         else if (!is_ids)
-            mc->gemm(mc, 0, 0, R, GHp, m->shape.I, g->values, m->shape.I, ih, GHp, 1, y->pre, GHp);
+            mc->gemm(mc, 0, 0, R, GHp, m->shape.I, values, m->shape.I, ih, GHp, 1, y->pre, GHp);
         struct sab_gpu_pass p = pass_of(g, l, stretch, 0);
         p.replay = replay;
         mc->forward(mc, &p, p.threads, (size_t)g->plan.shared_nbytes[0]);
@@ -98,6 +97,18 @@ void sab_gpu_stretch_forward(struct sab_gpu *g, const struct sab_batch *batch, i
                 mc->copy(mc, y->c_start + (size_t)(stretch + 1) * row, y->c + (size_t)len * row, nbytes);
         }
     }
+}
+
+/* A stretch forward; losses into sums, or with backward y becomes their gradient. */
+void sab_gpu_stretch_forward(struct sab_gpu *g, const struct sab_batch *batch, int stretch, int replay, double scale, int backward,
+                            double *sums)
+{
+    struct sab_machine *mc = g->machine;
+    const struct sab_model *m = g->model;
+    int B = batch->B, R = sab_gpu_stretch_len(g, stretch) * B, Hp = m->Hp;
+    size_t row = (size_t)B * Hp;
+    sab_gpu_send(g, batch, stretch);
+    sab_gpu_layers_forward(g, B, stretch, replay, batch->ids ? g->ids : NULL, g->values);
     const struct sab_gpu_layer *top = &g->layers[m->L - 1];
     mc->input(mc, R, m->Op, sab_gpu_weights(g, SAB_ROLE_B, 0), NULL, NULL, NULL, g->y);
     mc->gemm(mc, 0, 0, R, m->Op, m->H, top->h + row, Hp, sab_gpu_weights(g, SAB_ROLE_V1, 0), m->Op, 1, g->y, m->Op);
@@ -109,28 +120,53 @@ void sab_gpu_stretch_forward(struct sab_gpu *g, const struct sab_batch *batch, i
         mc->losses(mc, &losses);
 }
 
-/* The weight gradients of a layer over a stretch, and dx where there is a layer below. */
-static void products(struct sab_gpu *g, const struct sab_batch *batch, int l, int R, real *dx)
+/* The weight gradients of a layer over a stretch, and dx where there is a layer below, or somebody asks. */
+static void products(struct sab_gpu *g, int B, int l, int R, const int32_t *ids, const real *values, real *dx)
 {
     struct sab_machine *mc = g->machine;
     const struct sab_model *m = g->model;
     const struct sab_gpu_layer *y = &g->layers[l];
     int Hp = m->Hp, GHp = m->GHp, Ap = m->Ap;
-    size_t row = (size_t)batch->B * Hp;
+    size_t row = (size_t)B * Hp;
     real *dih = sab_gpu_gradient_of(g, SAB_ROLE_WEIGHT_IH, l);
     mc->gemm(mc, 1, 0, m->H, GHp, R, y->h, Hp, y->dpre_h, GHp, 1, sab_gpu_gradient_of(g, SAB_ROLE_WEIGHT_HH, l), GHp);
     mc->columns(mc, R, GHp, y->dpre, GHp, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_BIAS_IH, l));
     mc->columns(mc, R, GHp, y->dpre_h, GHp, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_BIAS_HH, l));
     if (l > 0)
         mc->gemm(mc, 1, 0, m->H, GHp, R, g->layers[l - 1].h + row, Hp, y->dpre, GHp, 1, dih, GHp);
-    else if (batch->ids)
+    else if (ids && ids == g->in_ids)
+        mc->by_id(mc, R, GHp, m->shape.I, ids, y->dpre, dih);
+    else if (ids)
         mc->scatter(mc, sab_gpu_sort_ids(g, R), GHp, y->dpre, g->order, g->from, g->id, g->scratch, dih);
     else
-        mc->gemm(mc, 1, 0, m->shape.I, GHp, R, g->values, m->shape.I, y->dpre, GHp, 1, dih, GHp);
+        mc->gemm(mc, 1, 0, m->shape.I, GHp, R, values, m->shape.I, y->dpre, GHp, 1, dih, GHp);
     if (m->K > 0)
         mc->gemm(mc, 1, 0, m->H, Ap, R, y->hh, Hp, y->dquery, Ap, 1, sab_gpu_gradient_of(g, SAB_ROLE_W2, l), Ap);
+    const int width = l > 0 ? m->H : m->shape.I, ldx = l > 0 ? Hp : m->shape.I;
     if (dx)
-        mc->gemm(mc, 0, 1, R, m->H, GHp, y->dpre, GHp, sab_gpu_weights(g, SAB_ROLE_WEIGHT_IH, l), GHp, 0, dx, Hp);
+        mc->gemm(mc, 0, 1, R, width, GHp, y->dpre, GHp, sab_gpu_weights(g, SAB_ROLE_WEIGHT_IH, l), GHp, 0, dx, ldx);
+}
+
+void sab_gpu_layers_backward(struct sab_gpu *g, int B, int stretch, const int32_t *ids, const real *values, const real *ds)
+{
+    struct sab_machine *mc = g->machine;
+    const struct sab_model *m = g->model;
+    int R = sab_gpu_stretch_len(g, stretch) * B;
+    for (int l = m->L - 1, in = 0; l >= 0; l--, in = 1 - in) {
+        struct sab_gpu_layer *y = &g->layers[l];
+        struct sab_gpu_pass p = pass_of(g, l, stretch, 1);
+        mc->zero(mc, y->dpre, (size_t)R * m->GHp * sizeof(real));
+        if (!p.fused)
+            mc->zero(mc, y->dpre_h, (size_t)R * m->GHp * sizeof(real));
+        if (p.K > 0)
+            mc->zero(mc, y->dquery, (size_t)R * m->Ap * sizeof(real));
+        p.dh_out = g->dh[in];
+        p.ds_out = l == m->L - 1 ? ds : NULL;
+        p.active_in = l == m->L - 1 ? g->has_loss : g->layers[l + 1].active;
+        p.active_out = y->active;
+        mc->backward(mc, &p, p.threads, (size_t)g->plan.shared_nbytes[1]);
+        products(g, B, l, R, ids, values, l > 0 ? g->dh[1 - in] : g->dvalues);
+    }
 }
 
 void sab_gpu_stretch_backward(struct sab_gpu *g, const struct sab_batch *batch, int stretch)
@@ -147,21 +183,7 @@ void sab_gpu_stretch_backward(struct sab_gpu *g, const struct sab_batch *batch, 
         mc->gemm(mc, 1, 0, m->H, Op, R, top->s, Hp, g->y, Op, 1, sab_gpu_gradient_of(g, SAB_ROLE_V2, 0), Op);
     }
     mc->columns(mc, R, Op, g->y, Op, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_B, 0));
-    for (int l = m->L - 1, in = 0; l >= 0; l--, in = 1 - in) {
-        struct sab_gpu_layer *y = &g->layers[l];
-        struct sab_gpu_pass p = pass_of(g, l, stretch, 1);
-        mc->zero(mc, y->dpre, (size_t)R * m->GHp * sizeof(real));
-        if (!p.fused)
-            mc->zero(mc, y->dpre_h, (size_t)R * m->GHp * sizeof(real));
-        if (p.K > 0)
-            mc->zero(mc, y->dquery, (size_t)R * m->Ap * sizeof(real));
-        p.dh_out = g->dh[in];
-        p.ds_out = l == m->L - 1 && m->has_V2 ? g->ds : NULL;
-        p.active_in = l == m->L - 1 ? g->has_loss : g->layers[l + 1].active;
-        p.active_out = y->active;
-        mc->backward(mc, &p, p.threads, (size_t)g->plan.shared_nbytes[1]);
-        products(g, batch, l, R, l > 0 ? g->dh[1 - in] : NULL);
-    }
+    sab_gpu_layers_backward(g, batch->B, stretch, batch->ids ? g->ids : NULL, g->values, m->has_V2 ? g->ds : NULL);
 }
 
 /* Once all stretches are done: weight gradients of keys and scores. */

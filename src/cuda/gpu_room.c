@@ -11,8 +11,8 @@ static size_t panel_count(const struct sab_gpu_panel *p, int C)
     return (size_t)p->rows * p->cols * C;
 }
 
-/* Room for one layer; what a stretch takes first. */
-static void lay_out_layer(struct sab_layout *at, struct sab_gpu *g, int l, int T, int B, int backward)
+/* Room for one layer; what a stretch takes first. What only the way back needs is laid out in `back`. */
+static void lay_out_layer(struct sab_layout *at, struct sab_layout *back, struct sab_gpu *g, int l, int T, int B, int backward)
 {
     struct sab_gpu_layer *y = &g->layers[l];
     struct sab_gpu_pass p = g->sizes;
@@ -47,6 +47,7 @@ static void lay_out_layer(struct sab_layout *at, struct sab_gpu *g, int l, int T
     }
     if (!backward)
         return;
+    at = back;
     y->dpre = REALS(R * GHp);
     y->dpre_h = p.fused ? y->dpre : REALS(R * GHp);
     y->touched = sab_layout_take(at, (size_t)g->groups * p.C * g->n_windows, 1);
@@ -61,17 +62,28 @@ static void lay_out_layer(struct sab_layout *at, struct sab_gpu *g, int l, int T
 #undef REALS
 }
 
+/* What the way back needs beside its layers. */
+static void lay_out_back(struct sab_layout *at, struct sab_gpu *g, size_t R)
+{
+    const struct sab_model *m = g->model;
+    size_t chunks = (R + 255) / 256, wide = (size_t)m->GHp > (size_t)m->Op ? (size_t)m->GHp : (size_t)m->Op, parts = chunks * wide;
+    if (m->Ap > 0 && (size_t)m->Ap * ((size_t)g->groups / 256 + 1) > parts)
+        parts = (size_t)m->Ap * ((size_t)g->groups / 256 + 1);
+    if (m->shape.input == SAB_INPUT_IDS && (size_t)g->most_segments * m->GHp > parts)
+        parts = (size_t)g->most_segments * m->GHp;
+    g->has_loss = sab_layout_take(at, (size_t)g->groups * g->n_windows, 1);
+    g->dh[0] = sab_layout_take(at, R * m->Hp, sizeof(real));
+    g->dh[1] = m->L > 1 ? sab_layout_take(at, R * m->Hp, sizeof(real)) : NULL;
+    g->ds = m->K > 0 ? sab_layout_take(at, R * m->Hp, sizeof(real)) : NULL;
+    g->scratch = sab_layout_take(at, parts, sizeof(real));
+}
+
 static void lay_out(struct sab_layout *at, struct sab_gpu *g, int T, int B, int backward)
 {
     const struct sab_model *m = g->model;
-    size_t R = (size_t)g->steps * B, chunks = (R + 255) / 256;
+    size_t R = (size_t)g->steps * B;
     int has_ids = m->shape.input == SAB_INPUT_IDS, has_labels = m->shape.loss == SAB_LOSS_CROSS_ENTROPY;
     g->most_segments = (int)((R + 127) / 128) + (has_ids ? m->shape.I : 0);
-    size_t wide = (size_t)m->GHp > (size_t)m->Op ? (size_t)m->GHp : (size_t)m->Op, parts = chunks * wide;
-    if (m->Ap > 0 && (size_t)m->Ap * ((size_t)g->groups / 256 + 1) > parts)
-        parts = (size_t)m->Ap * ((size_t)g->groups / 256 + 1);
-    if (has_ids && (size_t)g->most_segments * m->GHp > parts)
-        parts = (size_t)g->most_segments * m->GHp;
     g->ids = has_ids ? sab_layout_take(at, R, sizeof(int32_t)) : NULL;
     g->values = has_ids ? NULL : sab_layout_take(at, R * m->shape.I, sizeof(real));
     g->labels = has_labels ? sab_layout_take(at, R, sizeof(int32_t)) : NULL;
@@ -86,14 +98,29 @@ static void lay_out(struct sab_layout *at, struct sab_gpu *g, int T, int B, int 
         g->order = sab_layout_take(at, R, sizeof(int32_t));
         g->from = sab_layout_take(at, (size_t)g->most_segments + 1, sizeof(int32_t));
         g->id = sab_layout_take(at, (size_t)g->most_segments, sizeof(int32_t));
-        g->has_loss = sab_layout_take(at, (size_t)g->groups * g->n_windows, 1);
-        g->dh[0] = sab_layout_take(at, R * m->Hp, sizeof(real));
-        g->dh[1] = m->L > 1 ? sab_layout_take(at, R * m->Hp, sizeof(real)) : NULL;
-        g->ds = m->K > 0 ? sab_layout_take(at, R * m->Hp, sizeof(real)) : NULL;
-        g->scratch = sab_layout_take(at, parts, sizeof(real));
+        lay_out_back(at, g, R);
     }
     for (int l = 0; l < m->L; l++)
-        lay_out_layer(at, g, l, T, B, backward);
+        lay_out_layer(at, at, g, l, T, B, backward);
+}
+
+void sab_gpu_lay_out_bare(struct sab_layout *kept, struct sab_layout *back, struct sab_gpu *g, int T, int B)
+{
+    const struct sab_model *m = g->model;
+    size_t R = (size_t)T * B, start = (size_t)m->L * B * m->Hp;
+    g->steps = T, g->stretches = 1;
+    g->most_segments = 0;
+    g->theta = sab_layout_take(kept, g->count, sizeof(real));
+    g->padded = sab_layout_take(kept, m->n_padded, sizeof(real));
+    g->first = sab_layout_take(kept, (size_t)B, sizeof(int32_t));
+    for (int l = 0; l < m->L; l++)
+        lay_out_layer(kept, back, g, l, T, B, back != NULL);
+    if (!back)
+        return;
+    lay_out_back(back, g, R);
+    g->grad_padded = sab_layout_take(back, m->n_padded, sizeof(real));
+    g->dh0 = sab_layout_take(back, start, sizeof(real));
+    g->dc0 = sab_layout_take(back, start, sizeof(real));
 }
 
 static void lay_out_host(struct sab_layout *at, struct sab_gpu *g, int T, int B)
@@ -159,8 +186,7 @@ static int choose_steps(struct sab_gpu *g, int T, int B, int backward, double ro
     return SAB_OK;
 }
 
-/* Sizes, groups and windows for batches of T steps of B sequences that take over so many memories. */
-static int cut(struct sab_gpu *g, int T, int B, int carried, struct sab_error *err)
+int sab_gpu_cut(struct sab_gpu *g, int T, int B, int carried, struct sab_error *err)
 {
     const struct sab_model *m = g->model;
     struct sab_gpu_pass sizes = g->sizes;
@@ -205,7 +231,7 @@ int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int back
     if (x->T == T && x->B == B && x->backward >= backward && x->has_state == has_state && x->carried == carried)
         return SAB_OK;
     *x = (struct sab_gpu_extent){0};
-    int status = cut(g, T, B, carried, err);
+    int status = sab_gpu_cut(g, T, B, carried, err);
     if (status)
         return status;
     sab_free(g->host);
@@ -239,7 +265,7 @@ int sab_gpu_need(struct sab_gpu *g, const struct sab_optim_options *o, int T, in
 {
     size_t batch;
     g->extent = (struct sab_gpu_extent){0};
-    int status = cut(g, T, B, carried, err);
+    int status = sab_gpu_cut(g, T, B, carried, err);
     if (!status)
         status = choose_steps(g, T, B, 1, 0.9 * g->machine->free_nbytes, &batch, err);
     if (status)

@@ -2,7 +2,8 @@
  *
  *     gpu.c            the model's weights, there and back        gpu_pass.c       a stretch through the network and back
  *     gpu_room.c       memory: how a batch is cut and laid out    gpu_gradient.c   an evaluation, a gradient
- *     gpu_batch.c      what is sent of a batch, what comes back   gpu_optim.c      the optimiser's step */
+ *     gpu_batch.c      what is sent of a batch, what comes back   gpu_optim.c      the optimiser's step
+ *     public.c         layers in others' networks (sab_cuda.h) */
 #ifndef SAB_CUDA_GPU_STATE_H
 #define SAB_CUDA_GPU_STATE_H
 
@@ -40,6 +41,9 @@ struct sab_gpu {
     int32_t *bad;
     /* a batch's */
     struct sab_gpu_extent extent;
+    const int32_t *in_ids;         /* of layers in others' networks: the caller's inputs and what it wants to know; NULL elsewhere */
+    const real *in_values;
+    real *dvalues, *dh0, *dc0;     /* [R,I], [L,B,Hp] */
     const volatile sig_atomic_t *stop;
     size_t block_nbytes;           /* of block: kept where it is large enough */
     int steps, stretches, window_len, n_windows, groups;
@@ -70,6 +74,8 @@ static inline int sab_gpu_stretch_len(const struct sab_gpu *g, int stretch)
 
 /* ---- gpu.c ---- */
 
+/* Without weights, gradient and optimiser: for layers in others' networks. */
+int sab_gpu_create_bare(struct sab_gpu **out, struct sab_machine *machine, struct sab_model *model, struct sab_error *err);
 /* Zeroed memory of the machine, or NULL and *status. */
 void *sab_gpu_take_zeroed(struct sab_gpu *g, size_t nbytes, int *status, struct sab_error *err);
 
@@ -78,11 +84,19 @@ void *sab_gpu_take_zeroed(struct sab_gpu *g, size_t nbytes, int *status, struct 
 /* Lays the arrays out for the batch, unless they are; with backward 1 for its gradient too. SAB_NOMEM; SAB_INVALID where no plan
  * fits. */
 int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int backward, struct sab_error *err);
+/* Sizes, groups and windows for batches of T steps of B sequences that take over so many memories. */
+int sab_gpu_cut(struct sab_gpu *g, int T, int B, int carried, struct sab_error *err);
+/* Layers in others' networks, in one stretch: their arrays and weights in what is kept, and unless back is NULL what the way back
+ * needs besides. */
+struct sab_layout;
+void sab_gpu_lay_out_bare(struct sab_layout *kept, struct sab_layout *back, struct sab_gpu *g, int T, int B);
 
 /* ---- gpu_batch.c ---- */
 
 /* What a batch begins with: state and memories taken over, the ledger, gradients of 0, weights packed. */
 void sab_gpu_begin(struct sab_gpu *g, const struct sab_batch *batch, int backward);
+/* A layer's gradients of 0. */
+void sab_gpu_begin_back(struct sab_gpu *g, int l, int B);
 /* Sends inputs, labels and weights of a stretch. */
 void sab_gpu_send(struct sab_gpu *g, const struct sab_batch *batch, int stretch);
 /* Which windows have a loss, group by group; returns the sum of the weights. */
@@ -106,6 +120,10 @@ const real *sab_gpu_weights(const struct sab_gpu *g, int role, int layer);
 real *sab_gpu_gradient_of(const struct sab_gpu *g, int role, int layer);
 /* padded and the panels from theta, unless they are. */
 void sab_gpu_pack_weights(struct sab_gpu *g);
+/* The layers of a stretch forward, from inputs that are there: ids (or NULL) or values. */
+void sab_gpu_layers_forward(struct sab_gpu *g, int B, int stretch, int replay, const int32_t *ids, const real *values);
+/* And back, from dh[0] and, unless is NULL, ds; has_loss says which windows those enter. */
+void sab_gpu_layers_backward(struct sab_gpu *g, int B, int stretch, const int32_t *ids, const real *values, const real *ds);
 /* A stretch forward; losses into sums, or with backward y becomes their gradient. */
 void sab_gpu_stretch_forward(struct sab_gpu *g, const struct sab_batch *batch, int stretch, int replay, double scale, int backward,
                              double *sums);

@@ -49,6 +49,44 @@ struct sab_gpu_update {
     int32_t *bad;               /* set to 1 where a result is not finite */
 };
 
+/* ---- of layers in other people's networks: the caller's arrays, in the caller's layouts ---- */
+
+/* Tensors that lie apart into one array: n of them. */
+enum { SAB_GPU_PIECES = 16 };
+struct sab_gpu_pieces {
+    int n;
+    const real *from[SAB_GPU_PIECES];
+    size_t offset[SAB_GPU_PIECES], count[SAB_GPU_PIECES];
+    real *to;
+};
+
+/* to[i,j,c] = from[i,j,c] for i < n, j < m, c < width, and i < ends[j] unless ends is NULL; else 0, up to c = to_width. */
+struct sab_gpu_rows {
+    int n, m, width, to_width;
+    real *to;
+    size_t to_i, to_j; /* numbers from one i and j to the next */
+    const real *from;
+    size_t from_i, from_j;
+    const int32_t *ends;
+};
+
+/* out [groups,n] = whether x or y (NULL: none), [T,B,ld], has a number other than 0 in the n windows of len steps of a group of S. */
+struct sab_gpu_windows {
+    int T, B, S, ld, len, n;
+    const real *x, *y;
+    unsigned char *out;
+};
+
+/* memories [B,N,H] = the newest N when each sequence ended, 0 where they are not its own; and first and since, as in sab.h. */
+struct sab_gpu_leave {
+    int T, B, N, H, ld, cap, k_att;
+    const struct sab_ledger_step *steps;
+    const int32_t *ends, *first; /* may be NULL */
+    const real *M;               /* [B,cap,ld] */
+    real *memories;
+    int32_t *left_first, *left_since; /* NULL: they are known already */
+};
+
 struct sab_machine {
     const char *name;           /* "NVIDIA H100 ...", or "host" */
     int multiprocessors;        /* of the host: 4 */
@@ -92,10 +130,25 @@ struct sab_machine {
     /* *out = sum of squares, in one fixed order; out is on the machine. */
     int (*norm)(struct sab_machine *, size_t count, const real *x, double *out);
     int (*update)(struct sab_machine *, const struct sab_gpu_update *);
+
+    int (*collect)(struct sab_machine *, const struct sab_gpu_pieces *);
+    int (*rows)(struct sab_machine *, const struct sab_gpu_rows *);
+    /* to [B,width] = row ends[b] (NULL: T) of column b of from [.,B,ld]. */
+    int (*last)(struct sab_machine *, int T, int B, int width, const real *from, int ld, const int32_t *ends, real *to);
+    int (*windows)(struct sab_machine *, const struct sab_gpu_windows *);
+    int (*leave)(struct sab_machine *, const struct sab_gpu_leave *);
+    /* out [ids[r],N] += x [r,N], in the order of rows; ids are 0..I-1. */
+    int (*by_id)(struct sab_machine *, int R, int N, int I, const int32_t *ids, const real *x, real *out);
+    /* From now on all is done on that stream (a cudaStream_t), and products use that workspace of workspace_nbytes; of a guest only.
+     * SAB_INVALID, while the stream is being captured, from put and take. */
+    int (*use)(struct sab_machine *, void *stream, void *workspace);
+    size_t workspace_nbytes;
 };
 
 /* SAB_INVALID where there is no such device or it is too old; SAB_NOMEM. The host has one device, 0. */
 int sab_machine_open_host(struct sab_machine **out, struct sab_error *err);
 int sab_machine_open_cuda(struct sab_machine **out, int device, struct sab_error *err);
+/* One that works on its callers' streams and keeps nothing but what it is asked to take. */
+int sab_machine_open_guest(struct sab_machine **out, int device, struct sab_error *err);
 
 #endif

@@ -32,6 +32,7 @@ struct gpu {
     struct sab_error error; /* kept until wait has told */
     int device;
     char name[256];
+    int is_guest, is_captured; /* its stream is a caller's; and being captured into a graph */
     cudaStream_t stream;
     cublasHandle_t blas;
     void *workspace;
@@ -100,12 +101,22 @@ static int is_ready(struct sab_machine *m)
 
 #include "cuda/small.inc"
 
+#include "cuda/rows.inc"
+
+/* While a stream is captured nothing may be taken or sent: what a graph needs must be there before. */
+static int refuse_captured(struct sab_machine *m)
+{
+    if (machine_status(m) == SAB_OK && gpu_of(m)->is_captured)
+        sab_fail(&gpu_of(m)->error, SAB_INVALID, "CUDA graph: run the layer once on a batch of this shape before capturing it");
+    return machine_status(m);
+}
+
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static int gpu_take(struct sab_machine *m, void **out, size_t nbytes, struct sab_error *err)
 {
     struct gpu *gpu = gpu_of(m);
-    if (!is_ready(m))
+    if (!is_ready(m) || refuse_captured(m) != SAB_OK)
         return sab_fail(err, gpu->error.status, "%s", gpu->error.message);
     void *block = NULL;
     cudaError_t code = cudaMalloc(&block, nbytes > 0 ? nbytes : 1);
@@ -142,6 +153,11 @@ static void gpu_give(struct sab_machine *m, void *block)
 static int gpu_put(struct sab_machine *m, void *to, const void *host, size_t nbytes)
 {
     struct gpu *gpu = gpu_of(m);
+    if (gpu->is_guest) { /* seldom, so it may wait */
+        if (is_ready(m) && refuse_captured(m) == SAB_OK)
+            TRY(m, cudaMemcpyAsync, to, host, nbytes, cudaMemcpyHostToDevice, gpu->stream);
+        return TRY(m, cudaStreamSynchronize, gpu->stream);
+    }
     for (size_t done = 0; done < nbytes && is_ready(m);) {
         if (gpu->filled == STAGE_NBYTES) {
             TRY(m, cudaEventRecord, gpu->emptied[gpu->half], gpu->stream);
@@ -184,7 +200,7 @@ static int gpu_zero(struct sab_machine *m, void *to, size_t nbytes)
 static int gpu_wait(struct sab_machine *m, struct sab_error *err)
 {
     struct gpu *gpu = gpu_of(m);
-    if (is_ready(m))
+    if (is_ready(m) && !gpu->is_guest)
         TRY(m, cudaStreamSynchronize, gpu->stream);
     struct sab_error told = gpu->error;
     memset(&gpu->error, 0, sizeof gpu->error);
@@ -234,6 +250,22 @@ static int gpu_backward(struct sab_machine *m, const struct sab_gpu_pass *p, int
     return machine_status(m);
 }
 
+static int gpu_use(struct sab_machine *m, void *stream, void *workspace)
+{
+    struct gpu *gpu = gpu_of(m);
+    cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+    gpu->stream = (cudaStream_t)stream;
+    if (!is_ready(m))
+        return machine_status(m);
+    TRY(m, cudaStreamIsCapturing, gpu->stream, &capture);
+    gpu->is_captured = capture != cudaStreamCaptureStatusNone;
+    if (workspace) {
+        TRY_BLAS(m, cublasSetStream, gpu->blas, gpu->stream);
+        TRY_BLAS(m, cublasSetWorkspace, gpu->blas, workspace, WORKSPACE_NBYTES);
+    }
+    return machine_status(m);
+}
+
 /* ---- opening and closing ----------------------------------------------------------------------------------------- */
 
 /* Also of one opened in part; what fails now has nobody to be told. */
@@ -241,7 +273,7 @@ static void gpu_close(struct sab_machine *m)
 {
     struct gpu *gpu = gpu_of(m);
     cudaSetDevice(gpu->device);
-    if (gpu->stream)
+    if (gpu->stream && !gpu->is_guest)
         cudaStreamSynchronize(gpu->stream);
     if (gpu->blas)
         cublasDestroy(gpu->blas);
@@ -251,7 +283,7 @@ static void gpu_close(struct sab_machine *m)
     cudaFree(gpu->workspace);
     cudaFree(gpu->partials);
     cudaFreeHost(gpu->stage);
-    if (gpu->stream)
+    if (gpu->stream && !gpu->is_guest)
         cudaStreamDestroy(gpu->stream);
     cudaGetLastError();
     sab_free(gpu);
@@ -290,10 +322,12 @@ static int check_device(int device, struct sab_error *err)
 static void open_blas(struct gpu *gpu)
 {
     struct sab_machine *m = &gpu->ops;
-    TRY(m, cudaMalloc, &gpu->workspace, WORKSPACE_NBYTES);
     TRY_BLAS(m, cublasCreate, &gpu->blas);
-    TRY_BLAS(m, cublasSetStream, gpu->blas, gpu->stream);
-    TRY_BLAS(m, cublasSetWorkspace, gpu->blas, gpu->workspace, WORKSPACE_NBYTES);
+    if (!gpu->is_guest) {
+        TRY(m, cudaMalloc, &gpu->workspace, WORKSPACE_NBYTES);
+        TRY_BLAS(m, cublasSetStream, gpu->blas, gpu->stream);
+        TRY_BLAS(m, cublasSetWorkspace, gpu->blas, gpu->workspace, WORKSPACE_NBYTES);
+    }
     TRY_BLAS(m, cublasSetMathMode, gpu->blas, CUBLAS_DEFAULT_MATH);
     TRY_BLAS(m, cublasSetAtomicsMode, gpu->blas, CUBLAS_ATOMICS_NOT_ALLOWED);
     TRY_BLAS(m, cublasSetPointerMode, gpu->blas, CUBLAS_POINTER_MODE_HOST);
@@ -307,11 +341,13 @@ static void open_device(struct gpu *gpu)
     size_t free_nbytes = 0, total_nbytes = 0;
     TRY(m, cudaSetDevice, gpu->device);
     TRY(m, cudaGetDeviceProperties, &properties, gpu->device);
-    TRY(m, cudaStreamCreateWithFlags, &gpu->stream, cudaStreamNonBlocking);
-    for (int i = 0; i < 2; i++)
-        TRY(m, cudaEventCreateWithFlags, &gpu->emptied[i], cudaEventDisableTiming);
-    TRY(m, cudaMallocHost, (void **)&gpu->stage, 2 * (size_t)STAGE_NBYTES);
-    TRY(m, cudaMalloc, (void **)&gpu->partials, PARTIALS * sizeof *gpu->partials);
+    if (!gpu->is_guest) {
+        TRY(m, cudaStreamCreateWithFlags, &gpu->stream, cudaStreamNonBlocking);
+        for (int i = 0; i < 2; i++)
+            TRY(m, cudaEventCreateWithFlags, &gpu->emptied[i], cudaEventDisableTiming);
+        TRY(m, cudaMallocHost, (void **)&gpu->stage, 2 * (size_t)STAGE_NBYTES);
+        TRY(m, cudaMalloc, (void **)&gpu->partials, PARTIALS * sizeof *gpu->partials);
+    }
     open_blas(gpu);
     TRY(m, cudaMemGetInfo, &free_nbytes, &total_nbytes);
     snprintf(gpu->name, sizeof gpu->name, "%s", properties.name);
@@ -321,7 +357,7 @@ static void open_device(struct gpu *gpu)
     m->free_nbytes = (double)free_nbytes;
 }
 
-extern "C" int sab_machine_open_cuda(struct sab_machine **out, int device, struct sab_error *err)
+static int open_machine(struct sab_machine **out, int device, int is_guest, struct sab_error *err)
 {
     int status = check_device(device, err);
     if (status != SAB_OK)
@@ -330,6 +366,7 @@ extern "C" int sab_machine_open_cuda(struct sab_machine **out, int device, struc
     if (!gpu)
         return sab_fail(err, SAB_NOMEM, "no memory for %zu bytes", sizeof *gpu);
     gpu->device = device;
+    gpu->is_guest = is_guest;
     open_device(gpu);
     struct sab_machine *m = &gpu->ops;
     status = machine_status(m);
@@ -350,7 +387,20 @@ extern "C" int sab_machine_open_cuda(struct sab_machine **out, int device, struc
     m->clusters = gpu_clusters;
     m->forward = gpu_forward;
     m->backward = gpu_backward;
+    m->use = gpu_use;
+    m->workspace_nbytes = WORKSPACE_NBYTES;
     small_ops(m);
+    rows_ops(m);
     *out = m;
     return SAB_OK;
+}
+
+extern "C" int sab_machine_open_cuda(struct sab_machine **out, int device, struct sab_error *err)
+{
+    return open_machine(out, device, 0, err);
+}
+
+extern "C" int sab_machine_open_guest(struct sab_machine **out, int device, struct sab_error *err)
+{
+    return open_machine(out, device, 1, err);
 }

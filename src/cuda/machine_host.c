@@ -35,6 +35,8 @@ static double *machine_partials(struct sab_machine *m)
 
 #include "cuda/small.inc"
 
+#include "cuda/rows.inc"
+
 static void host_close(struct sab_machine *m)
 {
     sab_free(((struct host *)m)->partials);
@@ -136,6 +138,12 @@ static int host_backward(struct sab_machine *m, const struct sab_gpu_pass *p, in
     return machine_status(m);
 }
 
+static int host_use(struct sab_machine *m, void *stream, void *workspace)
+{
+    (void)stream, (void)workspace;
+    return machine_status(m);
+}
+
 int sab_machine_open_host(struct sab_machine **out, struct sab_error *err)
 {
     struct host *host = sab_alloc(1, sizeof *host);
@@ -163,7 +171,9 @@ int sab_machine_open_host(struct sab_machine **out, struct sab_error *err)
     m->clusters = host_clusters;
     m->forward = host_forward;
     m->backward = host_backward;
+    m->use = host_use;
     small_ops(m);
+    rows_ops(m);
     *out = m;
     return SAB_OK;
 }
