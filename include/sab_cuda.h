@@ -69,7 +69,7 @@ SAB_API int sab_cuda_forward(struct sab_cuda *cuda, const struct sab_cuda_batch 
 struct sab_cuda_gradient {
     size_t size;
     const sab_real *doutputs;  /* [T,B,O]; what stands past a sequence's end counts for nothing */
-    sab_real *grads;           /* laid out as sab_model_flat; the gaps are left alone */
+    sab_real *const *dweights; /* an array here of arrays there, as weights */
     sab_real *dvalues;         /* [T,B,I] or NULL */
     sab_real *dh0, *dc0;       /* [layers,B,H] or NULL */
 };

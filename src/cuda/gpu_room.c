@@ -119,6 +119,7 @@ void sab_gpu_lay_out_bare(struct sab_layout *kept, struct sab_layout *back, stru
         return;
     lay_out_back(back, g, R);
     g->grad_padded = sab_layout_take(back, m->n_padded, sizeof(real));
+    g->grad = sab_layout_take(back, g->count, sizeof(real));
     g->dh0 = sab_layout_take(back, start, sizeof(real));
     g->dc0 = sab_layout_take(back, start, sizeof(real));
 }

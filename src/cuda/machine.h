@@ -51,13 +51,13 @@ struct sab_gpu_update {
 
 /* ---- of layers in other people's networks: the caller's arrays, in the caller's layouts ---- */
 
-/* Tensors that lie apart into one array: n of them. */
+/* n copies at once: tensors that lie apart into one array, or out of it. */
 enum { SAB_GPU_PIECES = 16 };
 struct sab_gpu_pieces {
     int n;
     const real *from[SAB_GPU_PIECES];
-    size_t offset[SAB_GPU_PIECES], count[SAB_GPU_PIECES];
-    real *to;
+    real *to[SAB_GPU_PIECES];
+    size_t count[SAB_GPU_PIECES];
 };
 
 /* to[i,j,c] = from[i,j,c] for i < n, j < m, c < width, and i < ends[j] unless ends is NULL; else 0, up to c = to_width. */
@@ -131,7 +131,7 @@ struct sab_machine {
     int (*norm)(struct sab_machine *, size_t count, const real *x, double *out);
     int (*update)(struct sab_machine *, const struct sab_gpu_update *);
 
-    int (*collect)(struct sab_machine *, const struct sab_gpu_pieces *);
+    int (*pieces)(struct sab_machine *, const struct sab_gpu_pieces *);
     int (*rows)(struct sab_machine *, const struct sab_gpu_rows *);
     /* to [B,width] = row ends[b] (NULL: T) of column b of from [.,B,ld]. */
     int (*last)(struct sab_machine *, int T, int B, int width, const real *from, int ld, const int32_t *ends, real *to);

@@ -212,20 +212,28 @@ static int begin(struct sab_cuda *c, struct sab_cuda_batch *batch, const struct 
     return SAB_OK;
 }
 
+/* Tensors from the caller's arrays into flat, or where to is given out of it. */
+static void copy_tensors(struct sab_cuda *c, const sab_real *const *from, sab_real *const *to, real *flat)
+{
+    struct sab_gpu_pieces pieces = {0};
+    for (int i = 0; i < c->model->n_tensors; i++) {
+        const struct sab_tensor_spec *spec = &c->model->tensors[i];
+        pieces.from[pieces.n] = to ? flat + spec->offset : from[i];
+        pieces.to[pieces.n] = to ? to[i] : flat + spec->offset;
+        pieces.count[pieces.n] = spec->count;
+        if (++pieces.n < SAB_GPU_PIECES && i + 1 < c->model->n_tensors)
+            continue;
+        c->machine->pieces(c->machine, &pieces);
+        pieces.n = 0;
+    }
+}
+
 /* The caller's weights, and the panels of them. */
 static void take_weights(struct sab_cuda *c, const sab_real *const *weights)
 {
     struct sab_gpu *g = c->gpu;
     struct sab_machine *mc = c->machine;
-    struct sab_gpu_pieces pieces = {.to = g->theta};
-    for (int i = 0; i < c->model->n_tensors; i++) {
-        const struct sab_tensor_spec *spec = &c->model->tensors[i];
-        pieces.from[pieces.n] = weights[i], pieces.offset[pieces.n] = spec->offset, pieces.count[pieces.n] = spec->count;
-        if (++pieces.n < SAB_GPU_PIECES && i + 1 < c->model->n_tensors)
-            continue;
-        mc->collect(mc, &pieces);
-        pieces.n = 0;
-    }
+    copy_tensors(c, weights, NULL, g->theta);
     mc->zero(mc, g->padded, c->model->n_padded * sizeof(real));
     g->packed = 0;
     sab_gpu_pack_weights(g);
@@ -368,7 +376,8 @@ int sab_cuda_backward(struct sab_cuda *c, const struct sab_cuda_batch *given, co
     const real *ds = take_doutputs(c, &b, want.doutputs);
     sab_gpu_layers_backward(g, b.B, 0, b.ids, b.values, ds);
     sab_gpu_memory_products(g, b.B);
-    mc->unpad(mc, g->table, m->n_tensors, g->most_count, g->grad_padded, want.grads);
+    mc->unpad(mc, g->table, m->n_tensors, g->most_count, g->grad_padded, g->grad);
+    copy_tensors(c, NULL, want.dweights, g->grad);
     struct sab_gpu_rows rows = {.n = m->L, .m = b.B, .width = m->H, .to_width = m->H, .to = want.dh0, .to_i = (size_t)b.B * m->H, .to_j = (size_t)m->H,
                                 .from = g->dh0, .from_i = (size_t)b.B * m->Hp, .from_j = (size_t)m->Hp};
     if (want.dh0)

@@ -1,7 +1,8 @@
 """The engine as two operators of PyTorch, sab_rnn::forward and sab_rnn::backward, with what torch.compile and autograd must know.
 
 Both are functions of their arguments alone. What a forward keeps for its way back is found by a ticket among its results; where that
-is lost (tensors saved elsewhere and brought back, copied, of before a fork) the way back runs the forward again.
+is lost (tensors saved elsewhere and brought back, copied, of before a fork) the way back runs the forward again. On a GPU (_gpu.py) the
+ticket is what was kept.
 Must not know: modules, packed sequences, batch_first.
 """
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from ..model import Tape
 from ..stream import Stream
-from . import _core
+from . import _core, _gpu
 from ._core import Core, Settings
 
 # config: Settings.text(). threads: 0 for torch.get_num_threads(). keep: whether there will be a way back. x [T,B,I] or ids [T,B].
@@ -56,6 +57,8 @@ def _run(core: Core, threads: int, keep: bool, x: Tensor, lengths: Optional[Tens
 def _forward(config: str, threads: int, keep: bool, x: Tensor, lengths: Optional[Tensor], h0: Optional[Tensor],
              c0: Optional[Tensor], memories: Optional[Tensor], first: Optional[Tensor], since: Optional[Tensor],
              weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    if _gpu.takes(x):
+        return _gpu.forward(config, keep, x, lengths, h0, c0, memories, first, since, weights)
     core = _core.find(config, weights)
     with core.lock:
         core.take(weights)
@@ -66,6 +69,8 @@ def _forward(config: str, threads: int, keep: bool, x: Tensor, lengths: Optional
 def _backward(config: str, threads: int, to_x: bool, to_state: bool, ticket: Tensor, dout: Tensor, x: Tensor,
               lengths: Optional[Tensor], h0: Optional[Tensor], c0: Optional[Tensor], memories: Optional[Tensor],
               first: Optional[Tensor], since: Optional[Tensor], weights: Sequence[Tensor]) -> list[Tensor]:
+    if _gpu.takes(x):
+        return _gpu.backward(config, to_x, to_state, ticket, dout, x, lengths, h0, c0, memories, first, since, weights)
     kept, tape = _core.tape_of(ticket)
     core = _core.find(config, weights) if kept is None else kept
     with core.lock:
@@ -93,8 +98,12 @@ def _forward_shapes(config: str, threads: int, keep: bool, x: Tensor, lengths: O
         return like.new_empty(shape, dtype=torch.int32)
 
     carried = (like.new_empty((L, B, N, H)), whole(B), whole(B)) if settings.slots > 0 else (like.new_empty((0,)), whole(0), whole(0))
+    ticket: Any = 1
+    if keep and _gpu.takes(x):
+        is_known = all(isinstance(size, int) for size in (T, B, before))
+        ticket = _gpu.kept_nbytes(config, like, T, B, before) if is_known else torch.library.get_ctx().new_dynamic_size()
     return (like.new_empty((T, B, settings.outputs)), like.new_empty((L, B, H)),
-            like.new_empty((L, B, H) if settings.has_c else (0,)), *carried, like.new_empty((1,), dtype=torch.uint8))
+            like.new_empty((L, B, H) if settings.has_c else (0,)), *carried, like.new_empty((ticket,), dtype=torch.uint8))
 
 
 def _backward_shapes(config: str, threads: int, to_x: bool, to_state: bool, ticket: Tensor, dout: Tensor, x: Tensor,

@@ -121,6 +121,8 @@ class Recurrent(nn.Module):
         weights = [getattr(self, name) for name in self._names]
         for tensor in (x, *weights):
             self._check_device(tensor.device)
+        if any(weight.device != x.device for weight in weights):
+            raise InvalidError(f"sab: x is on the device {x.device}, the parameters on {weights[0].device}")
         check_dtype(weights[0].dtype)
         T, B = x.shape[:2]
         if not self.ids:
@@ -158,23 +160,25 @@ class Recurrent(nn.Module):
                                f"{'(h0, c0)' if has_c else 'h0'}")
         if single:
             parts = tuple(part.unsqueeze(1) for part in parts)
-        self._check_state(("h0", "c0"), parts, B)
+        self._check_state(("h0", "c0"), parts, B, like)
         h0, c0 = (*(part.to(like.dtype) for part in parts), None)[:2]
         return h0, c0, None, None, None
 
-    def _check_state(self, names: Sequence[str], parts: Sequence[Tensor], B: int) -> None:
+    def _check_state(self, names: Sequence[str], parts: Sequence[Tensor], B: int, like: Tensor) -> None:
         wanted = (self.num_layers, B, self.hidden_size)
         for name, part in zip(names, parts):
             if tuple(part.shape) != wanted:
                 raise InvalidError(f"sab: {name}: shape {list(part.shape)}, {list(wanted)} is wanted: layers, sequences, hidden_size")
             self._check_device(part.device)
+            if part.device != like.device:
+                raise InvalidError(f"sab: {name} is on the device {part.device}, the parameters on {like.device}")
 
     def _go_on(self, state: State, B: int, like: Tensor) -> Given:
         settings = self._settings
         h, c = state._h_n, state._c_n
         if settings.has_c and c is None:
             raise InvalidError(f"sab: a state without c, and a {self.cell} has one")
-        self._check_state(("h_n", "c_n"), (h,) if c is None else (h, c), B)
+        self._check_state(("h_n", "c_n"), (h,) if c is None else (h, c), B, like)
         h, c = h.to(like.dtype), c.to(like.dtype) if settings.has_c and c is not None else None
         if settings.slots == 0:
             if any(name.startswith(("W1_", "w_l")) for name in self._names):
@@ -240,8 +244,8 @@ class Recurrent(nn.Module):
         model.save(path)
 
     def _replicate_for_data_parallel(self) -> Any:
-        raise InvalidError("sab: nn.DataParallel copies a network to GPUs, and a SAB runs on the CPU, where it uses all processors by "
-                           "itself (threads=); for several processes use torch.nn.parallel.DistributedDataParallel")
+        raise InvalidError("sab: nn.DataParallel copies a network to several GPUs in one process; use "
+                           "torch.nn.parallel.DistributedDataParallel. On the CPU a SAB uses all processors by itself (threads=)")
 
     def flatten_parameters(self) -> None:
         """Does nothing: it is here for programs that call it on an nn.LSTM."""

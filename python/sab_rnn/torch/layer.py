@@ -9,14 +9,15 @@ from torch import Tensor, nn
 
 from ..errors import InvalidError
 from ..model import Model
-from . import _core, _ops
+from . import _core, _gpu, _ops
 from ._core import Core
 from ._recurrent import Given, Left, Recurrent
 
 
 class SAB(Recurrent):
     __doc__ = f"""{Recurrent.__doc__}
-    It runs on the CPU, in float32 or float64 as its parameters are; under autocast too. The parameters lie in the engine's own memory.
+    It runs on the CPU, in float32 or float64 as its parameters are, and in builds with CUDA on an NVIDIA GPU, in float32; under autocast
+    too. On the CPU the parameters lie in the engine's own memory.
     """
 
     _core: Optional[Core]
@@ -28,8 +29,10 @@ class SAB(Recurrent):
             self.register_parameter(name, nn.Parameter(tensor))
 
     def _check_device(self, device: torch.device) -> None:
-        if device.type != "cpu":
-            raise InvalidError(f"sab: a tensor on the device {device}; a SAB runs on the CPU: layer.cpu(), x.cpu(). A "
+        if device.type == "cuda":
+            _gpu.check(device)
+        elif device.type != "cpu":
+            raise InvalidError(f"sab: a tensor on the device {device}; a SAB runs on the CPU: layer.cpu(), x.cpu(), or on a CUDA device. A "
                                "sab_rnn.torch.ReferenceSAB with the same weights runs on any device, slowly")
 
     def _compute(self, x: Tensor, lengths: Optional[Tensor], state: Given, weights: list[Tensor], keep: bool) -> Left:
@@ -67,6 +70,8 @@ class SAB(Recurrent):
     @property
     def _recorded(self) -> Core:
         """Through whose model the next call computes, for sab_rnn.record."""
+        if getattr(self, self._names[0]).device.type != "cpu":
+            raise InvalidError("sab: what was recalled is recorded on the CPU: layer.cpu()")
         return _core.find(self._config, [getattr(self, name) for name in self._names])
 
     def __getstate__(self) -> dict[str, Any]:
