@@ -36,6 +36,7 @@ typedef sab_real real;
 enum {
     SAB_GPU_MOST_RANKS = 8,  /* blocks of a portable cluster */
     SAB_GPU_MOST_GROUP = 16, /* sequences of a group: 1, 2, 4, 8 or 16 */
+    SAB_GPU_FEW = 2,         /* sequences of a group, up to which four lanes share a unit: with more there is work for all */
     SAB_GPU_HELD = 64,       /* weights of the state's product that a thread holds in registers, */
     SAB_GPU_HELD_ROWS = 1024 /* of so many rows at most */
 };
@@ -56,7 +57,7 @@ struct sab_gpu_layout {
     int scores, picks, pick_index; /* forward: [C,S,score_room], [S,lists,K+1] */
     int best;                      /* forward: [S,K+1] the largest scores, in order */
     int ring;                      /* forward: [S,ring,W] keys of the newest memories, m at m modulo ring */
-    int ranking;                   /* forward: [threads/32,64] */
+    int ranking, first;            /* forward: [threads/32,64]; [S] */
     int dpre, dquery, dkey;        /* backward: [2,S,Gx], [S,Ax], [S,Ax] */
     int g, da;                     /* backward: [C,S,K+1], [S,K+1] */
     int ds, dhh, dh, dc, dw;       /* backward: [S,U]; dw [S,W] */
@@ -202,6 +203,7 @@ SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p,
         l.pick_index = sab_gpu_take(&l, S * sab_gpu_lists(p) * K1);
         l.best = sab_gpu_take(&l, S * K1);
         l.ranking = sab_gpu_take(&l, p->threads / 32 * 64);
+        l.first = sab_gpu_take(&l, S);
         l.ring = sab_gpu_take(&l, S * p->ring * W);
     }
     if (p->in_shared) {
