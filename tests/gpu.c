@@ -24,7 +24,29 @@
 #define TOLERANCE 1e-5
 #endif
 
-/* The host's form, or with SAB_TEST_DEVICE=cuda, in a build that has it, the GPU. */
+#ifdef SAB_EMULATED
+int sab_emulated_launch(int backward, const struct sab_gpu_pass *p, size_t shared_nbytes, unsigned long long seed);
+static unsigned long long launches;
+
+static int emulated_forward(struct sab_machine *m, const struct sab_gpu_pass *p, int threads, size_t shared_nbytes)
+{
+    (void)m, (void)threads;
+    if (sab_emulated_launch(0, p, shared_nbytes, launches++ * 1000))
+        fail_msg("forward: threads wait for each other for ever, launch %llu", launches);
+    return SAB_OK;
+}
+
+static int emulated_backward(struct sab_machine *m, const struct sab_gpu_pass *p, int threads, size_t shared_nbytes)
+{
+    (void)m, (void)threads;
+    if (sab_emulated_launch(1, p, shared_nbytes, launches++ * 1000))
+        fail_msg("backward: threads wait for each other for ever, launch %llu", launches);
+    return SAB_OK;
+}
+#endif
+
+/* The host's form; built with SAB_EMULATED (tests/emulated/kernels.cc) the GPU's own, run by fibers; or with SAB_TEST_DEVICE=cuda, in a
+ * build that has it, the GPU. */
 static void open_machine(struct sab_machine **machine)
 {
     struct sab_error err;
@@ -38,6 +60,10 @@ static void open_machine(struct sab_machine **machine)
         status = sab_machine_open_host(machine, &err);
     if (status)
         fail_msg("%s", err.message);
+#ifdef SAB_EMULATED
+    (*machine)->forward = emulated_forward;
+    (*machine)->backward = emulated_backward;
+#endif
 }
 
 static void draw(struct sab_options *config, uint64_t *state)
@@ -162,10 +188,16 @@ static double compare(const struct sab_options *config, struct sab_shape shape, 
     return off > allowed ? off : 0;
 }
 
+#ifdef SAB_EMULATED
+enum { RUNS = 40, MOST_T = 12 }; /* a fiber for each thread */
+#else
+enum { RUNS = 500, MOST_T = 160 };
+#endif
+
 static void agrees_with_the_processor(void **unused)
 {
     (void)unused;
-    int runs = getenv("SAB_GPU_RUNS") ? atoi(getenv("SAB_GPU_RUNS")) : 500, apart = 0;
+    int runs = getenv("SAB_GPU_RUNS") ? atoi(getenv("SAB_GPU_RUNS")) : RUNS, apart = 0;
     for (int i = 0; i < runs; i++) {
         uint64_t state = (uint64_t)i * 977 + 5;
         struct sab_options config;
@@ -179,6 +211,9 @@ static void agrees_with_the_processor(void **unused)
                                     .steps = problem_int(&state, 0, 2) == 0 ? problem_int(&state, 1, T) : 0,
                                     .shared_forward = problem_int(&state, 0, 1) ? 0 : -1,
                                     .ring = (int[]){0, -1, 2, 8}[problem_int(&state, 0, 3)]};
+        T = T < MOST_T ? T : MOST_T;
+        if (MOST_T < 20 && i % 4 > 0)
+            wish.threads = 64;
         while (wish.S / 2 >= B)
             wish.S /= 2;
         apart += compare(&config, shape, T, B, (uint64_t)i + 1, &wish) > 0;
@@ -187,10 +222,31 @@ static void agrees_with_the_processor(void **unused)
     assert_int_equal(apart, 0);
 }
 
+/* The sizes that have kernels of their own on the GPU, and more memories than one warp looks through. */
+static void the_most_usual_sizes(void **unused)
+{
+    (void)unused;
+    const struct {
+        const char *cell;
+        int k_top, S, B, T;
+    } of[] = {{"lstm", 5, 1, 2, 9}, {"lstm", 5, 16, 16, 6}, {"lstm", 0, 1, 1, 6}, {"lstm", 5, 2, 3, 6}, {"lstm", 3, 1, 1, 150}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        OPTIONS config = {0};
+        problem_config(&config);
+        config.model.hidden = 128;
+        config.model.k_top = of[i].k_top;
+        config.model.k_att = 1;
+        config.model.k_trunc = 5;
+        struct sab_gpu_plan wish = {.S = of[i].S, .C = 2, .ring = i == 4 ? 32 : 0};
+        struct sab_shape shape = SHAPE(SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4);
+        assert_true(compare(&config, shape, of[i].T, of[i].B, i + 1, &wish) == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_the_processor),
+        cmocka_unit_test(agrees_with_the_processor), cmocka_unit_test(the_most_usual_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,11 +10,17 @@
 #include "cuda/pass.h"
 
 #ifdef __CUDACC__
-
 #include <cooperative_groups.h>
 #include <cuda_pipeline.h>
 #include <math.h>
 #include <stdio.h>
+#elif defined(SAB_EMULATED)
+#include "cuda/emulated.h"
+#endif
+
+#if defined(__CUDACC__) || defined(SAB_EMULATED)
+
+#define SAB_GPU_FORM
 
 #define SAB_FN static __device__ __forceinline__
 #define SAB_UNROLL _Pragma("unroll")
@@ -72,6 +78,64 @@ SAB_FN void sab_sync_block(const struct sab_ctx *ctx)
     __syncthreads();
 }
 
+#ifdef SAB_EMULATED
+
+SAB_FN real *sab_shared(void)
+{
+    return sab_emulated::own_block()->mem;
+}
+
+SAB_FN void sab_sync_group(const struct sab_ctx *ctx)
+{
+    (void)ctx;
+    sab_emulated::wait_for(&sab_emulated::here->waiting, sab_emulated::here->blocks.size() * (size_t)sab_emulated::here->n_threads);
+}
+
+SAB_FN void sab_exchange_open(struct sab_ctx *ctx)
+{
+    ctx->exchanges = 0;
+    sab_sync_group(ctx);
+}
+
+SAB_FN void sab_send(const struct sab_ctx *ctx, int at, real x)
+{
+    ctx->mem[at] = x;
+    for (int to = 0; to < ctx->ranks; to++)
+        if (to != ctx->rank) {
+            sab_emulated::block *other = &sab_emulated::here->blocks[(size_t)to];
+            other->mem[at] = x;
+            other->exchange[ctx->exchanges & 1].missing--;
+            sab_emulated::complete(&other->exchange[ctx->exchanges & 1]);
+        }
+}
+
+SAB_FN void sab_exchange(struct sab_ctx *ctx, int count)
+{
+    if (ctx->ranks > 1) {
+        sab_emulated::arrivals *own = &sab_emulated::own_block()->exchange[ctx->exchanges & 1];
+        const unsigned parity = ctx->exchanges >> 1 & 1;
+        if (threadIdx.x == 0) {
+            own->missing += (long)count * (ctx->ranks - 1);
+            own->is_told = 1;
+            sab_emulated::complete(own);
+        }
+        while (threadIdx.x < 32 && (own->complete & 1) == parity) {
+            sab_emulated::here->ready.push_back(sab_emulated::here->now);
+            sab_emulated::pause();
+        }
+        ctx->exchanges++;
+    }
+    __syncthreads();
+}
+
+#else
+
+SAB_FN real *sab_shared(void)
+{
+    extern __shared__ float4 shared[];
+    return (real *)shared;
+}
+
 /* Of all ranks: what they wrote to global memory is seen by all. It waits for all that is under way and forgets the cache: some
  * thousand clocks, so steps use exchanges. */
 SAB_FN void sab_sync_group(const struct sab_ctx *ctx)
@@ -87,8 +151,9 @@ SAB_FN void sab_sync_group(const struct sab_ctx *ctx)
 
 /* An exchange: every rank sends to every rank, then all wait until what is theirs has arrived. What is sent may overwrite only what
  * its receiver read before it sent its own part of the exchange before. */
-SAB_FN void sab_exchange_open(struct sab_ctx *ctx, unsigned long long *barriers)
+SAB_FN void sab_exchange_open(struct sab_ctx *ctx)
 {
+    __shared__ unsigned long long barriers[2];
     ctx->exchanges = 0;
     ctx->arrivals = (unsigned)__cvta_generic_to_shared(barriers);
 #if __CUDA_ARCH__ >= 900
@@ -140,6 +205,8 @@ SAB_FN void sab_exchange(struct sab_ctx *ctx, int count)
     (void)count;
     __syncthreads();
 }
+
+#endif
 
 #define EACH(i, n) SAB_ROLLED for (int i = (int)threadIdx.x; i < (n); i += (int)blockDim.x)
 /* The same from thread `skip` on, going round: loops of one phase that follow each other are then done by different warps. */
@@ -213,9 +280,13 @@ SAB_FN real sab_least(real x, real y)
 
 SAB_FN real sab_reciprocal(real x)
 {
+#ifdef SAB_EMULATED
+    return 1 / x;
+#else
     real y;
     asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); /* within an ulp; x is 1 or more here */
     return y;
+#endif
 }
 
 SAB_FN real sab_exp(real x)
