@@ -270,6 +270,12 @@ static void batches_refused(void **unused)
     struct sab_shape shape = SHAPE(SAB_INPUT_VALUES, 3, SAB_LOSS_NONE, 12);
     if (sab_model_create(&model, &config, &shape, &err) || sab_cuda_create(&cuda, model, "host", &err))
         fail_msg("%s", err.message);
+    struct sab_engine *engine; /* an engine's device has a readout and losses */
+    if (sab_engine_create(&engine, model, 1, &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(sab_engine_set_device(engine, "host", &err), SAB_INVALID);
+    assert_non_null(strstr(err.message, "--readout off"));
+    sab_engine_free(engine);
     struct sab_cuda_need need = {.size = sizeof need};
     struct sab_cuda_left left = {.size = sizeof left};
     int32_t ids[2] = {0};
