@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InvalidError
+from ._batch import checked
 
 if TYPE_CHECKING:
     from .model import Model
@@ -53,14 +53,11 @@ class Stream:
             first: Optional[NDArray[Any]] = None, since: Optional[NDArray[Any]] = None) -> None:
         """The state that `get` gave: what it goes on from. Without memories there are none. InvalidError, NumericError."""
         model, build = self.model, self.model._build
-        N = 0 if memories is None else memories.shape[2]
-        numbers = [None if array is None else np.ascontiguousarray(array, build.real) for array in (h, c, memories)]
-        whole = [np.zeros(self.B, np.int32) if array is None else np.ascontiguousarray(array, np.int32) for array in (first, since)]
-        for name, array, shape in (("h", numbers[0], (model.layers, self.B, model.hidden)),
-                                   ("c", numbers[1], (model.layers, self.B, model.hidden)),
-                                   ("memories", numbers[2], (model.layers, self.B, N, model.hidden)),
-                                   ("first", whole[0], (self.B,)), ("since", whole[1], (self.B,))):
-            if array is not None and array.shape != shape:
-                raise InvalidError(f"{name}: shape {list(array.shape)}, {list(shape)} is wanted")
+        int32, states = np.dtype(np.int32), (model.layers, self.B, model.hidden)
+        numbers = [checked("h", h, build.real, states), checked("c", c, build.real, states),
+                   checked("memories", memories, build.real, (model.layers, self.B, None, model.hidden))]
+        whole = [np.zeros(self.B, np.int32) if array is None else checked(name, array, int32, (self.B,))
+                 for name, array in (("first", first), ("since", since))]
+        N = 0 if memories is None else numbers[2].shape[2]
         build.call(build.lib.sab_stream_set, self._handle, N, *(build.pointer("sab_real *", array) for array in numbers),
                    *(build.pointer("int32_t *", array) for array in whole))

@@ -83,8 +83,13 @@ def draw(seed, index):
         if rng.random() < 0.7:
             options.update({"credit": "sab", "forward": "sparse", "backward": "sparse"})
         if options["score"] == "mlp" and options["sparsifier"] == "release2019":
-            # Steps without a new memory often have exactly K memories that can win: with N > K, weights are no raw scores.
-            options.update({"T": between(160, 220), "k-att": pick(2, 3), "credit": "sab", "forward": "sparse", "backward": "sparse"})
+            # Steps without a new memory often have exactly K memories that can win: with N > K, weights are no raw scores. Two in
+            # three see one symbol all the time: of their memories many cannot win, and few are so near each other that rounding might
+            # choose.
+            options.update({"T": between(150, 180), "k-att": 2, "credit": "sab", "forward": "sparse", "backward": "sparse"})
+            if pick(True, True, False):
+                options.update({"input": "ids", "I": 1, "layers": 1, "hidden": between(12, 33), "k-top": between(2, 8), "memory-slots": 0,
+                                "read-gain": pick(1, 1, 0.5), "read-bound": pick(0, 0.3), "param-scale": pick(1, 1.4, 2)})
     elif rng.random() < 0.15:
         return as_seq2seq(options, pick)
     options = as_carried(options, pick, between) if rng.random() < 0.25 else {**options, "start": pick("on", "off")}
