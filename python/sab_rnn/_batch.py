@@ -66,15 +66,14 @@ class Batch:
         T, B = self.T, self.B = int(inputs.shape[0]), int(inputs.shape[1])
         self.layers = model.layers
         states = (model.layers, B, model.hidden)
-        scored = given.get("scored")
         int32, uint8 = np.dtype(np.int32), np.dtype(np.uint8)
         wanted: dict[str, tuple[Any, np.dtype[Any], tuple[Optional[int], ...]]] = {
             "labels": (given.get("labels"), int32, (T, B)),
             "targets": (given.get("targets"), real, (T, B, model.outputs)),
             "weight": (given.get("weight"), real, (T, B)),
-            "scored": (None if scored is None else np.asarray(scored) != 0, uint8, (T, B)),
+            "scored": (_flags("scored", given.get("scored")), uint8, (T, B)),
             "lengths": (given.get("lengths"), int32, (B,)),
-            "fresh": (given.get("fresh"), uint8, (B,)),
+            "fresh": (_flags("fresh", given.get("fresh")), uint8, (B,)),
             "h0": (given.get("h0"), real, states),
             "c0": (given.get("c0"), real, states),
             "hn": (given.get("hn"), real, states),
@@ -85,14 +84,18 @@ class Batch:
             array = checked(name, value, dtype, shape)
             if array is not None:
                 self.arrays[name] = array
-            if name in ("hn", "cn") and array is not value:
-                raise InvalidError(f"{name}: it is written to, and must be a contiguous array of {real}")
+            if name in ("hn", "cn") and array is not None and (array is not value or not array.flags.writeable):
+                raise InvalidError(f"{name}: it is written to, and must be a contiguous, writable array of {real}")
+        if "hn" in self.arrays and "cn" in self.arrays and np.shares_memory(self.arrays["hn"], self.arrays["cn"]):
+            raise InvalidError("hn and cn are both written to, and must not be the same memory")
         kinds = {int32: "int32_t *", uint8: "uint8_t *", real: "sab_real *"}
         self.handle: Any = build.sized("struct sab_batch", T=T, B=B)
         for name, array in self.arrays.items():
             setattr(self.handle, name, build.pointer(kinds[array.dtype], array))
         self.stream = given.get("stream")
         if self.stream is not None:
+            if getattr(self.stream, "model", None) is not model:
+                raise InvalidError(f"stream: {self.stream!r} is no state of this model")
             self.handle.state = self.stream._handle
 
     def lengths(self) -> Array:
@@ -117,12 +120,31 @@ def _inputs(model: Model, x: Optional[ArrayLike], given: BatchArrays) -> Array:
     return array
 
 
+def _numbers(name: str, value: Any) -> Array:
+    """value as an array of real numbers; InvalidError where it is none: texts, dates, complex numbers, lists of unlike
+    lengths. Objects that are numbers are taken, as of a pandas column."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind == "O":
+            array = array.astype(np.float64)
+    except (TypeError, ValueError) as problem:
+        raise InvalidError(f"{name}: {problem}") from None
+    if array.dtype.kind not in "fiub":
+        raise InvalidError(f"{name}: type {array.dtype}, real numbers are wanted")
+    return array
+
+
+def _flags(name: str, value: Any) -> Any:
+    """Where value is not 0, or None for None."""
+    return None if value is None else _numbers(name, value) != 0
+
+
 def checked(name: str, value: Any, dtype: np.dtype[Any], shape: tuple[Optional[int], ...]) -> Any:
     """value as a contiguous array of dtype, or None for None; InvalidError where its shape is not this one (None:
     any)."""
     if value is None:
         return None
-    array = np.asarray(value)
+    array = _numbers(name, value)
     if array.ndim != len(shape) or any(want is not None and have != want for have, want in zip(array.shape, shape)):
         wanted = ", ".join("any" if want is None else str(want) for want in shape)
         raise InvalidError(f"{name}: shape {list(array.shape)}, [{wanted}] is wanted")

@@ -57,6 +57,9 @@ class Library:
     def call(self, function: Any, *arguments: Any) -> None:
         """Calls a function whose last parameter is a struct sab_error; a status other than SAB_OK is raised. cffi lets
         other threads of Python run meanwhile."""
+        for text in arguments:
+            if isinstance(text, bytes) and b"\0" in text:
+                raise errors.InvalidError(f"{text!r} holds a character NUL, at which it would end")
         err = self.ffi.new("struct sab_error *")
         status = function(*arguments, err)
         if status != self.lib.SAB_OK:
@@ -103,6 +106,8 @@ class Callback:
 @lru_cache(maxsize=None)
 def library(precision: str = "float") -> Library:
     """The build for "float" or "double"."""
+    if precision not in PRECISIONS.values():
+        raise errors.InvalidError(f"precision {precision!r}: one of {', '.join(PRECISIONS.values())}")
     return Library(precision)
 
 

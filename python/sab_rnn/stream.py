@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._batch import checked
+from .errors import InvalidError
 
 if TYPE_CHECKING:
     from .model import Model
@@ -53,6 +54,8 @@ class Stream:
             first: Optional[NDArray[Any]] = None, since: Optional[NDArray[Any]] = None) -> None:
         """The state that `get` gave: what it goes on from. Without memories there are none. InvalidError, NumericError."""
         model, build = self.model, self.model._build
+        if h is None:
+            raise InvalidError("h: None, and every state has one")
         int32, states = np.dtype(np.int32), (model.layers, self.B, model.hidden)
         numbers = [checked("h", h, build.real, states), checked("c", c, build.real, states),
                    checked("memories", memories, build.real, (model.layers, self.B, None, model.hidden))]

@@ -112,6 +112,97 @@ def test_shapes_and_numbers_that_do_not_fit() -> None:
             call()
 
 
+STATE = (1, 2, 4)
+
+
+@pytest.mark.parametrize("wrong, words", [
+    ({"memories": np.zeros(3)}, r"memories: shape \[3\], \[1, 2, any, 4\]"),
+    ({"memories": np.zeros((3, 4))}, r"memories: shape \[3, 4\]"),
+    ({"memories": 1.0}, r"memories: shape \[\]"),
+    ({"memories": np.zeros((1, 2, 3, 5))}, "memories: shape"),
+    ({"memories": np.zeros((1, 2, 3, 4), complex)}, "memories: type complex128"),
+    ({"memories": np.full((1, 2, 3, 4), np.nan)}, "nan"),
+    ({"memories": "none"}, "memories: type <U4"),
+    ({"h": np.zeros((2, 4))}, r"h: shape \[2, 4\], \[1, 2, 4\]"),
+    ({"h": None}, "h: None"),
+    ({"h": np.full(STATE, np.inf)}, "inf"),
+    ({"c": [[1, 2], [3]]}, "c: "),
+    ({"c": None}, "without c"),
+    ({"first": [0.5, 1.5]}, "first: numbers of type float64"),
+    ({"first": [2**32, 0]}, "first: .* 32 bits"),
+    ({"first": [-1, 0]}, "first memory"),
+    ({"since": [0, 0, 0]}, "since: shape"),
+    ({"since": [-1, 0]}, "-1 steps"),
+])
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(wrong: dict[str, object], words: str) -> None:
+    stream = sab_rnn.Stream(sab_rnn.Model(2, 3, loss="mse", hidden=4, k_top=2), 2)
+    state = dict(h=np.ones(STATE), c=np.ones(STATE), memories=np.ones((1, 2, 3, 4)), first=[0, 1], since=[0, 0])
+    stream.set(**state)
+    before = stream.get()
+    with pytest.raises((sab_rnn.InvalidError, sab_rnn.NumericError), match=words):
+        stream.set(**{**state, **wrong})
+    for a, b in zip(before, stream.get()):
+        assert np.array_equal(a, b)
+
+
+def test_states_in_other_layouts_are_taken() -> None:
+    stream = sab_rnn.Stream(sab_rnn.Model(2, 3, loss="mse", hidden=4, k_top=2), 2)
+    memories = np.arange(24.0).reshape(4, 3, 2, 1).T  # not contiguous, of doubles
+    stream.set(np.ones(STATE).tolist(), np.ones(STATE, int), memories, np.array([0, 1], np.uint8), None)
+    h, c, kept, first, since = stream.get()
+    assert c is not None and h.all() and c.all() and np.array_equal(kept, memories)
+    assert first.tolist() == [0, 1] and since.tolist() == [0, 0]
+    stream.set(np.ones(STATE), np.ones(STATE), np.zeros((1, 2, 0, 4)))
+    assert stream.get()[2].shape == (1, 2, 0, 4)
+
+
+@pytest.mark.parametrize("wrong, words", [
+    ({"x": np.zeros((3, 2, 2), complex)}, "x: type complex128"),
+    ({"x": [[[1, 2]], [[1]]]}, "x: "),
+    ({"x": [[["a", "b"]]]}, "x: type <U1"),
+    ({"x": np.zeros((3, 2, 2), "M8[s]")}, "x: type datetime64"),
+    ({"x": np.full((3, 2, 2), 1e300)}, "input value 0 at step 1"),
+    ({"x": np.zeros((0, 2, 2)), "targets": np.zeros((0, 2, 3))}, "T = 0 steps"),
+    ({"fresh": ["a", "b"]}, "fresh: type <U1"),
+    ({"scored": np.zeros((3, 2), complex)}, "scored: type complex128"),
+    ({"hn": np.frombuffer(bytes(32), np.float32).reshape(STATE)}, "hn: it is written to, .* writable"),
+    ({"hn": np.zeros((4, 2, 1), np.float32).T}, "hn: it is written to"),
+    ({"stream": "none"}, "stream: 'none' is no state of this model"),
+])
+def test_arrays_that_are_none_of_a_batchs(wrong: dict[str, object], words: str) -> None:
+    model = sab_rnn.Model(2, 3, loss="mse", hidden=4, k_top=2)
+    good = dict(x=np.zeros((3, 2, 2)), targets=np.zeros((3, 2, 3)))
+    with pytest.raises((sab_rnn.InvalidError, sab_rnn.NumericError), match=words):
+        model.evaluate(**{**good, **wrong})
+    both = np.zeros(STATE, np.float32)
+    with pytest.raises(sab_rnn.InvalidError, match="same memory"):
+        model.evaluate(**good, hn=both, cn=both)
+    with pytest.raises(sab_rnn.InvalidError, match="no state of this model"):
+        model.evaluate(**good, stream=sab_rnn.Stream(sab_rnn.Model(2, 3, loss="mse", hidden=4, k_top=2), 2))
+
+
+def test_whether_a_sequence_is_fresh_is_a_question_of_zero_or_not() -> None:
+    """256, as a byte, would be 0: go on."""
+    model = sab_rnn.Model(2, 3, loss="mse", hidden=4, k_top=2, memory_slots=4)
+    x, seen = np.ones((3, 2, 2)), []
+    for fresh in ([1, 1], [256, 0.5], [True, True]):
+        stream = sab_rnn.Stream(model, 2)
+        model.evaluate(x, targets=np.zeros((3, 2, 3)), stream=stream)
+        seen.append(model.evaluate(x, targets=np.zeros((3, 2, 3)), stream=stream, fresh=fresh)[0])
+    assert np.array_equal(seen[0], seen[1]) and np.array_equal(seen[0], seen[2])
+
+
+def test_texts_that_would_end_early(tmp_path: Path) -> None:
+    model = sab_rnn.Model(2, 3, loss="mse", hidden=4)
+    with pytest.raises(sab_rnn.InvalidError, match="NUL"):
+        model.save(f"{tmp_path}/a\0b")
+    with pytest.raises(sab_rnn.InvalidError, match="NUL"):
+        sab_rnn.Model(2, 3, loss="mse", cell="gru\0x")
+    with pytest.raises(sab_rnn.InvalidError, match="precision 'half'"):
+        sab_rnn.Model(2, 3, precision="half")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_way_back_agrees_with_differences() -> None:
     """In double, one window (nothing cut), all memories read (nothing switches)."""
     whole = {**LAYER, "k_trunc": 8, "k_top": 8, "precision": "double"}
