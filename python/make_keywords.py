@@ -27,6 +27,13 @@ class ModelValues(TypedDict, total=False):
     of Python's own end in _ here: from_."""
 '''
 
+# What the layers for PyTorch say by arguments of their own.
+LAYERS_OWN = ("hidden", "layers", "cell", "k_top", "k_trunc", "k_att", "memory_slots", "score")
+LAYERS = '''
+
+class LayerValues(TypedDict, total=False):
+    """What else decides about a layer for PyTorch; each may be left out."""
+'''
 OTHERS = '''
 
 class OptionValues(ModelValues, total=False):
@@ -64,7 +71,7 @@ def main() -> None:
     spec.loader.exec_module(module)
     ffi = module.ffi
     lib = ffi.dlopen(str(Path(shared).resolve()))
-    text, apart, defaults = HEAD, OTHERS, []
+    text, apart, layers, defaults = HEAD, OTHERS, LAYERS, []
     for i in range(lib.sab_option_count()):
         row = lib.sab_option_at(i)
         name, group, says = (ffi.string(field).decode() for field in (row.name, row.group, row.help))
@@ -73,8 +80,9 @@ def main() -> None:
         kind, default, legal = values_of(row, lib, ffi)
         field = f"\n    {name}: {kind}\n    {says + f' ({legal}; {default!r})'!r}\n"
         text, apart = (text, apart + field) if name == "loss" else (text + field, apart)
+        layers += field if group in ("model", "credit") and name not in LAYERS_OWN else ""
         defaults.append(f"    {name!r}: ({default!r}, {group!r}, {says!r}, {legal!r}),\n")
-    text += apart + TABLE
+    text += apart + layers + TABLE
     Path(out).write_text(text + "".join(defaults) + "}\n", encoding="utf-8")
 
 

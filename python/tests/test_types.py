@@ -41,3 +41,15 @@ def test_mistakes_are_found_before_anything_runs(line: str, fault: str, tmp_path
                           str(tmp_path / "user.py")], cwd=Path(sab_rnn.__file__).parents[1], capture_output=True,
                          text=True)
     assert (ran.returncode != 0) == bool(fault) and fault in ran.stdout, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("options, fault", [
+    ("score='dot', input_scale=2.0, attention_width=16", ""), ("k_tob=5", "k_tob"), ("score=3", "score"), ("input_scale='wide'", "input_scale"),
+    ("keep='longest'", "longest"), ("lr=0.1", "lr")])
+def test_mistakes_with_a_layer_too(options: str, fault: str, tmp_path: Path, cache: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "user.py").write_text(f"from sab_rnn.torch import SAB\nSAB(3, 4, {options})\n")
+    ran = subprocess.run([sys.executable, "-m", "mypy", f"--config-file={SETTINGS}", f"--cache-dir={cache}",
+                          "--follow-imports=silent", str(tmp_path / "user.py")], cwd=Path(sab_rnn.__file__).parents[1],
+                         capture_output=True, text=True)
+    assert (ran.returncode != 0) == bool(fault) and fault in ran.stdout, ran.stdout + ran.stderr

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Optional, Sequence, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Optional, Sequence, TypeVar, Union
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,11 @@ from ..model import Model
 from ..options import option_table
 from ._core import Settings, check_dtype
 from .state import State
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._keywords import LayerValues
 
 Given = tuple[Optional[Tensor], Optional[Tensor], Optional[Tensor], Optional[Tensor], Optional[Tensor]]
 Left = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
@@ -48,7 +53,7 @@ class Recurrent(nn.Module):
                  k_trunc: int = 5, k_att: int = 1, memory_slots: Optional[int] = None, score: str = "mlp",
                  batch_first: bool = False, ids: bool = False, recalled: bool = False, seed: Optional[int] = None,
                  threads: Optional[int] = None, device: Union[None, str, torch.device] = None,
-                 dtype: Optional[torch.dtype] = None, **options: Any) -> None:
+                 dtype: Optional[torch.dtype] = None, **options: Unpack[LayerValues]) -> None:
         super().__init__()
         self.input_size, self.hidden_size, self.num_layers, self.cell = input_size, hidden_size, num_layers, cell
         self.batch_first, self.ids, self.recalled, self.threads = batch_first, ids, recalled, threads
