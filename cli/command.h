@@ -46,6 +46,7 @@ extern const struct sab_command sab_command_inspect;
 extern const struct sab_command sab_command_import;
 extern const struct sab_command sab_command_export;
 extern const struct sab_command sab_command_check_grad;
+extern const struct sab_command sab_command_tune;
 extern const struct sab_command sab_command_bench;
 extern const struct sab_command sab_command_reproduce;
 extern const struct sab_command sab_command_data;

@@ -12,6 +12,7 @@ static const struct sab_command *const commands[] = {
     &sab_command_import,
     &sab_command_export,
     &sab_command_check_grad,
+    &sab_command_tune,
     &sab_command_bench,
     &sab_command_reproduce,
     &sab_command_data,

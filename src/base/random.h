@@ -15,7 +15,8 @@ enum sab_random_stream {
     SAB_STREAM_VALID,
     SAB_STREAM_SHUFFLE,  /* see data/shuffle.c */
     SAB_STREAM_PIXELS,   /* lane: pixel of a permuted image */
-    SAB_STREAM_GENERATE  /* index: symbols a stream has seen, lane 0 */
+    SAB_STREAM_GENERATE, /* index: symbols a stream has seen, lane 0 */
+    SAB_STREAM_TUNE      /* index: draw; lane 0: step, 1: first */
 };
 
 /* 32 random bits. */
