@@ -60,25 +60,37 @@ gone()
 
 @test "what another process is at is looked at again when the rest is done" {
     for jobs in 1 2; do
-        mkdir -p $jobs/quick/runs/copy/T100-bptt-s1
-        flock $jobs/quick/runs/copy/T100-bptt-s1/cell.lock sleep 60 3>&- &
+        mkdir -p $jobs/quick/runs/copy/T100-tbptt-1-s1
+        flock $jobs/quick/runs/copy/T100-tbptt-1-s1/cell.lock sleep 200 3>&- &
         other=$!
-        "$SAB" reproduce copy --cell 'bptt' --seed 1 --quick --jobs $jobs --out $jobs >stdout 2>stderr 3>&- &
+        "$SAB" reproduce copy --cell 'tbptt 1' --seed 1 --quick --jobs $jobs --out $jobs >stdout 2>stderr 3>&- &
         job=$!
-        for _ in $(seq 600); do
+        for _ in $(seq 2400); do
             ! grep -q '^waiting: another process' stderr || break
             sleep 0.05
         done
         [ "$(grep -c '^waiting: another process' stderr)" = 1 ]
-        [ ! -e $jobs/quick/results/copy/T100-bptt-s1.json ]
-        [ -e $jobs/quick/results/copy/T300-bptt-s1.json ]
+        [ ! -e $jobs/quick/results/copy/T100-tbptt-1-s1.json ]
+        [ -e $jobs/quick/results/copy/T300-tbptt-1-s1.json ]
         pkill -P $other
         status=0
         wait $job || status=$?
         [ $status = 0 ]
-        [ -e $jobs/quick/results/copy/T100-bptt-s1.json ]
+        [ -e $jobs/quick/results/copy/T100-tbptt-1-s1.json ]
         [ "$(grep -c '^waiting: another process' stderr)" = 1 ]
     done
+}
+
+@test "several processes in one folder make each cell once" {
+    for number in 1 2 3; do
+        "$SAB" reproduce copy --cell T=100 --quick --threads 1 --jobs $((number % 2 + 1)) --out . >out$number 2>err$number 3>&- &
+        jobs[number]=$!
+    done
+    for number in 1 2 3; do
+        wait ${jobs[number]}
+        grep -q '^| sab 5 5' out$number
+    done
+    [ "$(cat err? | grep -c 'update 40/40')" = 14 ]
 }
 
 @test "stopped: all are saved, 75, and the same command goes on" {
