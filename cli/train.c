@@ -272,6 +272,8 @@ static void tell_data(void *user, struct sab_task *task)
     const struct watcher *watcher = user;
     if (!((const struct own *)watcher->cli->own)->resume[0])
         sab_advice(watcher->cli->options, tell_advice, NULL);
+    if (sab_cli_given(watcher->cli, "quantiles") && strcmp(sab_cli_text(watcher->cli->options, "loss"), "quantile") != 0)
+        tell_advice(NULL, "--quantiles does nothing without --loss quantile");
     sab_account_print(stderr, sab_task_facts(task));
     warn_of_time(watcher->cli->options, task);
 }

@@ -1,6 +1,8 @@
 /* sab_advice of sab_run.h: options that are legal and hardly meant. */
 #include <stdio.h>
+#include <string.h>
 
+#include "base/text.h"
 #include "data/task.h"
 #include "sab_run.h"
 #include "train/options.h"
@@ -20,6 +22,27 @@ static const char *on_single_read(const struct sab_model_options *o)
     return NULL;
 }
 
+/* Options that only some values of another one look at. */
+static const struct {
+    const char *name, *other, *values;
+} lookers[] = {
+    {"lr-final", "schedule", "cosine"}, {"lr-every", "schedule", "step"},    {"lr-decay", "schedule", "step"},
+    {"beta1", "optimizer", "adam adamw"}, {"beta2", "optimizer", "adam adamw"}, {"eps", "optimizer", "adam adamw"},
+};
+
+/* Those that were set and do nothing. */
+static void advise_on_idle(const struct sab_options *options, void (*tell)(void *user, const char *sentence), void *user)
+{
+    char sentence[SENTENCE_CAP], a[SAB_NUMBER_CAP], b[SAB_NUMBER_CAP];
+    for (size_t i = 0; i < sizeof lookers / sizeof lookers[0]; i++) {
+        const char *value = sab_options_value(options, lookers[i].name, a), *other = sab_options_value(options, lookers[i].other, b);
+        if (strcmp(value, sab_option_find(lookers[i].name)->fallback) == 0 || sab_text_lists(lookers[i].values, other))
+            continue;
+        snprintf(sentence, sizeof sentence, "--%s %.60s does nothing with --%s %s", lookers[i].name, value, lookers[i].other, other);
+        tell(user, sentence);
+    }
+}
+
 void sab_advice(const struct sab_options *options, void (*tell)(void *user, const char *sentence), void *user)
 {
     char sentence[SENTENCE_CAP];
@@ -28,6 +51,7 @@ void sab_advice(const struct sab_options *options, void (*tell)(void *user, cons
     const char *on_read = on_single_read(&options->model);
     if (on_read)
         tell(user, on_read);
+    advise_on_idle(options, tell, user);
     if (is_drawn && T > 1 && steps > 0 && steps <= curriculum) {
         snprintf(sentence, sizeof sentence, "with --steps %lld and --curriculum %lld no training sequence reaches T = %d;\n"
                  "--curriculum 0 trains at T from the start", steps, curriculum, T);

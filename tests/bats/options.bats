@@ -180,6 +180,34 @@ list()
     fails 2 'unknown option --preset'
 }
 
+@test "an option that another one's value makes idle is warned of" {
+    tiny='--T 4 --hidden 4 --batch 2 --steps 2 --eval-size 2 --warmup 0 --curriculum 0'
+    n=0
+    while read -r wanted options; do
+        # shellcheck disable=SC2086
+        sab train copy $tiny $options --out "$BATS_TEST_TMPDIR/run$((n += 1))"
+        [ "$status" = 0 ]
+        case $wanted in
+        idle) [[ $stderr == *"warning: ${options%% *}"*" does nothing with "* ]] || { echo "$options: $stderr"; return 1; } ;;
+        used) [[ $stderr != *warning* ]] || { echo "$options: $stderr"; return 1; } ;;
+        esac
+    done <<'END'
+idle --lr-decay 0.1
+idle --lr-every 5 --schedule constant
+idle --lr-final 0.5 --schedule step
+idle --eps 1e-3 --optimizer sgd
+idle --beta1 0.5 --optimizer sgd
+idle --beta2 0.5 --optimizer sgd
+used --lr-decay 0.1 --schedule step
+used --lr-final 0.5
+used --beta1 0.5 --eps 1e-3
+END
+    seq 1 60 | awk '{print $1 % 7 "," $1 % 11}' >"$BATS_TEST_TMPDIR/table.csv"
+    sab train csv --data "$BATS_TEST_TMPDIR/table.csv" --T 4 --hidden 4 --batch 2 --steps 2 --settings fixed --quantiles 0.1,0.5,0.9 \
+        --out "$BATS_TEST_TMPDIR/csv"
+    [[ $stderr == *'warning: --quantiles does nothing without --loss quantile'* ]]
+}
+
 @test "a run that ends before its sequences have grown or its rate has risen is warned of, unless --quiet" {
     sab train copy --T 20 --hidden 4 --batch 2 --steps 5 --eval-size 4 --out "$BATS_TEST_TMPDIR/short"
     [ "$status" = 0 ]
