@@ -546,3 +546,37 @@ for row in rows:
     sab train copy --steps 10 --dry-run
     [[ $output != *'with --'* ]]
 }
+
+@test "weights-from-pytorch: plain names, a prefix with fc, half precision: all are read, told, and gone on from" {
+    awk 'BEGIN { print "load,temp"; for (t = 0; t < 400; t++) printf "%.2f,%.2f\n", 50 + 10 * sin(t / 4), 10 + 5 * cos(t / 4) }' >ab.csv
+    python3 - <<'END'
+import json, random, struct
+random.seed(1)
+cell = {"weight_ih_l0": (16, 2), "weight_hh_l0": (16, 4), "bias_ih_l0": (16,), "bias_hh_l0": (16,)}
+def save(name, tensors, type, letter):
+    header, blob = {}, b""
+    for key, shape in tensors.items():
+        count = 1
+        for n in shape:
+            count *= n
+        data = struct.pack(f"<{count}{letter}", *(random.uniform(-.5, .5) for _ in range(count)))
+        header[key] = {"dtype": type, "shape": list(shape), "data_offsets": [len(blob), len(blob) + len(data)]}
+        blob += data
+    text = json.dumps(header).encode()
+    open(name + ".safetensors", "wb").write(struct.pack("<Q", len(text)) + text + blob)
+save("plain", cell, "F32", "f")
+save("half", cell, "F16", "e")
+save("prefix", {**{"lstm." + key: shape for key, shape in cell.items()}, "fc.weight": (1, 4), "fc.bias": (1,)}, "F32", "f")
+END
+    for file in plain half prefix; do
+        sab train csv --data ab.csv --from $file.safetensors --out never
+        fails 1 'is not a model of sab (sab import makes one of'
+        sab import $file.safetensors csv --data ab.csv --inputs load,temp --targets load --out $file.model
+        [ "$status" = 0 ]
+        [[ $output =~ 'taken  weight_ih_l0' && $output =~ 'drawn  W1_l0' ]]
+        [ $file != prefix ] || has 'fc.weight, transposed'
+        sab train csv --data ab.csv --inputs load,temp --targets load --hidden 4 --T 24 --batch 4 --steps 10 --warmup 2 --from $file.model \
+            --quiet --out run-$file
+        [ "$status" = 0 ]
+    done
+}
