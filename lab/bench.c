@@ -327,9 +327,17 @@ static int run(struct sab_cli *cli)
     sab_options_move(&b->config, cli->options);
     b->config.task.drawn.curriculum = 0;
     int status = sab_options_check(&b->config, &err);
-    if (status == SAB_OK && !sab_device_is_cpu(b->config.run.device))
-        status = sab_fail(&err, SAB_INVALID, "--device %.32s: sab bench times the phases of the processor; a GPU's times are those of "
-                          "sab train and bench/gpu", b->config.run.device);
+    if (status == SAB_OK && !sab_device_is_cpu(b->config.run.device)) {
+        const struct own *o = cli->own;
+        if (o->scaling || o->stream)
+            status = sab_fail(&err, SAB_INVALID, "--%s is of the processor; --device %.32s has neither threads nor single steps",
+                              o->scaling ? "scaling" : "stream", b->config.run.device);
+        if (status == SAB_OK)
+            status = sab_bench_device(&b->config, o->repeat, o->seconds, cli->json, &err);
+        sab_options_clear(&b->config);
+        sab_free(b);
+        return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("bench", status, &err);
+    }
     b->kernels = sab_kernels_choose(b->config.shared.cpu);
     if (status == SAB_OK)
         status = measure(b, cli->own, &err);
@@ -356,7 +364,10 @@ const struct sab_command sab_command_bench = {
         "\n"
         "A phase that moves bytes can exceed the memory's limit: caches serve it. Where\n"
         "the CPU time is far less than the threads' share of the wall time, something\n"
-        "else was running, and the numbers are not to be believed.\n",
+        "else was running, and the numbers are not to be believed.\n"
+        "\n"
+        "With --device: the time of an update there, how often the device is asked for\n"
+        "something in it, and what each step of a sequence moves through its memory.\n",
     .examples =
         "  sab bench\n"
         "  sab bench --T 1000 --seconds 60 --json\n"

@@ -39,6 +39,9 @@ struct sab_bench {
     struct sab_bench_steps stream[2];
 };
 
+/* Updates on a device, timed and counted, and printed. */
+int sab_bench_device(const struct sab_options *config, int repeat, double seconds, int json, struct sab_error *err);
+
 void sab_bench_print(const struct sab_bench *bench);
 void sab_bench_print_json(const struct sab_bench *bench);
 

@@ -20,6 +20,12 @@ struct sab_gpu_plan {
 
 struct sab_gpu;
 
+/* Counted since the side was made, not measured: bytes that the layers' kernels read and write of the machine's memory, forward and
+ * backward (all windows, also those that no gradient enters). */
+struct sab_gpu_counts {
+    double kernel_nbytes[2];
+};
+
 /* SAB_INVALID, naming the option, for what is not on the GPU (yet): other networks, dense reads, release2019, a zero memory, rules that
  * choose what to keep.
  * device is how the user called the machine. */
@@ -33,6 +39,8 @@ void sab_gpu_free(struct sab_gpu *gpu);
 void sab_gpu_wish(struct sab_gpu *gpu, const struct sab_gpu_plan *wish);
 /* How the last batch was cut. */
 const struct sab_gpu_plan *sab_gpu_plan(const struct sab_gpu *gpu);
+
+const struct sab_gpu_counts *sab_gpu_counts(const struct sab_gpu *gpu);
 
 /* Where not 0: what is being computed ends after the stretch under way, with SAB_INTERRUPTED. May be NULL. */
 void sab_gpu_listen(struct sab_gpu *gpu, const volatile sig_atomic_t *stop);

@@ -91,6 +91,7 @@ void sab_gpu_layers_forward(struct sab_gpu *g, int B, int stretch, int replay, c
         struct sab_gpu_pass p = pass_of(g, l, stretch, 0);
         p.replay = replay;
         mc->forward(mc, &p, p.threads, (size_t)g->plan.shared_nbytes[0]);
+        sab_gpu_count(g, &p, 0);
         if (stretch + 1 < g->stretches && !replay) {
             mc->copy(mc, y->h_start + (size_t)(stretch + 1) * row, y->h + (size_t)len * row, nbytes);
             if (y->c)
@@ -165,6 +166,7 @@ void sab_gpu_layers_backward(struct sab_gpu *g, int B, int stretch, const int32_
         p.active_in = l == m->L - 1 ? g->has_loss : g->layers[l + 1].active;
         p.active_out = y->active;
         mc->backward(mc, &p, p.threads, (size_t)g->plan.shared_nbytes[1]);
+        sab_gpu_count(g, &p, 1);
         products(g, B, l, R, ids, values, l > 0 ? g->dh[1 - in] : g->dvalues);
     }
 }

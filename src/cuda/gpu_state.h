@@ -3,7 +3,7 @@
  *     gpu.c            the model's weights, there and back        gpu_pass.c       a stretch through the network and back
  *     gpu_room.c       memory: how a batch is cut and laid out    gpu_gradient.c   an evaluation, a gradient
  *     gpu_batch.c      what is sent of a batch, what comes back   gpu_optim.c      the optimiser's step
- *     public.c         layers in others' networks (sab_cuda.h) */
+ *     gpu_count.c      bytes that are asked of memory             public.c         layers in others' networks (sab_cuda.h) */
 #ifndef SAB_CUDA_GPU_STATE_H
 #define SAB_CUDA_GPU_STATE_H
 
@@ -29,6 +29,7 @@ struct sab_gpu {
     struct sab_machine *machine;
     struct sab_model *model;
     struct sab_gpu_plan wish, plan;
+    struct sab_gpu_counts counts;
     struct sab_gpu_pass sizes;     /* of the network */
     /* weights */
     real *theta, *padded, *grad, *grad_padded; /* theta and grad as the model's flat arrays */
@@ -112,6 +113,11 @@ void sab_gpu_put_outputs(const struct sab_gpu *g, const struct sab_batch *batch,
 /* To the watcher, each sequence in the order of its steps, and its losses. */
 void sab_gpu_show(const struct sab_gpu *g, const struct sab_batch *batch, int stretch, const real *rows,
                   const struct sab_watcher *watcher);
+
+/* ---- gpu_count.c ---- */
+
+/* Adds what a pass asks of memory. */
+void sab_gpu_count(struct sab_gpu *g, const struct sab_gpu_pass *p, int backward);
 
 /* ---- gpu_pass.c ---- */
 

@@ -92,7 +92,7 @@ struct sab_machine {
     int multiprocessors;        /* of the host: 4 */
     size_t shared_nbytes;       /* most shared memory of a block */
     double free_nbytes;         /* of device memory, when opened */
-    long launches;              /* kernels and products started so far, for bench */
+    long launches, copies;      /* kernels and products started so far, and copies and memory set to 0: for bench */
 
     void (*close)(struct sab_machine *);
     int (*take)(struct sab_machine *, void **out, size_t nbytes, struct sab_error *err); /* SAB_NOMEM */

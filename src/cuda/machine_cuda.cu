@@ -153,6 +153,7 @@ static void gpu_give(struct sab_machine *m, void *block)
 static int gpu_put(struct sab_machine *m, void *to, const void *host, size_t nbytes)
 {
     struct gpu *gpu = gpu_of(m);
+    m->copies++;
     if (gpu->is_guest) { /* seldom, so it may wait */
         if (is_ready(m) && refuse_captured(m) == SAB_OK)
             TRY(m, cudaMemcpyAsync, to, host, nbytes, cudaMemcpyHostToDevice, gpu->stream);
@@ -178,6 +179,7 @@ static int gpu_put(struct sab_machine *m, void *to, const void *host, size_t nby
 
 static int gpu_get(struct sab_machine *m, void *host, const void *from, size_t nbytes)
 {
+    m->copies++;
     if (is_ready(m) && nbytes > 0)
         TRY(m, cudaMemcpyAsync, host, from, nbytes, cudaMemcpyDeviceToHost, gpu_of(m)->stream);
     return TRY(m, cudaStreamSynchronize, gpu_of(m)->stream);
@@ -185,6 +187,7 @@ static int gpu_get(struct sab_machine *m, void *host, const void *from, size_t n
 
 static int gpu_copy(struct sab_machine *m, void *to, const void *from, size_t nbytes)
 {
+    m->copies++;
     if (is_ready(m) && nbytes > 0)
         TRY(m, cudaMemcpyAsync, to, from, nbytes, cudaMemcpyDeviceToDevice, gpu_of(m)->stream);
     return machine_status(m);
@@ -192,6 +195,7 @@ static int gpu_copy(struct sab_machine *m, void *to, const void *from, size_t nb
 
 static int gpu_zero(struct sab_machine *m, void *to, size_t nbytes)
 {
+    m->copies++;
     if (is_ready(m) && nbytes > 0)
         TRY(m, cudaMemsetAsync, to, 0, nbytes, gpu_of(m)->stream);
     return machine_status(m);

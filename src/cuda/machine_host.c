@@ -70,6 +70,7 @@ static void host_give(struct sab_machine *m, void *block)
 
 static int host_copy(struct sab_machine *m, void *to, const void *from, size_t nbytes)
 {
+    m->copies++;
     if (machine_status(m) == SAB_OK && nbytes > 0)
         memcpy(to, from, nbytes);
     return machine_status(m);
@@ -77,6 +78,7 @@ static int host_copy(struct sab_machine *m, void *to, const void *from, size_t n
 
 static int host_zero(struct sab_machine *m, void *to, size_t nbytes)
 {
+    m->copies++;
     if (machine_status(m) == SAB_OK && nbytes > 0)
         memset(to, 0, nbytes);
     return machine_status(m);

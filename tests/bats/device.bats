@@ -113,8 +113,8 @@ near()
         sab train copy --device host $options --out x
         fails 2 '--device host' "$options" 'processor only'
     done
-    sab bench --device host
-    fails 2 '--device host' 'bench/gpu'
+    sab bench --device host --stream
+    fails 2 '--stream' '--device host'
     [ ! -e x ]
     sab doctor --json --quiet
     keys devices cuda_devices
@@ -147,4 +147,20 @@ near()
     sab train copy --T 50 --dry-run --device host --json
     keys device device_bytes device_steps
     [[ $output != *seconds_per_update* ]]
+}
+
+@test "device: bench counts what an update asks for" {
+    sab bench --T 5 --hidden 16 --batch 4 --repeat 2 --device host
+    [ "$status" = 0 ]
+    [[ $output == *"launches"*"bytes of memory forward"* ]]
+    sab bench --T 5 --hidden 16 --batch 4 --repeat 2 --device host --json
+    keys launches copies bytes_per_step_forward bytes_per_step_backward seconds_per_update group ranks stretch
+    python3 - "$output" <<'END'
+import json, sys
+found = json.loads(sys.argv[1])
+assert found["launches"] > 10 and found["copies"] > 5, found
+# 25 steps; forward: gates twice, c, h, hh, s and the query, 13 rows of 16; 12 keys on average; reads and records of 5 or 6
+numbers = found["bytes_per_step_forward"] / 4
+assert 13 * 16 + 12 * 16 + 4 * 16 + 3 + 2 * 4 < numbers < 13 * 16 + 12 * 16 + 6 * 16 + 3 + 2 * 6, numbers
+END
 }

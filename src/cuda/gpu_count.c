@@ -1,0 +1,32 @@
+/* What a batch asks of a machine, counted and not measured: bytes of global memory that the layers' kernels read and write. Weights,
+ * which they load once, are not among them. */
+#include "cuda/gpu_state.h"
+
+/* Of one step of one sequence that has `alive` memories to score. */
+static double step_nbytes(const struct sab_gpu_pass *p, int backward, double alive)
+{
+    const double Hp = p->Hp, G = p->G, Ap = p->Ap, K = p->K > 0 ? p->K + 1 : 0, reads = alive < K ? alive : K;
+    const double record = p->K > 0 ? 3 + 2 * reads : 0; /* numbers of 32 bits, as all here */
+    double numbers;
+    if (backward) { /* gates, states, gradients in; dpre out; and of the read: values, keys and what is added to both gradients */
+        numbers = 2 * G * Hp + 2 * Hp + Hp + (p->fused ? 0 : G * Hp);
+        numbers += p->K > 0 ? 2 * Ap + record + reads * (3 * Ap + (p->mental_updates ? 3 * Hp : Hp)) : 0;
+    } else { /* the input's product in; gates, c, h, hh and s out; scores read all keys */
+        numbers = 2 * G * Hp + Hp * (1 + (p->has_c != 0) + (p->cell == SAB_CELL_GRU)) + (p->K > 0 ? 2 * Hp + Ap + record : 0);
+        numbers += alive * Ap + reads * Hp;
+    }
+    return numbers * sizeof(real);
+}
+
+void sab_gpu_count(struct sab_gpu *g, const struct sab_gpu_pass *p, int backward)
+{
+    for (int i = 0; i < p->len; i++) {
+        const struct sab_ledger_step *step = p->K > 0 && g->ledger.steps ? &g->ledger.steps[p->t0 + i] : NULL;
+        g->counts.kernel_nbytes[backward] += p->B * step_nbytes(p, backward, step ? step->count - step->oldest : 0);
+    }
+}
+
+const struct sab_gpu_counts *sab_gpu_counts(const struct sab_gpu *g)
+{
+    return &g->counts;
+}
