@@ -43,7 +43,7 @@ static const struct {
     {"forecast-horizon steps-ahead prediction-length h", "--horizon is how many rows ahead is forecast"},
     {"attention heads-num num-heads", "--credit attention reads all past states, --heads is of a transformer"},
     {"verbose v debug", "--quiet says less, --json says it for programs; there is nothing more to say"},
-    {"fp16 bf16 half amp mixed-precision", "numbers are of 32 bits everywhere"},
+    {"fp16 bf16 tf32 half amp precision mixed-precision", "numbers are of 32 bits; on a GPU --products tf32 or bf16 multiplies in fewer"},
 };
 
 const char *sab_foreign_name_hint(const char *name)

@@ -61,7 +61,7 @@ static void test_enumeration(void **unused)
     (void)unused;
     int layers = sab_model_rows.count + sab_batch_rows.count + sab_seed_rows.count + sab_cpu_rows.count + sab_quantiles_rows.count +
                  sab_optim_rows.count + sab_guard_rows.count + sab_task_rows.count;
-    assert_int_equal(sab_option_count(), layers + 9); /* and struct sab_run_options, train's own */
+    assert_int_equal(sab_option_count(), layers + 10); /* and struct sab_run_options, train's own */
     assert_null(sab_option_at(sab_option_count()));
     assert_null(sab_option_at(-1));
     assert_string_equal(sab_option_at(0)->name, "model");

@@ -685,6 +685,7 @@ static void test_refusals(void **unused)
     static const struct {
         const char *options, *names;
     } cases[] = {
+        {"products=tf32", "--products tf32"}, {"device=cpu products=bf16", "--products bf16"},
         {"device=gpu", "--device"}, {"device=", "--device"}, {"device=cuda:", "cuda:N"}, {"device=cuda:x", "cuda:N"},
         {"device=cuda:-1", "cuda:N"}, {"device=CUDA", "host"},
         {"device=host model=transformer", "--model transformer"}, {"device=host model=seq2seq task=transduce", "--model seq2seq"},

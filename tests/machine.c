@@ -222,6 +222,45 @@ static void pack_once(uint64_t *state, int transposed)
     free(from), free(got), free(want);
 }
 
+/* Fewer bits: as if the factors had been rounded before. On the GPU each factor may be off by half of its last place, or a whole one where
+ * tensor cores cut what is beyond. */
+static void test_gemm_of_fewer_bits(void **unused)
+{
+    (void)unused;
+    enum { M = 5, N = 7, K = 40 };
+    uint64_t state = 11;
+    for (int products = SAB_PRODUCTS_TF32; products <= SAB_PRODUCTS_BF16; products++) {
+        const int bits = products == SAB_PRODUCTS_TF32 ? 11 : 8;
+        real A[M * K], B[K * N], C[M * N];
+        for (int i = 0; i < M * K; i++)
+            A[i] = (real)(2 * problem_uniform(&state) - 1);
+        for (int i = 0; i < K * N; i++)
+            B[i] = (real)(2 * problem_uniform(&state) - 1);
+        real *a = put(A, sizeof A), *b = put(B, sizeof B), *c = room(sizeof C);
+        machine->products = products;
+        machine->gemm(machine, 0, 0, M, N, K, a, K, b, N, 0, c, N);
+        machine->products = SAB_PRODUCTS_FLOAT;
+        machine->get(machine, C, c, sizeof C);
+        done();
+        int differs = 0;
+        for (int i = 0; i < M; i++)
+            for (int j = 0; j < N; j++) {
+                double want = 0, all = 0, plain = 0;
+                for (int k = 0; k < K; k++) {
+                    int ea, eb;
+                    double x = frexp((double)A[i * K + k], &ea), y = frexp((double)B[k * N + j], &eb);
+                    double product = ldexp(nearbyint(ldexp(x, bits)) * nearbyint(ldexp(y, bits)), ea + eb - 2 * bits);
+                    want += product, all += fabs(product);
+                    plain += (double)A[i * K + k] * (double)B[k * N + j];
+                }
+                near("gemm of fewer bits", (size_t)(i * N + j), C[i * N + j], want, (K * epsilon + (on_host ? 0 : 4 * ldexp(1, -bits))) * all);
+                differs += fabs(plain - (double)C[i * N + j]) > K * epsilon * all;
+            }
+        assert_true(differs > 0);
+        machine->give(machine, a), machine->give(machine, b), machine->give(machine, c);
+    }
+}
+
 static void test_pack(void **unused)
 {
     (void)unused;
@@ -653,7 +692,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_what_a_machine_is),
-        cmocka_unit_test(test_gemm), cmocka_unit_test(test_pack), cmocka_unit_test(test_pad),
+        cmocka_unit_test(test_gemm), cmocka_unit_test(test_gemm_of_fewer_bits), cmocka_unit_test(test_pack), cmocka_unit_test(test_pad),
         cmocka_unit_test(test_input), cmocka_unit_test(test_columns), cmocka_unit_test(test_scatter),
         cmocka_unit_test(test_losses),
         cmocka_unit_test(test_accuracy_of_nan), cmocka_unit_test(test_norm), cmocka_unit_test(test_update),

@@ -87,11 +87,15 @@ struct sab_gpu_leave {
     int32_t *left_first, *left_since; /* NULL: they are known already */
 };
 
+/* What gemm multiplies in: numbers as they are; rounded to 11 bits of significand (TF32), or to 8 (bfloat16). It adds in float. */
+enum sab_products { SAB_PRODUCTS_FLOAT, SAB_PRODUCTS_TF32, SAB_PRODUCTS_BF16 };
+
 struct sab_machine {
     const char *name;           /* "NVIDIA H100 ...", or "host" */
     int multiprocessors;        /* of the host: 4 */
     size_t shared_nbytes;       /* most shared memory of a block */
     double free_nbytes;         /* of device memory, when opened */
+    int products;               /* enum sab_products: may be set at any time */
     long launches, copies;      /* kernels and products started so far, and copies and memory set to 0: for bench */
 
     void (*close)(struct sab_machine *);
@@ -103,7 +107,7 @@ struct sab_machine {
     int (*zero)(struct sab_machine *, void *to, size_t nbytes);
     int (*wait)(struct sab_machine *, struct sab_error *err);
 
-    /* C [M,N] = add C + op(A) op(B), all row-major; ta: A is [K,M]; tb: B is [N,K]. */
+    /* C [M,N] = add C + op(A) op(B), all row-major; ta: A is [K,M]; tb: B is [N,K]. By products above. */
     int (*gemm)(struct sab_machine *, int ta, int tb, int M, int N, int K, const real *A, int lda, const real *B, int ldb,
                 int add, real *C, int ldc);
     /* Whether a cluster of so many ranks with so many threads and so much shared memory can run, and how many at once; 0: none. */

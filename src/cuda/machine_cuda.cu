@@ -219,8 +219,13 @@ static int gpu_gemm(struct sab_machine *m, int ta, int tb, int M, int N, int K, 
 {
     const float one = 1, before = add ? 1 : 0;
     if (M > 0 && N > 0 && is_ready(m)) {
-        TRY_BLAS(m, cublasSgemm, gpu_of(m)->blas, tb ? CUBLAS_OP_T : CUBLAS_OP_N, ta ? CUBLAS_OP_T : CUBLAS_OP_N, N,
-                 M, K, &one, B, ldb, A, lda, &before, C, ldc);
+        const cublasOperation_t first = tb ? CUBLAS_OP_T : CUBLAS_OP_N, second = ta ? CUBLAS_OP_T : CUBLAS_OP_N;
+        if (m->products == SAB_PRODUCTS_FLOAT)
+            TRY_BLAS(m, cublasSgemm, gpu_of(m)->blas, first, second, N, M, K, &one, B, ldb, A, lda, &before, C, ldc);
+        else
+            TRY_BLAS(m, cublasGemmEx, gpu_of(m)->blas, first, second, N, M, K, &one, B, CUDA_R_32F, ldb, A, CUDA_R_32F, lda, &before, C,
+                     CUDA_R_32F, ldc, m->products == SAB_PRODUCTS_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F_FAST_16BF,
+                     CUBLAS_GEMM_DEFAULT);
         m->launches++;
     }
     return machine_status(m);

@@ -1,6 +1,7 @@
 /* The machine that is the host: memory is the process's, a launch is a call. See machine.h.
  *
  * It is there to prove the kernels and the driver where there is no GPU, not to be fast. */
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -92,6 +93,17 @@ static int host_wait(struct sab_machine *m, struct sab_error *err)
     return told.status == SAB_OK ? SAB_OK : sab_fail(err, told.status, "%s", told.message);
 }
 
+/* To the nearest, of two the even one. */
+static real round_factor(int products, real x)
+{
+    const int bits = products == SAB_PRODUCTS_TF32 ? 11 : 8;
+    if (products == SAB_PRODUCTS_FLOAT || x == 0 || !isfinite(x))
+        return x;
+    int exponent;
+    double share = frexp((double)x, &exponent);
+    return (real)ldexp(nearbyint(ldexp(share, bits)), exponent - bits);
+}
+
 static int host_gemm(struct sab_machine *m, int ta, int tb, int M, int N, int K, const real *A, int lda, const real *B,
                      int ldb, int add, real *C, int ldc)
 {
@@ -104,9 +116,9 @@ static int host_gemm(struct sab_machine *m, int ta, int tb, int M, int N, int K,
         if (!add && N > 0)
             memset(row, 0, (size_t)N * sizeof *row);
         for (int k = 0; k < K; k++) {
-            real a = A[i * a_row + k * a_step];
+            real a = round_factor(m->products, A[i * a_row + k * a_step]);
             for (int j = 0; j < N; j++)
-                row[j] += a * B[k * b_row + j * b_step];
+                row[j] += a * round_factor(m->products, B[k * b_row + j * b_step]);
         }
     }
     m->launches++;

@@ -26,9 +26,12 @@ static const struct sab_option pace[] = {
     SAB_INT64("save-every", save_every, SAB_RESUMES, 0, SAB_OPTION_MOST, "1000", "training", NULL,
               "updates between checkpoints; 0: only at the end and when interrupted"),
 };
+static const char *const products[] = {"float", "tf32", "bf16", NULL}; /* enum sab_products */
 static const struct sab_option place[] = {
     SAB_TEXT("device", device, SAB_LOCAL, "cpu", "run", NULL,
              "cpu, cuda or cuda:N; other bits than the processor's; host: a GPU's code on the processor, slow, for tests"),
+    SAB_CHOICE("products", products, SAB_LOCAL, products, "float", "training", NULL,
+               "with --device: what its products over many steps multiply in; sums, and all within a step, are float"),
     SAB_TEXT("from", from, SAB_DECIDES, "", "run", NULL,
              "begin with the weights of this run or model.safetensors, and read data as it does; the shape must be "
              "the same"),
@@ -336,6 +339,9 @@ int sab_options_check(const struct sab_options *options, struct sab_error *err)
         status = check_run(&options->run, err);
     if (status == SAB_OK)
         status = sab_device_check(options->run.device, err);
+    if (status == SAB_OK && sab_device_is_cpu(options->run.device) && options->run.products != SAB_PRODUCTS_FLOAT)
+        status = sab_fail(err, SAB_INVALID, "--products %s is for a --device; the processor multiplies in its own numbers",
+                          products[options->run.products]);
     if (status == SAB_OK && !sab_device_is_cpu(options->run.device))
         status = sab_gpu_check(&options->model, options->run.device, err);
     if (status == SAB_OK && !sab_device_is_cpu(options->run.device) && options->task.values.class_weights[0])

@@ -19,6 +19,7 @@ struct sab_run_options {
     int64_t patience;     /* evaluations without a better result before stopping; 0: never */
     int64_t save_every;   /* updates between checkpoints; 0: only at the end and when interrupted */
     const char *device;   /* where training computes: "cpu", "cuda", "cuda:N", "host" */
+    int products;         /* enum sab_products: what a device multiplies in where products are over many steps */
     const char *from;     /* run folder or model file whose weights a new run begins with; "": drawn from seed */
     const char *out;      /* run folder; "" picks runs/TASK-CREDIT-sSEED; for other networks runs/TASK-MODEL-sSEED */
 };

@@ -28,6 +28,8 @@ int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const 
         status = sab_engine_create(&trainer->engine, model, config->shared.threads, err);
     if (status == SAB_OK)
         status = sab_engine_set_device(trainer->engine, config->run.device, err);
+    if (status == SAB_OK && trainer->engine->device)
+        trainer->engine->device->machine->products = config->run.products;
     if (status != SAB_OK) {
         sab_trainer_free(trainer);
         return status;

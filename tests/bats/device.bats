@@ -164,3 +164,13 @@ numbers = found["bytes_per_step_forward"] / 4
 assert 13 * 16 + 12 * 16 + 4 * 16 + 3 + 2 * 4 < numbers < 13 * 16 + 12 * 16 + 6 * 16 + 3 + 2 * 6, numbers
 END
 }
+
+@test "device: products of fewer bits train as well, otherwise; a resumed run keeps them" {
+    for products in float bf16; do
+        sab train copy --T 2 --hidden 8 --batch 8 --steps 4 --eval-every 0 --device host --products $products --out $products
+        [ "$status" = 0 ]
+    done
+    [ "$(field loss float/metrics.jsonl)" != "$(field loss bf16/metrics.jsonl)" ]
+    grep -q '"products": *"bf16"' bf16/config.json
+    ! grep -q 'products[^,]*bf16' bf16/model.safetensors
+}
