@@ -27,14 +27,21 @@ struct sab_mpi {
     void *user;
 };
 
-/* Bytes of a message: larger ones MPI announces, and waits for an answer, before it sends them over a network (Open MPI from 64 KiB on). */
-enum { SAB_MPI_CHUNK = 60 << 10 };
+/* Bytes of a message. What MPI takes for large (Open MPI over TCP from 64 KiB on) it announces, and waits for an answer, before it sends
+ * it; where a latency is 1 ms and a second has 1 Gbit, that is the time of a quarter of a megabyte. So what is not much larger than that
+ * goes in pieces; in one machine's memory pieces are the slower way. MPI takes their number as int. */
+enum { SAB_MPI_SMALL = 60 << 10, SAB_MPI_PIECES = 1 << 20, SAB_MPI_LARGE = 1 << 30 };
+
+static inline size_t sab_mpi_piece(size_t nbytes)
+{
+    return nbytes <= SAB_MPI_PIECES ? SAB_MPI_SMALL : SAB_MPI_LARGE;
+}
 
 static inline int sab_mpi_requests(const struct sab_parcel *parcels, int n)
 {
     int count = 0;
     for (int i = 0; i < n; i++)
-        count += (int)((parcels[i].nbytes + SAB_MPI_CHUNK - 1) / SAB_MPI_CHUNK);
+        count += (int)((parcels[i].nbytes - 1) / sab_mpi_piece(parcels[i].nbytes) + 1);
     return count;
 }
 
@@ -42,14 +49,16 @@ static inline int sab_mpi_requests(const struct sab_parcel *parcels, int n)
 static inline int sab_mpi_start(struct sab_mpi *mpi, const struct sab_parcel *parcels, int n, int is_send, MPI_Request *requests)
 {
     int count = 0, status = MPI_SUCCESS;
-    for (int i = 0; i < n; i++)
-        for (size_t at = 0; at < parcels[i].nbytes && status == MPI_SUCCESS; at += SAB_MPI_CHUNK) {
+    for (int i = 0; i < n; i++) {
+        size_t piece = sab_mpi_piece(parcels[i].nbytes);
+        for (size_t at = 0; at < parcels[i].nbytes && status == MPI_SUCCESS; at += piece) {
             size_t left = parcels[i].nbytes - at;
-            int nbytes = left < SAB_MPI_CHUNK ? (int)left : SAB_MPI_CHUNK;
+            int nbytes = (int)(left < piece ? left : piece);
             char *data = (char *)parcels[i].data + at;
             status = is_send ? MPI_Isend(data, nbytes, MPI_BYTE, parcels[i].rank, 0, mpi->mpi, &requests[count++])
                              : MPI_Irecv(data, nbytes, MPI_BYTE, parcels[i].rank, 0, mpi->mpi, &requests[count++]);
         }
+    }
     return status == MPI_SUCCESS ? count : -1;
 }
 
