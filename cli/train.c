@@ -14,6 +14,7 @@
 #include "cli/json_out.h"
 #include "cli/options.h"
 #include "cli/presets.h"
+#include "report/live_events.h"
 #include "report/progress.h"
 #include "cli/say.h"
 #include "cli/stop.h"
@@ -25,6 +26,7 @@
 struct own {
     int dry_run, presets;
     const char *preset;
+    const char *tensorboard;
     const char *resume;
     int settings;
 };
@@ -44,6 +46,8 @@ static const struct sab_option own[] = {
      "the data, and said; with --preset, --config or --from, and of other tasks, it is as below. fixed: always"},
     {"resume", SAB_OPTION_TEXT, offsetof(struct own, resume), 0, 0, 0, NULL, "", "",
      "go on with the run in this folder, to the same bits as if it had never stopped"},
+    {"tensorboard", SAB_OPTION_TEXT, offsetof(struct own, tensorboard), 0, 0, 0, NULL, "", "",
+     "also write what is measured, and pictures of what is recalled, into this folder as it goes, as events for TensorBoard"},
 };
 
 /* ---- what is to be done ---- */
@@ -217,6 +221,7 @@ static void print_summary(const struct sab_options *config, const struct sab_out
 struct watcher {
     const struct sab_cli *cli;
     struct sab_progress_line line;
+    struct sab_live_events *events; /* NULL: none are wanted */
 };
 
 /* Says so where each evaluation will take more than a minute, or all updates, whose progress is shown, more than an hour. */
@@ -270,6 +275,10 @@ static int dry_run(struct sab_cli *cli, struct sab_error *err)
 static void tell_data(void *user, struct sab_task *task)
 {
     const struct watcher *watcher = user;
+    if (watcher->events)
+        sab_live_events_look(watcher->events, task);
+    if (watcher->cli->quiet)
+        return;
     if (!((const struct own *)watcher->cli->own)->resume[0])
         sab_advice(watcher->cli->options, tell_advice, NULL);
     if (sab_cli_given(watcher->cli, "quantiles") && strcmp(sab_cli_text(watcher->cli->options, "loss"), "quantile") != 0)
@@ -280,7 +289,16 @@ static void tell_data(void *user, struct sab_task *task)
 
 static int show(void *user, const struct sab_event *event)
 {
-    return sab_progress_show(&((struct watcher *)user)->line, event);
+    struct watcher *watcher = user;
+    struct sab_error err = {0};
+    int stops = watcher->cli->quiet ? 0 : sab_progress_show(&watcher->line, event);
+    if (watcher->events && event->evaluated && sab_live_events_add(watcher->events, event, &err) != SAB_OK) {
+        sab_progress_end(&watcher->line);
+        fprintf(stderr, "sab train: --tensorboard: %s; the run goes on without\n", err.message);
+        sab_live_events_free(watcher->events);
+        watcher->events = NULL;
+    }
+    return stops;
 }
 
 static void tell_notice(void *user, const char *sentence)
@@ -344,12 +362,17 @@ static int run(struct sab_cli *cli)
     }
     struct watcher watcher = {.cli = cli};
     sab_progress_init(&watcher.line, sab_cli_text(cli->options, "task"));
+    if (o->tensorboard[0] && (!cli->comm || cli->comm->rank == 0))
+        status = sab_live_events_open(&watcher.events, o->tensorboard, cli->options, o->resume[0] != 0, &err);
+    status = sab_comm_agree(cli->comm, status, 0, "", &err);
+    if (status != SAB_OK)
+        return sab_say_error("train", status, &err);
     struct sab_watch hooks = {
         .size = sizeof hooks,
-        .opened = cli->quiet ? NULL : tell_data,
+        .opened = tell_data,
         .settle = settle,
         .begun = begun,
-        .event = cli->quiet ? NULL : show,
+        .event = cli->quiet && !watcher.events ? NULL : show,
         .notice = cli->quiet ? NULL : tell_notice,
         .user = &watcher,
         .comm = cli->comm,
@@ -360,6 +383,7 @@ static int run(struct sab_cli *cli)
     struct sab_outcome result = {.size = sizeof result, .best = &best, .best_step = -1};
     status = sab_train_watched(cli->options, o->resume[0] != 0, &hooks, &result, &err);
     sab_progress_end(&watcher.line);
+    sab_live_events_free(watcher.events);
     return finish(cli, status, &result, &err);
 }
 

@@ -10,7 +10,8 @@
 /* Field numbers of event.proto, summary.proto and the plugin's plugin_data.proto. */
 enum {
     EVENT_TIME = 1, EVENT_STEP = 2, EVENT_VERSION = 3, EVENT_SUMMARY = 5,
-    SUMMARY_VALUE = 1, VALUE_TAG = 1, VALUE_SIMPLE = 2, VALUE_METADATA = 9,
+    SUMMARY_VALUE = 1, VALUE_TAG = 1, VALUE_SIMPLE = 2, VALUE_IMAGE = 4, VALUE_METADATA = 9,
+    IMAGE_HEIGHT = 1, IMAGE_WIDTH = 2, IMAGE_COLOURS = 3, IMAGE_BYTES = 4, COLOURS_RGB = 3,
     METADATA_PLUGIN = 1, PLUGIN_NAME = 1, PLUGIN_CONTENT = 2,
     HYPER_START = 3, START_HYPER = 1, START_TIME = 5, ENTRY_KEY = 1, ENTRY_VALUE = 2, ANY_NUMBER = 2, ANY_TEXT = 3
 };
@@ -148,6 +149,25 @@ void sab_events_scalar(struct sab_events *events, double time, int64_t step, con
     struct sab_events one = {0};
     add_text(&one, VALUE_TAG, tag);
     add_float(&one, VALUE_SIMPLE, (float)value);
+    add_summary(events, time, step, &one);
+}
+
+static void add_whole(struct sab_events *b, int field, uint64_t value)
+{
+    add_varint(b, (uint64_t)field << 3);
+    add_varint(b, value);
+}
+
+void sab_events_image(struct sab_events *events, double time, int64_t step, const char *tag, int width, int height, const uint8_t *png,
+                      size_t nbytes)
+{
+    struct sab_events one = {0}, image = {0};
+    add_whole(&image, IMAGE_HEIGHT, (uint64_t)height);
+    add_whole(&image, IMAGE_WIDTH, (uint64_t)width);
+    add_whole(&image, IMAGE_COLOURS, COLOURS_RGB);
+    add_bytes(&image, IMAGE_BYTES, png, nbytes);
+    add_text(&one, VALUE_TAG, tag);
+    add_message(&one, VALUE_IMAGE, &image);
     add_summary(events, time, step, &one);
 }
 

@@ -118,7 +118,7 @@ int sab_history_csv(const struct sab_history *h, const char *path, struct sab_er
     return status;
 }
 
-static void add_options(struct sab_events *events, const struct sab_options *options)
+void sab_events_options(struct sab_events *events, double time, const struct sab_options *options)
 {
     enum { VALUES_CAP = 64 }; /* what is longer is no hyperparameter but data */
     int count = sab_option_count(), n = 0;
@@ -132,7 +132,7 @@ static void add_options(struct sab_events *events, const struct sab_options *opt
             n++;
         }
     if (!events->is_full)
-        sab_events_hyperparameters(events, 0, n, names, values);
+        sab_events_hyperparameters(events, time, n, names, values);
     sab_free(names);
     sab_free(values);
     sab_free(texts);
@@ -150,7 +150,7 @@ int sab_history_events(const struct sab_history *h, const struct sab_options *op
     if (status != SAB_OK)
         return status;
     sab_events_begin(&events, 0);
-    add_options(&events, options);
+    sab_events_options(&events, 0, options);
     for (int64_t row = 0; row < h->rows; row++) {
         const double *values = h->values + row * h->columns;
         for (int i = 0; i < h->columns; i++)

@@ -21,6 +21,10 @@ void sab_history_clear(struct sab_history *history);
 int sab_history_events(const struct sab_history *history, const struct sab_options *options, const char *folder,
                        struct sab_error *err);
 
+struct sab_events;
+/* Adds the run's options as hyperparameters. */
+void sab_events_options(struct sab_events *events, double time, const struct sab_options *options);
+
 /* Writes a CSV file with the names of the columns and the rows; what is not there is empty. */
 int sab_history_csv(const struct sab_history *history, const char *path, struct sab_error *err);
 

@@ -8,4 +8,7 @@
  * under one version of libpng and zlib. SAB_INVALID unless width and height are 1..65535; SAB_IO, SAB_NOMEM. */
 int sab_png_write(const char *path, int width, int height, const uint8_t *rgb, struct sab_error *err);
 
+/* The same in a new block, freed with sab_free. */
+int sab_png_encode(int width, int height, const uint8_t *rgb, unsigned char **bytes, size_t *nbytes, struct sab_error *err);
+
 #endif

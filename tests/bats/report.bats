@@ -171,6 +171,59 @@ END
     fails 2 --out --tensorboard --csv
 }
 
+@test "a run goes to TensorBoard while it goes, with pictures, on from where it stopped, and to the same bits" {
+    # shellcheck disable=SC2086
+    "$SAB" train copy ${tiny:=--T 5 --hidden 8 --batch 8 --eval-size 16 --eval-every 10 --quiet} --steps 20 --out live --tensorboard logs/live
+    "$SAB" train --resume live --steps 40 --quiet --tensorboard logs/live
+    # shellcheck disable=SC2086
+    "$SAB" train copy $tiny --steps 20 --out still
+    "$SAB" train --resume still --steps 40 --quiet
+    cmp live/model.safetensors still/model.safetensors
+    [ "$(ls logs/live)" = $'events.out.tfevents.0000000000.sab\nevents.out.tfevents.0000000030.sab' ]
+    python3 - <<'END'
+import json, struct, zlib
+history = [json.loads(line) for line in open("live/metrics.jsonl")]
+losses, pictures = [], []
+for name in ("0000000000", "0000000030"):
+    data, at = open(f"logs/live/events.out.tfevents.{name}.sab", "rb").read(), 0
+    while at < len(data):
+        length, = struct.unpack_from("<Q", data, at)
+        record = data[at + 12:at + 12 + length]
+        if b"\x0a\x04loss\x15" in record:
+            losses.append(struct.unpack_from("<f", record, record.index(b"loss\x15") + 5)[0])
+        if b"recall/layer_1" in record:
+            png = record[record.index(b"\x89PNG"):]
+            pictures.append(struct.unpack_from(">2I", png, 16))
+            pixels = b""
+            place = 8
+            while place < len(png):
+                size, kind = struct.unpack_from(">I4s", png, place)
+                pixels += png[place + 8:place + 8 + size] if kind == b"IDAT" else b""
+                place += 12 + size
+            width, height = pictures[-1]
+            assert len(zlib.decompress(pixels)) == height * (3 * width + 1)
+        at += 16 + length
+wanted = [struct.unpack("<f", struct.pack("<f", line["loss"]))[0] for line in history]
+assert losses == wanted, (losses, wanted)
+assert pictures and all(size == (500, 240) for size in pictures), pictures # 25 columns of 20 pixels, 10 answers of 24
+END
+    if python3 -c 'import tensorboard' 2>/dev/null; then
+        python3 - <<'END'
+import json
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+events = EventAccumulator("logs/live")
+events.Reload()
+assert [s.step for s in events.Scalars("loss")] == [json.loads(line)["step"] for line in open("live/metrics.jsonl")]
+assert events.Images("recall/layer_1")[0].width == 500
+END
+    fi
+    mkdir -p closed && printf x >closed/file
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 10 --out x --tensorboard closed/file
+    fails 1 closed/file
+    [ ! -e x ]
+}
+
 @test "steps of a table have the times of their rows, of the part that is shown" {
     python3 -c '
 print("when,load")
