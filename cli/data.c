@@ -7,10 +7,10 @@
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
-#include "cli/json_out.h"
 #include "cli/public_sets.h"
 #include "cli/say.h"
 #include "io/sha256.h"
+#include "report/json_process.h"
 #include "source/input.h"
 
 struct own {

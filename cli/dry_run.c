@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "cli/json_out.h"
 #include "cli/options.h"
 #include "cli/say.h"
 #include "report/account.h"
+#include "report/json_process.h"
 #include "sab_run.h"
 
 struct work {

@@ -8,10 +8,11 @@
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
-#include "cli/json_out.h"
 #include "cli/options.h"
 #include "cli/say.h"
 #include "report/evaluation.h"
+#include "report/json_process.h"
+#include "report/progress.h"
 
 enum { LENGTHS_CAP = 64 };
 
@@ -34,6 +35,7 @@ static const struct sab_option own[] = {
 struct row {
     int T;         /* 0: sequences are as long as the data have them */
     int steps;
+    double seconds; /* that it took, 0: not known */
     struct sab_evaluation *evaluation;
 };
 
@@ -65,8 +67,8 @@ static int set_length(struct sab_options *options, int T, struct sab_error *err)
     return sab_options_parse(options, text, err);
 }
 
-static int measure(struct sab_model *model, const struct sab_options *base, enum sab_split split, int is_quiet, struct row *row,
-                   struct sab_error *err)
+static int measure(struct sab_model *model, const struct sab_options *base, enum sab_split split, int is_quiet, const char *what,
+                   const struct row *before, struct row *row, struct sab_error *err)
 {
     struct sab_options *options = NULL;
     struct sab_task *task = NULL;
@@ -84,9 +86,12 @@ static int measure(struct sab_model *model, const struct sab_options *base, enum
         status = sab_engine_set_device(engine, sab_cli_text(options, "device"), err);
     if (status == SAB_OK) {
         row->steps = sab_task_steps(task);
-        if (!is_quiet)
-            sab_say_slow_evaluation(options, task, split);
+        double expected_s = is_quiet ? 0 : sab_say_slow_evaluation(options, task, split);
+        if (expected_s == 0 && before) /* short: as long a step as at the length before */
+            expected_s = before->seconds / before->steps * row->steps;
+        struct sab_progress *progress = sab_progress_begin(what, expected_s, is_quiet);
         status = sab_evaluation_create(&row->evaluation, engine, task, split, options, err);
+        row->seconds = sab_progress_finish(progress);
     }
     sab_engine_free(engine);
     sab_task_free(task);
@@ -188,7 +193,10 @@ static int measure_all(struct sab_cli *cli, struct sab_model *model, const struc
     const struct own *o = cli->own;
     int status = SAB_OK;
     for (int i = 0; status == SAB_OK && i < n; i++) {
-        status = measure(model, options, o->split, cli->quiet, &rows[i], err);
+        char what[64] = "eval";
+        if (rows[i].T)
+            snprintf(what, sizeof what, "eval  T = %d, %d of %d", rows[i].T, i + 1, n);
+        status = measure(model, options, o->split, cli->quiet, what, i > 0 ? &rows[i - 1] : NULL, &rows[i], err);
         if (status != SAB_OK || cli->json)
             continue;
         if (i == 0)

@@ -5,11 +5,11 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "cli/arguments.h"
-#include "cli/json_out.h"
 #include "cli/output.h"
 #include "cli/say.h"
 #include "io/safetensors.h"
 #include "report/history.h"
+#include "report/json_process.h"
 #include "sab_run.h"
 
 struct own {
@@ -134,6 +134,8 @@ static int write_history(struct sab_cli *cli, struct sab_error *err)
     struct sab_history history = {0};
     int is_piped = 0;
     int status = sab_cli_output(cli, "csv", &is_piped, err);
+    if (status == SAB_OK && is_piped && cli->json)
+        status = sab_fail(err, SAB_INVALID, "--csv -: standard output takes one of --csv and --json");
     if (status == SAB_OK)
         status = sab_run_options(&options, cli->words[0], err);
     if (status == SAB_OK)
@@ -144,6 +146,18 @@ static int write_history(struct sab_cli *cli, struct sab_error *err)
         status = sab_history_csv(&history, o->csv, err);
     if (status == SAB_OK && o->tensorboard[0])
         status = sab_history_events(&history, options, o->tensorboard, err);
+    if (status == SAB_OK && cli->json && !o->out[0]) {
+        struct sab_json json = {.to = stdout};
+        sab_json_open(&json, NULL, '{');
+        sab_json_text(&json, "run", cli->words[0]);
+        sab_json_int(&json, "evaluations", history.rows);
+        if (o->csv[0])
+            sab_json_text(&json, "csv", o->csv);
+        if (o->tensorboard[0])
+            sab_json_text(&json, "tensorboard", o->tensorboard);
+        sab_json_process(&json);
+        sab_json_close(&json, '}');
+    }
     sab_history_clear(&history);
     sab_options_free(options);
     return status;

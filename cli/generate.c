@@ -9,10 +9,10 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/arguments.h"
-#include "cli/json_out.h"
 #include "cli/output.h"
 #include "cli/say.h"
 #include "io/file.h"
+#include "report/json_process.h"
 #include "sab_run.h"
 
 enum { PROMPT_CAP = 4096, PROMPT_FILE_CAP = 64 << 20 };

@@ -6,11 +6,11 @@
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
-#include "cli/json_out.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/say.h"
 #include "report/account.h"
+#include "report/json_process.h"
 #include "sab_run.h"
 
 struct own {

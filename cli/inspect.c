@@ -6,11 +6,11 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "cli/arguments.h"
-#include "cli/json_out.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
 #include "io/safetensors.h"
 #include "report/account.h"
+#include "report/json_process.h"
 #include "sab_run.h"
 
 /* All that is shown; what a file lacks is NULL or has its flag at 0. */

@@ -185,6 +185,8 @@ static const struct format {
 static int run(struct sab_cli *cli)
 {
     struct sab_error err = {0};
+    if (cli->json)
+        return sab_say_error("manual", sab_fail(&err, SAB_INVALID, "--json: pages and scripts are no data, and have no JSON"), &err);
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
         if (strcmp(cli->words[0], formats[i].name) == 0) {
             formats[i].print();

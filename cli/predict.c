@@ -1,5 +1,6 @@
 /* sab predict: what a trained model says of a file, or of lines as they come. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "cli/arguments.h"
@@ -7,9 +8,10 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/predict_lines.h"
-#include "cli/predict_lines.h"
 #include "cli/say.h"
 #include "io/file.h"
+#include "report/json_process.h"
+#include "report/progress.h"
 #include "sab_run.h"
 
 struct own {
@@ -70,20 +72,26 @@ struct watch {
     struct sab_answers_file file;
     const struct sab_cli *cli;
     const struct sab_model *model;
+    struct sab_progress *progress;
+    int64_t count;
 };
 
 static void begun(void *user, int T, int B, double batches)
 {
     struct watch *w = user;
-    double seconds, nbytes;
+    double seconds = 0, nbytes;
     if (!w->cli->quiet && strcmp(sab_cli_text(w->cli->options, "device"), "cpu") == 0 &&
         sab_forecast_batches(w->model, T, B, batches, 0, sab_cli_int(w->cli->options, "threads"), &seconds, &nbytes, NULL) == SAB_OK)
         sab_say_slow(seconds, "a file of fewer rows takes less", "answering %.0f steps", batches * B * T);
+    int is_between = !((const struct own *)w->cli->own)->output[0] && isatty(STDOUT_FILENO); /* it would stand among the answers */
+    w->progress = sab_progress_begin("predict", seconds, w->cli->quiet || is_between);
 }
 
 static int take(void *user, const struct sab_answer *answer, struct sab_error *err)
 {
-    return sab_answers_file_put(&((struct watch *)user)->file, answer, err);
+    struct watch *w = user;
+    w->count++;
+    return sab_answers_file_put(&w->file, answer, err);
 }
 
 static int predict_file(struct sab_cli *cli, struct sab_model *model, struct sab_options *options, struct sab_error *err)
@@ -95,7 +103,18 @@ static int predict_file(struct sab_cli *cli, struct sab_model *model, struct sab
         status = sab_answers_file_open(&watch.file, o->format, o->probabilities, o->output, err);
     if (status == SAB_OK)
         status = sab_predict_watched(model, options, is_whole, o->ahead, begun, take, &watch, err);
-    return sab_answers_file_close(&watch.file, status, err);
+    sab_progress_finish(watch.progress);
+    status = sab_answers_file_close(&watch.file, status, err);
+    if (status == SAB_OK && cli->json && o->output[0]) { /* else the answers are the data */
+        struct sab_json json = {.to = stdout};
+        sab_json_open(&json, NULL, '{');
+        sab_json_text(&json, "model", cli->words[0]);
+        sab_json_int(&json, "answers", watch.count);
+        sab_json_text(&json, "out", o->output);
+        sab_json_process(&json);
+        sab_json_close(&json, '}');
+    }
+    return status;
 }
 
 /* ---- the command ---- */
@@ -106,6 +125,8 @@ static int check_options(const struct sab_cli *cli, struct sab_error *err)
     int status = sab_cli_no_output("save-state", o->save_state, "the answers", err);
     if (status != SAB_OK)
         return status;
+    if (cli->json && o->format == SAB_ANSWERS_CSV)
+        o->format = SAB_ANSWERS_JSONL;
     if (strcmp(o->output, "-") == 0)
         status = sab_cli_set_own(cli, "output", "", err); /* as without it */
     if (status != SAB_OK)

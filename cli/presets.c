@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cli/json_out.h"
+#include "report/json_process.h"
 
 static const struct sab_preset presets[] = {
     {"copy-100", "copying over 100 steps; all numbers seen in the authors' released code and its README",

@@ -9,13 +9,14 @@
 #include "base/error.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
-#include "cli/json_out.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/say.h"
 #include "cli/watch.h"
 #include "report/cairo.h"
 #include "report/colours.h"
+#include "report/json_process.h"
+#include "report/progress.h"
 #include "report/recall_run.h"
 #include "sab_run.h"
 
@@ -145,7 +146,12 @@ static int load(struct sab_cli *cli, struct sab_recall_run *w, struct sab_error 
         status = sab_recall_run_forecast(w, o->csv[0] != 0, &seconds, err);
     if (status == SAB_OK && !cli->quiet)
         sab_say_slow(seconds, "fewer --sequences or a smaller --T take less", "%d sequences of %d steps", w->batch.B, w->batch.T);
-    return status == SAB_OK ? sab_recall_run_collect(w, o->csv[0] != 0, err) : status;
+    if (status != SAB_OK)
+        return status;
+    struct sab_progress *progress = sab_progress_begin("recall", seconds, cli->quiet);
+    status = sab_recall_run_collect(w, o->csv[0] != 0, err);
+    sab_progress_finish(progress);
+    return status;
 }
 
 /* ---- showing ---- */

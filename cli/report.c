@@ -6,7 +6,6 @@
 #include "base/json_out.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
-#include "cli/json_out.h"
 #include "cli/output.h"
 #include "cli/say.h"
 #include "cli/watch.h"
@@ -15,7 +14,9 @@
 #include "report/colours.h"
 #include "report/document.h"
 #include "report/figures.h"
+#include "report/json_process.h"
 #include "report/page.h"
+#include "report/progress.h"
 
 struct own {
     const char *out, *figures;
@@ -41,10 +42,16 @@ static const struct sab_option own[] = {
     SAB_CLI_RECORDED_DATA(struct own, recorded_data),
 };
 
+/* Who watches the runs being measured. */
+struct watcher {
+    struct sab_cli *cli;
+    struct sab_progress *progress; /* of the run at hand */
+};
+
 /* What was given on the command line, and where the data are, for the run in `where`. */
 static int settle(void *user, const char *where, struct sab_options *options, struct sab_error *err)
 {
-    const struct sab_cli *cli = user;
+    const struct sab_cli *cli = ((const struct watcher *)user)->cli;
     const struct own *o = cli->own;
     int status = sab_cli_apply(cli, options, err);
     if (status == SAB_OK)
@@ -56,15 +63,17 @@ static int settle(void *user, const char *where, struct sab_options *options, st
 
 static void measures(void *user, const struct sab_options *options, struct sab_task *task, enum sab_split split)
 {
-    (void)user;
-    sab_say_slow_evaluation(options, task, split);
+    struct watcher *watcher = user;
+    sab_progress_finish(watcher->progress);
+    watcher->progress = NULL;
+    watcher->progress = sab_progress_begin("report", sab_say_slow_evaluation(options, task, split), 0);
 }
 
-static struct sab_document describe(struct sab_cli *cli)
+static struct sab_document describe(struct watcher *watcher)
 {
-    const struct own *o = cli->own;
+    const struct own *o = watcher->cli->own;
     return (struct sab_document){.split = (enum sab_split)o->split, .sequences = o->sequences, .settle = settle,
-                                  .measures = cli->quiet ? NULL : measures, .user = cli};
+                                  .measures = watcher->cli->quiet ? NULL : measures, .user = watcher};
 }
 
 static void say_json(const struct sab_cli *cli, const char *what, int count, const char *out)
@@ -84,7 +93,8 @@ static int draw_figures(struct sab_cli *cli)
     const struct own *o = cli->own;
     struct sab_error err = {0};
     struct sab_figures figures = {.folder = o->figures, .kind = (enum sab_picture)o->kind};
-    const struct sab_document document = describe(cli);
+    struct watcher watcher = {.cli = cli};
+    const struct sab_document document = describe(&watcher);
     char version[32];
     int status = sab_cairo_check(version, &err);
     if (status == SAB_OK)
@@ -103,7 +113,8 @@ static int draw_figures(struct sab_cli *cli)
 static int run(struct sab_cli *cli)
 {
     const struct own *o = cli->own;
-    struct sab_document document = describe(cli);
+    struct watcher watcher = {.cli = cli};
+    struct sab_document document = describe(&watcher);
     struct sab_error err = {0};
     if (o->figures[0])
         return draw_figures(cli);
@@ -121,6 +132,7 @@ static int run(struct sab_cli *cli)
         status = sab_file_check_writable(o->out, &err);
     if (status == SAB_OK)
         status = sab_document_write(&json, cli->words, cli->n_words, &document, NULL, &err);
+    sab_progress_finish(watcher.progress);
     char *text = sab_json_take(&json, &nbytes);
     if (status == SAB_OK && !text)
         status = sab_fail(&err, SAB_NOMEM, "no memory for the report");

@@ -11,16 +11,6 @@ int sab_say_error(const char *command, int status, const struct sab_error *err);
 /* stdout is data: SAB_EXIT_FAILED, with a line on stderr, if any of it could not be written; else the code given. */
 int sab_say_flush(const char *command, int code);
 
-/* What people are shown of a name from a file or an argument (sab_text_shown), up to 250 bytes: in one of eight buffers in
- * turn, so that a printf can have several. */
-const char *sab_shown(const char *text);
-
-/* On stderr, where this is more than a minute: "warning: WHAT will take about 3 h 2 min; LESS". */
-void sab_say_slow(double seconds, const char *less, const char *what, ...);
-
-/* So of an evaluation. */
-void sab_say_slow_evaluation(const struct sab_options *options, struct sab_task *task, enum sab_split split);
-
 /* Prints the line that says what is trained: "network      lstm, 1 layer of 128, credit bptt". */
 void sab_say_network(const struct sab_options *options);
 

@@ -3,9 +3,9 @@
 
 #include <stdio.h>
 
-#include "cli/json_out.h"
 #include "cli/say.h"
 #include "cli/stop.h"
+#include "report/json_process.h"
 #include "report/watch.h"
 
 /* Says where the page is: at once, for who reads it through a pipe. */

@@ -13,6 +13,7 @@
 #include "credit/engine.h"
 #include "cuda/device.h"
 #include "forecast/plan.h"
+#include "report/progress.h"
 #include "sab_run.h"
 #include "train/trainer.h"
 
@@ -339,8 +340,11 @@ static int run(struct sab_cli *cli)
         return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("bench", status, &err);
     }
     b->kernels = sab_kernels_choose(b->config.shared.cpu);
-    if (status == SAB_OK)
+    if (status == SAB_OK) {
+        struct sab_progress *progress = sab_progress_begin("bench", 0, cli->quiet);
         status = measure(b, cli->own, &err);
+        sab_progress_finish(progress);
+    }
     if (status == SAB_OK && cli->json)
         sab_bench_print_json(b);
     else if (status == SAB_OK)

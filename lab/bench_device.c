@@ -6,11 +6,11 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "cli/json_out.h"
 #include "cli/say.h"
 #include "credit/engine.h"
 #include "cuda/device.h"
 #include "lab/bench.h"
+#include "report/json_process.h"
 #include "train/trainer.h"
 
 static double now(void)

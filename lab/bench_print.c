@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/json_out.h"
 #include "cli/say.h"
 #include "forecast/plan.h"
+#include "report/json_process.h"
 
 /* Phases by name. Serial ones run on one thread while the others wait. */
 static const struct {

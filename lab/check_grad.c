@@ -6,11 +6,12 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "cli/arguments.h"
-#include "cli/json_out.h"
 #include "cli/output.h"
 #include "cli/say.h"
 #include "lab/check_difference.h"
 #include "lab/check_forecast.h"
+#include "report/json_process.h"
+#include "report/progress.h"
 
 struct own {
     int input, I, O, loss, ragged, mask, start, parts, samples;
@@ -143,7 +144,7 @@ static void print_table(const struct sab_check_problem *problem, const struct sa
                sizeof(sab_real) == 8 ? "double" : "float, where rounding of the loss forbids less");
 }
 
-static int compare(const struct sab_cli *cli, struct sab_check_problem *problem, const char *changed, int *code,
+static int compare(const struct sab_cli *cli, struct sab_check_problem *problem, const char *changed, double seconds, int *code,
                    struct sab_error *err)
 {
     const struct own *o = cli->own;
@@ -152,7 +153,9 @@ static int compare(const struct sab_cli *cli, struct sab_check_problem *problem,
     struct sab_check_finding *findings = sab_alloc((size_t)n, sizeof *findings);
     if (!findings)
         return sab_fail(err, SAB_NOMEM, "no memory for %d tensors", n);
+    struct sab_progress *progress = sab_progress_begin("check-grad", seconds, cli->quiet);
     int status = sab_check_differences(problem, &options, cli->options->shared.threads, findings, err);
+    sab_progress_finish(progress);
     if (status == SAB_OK) {
         struct verdict verdict =
             judge(findings, n, o->tolerance > 0 ? o->tolerance : sab_check_tolerance(), changed);
@@ -203,7 +206,7 @@ static int run(struct sab_cli *cli)
             fprintf(stderr, "wrote %s: a random problem, its loss and %d gradients\n", sab_shown(o->export),
                     sab_model_tensor_count(problem.model));
     } else if (status == SAB_OK) {
-        status = compare(cli, &problem, changed, &code, &err);
+        status = compare(cli, &problem, changed, forecast.seconds, &code, &err);
     }
     sab_check_problem_clear(&problem);
     return status == SAB_OK ? code : sab_say_error("check-grad", status, &err);

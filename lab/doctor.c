@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cli/arguments.h"
-#include "cli/json_out.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
 #include "cuda/device.h"
@@ -12,6 +11,7 @@
 #include "kernels/kernels.h"
 #include "lab/check_difference.h"
 #include "report/cairo.h"
+#include "report/json_process.h"
 
 enum { TEXT_CAP = 256, TENSORS_CAP = 64, UPDATES = 5 };
 

@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
-#include "cli/json_out.h"
 #include "cli/say.h"
 #include "cli/stop.h"
 #include "forecast/plan.h"
@@ -15,6 +14,7 @@
 #include "lab/reproduce_figure.h"
 #include "lab/reproduce_print.h"
 #include "lab/reproduce_run.h"
+#include "report/json_process.h"
 
 struct own {
     const char *cell, *out, *document, *results;

@@ -6,8 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "cli/json_out.h"
 #include "cli/say.h"
+#include "report/json_process.h"
 
 enum { LABELS_CAP = 64, TEXT_CAP = 512 };
 

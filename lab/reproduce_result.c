@@ -14,8 +14,8 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/memory_file.h"
-#include "cli/json_out.h"
 #include "io/file.h"
+#include "report/json_process.h"
 
 /* A file's values take many times its bytes in memory. */
 enum { RESULT_CAP = 1 << 20, METRICS_CAP = 8 << 20, CURVE_CAP = 100000, RESULTS_CAP = 1000 };

@@ -240,8 +240,12 @@ static int test_one(struct work *w, struct sab_engine *engine, const struct sab_
     config.task.drawn.curriculum = 0;
     if (status == SAB_OK)
         status = sab_task_create(&task, &config, facts, err);
+    char what[64];
+    snprintf(what, sizeof what, "test at T = %d", test->T);
+    struct sab_progress *progress = sab_progress_begin(what, 0, w->how->quiet);
     if (status == SAB_OK)
         status = sab_evaluate(engine, task, SAB_TEST, &config, &metrics, err);
+    sab_progress_finish(progress);
     if (status == SAB_OK) {
         *out = measured(config.task.task, &metrics);
         out->T = test->T;

@@ -17,13 +17,13 @@
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
-#include "cli/json_out.h"
 #include "cli/options.h"
 #include "cli/say.h"
 #include "cli/stop.h"
 #include "io/file.h"
 #include "lab/jobs.h"
 #include "lab/tune_space.h"
+#include "report/json_process.h"
 #include "sab_run.h"
 
 enum { STEPS_LEAST = 50 }; /* fewer updates say nothing of a setting */

@@ -2,9 +2,20 @@
 #include "report/words.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
+#include "base/text.h"
 #include "sab_run.h"
+
+const char *sab_shown(const char *text)
+{
+    enum { BUFFERS = 8, CAP = 251 };
+    static char buffers[BUFFERS][CAP];
+    static unsigned next;
+    return sab_text_shown(text, buffers[next++ % BUFFERS], CAP);
+}
 
 void sab_say_duration(double seconds, char buf[SAB_SAY_CAP])
 {
@@ -65,4 +76,28 @@ void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf
         snprintf(buf, SAB_SAY_CAP, fabs(metrics->mse) >= 0.001 ? "mse %.4f" : "mse %.2e", metrics->mse);
     else
         snprintf(buf, SAB_SAY_CAP, "loss %.4f", metrics->loss);
+}
+
+void sab_say_slow(double seconds, const char *less, const char *what, ...)
+{
+    const double MINUTE = 60, YEAR = 365.25 * 86400;
+    char time[SAB_SAY_CAP], text[200];
+    va_list arguments;
+    if (!(seconds > MINUTE))
+        return;
+    va_start(arguments, what);
+    vsnprintf(text, sizeof text, what, arguments);
+    va_end(arguments);
+    sab_say_duration(seconds, time);
+    fprintf(stderr, "%swarning: %s will take about %s; %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", text, seconds > YEAR ? "a year or more" : time, less);
+}
+
+double sab_say_slow_evaluation(const struct sab_options *options, struct sab_task *task, enum sab_split split)
+{
+    double sequences, seconds;
+    if (sab_forecast_evaluation(options, task, split, &sequences, &seconds, NULL) != SAB_OK)
+        return 0;
+    sab_say_slow(seconds, sab_task_facts(task) ? "a smaller --eval-size takes less" : "a smaller --eval-size or --T takes less",
+                 "%.0f sequences of %d steps", sequences, sab_task_steps(task));
+    return seconds;
 }

@@ -1,10 +1,14 @@
-/* Numbers as people read them. */
+/* Names and numbers as people read them. */
 #ifndef SAB_REPORT_WORDS_H
 #define SAB_REPORT_WORDS_H
 
 #include "sab.h"
 
 enum { SAB_SAY_CAP = 48 };
+
+/* What people are shown of a name from a file or an argument (sab_text_shown), up to 250 bytes: in one of eight buffers in
+ * turn, so that a printf can have several. */
+const char *sab_shown(const char *text);
 
 /* "45 s", "3 min 12 s", "2 h 5 min"; "?" for what is not finite. */
 void sab_say_duration(double seconds, char buf[SAB_SAY_CAP]);
@@ -21,5 +25,11 @@ void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf
 
 /* A loss: at least four significant digits without exponent where that is short; "-" for none. */
 void sab_say_loss(double loss, char buf[SAB_SAY_CAP]);
+
+/* On stderr, where this is more than a minute: "warning: WHAT will take about 3 h 2 min; LESS". */
+void sab_say_slow(double seconds, const char *less, const char *what, ...);
+
+/* So of an evaluation. Returns the seconds; 0: that cannot be foretold. */
+double sab_say_slow_evaluation(const struct sab_options *options, struct sab_task *task, enum sab_split split);
 
 #endif

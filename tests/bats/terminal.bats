@@ -91,3 +91,52 @@ END
     shows train copy --config key.json
     shows train copy --config twice.json
 }
+
+# on_terminal WORD...: what the program prints on a terminal of 100 columns, rewritten lines on lines of their own.
+on_terminal()
+{
+    LC_ALL=C.UTF-8 python3 - "$SAB" "$@" <<'END'
+import fcntl, os, pty, struct, subprocess, sys, termios
+ours, its = pty.openpty()
+fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=its, stderr=its)
+os.close(its)
+text = b""
+while True:
+    try:
+        piece = os.read(ours, 65536)
+    except OSError:
+        break
+    if not piece:
+        break
+    text += piece
+lines = text.decode().replace("\r\n", "\n").replace("\r\x1b[K", "\n").split("\n")
+assert all(len(line) < 100 for line in lines if line.startswith("update ") and "best" not in line), lines
+print("\n".join(lines))
+sys.exit(process.wait())
+END
+}
+
+@test "on a terminal training has a bar and a sparkline, elsewhere neither; with --quiet nothing" {
+    run on_terminal train copy --T 20 --hidden 48 --threads 1 --steps 400 --eval-every 200 --eval-size 64 --out run # some seconds
+    [ "$status" = 0 ]
+    [[ $output =~ 'update '[0-9]+'/400  '[█▏▎▍▌▋▊▉]*' '*'loss '[0-9.]+' '[▁▂▃▄▅▆▇█]{2,20}'  accuracy ' ]] || { echo "$output"; return 1; }
+    run on_terminal train copy "${tiny[@]}" --steps 40 --out quiet --quiet
+    [ -z "${output//[$'\n' ]/}" ]
+    "$SAB" train copy "${tiny[@]}" --steps 400 --eval-every 200 --out plain >out 2>err
+    ! grep -q $'[\r\x1b\u2588\u2581]' err
+}
+
+@test "what takes more than a second says how far it is, on a terminal only" {
+    "$SAB" train copy "${tiny[@]}" --hidden 64 --quiet --out run
+    size=2000
+    until run on_terminal eval run --T 100,120 --eval-size $size && [[ $output == *'eval  T = 120, 2 of 2'* ]]; do
+        size=$((size * 4)) # until it takes its second, on this machine
+        [ $size -lt 200000 ]
+    done
+    [[ $output =~ 'eval  T = 120, 2 of 2  '.*' % '.*' left' ]]
+    "$SAB" eval run --T 100,120 --eval-size $size >out 2>err
+    ! grep -q 'of 2' err
+    run on_terminal eval run --T 100,120 --eval-size $size --quiet
+    [[ $output != *' of 2'* ]]
+}

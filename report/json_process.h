@@ -1,6 +1,6 @@
 /* What several commands print as JSON in the same keys. */
-#ifndef SAB_CLI_JSON_OUT_H
-#define SAB_CLI_JSON_OUT_H
+#ifndef SAB_REPORT_JSON_PROCESS_H
+#define SAB_REPORT_JSON_PROCESS_H
 
 #include "base/json_out.h"
 #include "sab.h"

@@ -1,5 +1,5 @@
-/* See json_out.h. */
-#include "cli/json_out.h"
+/* See json_process.h. */
+#include "report/json_process.h"
 
 #include <sys/resource.h>
 
