@@ -168,7 +168,7 @@ static int check_tensor(struct check *check, int i, const struct sab_check_optio
     for (size_t k = 0; k < n; k++) {
         /* One of each of n equal parts of the tensor. */
         size_t from = k * tensor.count / n, to = (k + 1) * tensor.count / n;
-        size_t j = from + (size_t)(sab_random_uniform(seed, SAB_STREAM_CHECK, 1u << 15 | (unsigned)i, (uint32_t)k) *
+        size_t j = from + (size_t)(sab_random_uniform(seed, SAB_FOR_CHECK, 1u << 15 | (unsigned)i, (uint32_t)k) *
                                    (double)(to - from));
         double difference = 0, gradient = (double)tensor.grad[j];
         enum outcome outcome;

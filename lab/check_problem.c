@@ -19,7 +19,7 @@ enum { DRAW_X, DRAW_Y, DRAW_WEIGHT, DRAW_KIND, DRAW_LENGTHS, DRAW_SOURCE, DRAW_H
 /* Element i of draw `what`; the lane has 32 bits, the rest of i goes into the index. */
 static double uniform(uint64_t seed, int what, size_t i)
 {
-    return sab_random_uniform(seed, SAB_STREAM_CHECK, (uint64_t)what + ((uint64_t)i >> 32 << 16), (uint32_t)i);
+    return sab_random_uniform(seed, SAB_FOR_CHECK, (uint64_t)what + ((uint64_t)i >> 32 << 16), (uint32_t)i);
 }
 
 static int below(uint64_t seed, int what, size_t i, int n)

@@ -59,7 +59,7 @@ static int find_setting(const struct sab_tune_space *space, int i)
     if (i == 0 || rest < 2)
         return i;
     for (int draw = 0;; draw++) {
-        step = 1 + (int)sab_random_below(space->seed, SAB_STREAM_TUNE, (uint64_t)draw, 0, (uint32_t)rest);
+        step = 1 + (int)sab_random_below(space->seed, SAB_FOR_TUNE, (uint64_t)draw, 0, (uint32_t)rest);
         for (a = rest, b = step; b != 0;) {
             int left = a % b;
             a = b;
@@ -68,7 +68,7 @@ static int find_setting(const struct sab_tune_space *space, int i)
         if (a == 1)
             break;
     }
-    int first = (int)sab_random_below(space->seed, SAB_STREAM_TUNE, 0, 1, (uint32_t)rest);
+    int first = (int)sab_random_below(space->seed, SAB_FOR_TUNE, 0, 1, (uint32_t)rest);
     return 1 + (int)((first + (long long)i * step) % rest);
 }
 

@@ -218,7 +218,7 @@ static void test_object(void **unused)
 
 static double random_double(uint64_t i)
 {
-    uint64_t high = sab_random_bits(7, SAB_STREAM_CHECK, i, 0), low = sab_random_bits(7, SAB_STREAM_CHECK, i, 1);
+    uint64_t high = sab_random_bits(7, SAB_FOR_CHECK, i, 0), low = sab_random_bits(7, SAB_FOR_CHECK, i, 1);
     uint64_t bits = high << 32 | low;
     double value;
     memcpy(&value, &bits, sizeof value);

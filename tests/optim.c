@@ -20,7 +20,7 @@ static const double tolerance = sizeof(sab_real) == 4 ? 2e-5 : 1e-13;
 
 static double noise(int update, int i)
 {
-    return 2 * sab_random_uniform(3, SAB_STREAM_CHECK, (uint64_t)update, (uint32_t)i) - 1;
+    return 2 * sab_random_uniform(3, SAB_FOR_CHECK, (uint64_t)update, (uint32_t)i) - 1;
 }
 
 static struct sab_options make_config(int optimizer)

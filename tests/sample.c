@@ -30,7 +30,7 @@ static void count(const struct sab_sampling *how, int counts[N])
     for (int i = 0; i < N; i++)
         counts[i] = 0;
     for (int i = 0; i < DRAWS; i++)
-        counts[draw(how, logits, N, sab_random_uniform(11, SAB_STREAM_GENERATE, (uint64_t)i, 0))]++;
+        counts[draw(how, logits, N, sab_random_uniform(11, SAB_FOR_GENERATE, (uint64_t)i, 0))]++;
 }
 
 /* Chi-square of the counts against probabilities proportional to p. Its mean is the number of bins less 1 and its

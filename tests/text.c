@@ -32,7 +32,7 @@ struct expected {
 
 static uint32_t pick(uint64_t seed, uint32_t lane, uint32_t n)
 {
-    return sab_random_below(seed, SAB_STREAM_CHECK, 0, lane, n);
+    return sab_random_below(seed, SAB_FOR_CHECK, 0, lane, n);
 }
 
 /* n units of a small alphabet with characters of one to four bytes. */

@@ -148,7 +148,7 @@ static int shard_create(void **out, const struct sab_model *m, const struct sab_
     struct sab_layout layout = {.base = out ? blocks->kept : NULL};
     lay_out(&layout, room, &all);
     blocks->kept_nbytes = layout.used;
-    blocks->work_nbytes = 0;
+    blocks->scratch_nbytes = 0;
     if (!out)
         return SAB_OK;
     struct sab_seq2seq_shard *s = sab_alloc(1, sizeof *s);

@@ -89,7 +89,7 @@ int sab_transformer_shard_create(void **out, const struct sab_model *model, cons
     struct sab_layout layout = {.base = out ? blocks->kept : NULL};
     lay_out(&layout, s);
     blocks->kept_nbytes = layout.used;
-    blocks->work_nbytes = 0;
+    blocks->scratch_nbytes = 0;
     if (!out) {
         sab_transformer_shard_free(s);
         return SAB_OK;

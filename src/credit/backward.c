@@ -27,7 +27,7 @@ static void readout_backward(struct sab_shard *s, int span, real *grads)
 {
     const struct sab_model *m = s->model;
     int n = sab_shard_span_windows(s, span);
-    const struct sab_span *w = &s->layers[m->L - 1].slots[s->n_slots > 1 ? span : 0];
+    const struct sab_span *w = &s->layers[m->L - 1].stored[s->n_stored > 1 ? span : 0];
     const real *y = sab_shard_y(s, span);
     size_t row = (size_t)s->S * m->Hp, rows = (size_t)w->len * row;
     memset(s->dh[0], 0, rows * sizeof(real));
@@ -55,7 +55,7 @@ static void backward_layer(struct sab_shard *s, int l, int span, const real *dh,
 {
     const struct sab_model *m = s->model;
     struct sab_layer_run *run = &s->layers[l];
-    const struct sab_span *w = &run->slots[s->n_slots > 1 ? span : 0];
+    const struct sab_span *w = &run->stored[s->n_stored > 1 ? span : 0];
     int n = sab_shard_span_windows(s, span), first = span * s->span_windows;
     for (int i = n - 1; i >= 0; i--) {
         if (!(s->active[i] |= run->touched[first + i]))
@@ -104,7 +104,7 @@ static void bring_back(struct sab_shard *s, int span)
     int is_there = !s->apart && span == s->used_spans - 1; /* the newest still is, and so is its input */
     if (s->backward == SAB_RECOMPUTED && !is_there)
         sab_shard_span(s, span, 1);
-    else if (s->n_slots > 1 || !is_there)
+    else if (s->n_stored > 1 || !is_there)
         sab_shard_input(s, span);
     if (s->apart)
         sab_shard_doutputs(s, span);

@@ -31,10 +31,10 @@ int sab_need_count(const struct sab_model *m, const struct sab_extent *x, int ba
             status = m->network->shard_create(NULL, m, &room, &blocks[is_last], err);
     }
     double kept[2] = {(double)blocks[0].kept_nbytes, (double)blocks[1].kept_nbytes};
-    double work[2] = {(double)blocks[0].work_nbytes, (double)blocks[1].work_nbytes};
+    double scratch[2] = {(double)blocks[0].scratch_nbytes, (double)blocks[1].scratch_nbytes};
     *need = (struct sab_need){
-        .activations = x->apart ? kept[0] * (x->B / SAB_SHARD) + kept[1] + (work[0] > work[1] ? work[0] : work[1]) * x->workers
-                                : (kept[0] + kept[1] + work[0] + work[1]) * x->workers,
+        .activations = x->apart ? kept[0] * (x->B / SAB_SHARD) + kept[1] + (scratch[0] > scratch[1] ? scratch[0] : scratch[1]) * x->workers
+                                : (kept[0] + kept[1] + scratch[0] + scratch[1]) * x->workers,
         .gradients = backward ? (double)n_shards * (double)m->n_padded * sizeof(real) : 0,
     };
     return status;

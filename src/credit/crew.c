@@ -160,8 +160,8 @@ static int fill_block(struct sab_crew *c, const struct sab_model *m, struct sab_
                 continue;
             status = m->network->shard_create(NULL, m, &room, &blocks, err);
             blocks.kept = at;
-            blocks.work = at += blocks.kept_nbytes;
-            at += blocks.work_nbytes;
+            blocks.scratch = at += blocks.kept_nbytes;
+            at += blocks.scratch_nbytes;
             if (status == SAB_OK)
                 status = m->network->shard_create(is_last ? &c->last[i] : &c->full[i], m, &room, &blocks, err);
         }

@@ -33,7 +33,7 @@ int sab_engine_create(struct sab_engine **out, struct sab_model *model, int thre
 void sab_engine_end(struct sab_engine *e)
 {
     pthread_mutex_destroy(&e->lock);
-    sab_free(e->work);
+    sab_free(e->scratch);
     sab_free(e);
 }
 

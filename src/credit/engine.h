@@ -42,8 +42,8 @@ struct sab_engine {
     struct sab_crew *crew;        /* the latest, or NULL */
     real *grads;                  /* [n_shards,n_padded], room for grads_count numbers */
     size_t grads_count;
-    char *work;                   /* of the shards of tapes: a part per worker */
-    size_t work_nbytes;
+    char *scratch;                /* of the shards of tapes: a part per worker */
+    size_t scratch_nbytes;
     pthread_mutex_t lock;         /* of what follows: a tape may be freed by any thread, as garbage collectors do, at any time */
     struct sab_tape *spare;       /* freed tapes of one kind, for the next forward */
     int tapes;                    /* that are alive; the engine is freed with the last */

@@ -120,7 +120,7 @@ int sab_shard_has_gradient(const struct sab_shard *s, int window)
 
 real *sab_shard_y(const struct sab_shard *s, int span)
 {
-    return s->y + (s->n_slots > 1 && !s->apart ? (size_t)span : 0) * s->span_len * s->S * s->model->Op;
+    return s->y + (s->n_stored > 1 && !s->apart ? (size_t)span : 0) * s->span_len * s->S * s->model->Op;
 }
 
 int sab_shard_next_run(const unsigned char *active, int n, int *from, int *end)
@@ -132,13 +132,13 @@ int sab_shard_next_run(const unsigned char *active, int n, int *from, int *end)
     return *from < n;
 }
 
-/* Points a slot at a span's input. */
-static void point_input(const struct sab_shard *s, int layer, int slot)
+/* Points the place of a span's activations at its input. */
+static void point_input(const struct sab_shard *s, int layer, int at)
 {
     const struct sab_model *m = s->model;
-    struct sab_span *w = &s->layers[layer].slots[slot];
+    struct sab_span *w = &s->layers[layer].stored[at];
     w->ids = layer > 0 ? NULL : s->ids;
-    w->x = layer > 0 ? s->layers[layer - 1].slots[slot].h + (size_t)s->S * m->Hp : s->values;
+    w->x = layer > 0 ? s->layers[layer - 1].stored[at].h + (size_t)s->S * m->Hp : s->values;
     w->x_stride = layer > 0 ? m->Hp : m->shape.I;
 }
 
@@ -147,22 +147,22 @@ static struct sab_span *point_span(struct sab_shard *s, int layer, int span)
 {
     const struct sab_model *m = s->model;
     struct sab_layer_run *run = &s->layers[layer];
-    int slot = s->n_slots > 1 ? span : 0;
-    struct sab_span *w = &run->slots[slot];
+    int at = s->n_stored > 1 ? span : 0;
+    struct sab_span *w = &run->stored[at];
     size_t row = (size_t)s->S * m->Hp, start = (s->backward ? (size_t)span : 0) * row;
     w->t0 = span * s->span_len;
     w->len = sab_shard_span_len(s, span);
     memcpy(w->h, run->h_start + start, row * sizeof *w->h);
     if (w->c)
         memcpy(w->c, run->c_start + start, row * sizeof *w->c);
-    point_input(s, layer, slot);
+    point_input(s, layer, at);
     return w;
 }
 
 void sab_shard_input(struct sab_shard *s, int span)
 {
     sab_work_input(&s->work, s->model, s->S, span * s->span_len, sab_shard_span_len(s, span), s->ids, s->values);
-    point_input(s, 0, s->n_slots > 1 ? span : 0);
+    point_input(s, 0, s->n_stored > 1 ? span : 0);
     sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
 }
 
@@ -205,7 +205,7 @@ static void span_outputs(struct sab_shard *s, int span, int replay)
 {
     const struct sab_model *m = s->model;
     int first = span * s->span_windows;
-    const struct sab_span *w = &s->layers[m->L - 1].slots[s->n_slots > 1 ? span : 0];
+    const struct sab_span *w = &s->layers[m->L - 1].stored[s->n_stored > 1 ? span : 0];
     real *y = sab_shard_y(s, span);
     struct sab_loss_sums spare = {0};
     for (int i = 0; i < sab_shard_span_windows(s, span); i++) {
@@ -219,7 +219,7 @@ static void span_outputs(struct sab_shard *s, int span, int replay)
 void sab_shard_doutputs(struct sab_shard *s, int span)
 {
     const struct sab_model *m = s->model;
-    const struct sab_span *w = &s->layers[m->L - 1].slots[s->n_slots > 1 ? span : 0];
+    const struct sab_span *w = &s->layers[m->L - 1].stored[s->n_stored > 1 ? span : 0];
     struct sab_loss_sums spare = {0};
     for (int i = 0; i < sab_shard_span_windows(s, span); i++) {
         int window = span * s->span_windows + i, t0 = window * s->window_len, len = sab_shard_window_len(s, window);

@@ -28,7 +28,7 @@ static size_t record_entries(const struct sab_shard *s, const struct sab_remind 
 }
 
 /* The activations of one span. */
-static void lay_out_slot(struct sab_layout *layout, const struct sab_shard *s, struct sab_span *w)
+static void lay_out_span(struct sab_layout *layout, const struct sab_shard *s, struct sab_span *w)
 {
     const struct sab_model *m = s->model;
     size_t S = (size_t)s->S, row = S * m->Hp, n = s->span_len * row;
@@ -42,17 +42,17 @@ static void lay_out_slot(struct sab_layout *layout, const struct sab_shard *s, s
     w->query = m->K > 0 ? take_reals(layout, (size_t)s->span_len * S * m->Ap) : NULL;
 }
 
-static void lay_out_slots(struct sab_layout *layout, const struct sab_shard *s, struct sab_layer_run *run)
+static void lay_out_stored(struct sab_layout *layout, const struct sab_shard *s, struct sab_layer_run *run)
 {
-    struct sab_span *slots = sab_layout_take(layout, (size_t)s->n_slots, sizeof *slots);
+    struct sab_span *stored = sab_layout_take(layout, (size_t)s->n_stored, sizeof *stored);
     if (layout->base) {
-        run->slots = slots;
-        for (int i = 0; i < s->n_slots; i++)
-            lay_out_slot(layout, s, &run->slots[i]);
+        run->stored = stored;
+        for (int i = 0; i < s->n_stored; i++)
+            lay_out_span(layout, s, &run->stored[i]);
     } else { /* a plan must not need what it plans for */
         struct sab_layout one = {0};
-        lay_out_slot(&one, s, &(struct sab_span){0});
-        sab_layout_take(layout, (size_t)s->n_slots, one.used);
+        lay_out_span(&one, s, &(struct sab_span){0});
+        sab_layout_take(layout, (size_t)s->n_stored, one.used);
     }
 }
 
@@ -89,7 +89,7 @@ static void lay_out_choice(struct sab_layout *kept, const struct sab_shard *s, s
     ledger->ends = s->ends;
 }
 
-static void lay_out_memory(struct sab_layout *kept, struct sab_layout *work, struct sab_shard *s, int l)
+static void lay_out_memory(struct sab_layout *kept, struct sab_layout *scratch, struct sab_shard *s, int l)
 {
     const struct sab_model *m = s->model;
     struct sab_layer_run *run = &s->layers[l];
@@ -106,31 +106,31 @@ static void lay_out_memory(struct sab_layout *kept, struct sab_layout *work, str
     run->memory.cap = (int)cap;
     run->memory.M = take_reals(kept, S * cap * m->Hp);
     run->memory.key = take_reals(kept, S * cap * m->Ap);
-    run->memory.dM = s->backward ? take_reals(work, S * cap * m->Hp) : NULL;
-    run->memory.dkey = s->backward ? take_reals(work, S * cap * m->Ap) : NULL;
-    run->memory.dworth = s->backward && r->gate ? take_reals(work, S * cap) : NULL;
-    lay_out_standing(work, s, &run->memory);
+    run->memory.dM = s->backward ? take_reals(scratch, S * cap * m->Hp) : NULL;
+    run->memory.dkey = s->backward ? take_reals(scratch, S * cap * m->Ap) : NULL;
+    run->memory.dworth = s->backward && r->gate ? take_reals(scratch, S * cap) : NULL;
+    lay_out_standing(scratch, s, &run->memory);
     run->records.S = s->S;
     run->records.reads = sab_layout_take(kept, steps * S, sizeof *run->records.reads);
     run->records.index = sab_layout_take(kept, entries * S, sizeof *run->records.index);
     run->records.alpha = take_reals(kept, entries * S);
-    run->records.flow = s->flow ? take_reals(work, entries * S) : NULL;
+    run->records.flow = s->flow ? take_reals(scratch, entries * S) : NULL;
 }
 
-static void lay_out_layer(struct sab_layout *kept, struct sab_layout *work, struct sab_shard *s, int l)
+static void lay_out_layer(struct sab_layout *kept, struct sab_layout *scratch, struct sab_shard *s, int l)
 {
     const struct sab_model *m = s->model;
     struct sab_layer_run *run = &s->layers[l];
     size_t row = (size_t)s->S * m->Hp, starts = s->backward ? (size_t)s->n_spans : 1;
     run->h_start = take_reals(kept, starts * row);
     run->c_start = m->cell->has_c ? take_reals(kept, starts * row) : NULL;
-    run->touched = sab_layout_take(work, (size_t)s->n_windows, 1);
+    run->touched = sab_layout_take(scratch, (size_t)s->n_windows, 1);
     run->memory.S = s->S;
     run->memory.ledger.S = s->S;
     run->memory.ledger.first = s->first;
     if (m->K > 0)
-        lay_out_memory(kept, work, s, l);
-    lay_out_slots(s->backward == SAB_STORED ? kept : work, s, run);
+        lay_out_memory(kept, scratch, s, l);
+    lay_out_stored(s->backward == SAB_STORED ? kept : scratch, s, run);
 }
 
 static void lay_out_scratch(struct sab_layout *layout, struct sab_shard *s)
@@ -156,19 +156,19 @@ static void lay_out_scratch(struct sab_layout *layout, struct sab_shard *s)
     s->dx = s->dvalues ? take_reals(layout, len * S * sab_pad(m->shape.I)) : NULL;
 }
 
-static void lay_out(struct sab_layout *kept, struct sab_layout *work, struct sab_shard *s)
+static void lay_out(struct sab_layout *kept, struct sab_layout *scratch, struct sab_shard *s)
 {
     const struct sab_model *m = s->model;
     size_t steps = (size_t)s->span_len * s->S;
     s->first = sab_layout_take(kept, (size_t)s->S, sizeof *s->first);
     s->ends = sab_layout_take(kept, (size_t)s->S, sizeof *s->ends);
-    s->ids = m->shape.input == SAB_INPUT_IDS ? sab_layout_take(work, steps, sizeof *s->ids) : NULL;
-    s->values = m->shape.input == SAB_INPUT_VALUES ? take_reals(work, steps * m->shape.I) : NULL;
-    s->y = take_reals(work, (s->apart ? 1 : s->n_slots) * steps * m->Op);
-    s->active = sab_layout_take(work, (size_t)s->span_windows, 1);
-    lay_out_scratch(work, s);
+    s->ids = m->shape.input == SAB_INPUT_IDS ? sab_layout_take(scratch, steps, sizeof *s->ids) : NULL;
+    s->values = m->shape.input == SAB_INPUT_VALUES ? take_reals(scratch, steps * m->shape.I) : NULL;
+    s->y = take_reals(scratch, (s->apart ? 1 : s->n_stored) * steps * m->Op);
+    s->active = sab_layout_take(scratch, (size_t)s->span_windows, 1);
+    lay_out_scratch(scratch, s);
     for (int l = 0; l < m->L; l++)
-        lay_out_layer(kept, work, s, l);
+        lay_out_layer(kept, scratch, s, l);
 }
 
 static void sizes(struct sab_shard *s)
@@ -184,7 +184,7 @@ static void sizes(struct sab_shard *s)
         s->span_windows = s->n_windows;
     s->span_len = s->span_windows * len;
     s->n_spans = (s->n_windows + s->span_windows - 1) / s->span_windows;
-    s->n_slots = s->backward == SAB_STORED ? s->n_spans : 1;
+    s->n_stored = s->backward == SAB_STORED ? s->n_spans : 1;
 }
 
 int sab_shard_create(struct sab_shard **out, const struct sab_model *model, const struct sab_room *room,
@@ -207,11 +207,11 @@ int sab_shard_create(struct sab_shard **out, const struct sab_model *model, cons
         sab_shard_free(s);
         return sab_fail(err, SAB_NOMEM, "no memory for a shard");
     }
-    struct sab_layout kept = {.base = out ? blocks->kept : NULL}, work = {.base = out ? blocks->work : NULL};
-    lay_out(&kept, &work, s);
+    struct sab_layout kept = {.base = out ? blocks->kept : NULL}, scratch = {.base = out ? blocks->scratch : NULL};
+    lay_out(&kept, &scratch, s);
     s->kept = kept.base;
     blocks->kept_nbytes = kept.used;
-    blocks->work_nbytes = work.used;
+    blocks->scratch_nbytes = scratch.used;
     if (out)
         *out = s;
     else
@@ -221,10 +221,10 @@ int sab_shard_create(struct sab_shard **out, const struct sab_model *model, cons
 
 void sab_shard_attach(struct sab_shard *s, const struct sab_room *room, void *block)
 {
-    struct sab_layout kept = {.base = s->kept}, work = {.base = block};
+    struct sab_layout kept = {.base = s->kept}, scratch = {.base = block};
     s->flow = room->flow;
     s->dvalues = room->dvalues;
-    lay_out(&kept, &work, s);
+    lay_out(&kept, &scratch, s);
 }
 
 void sab_shard_free(struct sab_shard *s)

@@ -2,11 +2,11 @@
  *
  *     windows   of k_trunc steps, the unit of credit
  *     spans     of one or more windows, the unit of storage and of products over time
- *     forward   oldest first; a span's activations fill a slot
+ *     forward   oldest first; a span's activations are stored
  *     backward  newest first; gradient enters a window from its own losses, from the layer above, and through reads of
  *               the memories written in it; never from the window after through h or c
  *
- * Stored: one slot per span. Recomputed: one slot; the state at each span's start, the memories and the reads are kept,
+ * Stored: those of every span. Recomputed: those of one at a time; the state at each span's start, the memories and the reads are kept,
  * and a span is run again before its backward pass. Same bits. */
 #ifndef SAB_CREDIT_SHARD_H
 #define SAB_CREDIT_SHARD_H
@@ -21,20 +21,20 @@ struct sab_layer_run {
     struct sab_memory memory;
     struct sab_records records;
     real *h_start, *c_start;     /* [starts,S,Hp] state entering each span */
-    struct sab_span *slots;      /* [n_slots] */
+    struct sab_span *stored;     /* [n_stored] activations: of every span, or of the one at hand */
     unsigned char *touched;      /* [n_windows] 1: gradient waits in memories of this window; way back */
 };
 
 struct sab_shard {
     const struct sab_model *model;
     int S, T, backward, flow, apart, dvalues; /* room; T steps at most; backward: SAB_STORED, ... */
-    int window_len, n_windows, span_windows, span_len, n_spans, n_slots; /* span_windows: windows per span */
+    int window_len, n_windows, span_windows, span_len, n_spans, n_stored; /* span_windows: windows per span */
     int carried_cap;              /* most memories taken over from the batch before */
     struct sab_layer_run *layers; /* [L] */
     int *first, *ends;            /* [S] of every layer's ledger */
     int32_t *ids;                 /* [span_len,S] of the current span, or NULL */
     real *values;                 /* [span_len,S,I] or NULL */
-    real *y;                      /* [n_slots,span_len,S,Op] outputs, then their gradient; apart [span_len,S,Op] */
+    real *y;                      /* [n_stored,span_len,S,Op] outputs, then their gradient; apart [span_len,S,Op] */
     real *dh[2], *ds;             /* [span_len,S,Hp] */
     real *dx;                     /* [span_len,S,pad(I)] gradient of input values, or NULL */
     char *kept;                   /* the block that stays */
@@ -47,10 +47,10 @@ struct sab_shard {
 };
 
 /* As sab_network.shard_create and shard_attach. Kept are the states at the starts of spans, memories, what was read and,
- * where they are stored, activations; all else is work. */
+ * where they are stored, activations; all else is scratch. */
 int sab_shard_create(struct sab_shard **out, const struct sab_model *model, const struct sab_room *room,
                      struct sab_blocks *blocks, struct sab_error *err);
-void sab_shard_attach(struct sab_shard *shard, const struct sab_room *room, void *work);
+void sab_shard_attach(struct sab_shard *shard, const struct sab_room *room, void *scratch);
 void sab_shard_free(struct sab_shard *shard);
 
 /* Takes what it is to do, and of a carried state what its sequences go on from; forgets what was. In a batch that carries
@@ -70,7 +70,7 @@ void sab_shard_input(struct sab_shard *shard, int span);
 void sab_shard_doutputs(struct sab_shard *shard, int span);
 /* Where the span's outputs are. */
 real *sab_shard_y(const struct sab_shard *shard, int span);
-/* One span forward into its slot; replay runs it a second time for the backward pass. */
+/* One span forward, its activations stored; replay runs it a second time for the backward pass. */
 void sab_shard_span(struct sab_shard *shard, int span, int replay);
 /* Steps and windows of a span, and steps of a window: the last of each may be shorter. */
 int sab_shard_span_len(const struct sab_shard *shard, int span);

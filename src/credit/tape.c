@@ -66,8 +66,8 @@ void sab_tape_free(struct sab_tape *t)
         sab_engine_end(e);
 }
 
-/* Room for the work of the tape's shards, laid out for what is wanted of them. */
-static int make_work(struct sab_engine *e, const struct sab_extent *x, int backward, size_t *part, struct sab_error *err)
+/* Room for the scratch of the tape's shards, laid out for what is wanted of them. */
+static int make_scratch(struct sab_engine *e, const struct sab_extent *x, int backward, size_t *part, struct sab_error *err)
 {
     struct sab_blocks blocks[2] = {0};
     int status = SAB_OK;
@@ -78,14 +78,14 @@ static int make_work(struct sab_engine *e, const struct sab_extent *x, int backw
     }
     if (status)
         return status;
-    *part = blocks[0].work_nbytes > blocks[1].work_nbytes ? blocks[0].work_nbytes : blocks[1].work_nbytes;
+    *part = blocks[0].scratch_nbytes > blocks[1].scratch_nbytes ? blocks[0].scratch_nbytes : blocks[1].scratch_nbytes;
     size_t nbytes = *part * (size_t)x->workers;
-    if (nbytes <= e->work_nbytes)
+    if (nbytes <= e->scratch_nbytes)
         return SAB_OK;
-    sab_free(e->work);
-    e->work = sab_alloc(nbytes, 1);
-    e->work_nbytes = e->work ? nbytes : 0;
-    return e->work ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for the work of %d threads", x->workers);
+    sab_free(e->scratch);
+    e->scratch = sab_alloc(nbytes, 1);
+    e->scratch_nbytes = e->scratch ? nbytes : 0;
+    return e->scratch ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for the work of %d threads", x->workers);
 }
 
 static int lay_out(struct sab_tape *t, struct sab_error *err)
@@ -198,7 +198,7 @@ static void run(struct sab_tape *t, const struct sab_work *common, const struct 
         work.profile = sab_engine_profile(e);
         work.stop = e->stop;
         sab_profile_start(work.profile);
-        char *own = e->work + (size_t)sab_worker_id() * part;
+        char *own = e->scratch + (size_t)sab_worker_id() * part;
 #ifndef NDEBUG
         if (part > 0)
             memset(own, 0xff, part); /* what a shard did not put there itself is no number */
@@ -230,7 +230,7 @@ int sab_tape_forward(struct sab_engine *e, const struct sab_batch *batch, sab_re
     pthread_mutex_unlock(&e->lock);
     struct sab_extent x = t->extent;
     x.workers = workers;
-    status = make_work(e, &x, t->backward, &part, err);
+    status = make_scratch(e, &x, t->backward, &part, err);
     if (status) {
         sab_tape_free(t);
         return status;
@@ -270,7 +270,7 @@ int sab_tape_backward(struct sab_tape *t, const struct sab_request *request, str
     x.workers = sab_worker_count(asked.recall ? 1 : e->threads, t->deal.n_shards);
     x.flow = asked.recall != NULL;
     if (!status)
-        status = make_work(e, &x, t->backward, &part, err);
+        status = make_scratch(e, &x, t->backward, &part, err);
     if (!status)
         status = sab_engine_make_room(e, t->deal.n_shards, err);
     if (status)

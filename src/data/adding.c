@@ -20,9 +20,9 @@ static void adding_fill(const struct sab_draw *draw, struct sab_column *column)
     uint32_t T = (uint32_t)draw->T, half = T / 2;
     for (uint32_t t = 0; t < T; t++)
         column->values[t * step] =
-            (sab_real)sab_random_uniform(draw->seed, draw->stream, draw->index, NUMBERS + t);
-    size_t first = sab_random_below(draw->seed, draw->stream, draw->index, 0, half);
-    size_t second = half + sab_random_below(draw->seed, draw->stream, draw->index, 1, T - half);
+            (sab_real)sab_random_uniform(draw->seed, draw->purpose, draw->index, NUMBERS + t);
+    size_t first = sab_random_below(draw->seed, draw->purpose, draw->index, 0, half);
+    size_t second = half + sab_random_below(draw->seed, draw->purpose, draw->index, 1, T - half);
     column->values[first * step + 1] = 1;
     column->values[second * step + 1] = 1;
     column->targets[(size_t)(T - 1) * (size_t)column->B] =

@@ -29,7 +29,7 @@ static void copy_fill(const struct sab_draw *draw, struct sab_column *column)
 {
     size_t B = (size_t)column->B, answer = (size_t)draw->T + LENGTH;
     for (uint32_t t = 0; t < LENGTH; t++) {
-        int32_t symbol = 1 + (int32_t)sab_random_below(draw->seed, draw->stream, draw->index, t, SYMBOLS);
+        int32_t symbol = 1 + (int32_t)sab_random_below(draw->seed, draw->purpose, draw->index, t, SYMBOLS);
         show(column, t, symbol);
         column->labels[(answer + t) * B] = symbol;
     }

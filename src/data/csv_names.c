@@ -9,29 +9,29 @@
 #include "data/csv_reading.h"
 #include "source/number.h"
 
-static int slot_of(const struct sab_csv_field *field)
+static int place_of(const struct sab_csv_field *field)
 {
     unsigned sum = 0;
     for (size_t i = field->nbytes > 4 ? field->nbytes - 4 : 0; i < field->nbytes; i++)
         sum = 10 * sum + (unsigned char)field->text[i];
-    return (int)(sum % SAB_CSV_MEMO_SLOTS);
+    return (int)(sum % SAB_CSV_MEMO_PLACES);
 }
 
 /* The number that was noted of a field with the same text, or -1. */
 static int recall(const struct sab_csv_memo *memo, const struct sab_csv_field *field)
 {
-    const struct sab_csv_field *known = &memo->slots[slot_of(field)].field;
+    const struct sab_csv_field *known = &memo->places[place_of(field)].field;
     if (!known->text || known->nbytes != field->nbytes || known->is_quoted != field->is_quoted ||
         memcmp(known->text, field->text, field->nbytes) != 0)
         return -1;
-    return memo->slots[slot_of(field)].number;
+    return memo->places[place_of(field)].number;
 }
 
 static void note(struct sab_csv_memo *memo, const struct sab_csv_field *field, int number)
 {
-    int slot = slot_of(field);
-    memo->slots[slot].field = *field;
-    memo->slots[slot].number = number;
+    int place = place_of(field);
+    memo->places[place].field = *field;
+    memo->places[place].number = number;
 }
 
 static int copy_name(struct sab_csv_reading *r, int place, const struct sab_csv_column *column, char text[SAB_CSV_TEXT_CAP],

@@ -12,12 +12,12 @@
 #include "source/number.h"
 
 /* Texts of a column that were looked up, by their last bytes, which are often digits: most come again and again. */
-enum { SAB_CSV_MEMO_SLOTS = 1024 };
+enum { SAB_CSV_MEMO_PLACES = 1024 };
 struct sab_csv_memo {
     struct {
         struct sab_csv_field field; /* text NULL: free */
         int number;
-    } slots[SAB_CSV_MEMO_SLOTS];
+    } places[SAB_CSV_MEMO_PLACES];
 };
 
 /* One file while it is read. */

@@ -28,10 +28,10 @@ static void cue_fill(const struct sab_draw *draw, struct sab_column *column)
     size_t B = (size_t)column->B;
     uint32_t T = (uint32_t)draw->T, classes = (uint32_t)draw->classes, early = T / 10 ? T / 10 : 1;
     for (uint32_t t = 0; t + 1 < T; t++)
-        column->ids[t * B] = (int32_t)(classes + sab_random_below(draw->seed, draw->stream, draw->index,
+        column->ids[t * B] = (int32_t)(classes + sab_random_below(draw->seed, draw->purpose, draw->index,
                                                                   STREAM_OF_NOISE + t, NOISE));
-    int32_t event = (int32_t)sab_random_below(draw->seed, draw->stream, draw->index, 0, classes);
-    column->ids[sab_random_below(draw->seed, draw->stream, draw->index, 1, early) * B] = event;
+    int32_t event = (int32_t)sab_random_below(draw->seed, draw->purpose, draw->index, 0, classes);
+    column->ids[sab_random_below(draw->seed, draw->purpose, draw->index, 1, early) * B] = event;
     column->ids[(T - 1) * B] = (int32_t)(classes + NOISE);
     column->labels[(T - 1) * B] = event;
 }

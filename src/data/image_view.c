@@ -16,7 +16,7 @@ int sab_image_view_init(struct sab_image_view *view, size_t rows, size_t cols, s
     if (!order)
         return sab_fail(err, SAB_NOMEM, "no memory for the order of %u pixels", pixels);
     for (uint32_t i = 0; i < pixels; i++) {
-        uint32_t j = permute ? sab_random_below(permute, SAB_STREAM_PIXELS, 0, i, i + 1) : i;
+        uint32_t j = permute ? sab_random_below(permute, SAB_FOR_PIXELS, 0, i, i + 1) : i;
         order[i] = order[j];
         order[j] = i;
     }

@@ -19,9 +19,9 @@ static uint64_t network(uint64_t seed, uint64_t pass, uint64_t x, int low_bits, 
     uint64_t low = x & low_mask, high = x >> low_bits;
     for (uint32_t round = 0; round < ROUNDS; round++) {
         if (round % 2 == 0)
-            low ^= sab_random_bits(seed, SAB_STREAM_SHUFFLE, pass << 32 | high, round) & low_mask;
+            low ^= sab_random_bits(seed, SAB_FOR_SHUFFLE, pass << 32 | high, round) & low_mask;
         else
-            high ^= sab_random_bits(seed, SAB_STREAM_SHUFFLE, pass << 32 | low, round) & high_mask;
+            high ^= sab_random_bits(seed, SAB_FOR_SHUFFLE, pass << 32 | low, round) & high_mask;
     }
     return high << low_bits | low;
 }

@@ -10,7 +10,7 @@
 struct state {
     const struct sab_synthetic *what;
     struct sab_shape shape;
-    struct sab_draw draw; /* stream and index are set for each sequence, T and steps for each batch */
+    struct sab_draw draw; /* purpose and index are set for each sequence, T and steps for each batch */
     int T;                /* config->T */
     int64_t fixed, curriculum;
     int most_B;           /* that the arrays had room for, of full length */
@@ -111,7 +111,7 @@ static int length_at(const struct state *s, enum sab_split split, int64_t index)
 int sab_synthetic_batch(void *state, enum sab_split split, int64_t index, int B, const struct sab_own *own,
                         struct sab_batch *batch, struct sab_error *err)
 {
-    static const enum sab_random_stream streams[] = {SAB_STREAM_TRAIN, SAB_STREAM_VALID, SAB_STREAM_TEST};
+    static const enum sab_purpose purposes[] = {SAB_FOR_TRAIN, SAB_FOR_VALID, SAB_FOR_TEST};
     struct state *s = state;
     s->draw.T = length_at(s, split, index);
     s->draw.steps = steps_of(s, s->draw.T);
@@ -121,7 +121,7 @@ int sab_synthetic_batch(void *state, enum sab_split split, int64_t index, int B,
         status = sab_own_find(own, s->draw.steps, B, NULL, 0, &is_own, err);
     if (status != SAB_OK)
         return status;
-    s->draw.stream = streams[split];
+    s->draw.purpose = purposes[split];
     for (int b = 0; b < B; b++) {
         int64_t sequence = index * B + b;
         if (split == SAB_TRAIN && s->fixed > 0)

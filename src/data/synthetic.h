@@ -1,4 +1,4 @@
-/* Tasks that draw their sequences, each a pure function of (seed, stream, index); synthetic.c lays them out as batches.
+/* Tasks that draw their sequences, each a pure function of (seed, purpose, index); synthetic.c lays them out as batches.
  *
  * Adding one: a file with a shape and a fill function in a `struct sab_synthetic`, a create function that names it, and a
  * `struct sab_task_kind` with SAB_SYNTHETIC_METHODS; its line in the table of tasks; one test. */
@@ -8,10 +8,10 @@
 #include "base/random.h"
 #include "data/task.h"
 
-/* Where the draws of one sequence come from: every random number is f(seed, stream, index, lane). */
+/* Where the draws of one sequence come from: every random number is f(seed, purpose, index, lane). */
 struct sab_draw {
     uint64_t seed;
-    enum sab_random_stream stream;
+    enum sab_purpose purpose;
     uint64_t index;
     int T;       /* config->T, or less while a curriculum lasts */
     int steps;   /* times_T * T + extra_steps */

@@ -116,7 +116,7 @@ static int text_batch(void *state, enum sab_split split, int64_t index, int B, c
         int64_t left_over = p->n_chunks - columns * B; /* less than B */
         pass = index / columns;
         index %= columns;
-        first = sab_random_below(text->seed, SAB_STREAM_TRAIN, (uint64_t)pass, 0, (uint32_t)left_over + 1);
+        first = sab_random_below(text->seed, SAB_FOR_TRAIN, (uint64_t)pass, 0, (uint32_t)left_over + 1);
     }
     for (int b = 0; b < B; b++)
         measure_column(text, p, first + b * columns + index, b, index == 0);

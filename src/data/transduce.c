@@ -33,10 +33,10 @@ static void transduce_fill(const struct sab_draw *draw, struct sab_column *colum
 {
     size_t B = (size_t)column->B;
     uint32_t T = (uint32_t)draw->T, least = T / 2 ? T / 2 : 1, count[KINDS] = {0};
-    uint32_t n = least + sab_random_below(draw->seed, draw->stream, draw->index, 0, T - least + 1);
+    uint32_t n = least + sab_random_below(draw->seed, draw->purpose, draw->index, 0, T - least + 1);
     int32_t *answers = column->labels + (n + 1) * B;
     for (uint32_t t = 0; t < n; t++) {
-        uint32_t kind = sab_random_below(draw->seed, draw->stream, draw->index, STREAM_OF_SYMBOLS + t, KINDS);
+        uint32_t kind = sab_random_below(draw->seed, draw->purpose, draw->index, STREAM_OF_SYMBOLS + t, KINDS);
         count[kind]++;
         column->ids[t * B] = (int32_t)kind;
         column->ids[(n + 1 + t) * B] = BLANK;

@@ -26,14 +26,14 @@ struct sab_room {
     int carried_cap; /* most memories taken over from the batch before; 0 where the network has no state */
     int backward;    /* SAB_FORWARD_ONLY, ... */
     int flow;        /* 1: the way back is to tell recall of gradients */
-    int apart;       /* 1: between the way there and the way back other shards use its `work` */
+    int apart;       /* 1: between the way there and the way back other shards use its `scratch` */
     int dvalues;     /* 1: the gradient of input values is wanted */
 };
 
 /* Where a shard's arrays lie: what must stay from the way there to the way back, and what is of use on one way only. */
 struct sab_blocks {
-    char *kept, *work;
-    size_t kept_nbytes, work_nbytes; /* each above SIZE_MAX/4 when no machine has so much */
+    char *kept, *scratch;
+    size_t kept_nbytes, scratch_nbytes; /* each above SIZE_MAX/4 when no machine has so much */
 };
 
 /* A sequence of the batch and its number of steps. */
@@ -111,11 +111,11 @@ struct sab_network {
     /* SAB_INVALID where it cannot take batches of T steps. NULL: any. */
     int (*check_steps)(const struct sab_model *model, int T, struct sab_error *err);
     /* A shard laid out in zeroed blocks, which are borrowed; SAB_NOMEM. With out NULL only their sizes are set, with the
-     * same code. blocks->work may be NULL where shard_attach comes before each way. */
+     * same code. blocks->scratch may be NULL where shard_attach comes before each way. */
     int (*shard_create)(void **out, const struct sab_model *model, const struct sab_room *room, struct sab_blocks *blocks,
                         struct sab_error *err);
-    /* Moves what is of use on one way to `work`, laid out for room's flow and dvalues. NULL: nothing is. */
-    void (*shard_attach)(void *shard, const struct sab_room *room, void *work);
+    /* Moves what is of use on one way to `scratch`, laid out for room's flow and dvalues. NULL: nothing is. */
+    void (*shard_attach)(void *shard, const struct sab_room *room, void *scratch);
     void (*shard_free)(void *shard);
     /* The way there; outputs, recall and watcher are served, *sums set. What was before is forgotten; a batch's state is
      * left for the next one. Steps past a sequence's end are neither read nor count. */

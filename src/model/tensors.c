@@ -125,7 +125,7 @@ void sab_tensors_draw(struct sab_model *m, int i, double bound)
     const struct sab_tensor_spec *spec = &m->tensors[i];
     for (size_t j = 0; j < spec->count; j++)
         m->theta[spec->offset + j] =
-            (real)(bound * (2 * sab_random_uniform(m->seed, SAB_STREAM_WEIGHTS, (uint64_t)i << 32 | j >> 16,
+            (real)(bound * (2 * sab_random_uniform(m->seed, SAB_FOR_WEIGHTS, (uint64_t)i << 32 | j >> 16,
                                                    (uint32_t)(j & 0xffff)) - 1));
 }
 

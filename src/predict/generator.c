@@ -170,7 +170,7 @@ int sab_generator_next(struct sab_generator *g, const struct sab_sampling *sampl
     status = step(g, err);
     if (status != SAB_OK)
         return status;
-    double u = sab_random_uniform(how.seed, SAB_STREAM_GENERATE, (uint64_t)g->at.read, 0);
+    double u = sab_random_uniform(how.seed, SAB_FOR_GENERATE, (uint64_t)g->at.read, 0);
     g->at.last = sab_sample(&how, g->outputs, g->vocabulary.n, u, g->room);
     uint32_t code = g->vocabulary.codes[g->at.last];
     text[0] = (char)code;

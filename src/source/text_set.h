@@ -9,7 +9,7 @@ struct sab_text_set {
     int n;
     uint32_t *begins; /* [cap + 1] where text i begins in bytes */
     char *bytes;      /* each text ends with 0 */
-    int32_t *slots;   /* [2^bits] number of the text, or -1; at most half of them are used */
+    int32_t *buckets;   /* [2^bits] number of the text, or -1; at most half of them are used */
     int cap, bits;
     size_t bytes_cap;
 };
