@@ -110,12 +110,45 @@ static void test_reads(void **unused)
     }
 }
 
+/* An encoder-decoder, half of whose R = 14 rows are taken to be the decoder's: 7 contexts, of 24.5 pairs of steps in all. */
+static void test_encoder_decoder(void **unused)
+{
+    (void)unused;
+    OPTIONS config = {0};
+    struct sab_cost cost;
+    sab_options_init(&config);
+    config.model.model = SAB_KIND_SEQ2SEQ;
+    config.model.decoder_attention = 1;
+    config.model.attention_width = 6;
+    struct sab_model *m = model_of(&config, SAB_INPUT_IDS, 3);
+    sab_cost_count(m, 7, 2, 1, 0, &cost);
+    double context = 2.0 * 5 * 20 * 7, state = 2.0 * 5 * 20 * 14, map = 2.0 * 5 * 6 * 14;
+    equal("input", cost.flops[SAB_PHASE_INPUT], context);
+    equal("input's bytes", cost.nbytes[SAB_PHASE_INPUT], 3.0 * 20 * 14 * sizeof(real));
+    equal("state", cost.flops[SAB_PHASE_STATE], state);
+    equal("cell", cost.elements[SAB_PHASE_CELL], 5.0 * 5 * 14);
+    equal("map", cost.flops[SAB_PHASE_MAP], map);
+    equal("score", cost.elements[SAB_PHASE_SCORE], 2 * 24.5 * 6);
+    equal("sums", cost.flops[SAB_PHASE_SCORE], 2 * 24.5 * 5);
+    equal("readout", cost.flops[SAB_PHASE_READOUT], 3.0 * 2 * 5 * 4 * (14 + 7));
+    equal("read backward", cost.nbytes[SAB_PHASE_READ_BACKWARD], 24.5 * 3 * (5 + 6) * sizeof(real));
+    equal("context backward", cost.flops[SAB_PHASE_READ_BACKWARD], context);
+    equal("map backward", cost.flops[SAB_PHASE_MAP_BACKWARD], map);
+    equal("cell backward", cost.nbytes[SAB_PHASE_CELL_BACKWARD], (2.0 * 4 + 2 + 3) * 5 * 14 * sizeof(real));
+    equal("state backward", cost.flops[SAB_PHASE_STATE_BACKWARD], state);
+    equal("weights", cost.flops[SAB_PHASE_WEIGHTS], context + state + map);
+    sab_cost_count(m, 7, 2, 0, 0, &cost);
+    equal("evaluation", sab_cost_flops(&cost), context + state + map + 2 * 24.5 * 5 + 2.0 * 5 * 4 * (14 + 7));
+    sab_model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sparse_lstm),
         cmocka_unit_test(test_plain_layers),
         cmocka_unit_test(test_reads),
+        cmocka_unit_test(test_encoder_decoder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -354,6 +354,22 @@ static void split_cuts_what_has_no_files_of_its_own(void **state)
     assert_refused(&config, NULL, SAB_INVALID, "leaves none of the 20 images");
 }
 
+/* However few there are. */
+static void parts_have_images_of_one_size(void **state)
+{
+    (void)state;
+    enum { OTHER = ROWS - 1 };
+    static const unsigned char one[16 + OTHER * COLS] = {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, OTHER, 0, 0, 0, COLS}, name[9] = {0, 0, 8, 1, 0, 0, 0, 1, 1};
+    char single[4096], other[4096];
+    snprintf(single, sizeof single, "%s", in_folder("single-images-idx3-ubyte"));
+    snprintf(other, sizeof other, "%s", in_folder("other-images-idx3-ubyte"));
+    put_idx("single-images-idx3-ubyte", "single-labels-idx1-ubyte", 1, 1, 0);
+    io_put(other, one, sizeof one);
+    io_put(in_folder("other-labels-idx1-ubyte"), name, sizeof name);
+    OPTIONS config = make_config("idx", "data", single, "valid-data", other, "split", "1,0,0", NULL);
+    assert_refused(&config, NULL, SAB_FORMAT, "pixels, where '");
+}
+
 static void facts_are_kept_and_the_data_must_fit_them(void **state)
 {
     (void)state;
@@ -581,6 +597,7 @@ int main(void)
         cmocka_unit_test(a_permutation_is_one_and_the_same_for_all_images),
         cmocka_unit_test(each_pass_of_training_has_every_image_once),
         cmocka_unit_test(split_cuts_what_has_no_files_of_its_own),
+        cmocka_unit_test(parts_have_images_of_one_size),
         cmocka_unit_test(facts_are_kept_and_the_data_must_fit_them),
         cmocka_unit_test(colours_stand_side_by_side_or_turn_grey),
         cmocka_unit_test(a_label_not_seen_in_training_is_refused),

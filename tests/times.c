@@ -121,6 +121,7 @@ static void patterns_as_strptime(void **state)
         {"%D %R", "01/31/69 14:05", "1969-01-31 14:05"},             {"%d.%m.%Y", "31.04.2024", NULL},
         {"%d.%m.%Y", "31.01.2024 ", NULL},                           {"%H:%M", "14:65", NULL},
         {"%m/%d/%Y", "31/01/2024", NULL},                            {"%Y%%%m", "2024%02", "2024-02-01"},
+        {"%d/%m/%Y %I:%M %p", "31/01/2024 12:05 xm", NULL},          {"%d/%m/%Y %I:%M %p", "31/01/2024 12:05 p", NULL},
     };
     struct sab_error err = {0};
     (void)state;
