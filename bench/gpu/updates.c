@@ -5,6 +5,7 @@
  *     att        steps from memory to memory
  *     reps       updates timed     ops=1    also each operation alone, waiting for it; S, C, steps: how to cut
  *     check=1    also the largest difference from the processor's gradient
+ *     products   float, tf32, bf16: what products over many steps multiply in
  *
  * One line of JSON a case: seconds of an update (medians), the plan, launches, and the parts where asked for. */
 #include <math.h>
@@ -19,7 +20,7 @@
 
 struct settings {
     int T, B, H, slots, att, reps, ops, check, S, C, steps;
-    char credit[16], cell[16];
+    char credit[16], cell[16], products[16];
 };
 
 static double now(void)
@@ -135,6 +136,8 @@ static void run(struct sab_machine *machine, const struct settings *s)
     set(options, "memory-slots", text);
     snprintf(text, sizeof text, "%d", s->att);
     set(options, "k-att", text);
+    set(options, "products", s->products);
+    machine->products = options->run.products;
     struct sab_model *model;
     if (sab_model_create(&model, options, &shape, &err))
         die("model", &err);
@@ -170,6 +173,7 @@ static void run(struct sab_machine *machine, const struct settings *s)
     }
     struct sab_optim_options optim = options->optim;
     int64_t t = 0;
+    const struct sab_gpu_counts before = *sab_gpu_counts(gpu);
     double first = now();
     update(gpu, &batch, &optim, ++t, &metrics);
     first = now() - first;
@@ -185,11 +189,14 @@ static void run(struct sab_machine *machine, const struct settings *s)
     launches = (machine->launches - launches) / (s->reps > 0 ? s->reps : 1);
     qsort(seconds, (size_t)s->reps, sizeof *seconds, by_size);
     const struct sab_gpu_plan *plan = sab_gpu_plan(gpu);
+    const double passes = (double)t * T * s->B;
     printf("{\"T\": %d, \"B\": %d, \"H\": %d, \"credit\": \"%s\", \"slots\": %d, \"seconds\": %.6g, \"least\": %.6g, \"first\": %.4g, \"loss\": %.6g, "
-           "\"S\": %d, \"C\": %d, \"threads\": %d, \"stretch\": %d, \"held\": [%d, %d], \"shared\": [%d, %d], \"launches\": %ld, \"off\": %.3g",
+           "\"S\": %d, \"C\": %d, \"threads\": %d, \"stretch\": %d, \"held\": [%d, %d], \"shared\": [%d, %d], \"launches\": %ld, \"off\": %.3g, "
+           "\"products\": \"%s\", \"step_bytes\": [%.0f, %.0f]",
            s->T, s->B, s->H, s->credit, s->slots, s->reps > 0 ? seconds[s->reps / 2] : first, s->reps > 0 ? seconds[0] : first, first,
            metrics.loss, plan->S, plan->C, plan->threads, plan->steps, plan->held_forward, plan->held_backward, plan->shared_forward,
-           plan->shared_backward, launches, isnan(off) ? -1 : off);
+           plan->shared_backward, launches, isnan(off) ? -1 : off, s->products, (sab_gpu_counts(gpu)->kernel_nbytes[0] - before.kernel_nbytes[0]) / passes,
+           (sab_gpu_counts(gpu)->kernel_nbytes[1] - before.kernel_nbytes[1]) / passes);
     if (s->ops) {
         struct sab_machine plain = *machine;
         memset(spent, 0, sizeof spent), memset(calls, 0, sizeof calls);
@@ -227,7 +234,7 @@ int main(int argc, char **argv)
     printf("{\"device\": \"%s\", \"multiprocessors\": %d, \"free_bytes\": %.0f}\n", machine->name, machine->multiprocessors,
            machine->free_nbytes);
     for (int i = 1; i < argc; i++) {
-        struct settings s = {.T = 100, .B = 64, .H = 128, .att = 1, .reps = 20, .credit = "sab", .cell = "lstm"};
+        struct settings s = {.T = 100, .B = 64, .H = 128, .att = 1, .reps = 20, .credit = "sab", .cell = "lstm", .products = "float"};
         char *words = strdup(argv[i]);
         for (char *word = strtok(words, " "); word; word = strtok(NULL, " ")) {
             char *value = strchr(word, '=');
@@ -245,10 +252,13 @@ int main(int argc, char **argv)
             for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
                 if (strcmp(word, keys[k].name) == 0)
                     *keys[k].number = atoi(value), known = 1;
-            if (strcmp(word, "credit") == 0 || strcmp(word, "cell") == 0) {
-                snprintf(word[1] == 'r' ? s.credit : s.cell, 16, "%s", value);
-                known = 1;
-            }
+            const struct {
+                const char *name;
+                char *text;
+            } texts[] = {{"credit", s.credit}, {"cell", s.cell}, {"products", s.products}};
+            for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+                if (strcmp(word, texts[k].name) == 0)
+                    snprintf(texts[k].text, 16, "%s", value), known = 1;
             if (!known) {
                 fprintf(stderr, "updates: \"%s\" is no key\n", word);
                 return 2;
