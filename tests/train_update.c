@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "model/model.h"
 #include "options_helper.h"
 #include "train/evaluate.h"
@@ -371,6 +372,71 @@ static void test_bad_configuration_is_refused(void **unused)
     end(&s);
 }
 
+/* x' = x * m, written out: 0 with probability p, else x / (1 - p), the same at all steps of a sequence. */
+static void leave_out(const struct setup *s, int64_t step, const struct sab_batch *batch, sab_real *to)
+{
+    const double p = s->config.optim.dropout_input;
+    int I = sab_task_shape(s->task)->I;
+    for (int t = 0; t < batch->T; t++)
+        for (int b = 0; b < batch->B; b++)
+            for (int i = 0; i < I; i++) {
+                size_t at = ((size_t)t * (size_t)batch->B + (size_t)b) * (size_t)I + (size_t)i;
+                double u = sab_random_uniform(s->config.shared.seed, SAB_FOR_DROPOUT, (uint64_t)(step * batch->B + b), (uint32_t)i);
+                to[at] = u < p ? 0 : (sab_real)(1 / (1 - p)) * batch->values[at];
+            }
+}
+
+/* docs/math/dropout.md: updates are those of a network that is given x', and dx is dx' * m. */
+static void test_dropout_is_inputs_times_masks(void **unused)
+{
+    (void)unused;
+    OPTIONS config = {0};
+    OPTIONS plain_config = {0};
+    struct setup s, plain;
+    char left_out[33], given[33];
+    small_config(&config, "unused");
+    set(&config, "task", "adding");
+    set(&config, "T", "12");
+    set(&config, "dropout-input", "0.4");
+    plain_config = copy_of(&config);
+    set(&plain_config, "dropout-input", "0");
+    begin(&s, &config);
+    begin(&plain, &plain_config);
+    for (int step = 0; step < 3; step++) {
+        struct sab_batch batch = {.size = sizeof batch};
+        struct sab_error err = {0};
+        assert_int_equal(sab_task_batch(s.task, SAB_TRAIN, step, config.shared.batch, &batch, &err), 0);
+        size_t n = (size_t)batch.T * (size_t)batch.B * (size_t)sab_task_shape(s.task)->I, zeros = 0;
+        sab_real *x = calloc(n, sizeof *x), *dx = calloc(n, sizeof *dx), *dx_given = calloc(n, sizeof *dx_given);
+        struct sab_request of = {.size = sizeof of, .dvalues = dx}, of_given = {.size = sizeof of_given, .dvalues = dx_given};
+        struct sab_batch masked = batch;
+        assert_true(x && dx && dx_given);
+        leave_out(&s, step, &batch, x);
+        masked.values = x;
+        assert_int_equal(sab_trainer_gradient(s.trainer, &batch, &of, NULL, &err), 0);
+        assert_int_equal(sab_trainer_gradient(plain.trainer, &masked, &of_given, NULL, &err), 0);
+        struct sab_batch d = batch;
+        d.values = dx_given;
+        leave_out(&s, step, &d, dx_given);
+        for (size_t i = 0; i < n; i++) {
+            zeros += x[i] == 0 && batch.values[i] != 0;
+            if (dx[i] != dx_given[i])
+                fail_msg("update %d, number %zu: dx %.9g, expected %.9g", step, i, (double)dx[i], (double)dx_given[i]);
+        }
+        assert_true(zeros > 0);
+        assert_int_equal(sab_trainer_update(s.trainer, &batch, NULL, &err), 0);
+        assert_int_equal(sab_trainer_update(plain.trainer, &masked, NULL, &err), 0);
+        sab_model_digest(s.model, left_out);
+        sab_model_digest(plain.model, given);
+        assert_string_equal(left_out, given);
+        free(x);
+        free(dx);
+        free(dx_given);
+    }
+    end(&s);
+    end(&plain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_overflow_of_update_is_undone), cmocka_unit_test(test_overflow_of_moment_is_undone),
         cmocka_unit_test(test_average_of_weights),
         cmocka_unit_test(test_bad_configuration_is_refused),
+        cmocka_unit_test(test_dropout_is_inputs_times_masks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

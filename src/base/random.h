@@ -16,7 +16,8 @@ enum sab_purpose {
     SAB_FOR_SHUFFLE,  /* see data/shuffle.c */
     SAB_FOR_PIXELS,   /* lane: pixel of a permuted image */
     SAB_FOR_GENERATE, /* index: symbols a stream has seen, lane 0 */
-    SAB_FOR_TUNE      /* index: draw; lane 0: step, 1: first */
+    SAB_FOR_TUNE,     /* index: draw; lane 0: step, 1: first */
+    SAB_FOR_DROPOUT   /* index: update * B + sequence, lane: input */
 };
 
 /* 32 random bits. */

@@ -17,6 +17,7 @@
 #include "forecast/work.h"
 #include "model/stream.h"
 #include "train/checkpoint.h"
+#include "train/dropout.h"
 #include "train/run.h"
 #include "train/trainer.h"
 
@@ -186,7 +187,8 @@ static int add_up(const struct sab_options *config, const double sizes[SIZES], s
      * memory, the carried state twice, when the evaluation is over. */
     double engine = plan->gradients_nbytes + fmax(plan->activations_nbytes, sizes[FORWARD]);
     double saving = sab_state_nbytes(&config->optim, sizes[THETA]) + 2 * sizes[STATE];
-    double peak = plan->now_nbytes + PROGRAM_NBYTES + plan->threads * (double)THREAD_NBYTES + plan->weights_nbytes + engine +
+    double left_out = config->optim.dropout_input > 0 ? (double)sizeof(sab_real) * plan->shape.I * plan->sequence_steps * config->shared.batch : 0;
+    double peak = left_out + plan->now_nbytes + PROGRAM_NBYTES + plan->threads * (double)THREAD_NBYTES + plan->weights_nbytes + engine +
                   sizes[STREAM] + (saving > sizes[STREAM] ? saving : sizes[STREAM]) + (plan->has_files ? 0 : data);
     plan->peak_nbytes = peak > plan->most_nbytes ? peak : plan->most_nbytes;
     return status;
@@ -319,6 +321,8 @@ int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, s
     plan->sequence_steps = sab_task_steps(task);
     struct sab_judge judge;
     status = sab_judge_make(&judge, config, &plan->shape, !isnan(sab_task_bits_per_char(config->task.task, 0)), err);
+    if (status == SAB_OK)
+        status = sab_dropout_check(&config->optim, &plan->shape, err);
     plan->has_files = sab_task_facts(task) != NULL;
     if (opened)
         opened(user, task);

@@ -19,6 +19,8 @@ struct sab_trainer {
     struct sab_stream *carried; /* state between batches that go on from each other; NULL before the first such. Of this rank's
                                    sequences; of one where it has none */
     int carried_B;           /* sequences of the whole batch, of all ranks */
+    sab_real *inputs;        /* of a batch, times the masks of --dropout-input; room for inputs_count numbers */
+    size_t inputs_count;
     sab_real *undo;          /* theta, m and v as they were before the update under way */
 };
 

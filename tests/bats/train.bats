@@ -242,3 +242,30 @@ starts()
     run --separate-stderr bash -c "ulimit -v 2000000; exec \"$SAB\" train copy --T 100000000 --layers 16 --hidden 16384 --batch 1000000 --dry-run"
     fails 1 'this training needs' 'GiB of memory' 'smaller --batch, --T or --hidden'
 }
+
+@test "dropout: the same bits on other threads, after resuming; evaluations draw none; symbols refuse it" {
+    cd "$BATS_TEST_TMPDIR"
+    awk 'BEGIN { print "v,w"; for (t = 0; t < 900; t++) printf "%.3f,%.3f\n", sin(t / 9), cos(t / 4) }' >wave.csv
+    drop=(csv --data wave.csv --T 20 --hidden 6 --batch 20 --dropout-input 0.3 --schedule constant --quiet --json)
+    sab train "${drop[@]}" --steps 8 --threads 1 --out whole
+    [ "$status" = 0 ]
+    value weights_digest >digest
+    sab train "${drop[@]}" --steps 8 --threads 3 --out three
+    value weights_digest | cmp - digest
+    sab train "${drop[@]}" --steps 3 --out parts
+    sab train --resume parts --steps 8 --quiet --json
+    value weights_digest | cmp - digest
+    sab train "${drop[@]}" --dropout-input 0 --steps 8 --out none
+    run ! cmp -s <(value weights_digest) digest
+    sab eval whole --json
+    value mse >mse
+    sab eval whole --json --threads 2
+    value mse | cmp - mse
+    sab train copy --dropout-input 0.3 --out never
+    fails 2 '--dropout-input 0.3 leaves out input values' 'symbols'
+    sab train copy --dropout-input 0.3 --dry-run
+    fails 2 '--dropout-input 0.3'
+    sab train "${drop[@]}" --dropout-input 1 --out never
+    fails 2 '--dropout-input' '0.99'
+    [ ! -e never ]
+}
