@@ -140,6 +140,12 @@ static void test_encoder_decoder(void **unused)
     sab_cost_count(m, 7, 2, 0, 0, &cost);
     equal("evaluation", sab_cost_flops(&cost), context + state + map + 2 * 24.5 * 5 + 2.0 * 5 * 4 * (14 + 7));
     sab_model_free(m);
+    config.model.cell = SAB_CELL_GRU;
+    m = model_of(&config, SAB_INPUT_VALUES, 3);
+    sab_cost_count(m, 7, 2, 1, 0, &cost);
+    equal("input of values", cost.flops[SAB_PHASE_INPUT], 2.0 * 3 * 15 * 14 + 2.0 * 5 * 15 * 7);
+    equal("cell backward of a gru", cost.nbytes[SAB_PHASE_CELL_BACKWARD], (2.0 * 3 + 2) * 5 * 14 * sizeof(real));
+    sab_model_free(m);
 }
 
 int main(void)

@@ -637,6 +637,24 @@ static void damaged_facts(void **state)
     sab_task_free(task);
 }
 
+/* The facts, and so sab train and sab inspect, say what is answered. */
+static void account_says_what_is_answered(void **state)
+{
+    static const struct {
+        const char *options, *line;
+    } cases[] = {
+        {"targets=b split=1,0,0", "[\"targets\",\"b, 1 row ahead\"]"},
+        {"targets=b goal=step loss=mse inputs=a split=1,0,0", "[\"answers\",\"b for each row, as values\"]"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct sab_task *task = csv_must("a,b\n1,2\n3,4\n5,6.5\n7,8\n9,8\n1,5\n", cases[k].options);
+        if (!strstr(sab_task_facts(task), cases[k].line))
+            fail_msg("%s: expected %s in %s", cases[k].options, cases[k].line, sab_task_facts(task));
+        sab_task_free(task);
+    }
+}
+
 /* One input for each text that a training row has, behind the values; none is on where a text was never seen. */
 static void categories_are_inputs(void **state)
 {
@@ -705,6 +723,7 @@ static void damaged_categories(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(account_says_what_is_answered),
         cmocka_unit_test(categories_are_inputs),
         cmocka_unit_test(damaged_categories),
         cmocka_unit_test(forecasts_look_ahead),

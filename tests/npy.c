@@ -259,6 +259,7 @@ static void malformed_beginnings(void **state)
         {"magic alone", "\x93NUMPY\1\0", 8, "ends within its header, after 8 bytes"},
         {"text", "1,2,3\n4,5,6\n", 12, "not a .npy file"},
         {"pickle", "\x80\4\x95" "abcdefgh", 11, "Python pickle"},
+        {"a pickle's first byte", "\x80", 1, "not a .npy file"},
         {"version 4", "\x93NUMPY\4\0\0\0\0\0", 12, "version 4.0"},
         {"version 1.1", "\x93NUMPY\1\1\0\0\0\0", 12, "version 1.1"},
         {"cut in the length", "\x93NUMPY\2\0\1\0", 10, "ends within its header, after 10"},

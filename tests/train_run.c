@@ -14,8 +14,10 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "io/safetensors.h"
 #include "options_helper.h"
 #include "train/evaluate.h"
+#include "train/folder.h"
 #include "train/run.h"
 #include "train_helpers.h"
 
@@ -415,11 +417,35 @@ static void test_model_bytes_are_reproducible(void **unused)
     end(&b);
 }
 
+/* Figures stand in the state by name, one number each. */
+static void test_state_has_one_number_a_figure(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    char path[SAB_PATH_CAP];
+    struct sab_safetensors *file;
+    begin(&f);
+    train_ok(&f, 0);
+    sab_folder_path(f.dir, "state.safetensors", path);
+    if (sab_safetensors_open(&file, path, &f.err) != SAB_OK)
+        fail_msg("%s", f.err.message);
+    for (int id = 0; id < 2 * SAB_METRIC_COUNT; id++) {
+        char name[80];
+        snprintf(name, sizeof name, "%s_values.%s", id % 2 ? "best" : "last", sab_metric_table[id / 2].name);
+        const struct sab_safetensors_view *view = sab_safetensors_find(file, name);
+        if (!view || view->nbytes != sizeof(double))
+            fail_msg("%s has %zu bytes, expected %zu", name, view ? view->nbytes : 0, sizeof(double));
+    }
+    sab_safetensors_close(file);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files_of_a_run),
         cmocka_unit_test(test_best_is_kept),
+        cmocka_unit_test(test_state_has_one_number_a_figure),
         cmocka_unit_test(test_best_comes_back_with_the_state),
         cmocka_unit_test(test_average_is_what_is_measured),
         cmocka_unit_test(test_mse_task),
