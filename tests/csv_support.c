@@ -56,3 +56,11 @@ struct sab_batch csv_batch(struct sab_task *task, enum sab_split split, int64_t 
         fail_msg("%s", err.message);
     return batch;
 }
+
+char *csv_counting(char *text, int first, int n)
+{
+    char *at = text + sprintf(text, "t,u\n");
+    for (int t = first; t < first + n; t++)
+        at += sprintf(at, "%d,%d\n", t, 100 + t);
+    return text;
+}

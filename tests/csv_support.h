@@ -14,4 +14,7 @@ int csv_make(struct sab_task **task, const char *text, const char *options, stru
 struct sab_task *csv_must(const char *text, const char *options);
 struct sab_batch csv_batch(struct sab_task *task, enum sab_split split, int64_t index, int B);
 
+/* Rows "t,100+t" for t = first..first+n-1, under "t,u". */
+char *csv_counting(char *text, int first, int n);
+
 #endif

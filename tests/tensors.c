@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "baselines/seq2seq.h"
 #include "io/digest.h"
 #include "options_helper.h"
 #include "problem.h"
@@ -123,9 +124,31 @@ static void test_the_digest_is_of_the_tensors_alone(void **state)
     sab_model_free(model);
 }
 
+/* Copies of the input's weights that the gradient of input values needs: one behind the other, of both sides. */
+static void test_copies_for_the_input_do_not_meet(void **state)
+{
+    (void)state;
+    OPTIONS config = {0};
+    struct sab_shape shape = {sizeof shape, SAB_INPUT_VALUES, 30, SAB_LOSS_CROSS_ENTROPY, 6};
+    struct sab_version version;
+    struct sab_model *m;
+    struct sab_error err;
+    problem_config(&config);
+    config.model.model = SAB_KIND_SEQ2SEQ;
+    assert_int_equal(sab_model_create(&m, &config, &shape, &err), SAB_OK);
+    sab_model_prepare(m, &version);
+    assert_int_equal(sab_model_prepare_input(m, &err), SAB_OK);
+    const struct sab_seq2seq *own = sab_seq2seq_of(m);
+    size_t count = (size_t)m->GHp * SAB_PANEL; /* 30 rows fit into one panel */
+    assert_ptr_equal(own->side[SAB_ENCODER].ih_t.data, m->packed_input);
+    assert_ptr_equal(own->side[SAB_DECODER].ih_t.data, m->packed_input + count);
+    sab_model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_copies_for_the_input_do_not_meet),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_the_digest_is_of_the_tensors_alone),
         cmocka_unit_test(test_scales),
