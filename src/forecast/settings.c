@@ -10,7 +10,7 @@
  *     forget-bias   3 where only h and c remember long sequences (bptt, tbptt)
  *     the update    clip 1, lr 0.006 (a transformer 0.001), warmup 100; of small sets adamw with decay 0.1 and averaged weights
  *
- * Values that are not derived were measured: docs/decisions/016. */
+ * Values that are not derived were measured: docs/decisions/017. */
 #include "forecast/settings.h"
 
 #include <math.h>
