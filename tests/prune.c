@@ -11,7 +11,7 @@
 #include "problem.h"
 #include "remind/remind.h"
 
-enum { N = 300, STEPS = 400, AP = 48, K = 7 };
+enum { N = 300, STEPS = 400, AP = 48, K = 7, SLOTS = 90 }; /* STEPS / 2 are written, so the oldest leave */
 
 static real keys[N * AP], query[AP], raw[AP], w[AP], all[N], some[N];
 static int32_t everything[N], candidates[N];
@@ -26,7 +26,7 @@ static void draw(uint64_t *state, real *x, int n, double scale)
 static double walk(const struct sab_kernels *kernels, int sparsifier, double stride, uint64_t seed)
 {
     struct sab_remind r = {.kernels = kernels, .score = sab_score_find(SAB_SCORE_MLP), .A = AP - 3, .Ap = AP, .H = AP,
-                           .Hp = AP, .K = K, .keep = {.slots = 200}, .sparsifier = sparsifier};
+                           .Hp = AP, .K = K, .keep = {.slots = SLOTS}, .sparsifier = sparsifier};
     struct sab_standing standing = {.base = calloc(N, sizeof(real)), .before = calloc(AP, sizeof(real)),
                                     .winners = calloc(K + 1, sizeof(int32_t))};
     double computed = 0, possible = 0;
