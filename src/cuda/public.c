@@ -37,6 +37,12 @@ struct sab_cuda {
     struct shape *shapes;
 };
 
+/* From now on on that stream. What failed there is told, and then forgotten. */
+static int use(struct sab_cuda *c, void *stream, void *scratch, struct sab_error *err)
+{
+    return c->machine->use(c->machine, stream, scratch) ? c->machine->wait(c->machine, err) : SAB_OK;
+}
+
 int sab_cuda_create(struct sab_cuda **out, struct sab_model *model, const char *device, struct sab_error *err)
 {
     if (sab_device_is_cpu(device))
@@ -52,7 +58,7 @@ int sab_cuda_create(struct sab_cuda **out, struct sab_model *model, const char *
     c->model = model;
     status = sab_device_open_guest(&c->machine, device, err);
     if (!status)
-        status = c->machine->use(c->machine, NULL, NULL);
+        status = use(c, NULL, NULL, err);
     if (!status)
         status = sab_gpu_create_bare(&c->gpu, c->machine, model, err);
     if (status) {
@@ -128,6 +134,8 @@ static int take_shape(struct sab_cuda *c, int T, int B, int N, struct shape **ou
                             .n_windows = g->n_windows};
         status = c->model->K > 0 ? fill_ledger(c, s, err) : SAB_OK;
         if (status) {
+            struct sab_error told;
+            c->machine->wait(c->machine, &told); /* the same again: the next call begins without it */
             if (s->block)
                 c->machine->give(c->machine, s->block);
             sab_free(s);
@@ -172,7 +180,7 @@ int sab_cuda_need(struct sab_cuda *c, const struct sab_cuda_batch *given, struct
     if (!status)
         status = sab_sized_take(&need_sized, &need, out, err);
     if (!status)
-        status = c->machine->use(c->machine, batch.stream, NULL);
+        status = use(c, batch.stream, NULL, err);
     if (!status)
         status = take_shape(c, batch.T, batch.B, batch.N, &shape, err);
     if (status)
@@ -200,7 +208,7 @@ static int begin(struct sab_cuda *c, struct sab_cuda_batch *batch, const struct 
     if (!status && batch->N > 0 && (!batch->memories || !batch->first))
         status = sab_fail(err, SAB_INVALID, "sab_cuda: N = %d memories without memories or first", batch->N);
     if (!status)
-        status = c->machine->use(c->machine, batch->stream, batch->scratch);
+        status = use(c, batch->stream, batch->scratch, err);
     if (!status)
         status = take_shape(c, batch->T, batch->B, batch->N, shape, err);
     if (status)
