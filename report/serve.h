@@ -17,7 +17,7 @@ struct sab_server {
     int port;         /* 0: any that is free */
     const volatile sig_atomic_t *stop; /* ends it, once it is not 0 */
     void (*ready)(void *user, const char *url);
-    /* path begins with "/"; query is what follows the "?", or "". Other than SAB_OK: 500 with the sentence. */
+    /* path begins with "/"; query is what follows the "?", or "". SAB_INVALID: 400 with the sentence; other failures: 500. */
     int (*answer)(void *user, const char *path, const char *query, struct sab_served *served, struct sab_error *err);
     void *user;
 };
