@@ -212,7 +212,7 @@ SAB_API int sab_forecast_shorter(const struct sab_options *options, const struct
 
 /* What `batches` batches of B sequences of T steps take on the processor, there and, with is_backward 1, back: *seconds, 0 where these
  * are few; *nbytes of memory beside the model's and the batch's. B = 1 and one batch: steps one by one, as of streams, at the least.
- * SAB_INVALID: T or B < 1. */
+ * SAB_INVALID where no batch is of so many. */
 SAB_API int sab_forecast_batches(const struct sab_model *model, int T, int B, double batches, int is_backward, int threads,
                                  double *seconds, double *nbytes, struct sab_error *err);
 

@@ -245,7 +245,7 @@ static int streaming_create(struct streaming *s, const struct sab_options *confi
     if (status == SAB_OK && (!s->samples || !s->outputs))
         status = sab_fail(err, SAB_NOMEM, "no memory for the measurement");
     if (status == SAB_OK && !is_quiet &&
-        sab_forecast_batches(s->model, steps < INT_MAX ? (int)steps : INT_MAX, 1, 1, 0, 1, &seconds, &nbytes, NULL) == SAB_OK)
+        sab_forecast_batches(s->model, steps < INT_MAX / 16 ? (int)steps : INT_MAX / 16, 1, 1, 0, 1, &seconds, &nbytes, NULL) == SAB_OK)
         sab_say_slow(seconds, "fewer --memories take less", "the %lld steps that write them", (long long)steps);
     for (int64_t i = 0; i < steps && status == SAB_OK; i++)
         status = step(s, s->filled, err);

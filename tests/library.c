@@ -449,7 +449,9 @@ static void test_forecast(void **unused)
     assert_true(nbytes[1] > nbytes[0]);
     must(sab_forecast_batches(s.model, steps, 8, 1, 0, 1, &seconds, &nbytes[0], &err));
     assert_true(seconds == 0); /* not worth a look */
-    assert_int_equal(sab_forecast_batches(s.model, 0, 8, 1, 0, 1, &seconds, &nbytes[0], &err), SAB_INVALID);
+    const int none[][2] = {{0, 8}, {8, 0}, {-1, 8}, {1 << 30, 8}, {8, 0x7fffffff}};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        assert_int_equal(sab_forecast_batches(s.model, none[i][0], none[i][1], 1, 0, 1, &seconds, &nbytes[0], &err), SAB_INVALID);
     must(sab_options_parse(s.options, "T=100000000 hidden=4096 batch=100000", &err));
     assert_int_equal(sab_forecast(s.options, NULL, NULL, &forecast, &err), SAB_NOMEM);
     assert_non_null(strstr(err.message, "GiB are free"));

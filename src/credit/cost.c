@@ -101,7 +101,7 @@ void sab_recurrent_count(const struct sab_model *m, int T, int B, double reached
 void sab_cost_count(const struct sab_model *m, int T, int B, double reached, int recomputed, struct sab_cost *cost)
 {
     double numbers = sizeof(real);
-    int shards = (B + SAB_SHARD - 1) / SAB_SHARD;
+    int shards = (B - 1) / SAB_SHARD + 1;
     memset(cost, 0, sizeof *cost);
     m->network->count(m, T, B, reached, recomputed, cost);
     cost->nbytes[SAB_PHASE_PACK] = ((double)m->n_theta + 3 * (double)m->n_padded) * numbers;

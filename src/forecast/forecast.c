@@ -1,4 +1,5 @@
 /* Forecasts for callers of the library: sab_forecast of sab_run.h. */
+#include <limits.h>
 #include <math.h>
 
 #include "base/error.h"
@@ -83,8 +84,9 @@ int sab_forecast_batches(const struct sab_model *model, int T, int B, double bat
                          double *nbytes, struct sab_error *err)
 {
     struct sab_need need;
-    if (T < 1 || B < 1)
-        return sab_fail(err, SAB_INVALID, "sab_forecast_batches: %d steps of %d sequences; each is at least 1", T, B);
+    const int MOST = INT_MAX / 16; /* as of a batch */
+    if (T < 1 || B < 1 || T > MOST || B > MOST)
+        return sab_fail(err, SAB_INVALID, "sab_forecast_batches: %d steps of %d sequences; each is in 1..%d", T, B, MOST);
     int shards = (B - 1) / SAB_SHARD + 1, workers = sab_plan_threads(threads);
     struct sab_extent extent = {.T = T, .B = B, .workers = workers < shards ? workers : shards};
     int status = sab_need_count(model, &extent, is_backward ? SAB_RECOMPUTED : SAB_FORWARD_ONLY, &need, err);
