@@ -196,6 +196,31 @@ static void facts_keep_times(void **state)
     sab_task_free(task);
 }
 
+/* Where a chunk stands: the times and numbers of its own rows. */
+static void spots_have_the_times_of_their_rows(void **state)
+{
+    char text[1024], *at = text + sprintf(text, "day,v\n");
+    (void)state;
+    for (int day = 1; day <= 20; day++)
+        at += sprintf(at, "2024-01-%02d,%d\n", day, day * day % 7);
+    struct sab_task *task = csv_must(text, "time=day T=4 split=0.5,0,0.5");
+    const void *own = sab_task_state(task, &sab_task_csv);
+    int64_t first = 0;
+    int chunks = 0;
+    for (int64_t i = 0; i < sab_task_batches(task, SAB_TEST, 1); i++) {
+        struct sab_csv_spot spot = sab_csv_task_spot(own, SAB_TEST, i, 1, 0);
+        struct sab_batch batch = csv_batch(task, SAB_TEST, i, 1);
+        assert_non_null(spot.times);
+        for (int t = 0; t < batch.lengths[0]; t++)
+            if (spot.times[t] != (19723 + spot.row + t) * INT64_C(86400000)) /* 2024-01-01 is day 19723 since 1970 */
+                fail_msg("chunk %lld, step %d: row %lld has the time %lld", (long long)i, t, (long long)(spot.row + t), (long long)spot.times[t]);
+        first = spot.row > first ? spot.row : first;
+        chunks++;
+    }
+    assert_true(chunks > 1 && first > 0);
+    sab_task_free(task);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +229,7 @@ int main(void)
         cmocka_unit_test(steps_that_are_missing),
         cmocka_unit_test(cells_that_are_missing),
         cmocka_unit_test(the_calendar_becomes_inputs),
+        cmocka_unit_test(spots_have_the_times_of_their_rows),
         cmocka_unit_test(facts_keep_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
