@@ -18,7 +18,7 @@ int sab_cairo_open(struct sab_cairo *cairo, struct sab_error *err)
     *cairo = (struct sab_cairo){.library = dlopen("libcairo.so.2", RTLD_LAZY | RTLD_NODELETE)};
     const char *why = cairo->library ? NULL : dlerror();
     if (why && !strstr(why, "No such file"))
-        return sab_fail(err, SAB_IO, "Cairo, which draws figures, cannot be loaded: %.200s", why);
+        return sab_fail(err, SAB_IO, "Cairo, which draws figures, cannot be loaded, as when memory runs out: %.200s", why);
     if (why)
         return sab_fail(err, SAB_IO, "figures are drawn by Cairo, which is not installed (libcairo.so.2). Debian: apt-get install libcairo2 "
                         "fonts-dejavu-core");
