@@ -186,8 +186,6 @@ warned()
     "$SAB" train copy --T 5 --hidden 8 --batch 8 --steps 3 --quiet --out run
     seq 1 400 >text.txt
     "$SAB" train text --data text.txt --T 8 --hidden 64 --batch 4 --steps 1 --quiet --out text
-    seq 1 40000 | awk '{print $1 % 7 "," $1 % 11}' >table.csv
-    "$SAB" train csv --data table.csv --T 8 --hidden 1500 --batch 4 --steps 1 --eval-size 4 --split 0.98,0.01,0.01 --quiet --out csv
     warned train copy --T 1000 --curriculum 0 --steps 1000000 --out long
     warned train copy --T 1000 --steps 10 --eval-size 10000000 --out long2
     warned eval run --T 1000000 --eval-size 1000000
@@ -196,7 +194,6 @@ warned()
     warned report run --T 100000 --eval-size 1000000
     warned check-grad --samples 0 --hidden 2000
     warned generate text --length 1000000000000
-    warned predict csv --data table.csv
     warned bench --hidden 2000 --T 100000 --batch 1 --seconds 0
     warned bench --hidden 64 --T 10 --batch 8 --seconds 0 --repeat 1 --stream --memories 10000000
 }
