@@ -61,11 +61,11 @@ gone()
 @test "what another process is at is looked at again when the rest is done" {
     for jobs in 1 2; do
         mkdir -p $jobs/quick/runs/copy/T100-tbptt-1-s1
-        flock $jobs/quick/runs/copy/T100-tbptt-1-s1/cell.lock sleep 200 3>&- &
+        flock $jobs/quick/runs/copy/T100-tbptt-1-s1/cell.lock sleep 600 3>&- &
         other=$!
         "$SAB" reproduce copy --cell 'tbptt 1' --seed 1 --quick --jobs $jobs --out $jobs >stdout 2>stderr 3>&- &
         job=$!
-        for _ in $(seq 2400); do
+        for _ in $(seq 9000); do
             ! grep -q '^waiting: another process' stderr || break
             sleep 0.05
         done
