@@ -278,9 +278,9 @@ END
 @test "csv: time does not grow with the square of the number of series" {
     awk 'BEGIN { print "id,v"; for (s = 0; s < 100000; s++) for (t = 0; t < 5; t++) print s "," (s + t) % 9 }' >many.csv
     # shellcheck disable=SC2086
-    run timeout 20 "$SAB" train csv --data many.csv --series id --split 0.4,0.4,0.2 --hidden 4 --T 5 --batch 64 --steps 2 --quiet --out many
+    run timeout 60 "$SAB" train csv --data many.csv --series id --split 0.4,0.4,0.2 --hidden 4 --T 5 --batch 64 --steps 2 --quiet --out many
     [ "$status" = 0 ]
-    run --separate-stderr timeout 20 "$SAB" predict many --data many.csv --output many.out
+    run --separate-stderr timeout 60 "$SAB" predict many --data many.csv --output many.out
     [ "$status" = 0 ]
     [ "$(wc -l <many.out)" = 500001 ]
 }
@@ -303,9 +303,9 @@ END
 @test "csv: time does not grow with the square of the number of columns" {
     awk 'BEGIN { for (t = -1; t < 30; t++) for (i = 1; i <= 40000; i++) printf "%s%s", (t < 0 ? "c" i : (t + i) % 9), (i < 40000 ? "," : "\n") }' >wide.csv
     # shellcheck disable=SC2086
-    run timeout 20 "$SAB" train csv --data wide.csv --targets c5 --hidden 2 --T 5 --batch 2 --steps 1 --quiet --out wide
+    run timeout 60 "$SAB" train csv --data wide.csv --targets c5 --hidden 2 --T 5 --batch 2 --steps 1 --quiet --out wide
     [ "$status" = 0 ]
-    run --separate-stderr timeout 20 "$SAB" predict wide --stream <wide.csv
+    run --separate-stderr timeout 60 "$SAB" predict wide --stream <wide.csv
     [ "$status" = 0 ]
     [ "$(printf '%s\n' "$output" | head -n 1)" = c5+1 ]
     [ "$(printf '%s\n' "$output" | wc -l)" = 31 ]
