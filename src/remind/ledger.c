@@ -42,14 +42,19 @@ const struct sab_rule sab_rule_periodic = {"periodic", is_due, since, before, mo
 
 /* ---- which leaves ---- */
 
+sab_real sab_ledger_distance(int H, const sab_real *m, const sab_real *other)
+{
+    sab_real sum = 0;
+    for (int k = 0; k < H; k++)
+        sum += (m[k] - other[k]) * (m[k] - other[k]);
+    return sum;
+}
+
 /* How far the state moved. */
 static sab_real moved(int H, const sab_real *m, const sab_real *h, const sab_real *gate)
 {
     (void)gate;
-    sab_real sum = 0;
-    for (int k = 0; k < H; k++)
-        sum += (m[k] - h[k]) * (m[k] - h[k]);
-    return sum;
+    return sab_ledger_distance(H, m, h);
 }
 
 static sab_real nothing(const struct sab_keep *keep)

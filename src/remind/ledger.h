@@ -63,6 +63,9 @@ struct sab_choice {
     int is_learned;
 };
 
+/* |m - other|^2 of two states [H]. */
+sab_real sab_ledger_distance(int H, const sab_real *m, const sab_real *other);
+
 /* Of enum sab_keeping; NULL for SAB_KEEP_RECENT. */
 const struct sab_choice *sab_choice_find(int keeping);
 

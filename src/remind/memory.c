@@ -43,10 +43,7 @@ static void measure(const struct sab_remind *r, struct sab_memory *memory, int t
     struct sab_alive alive = sab_ledger_alive(&memory->ledger, t, b);
     for (int i = 0; i < alive.n; i++) {
         const real *other = memory->M + ((size_t)b * memory->cap + alive.at[i]) * r->Hp;
-        real sum = 0;
-        for (int k = 0; k < r->H; k++)
-            sum += (m[k] - other[k]) * (m[k] - other[k]);
-        memory->ledger.apart[i] = sum;
+        memory->ledger.apart[i] = sab_ledger_distance(r->H, m, other);
     }
 }
 
