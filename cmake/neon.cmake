@@ -14,4 +14,4 @@ set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,${sab_arm64}/lib/aarch64-linux-gnu")
 set(CMAKE_CROSSCOMPILING_EMULATOR
-    qemu-aarch64;-L;/usr/aarch64-linux-gnu;-E;OMP_WAIT_POLICY=passive;-E;LD_LIBRARY_PATH=${sab_arm64}/usr/lib/aarch64-linux-gnu:${sab_arm64}/lib/aarch64-linux-gnu)
+    qemu-aarch64;-L;/usr/aarch64-linux-gnu;-E;LD_LIBRARY_PATH=${sab_arm64}/usr/lib/aarch64-linux-gnu:${sab_arm64}/lib/aarch64-linux-gnu)

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/team.h"
 #include "cli/arguments.h"
 #include "cli/say.h"
 #include "credit/engine.h"
@@ -201,7 +202,7 @@ static int measure_updates(const struct sab_options *base, const struct own *o, 
 /* Powers of two, the processors, and twice as many. */
 static int measure_scaling(const struct own *o, struct sab_bench *b, struct sab_error *err)
 {
-    int cores = sab_plan_threads(0), status = SAB_OK;
+    int cores = sab_processors(), status = SAB_OK;
     for (int n = 1; n <= 2 * cores && status == SAB_OK && b->n_scaling < SAB_BENCH_ROWS; n++)
         if ((n & (n - 1)) == 0 || n == cores || n == 2 * cores)
             status = measure_updates(&b->config, o, n, &b->scaling[b->n_scaling++], err);
@@ -304,7 +305,7 @@ static int measure_stream(const struct own *o, struct sab_bench *b, struct sab_e
 
 static int measure(struct sab_bench *b, const struct own *o, struct sab_error *err)
 {
-    int status = measure_updates(&b->config, o, sab_plan_threads(b->config.shared.threads), &b->updates, err);
+    int status = measure_updates(&b->config, o, sab_threads_of(b->config.shared.threads), &b->updates, err);
     if (status == SAB_OK && o->scaling)
         status = measure_scaling(o, b, err);
     if (status == SAB_OK && o->stream)

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/team.h"
 #include "cli/say.h"
-#include "forecast/plan.h"
 #include "report/json_process.h"
 
 /* Phases by name. Serial ones run on one thread while the others wait. */
@@ -168,7 +168,7 @@ void sab_bench_print(const struct sab_bench *b)
     print_phases(b);
     print_scaling(b);
     print_stream(b);
-    double wanted = b->updates.workers < sab_plan_threads(0) ? b->updates.workers : sab_plan_threads(0);
+    double wanted = b->updates.workers < sab_processors() ? b->updates.workers : sab_processors();
     if (busy(&b->updates) < 0.85 * wanted - share_of(&b->updates, idle_s(&b->updates)) * b->updates.workers)
         printf("\nThe CPU time is %.0f %% of the wall time of %.0f processor%s: the machine was busy with something else.\n",
                100 * busy(&b->updates) / wanted, wanted, wanted == 1 ? "" : "s");

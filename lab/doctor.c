@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/team.h"
 #include "cli/arguments.h"
 #include "cli/run_folder.h"
 #include "cli/say.h"
 #include "cuda/device.h"
-#include "forecast/plan.h"
 #include "kernels/kernels.h"
 #include "lab/check_difference.h"
 #include "report/cairo.h"
@@ -18,7 +18,7 @@ enum { TEXT_CAP = 256, TENSORS_CAP = 64, UPDATES = 5 };
 struct findings {
     char build[TEXT_CAP], processor[TEXT_CAP], features[TEXT_CAP], kernels[TEXT_CAP], data[TEXT_CAP], devices[2 * TEXT_CAP], figures[2 * TEXT_CAP];
     const char *compiler, *chosen;
-    int threads, openmp, is_data_bad, devices_count, are_figures_there;
+    int threads, is_threaded, is_data_bad, devices_count, are_figures_there;
     int cpu; /* enum sab_cpu */
     int is_gradient_good, are_threads_good;
     double worst;
@@ -31,8 +31,8 @@ struct findings {
 static void describe_build(struct findings *f)
 {
     f->compiler = __VERSION__;
-#ifdef _OPENMP
-    f->openmp = 1;
+#ifndef SAB_NO_THREADS
+    f->is_threaded = 1;
 #endif
     const char *optimised = "no optimisation", *asserts = "asserts on", *sanitizers = "";
 #ifdef __OPTIMIZE__
@@ -45,7 +45,7 @@ static void describe_build(struct findings *f)
     sanitizers = ", address sanitizer";
 #endif
     snprintf(f->build, sizeof f->build, "numbers are %s, %s, %s, %s%s", sizeof(sab_real) == 8 ? "double" : "float",
-             optimised, asserts, f->openmp ? "OpenMP" : "no OpenMP: one thread", sanitizers);
+             optimised, asserts, f->is_threaded ? "several threads" : "one thread", sanitizers);
 }
 
 static void describe_processor(struct findings *f)
@@ -229,7 +229,7 @@ static void print_json(const struct findings *f, int is_good)
     sab_json_text(&json, "compiler", f->compiler);
     sab_json_text(&json, "build", f->build);
     sab_json_text(&json, "numbers", sizeof(sab_real) == 8 ? "double" : "float");
-    sab_json_bool(&json, "openmp", f->openmp);
+    sab_json_bool(&json, "threaded", f->is_threaded);
     sab_json_text(&json, "processor", f->processor);
     sab_json_text(&json, "features", f->features);
     sab_json_text(&json, "kernels", f->chosen);
@@ -266,7 +266,7 @@ static int run(struct sab_cli *cli)
     describe_devices(&f);
     describe_data(&f);
     describe_figures(&f);
-    f.threads = sab_plan_threads(0);
+    f.threads = sab_processors();
     test_gradient(&f);
     test_threads(&f);
     int is_good = f.is_gradient_good && f.are_threads_good && !f.is_data_bad;

@@ -23,8 +23,7 @@ struct sab_jobs {
 
 /* Until all pieces are done; or one fails, or is stopped, or the flag says stop: then none is begun any more, those at work are asked
  * to stop, and what came first is returned when they have saved. A process that the system ended is SAB_IO. Processes of their own have a
- * group of their own, so that a signal of the terminal comes once, and are asked to stop where this one is killed. The caller must have
- * computed nothing on several threads before: OpenMP does not survive the making of a process. */
+ * group of their own, so that a signal of the terminal comes once, and are asked to stop where this one is killed. */
 int sab_jobs_run(const struct sab_jobs *jobs, struct sab_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/team.h"
 #include "cli/arguments.h"
 #include "cli/data_files.h"
 #include "cli/say.h"
@@ -262,7 +263,7 @@ static int run_all(const struct own *o, const struct sab_table *table, const str
 /* Threads of a cell. */
 static int share_threads(const struct own *o)
 {
-    int share = sab_plan_threads(0) / o->jobs;
+    int share = sab_processors() / o->jobs;
     return o->threads > 0 || o->jobs == 1 ? o->threads : share > 1 ? share : 1;
 }
 

@@ -3,9 +3,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/team.h"
 #include "functions_check.h"
 
 #ifndef SAB_DOUBLE
@@ -111,35 +113,48 @@ static void merge(struct functions_worst *into, const struct functions_worst *fr
     into->checked = checked;
 }
 
+struct sweep {
+    enum functions_kind kind;
+    uint32_t first, stride;
+    int64_t blocks;
+    struct functions_worst (*worst)[8]; /* [members] */
+};
+
+enum { BLOCKS_OF_PIECE = 1024 };
+
+static void check_piece(void *user, int piece, int member)
+{
+    const struct sweep *s = user;
+    int64_t end = ((int64_t)piece + 1) * BLOCKS_OF_PIECE;
+    for (int64_t block = (int64_t)piece * BLOCKS_OF_PIECE; block < end && block < s->blocks; block++) {
+        float x[BLOCK];
+        int n = 0;
+        for (int i = 0; i < BLOCK; i++) {
+            float next = at(s->first, s->stride, (uint64_t)block * BLOCK + (uint64_t)i);
+            x[i] = is_wanted(s->kind, next) ? next : 0;
+            n += is_wanted(s->kind, next);
+        }
+        if (n > 0)
+            check_block(s->kind, x, s->worst[member]);
+    }
+}
+
 void functions_check(enum functions_kind kind, uint32_t first, uint32_t stride, struct functions_worst worst[8])
 {
-    int64_t blocks = (int64_t)(((UINT64_C(1) << 32) / stride + BLOCK) / BLOCK);
+    int members = sab_processors();
+    struct sab_team *team = NULL;
+    struct sab_error err;
+    struct sweep sweep = {kind, first, stride, (int64_t)(((UINT64_C(1) << 32) / stride + BLOCK) / BLOCK), NULL};
+    sweep.worst = calloc((size_t)members, sizeof *sweep.worst);
+    assert_non_null(sweep.worst);
+    assert_int_equal(sab_team_grow(&team, members, &err), SAB_OK);
+    sab_team_run(team, members, (int)((sweep.blocks + BLOCKS_OF_PIECE - 1) / BLOCKS_OF_PIECE), check_piece, &sweep);
     memset(worst, 0, 8 * sizeof *worst);
-#ifdef _OPENMP
-#pragma omp parallel
-#endif
-    {
-        struct functions_worst mine[8] = {{0}};
-#ifdef _OPENMP
-#pragma omp for schedule(dynamic, 1024)
-#endif
-        for (int64_t block = 0; block < blocks; block++) {
-            float x[BLOCK];
-            int n = 0;
-            for (int i = 0; i < BLOCK; i++) {
-                float next = at(first, stride, (uint64_t)block * BLOCK + (uint64_t)i);
-                x[i] = is_wanted(kind, next) ? next : 0;
-                n += is_wanted(kind, next);
-            }
-            if (n > 0)
-                check_block(kind, x, mine);
-        }
-#ifdef _OPENMP
-#pragma omp critical
-#endif
+    for (int i = 0; i < members; i++)
         for (int t = 0; t < 8; t++)
-            merge(&worst[t], &mine[t]);
-    }
+            merge(&worst[t], &sweep.worst[i][t]);
+    sab_team_free(team);
+    free(sweep.worst);
 }
 
 void functions_judge(enum functions_kind kind, uint32_t first, uint32_t stride)

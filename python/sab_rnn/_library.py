@@ -18,7 +18,7 @@ from . import errors
 
 PRECISIONS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
-# After a fork the threads of OpenMP are gone, and waiting for them would never end: a child computes on one thread.
+# After a fork an engine that was at work has threads no more, and a child of many should not take all processors: it computes on one.
 _forked = False
 
 

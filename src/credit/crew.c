@@ -3,13 +3,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/threads.h"
+#include "base/team.h"
 #include "credit/engine.h"
 #include "model/stream.h"
 
@@ -65,23 +62,9 @@ void sab_deal_columns(struct sab_deal *deal, const struct sab_batch *batch)
 
 int sab_worker_count(int threads, int n_shards)
 {
-    assert(threads >= 0 && n_shards > 0);
-#ifdef _OPENMP
-    int n = threads > 0 ? threads : omp_get_num_procs();
-#else
-    int n = 1;
-    (void)threads;
-#endif
+    int n = sab_threads_of(threads);
+    assert(n_shards > 0);
     return n < n_shards ? n : n_shards;
-}
-
-int sab_worker_id(void)
-{
-#ifdef _OPENMP
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
 }
 
 double sab_batch_step_nbytes(const struct sab_model *m, const struct sab_batch *batch)
@@ -228,7 +211,7 @@ static int fill(struct sab_crew *c, struct sab_engine *e, double step_nbytes, st
         status = sab_deal_create(&c->deal, c->extent.B, err);
     if (status == SAB_OK)
         status = fill_block(c, m, err);
-    return status == SAB_OK ? sab_threads_ready(c->extent.workers, err) : status;
+    return status;
 }
 
 int sab_crew_for(struct sab_engine *e, const struct sab_batch *batch, int backward, const struct sab_extent *want,
@@ -240,7 +223,7 @@ int sab_crew_for(struct sab_engine *e, const struct sab_batch *batch, int backwa
     if (c && c->extent.T == batch->T && c->extent.B == batch->B && c->extent.carried_cap >= carried &&
         !c->backward == !backward && c->extent.flow == want->flow && c->extent.dvalues == want->dvalues &&
         c->extent.workers == want->workers)
-        return SAB_OK;
+        return sab_team_grow(&e->team, want->workers, err);
     c = sab_alloc(1, sizeof *c);
     if (!c)
         return sab_fail(err, SAB_NOMEM, "no memory for a batch");
@@ -253,6 +236,8 @@ int sab_crew_for(struct sab_engine *e, const struct sab_batch *batch, int backwa
     struct sab_crew *before = e->crew;
     e->crew = NULL;
     int status = fill(c, e, sab_batch_step_nbytes(m, batch), before, err);
+    if (status == SAB_OK)
+        status = sab_team_grow(&e->team, want->workers, err);
     if (status) {
         sab_crew_free(c);
         return status;
@@ -263,32 +248,40 @@ int sab_crew_for(struct sab_engine *e, const struct sab_batch *batch, int backwa
 
 /* ---- work ---- */
 
+struct run {
+    struct sab_engine *engine;
+    const struct sab_work *common;
+};
+
+static void run_shard(void *user, int i, int worker)
+{
+    const struct run *run = user;
+    struct sab_engine *e = run->engine;
+    const struct sab_model *m = e->model;
+    struct sab_crew *c = e->crew;
+    if (sab_engine_is_stopped(e))
+        return;
+    struct sab_work work = *run->common;
+    void *shard = work.batch->B - i * SAB_SHARD >= SAB_SHARD ? c->full[worker] : c->last[worker];
+    work.b0 = i * SAB_SHARD;
+    work.columns = c->deal.columns + work.b0;
+    work.profile = sab_engine_profile(e, worker);
+    work.stop = e->stop;
+    sab_profile_start(work.profile);
+    m->network->shard_forward(shard, &work, &c->deal.sums[i]);
+    if (!c->backward || sab_engine_is_stopped(e))
+        return;
+    real *grads = e->grads + (size_t)i * m->n_padded;
+    memset(grads, 0, m->n_padded * sizeof *grads);
+    m->network->shard_backward(shard, &work, grads);
+}
+
 void sab_crew_run(struct sab_engine *e, const struct sab_work *common)
 {
-    const struct sab_model *m = e->model;
     struct sab_crew *c = e->crew;
     const struct sab_batch *batch = common->batch;
     sab_deal_columns(&c->deal, batch);
     if (common->outputs && batch->lengths)
-        memset(common->outputs, 0, (size_t)batch->T * batch->B * m->O * sizeof *common->outputs);
-#ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic, 1) num_threads(c->extent.workers)
-#endif
-    for (int i = 0; i < c->deal.n_shards; i++) {
-        if (sab_engine_is_stopped(e))
-            continue;
-        struct sab_work work = *common;
-        void *shard = batch->B - i * SAB_SHARD >= SAB_SHARD ? c->full[sab_worker_id()] : c->last[sab_worker_id()];
-        work.b0 = i * SAB_SHARD;
-        work.columns = c->deal.columns + work.b0;
-        work.profile = sab_engine_profile(e);
-        work.stop = e->stop;
-        sab_profile_start(work.profile);
-        m->network->shard_forward(shard, &work, &c->deal.sums[i]);
-        if (!c->backward || sab_engine_is_stopped(e))
-            continue;
-        real *grads = e->grads + (size_t)i * m->n_padded;
-        memset(grads, 0, m->n_padded * sizeof *grads);
-        m->network->shard_backward(shard, &work, grads);
-    }
+        memset(common->outputs, 0, (size_t)batch->T * batch->B * e->model->O * sizeof *common->outputs);
+    sab_team_run(e->team, c->extent.workers, c->deal.n_shards, run_shard, &(struct run){e, common});
 }

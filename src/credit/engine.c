@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/sized.h"
+#include "base/team.h"
 #include "credit/share.h"
 #include "credit/tree.h"
 #include "cuda/device.h"
@@ -42,6 +43,7 @@ void sab_engine_free(struct sab_engine *e)
     if (!e)
         return;
     sab_device_close(e->device);
+    sab_team_free(e->team);
     sab_crew_free(e->crew);
     if (e->share)
         sab_share_clear(e->share);
@@ -72,9 +74,9 @@ int sab_engine_make_room(struct sab_engine *e, int n_shards, struct sab_error *e
                                e->model->n_theta);
 }
 
-struct sab_profile *sab_engine_profile(const struct sab_engine *e)
+struct sab_profile *sab_engine_profile(const struct sab_engine *e, int worker)
 {
-    return e->profile ? &e->profile[sab_worker_id()] : NULL;
+    return e->profile ? &e->profile[worker] : NULL;
 }
 
 struct sab_version sab_engine_prepare(struct sab_engine *e)
@@ -132,28 +134,34 @@ static real *grads_of(const struct sab_model *m, const struct sab_request *reque
     return request->grads ? request->grads : m->grad;
 }
 
-/* Each thread takes a range of numbers. */
+enum { RANGE = 16384 };
+
+/* Gradients that are added up; each worker takes ranges of their numbers. */
+struct addition {
+    struct sab_engine *engine;
+    real **at; /* [n_shards] */
+    int n_shards, ranks;
+};
+
+static void add_range(void *user, int range, int worker)
+{
+    const struct addition *a = user;
+    struct sab_profile *profile = sab_engine_profile(a->engine, worker);
+    size_t n = a->engine->model->n_padded, from = (size_t)range * RANGE, to = from + RANGE < n ? from + RANGE : n;
+    sab_profile_start(profile);
+    sab_tree_add(a->at, a->n_shards, a->ranks, 0, from, to);
+    sab_profile_lap(profile, SAB_PHASE_REDUCE);
+}
+
 int sab_engine_add_nodes(struct sab_engine *e, int n_shards, int first, int count, int ranks, int workers, struct sab_error *err)
 {
-    enum { RANGE = 4096 };
     size_t n = e->model->n_padded;
-    int ranges = (int)((n + RANGE - 1) / RANGE);
     real **at = sab_alloc((size_t)n_shards, sizeof *at);
     if (!at)
         return sab_fail(err, SAB_NOMEM, "no memory to add up %d gradients", n_shards);
     for (int i = 0; i < count; i++)
         at[first + i] = e->grads + (size_t)i * n;
-    (void)workers;
-#ifdef _OPENMP
-#pragma omp parallel for schedule(static) num_threads(workers)
-#endif
-    for (int range = 0; range < ranges; range++) {
-        size_t from = (size_t)range * RANGE, to = from + RANGE < n ? from + RANGE : n;
-        struct sab_profile *profile = sab_engine_profile(e);
-        sab_profile_start(profile);
-        sab_tree_add(at, n_shards, ranks, 0, from, to);
-        sab_profile_lap(profile, SAB_PHASE_REDUCE);
-    }
+    sab_team_run(e->team, workers, (int)((n + RANGE - 1) / RANGE), add_range, &(struct addition){e, at, n_shards, ranks});
     sab_free(at);
     return SAB_OK;
 }

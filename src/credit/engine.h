@@ -22,10 +22,12 @@ struct sab_crew; /* crew.c */
 struct sab_device; /* cuda/device.h */
 struct sab_comm;   /* sab_comm.h */
 struct sab_share;  /* share.h */
+struct sab_team;   /* base/team.h */
 
 struct sab_engine {
     struct sab_model *model;      /* borrowed */
     int threads;
+    struct sab_team *team;        /* as many as a batch has needed so far, or NULL */
     struct sab_device *device;    /* NULL: the processor */
     struct sab_comm *comm;        /* NULL: one rank */
     struct sab_share *share;      /* its part of batches; NULL before there was a comm */
@@ -61,16 +63,15 @@ void sab_deal_columns(struct sab_deal *deal, const struct sab_batch *batch);
 /* The same, of what decides it: lengths NULL where all have T steps. */
 void sab_deal_lengths(struct sab_deal *deal, int T, int B, const int32_t *lengths, int carries);
 
-/* Workers for a number of shards; the number of the one that runs. */
+/* Workers for a number of shards. */
 int sab_worker_count(int threads, int n_shards);
-int sab_worker_id(void);
 
 /* Bytes of the batch's arrays for each step. */
 double sab_batch_step_nbytes(const struct sab_model *model, const struct sab_batch *batch);
 /* Memories taken over that there must be room for. */
 int sab_batch_carried_cap(const struct sab_model *model, const struct sab_batch *batch, int *carried);
 
-/* The crew for this kind of call: the one kept, or a new one in its place. */
+/* The crew for this kind of call, the one kept or a new one in its place, and a team for it. */
 int sab_crew_for(struct sab_engine *engine, const struct sab_batch *batch, int backward, const struct sab_extent *want,
                  struct sab_error *err);
 /* Before the first batch is made: SAB_NOMEM, with what needs less, where the machine has not what going back through B sequences of T
@@ -94,8 +95,8 @@ static inline int sab_engine_is_stopped(const struct sab_engine *engine)
 /* sab_engine_forward for who wants to see outputs and losses where they arise. */
 int sab_engine_watch(struct sab_engine *engine, const struct sab_batch *batch, const struct sab_watcher *watcher,
                      struct sab_error *err);
-/* The profile of the worker that runs, or NULL. */
-struct sab_profile *sab_engine_profile(const struct sab_engine *engine);
+/* The profile of a worker, or NULL. */
+struct sab_profile *sab_engine_profile(const struct sab_engine *engine, int worker);
 /* sab_budget_choose for a crew or a tape beside all that there is already, and a batch's arrays. */
 int sab_engine_choose(struct sab_engine *engine, double data_nbytes, const struct sab_need *stored,
                       const struct sab_need *recomputed, int *backward, struct sab_error *err);

@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/threads.h"
+#include "base/team.h"
 #include "credit/engine.h"
 #include "model/stream.h"
 
@@ -168,8 +168,6 @@ static int take(struct sab_engine *e, const struct sab_batch *batch, int workers
     t->extent = (struct sab_extent){.T = batch->T, .B = batch->B, .carried_cap = room, .workers = workers, .apart = 1,
                                     .dvalues = batch->values != NULL};
     int status = fill(t, sab_batch_step_nbytes(e->model, batch) * batch->T, err);
-    if (status == SAB_OK)
-        status = sab_threads_ready(workers, err);
     if (status) {
         destroy(t);
         return status;
@@ -181,38 +179,48 @@ static int take(struct sab_engine *e, const struct sab_batch *batch, int workers
 /* ---- there and back ---- */
 
 /* All shards one way: back where grads are wanted. */
-static void run(struct sab_tape *t, const struct sab_work *common, const struct sab_extent *x, size_t part, int is_back)
+struct run {
+    struct sab_tape *tape;
+    const struct sab_work *common;
+    const struct sab_extent *extent;
+    size_t part; /* bytes of scratch of each worker */
+    int is_back;
+};
+
+static void run_shard(void *user, int i, int worker)
 {
+    const struct run *run = user;
+    struct sab_tape *t = run->tape;
     struct sab_engine *e = t->engine;
     const struct sab_model *m = e->model;
-#ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic, 1) num_threads(x->workers)
-#endif
-    for (int i = 0; i < t->deal.n_shards; i++) {
-        if (sab_engine_is_stopped(e))
-            continue;
-        struct sab_work work = *common;
-        struct sab_room room = sab_extent_room(x, x->B - i * SAB_SHARD < SAB_SHARD, t->backward);
-        work.b0 = i * SAB_SHARD;
-        work.columns = t->deal.columns + work.b0;
-        work.profile = sab_engine_profile(e);
-        work.stop = e->stop;
-        sab_profile_start(work.profile);
-        char *own = e->scratch + (size_t)sab_worker_id() * part;
+    if (sab_engine_is_stopped(e))
+        return;
+    struct sab_work work = *run->common;
+    struct sab_room room = sab_extent_room(run->extent, run->extent->B - i * SAB_SHARD < SAB_SHARD, t->backward);
+    work.b0 = i * SAB_SHARD;
+    work.columns = t->deal.columns + work.b0;
+    work.profile = sab_engine_profile(e, worker);
+    work.stop = e->stop;
+    sab_profile_start(work.profile);
+    char *own = e->scratch + (size_t)worker * run->part;
 #ifndef NDEBUG
-        if (part > 0)
-            memset(own, 0xff, part); /* what a shard did not put there itself is no number */
+    if (run->part > 0)
+        memset(own, 0xff, run->part); /* what a shard did not put there itself is no number */
 #endif
-        if (m->network->shard_attach)
-            m->network->shard_attach(t->shards[i], &room, own);
-        if (!is_back) {
-            m->network->shard_forward(t->shards[i], &work, &t->deal.sums[i]);
-            continue;
-        }
-        real *grads = e->grads + (size_t)i * m->n_padded;
-        memset(grads, 0, m->n_padded * sizeof *grads);
-        m->network->shard_backward(t->shards[i], &work, grads);
+    if (m->network->shard_attach)
+        m->network->shard_attach(t->shards[i], &room, own);
+    if (!run->is_back) {
+        m->network->shard_forward(t->shards[i], &work, &t->deal.sums[i]);
+        return;
     }
+    real *grads = e->grads + (size_t)i * m->n_padded;
+    memset(grads, 0, m->n_padded * sizeof *grads);
+    m->network->shard_backward(t->shards[i], &work, grads);
+}
+
+static void run(struct run *run)
+{
+    sab_team_run(run->tape->engine->team, run->extent->workers, run->tape->deal.n_shards, run_shard, run);
 }
 
 int sab_tape_forward(struct sab_engine *e, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
@@ -231,6 +239,8 @@ int sab_tape_forward(struct sab_engine *e, const struct sab_batch *batch, sab_re
     struct sab_extent x = t->extent;
     x.workers = workers;
     status = make_scratch(e, &x, t->backward, &part, err);
+    if (!status)
+        status = sab_team_grow(&e->team, workers, err);
     if (status) {
         sab_tape_free(t);
         return status;
@@ -240,7 +250,7 @@ int sab_tape_forward(struct sab_engine *e, const struct sab_batch *batch, sab_re
     sab_deal_columns(&t->deal, batch);
     if (outputs && batch->lengths)
         memset(outputs, 0, (size_t)batch->T * batch->B * m->O * sizeof *outputs);
-    run(t, &(struct sab_work){.batch = &t->batch, .outputs = outputs, .recall = recall}, &x, part, 0);
+    run(&(struct run){t, &(struct sab_work){.batch = &t->batch, .outputs = outputs, .recall = recall}, &x, part, 0});
     t->batch.state = NULL; /* the shards have what they need of it */
     status = sab_engine_check_stopped(e, err);
     if (!status && batch->state)
@@ -273,6 +283,8 @@ int sab_tape_backward(struct sab_tape *t, const struct sab_request *request, str
         status = make_scratch(e, &x, t->backward, &part, err);
     if (!status)
         status = sab_engine_make_room(e, t->deal.n_shards, err);
+    if (!status)
+        status = sab_team_grow(&e->team, x.workers, err);
     if (status)
         return status;
     struct sab_version version = sab_engine_prepare(e);
@@ -282,7 +294,7 @@ int sab_tape_backward(struct sab_tape *t, const struct sab_request *request, str
     if (asked.dvalues && (status = sab_model_prepare_input(m, err)))
         return status;
     struct sab_work work = sab_request_work(&asked, m, &t->batch, weight > 0 ? 1 / weight : 0);
-    run(t, &work, &x, part, 1);
+    run(&(struct run){t, &work, &x, part, 1});
     status = sab_engine_check_stopped(e, err);
     if (!status)
         status = sab_engine_reduce(e, t->deal.n_shards, x.workers, &asked, err);

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/team.h"
 
 enum { FUNCTIONS = 1024 };
 
@@ -48,8 +49,22 @@ static double run_function(const struct loop *loop, int rounds)
     return (double)rounds * FUNCTIONS;
 }
 
-/* The most that `threads` threads do together per second. */
-static double best(const struct loop *loop, int threads, const struct effort *effort)
+/* A loop on all threads at once. */
+struct together {
+    const struct loop *loop;
+    int rounds;
+    double *done; /* [threads] */
+};
+
+static void run_one(void *user, int i, int member)
+{
+    const struct together *t = user;
+    (void)member;
+    t->done[i] = t->loop->run(t->loop, t->rounds);
+}
+
+/* The most that the team does together per second. */
+static double best(const struct loop *loop, struct sab_team *team, int threads, double *done, const struct effort *effort)
 {
     int rounds = 1;
     double start = now(), most = 0;
@@ -58,31 +73,39 @@ static double best(const struct loop *loop, int threads, const struct effort *ef
         start = now();
     }
     for (int i = 0; i < effort->tries; i++) {
-        double done = 0;
+        double sum = 0;
         start = now();
-#ifdef _OPENMP
-#pragma omp parallel num_threads(threads) reduction(+ : done)
-#endif
-        done += loop->run(loop, 4 * rounds);
-        double rate = done / (now() - start);
-        most = rate > most ? rate : most;
+        sab_team_run(team, threads, threads, run_one, &(struct together){loop, 4 * rounds, done});
+        double s = now() - start;
+        for (int k = 0; k < threads; k++)
+            sum += done[k];
+        most = sum / s > most ? sum / s : most;
     }
-    (void)threads;
     return most;
 }
 
-static double best_triad(real *a, const real *b, const real *c, int threads, const struct effort *effort)
+enum { TRIAD_PART = 1 << 14 };
+
+struct triad {
+    real *a;
+    const real *b, *c;
+};
+
+static void add_part(void *user, int part, int member)
+{
+    const struct triad *t = user;
+    (void)member;
+    for (int i = part * TRIAD_PART; i < (part + 1) * TRIAD_PART; i++)
+        t->a[i] = t->b[i] + 3 * t->c[i];
+}
+
+static double best_triad(struct triad *triad, struct sab_team *team, int threads, const struct effort *effort)
 {
     double most = 0;
-    (void)threads;
     for (int i = 0; i <= effort->tries; i++) { /* the first one maps the pages */
         double start = now();
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(threads) schedule(static)
-#endif
-        for (int j = 0; j < effort->triad_count; j++)
-            a[j] = b[j] + 3 * c[j];
-        double rate = 3.0 * effort->triad_count * sizeof *a / (now() - start);
+        sab_team_run(team, threads, effort->triad_count / TRIAD_PART, add_part, triad);
+        double rate = 3.0 * effort->triad_count * sizeof *triad->a / (now() - start);
         most = rate > most && i > 0 ? rate : most;
     }
     return most;
@@ -93,18 +116,25 @@ int sab_ceilings_measure(const struct sab_kernels *kernels, int threads, int is_
 {
     const struct effort *effort = is_quick ? &quick : &careful;
     size_t n = (size_t)effort->triad_count;
+    struct sab_team *team = NULL;
+    int status = sab_team_grow(&team, threads, err);
     real *arrays = sab_alloc(3 * n, sizeof *arrays);
-    if (!arrays)
-        return sab_fail(err, SAB_NOMEM, "no memory to measure the memory's speed");
-    for (size_t i = 0; i < 3 * n; i++)
-        arrays[i] = 1; /* pages that were never written are all the same one */
-    *ceilings = (struct sab_ceilings){
-        .threads = threads,
-        .flops = best(&(struct loop){kernels, run_fma}, threads, effort),
-        .scores = best(&(struct loop){kernels, run_score}, threads, effort),
-        .functions = best(&(struct loop){kernels, run_function}, threads, effort),
-        .nbytes = best_triad(arrays, arrays + n, arrays + 2 * n, threads, effort),
-    };
+    double *done = sab_alloc((size_t)threads, sizeof *done);
+    if (status == SAB_OK && (!arrays || !done))
+        status = sab_fail(err, SAB_NOMEM, "no memory to measure the memory's speed");
+    if (status == SAB_OK) {
+        for (size_t i = 0; i < 3 * n; i++)
+            arrays[i] = 1; /* pages that were never written are all the same one */
+        *ceilings = (struct sab_ceilings){
+            .threads = threads,
+            .flops = best(&(struct loop){kernels, run_fma}, team, threads, done, effort),
+            .scores = best(&(struct loop){kernels, run_score}, team, threads, done, effort),
+            .functions = best(&(struct loop){kernels, run_function}, team, threads, done, effort),
+            .nbytes = best_triad(&(struct triad){arrays, arrays + n, arrays + 2 * n}, team, threads, effort),
+        };
+    }
+    sab_team_free(team);
     sab_free(arrays);
-    return SAB_OK;
+    sab_free(done);
+    return status;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "base/team.h"
 #include "base/sized.h"
 #include "credit/budget.h"
 #include "forecast/plan.h"
@@ -63,7 +64,7 @@ static int work_out(const struct sab_model *model, int T, int B, double batches,
 {
     struct sab_ceilings one;
     struct sab_cost cost;
-    int shards = (B - 1) / SAB_SHARD + 1, n = sab_plan_threads(threads);
+    int shards = (B - 1) / SAB_SHARD + 1, n = sab_threads_of(threads);
     double nbytes = 0;
     n = n < shards ? n : shards;
     sab_cost_count(model, T, B, reached, 0, &cost);
@@ -87,7 +88,7 @@ int sab_forecast_batches(const struct sab_model *model, int T, int B, double bat
     const int MOST = INT_MAX / 16; /* as of a batch */
     if (T < 1 || B < 1 || T > MOST || B > MOST)
         return sab_fail(err, SAB_INVALID, "sab_forecast_batches: %d steps of %d sequences; each is in 1..%d", T, B, MOST);
-    int shards = (B - 1) / SAB_SHARD + 1, workers = sab_plan_threads(threads);
+    int shards = (B - 1) / SAB_SHARD + 1, workers = sab_threads_of(threads);
     struct sab_extent extent = {.T = T, .B = B, .workers = workers < shards ? workers : shards};
     int status = sab_need_count(model, &extent, is_backward ? SAB_RECOMPUTED : SAB_FORWARD_ONLY, &need, err);
     if (status != SAB_OK)

@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/team.h"
 #include "credit/budget.h"
 #include "cuda/device.h"
 #include "data/task.h"
@@ -21,19 +19,9 @@
 #include "train/run.h"
 #include "train/trainer.h"
 
-int sab_plan_threads(int threads)
-{
-#ifdef _OPENMP
-    return threads > 0 ? threads : omp_get_num_procs();
-#else
-    (void)threads;
-    return 1;
-#endif
-}
-
 struct sab_ceilings sab_plan_together(const struct sab_ceilings *one, int threads)
 {
-    int processors = sab_plan_threads(0), n = threads < processors ? threads : processors;
+    int processors = sab_processors(), n = threads < processors ? threads : processors;
     struct sab_ceilings top = *one;
     top.flops *= n;
     top.scores *= n;
@@ -327,7 +315,7 @@ int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, s
     if (opened)
         opened(user, task);
     plan->shards = (config->shared.batch - 1) / SAB_SHARD + 1;
-    plan->threads = sab_plan_threads(config->shared.threads);
+    plan->threads = sab_threads_of(config->shared.threads);
     if (plan->threads > plan->shards)
         plan->threads = plan->shards;
     if (status == SAB_OK && plan->has_files)

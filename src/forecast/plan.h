@@ -38,9 +38,6 @@ int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, s
  * at most. Draws a sequence. */
 double sab_plan_reached(struct sab_task *task, const struct sab_options *config, int T);
 
-/* Threads that --threads N comes to. */
-int sab_plan_threads(int threads);
-
 /* Ceilings of so many threads, from those of one, which other programs disturb least; the memory is shared. */
 struct sab_ceilings sab_plan_together(const struct sab_ceilings *one, int threads);
 

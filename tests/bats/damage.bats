@@ -136,7 +136,7 @@ END
     for limit in $(seq 8000 1000 80000); do
         status=0
         # shellcheck disable=SC2016 # expanded by the inner shell
-        stderr=$(bash -c 'ulimit -v "$2"; OMP_NUM_THREADS=1 exec "$1" inspect long.safetensors 2>&1 >/dev/null' - "$SAB" "$limit") || status=$?
+        stderr=$(bash -c 'ulimit -v "$2"; exec "$1" inspect long.safetensors 2>&1 >/dev/null' - "$SAB" "$limit") || status=$?
         case $status:$stderr in
         0:) opened=$((opened + 1)) ;;
         1:*'no memory'*) refused=$((refused + 1)) ;;

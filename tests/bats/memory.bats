@@ -9,7 +9,6 @@ setup()
 {
     load common
     cd "$BATS_TEST_TMPDIR" || return
-    export OMP_WAIT_POLICY=passive
 }
 
 # foretold ARGUMENT...: the forecast of the peak of resident memory is within 10 % of the measured one, and within 1.5 MiB
@@ -116,10 +115,10 @@ END
          END {exit !(update[1] > 0 && update[2] > 20 * update[1] && run[3] > 5 * run[2] && run[4] > 25 * run[2])}' told
 }
 
-@test "threads that the system does not give are an error with a number, not OpenMP's end of the process" {
+@test "threads that the system does not give are an error with a number" {
     [ -z "${SAB_SANITIZED-}" ] || skip 'a sanitizer takes memory of its own'
     limited() { run --separate-stderr bash -c 'ulimit -s 1000000; ulimit -v 4000000; exec "$@"' - "$SAB" "$@"; }
-    "$SAB" doctor --json | grep -q '"openmp": true' || skip 'this build has one thread'
+    "$SAB" doctor --json | grep -q '"threaded": true' || skip 'this build has one thread'
     limited train copy --T 5 --hidden 8 --batch 64 --steps 3 --threads 8 --quiet --out run
     fails 1 'of 8 threads the system gives' '--threads'
     "$SAB" train copy --T 5 --hidden 8 --batch 64 --steps 3 --quiet --out run
