@@ -6,8 +6,8 @@
 #include "base/team.h"
 #include "base/sized.h"
 #include "credit/budget.h"
+#include "forecast/duration.h"
 #include "forecast/plan.h"
-#include "forecast/work.h"
 #include "sab_run.h"
 #include "train/evaluate.h"
 
@@ -77,7 +77,7 @@ static int work_out(const struct sab_model *model, int T, int B, double batches,
     if (status != SAB_OK)
         return status;
     struct sab_ceilings top = sab_plan_together(&one, n);
-    *seconds = batches * sab_work_clock(sab_work_seconds(&cost, &top), model->H, sab_plan_balance(B, n));
+    *seconds = batches * sab_duration_clock_s(sab_duration_of(&cost, &top), model->H, sab_plan_balance(B, n));
     return SAB_OK;
 }
 

@@ -12,7 +12,7 @@
 #include "credit/budget.h"
 #include "cuda/device.h"
 #include "data/task.h"
-#include "forecast/work.h"
+#include "forecast/duration.h"
 #include "model/stream.h"
 #include "train/checkpoint.h"
 #include "train/dropout.h"
@@ -49,7 +49,7 @@ static void measure_time(const struct sab_model *model, const struct sab_options
                          double sizes[SIZES])
 {
     struct sab_cost cost;
-    struct sab_seconds work[3];
+    struct sab_duration work[3];
     struct sab_ceilings top = sab_plan_together(&plan->ceilings, plan->threads);
     for (int i = 0; i < 3; i++) {
         double reached = i < 2 ? plan->reached : 0;
@@ -57,11 +57,11 @@ static void measure_time(const struct sab_model *model, const struct sab_options
         sab_cost_count(model, (int)ceil(plan->length), B, reached, i == 1, &cost);
         if (plan->shape.input == SAB_INPUT_VALUES) /* products of few inputs hardly begin */
             cost.flops[SAB_PHASE_INPUT] *= 1 + 12.0 / plan->shape.I;
-        work[i] = sab_work_seconds(&cost, &top);
-        work[i].products *= plan->share;
-        work[i].rest *= plan->share;
-        sizes[UPDATE_PRODUCTS + 2 * i] = work[i].products - (i == 1 ? work[0].products : 0);
-        sizes[UPDATE_REST + 2 * i] = work[i].rest - (i == 1 ? work[0].rest : 0);
+        work[i] = sab_duration_of(&cost, &top);
+        work[i].products_s *= plan->share;
+        work[i].rest_s *= plan->share;
+        sizes[UPDATE_PRODUCTS + 2 * i] = work[i].products_s - (i == 1 ? work[0].products_s : 0);
+        sizes[UPDATE_REST + 2 * i] = work[i].rest_s - (i == 1 ? work[0].rest_s : 0);
     }
 }
 
@@ -245,17 +245,17 @@ static double count_evaluation(struct sab_task *task, const struct sab_options *
 /* While sequences grow from a tenth to their length, an update takes half as long. */
 static void forecast_time(const struct sab_options *config, const double sizes[SIZES], struct sab_plan *plan)
 {
-    struct sab_seconds update = {sizes[UPDATE_PRODUCTS], sizes[UPDATE_REST]};
-    struct sab_seconds evaluation = {sizes[EVALUATION_PRODUCTS], sizes[EVALUATION_REST]};
+    struct sab_duration update = {sizes[UPDATE_PRODUCTS], sizes[UPDATE_REST]};
+    struct sab_duration evaluation = {sizes[EVALUATION_PRODUCTS], sizes[EVALUATION_REST]};
     double balance = sab_plan_balance(config->shared.batch, plan->threads), evaluation_balance = sab_plan_balance(plan->evaluation_columns, plan->threads);
     double growing = plan->has_files ? 0 : (double)(config->task.drawn.curriculum < config->optim.steps ? config->task.drawn.curriculum : config->optim.steps);
     double evaluations = 1 + (config->run.eval_every > 0 ? (double)((config->optim.steps - 1) / config->run.eval_every) : 0);
     if (plan->recomputes) {
-        update.products += sizes[REPLAY_PRODUCTS];
-        update.rest += sizes[REPLAY_REST];
+        update.products_s += sizes[REPLAY_PRODUCTS];
+        update.rest_s += sizes[REPLAY_REST];
     }
-    plan->update_s = sab_work_clock(update, config->model.hidden, balance);
-    plan->evaluation_s = plan->evaluation_batches * sab_work_clock(evaluation, config->model.hidden, evaluation_balance);
+    plan->update_s = sab_duration_clock_s(update, config->model.hidden, balance);
+    plan->evaluation_s = plan->evaluation_batches * sab_duration_clock_s(evaluation, config->model.hidden, evaluation_balance);
     plan->run_s = ((double)config->optim.steps - growing / 2) * plan->update_s + evaluations * plan->evaluation_s;
 }
 
@@ -290,58 +290,72 @@ static int check_room(const struct sab_options *config, const struct sab_plan *p
                     "needs less", need / gib, there / gib);
 }
 
-int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, struct sab_task *task), void *user,
-                  struct sab_plan *plan, struct sab_error *err)
+/* What the open task tells: shape and lengths, whether batches go on from each other, how large evaluations are. Makes a batch. */
+static int look_at_task(struct sab_task *task, const struct sab_options *config, struct sab_options *settled, struct sab_plan *plan,
+                        struct sab_error *err)
 {
-    struct sab_task *task = NULL;
-    struct sab_options settled;
-    double sizes[SIZES];
-    *plan = (struct sab_plan){.ceilings = plan->ceilings};
-    int status = sab_options_copy(&settled, config, err);
-    settled.task.drawn.curriculum = 0; /* full length from the first batch */
-    if (status == SAB_OK)
-        status = sab_task_create(&task, &settled, NULL, err);
-    if (status != SAB_OK) {
-        sab_options_clear(&settled);
-        return status;
-    }
+    struct sab_judge judge;
     plan->shape = *sab_task_shape(task);
     plan->sequence_steps = sab_task_steps(task);
-    struct sab_judge judge;
-    status = sab_judge_make(&judge, config, &plan->shape, !isnan(sab_task_bits_per_char(config->task.task, 0)), err);
-    if (status == SAB_OK)
-        status = sab_dropout_check(&config->optim, &plan->shape, err);
     plan->has_files = sab_task_facts(task) != NULL;
-    if (opened)
-        opened(user, task);
-    plan->shards = (config->shared.batch - 1) / SAB_SHARD + 1;
-    plan->threads = sab_threads_of(config->shared.threads);
-    if (plan->threads > plan->shards)
-        plan->threads = plan->shards;
-    if (status == SAB_OK && plan->has_files)
-        status = sab_run_settle(task, &settled, &plan->carries, err); /* makes a batch */
     plan->length = plan->sequence_steps;
     plan->share = 1;
+    int status = sab_judge_make(&judge, config, &plan->shape, !isnan(sab_task_bits_per_char(config->task.task, 0)), err);
+    if (status == SAB_OK)
+        status = sab_dropout_check(&config->optim, &plan->shape, err);
+    if (status == SAB_OK && plan->has_files)
+        status = sab_run_settle(task, settled, &plan->carries, err);
     if (status == SAB_OK && plan->has_files && !plan->carries)
         status = look_at_lengths(task, config, plan, err);
+    if (status != SAB_OK)
+        return status;
     look_at_process(&plan->now_nbytes, &plan->most_nbytes);
     plan->reached = sab_plan_reached(task, config, plan->sequence_steps);
     plan->evaluation_columns = plan->carries ? sab_task_columns(task, SAB_VALID, config->shared.batch) : config->shared.batch;
     plan->evaluation_batches = count_evaluation(task, config, plan);
-    sab_task_free(task);
+    return SAB_OK;
+}
+
+/* Memory and time, of what look_at_task left. */
+static int work_out(const struct sab_options *config, const struct sab_options *settled, struct sab_plan *plan, struct sab_error *err)
+{
+    double sizes[SIZES];
     const struct sab_kernels *kernels = sab_kernels_choose(config->shared.cpu);
-    if (status == SAB_OK && kernels && plan->ceilings.threads == 0)
+    int status = SAB_OK;
+    if (kernels && plan->ceilings.threads == 0)
         status = sab_ceilings_measure(kernels, 1, 1, &plan->ceilings, err);
     if (status == SAB_OK)
-        status = extrapolate(&settled, plan, sizes, err);
+        status = extrapolate(settled, plan, sizes, err);
     if (status == SAB_OK)
         status = add_up(config, sizes, plan, err);
     if (status == SAB_OK)
         forecast_time(config, sizes, plan);
     if (status == SAB_OK)
-        status = ask_device(&settled, plan, err);
+        status = ask_device(settled, plan, err);
+    return status == SAB_OK ? check_room(config, plan, err) : status;
+}
+
+int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, struct sab_task *task), void *user,
+                  struct sab_plan *plan, struct sab_error *err)
+{
+    struct sab_task *task = NULL;
+    struct sab_options settled;
+    *plan = (struct sab_plan){.ceilings = plan->ceilings};
+    plan->shards = (config->shared.batch - 1) / SAB_SHARD + 1;
+    plan->threads = sab_threads_of(config->shared.threads);
+    if (plan->threads > plan->shards)
+        plan->threads = plan->shards;
+    int status = sab_options_copy(&settled, config, err);
+    settled.task.drawn.curriculum = 0; /* full length from the first batch */
     if (status == SAB_OK)
-        status = check_room(config, plan, err);
+        status = sab_task_create(&task, &settled, NULL, err);
+    if (status == SAB_OK && opened)
+        opened(user, task);
+    if (status == SAB_OK)
+        status = look_at_task(task, config, &settled, plan, err);
+    sab_task_free(task);
+    if (status == SAB_OK)
+        status = work_out(config, &settled, plan, err);
     sab_options_clear(&settled);
     return status;
 }

@@ -1,10 +1,10 @@
-/* See work.h.
+/* See duration.h.
  *
  *     seconds = sum over phases of flops / (share * peak) + functions, scores and bytes at theirs
  *
  * The shares are what sab bench shows with AVX-512 on two cores, H = 64..512; narrow networks fill fewer registers. Scores
  * that are passed over (remind/prune.c) are counted as if computed, so long sequences come out too slow. */
-#include "forecast/work.h"
+#include "forecast/duration.h"
 
 /* What a phase reaches of the ceiling. */
 static const double shares[SAB_PHASE_COUNT] = {
@@ -19,20 +19,20 @@ static const double shares[SAB_PHASE_COUNT] = {
 /* A score costs as much as so many elements more: its sum is folded, and it is compared. */
 enum { ELEMENTS_PER_SCORE = 60 };
 
-struct sab_seconds sab_work_seconds(const struct sab_cost *cost, const struct sab_ceilings *top)
+struct sab_duration sab_duration_of(const struct sab_cost *cost, const struct sab_ceilings *top)
 {
-    struct sab_seconds sum = {0};
+    struct sab_duration sum = {0};
     for (int phase = 0; phase < SAB_PHASE_COUNT; phase++) {
-        sum.products += cost->flops[phase] / (shares[phase] * top->flops);
-        sum.rest += cost->nbytes[phase] / (shares[phase] * top->nbytes);
+        sum.products_s += cost->flops[phase] / (shares[phase] * top->flops);
+        sum.rest_s += cost->nbytes[phase] / (shares[phase] * top->nbytes);
     }
-    sum.rest += cost->elements[SAB_PHASE_CELL] / (shares[SAB_PHASE_CELL] * top->functions);
-    sum.rest += (cost->elements[SAB_PHASE_SCORE] + ELEMENTS_PER_SCORE * cost->elements[SAB_PHASE_SELECT]) / top->scores;
+    sum.rest_s += cost->elements[SAB_PHASE_CELL] / (shares[SAB_PHASE_CELL] * top->functions);
+    sum.rest_s += (cost->elements[SAB_PHASE_SCORE] + ELEMENTS_PER_SCORE * cost->elements[SAB_PHASE_SELECT]) / top->scores;
     return sum;
 }
 
-double sab_work_clock(struct sab_seconds work, double H, double balance)
+double sab_duration_clock_s(struct sab_duration work, double H, double balance)
 {
     double narrow = H < 128 ? (1 + 24 / H) / (1 + 24.0 / 128) : 1;
-    return balance * (narrow * work.products + work.rest);
+    return balance * (narrow * work.products_s + work.rest_s);
 }
