@@ -166,9 +166,37 @@ const char *sab_time_whole_of(char element)
 
 static int take_pattern(struct reading *r, const char *pattern, struct parts *p);
 
-static int take_element(struct reading *r, char element, struct parts *p)
+static int take_clock(struct reading *r, char element, struct parts *p)
 {
     static const char *const halves[] = {"am", "pm"};
+    int number = 0, failed = 0;
+    switch (element) {
+    case 'H':
+    case 'I':
+        return take_number(r, 2, &p->hour) || p->hour > (element == 'H' ? 24 : 12);
+    case 'M':
+    case 'S':
+        failed = take_number(r, 2, &number) || number > (element == 'M' ? 59 : 60);
+        p->ms += (int64_t)number * (element == 'M' ? SAB_MINUTE_MS : SAB_SECOND_MS);
+        return failed;
+    case 'f':
+        return take_fraction(r, &p->ms);
+    case 'p':
+        p->half = 1 + take_name(r, halves, 2);
+        return p->half == 0;
+    case 'z':
+        return take_offset(r, &p->ms);
+    case 'Z':
+        while (r->at < r->end && isalpha((unsigned char)*r->at))
+            r->at++;
+        return 0;
+    default:
+        return 1;
+    }
+}
+
+static int take_date(struct reading *r, char element, struct parts *p)
+{
     int number = 0, failed = 0;
     switch (element) {
     case 'Y':
@@ -195,34 +223,16 @@ static int take_element(struct reading *r, char element, struct parts *p)
     case 'a':
     case 'A':
         return take_name(r, sab_day_names, 7) < 0;
-    case 'H':
-    case 'I':
-        return take_number(r, 2, &p->hour) || p->hour > (element == 'H' ? 24 : 12);
-    case 'M':
-    case 'S':
-        failed = take_number(r, 2, &number) || number > (element == 'M' ? 59 : 60);
-        p->ms += (int64_t)number * (element == 'M' ? SAB_MINUTE_MS : SAB_SECOND_MS);
-        return failed;
-    case 'f':
-        return take_fraction(r, &p->ms);
-    case 'p':
-        for (p->half = 1; p->half <= 2; p->half++)
-            if (r->end - r->at >= 2 && strncasecmp(r->at, halves[p->half - 1], 2) == 0) {
-                r->at += 2;
-                return 0;
-            }
-        return 1;
-    case 'z':
-        return take_offset(r, &p->ms);
-    case 'Z':
-        while (r->at < r->end && isalpha((unsigned char)*r->at))
-            r->at++;
-        return 0;
-    case '%':
-        return !take_sign(r, '%');
     default:
-        return !sab_time_whole_of(element) || take_pattern(r, sab_time_whole_of(element), p);
+        return take_clock(r, element, p);
     }
+}
+
+/* What stands after a % of the pattern. */
+static int take_element(struct reading *r, char element, struct parts *p)
+{
+    const char *whole = sab_time_whole_of(element);
+    return whole ? take_pattern(r, whole, p) : element == '%' ? !take_sign(r, '%') : take_date(r, element, p);
 }
 
 static int take_pattern(struct reading *r, const char *pattern, struct parts *p)

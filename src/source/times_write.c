@@ -6,12 +6,32 @@
 #include "source/civil.h"
 #include "source/times.h"
 
+/* The number that an element of two digits shows, or -1. */
+static int two_digits(char element, const struct sab_civil *c)
+{
+    int hour = (int)(c->ms / SAB_HOUR_MS);
+    return element == 'm'   ? c->month
+           : element == 'd' ? c->day
+           : element == 'H' ? hour
+           : element == 'I' ? (hour + 11) % 12 + 1
+           : element == 'M' ? (int)(c->ms / SAB_MINUTE_MS % 60)
+           : element == 'S' ? (int)(c->ms / SAB_SECOND_MS % 60)
+           : element == 'y' ? (int)(c->year % 100)
+                            : -1;
+}
+
+/* Names of days and months: a and b cut to three letters, A and B whole. */
+static void write_name(char element, const struct sab_civil *c, int64_t days, char *to, size_t left)
+{
+    const char *name = element == 'a' || element == 'A' ? sab_day_names[sab_weekday_of(days)] : sab_month_names[c->month - 1];
+    snprintf(to, left, "%.*s", element == 'a' || element == 'b' ? 3 : 9, name);
+    to[0] = (char)toupper((unsigned char)to[0]);
+}
+
 static void write_pattern(const char *pattern, int64_t ms, char *text, size_t cap)
 {
     struct sab_civil c = sab_civil_of(ms);
     int64_t days = sab_floor_divide(ms, SAB_DAY_MS);
-    int hour = (int)(c.ms / SAB_HOUR_MS), of_year = (int)(days - sab_days_of(c.year, 1, 1)) + 1;
-    const char *day = sab_day_names[sab_weekday_of(days)], *month = sab_month_names[c.month - 1];
     for (; *pattern && strlen(text) + 12 < cap; pattern++) {
         char *to = text + strlen(text);
         size_t left = cap - strlen(text);
@@ -21,14 +41,7 @@ static void write_pattern(const char *pattern, int64_t ms, char *text, size_t ca
             continue;
         }
         char element = *++pattern;
-        int number = element == 'm'   ? c.month
-                   : element == 'd'   ? c.day
-                   : element == 'H'   ? hour
-                   : element == 'I'   ? (hour + 11) % 12 + 1
-                   : element == 'M'   ? (int)(c.ms / SAB_MINUTE_MS % 60)
-                   : element == 'S'   ? (int)(c.ms / SAB_SECOND_MS % 60)
-                   : element == 'y'   ? (int)(c.year % 100)
-                                        : -1;
+        int number = two_digits(element, &c);
         if (number >= 0)
             snprintf(to, left, "%02d", number);
         else if (element == 'Y')
@@ -36,11 +49,11 @@ static void write_pattern(const char *pattern, int64_t ms, char *text, size_t ca
         else if (element == 'e')
             snprintf(to, left, "%d", c.day);
         else if (element == 'j')
-            snprintf(to, left, "%03d", of_year);
+            snprintf(to, left, "%03d", (int)(days - sab_days_of(c.year, 1, 1)) + 1);
         else if (element == 'f')
             snprintf(to, left, "%03d", (int)(c.ms % SAB_SECOND_MS));
         else if (element == 'p')
-            snprintf(to, left, "%s", hour < 12 ? "AM" : "PM");
+            snprintf(to, left, "%s", c.ms < 12 * (int64_t)SAB_HOUR_MS ? "AM" : "PM");
         else if (element == 'z')
             snprintf(to, left, "+00:00");
         else if (element == 'Z')
@@ -49,11 +62,8 @@ static void write_pattern(const char *pattern, int64_t ms, char *text, size_t ca
             snprintf(to, left, "%%");
         else if (sab_time_whole_of(element))
             write_pattern(sab_time_whole_of(element), ms, text, cap);
-        else { /* a name */
-            const char *name = element == 'a' || element == 'A' ? day : month;
-            snprintf(to, left, "%.*s", element == 'a' || element == 'b' ? 3 : 9, name);
-            to[0] = (char)toupper((unsigned char)to[0]);
-        }
+        else
+            write_name(element, &c, days, to, left);
     }
 }
 
