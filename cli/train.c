@@ -332,41 +332,30 @@ static void begun(void *user)
     sab_stop_hold(1);
 }
 
-static int run(struct sab_cli *cli)
+/* The options as they will be trained with. A task that nobody knows is the one thing to tell, when it is opened. */
+static int settle_options(struct sab_cli *cli, int *has_task, struct sab_error *err)
 {
     const struct own *o = cli->own;
-    struct sab_error err = {0};
-    if (o->presets) {
-        sab_preset_list(cli->json);
-        return SAB_EXIT_DONE;
-    }
-    int status = o->resume[0] ? take_resume(cli, o->resume, &err) : SAB_OK;
+    int status = o->resume[0] ? take_resume(cli, o->resume, err) : SAB_OK;
     if (status == SAB_OK)
-        status = take_task(cli, &err);
+        status = take_task(cli, err);
     if (status == SAB_OK)
-        status = sab_options_check(cli->options, &err);
-    int has_task = is_known(sab_cli_text(cli->options, "task")); /* if not, that is the one thing to tell, further down */
-    if (status == SAB_OK && has_task)
-        status = sab_cli_find_data(cli->options, &err);
-    if (status == SAB_OK && o->dry_run) {
-        status = dry_run(cli, &err);
-        return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("train", status, &err);
-    }
-    status = sab_comm_agree(cli->comm, status, 0, "", &err);
-    if (status != SAB_OK)
-        return sab_say_error("train", status, &err);
+        status = sab_options_check(cli->options, err);
+    *has_task = is_known(sab_cli_text(cli->options, "task"));
+    return status == SAB_OK && *has_task ? sab_cli_find_data(cli->options, err) : status;
+}
 
-    if (!cli->quiet && has_task) {
-        warn_unread(cli, "task data", "the task", sab_cli_text(cli->options, "task"));
-        warn_unread(cli, "model credit", "--model", sab_cli_text(cli->options, "model"));
-    }
+static int train(struct sab_cli *cli, struct sab_error *err)
+{
+    const struct own *o = cli->own;
+    int status = SAB_OK;
     struct watcher watcher = {.cli = cli};
     sab_progress_init(&watcher.line, sab_cli_text(cli->options, "task"));
     if (o->tensorboard[0] && (!cli->comm || cli->comm->rank == 0))
-        status = sab_live_events_open(&watcher.events, o->tensorboard, cli->options, o->resume[0] != 0, &err);
-    status = sab_comm_agree(cli->comm, status, 0, "", &err);
+        status = sab_live_events_open(&watcher.events, o->tensorboard, cli->options, o->resume[0] != 0, err);
+    status = sab_comm_agree(cli->comm, status, 0, "", err);
     if (status != SAB_OK)
-        return sab_say_error("train", status, &err);
+        return sab_say_error("train", status, err);
     struct sab_watch hooks = {
         .size = sizeof hooks,
         .opened = tell_data,
@@ -381,10 +370,33 @@ static int run(struct sab_cli *cli)
     };
     struct sab_metrics best = {.size = sizeof best};
     struct sab_outcome result = {.size = sizeof result, .best = &best, .best_step = -1};
-    status = sab_train_watched(cli->options, o->resume[0] != 0, &hooks, &result, &err);
+    status = sab_train_watched(cli->options, o->resume[0] != 0, &hooks, &result, err);
     sab_progress_end(&watcher.line);
     sab_live_events_free(watcher.events);
-    return finish(cli, status, &result, &err);
+    return finish(cli, status, &result, err);
+}
+
+static int run(struct sab_cli *cli)
+{
+    const struct own *o = cli->own;
+    struct sab_error err = {0};
+    if (o->presets) {
+        sab_preset_list(cli->json);
+        return SAB_EXIT_DONE;
+    }
+    int has_task, status = settle_options(cli, &has_task, &err);
+    if (status == SAB_OK && o->dry_run) {
+        status = dry_run(cli, &err);
+        return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("train", status, &err);
+    }
+    status = sab_comm_agree(cli->comm, status, 0, "", &err);
+    if (status != SAB_OK)
+        return sab_say_error("train", status, &err);
+    if (!cli->quiet && has_task) {
+        warn_unread(cli, "task data", "the task", sab_cli_text(cli->options, "task"));
+        warn_unread(cli, "model credit", "--model", sab_cli_text(cli->options, "model"));
+    }
+    return train(cli, &err);
 }
 
 static void print_tasks(void)

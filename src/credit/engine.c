@@ -343,6 +343,29 @@ static int finish(struct sab_engine *e, const struct sab_request *request, struc
     return status == SAB_OK ? sab_engine_judge_loss(e, &result, err) : status;
 }
 
+/* On the processor, of what was checked. */
+static int there_and_back(struct sab_engine *e, const struct sab_batch *batch, const struct sab_request *asked, double weight,
+                          struct sab_metrics *metrics, struct sab_error *err)
+{
+    int n_shards = (batch->B - 1) / SAB_SHARD + 1;
+    struct sab_extent want = {.workers = sab_worker_count(asked->recall ? 1 : e->threads, n_shards),
+                              .flow = asked->recall != NULL, .dvalues = asked->dvalues != NULL};
+    int status = sab_crew_for(e, batch, SAB_STORED, &want, err);
+    if (!status)
+        status = sab_engine_make_room(e, n_shards, err);
+    if (status)
+        return status;
+    sab_engine_prepare(e);
+    if (asked->dvalues && (status = sab_model_prepare_input(e->model, err)))
+        return status;
+    struct sab_work work = sab_request_work(asked, e->model, batch, 1 / weight);
+    sab_crew_run(e, &work);
+    status = sab_engine_check_stopped(e, err);
+    if (!status)
+        status = sab_engine_reduce(e, n_shards, want.workers, asked, err);
+    return status ? status : finish(e, asked, metrics, err);
+}
+
 static int gradient(struct sab_engine *e, const struct sab_batch *batch, const struct sab_request *request,
                     struct sab_metrics *metrics, struct sab_error *err)
 {
@@ -364,30 +387,11 @@ static int gradient(struct sab_engine *e, const struct sab_batch *batch, const s
         status = sab_model_fetch(m, err);
     if (!status && batch->state)
         status = sab_stream_ready(batch->state, m, batch, err);
-    if (status)
-        return status;
-    int n_shards = (batch->B - 1) / SAB_SHARD + 1;
-    struct sab_extent want = {.workers = sab_worker_count(asked.recall ? 1 : e->threads, n_shards),
-                              .flow = asked.recall != NULL, .dvalues = asked.dvalues != NULL};
-    status = sab_crew_for(e, batch, SAB_STORED, &want, err);
     if (!status)
-        status = sab_engine_make_room(e, n_shards, err);
-    if (status)
-        return status;
-    sab_engine_prepare(e);
-    if (asked.dvalues && (status = sab_model_prepare_input(m, err)))
-        return status;
-    struct sab_work work = sab_request_work(&asked, m, batch, 1 / weight);
-    sab_crew_run(e, &work);
-    status = sab_engine_check_stopped(e, err);
-    if (!status)
-        status = sab_engine_reduce(e, n_shards, want.workers, &asked, err);
-    if (status)
-        return status;
-    status = finish(e, &asked, metrics, err);
-    if (status == SAB_OK && batch->state)
+        status = there_and_back(e, batch, &asked, weight, metrics, err);
+    if (!status && batch->state)
         status = sab_stream_check(batch->state, err);
-    if (status == SAB_OK && batch->state)
+    if (!status && batch->state)
         sab_stream_turn(batch->state, batch->T);
     return status;
 }

@@ -327,54 +327,74 @@ static int check_config(struct sab_safetensors *file, const char *path, const st
     return status == SAB_OK ? sab_folder_keeps(made_with, &trainer->config, path, err) : status;
 }
 
-static int read_state(struct sab_safetensors *file, const char *path, struct sab_trainer *trainer,
-                      struct sab_run_state *state, sab_real *best, struct sab_options *made_with, struct sab_error *err)
+static int check_facts(struct sab_safetensors *file, const char *path, const struct sab_trainer *trainer, struct sab_error *err)
 {
-    if (!sab_safetensors_has_digest(file))
-        return sab_fail(err, SAB_FORMAT, "%s carries no digest, so it cannot be trusted to be whole", path);
-    int status = check_config(file, path, trainer, made_with, err);
-    if (status != SAB_OK)
-        return status;
-    const char *before = sab_metadata_facts(file), *now = sab_model_facts(trainer->model);
-    int is_equal = sab_facts_equal(before, now);
+    int is_equal = sab_facts_equal(sab_metadata_facts(file), sab_model_facts(trainer->model));
     if (is_equal < 0)
         return sab_fail(err, SAB_NOMEM, "no memory to compare the facts of %s", path);
     if (!is_equal)
         return sab_fail(err, SAB_INVALID, "the training data are not those that the run began with: what %s knows of "
                                           "them does not fit", path);
-    struct record record;
-    status = read_scalars(file, path, &record, err);
+    return SAB_OK;
+}
+
+/* Where the run stood, as numbers. */
+static int read_run(struct sab_safetensors *file, const char *path, const struct sab_trainer *trainer, struct record *record,
+                    struct sab_run_state *state, struct sab_error *err)
+{
+    int status = read_scalars(file, path, record, err);
     if (status != SAB_OK)
         return status;
-    struct sab_run_state read = {.evaluated = record.evaluated,
-                                 .best_step = record.best_step,
-                                 .since_best = record.since_best,
-                                 .metrics_nbytes = record.metrics_nbytes,
-                                 .seconds = record.seconds,
-                                 .grad_norm = record.grad_norm};
-    unpack_metrics(&read.last, record.last);
-    unpack_metrics(&read.best, record.best);
-    status = read_later(file, path, trainer, &read, err);
-    if (status != SAB_OK)
-        return status;
+    *state = (struct sab_run_state){.evaluated = record->evaluated,
+                                    .best_step = record->best_step,
+                                    .since_best = record->since_best,
+                                    .metrics_nbytes = record->metrics_nbytes,
+                                    .seconds = record->seconds,
+                                    .grad_norm = record->grad_norm};
+    unpack_metrics(&state->last, record->last);
+    unpack_metrics(&state->best, record->best);
+    return read_later(file, path, trainer, state, err);
+}
+
+/* All tensors are looked at before the first is copied. */
+static int read_parts(struct sab_safetensors *file, const char *path, struct sab_trainer *trainer, sab_real *best, struct sab_error *err)
+{
     struct part parts[PARTS];
-    struct sab_stream *carried;
-    if ((status = sab_trainer_fetch(trainer, err)) != SAB_OK) /* from here on what is here counts */
-        return status;
-    if ((status = sab_stream_read(&carried, file, path, trainer->model, err)) != SAB_OK)
-        return status;
+    list_parts(trainer, best, parts);
+    int status = SAB_OK;
+    for (int copy = 0; copy <= 1; copy++)
+        for (int i = 0; i < PARTS && status == SAB_OK; i++)
+            if (parts[i].array)
+                status = read_tensors(file, path, trainer, &parts[i], copy, err);
+    return status;
+}
+
+static int read_state(struct sab_safetensors *file, const char *path, struct sab_trainer *trainer,
+                      struct sab_run_state *state, sab_real *best, struct sab_options *made_with, struct sab_error *err)
+{
+    struct record record;
+    struct sab_run_state read;
+    struct sab_stream *carried = NULL;
+    if (!sab_safetensors_has_digest(file))
+        return sab_fail(err, SAB_FORMAT, "%s carries no digest, so it cannot be trusted to be whole", path);
+    int status = check_config(file, path, trainer, made_with, err);
+    if (status == SAB_OK)
+        status = check_facts(file, path, trainer, err);
+    if (status == SAB_OK)
+        status = read_run(file, path, trainer, &record, &read, err);
+    if (status == SAB_OK)
+        status = sab_trainer_fetch(trainer, err); /* from here on what is here counts */
+    if (status == SAB_OK)
+        status = sab_stream_read(&carried, file, path, trainer->model, err);
     int B = carried ? carried->B : 0;
-    if (carried && trainer->engine->comm && (status = take_part(&carried, trainer->engine->comm, err)) != SAB_OK) {
+    if (carried && trainer->engine->comm)
+        status = take_part(&carried, trainer->engine->comm, err);
+    if (status == SAB_OK)
+        status = read_parts(file, path, trainer, record.best_step >= 0 ? best : NULL, err);
+    if (status != SAB_OK) {
         sab_stream_free(carried);
         return status;
     }
-    list_parts(trainer, record.best_step >= 0 ? best : NULL, parts);
-    for (int copy = 0; copy <= 1; copy++)
-        for (int i = 0; i < PARTS; i++)
-            if (parts[i].array && (status = read_tensors(file, path, trainer, &parts[i], copy, err)) != SAB_OK) {
-                sab_stream_free(carried);
-                return status;
-            }
     sab_stream_free(trainer->carried);
     trainer->carried = carried;
     trainer->carried_B = B;
