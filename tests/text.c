@@ -71,25 +71,6 @@ static struct sab_options text_config(const char *path, int units, int T)
     return config;
 }
 
-static struct sab_task *make(const struct sab_options *config, const char *facts)
-{
-    struct sab_task *task = NULL;
-    struct sab_error err = {0};
-    if (sab_task_create(&task, config, facts, &err) != SAB_OK)
-        fail_msg("%s", err.message);
-    return task;
-}
-
-static struct sab_batch get(struct sab_task *task, enum sab_split split, int64_t index, int B)
-{
-    struct sab_batch batch = {.size = sizeof batch};
-    struct sab_error err = {0};
-    if (sab_task_batch(task, split, index, B, &batch, &err) != SAB_OK)
-        fail_msg("%s", err.message);
-    assert_int_equal(batch.B, B);
-    return batch;
-}
-
 static struct sab_vocabulary vocabulary_of(const struct sab_task *task)
 {
     struct sab_vocabulary v;
@@ -111,7 +92,7 @@ static void check_pass(const struct expected *e, struct sab_task *task, int T, i
     assert_true(batches > 0);
     for (int b = 0; b < B; b++) {
         for (int64_t i = 0; i < batches; i++) {
-            struct sab_batch batch = get(task, SAB_VALID, i, B);
+            struct sab_batch batch = data_batch(task, SAB_VALID, i, B);
             assert_int_equal(batch.T, T);
             int steps = 0;
             for (int t = 0; t < T; t++) {
@@ -155,7 +136,7 @@ static void test_every_symbol_is_predicted_once(void **unused)
         config.shared.batch = B;
         assert_int_equal(sab_options_set(&config, "valid-data", path, NULL), SAB_OK);
         assert_int_equal(sab_options_set(&config, "reset-at", separator, NULL), SAB_OK);
-        struct sab_task *task = make(&config, NULL);
+        struct sab_task *task = data_task(&config, NULL);
         check_pass(&e, task, T, B, separator);
         if (seed < 5)
             check_pass(&e, task, T, 1000, separator); /* more columns than chunks */
@@ -176,14 +157,14 @@ static void test_training_columns_go_on(void **unused)
     OPTIONS config = text_config(path, SAB_UNITS_CHARS, T);
     config.shared.batch = B;
     assert_int_equal(sab_options_set(&config, "split", "1,0,0", NULL), SAB_OK);
-    struct sab_task *task = make(&config, NULL);
+    struct sab_task *task = data_task(&config, NULL);
     int64_t batches = sab_task_batches(task, SAB_TRAIN, B);
     assert_int_equal(batches, (499 + T - 1) / T / B);
     int32_t last[B] = {0}, inputs[PASSES][B];
     int starts_differ = 0;
     for (int64_t i = 0; i < PASSES * batches; i++) {
-        get(task, SAB_TRAIN, (i * 31) % 97, B);
-        struct sab_batch batch = get(task, SAB_TRAIN, i, B);
+        data_batch(task, SAB_TRAIN, (i * 31) % 97, B);
+        struct sab_batch batch = data_batch(task, SAB_TRAIN, i, B);
         for (int b = 0; b < B; b++) {
             assert_int_equal(batch.fresh[b], i % batches == 0);
             if (!batch.fresh[b])
@@ -216,7 +197,7 @@ static void test_a_split_cuts_between_characters(void **unused)
         io_put(path, text, 300);
         OPTIONS config = text_config(path, SAB_UNITS_CHARS, 2);
         assert_int_equal(sab_options_set(&config, "split", split, NULL), SAB_OK);
-        struct sab_task *task = make(&config, NULL);
+        struct sab_task *task = data_task(&config, NULL);
         /* 50 + cut/3 characters, rounded up to whole ones, make so many chunks of two predictions. */
         int n = (150 + 3 * cut + 2) / 3;
         assert_int_equal(sab_task_batches(task, SAB_TRAIN, 1), (n - 1 + 1) / 2);
@@ -245,7 +226,7 @@ static void test_a_part_with_its_own_file_leaves_its_share_to_training(void **un
         sab_options_set(&config, "split", cases[k].split, NULL);
         sab_options_set(&config, "valid-data", cases[k].valid ? other : "", NULL);
         sab_options_set(&config, "test-data", cases[k].test ? other : "", NULL);
-        struct sab_task *task = make(&config, NULL);
+        struct sab_task *task = data_task(&config, NULL);
         for (int s = SAB_TRAIN; s <= SAB_TEST; s++)
             assert_int_equal(sab_task_batches(task, (enum sab_split)s, 1), cases[k].chunks[s]);
         sab_task_free(task);
@@ -266,10 +247,10 @@ static void test_gzip_reads_as_plain(void **unused)
     OPTIONS a = text_config(plain, SAB_UNITS_CHARS, 4), b = text_config(packed, SAB_UNITS_CHARS, 4);
     sab_options_set(&a, "split", "1,0,0", NULL);
     sab_options_set(&b, "split", "1,0,0", NULL);
-    struct sab_task *one = make(&a, NULL), *two = make(&b, NULL);
+    struct sab_task *one = data_task(&a, NULL), *two = data_task(&b, NULL);
     assert_true(sab_facts_equal(sab_task_facts(one), sab_task_facts(two)));
     for (int i = 0; i < 10; i++) {
-        struct sab_batch x = get(one, SAB_TRAIN, i, 2), y = get(two, SAB_TRAIN, i, 2);
+        struct sab_batch x = data_batch(one, SAB_TRAIN, i, 2), y = data_batch(two, SAB_TRAIN, i, 2);
         assert_memory_equal(x.ids, y.ids, 8 * sizeof *x.ids);
     }
     sab_task_free(one);
@@ -289,7 +270,7 @@ static void test_vocabulary_is_sorted_and_does_not_depend_on_order(void **unused
         io_put(path, k ? two : one, k ? sizeof two - 1 : sizeof one - 1);
         OPTIONS config = text_config(path, SAB_UNITS_CHARS, 1);
         sab_options_set(&config, "split", "1,0,0", NULL);
-        struct sab_task *task = make(&config, NULL);
+        struct sab_task *task = data_task(&config, NULL);
         if (!sab_facts_equal(sab_task_facts(task), facts))
             fail_msg("%s", sab_task_facts(task));
         assert_non_null(strstr(sab_task_facts(task), "[\"symbols\",\"6 different characters: U+0000, U+000A, a, b, c, \xc3\xa9\"]"));
@@ -334,13 +315,13 @@ static void test_unknown_symbols(void **unused)
     sab_options_set(&config, "valid-data", other, NULL);
     sab_options_set(&config, "split", "1,0,0", NULL);
     config.task.text.unknown = 2;
-    struct sab_task *task = make(&config, NULL);
+    struct sab_task *task = data_task(&config, NULL);
     assert_int_equal(sab_task_shape(task)->I, 3);
     static const int32_t ids[] = {2, 0, 1}, labels[] = {0, 1, 2}, train[] = {0, 1, 0};
-    struct sab_batch batch = get(task, SAB_VALID, 0, 1);
+    struct sab_batch batch = data_batch(task, SAB_VALID, 0, 1);
     assert_memory_equal(batch.ids, ids, sizeof ids);
     assert_memory_equal(batch.labels, labels, sizeof labels);
-    batch = get(task, SAB_TRAIN, 0, 1);
+    batch = data_batch(task, SAB_TRAIN, 0, 1);
     assert_memory_equal(batch.ids, train, sizeof train);
     assert_int_equal(batch.labels[2], 2);
     sab_task_free(task);
@@ -355,15 +336,15 @@ static void test_facts_of_a_model_hold(void **unused)
     io_put(other, "cbcb", 4);
     OPTIONS config = text_config(path, SAB_UNITS_CHARS, 2);
     sab_options_set(&config, "split", "1,0,0", NULL);
-    struct sab_task *task = make(&config, NULL);
+    struct sab_task *task = data_task(&config, NULL);
     char *facts = strdup(sab_task_facts(task));
     sab_task_free(task);
     set_option(&config, "data", ""); /* only a test file, as for sab eval --test-data */
     sab_options_set(&config, "test-data", other, NULL);
-    task = make(&config, facts);
+    task = data_task(&config, facts);
     assert_string_equal(sab_task_facts(task), facts);
     static const int32_t ids[] = {2, 1};
-    assert_memory_equal(get(task, SAB_TEST, 0, 1).ids, ids, sizeof ids);
+    assert_memory_equal(data_batch(task, SAB_TEST, 0, 1).ids, ids, sizeof ids);
     struct sab_batch batch = {.size = sizeof batch};
     struct sab_error err = {0};
     assert_int_equal(sab_task_batch(task, SAB_TRAIN, 0, 1, &batch, &err), SAB_INVALID);
