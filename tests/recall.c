@@ -171,9 +171,96 @@ static void test_memory_slots(void **unused)
         }
 }
 
+/* Carried from batch to batch: at each step the newest memory_slots can be read, whichever batch wrote them, and by a sequence that
+ * begins anew its own only. Of a dense read all that can be read has a weight. */
+struct carried {
+    int k_att, slots, before, own, own_before; /* before: steps of what came before, own_before those of sequence own, which began anew */
+};
+
+static void see_carried(void *user, int layer, int t, int b, int n, const int32_t *when, const sab_real *alpha, const sab_real *flow)
+{
+    const struct carried *s = user;
+    int before = b == s->own ? s->own_before : s->before, written = (before + t - 1) / s->k_att, there = written < s->slots ? written : s->slots;
+    (void)layer, (void)alpha, (void)flow;
+    if (n != there)
+        fail_msg("%d slots, k_att %d, step %d after %d others, sequence %d: expected %d memories, got %d", s->slots, s->k_att, t, before, b,
+                 there, n);
+    for (int i = 0; i < n; i++)
+        if (when[i] != (written - there + 1 + i) * s->k_att - before)
+            fail_msg("%d slots, k_att %d, step %d after %d others, sequence %d: memory %d of %d is of step %d, expected %d", s->slots, s->k_att,
+                     t, before, b, i, n, when[i], (written - there + 1 + i) * s->k_att - before);
+}
+
+static void test_carried_memories(void **unused)
+{
+    (void)unused;
+    enum { STEPS = 12, PARTS = 3 };
+    for (int k_att = 1; k_att <= 4; k_att++)
+        for (int slots = 1; slots <= 2 * STEPS + 1; slots++) { /* STEPS / k_att of them is what a text has by default */
+            OPTIONS config = {0};
+            struct problem p;
+            struct sab_stream *stream;
+            struct sab_error err;
+            problem_config(&config);
+            config.model.forward = SAB_DENSE;
+            config.model.k_att = k_att;
+            config.model.memory_slots = slots;
+            problem_make(&p, &config, SHAPE(SAB_INPUT_IDS, 6, SAB_LOSS_CROSS_ENTROPY, 3), STEPS, B, 4);
+            assert_int_equal(sab_stream_create(&stream, p.model, B, &err), SAB_OK);
+            p.batch.lengths = NULL;
+            p.batch.state = stream;
+            for (int part = 0; part < PARTS; part++) {
+                uint8_t fresh[B] = {0};
+                struct carried seen = {k_att, slots, part * STEPS, part == PARTS - 1 ? 2 : -1, 0};
+                struct sab_recall recall = {sizeof recall, see_carried, &seen};
+                fresh[2] = part == PARTS - 1;
+                p.batch.fresh = fresh;
+                assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, NULL, NULL, &recall, &err), SAB_OK);
+            }
+            sab_stream_free(stream);
+            problem_free(&p);
+        }
+}
+
+/* The same after steps one at a time, of which a stream keeps more than can be read; sequence 2 began anew in the batch before them. */
+static void test_carried_after_steps(void **unused)
+{
+    (void)unused;
+    enum { STEPS = 12 };
+    for (int i = 0; i < 27; i++) {
+        OPTIONS config = {0};
+        struct problem p;
+        struct sab_stream *stream;
+        struct sab_error err;
+        sab_real y[B * 3];
+        uint8_t fresh[B] = {[2] = 1};
+        int k_att = i % 3 + 1, alone = i / 3 * 3 * k_att;
+        struct carried seen = {k_att, 20 / k_att, 2 * STEPS + alone, 2, STEPS + alone};
+        struct sab_recall recall = {sizeof recall, see_carried, &seen};
+        problem_config(&config);
+        config.model.forward = SAB_DENSE;
+        config.model.k_att = k_att;
+        config.model.memory_slots = seen.slots;
+        problem_make(&p, &config, SHAPE(SAB_INPUT_IDS, 6, SAB_LOSS_CROSS_ENTROPY, 3), STEPS, B, 4);
+        assert_int_equal(sab_stream_create(&stream, p.model, B, &err), SAB_OK);
+        p.batch.lengths = NULL;
+        p.batch.state = stream;
+        assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, NULL, NULL, NULL, &err), SAB_OK);
+        p.batch.fresh = fresh;
+        assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, NULL, NULL, NULL, &err), SAB_OK);
+        for (int t = 0; t < alone; t++)
+            assert_int_equal(sab_stream_step(stream, p.ids + t % STEPS * B, NULL, y, &err), SAB_OK);
+        p.batch.fresh = NULL;
+        assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, NULL, NULL, &recall, &err), SAB_OK);
+        sab_stream_free(stream);
+        problem_free(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_reads), cmocka_unit_test(test_memory_slots),
-                                       cmocka_unit_test(test_flow_is_a_norm)};
+                                       cmocka_unit_test(test_carried_memories),
+                                       cmocka_unit_test(test_carried_after_steps), cmocka_unit_test(test_flow_is_a_norm)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

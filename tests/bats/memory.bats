@@ -151,6 +151,10 @@ END
     fails 1 'a batch of 1000000 sequences of 100000020 steps needs' 'smaller --batch or --T'
     sab recall run --T 1000000000 --sequences 1
     fails 2 '--T'
+    sab() { run --separate-stderr bash -c 'ulimit -t 20; exec "$@"' - "$SAB" "$@"; } # it is counted, not worked out step by step
+    sab recall run --T 100000000
+    fails 1 '16 sequences of 100000020 steps recall' 'GiB are free' '--sequences'
+    sab() { run --separate-stderr "$SAB" "$@"; }
     sab check-grad --hidden 16384 --layers 16 --quiet
     fails 1 'a gradient of' 'GiB of memory' 'smaller --hidden'
     sab check-grad --O 16777216 --T 100000 --quiet
@@ -193,6 +197,8 @@ warned()
     warned report run --T 100000 --eval-size 1000000
     warned check-grad --samples 0 --hidden 2000
     warned generate text --length 1000000000000
+    yes 1 | head -c 60000000 >long.txt
+    warned predict text --data long.txt
     warned bench --hidden 2000 --T 100000 --batch 1 --seconds 0
     warned bench --hidden 64 --T 10 --batch 8 --seconds 0 --repeat 1 --stream --memories 10000000
 }
