@@ -5,6 +5,7 @@
  *     rung R       one setting, with all S updates: R + 1 times the work of a training
  *
  * Everything is in run folders, OUT/rung-R/setting-I: what is done is read from there, and an interrupted search goes on. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,25 +164,20 @@ static void name_piece(void *user, int i, char name[SAB_JOB_NAME_CAP])
 
 /* ---- results ---- */
 
-/* The best evaluation of a run, and whether it is done. */
+/* The best evaluation of a run. */
 struct best {
     int metric;
-    int64_t steps;
     double value;
-    int is_done;
 };
 
 static int see_row(void *user, const struct sab_figure *figures, int n)
 {
     struct best *best = user;
     const struct sab_metric *metric = sab_metric_at(best->metric);
-    for (int i = 0; i < n; i++) {
-        if (strcmp(figures[i].name, "step") == 0 && figures[i].value >= (double)best->steps)
-            best->is_done = 1;
+    for (int i = 0; i < n; i++)
         if (strcmp(figures[i].name, metric->name) == 0 && !isnan(figures[i].value) &&
             !(metric->better * figures[i].value <= metric->better * best->value))
             best->value = figures[i].value;
-    }
     return 0;
 }
 
@@ -199,14 +195,16 @@ static int find_metric(struct search *s, const struct sab_shape *shape)
                                                                                                    : "loss");
 }
 
-static double read_value(const struct search *s, int rung, int setting, int *is_done)
+/* NaN of a setting of which nothing is kept: it failed before its first update. */
+static int read_value(const struct search *s, int rung, int setting, double *value, struct sab_error *err)
 {
-    char folder[DIR_CAP + 64];
-    struct best best = {s->metric, rung_steps(s, rung), NAN, 0};
+    char folder[DIR_CAP + 64], path[DIR_CAP + 96];
+    struct best best = {s->metric, NAN};
     run_folder(s, rung, setting, folder);
-    sab_run_history(folder, 0, see_row, &best, NULL);
-    *is_done = best.is_done;
-    return best.value;
+    snprintf(path, sizeof path, "%s/config.json", folder);
+    int status = access(path, F_OK) != 0 && errno == ENOENT ? SAB_OK : sab_run_history(folder, 0, see_row, &best, err);
+    *value = best.value;
+    return status;
 }
 
 /* 1 if a is better than b; whatever failed is the worst. */
@@ -217,13 +215,14 @@ static int is_better(const struct search *s, double a, double b)
 }
 
 /* The best third of the rung, in order, becomes the next; equals in the order they have. */
-static void choose_next(struct search *s)
+static int choose_next(struct search *s, struct sab_error *err)
 {
-    double *values = s->values[s->rung];
+    double *values = s->values[s->rung], value;
     int *of = s->of[s->rung];
     for (int i = 0; i < s->n; i++) {
-        int is_done, place = i;
-        double value = read_value(s, s->rung, s->settings[i], &is_done);
+        int place = i, status = read_value(s, s->rung, s->settings[i], &value, err);
+        if (status != SAB_OK)
+            return status;
         for (; place > 0 && is_better(s, value, values[place - 1]); place--) {
             values[place] = values[place - 1];
             of[place] = of[place - 1];
@@ -234,6 +233,7 @@ static void choose_next(struct search *s)
     s->counts[s->rung] = s->n;
     s->n = s->n > THIRD ? s->n / THIRD : 1;
     memcpy(s->settings, of, (size_t)s->n * sizeof *of);
+    return SAB_OK;
 }
 
 /* ---- the plan ---- */
@@ -270,27 +270,39 @@ static int look(struct search *s, double *run_s, struct sab_error *err)
     return status;
 }
 
+enum { PLAN_CAP = 64 };
+
+/* The plan of a search that goes on. */
+static int read_plan(struct search *s, const char *path, struct sab_error *err)
+{
+    char text[PLAN_CAP];
+    void *before;
+    size_t nbytes;
+    long long steps, asked = sab_cli_int64(s->cli->options, "steps");
+    int status = sab_file_read(path, PLAN_CAP - 1, &before, &nbytes, err);
+    if (status != SAB_OK)
+        return status;
+    snprintf(text, sizeof text, "%.*s", (int)nbytes, (const char *)before);
+    sab_free(before);
+    if (sscanf(text, "%d rungs, %lld updates", &s->rungs, &steps) != 2 || s->rungs < 2 || s->rungs > RUNGS_MOST || steps < 1)
+        return sab_fail(err, SAB_FORMAT, "%.250s is no plan of sab tune", path);
+    if (sab_cli_given(s->cli, "steps") && asked != steps)
+        return sab_fail(err, SAB_INVALID, "--steps %lld: the search in %.200s was begun for %lld; choose another --out", asked, s->dir, steps);
+    s->steps = steps;
+    return SAB_OK;
+}
+
 /* Rungs and updates that fit into the time. A search that goes on has those it began with. */
 static int plan(struct search *s, double time_s, struct sab_error *err)
 {
-    enum { PLAN_CAP = 64 };
     char path[DIR_CAP + 64], text[PLAN_CAP], time[SAB_SAY_CAP];
     double run_s;
-    void *before;
-    size_t nbytes;
-    long long steps;
     int status = look(s, &run_s, err);
     snprintf(path, sizeof path, "%s/plan", s->dir);
     if (status != SAB_OK)
         return status;
-    if (sab_file_read(path, PLAN_CAP - 1, &before, &nbytes, NULL) == SAB_OK) {
-        snprintf(text, sizeof text, "%.*s", (int)nbytes, (const char *)before);
-        sab_free(before);
-        if (sscanf(text, "%d rungs, %lld updates", &s->rungs, &steps) != 2 || s->rungs < 2 || s->rungs > RUNGS_MOST || steps < 1)
-            return sab_fail(err, SAB_FORMAT, "%.250s is no plan of sab tune", path);
-        s->steps = steps;
-        return SAB_OK;
-    }
+    if (access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
+        return read_plan(s, path, err);
     s->steps = sab_cli_int64(s->cli->options, "steps");
     run_s /= s->threads;
     s->rungs = RUNGS_MOST;
@@ -407,7 +419,7 @@ static int search(struct search *s, struct sab_error *err)
                                 .name = name_piece, .run = train_setting, .stop = s->stop};
         status = sab_jobs_run(&jobs, err);
         if (status == SAB_OK)
-            choose_next(s);
+            status = choose_next(s, err);
         if (status == SAB_OK)
             status = save_table(s, err);
     }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/alloc.h"
@@ -36,6 +37,24 @@ static double now_s(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* Events of a run are begun in a file of this name; one that goes on adds files. */
+static void name_file(struct sab_live_events *e, int64_t step)
+{
+    size_t used = strlen(e->path);
+    snprintf(e->path + used, sizeof e->path - used, "/events.out.tfevents.%010lld.sab", (long long)step);
+}
+
+/* What another run has told TensorBoard is not written over. */
+static int check_new(const struct sab_live_events *e, const char *folder, struct sab_error *err)
+{
+    struct sab_live_events first = *e;
+    struct stat info;
+    name_file(&first, 0);
+    if (lstat(first.path, &info) != 0)
+        return SAB_OK;
+    return sab_fail(err, SAB_INVALID, "--tensorboard: %.200s holds the events of a run already; choose another folder, such as one below it", folder);
+}
+
 int sab_live_events_open(struct sab_live_events **out, const char *folder, const struct sab_options *options, int goes_on, struct sab_error *err)
 {
     struct sab_live_events *e = sab_alloc(1, sizeof *e);
@@ -48,6 +67,8 @@ int sab_live_events_open(struct sab_live_events **out, const char *folder, const
     if (status == SAB_OK)
         status = sab_run_folder(options, e->run, sizeof e->run, err);
     snprintf(e->path, sizeof e->path, "%s", folder);
+    if (status == SAB_OK && !goes_on)
+        status = check_new(e, folder, err);
     if (status == SAB_OK)
         *out = e;
     else
@@ -176,8 +197,7 @@ static int add_row(void *user, const struct sab_figure *figures, int n)
 /* Names the file by the first update that it tells of, so that files follow each other, and begins it. */
 static int begin(struct sab_live_events *e, struct sab_events *events, double time, int64_t step, struct sab_error *err)
 {
-    size_t used = strlen(e->path);
-    snprintf(e->path + used, sizeof e->path - used, "/events.out.tfevents.%010lld.sab", e->goes_on ? (long long)step : 0LL);
+    name_file(e, e->goes_on ? step : 0);
     sab_events_begin(events, time);
     struct sab_options *options = NULL; /* as the run has them: some were chosen by a look at the data */
     int status = sab_run_options(&options, e->run, err);

@@ -48,19 +48,22 @@ static int read_characters(struct sab_own_sequence *own, int O, const struct sab
     return SAB_OK;
 }
 
-/* The next number of a row, up to a blank, a comma or the row's end; 0, or 1: there is none. */
-static int next_word(const char **at, char word[32])
+enum { WORD_CAP = 64 };
+
+/* The next number of a row, up to a blank, a comma or the row's end; 0, or 1: there is none. What is too long for a number ends with
+ * three dots, which no number has. */
+static int next_word(const char **at, char word[WORD_CAP])
 {
     *at += strspn(*at, " ,\t\r");
     size_t n = strcspn(*at, " ,\t\r\n;");
-    snprintf(word, 32, "%.*s", n < 32 ? (int)n : 31, *at);
+    snprintf(word, WORD_CAP, n < WORD_CAP ? "%.*s" : "%.*s...", n < WORD_CAP ? (int)n : WORD_CAP - 4, *at);
     *at += n;
     return n == 0;
 }
 
 static int read_symbols(struct sab_own_sequence *own, int I, const char *at, struct sab_error *err)
 {
-    for (char word[32];; at += strspn(at, ";\n")) {
+    for (char word[WORD_CAP];; at += strspn(at, ";\n")) {
         int64_t id;
         if (next_word(&at, word)) {
             if (!*at)
@@ -78,7 +81,7 @@ static int read_symbols(struct sab_own_sequence *own, int I, const char *at, str
 static int read_rows(struct sab_own_sequence *own, int I, const char *at, struct sab_error *err)
 {
     for (; *at; at += strspn(at, ";\n")) {
-        char word[32];
+        char word[WORD_CAP];
         int n = 0;
         for (double value; !next_word(&at, word); n++) {
             if (own->batch.T == SAB_OWN_STEPS)
@@ -88,7 +91,8 @@ static int read_rows(struct sab_own_sequence *own, int I, const char *at, struct
             own->values[(size_t)own->batch.T * (size_t)I + (size_t)n] = (sab_real)value;
         }
         if (n != I || word[0])
-            return sab_fail(err, SAB_INVALID, "step %d is not %d number%s; steps are apart by ';'", own->batch.T + 1, I, I == 1 ? "" : "s");
+            return sab_fail(err, SAB_INVALID, "step %d is not %d number%s; steps are apart by ';'%s%s%s", own->batch.T + 1, I, I == 1 ? "" : "s",
+                            word[0] ? ": \"" : "", word, word[0] ? "\"" : "");
         own->batch.T++;
     }
     return SAB_OK;

@@ -217,6 +217,12 @@ assert [s.step for s in events.Scalars("loss")] == [json.loads(line)["step"] for
 assert events.Images("recall/layer_1")[0].width == 500
 END
     fi
+    cp -r logs before # another run's events are not written over
+    # shellcheck disable=SC2086
+    sab train copy $tiny --steps 10 --out x --tensorboard logs/live
+    fails 2 'logs/live holds the events of a run already'
+    diff -r logs before
+    [ ! -e x ]
     mkdir -p closed && printf x >closed/file
     # shellcheck disable=SC2086
     sab train copy $tiny --steps 10 --out x --tensorboard closed/file

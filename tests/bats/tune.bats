@@ -49,6 +49,16 @@ setup()
     # what cannot be the same search is refused
     sab tune "${search[@]}" --lr 0.5 --quiet --out whole
     fails 2 'was begun with --lr'
+    sab tune "${search[@]}" --steps 900 --quiet --out whole
+    fails 2 '--steps 900: the search in whole was begun for 450'
+    # nor is what cannot be read taken for absent: a plan is not made anew, a setting has not failed
+    sab tune "${search[@]}" --eval-every 25 --quiet --out damaged
+    sed -i '1s/.*/no line/' damaged/rung-0/setting-1/metrics.jsonl
+    sab tune "${search[@]}" --eval-every 25 --quiet --out damaged
+    fails 1 'damaged/rung-0/setting-1/metrics.jsonl: the line at byte 0 is no JSON object'
+    printf '2 rungs, 450 updates\n%050d' 0 >whole/plan
+    sab tune "${search[@]}" --quiet --out whole
+    fails 2 "'whole/plan' has 71 bytes"
 }
 
 @test "tune: the test part is never looked at, and mistakes are told" {
