@@ -164,15 +164,19 @@ static void shard_free(void *shard)
     sab_free(shard);
 }
 
-static void forward(void *shard, const struct sab_work *work, struct sab_loss_sums *sums)
+static void forward(void *const *shards, int n, const struct sab_work *works, struct sab_loss_sums *sums)
 {
-    memset(sums, 0, sizeof *sums);
-    sab_seq2seq_forward(shard, work, sums);
+    memset(sums, 0, (size_t)n * sizeof *sums);
+    for (int k = 0; k < n; k++)
+        sab_seq2seq_forward(shards[k], &works[k], &sums[k]);
 }
 
-static void backward(void *shard, const struct sab_work *work, real *grads)
+static void backward(void *const *shards, int n, const struct sab_work *works, real *grads)
 {
-    sab_seq2seq_backward(shard, work, grads);
+    for (int k = 0; k < n; k++) {
+        const struct sab_seq2seq_shard *s = shards[k];
+        sab_seq2seq_backward(shards[k], &works[k], grads + (size_t)k * s->model->n_padded);
+    }
 }
 
 /* ---- how much there is to do ---- */
@@ -213,7 +217,7 @@ const struct sab_network sab_network_seq2seq = {
     .prepare = prepare,
     .shard_create = shard_create,
     .shard_free = shard_free,
-    .shard_forward = forward,
-    .shard_backward = backward,
+    .shards_forward = forward,
+    .shards_backward = backward,
     .count = count,
 };

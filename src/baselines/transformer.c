@@ -196,7 +196,7 @@ const struct sab_network sab_network_transformer = {
     .check_steps = check_steps,
     .shard_create = sab_transformer_shard_create,
     .shard_free = sab_transformer_shard_free,
-    .shard_forward = sab_transformer_shard_forward,
-    .shard_backward = sab_transformer_shard_backward,
+    .shards_forward = sab_transformer_shards_forward,
+    .shards_backward = sab_transformer_shards_backward,
     .count = count,
 };

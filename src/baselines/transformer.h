@@ -90,8 +90,8 @@ struct sab_transformer_shard {
 int sab_transformer_shard_create(void **out, const struct sab_model *model, const struct sab_room *room,
                                  struct sab_blocks *blocks, struct sab_error *err);
 void sab_transformer_shard_free(void *shard);
-void sab_transformer_shard_forward(void *shard, const struct sab_work *work, struct sab_loss_sums *sums);
-void sab_transformer_shard_backward(void *shard, const struct sab_work *work, real *grads);
+void sab_transformer_shards_forward(void *const *shards, int n, const struct sab_work *works, struct sab_loss_sums *sums);
+void sab_transformer_shards_backward(void *const *shards, int n, const struct sab_work *works, real *grads);
 
 /* ---- transformer_block.c: R rows, shard->x in place ---- */
 

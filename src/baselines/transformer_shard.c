@@ -150,9 +150,8 @@ static void embed_backward(const struct sab_transformer_shard *s, const struct s
     sab_work_dvalues(work, m, s->room.S, 0, s->steps, s->dvalues, Ip);
 }
 
-void sab_transformer_shard_forward(void *shard, const struct sab_work *work, struct sab_loss_sums *sums)
+static void forward(struct sab_transformer_shard *s, const struct sab_work *work, struct sab_loss_sums *sums)
 {
-    struct sab_transformer_shard *s = shard;
     const struct sab_model *m = s->model;
     const struct sab_transformer *net = m->own;
     int steps = s->steps = sab_work_steps(work, s->room.S), R = steps * s->room.S;
@@ -185,9 +184,8 @@ static void fill_dy(struct sab_transformer_shard *s, const struct sab_work *work
     sab_work_losses(work, m, s->room.S, 0, s->steps, 1, s->dy, &spare);
 }
 
-void sab_transformer_shard_backward(void *shard, const struct sab_work *work, real *grads)
+static void backward(struct sab_transformer_shard *s, const struct sab_work *work, real *grads)
 {
-    struct sab_transformer_shard *s = shard;
     const struct sab_model *m = s->model;
     const struct sab_transformer *net = m->own;
     int steps = s->steps, R = steps * s->room.S;
@@ -206,4 +204,18 @@ void sab_transformer_shard_backward(void *shard, const struct sab_work *work, re
         sab_block_backward(s, l, steps, grads);
     embed_backward(s, work, grads);
     sab_profile_lap(s->profile, SAB_PHASE_INPUT);
+}
+
+void sab_transformer_shards_forward(void *const *shards, int n, const struct sab_work *works, struct sab_loss_sums *sums)
+{
+    for (int k = 0; k < n; k++)
+        forward(shards[k], &works[k], &sums[k]);
+}
+
+void sab_transformer_shards_backward(void *const *shards, int n, const struct sab_work *works, real *grads)
+{
+    for (int k = 0; k < n; k++) {
+        struct sab_transformer_shard *s = shards[k];
+        backward(s, &works[k], grads + (size_t)k * s->model->n_padded);
+    }
 }

@@ -50,36 +50,67 @@ static void put_start(const struct sab_shard *s, int layer, const real *start, s
                (size_t)m->H * sizeof *to);
 }
 
-/* One layer over the windows of a span that gradient enters. */
-static void backward_layer(struct sab_shard *s, int l, int span, const real *dh, real *dx, real *grads)
+/* What comes after a window of a layer. */
+static void end_window(struct sab_shard *s, int l, int window, const struct sab_layer_part *part)
+{
+    if (part->to_start) {
+        put_start(s, l, s->scratch.dcarry, s->work.dh0);
+        put_start(s, l, s->scratch.dc, s->work.dc0);
+    }
+    mark_touched(s, l, window);
+    sab_profile_lap(s->scratch.profile, SAB_PHASE_READ_BACKWARD);
+    if (s->flow)
+        sab_shard_report(s, l, window, 1);
+}
+
+/* The i-th window of a span in one layer, of those shards where gradient enters it; from tells which dh comes from above. */
+static void backward_window(struct sab_shard *const *shards, int n, int l, int span, int i, int from)
+{
+    const struct sab_model *m = shards[0]->model;
+    struct sab_layer_part parts[SAB_TOGETHER];
+    struct sab_shard *active[SAB_TOGETHER];
+    int count = 0, window = span * shards[0]->span_windows + i;
+    for (int k = 0; k < n; k++) {
+        struct sab_shard *s = shards[k];
+        struct sab_layer_run *run = &s->layers[l];
+        if (i >= sab_shard_span_windows(s, span) || !(s->active[i] |= run->touched[window]))
+            continue;
+        parts[count] = (struct sab_layer_part){
+            .span = &run->stored[s->n_stored > 1 ? span : 0], .memory = &run->memory, .records = &run->records, .scratch = &s->scratch,
+            .from = i * s->window_len, .len = sab_shard_window_len(s, window), .dh_out = s->dh[from],
+            .ds_out = l == m->L - 1 ? s->ds : NULL, .to_start = window == 0 && (s->work.dh0 || s->work.dc0), .grads = s->grads};
+        active[count++] = s;
+    }
+    if (count > 0)
+        sab_layer_backward(m, l, count, parts);
+    for (int k = 0; k < count; k++)
+        end_window(active[k], l, window, &parts[k]);
+}
+
+/* The products of a span's windows in one layer; dx, unless it is NULL, is what goes to the layer below or to the input. */
+static void span_products(struct sab_shard *s, int l, int span, real *dx)
 {
     const struct sab_model *m = s->model;
-    struct sab_layer_run *run = &s->layers[l];
-    const struct sab_span *w = &run->stored[s->n_stored > 1 ? span : 0];
-    int n = sab_shard_span_windows(s, span), first = span * s->span_windows;
-    for (int i = n - 1; i >= 0; i--) {
-        if (!(s->active[i] |= run->touched[first + i]))
-            continue;
-        int to_start = first + i == 0 && (s->work.dh0 || s->work.dc0);
-        sab_layer_backward(m, l, w, i * s->window_len, sab_shard_window_len(s, first + i), &run->memory, &run->records, dh,
-                           l == m->L - 1 ? s->ds : NULL, to_start, grads, &s->scratch);
-        if (to_start) {
-            put_start(s, l, s->scratch.dcarry, s->work.dh0);
-            put_start(s, l, s->scratch.dc, s->work.dc0);
-        }
-        mark_touched(s, l, first + i);
-        sab_profile_lap(s->scratch.profile, SAB_PHASE_READ_BACKWARD);
-        if (s->flow)
-            sab_shard_report(s, l, first + i, 1);
-    }
+    const struct sab_span *w = &s->layers[l].stored[s->n_stored > 1 ? span : 0];
+    int n = sab_shard_span_windows(s, span);
     if (dx)
         memset(dx, 0, (size_t)w->len * s->S * (l > 0 ? m->Hp : sab_pad(m->shape.I)) * sizeof *dx);
     for (int from, end = 0; sab_shard_next_run(s->active, n, &from, &end);) {
         int t = from * s->window_len, last = end * s->window_len < w->len ? end * s->window_len : w->len;
-        sab_layer_products(m, l, w, t, last - t, grads, dx, &s->scratch);
+        sab_layer_products(m, l, w, t, last - t, s->grads, dx, &s->scratch);
     }
     if (l == 0 && dx)
         sab_work_dvalues(&s->work, m, s->S, w->t0, w->len, dx, sab_pad(m->shape.I));
+}
+
+static void backward_layer(struct sab_shard *const *shards, int n, int l, int span, int from)
+{
+    for (int i = shards[0]->span_windows - 1; i >= 0; i--)
+        backward_window(shards, n, l, span, i, from);
+    for (int k = 0; k < n; k++) {
+        struct sab_shard *s = shards[k];
+        span_products(s, l, span, l > 0 ? s->dh[1 - from] : s->work.dvalues ? s->dx : NULL);
+    }
 }
 
 static void begin(struct sab_shard *s)
@@ -99,41 +130,64 @@ static void begin(struct sab_shard *s)
 }
 
 /* Makes the span's activations and input be there. */
-static void bring_back(struct sab_shard *s, int span)
+static void bring_back(struct sab_shard *const *shards, int n, int span)
 {
-    int is_there = !s->apart && span == s->used_spans - 1; /* the newest still is, and so is its input */
-    if (s->backward == SAB_RECOMPUTED && !is_there)
-        sab_shard_span(s, span, 1);
-    else if (s->n_stored > 1 || !is_there)
-        sab_shard_input(s, span);
-    if (s->apart)
-        sab_shard_doutputs(s, span);
+    struct sab_shard *again[SAB_TOGETHER];
+    int count = 0;
+    for (int k = 0; k < n; k++) {
+        struct sab_shard *s = shards[k];
+        int is_there = !s->apart && span == s->used_spans - 1; /* the newest still is, and so is its input */
+        if (s->backward == SAB_RECOMPUTED && !is_there)
+            again[count++] = s;
+        else if (s->n_stored > 1 || !is_there)
+            sab_shard_input(s, span);
+    }
+    if (count > 0)
+        sab_shard_span(again, count, span, 1);
+    for (int k = 0; k < n; k++)
+        if (shards[k]->apart)
+            sab_shard_doutputs(shards[k], span);
 }
 
-void sab_shard_backward(struct sab_shard *s, const struct sab_work *work, real *grads)
+/* Whether gradient enters the span; s->active tells the windows that get some from their own losses. */
+static int is_reached(struct sab_shard *s, int span)
 {
-    const struct sab_model *m = s->model;
-    s->work = *work;
-    s->scratch.profile = work->profile;
-    begin(s);
-    for (int span = s->used_spans - 1; span >= 0 && !sab_work_is_stopped(work); span--) {
-        int first = span * s->span_windows, reached = 0;
-        for (int i = 0; i < sab_shard_span_windows(s, span); i++) {
-            reached |= s->active[i] = (unsigned char)sab_shard_has_gradient(s, first + i);
-            for (int l = 0; l < m->L; l++)
-                reached |= s->layers[l].touched[first + i];
-        }
-        if (!reached)
+    int first = span * s->span_windows, reached = 0;
+    for (int i = 0; span < s->used_spans && i < sab_shard_span_windows(s, span); i++) {
+        reached |= s->active[i] = (unsigned char)sab_shard_has_gradient(s, first + i);
+        for (int l = 0; l < s->model->L; l++)
+            reached |= s->layers[l].touched[first + i];
+    }
+    return reached;
+}
+
+void sab_shard_backward(struct sab_shard *const *shards, int n)
+{
+    const struct sab_model *m = shards[0]->model;
+    int spans = 0;
+    for (int k = 0; k < n; k++) {
+        begin(shards[k]);
+        spans = shards[k]->used_spans > spans ? shards[k]->used_spans : spans;
+    }
+    for (int span = spans - 1; span >= 0 && !sab_work_is_stopped(&shards[0]->work); span--) {
+        struct sab_shard *reached[SAB_TOGETHER];
+        int count = 0;
+        for (int k = 0; k < n; k++)
+            if (is_reached(shards[k], span))
+                reached[count++] = shards[k];
+        if (count == 0)
             continue;
-        bring_back(s, span);
-        readout_backward(s, span, grads);
-        sab_profile_lap(s->scratch.profile, SAB_PHASE_READOUT);
+        bring_back(reached, count, span);
+        for (int k = 0; k < count; k++)
+            readout_backward(reached[k], span, reached[k]->grads);
+        sab_profile_lap(shards[0]->scratch.profile, SAB_PHASE_READOUT);
         for (int l = m->L - 1, from = 0; l >= 0; l--, from = 1 - from)
-            backward_layer(s, l, span, s->dh[from], l > 0 ? s->dh[1 - from] : s->work.dvalues ? s->dx : NULL, grads);
+            backward_layer(reached, count, l, span, from);
     }
-    for (int l = 0; l < m->L && m->K > 0; l++) {
-        struct sab_remind_grads rg = sab_layer_remind_grads(m, l, grads);
-        sab_memory_weights(&m->layers[l].remind, &s->layers[l].memory, &rg);
-    }
-    sab_profile_lap(s->scratch.profile, SAB_PHASE_WEIGHTS);
+    for (int k = 0; k < n; k++)
+        for (int l = 0; l < m->L && m->K > 0; l++) {
+            struct sab_remind_grads rg = sab_layer_remind_grads(m, l, shards[k]->grads);
+            sab_memory_weights(&m->layers[l].remind, &shards[k]->layers[l].memory, &rg);
+        }
+    sab_profile_lap(shards[0]->scratch.profile, SAB_PHASE_WEIGHTS);
 }

@@ -20,6 +20,15 @@ struct sab_room sab_extent_room(const struct sab_extent *x, int is_last, int bac
     };
 }
 
+int sab_extent_together(const struct sab_model *m, int H, int B, int workers)
+{
+    const double shared_nbytes = 8 << 20; /* of smaller weights, what all processors share holds enough */
+    int n_shards = (B - 1) / SAB_SHARD + 1, each = (n_shards - 1) / workers + 1;
+    if (!m->network->step_numbers || m->network->step_numbers(m, H) * sizeof(real) < shared_nbytes)
+        return 1;
+    return each < SAB_TOGETHER ? each : SAB_TOGETHER;
+}
+
 int sab_need_count(const struct sab_model *m, const struct sab_extent *x, int backward, struct sab_need *need,
                    struct sab_error *err)
 {
@@ -33,8 +42,8 @@ int sab_need_count(const struct sab_model *m, const struct sab_extent *x, int ba
     double kept[2] = {(double)blocks[0].kept_nbytes, (double)blocks[1].kept_nbytes};
     double scratch[2] = {(double)blocks[0].scratch_nbytes, (double)blocks[1].scratch_nbytes};
     *need = (struct sab_need){
-        .activations = x->apart ? kept[0] * (x->B / SAB_SHARD) + kept[1] + (scratch[0] > scratch[1] ? scratch[0] : scratch[1]) * x->workers
-                                : (kept[0] + kept[1] + scratch[0] + scratch[1]) * x->workers,
+        .activations = x->apart ? kept[0] * (x->B / SAB_SHARD) + kept[1] + (scratch[0] > scratch[1] ? scratch[0] : scratch[1]) * x->workers * x->together
+                                : ((kept[0] + scratch[0]) * x->together + kept[1] + scratch[1]) * x->workers,
         .gradients = backward ? (double)n_shards * (double)m->n_padded * sizeof(real) : 0,
     };
     return status;

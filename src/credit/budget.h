@@ -9,11 +9,16 @@
 struct sab_extent {
     int T, B, carried_cap; /* carried_cap: most memories taken over from the batch before */
     int workers, flow, dvalues;
+    int together;          /* shards that a worker takes step by step at once */
     int apart;             /* 1: the shards of a tape; 0: those of a crew, which do one after the other */
 };
 
 /* The room of a full shard of it, or of the last; S is 0 where there is no such. */
 struct sab_room sab_extent_room(const struct sab_extent *extent, int is_last, int backward);
+
+/* Shards to be taken together of a batch of B sequences, in a network like this one but with H units: several, where a step's weights are
+ * large and there are enough shards for all workers. */
+int sab_extent_together(const struct sab_model *model, int H, int B, int workers);
 
 struct sab_need {
     double activations; /* bytes, of all workers or of a tape */

@@ -12,10 +12,11 @@
 
 struct sab_crew {
     struct sab_extent extent;
+    int wanted;                      /* shards together; extent has fewer where memory is short */
     int backward;                    /* SAB_FORWARD_ONLY, ... */
     const struct sab_network *network;
     struct sab_deal deal;
-    void **full, **last;             /* [workers] shards of the network */
+    void **full, **last;             /* [workers,together] and [workers] shards of the network */
     char *block;
     size_t block_nbytes;
 };
@@ -91,12 +92,10 @@ void sab_crew_free(struct sab_crew *c)
 {
     if (!c)
         return;
-    for (int i = 0; i < c->extent.workers; i++) {
-        if (c->full)
-            c->network->shard_free(c->full[i]);
-        if (c->last)
-            c->network->shard_free(c->last[i]);
-    }
+    for (int i = 0; c->full && i < c->extent.workers * c->extent.together; i++)
+        c->network->shard_free(c->full[i]);
+    for (int i = 0; c->last && i < c->extent.workers; i++)
+        c->network->shard_free(c->last[i]);
     sab_deal_free(&c->deal);
     sab_free(c->full);
     sab_free(c->last);
@@ -135,19 +134,19 @@ static int fill_block(struct sab_crew *c, const struct sab_model *m, struct sab_
     const struct sab_extent *x = &c->extent;
     int status = SAB_OK;
     char *at = c->block;
-    for (int i = 0; i < x->workers; i++)
-        for (int is_last = 0; is_last < 2 && status == SAB_OK; is_last++) {
-            struct sab_room room = sab_extent_room(x, is_last, c->backward);
-            struct sab_blocks blocks = {0};
-            if (room.S == 0)
-                continue;
-            status = m->network->shard_create(NULL, m, &room, &blocks, err);
-            blocks.kept = at;
-            blocks.scratch = at += blocks.kept_nbytes;
-            at += blocks.scratch_nbytes;
-            if (status == SAB_OK)
-                status = m->network->shard_create(is_last ? &c->last[i] : &c->full[i], m, &room, &blocks, err);
-        }
+    for (int i = 0; i < x->workers * (x->together + 1) && status == SAB_OK; i++) {
+        int is_last = i % (x->together + 1) == x->together, worker = i / (x->together + 1);
+        struct sab_room room = sab_extent_room(x, is_last, c->backward);
+        struct sab_blocks blocks = {0};
+        if (room.S == 0)
+            continue;
+        status = m->network->shard_create(NULL, m, &room, &blocks, err);
+        blocks.kept = at;
+        blocks.scratch = at += blocks.kept_nbytes;
+        at += blocks.scratch_nbytes;
+        if (status == SAB_OK)
+            status = m->network->shard_create(is_last ? &c->last[worker] : &c->full[i - worker], m, &room, &blocks, err);
+    }
     return status;
 }
 
@@ -165,7 +164,7 @@ static int check_room(const struct sab_extent *x, const struct sab_need *need, s
 int sab_crew_check(const struct sab_engine *e, int T, int B, struct sab_error *err)
 {
     struct sab_need stored, recomputed;
-    struct sab_extent extent = {.T = T, .B = B, .workers = sab_worker_count(e->threads, (B - 1) / SAB_SHARD + 1)};
+    struct sab_extent extent = {.T = T, .B = B, .workers = sab_worker_count(e->threads, (B - 1) / SAB_SHARD + 1), .together = 1};
     int status = sab_need_count(e->model, &extent, SAB_STORED, &stored, err);
     if (status == SAB_OK)
         status = sab_need_count(e->model, &extent, SAB_RECOMPUTED, &recomputed, err);
@@ -182,11 +181,14 @@ static int fill(struct sab_crew *c, struct sab_engine *e, double step_nbytes, st
     struct sab_need need, stored, recomputed;
     struct sab_extent most = c->extent;
     most.T = e->most_steps > most.T ? e->most_steps : most.T;
-    int status = sab_need_count(m, &most, SAB_FORWARD_ONLY, &need, err);
+    int status = sab_need_count(m, &most, c->backward ? SAB_STORED : SAB_FORWARD_ONLY, &need, err);
+    if (status == SAB_OK && most.together > 1 && !sab_engine_allows(e, step_nbytes * most.T, &need)) {
+        most.together = c->extent.together = 1;
+        status = sab_need_count(m, &most, c->backward ? SAB_STORED : SAB_FORWARD_ONLY, &need, err);
+    }
     if (status == SAB_OK && c->backward) {
-        status = sab_need_count(m, &most, SAB_STORED, &stored, err);
-        if (status == SAB_OK)
-            status = sab_need_count(m, &most, SAB_RECOMPUTED, &recomputed, err);
+        stored = need;
+        status = sab_need_count(m, &most, SAB_RECOMPUTED, &recomputed, err);
         if (status == SAB_OK)
             status = sab_engine_choose(e, step_nbytes * most.T, &stored, &recomputed, &c->backward, err);
         need = c->backward == SAB_STORED ? stored : recomputed;
@@ -203,7 +205,7 @@ static int fill(struct sab_crew *c, struct sab_engine *e, double step_nbytes, st
         return status;
     }
     status = take_block(c, before, (size_t)need.activations, err);
-    c->full = sab_alloc((size_t)c->extent.workers, sizeof *c->full);
+    c->full = sab_alloc((size_t)c->extent.workers * (size_t)c->extent.together, sizeof *c->full);
     c->last = sab_alloc((size_t)c->extent.workers, sizeof *c->last);
     if (status == SAB_OK && (!c->full || !c->last))
         status = sab_fail(err, SAB_NOMEM, "no memory for %d workers", c->extent.workers);
@@ -222,7 +224,7 @@ int sab_crew_for(struct sab_engine *e, const struct sab_batch *batch, int backwa
     struct sab_crew *c = e->crew;
     if (c && c->extent.T == batch->T && c->extent.B == batch->B && c->extent.carried_cap >= carried &&
         !c->backward == !backward && c->extent.flow == want->flow && c->extent.dvalues == want->dvalues &&
-        c->extent.workers == want->workers)
+        c->extent.workers == want->workers && c->wanted == want->together)
         return sab_team_grow(&e->team, want->workers, err);
     c = sab_alloc(1, sizeof *c);
     if (!c)
@@ -231,6 +233,7 @@ int sab_crew_for(struct sab_engine *e, const struct sab_batch *batch, int backwa
     c->extent.T = batch->T;
     c->extent.B = batch->B;
     c->extent.carried_cap = room;
+    c->extent.together = c->wanted = want->together;
     c->network = m->network;
     c->backward = backward;
     struct sab_crew *before = e->crew;
@@ -253,27 +256,34 @@ struct run {
     const struct sab_work *common;
 };
 
-static void run_shard(void *user, int i, int worker)
+/* The i-th group of shards that are taken together. */
+static void run_group(void *user, int i, int worker)
 {
     const struct run *run = user;
     struct sab_engine *e = run->engine;
     const struct sab_model *m = e->model;
     struct sab_crew *c = e->crew;
+    int together = c->extent.together, first = i * together, n = c->deal.n_shards - first < together ? c->deal.n_shards - first : together;
+    struct sab_work works[SAB_TOGETHER];
+    void *shards[SAB_TOGETHER];
     if (sab_engine_is_stopped(e))
         return;
-    struct sab_work work = *run->common;
-    void *shard = work.batch->B - i * SAB_SHARD >= SAB_SHARD ? c->full[worker] : c->last[worker];
-    work.b0 = i * SAB_SHARD;
-    work.columns = c->deal.columns + work.b0;
-    work.profile = sab_engine_profile(e, worker);
-    work.stop = e->stop;
-    sab_profile_start(work.profile);
-    m->network->shard_forward(shard, &work, &c->deal.sums[i]);
+    for (int k = 0; k < n; k++) {
+        int b0 = (first + k) * SAB_SHARD;
+        shards[k] = run->common->batch->B - b0 >= SAB_SHARD ? c->full[worker * together + k] : c->last[worker];
+        works[k] = *run->common;
+        works[k].b0 = b0;
+        works[k].columns = c->deal.columns + b0;
+        works[k].profile = sab_engine_profile(e, worker);
+        works[k].stop = e->stop;
+    }
+    sab_profile_start(works[0].profile);
+    m->network->shards_forward(shards, n, works, &c->deal.sums[first]);
     if (!c->backward || sab_engine_is_stopped(e))
         return;
-    real *grads = e->grads + (size_t)i * m->n_padded;
-    memset(grads, 0, m->n_padded * sizeof *grads);
-    m->network->shard_backward(shard, &work, grads);
+    real *grads = e->grads + (size_t)first * m->n_padded;
+    memset(grads, 0, (size_t)n * m->n_padded * sizeof *grads);
+    m->network->shards_backward(shards, n, works, grads);
 }
 
 void sab_crew_run(struct sab_engine *e, const struct sab_work *common)
@@ -283,5 +293,6 @@ void sab_crew_run(struct sab_engine *e, const struct sab_work *common)
     sab_deal_columns(&c->deal, batch);
     if (common->outputs && batch->lengths)
         memset(common->outputs, 0, (size_t)batch->T * batch->B * e->model->O * sizeof *common->outputs);
-    sab_team_run(e->team, c->extent.workers, c->deal.n_shards, run_shard, &(struct run){e, common});
+    int groups = (c->deal.n_shards - 1) / c->extent.together + 1;
+    sab_team_run(e->team, c->extent.workers, groups, run_group, &(struct run){e, common});
 }

@@ -88,16 +88,31 @@ struct sab_version sab_engine_prepare(struct sab_engine *e)
     return version;
 }
 
+/* Of the budget, what is taken. */
+static double held_nbytes(struct sab_engine *e, double data_nbytes)
+{
+    if (e->budget_nbytes == 0)
+        e->budget_nbytes = sab_budget_nbytes(&e->model->config);
+    return sab_held_nbytes(e->model) + e->beside_nbytes + e->tapes_nbytes + data_nbytes;
+}
+
+int sab_engine_allows(struct sab_engine *e, double data_nbytes, const struct sab_need *need)
+{
+    return held_nbytes(e, data_nbytes) + need->activations + need->gradients <= e->budget_nbytes;
+}
+
 int sab_engine_choose(struct sab_engine *e, double data_nbytes, const struct sab_need *stored,
                       const struct sab_need *recomputed, int *backward, struct sab_error *err)
 {
-    const struct sab_model *m = e->model;
-    if (e->budget_nbytes == 0)
-        e->budget_nbytes = sab_budget_nbytes(&m->config);
-    double held = sab_held_nbytes(m) + e->beside_nbytes + e->tapes_nbytes + data_nbytes;
-    int status = sab_budget_choose(&m->config, e->budget_nbytes, held, stored, recomputed, backward, err);
+    double held = held_nbytes(e, data_nbytes);
+    int status = sab_budget_choose(&e->model->config, e->budget_nbytes, held, stored, recomputed, backward, err);
     e->recomputed = *backward == SAB_RECOMPUTED;
     return status;
+}
+
+int sab_engine_together(const struct sab_engine *e, int B, int workers, int tells_reads)
+{
+    return tells_reads ? 1 : e->together > 0 ? e->together : sab_extent_together(e->model, e->model->H, B, workers);
 }
 
 int sab_engine_check_stopped(const struct sab_engine *e, struct sab_error *err)
@@ -292,6 +307,7 @@ int sab_engine_there(struct sab_engine *e, const struct sab_batch *batch, sab_re
                      const struct sab_recall *recall, const struct sab_watcher *watcher, struct sab_error *err)
 {
     struct sab_extent want = {.workers = sab_worker_count(recall ? 1 : e->threads, (batch->B - 1) / SAB_SHARD + 1)};
+    want.together = sab_engine_together(e, batch->B, want.workers, recall != NULL);
     int status = sab_crew_for(e, batch, SAB_FORWARD_ONLY, &want, err);
     if (status)
         return status;
@@ -350,6 +366,7 @@ static int there_and_back(struct sab_engine *e, const struct sab_batch *batch, c
     int n_shards = (batch->B - 1) / SAB_SHARD + 1;
     struct sab_extent want = {.workers = sab_worker_count(asked->recall ? 1 : e->threads, n_shards),
                               .flow = asked->recall != NULL, .dvalues = asked->dvalues != NULL};
+    want.together = sab_engine_together(e, batch->B, want.workers, want.flow);
     int status = sab_crew_for(e, batch, SAB_STORED, &want, err);
     if (!status)
         status = sab_engine_make_room(e, n_shards, err);

@@ -37,6 +37,7 @@ struct sab_engine {
     struct sab_profile *profile;  /* one per worker, borrowed from who measures */
     int most_steps;               /* of any batch to come, for all that is known: memory is taken for it */
     double beside_nbytes;         /* of the budget, what is taken beside: by an optimiser */
+    int together;                 /* shards that are taken step by step at once; 0: as many as sab_extent_together says */
     int leaves_gradient;          /* 1: the model's gradient stays on the device, for its sab_device_step */
 
     double budget_nbytes;         /* what the option memory came to; 0 until the first gradient */
@@ -104,6 +105,10 @@ int sab_engine_choose(struct sab_engine *engine, double data_nbytes, const struc
 int sab_engine_there(struct sab_engine *engine, const struct sab_batch *batch, sab_real *outputs,
                      struct sab_metrics *metrics, const struct sab_recall *recall, const struct sab_watcher *watcher,
                      struct sab_error *err);
+/* Whether such a need is within the budget beside all that. */
+int sab_engine_allows(struct sab_engine *engine, double data_nbytes, const struct sab_need *need);
+/* Shards to be taken together of a batch of B sequences; where reads are told, in order, one. */
+int sab_engine_together(const struct sab_engine *engine, int B, int workers, int tells_reads);
 /* SAB_INTERRUPTED: a batch that was left half done has no result. */
 int sab_engine_check_stopped(const struct sab_engine *engine, struct sab_error *err);
 /* Sums the shards' gradients up and leaves them where the request wants them. SAB_NOMEM. */

@@ -256,31 +256,52 @@ void sab_shard_report(struct sab_shard *s, int layer, int window, int reverse)
         }
 }
 
-void sab_shard_span(struct sab_shard *s, int span, int replay)
+/* What comes after a layer: the state goes on, is left where a sequence ends, and reads are told. */
+static void end_layer(struct sab_shard *s, int l, int span, int replay)
 {
-    const struct sab_model *m = s->model;
-    sab_shard_input(s, span);
-    for (int l = 0; l < m->L; l++) {
-        struct sab_layer_run *run = &s->layers[l];
-        struct sab_span *w = point_span(s, l, span);
-        if (!s->backward)
-            run->records.t0 = w->t0;
-        sab_layer_forward(m, l, w, &run->memory, &run->records, replay, &s->scratch);
-        if (!replay)
-            pass_state(s, l, span, w);
-        if (!replay)
-            leave_ended(s, l, w);
-        if (!s->backward || (s->apart && !replay))
-            for (int i = 0; i < sab_shard_span_windows(s, span); i++)
-                sab_shard_report(s, l, span * s->span_windows + i, 0);
-    }
-    if (!s->apart || !replay)
-        span_outputs(s, span, replay);
-    sab_profile_lap(s->scratch.profile, SAB_PHASE_READOUT);
+    const struct sab_span *w = &s->layers[l].stored[s->n_stored > 1 ? span : 0];
+    if (!replay)
+        pass_state(s, l, span, w);
+    if (!replay)
+        leave_ended(s, l, w);
+    if (!s->backward || (s->apart && !replay))
+        for (int i = 0; i < sab_shard_span_windows(s, span); i++)
+            sab_shard_report(s, l, span * s->span_windows + i, 0);
 }
 
-void sab_shard_forward(struct sab_shard *s)
+void sab_shard_span(struct sab_shard *const *shards, int n, int span, int replay)
 {
-    for (int span = 0; span < s->used_spans && !sab_work_is_stopped(&s->work); span++)
-        sab_shard_span(s, span, 0);
+    const struct sab_model *m = shards[0]->model;
+    for (int k = 0; k < n; k++)
+        sab_shard_input(shards[k], span);
+    for (int l = 0; l < m->L; l++) {
+        struct sab_layer_part parts[SAB_TOGETHER];
+        for (int k = 0; k < n; k++) {
+            struct sab_shard *s = shards[k];
+            struct sab_layer_run *run = &s->layers[l];
+            parts[k] = (struct sab_layer_part){.span = point_span(s, l, span), .memory = &run->memory, .records = &run->records, .scratch = &s->scratch};
+            if (!s->backward)
+                run->records.t0 = parts[k].span->t0;
+        }
+        sab_layer_forward(m, l, n, parts, replay);
+        for (int k = 0; k < n; k++)
+            end_layer(shards[k], l, span, replay);
+    }
+    for (int k = 0; k < n; k++)
+        if (!shards[k]->apart || !replay)
+            span_outputs(shards[k], span, replay);
+    sab_profile_lap(shards[0]->scratch.profile, SAB_PHASE_READOUT);
+}
+
+void sab_shard_forward(struct sab_shard *const *shards, int n)
+{
+    for (int span = 0, count = n; count > 0 && !sab_work_is_stopped(&shards[0]->work); span++) {
+        struct sab_shard *going[SAB_TOGETHER];
+        count = 0;
+        for (int k = 0; k < n; k++)
+            if (span < shards[k]->used_spans)
+                going[count++] = shards[k];
+        if (count > 0)
+            sab_shard_span(going, count, span, 0);
+    }
 }

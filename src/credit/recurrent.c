@@ -23,25 +23,44 @@ static void destroy(void *shard)
     sab_shard_free(shard);
 }
 
-static void forward(void *shard, const struct sab_work *work, struct sab_loss_sums *sums)
+/* The state's product; those of a read are smaller. */
+static double step_numbers(const struct sab_model *m, int H)
 {
-    struct sab_shard *s = shard;
-    sab_shard_load(s, work);
-    sab_shard_forward(s);
-    if (work->batch->state && !sab_work_is_stopped(work))
-        sab_shard_leave(s);
-    *sums = s->sums;
+    return (double)m->cell->G * sab_pad(H) * sab_pad(H);
 }
 
-static void backward(void *shard, const struct sab_work *work, real *grads)
+static void forward(void *const *shards, int n, const struct sab_work *works, struct sab_loss_sums *sums)
 {
-    sab_shard_backward(shard, work, grads);
+    struct sab_shard *all[SAB_TOGETHER] = {0};
+    for (int k = 0; k < n; k++) {
+        all[k] = shards[k];
+        sab_shard_load(all[k], &works[k]);
+    }
+    sab_shard_forward(all, n);
+    for (int k = 0; k < n; k++) {
+        if (works[k].batch->state && !sab_work_is_stopped(&works[k]))
+            sab_shard_leave(all[k]);
+        sums[k] = all[k]->sums;
+    }
+}
+
+static void backward(void *const *shards, int n, const struct sab_work *works, real *grads)
+{
+    struct sab_shard *all[SAB_TOGETHER] = {0};
+    for (int k = 0; k < n; k++) {
+        all[k] = shards[k];
+        all[k]->work = works[k];
+        all[k]->scratch.profile = works[k].profile;
+        all[k]->grads = grads + (size_t)k * all[k]->model->n_padded;
+    }
+    sab_shard_backward(all, n);
 }
 
 const struct sab_network sab_network_recurrent = {
     .name = "recurrent",
     .has_state = 1,
     .can_recall = 1,
+    .step_numbers = step_numbers,
     .resolve = sab_recurrent_resolve,
     .add_tensors = sab_recurrent_add_tensors,
     .start = sab_recurrent_start,
@@ -51,7 +70,7 @@ const struct sab_network sab_network_recurrent = {
     .shard_create = create,
     .shard_attach = attach,
     .shard_free = destroy,
-    .shard_forward = forward,
-    .shard_backward = backward,
+    .shards_forward = forward,
+    .shards_backward = backward,
     .count = sab_recurrent_count,
 };

@@ -42,6 +42,7 @@ struct sab_shard {
     struct sab_scratch scratch;
 
     struct sab_work work;
+    real *grads;                  /* way back: [n_padded] ADD */
     int steps, used_spans;        /* as many as the longest of its sequences needs */
     struct sab_loss_sums sums;
 };
@@ -57,12 +58,15 @@ void sab_shard_free(struct sab_shard *shard);
  * state every sequence takes part to the last step. */
 void sab_shard_load(struct sab_shard *shard, const struct sab_work *work);
 
+/* Several shards of one batch are taken step by step together, n of 1..SAB_TOGETHER: the weights of a step are then read once for all, which
+ * counts where they are larger than the caches. Each gets the bits it gets alone. */
+
 /* All spans forward; sums, outputs and (forward only) recall are filled. */
-void sab_shard_forward(struct sab_shard *shard);
+void sab_shard_forward(struct sab_shard *const *shards, int n);
 /* Leaves the memories for the next batch; each sequence's state is left when it ends. */
 void sab_shard_leave(const struct sab_shard *shard);
-/* All spans backward; grads [n_padded] ADD. */
-void sab_shard_backward(struct sab_shard *shard, const struct sab_work *work, real *grads);
+/* All spans backward, of the work and into the grads that the shards were told. */
+void sab_shard_backward(struct sab_shard *const *shards, int n);
 
 /* Brings in the span's input, which all spans share the room for, and points layer 0 at it. */
 void sab_shard_input(struct sab_shard *shard, int span);
@@ -71,7 +75,7 @@ void sab_shard_doutputs(struct sab_shard *shard, int span);
 /* Where the span's outputs are. */
 real *sab_shard_y(const struct sab_shard *shard, int span);
 /* One span forward, its activations stored; replay runs it a second time for the backward pass. */
-void sab_shard_span(struct sab_shard *shard, int span, int replay);
+void sab_shard_span(struct sab_shard *const *shards, int n, int span, int replay);
 /* Steps and windows of a span, and steps of a window: the last of each may be shorter. */
 int sab_shard_span_len(const struct sab_shard *shard, int span);
 int sab_shard_span_windows(const struct sab_shard *shard, int span);

@@ -261,7 +261,7 @@ static int run_part(struct sab_engine *e, const struct sab_request *asked, doubl
     }
     if (part->state && (status = sab_stream_ready(part->state, e->model, part, err)) != SAB_OK)
         return status;
-    struct sab_extent want = {.workers = workers};
+    struct sab_extent want = {.workers = workers, .together = sab_engine_together(e, part->B, workers, 0)};
     status = sab_crew_for(e, part, SAB_STORED, &want, err);
     if (status == SAB_OK)
         status = sab_engine_make_room(e, share->count, err);

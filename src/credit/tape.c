@@ -79,7 +79,7 @@ static int make_scratch(struct sab_engine *e, const struct sab_extent *x, int ba
     if (status)
         return status;
     *part = blocks[0].scratch_nbytes > blocks[1].scratch_nbytes ? blocks[0].scratch_nbytes : blocks[1].scratch_nbytes;
-    size_t nbytes = *part * (size_t)x->workers;
+    size_t nbytes = *part * (size_t)x->workers * (size_t)x->together;
     if (nbytes <= e->scratch_nbytes)
         return SAB_OK;
     sab_free(e->scratch);
@@ -166,7 +166,7 @@ static int take(struct sab_engine *e, const struct sab_batch *batch, int workers
         return sab_fail(err, SAB_NOMEM, "no memory for a tape");
     t->engine = e;
     t->extent = (struct sab_extent){.T = batch->T, .B = batch->B, .carried_cap = room, .workers = workers, .apart = 1,
-                                    .dvalues = batch->values != NULL};
+                                    .dvalues = batch->values != NULL, .together = 1};
     int status = fill(t, sab_batch_step_nbytes(e->model, batch) * batch->T, err);
     if (status) {
         destroy(t);
@@ -187,40 +187,47 @@ struct run {
     int is_back;
 };
 
-static void run_shard(void *user, int i, int worker)
+/* The i-th group of shards that are taken together. */
+static void run_group(void *user, int i, int worker)
 {
     const struct run *run = user;
     struct sab_tape *t = run->tape;
     struct sab_engine *e = t->engine;
     const struct sab_model *m = e->model;
+    int together = run->extent->together, first = i * together, n = t->deal.n_shards - first < together ? t->deal.n_shards - first : together;
+    struct sab_work works[SAB_TOGETHER];
     if (sab_engine_is_stopped(e))
         return;
-    struct sab_work work = *run->common;
-    struct sab_room room = sab_extent_room(run->extent, run->extent->B - i * SAB_SHARD < SAB_SHARD, t->backward);
-    work.b0 = i * SAB_SHARD;
-    work.columns = t->deal.columns + work.b0;
-    work.profile = sab_engine_profile(e, worker);
-    work.stop = e->stop;
-    sab_profile_start(work.profile);
-    char *own = e->scratch + (size_t)worker * run->part;
+    for (int k = 0; k < n; k++) {
+        int b0 = (first + k) * SAB_SHARD;
+        struct sab_room room = sab_extent_room(run->extent, run->extent->B - b0 < SAB_SHARD, t->backward);
+        char *own = e->scratch + (size_t)(worker * together + k) * run->part;
+        works[k] = *run->common;
+        works[k].b0 = b0;
+        works[k].columns = t->deal.columns + b0;
+        works[k].profile = sab_engine_profile(e, worker);
+        works[k].stop = e->stop;
 #ifndef NDEBUG
-    if (run->part > 0)
-        memset(own, 0xff, run->part); /* what a shard did not put there itself is no number */
+        if (run->part > 0)
+            memset(own, 0xff, run->part); /* what a shard did not put there itself is no number */
 #endif
-    if (m->network->shard_attach)
-        m->network->shard_attach(t->shards[i], &room, own);
+        if (m->network->shard_attach)
+            m->network->shard_attach(t->shards[first + k], &room, own);
+    }
+    sab_profile_start(works[0].profile);
     if (!run->is_back) {
-        m->network->shard_forward(t->shards[i], &work, &t->deal.sums[i]);
+        m->network->shards_forward(t->shards + first, n, works, &t->deal.sums[first]);
         return;
     }
-    real *grads = e->grads + (size_t)i * m->n_padded;
-    memset(grads, 0, m->n_padded * sizeof *grads);
-    m->network->shard_backward(t->shards[i], &work, grads);
+    real *grads = e->grads + (size_t)first * m->n_padded;
+    memset(grads, 0, (size_t)n * m->n_padded * sizeof *grads);
+    m->network->shards_backward(t->shards + first, n, works, grads);
 }
 
 static void run(struct run *run)
 {
-    sab_team_run(run->tape->engine->team, run->extent->workers, run->tape->deal.n_shards, run_shard, run);
+    int groups = (run->tape->deal.n_shards - 1) / run->extent->together + 1;
+    sab_team_run(run->tape->engine->team, run->extent->workers, groups, run_group, run);
 }
 
 int sab_tape_forward(struct sab_engine *e, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
@@ -238,6 +245,7 @@ int sab_tape_forward(struct sab_engine *e, const struct sab_batch *batch, sab_re
     pthread_mutex_unlock(&e->lock);
     struct sab_extent x = t->extent;
     x.workers = workers;
+    x.together = sab_engine_together(e, batch->B, workers, recall != NULL);
     status = make_scratch(e, &x, t->backward, &part, err);
     if (!status)
         status = sab_team_grow(&e->team, workers, err);
@@ -278,6 +286,7 @@ int sab_tape_backward(struct sab_tape *t, const struct sab_request *request, str
     int status = sab_request_check(m, &t->batch, request, &asked, &weight, err);
     struct sab_extent x = t->extent;
     x.workers = sab_worker_count(asked.recall ? 1 : e->threads, t->deal.n_shards);
+    x.together = sab_engine_together(e, t->batch.B, x.workers, asked.recall != NULL);
     x.flow = asked.recall != NULL;
     if (!status)
         status = make_scratch(e, &x, t->backward, &part, err);

@@ -89,7 +89,7 @@ int sab_forecast_batches(const struct sab_model *model, int T, int B, double bat
     if (T < 1 || B < 1 || T > MOST || B > MOST)
         return sab_fail(err, SAB_INVALID, "sab_forecast_batches: %d steps of %d sequences; each is in 1..%d", T, B, MOST);
     int shards = (B - 1) / SAB_SHARD + 1, workers = sab_threads_of(threads);
-    struct sab_extent extent = {.T = T, .B = B, .workers = workers < shards ? workers : shards};
+    struct sab_extent extent = {.T = T, .B = B, .workers = workers < shards ? workers : shards, .together = 1};
     int status = sab_need_count(model, &extent, is_backward ? SAB_RECOMPUTED : SAB_FORWARD_ONLY, &need, err);
     if (status != SAB_OK)
         return status;

@@ -76,7 +76,9 @@ static int measure(const struct sab_options *config, const struct sab_plan *plan
     int status = sab_model_build(&model, &small, &config->shared, &plan->shape, err);
     if (status == SAB_OK)
         status = sab_model_check_steps(model, plan->sequence_steps, err);
-    struct sab_extent extent = {.T = plan->sequence_steps, .B = config->shared.batch, .workers = plan->threads};
+    struct sab_extent extent = {.T = plan->sequence_steps, .B = config->shared.batch, .workers = plan->threads, .together = 1};
+    if (status == SAB_OK && !plan->is_apart)
+        extent.together = sab_extent_together(model, config->model.hidden, extent.B, extent.workers);
     if (status == SAB_OK && plan->carries && model->K > 0)
         extent.carried_cap = model->layers[0].remind.keep.slots;
     for (int backward = SAB_FORWARD_ONLY; backward <= SAB_RECOMPUTED && status == SAB_OK; backward++)
@@ -157,11 +159,23 @@ static double batch_nbytes(const struct sab_options *config, const struct sab_pl
  * for each thread. Measured. */
 enum { PROGRAM_NBYTES = 300 << 10, THREAD_NBYTES = 100 << 10 };
 
+/* Of the budget, what is taken before activations and gradients. */
+static double held_nbytes(const struct sab_options *config, const double sizes[SIZES], const struct sab_plan *plan)
+{
+    return sizes[LAYOUTS] + sab_trainer_nbytes(&config->optim, sizes[THETA]) + batch_nbytes(config, plan);
+}
+
+/* Whether shards that are taken together are within the budget with all their activations; else they are taken one after the other. */
+static int allows_together(const struct sab_options *config, const double sizes[SIZES], const struct sab_plan *plan)
+{
+    return held_nbytes(config, sizes, plan) + sizes[STORED] + sizes[GRADIENTS] <= sab_budget_nbytes(&config->model);
+}
+
 static int add_up(const struct sab_options *config, const double sizes[SIZES], struct sab_plan *plan,
                   struct sab_error *err)
 {
     struct sab_need stored = {sizes[STORED], sizes[GRADIENTS]}, recomputed = {sizes[RECOMPUTED], sizes[GRADIENTS]};
-    double held = sizes[LAYOUTS] + sab_trainer_nbytes(&config->optim, sizes[THETA]), data = batch_nbytes(config, plan);
+    double data = batch_nbytes(config, plan), held = held_nbytes(config, sizes, plan) - data;
     int backward;
     plan->parameters = llround(sizes[PARAMETERS]);
     plan->weights_nbytes = held + sizes[THETA] * sizeof(sab_real); /* the best ones are kept */
@@ -325,6 +339,9 @@ static int work_out(const struct sab_options *config, const struct sab_options *
     if (kernels && plan->ceilings.threads == 0)
         status = sab_ceilings_measure(kernels, 1, 1, &plan->ceilings, err);
     if (status == SAB_OK)
+        status = extrapolate(settled, plan, sizes, err);
+    plan->is_apart = status == SAB_OK && !allows_together(config, sizes, plan);
+    if (status == SAB_OK && plan->is_apart)
         status = extrapolate(settled, plan, sizes, err);
     if (status == SAB_OK)
         status = add_up(config, sizes, plan, err);

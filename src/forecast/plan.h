@@ -16,6 +16,7 @@ struct sab_plan {
     double weights_nbytes;       /* in every layout, optimiser and checkpoint copies included */
     double gradients_nbytes;     /* one per shard */
     double activations_nbytes;   /* of all threads */
+    int is_apart;                /* memory is short for shards that are taken together, so they are not */
     int carries, recomputes;     /* batches carry state; windows are run again */
     double budget_nbytes;
     double now_nbytes, most_nbytes; /* of the process that plans, data of the task included */

@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "kernels/row_blocks.h"
+
 static void copy_rows(int R, int width, const real *row, real *out)
 {
     for (int r = 0; r < R; r++)
@@ -54,33 +56,62 @@ static void remind(const struct sab_model *m, const struct sab_layer_weights *lw
     sab_profile_lap(scratch->profile, SAB_PHASE_MAP);
 }
 
-void sab_layer_forward(const struct sab_model *m, int layer, const struct sab_span *w, struct sab_memory *memory,
-                       struct sab_records *records, int replay, const struct sab_scratch *scratch)
+static struct sab_cell_step step_of(const struct sab_model *m, const struct sab_layer_part *p, int i)
+{
+    const struct sab_span *w = p->span;
+    size_t n = (size_t)w->S * m->Hp, at = i * n;
+    return (struct sab_cell_step){
+        .pre = w->pre + (size_t)i * w->S * m->GHp,
+        .pre_h = p->scratch->pre_h,
+        .extra = m->cell->n_extra ? w->extra + at * m->cell->n_extra : NULL,
+        .h_prev = w->h + at,
+        .c_prev = m->cell->has_c ? w->c + at : NULL,
+        .c = m->cell->has_c ? w->c + at + n : NULL,
+        .hh = w->hh + at,
+    };
+}
+
+/* h_{t-1} W_hh of those parts that have a step i. */
+static void state_product(const struct sab_model *m, const struct sab_cell_weights *cw, int n, const struct sab_layer_part *parts, int i)
+{
+    struct sab_row_block rows[SAB_TOGETHER];
+    int count = 0;
+    for (int k = 0; k < n; k++) {
+        if (i >= parts[k].span->len)
+            continue;
+        struct sab_cell_step step = step_of(m, &parts[k], i);
+        if (!m->cell->fused)
+            copy_rows(parts[k].span->S, m->GHp, cw->bias_h, step.pre_h);
+        rows[count++] = (struct sab_row_block){parts[k].span->S, step.h_prev, m->cell->fused ? step.pre : step.pre_h};
+    }
+    sab_row_blocks_product(m->kernels, count, rows, m->GHp, m->H, m->Hp, cw->hh, m->GHp, 1);
+}
+
+void sab_layer_forward(const struct sab_model *m, int layer, int n, const struct sab_layer_part *parts, int replay)
 {
     const struct sab_layer_weights *lw = &m->layers[layer];
-    const struct sab_cell_weights *cw = &lw->cell;
-    int S = w->S, Hp = m->Hp, GHp = m->GHp;
-    assert(0 <= layer && layer < m->L && S > 0 && w->len > 0 && (w->ids || w->x));
-    input_product(m, cw, w);
-    sab_profile_lap(scratch->profile, SAB_PHASE_INPUT);
-    for (int i = 0; i < w->len; i++) {
-        size_t n = (size_t)S * Hp, at = i * n;
-        struct sab_cell_step step = {
-            .pre = w->pre + (size_t)i * S * GHp,
-            .pre_h = scratch->pre_h,
-            .extra = m->cell->n_extra ? w->extra + at * m->cell->n_extra : NULL,
-            .h_prev = w->h + at,
-            .c_prev = m->cell->has_c ? w->c + at : NULL,
-            .c = m->cell->has_c ? w->c + at + n : NULL,
-            .hh = w->hh + at,
-        };
-        if (!m->cell->fused)
-            copy_rows(S, GHp, cw->bias_h, step.pre_h);
-        m->kernels->gemm(S, GHp, m->H, step.h_prev, Hp, 1, cw->hh, m->cell->fused ? step.pre : step.pre_h, GHp, 1);
-        sab_profile_lap(scratch->profile, SAB_PHASE_STATE);
-        m->cell->forward(m->kernels, S, Hp, &step);
-        sab_profile_lap(scratch->profile, SAB_PHASE_CELL);
-        if (m->K > 0)
-            remind(m, lw, w, i, memory, records, replay, scratch);
+    struct sab_profile *profile = parts->scratch->profile;
+    int steps = 0;
+    assert(0 <= layer && layer < m->L && 0 < n && n <= SAB_TOGETHER);
+    for (int k = 0; k < n; k++) {
+        const struct sab_span *w = parts[k].span;
+        assert(w->S > 0 && w->len > 0 && (w->ids || w->x));
+        input_product(m, &lw->cell, w);
+        steps = w->len > steps ? w->len : steps;
+    }
+    sab_profile_lap(profile, SAB_PHASE_INPUT);
+    for (int i = 0; i < steps; i++) {
+        state_product(m, &lw->cell, n, parts, i);
+        sab_profile_lap(profile, SAB_PHASE_STATE);
+        for (int k = 0; k < n; k++) {
+            const struct sab_layer_part *p = &parts[k];
+            if (i >= p->span->len)
+                continue;
+            struct sab_cell_step step = step_of(m, p, i);
+            m->cell->forward(m->kernels, p->span->S, m->Hp, &step);
+            sab_profile_lap(profile, SAB_PHASE_CELL);
+            if (m->K > 0)
+                remind(m, lw, p->span, i, p->memory, p->records, replay, p->scratch);
+        }
     }
 }

@@ -12,6 +12,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "kernels/row_blocks.h"
+
 struct sab_remind_grads sab_layer_remind_grads(const struct sab_model *m, int layer, real *grads)
 {
     int release = m->config.score == SAB_SCORE_RELEASE2019;
@@ -99,42 +101,70 @@ void sab_layer_products(const struct sab_model *m, int layer, const struct sab_s
     sab_profile_lap(s->profile, SAB_PHASE_WEIGHTS);
 }
 
-void sab_layer_backward(const struct sab_model *m, int layer, const struct sab_span *w, int from, int len,
-                        const struct sab_memory *memory, const struct sab_records *records, const real *dh_out,
-                        const real *ds_out, int to_start, real *grads, const struct sab_scratch *s)
+/* Step i of a part up to dpre: what the product with the weights needs. */
+static void step_backward(const struct sab_model *m, int layer, const struct sab_layer_part *p, int i)
 {
-    int S = w->S, Hp = m->Hp, GHp = m->GHp, n = S * Hp;
-    assert(0 <= from && len > 0 && from + len <= w->len);
-    struct sab_remind_grads rg = sab_layer_remind_grads(m, layer, grads);
-    memset(s->dcarry, 0, (size_t)n * sizeof(real));
-    memset(s->dc, 0, (size_t)n * sizeof(real));
-    for (int i = from + len - 1; i >= from; i--) {
-        size_t at = (size_t)i * n;
-        for (int j = 0; j < n; j++)
-            s->dh[j] = dh_out[at + j] + s->dcarry[j];
-        if (m->K > 0)
-            remind_backward(m, layer, w, i, memory, records, ds_out, &rg, s);
-        struct sab_cell_step step = {
-            .pre = w->pre + (size_t)i * S * GHp,
-            .extra = m->cell->n_extra ? w->extra + at * m->cell->n_extra : NULL,
-            .h_prev = w->h + at,
-            .c_prev = m->cell->has_c ? w->c + at : NULL,
-            .c = m->cell->has_c ? w->c + at + n : NULL,
-            .hh = w->hh + at,
-        };
-        struct sab_cell_back back = {
-            .dhh = m->K > 0 ? s->dhh : s->dh,
-            .dc = s->dc,
-            .dpre = s->dpre + (size_t)i * S * GHp,
-            .dpre_h = s->dpre_h + (size_t)i * S * GHp,
-            .dh_prev = s->dcarry,
-        };
-        m->cell->backward(m->kernels, S, Hp, &step, &back);
-        sab_profile_lap(s->profile, SAB_PHASE_CELL_BACKWARD);
-        if (i > from || to_start)
-            m->kernels->gemm(S, Hp, GHp, back.dpre_h, GHp, 1, m->layers[layer].cell.hh_t, s->dcarry, Hp, !m->cell->fused);
-        sab_profile_lap(s->profile, SAB_PHASE_STATE_BACKWARD);
+    const struct sab_span *w = p->span;
+    const struct sab_scratch *s = p->scratch;
+    size_t n = (size_t)w->S * m->Hp, at = i * n;
+    for (size_t j = 0; j < n; j++)
+        s->dh[j] = p->dh_out[at + j] + s->dcarry[j];
+    if (m->K > 0) {
+        struct sab_remind_grads rg = sab_layer_remind_grads(m, layer, p->grads);
+        remind_backward(m, layer, w, i, p->memory, p->records, p->ds_out, &rg, s);
     }
-    if (s->profile)
-        s->profile->rows_backward += (uint64_t)S * len;
+    struct sab_cell_step step = {
+        .pre = w->pre + (size_t)i * w->S * m->GHp,
+        .extra = m->cell->n_extra ? w->extra + at * m->cell->n_extra : NULL,
+        .h_prev = w->h + at,
+        .c_prev = m->cell->has_c ? w->c + at : NULL,
+        .c = m->cell->has_c ? w->c + at + n : NULL,
+        .hh = w->hh + at,
+    };
+    struct sab_cell_back back = {
+        .dhh = m->K > 0 ? s->dhh : s->dh,
+        .dc = s->dc,
+        .dpre = s->dpre + (size_t)i * w->S * m->GHp,
+        .dpre_h = s->dpre_h + (size_t)i * w->S * m->GHp,
+        .dh_prev = s->dcarry,
+    };
+    m->cell->backward(m->kernels, w->S, m->Hp, &step, &back);
+}
+
+static int has_step(const struct sab_layer_part *p, int i)
+{
+    return p->from <= i && i < p->from + p->len;
+}
+
+void sab_layer_backward(const struct sab_model *m, int layer, int n, const struct sab_layer_part *parts)
+{
+    struct sab_profile *profile = parts->scratch->profile;
+    int first = parts->from, end = 0;
+    assert(0 < n && n <= SAB_TOGETHER);
+    for (int k = 0; k < n; k++) {
+        const struct sab_layer_part *p = &parts[k];
+        size_t row = (size_t)p->span->S * m->Hp;
+        assert(0 <= p->from && p->len > 0 && p->from + p->len <= p->span->len && p->from == first);
+        memset(p->scratch->dcarry, 0, row * sizeof(real));
+        memset(p->scratch->dc, 0, row * sizeof(real));
+        end = p->from + p->len > end ? p->from + p->len : end;
+        if (profile)
+            profile->rows_backward += (uint64_t)p->span->S * p->len;
+    }
+    for (int i = end - 1; i >= first; i--) {
+        struct sab_row_block rows[SAB_TOGETHER];
+        int count = 0;
+        for (int k = 0; k < n; k++) {
+            const struct sab_layer_part *p = &parts[k];
+            if (!has_step(p, i))
+                continue;
+            step_backward(m, layer, p, i);
+            sab_profile_lap(profile, SAB_PHASE_CELL_BACKWARD);
+            if (i > first || p->to_start)
+                rows[count++] = (struct sab_row_block){p->span->S, p->scratch->dpre_h + (size_t)i * p->span->S * m->GHp, p->scratch->dcarry};
+        }
+        if (count > 0)
+            sab_row_blocks_product(m->kernels, count, rows, m->Hp, m->GHp, m->GHp, m->layers[layer].cell.hh_t, m->Hp, !m->cell->fused);
+        sab_profile_lap(profile, SAB_PHASE_STATE_BACKWARD);
+    }
 }

@@ -14,6 +14,9 @@
 #include "model/options.h"
 #include "remind/remind.h"
 
+/* Parts that a layer takes at once, at most. */
+enum { SAB_TOGETHER = 4 };
+
 enum sab_role {
     SAB_ROLE_WEIGHT_IH, SAB_ROLE_WEIGHT_HH, SAB_ROLE_BIAS_IH, SAB_ROLE_BIAS_HH,
     SAB_ROLE_W1, SAB_ROLE_W2, SAB_ROLE_W3, SAB_ROLE_W, SAB_ROLE_GATE,
@@ -182,18 +185,29 @@ struct sab_scratch {
     struct sab_profile *profile; /* of the worker, or NULL */
 };
 
-/* Fills the span's arrays from its inputs and the state entering; appends to memory (unless replay: then reads what
- * records hold and writes nothing). */
-void sab_layer_forward(const struct sab_model *model, int layer, const struct sab_span *span, struct sab_memory *memory,
-                       struct sab_records *records, int replay, const struct sab_scratch *scratch);
+/* What a layer works on: a span of some sequences. Several are taken step by step together, so that the weights of a step are read
+ * once for all; each as if it were alone. */
+struct sab_layer_part {
+    const struct sab_span *span;
+    struct sab_memory *memory;
+    struct sab_records *records;
+    const struct sab_scratch *scratch;
 
-/* Gradient of steps from .. from+len-1 of a filled span, a window: nothing enters from the step after it, or leaves to the
- * step before; but with to_start, scratch->dcarry and dc end as the gradient of the state entering the window. dh_out [span->len,S,Hp]: from above, to h. ds_out, as large, or NULL: from the readout, to s. Fills those
- * steps of scratch->dpre and dquery; grads (padded layout of the whole model: attention's last weights), memory->dM and
- * dkey ADD. */
-void sab_layer_backward(const struct sab_model *model, int layer, const struct sab_span *span, int from, int len,
-                        const struct sab_memory *memory, const struct sab_records *records, const real *dh_out,
-                        const real *ds_out, int to_start, real *grads, const struct sab_scratch *scratch);
+    /* The way back, of a window. */
+    int from, len;       /* its steps within the span */
+    const real *dh_out;  /* [span->len,S,Hp] from above, to h */
+    const real *ds_out;  /* as large, or NULL: from the readout, to s */
+    int to_start;        /* 1: scratch->dcarry and dc end as the gradient of the state entering the window */
+    real *grads;         /* padded layout of the whole model */
+};
+
+/* Fills the spans' arrays from their inputs and the state entering; appends to memory (unless replay: then reads what
+ * records hold and writes nothing). */
+void sab_layer_forward(const struct sab_model *model, int layer, int n, const struct sab_layer_part *parts, int replay);
+
+/* Gradient of the windows of filled spans: nothing enters from the step after one, or leaves to the step before. Fills those
+ * steps of scratch->dpre and dquery; grads (attention's last weights), memory->dM and dkey ADD. */
+void sab_layer_backward(const struct sab_model *model, int layer, int n, const struct sab_layer_part *parts);
 
 /* The products of such steps, one or more windows at once: weight gradients ADD to grads, and those steps of
  * dx [span->len,S,pad(I)], the gradient of the input, unless it is NULL. */

@@ -117,13 +117,16 @@ struct sab_network {
     /* Moves what is of use on one way to `scratch`, laid out for room's flow and dvalues. NULL: nothing is. */
     void (*shard_attach)(void *shard, const struct sab_room *room, void *scratch);
     void (*shard_free)(void *shard);
-    /* The way there; outputs, recall and watcher are served, *sums set. What was before is forgotten; a batch's state is
-     * left for the next one. Steps past a sequence's end are neither read nor count. */
-    void (*shard_forward)(void *shard, const struct sab_work *work, struct sab_loss_sums *sums);
-    /* The way back of the latest forward, where the shard has one; of the same batch and columns. Gradients ADD to grads
-     * [n_padded] and are put into what work names. Where room was apart, it can be gone again and again; else it is that
+    /* Weights that a step of such a network with H units reads, in numbers, where several shards are taken step by step together. NULL:
+     * they are not, but one after the other. */
+    double (*step_numbers)(const struct sab_model *model, int H);
+    /* The way there of n shards together, n of 1..SAB_TOGETHER; outputs, recall and watcher are served, sums [n] set. What was before is
+     * forgotten; a batch's state is left for the next one. Steps past a sequence's end are neither read nor count. */
+    void (*shards_forward)(void *const *shards, int n, const struct sab_work *works, struct sab_loss_sums *sums);
+    /* The way back of their latest forward, where shards have one; of the same batch and columns. Gradients ADD to grads
+     * [n,n_padded] and are put into what works name. Where room was apart, it can be gone again and again; else it is that
      * of the loss with the scale that forward was told. */
-    void (*shard_backward)(void *shard, const struct sab_work *work, real *grads);
+    void (*shards_backward)(void *const *shards, int n, const struct sab_work *works, real *grads);
     /* Adds what an update, or (reached 0) an evaluation, of B sequences of T steps has to do; see credit/cost.h. The
      * making of packed weights, loading and adding gradients are counted for all. */
     void (*count)(const struct sab_model *model, int T, int B, double reached, int recomputed, struct sab_cost *cost);

@@ -559,7 +559,7 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
         w->ids = l == 0 ? ids : NULL;
         w->x = l == 0 ? values : s->layers[l - 1].now.h;
         w->x_stride = l == 0 ? m->shape.I : m->Hp;
-        sab_layer_forward(m, l, w, &now->memory, &s->records, 0, &s->scratch);
+        sab_layer_forward(m, l, 1, &(struct sab_layer_part){.span = w, .memory = &now->memory, .records = &s->records, .scratch = &s->scratch}, 0);
         memcpy(now->h, w->h + n, row);
         if (m->cell->has_c)
             memcpy(now->c, w->c + n, row);
