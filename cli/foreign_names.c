@@ -43,6 +43,9 @@ static const struct {
     {"forecast-horizon steps-ahead prediction-length h", "--horizon is how many rows ahead is forecast"},
     {"attention heads-num num-heads", "--credit attention reads all past states, --heads is of a transformer"},
     {"verbose v debug", "--quiet says less, --json says it for programs; there is nothing more to say"},
+    {"dropout-rate drop drop-rate p-drop rnn-dropout", "--dropout leaves out units between layers and before the readout"},
+    {"recurrent-dropout hidden-dropout weight-dropout wdrop zoneout", "--dropout-recurrent leaves out units of a layer's own past"},
+    {"input-dropout embedding-dropout", "--dropout-input leaves out inputs"},
     {"fp16 bf16 tf32 half amp precision mixed-precision", "numbers are of 32 bits; on a GPU --products tf32 or bf16 multiplies in fewer"},
 };
 

@@ -102,10 +102,8 @@ enum sab_recompute { SAB_RECOMPUTE_OFF, SAB_RECOMPUTE_ON, SAB_RECOMPUTE_AUTO };
 enum sab_optimizer { SAB_OPTIMIZER_ADAM, SAB_OPTIMIZER_ADAMW, SAB_OPTIMIZER_SGD };
 /* Instruction sets; the fastest that the processor has is SAB_CPU_AUTO. */
 enum sab_cpu { SAB_CPU_AUTO, SAB_CPU_REF, SAB_CPU_SSE2, SAB_CPU_AVX2, SAB_CPU_AVX512, SAB_CPU_NEON };
-/* How the answers of the task transduce follow from its source. */
-enum sab_rewrite { SAB_REWRITE_COPY, SAB_REWRITE_REVERSE, SAB_REWRITE_SORT };
-/* How an image becomes a sequence: a row at each step, or a pixel. */
-enum sab_by { SAB_BY_ROW, SAB_BY_PIXEL };
+enum sab_rewrite { SAB_REWRITE_COPY, SAB_REWRITE_REVERSE, SAB_REWRITE_SORT }; /* of a source, the answers of the task transduce */
+enum sab_by { SAB_BY_ROW, SAB_BY_PIXEL }; /* what of an image each step has */
 enum sab_units { SAB_UNITS_BYTES, SAB_UNITS_CHARS };
 /* What a table of rows is to teach: values some rows ahead, the answer of each row, one answer for each series. */
 enum sab_goal { SAB_GOAL_FORECAST, SAB_GOAL_STEP, SAB_GOAL_SERIES };
@@ -223,6 +221,8 @@ struct sab_batch {
                                  constants to the gradient; untouched on failure. NULL: all begin anew */
     const sab_real *h0, *c0;  /* [layers,B,H] what sequences begin with where there is no state; NULL: 0 */
     sab_real *hn, *cn;        /* [layers,B,H] h and c where each ended are left here, on the CPU; NULL: not wanted */
+    const sab_real *output_mask, *state_mask; /* [layers,B,H] dropout's factors of each sequence (docs/math/dropout.md): of h before the
+                                 next layer or the readout, and before weight_hh; NULL: 1. Recurrent networks, on the CPU */
 };
 
 /* loss = sum(weight * l) / sum(weight); l is cross entropy in nats, or the mean over O of squared errors, of binary

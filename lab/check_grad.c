@@ -231,7 +231,7 @@ const struct sab_command sab_command_check_grad = {
         "  sab check-grad --cell gru --layers 2 --score dot --sparsifier relu --samples 0\n"
         "  sab check-grad --k-trunc 4 --k-top 3 --export problem.safetensors\n",
     .groups = "model credit",
-    .names = "T batch seed threads",
+    .names = "T batch seed threads dropout dropout-recurrent",
     .defaults = "hidden=12 T=20 batch=3",
     .own = own,
     .own_count = sizeof own / sizeof own[0],

@@ -11,6 +11,7 @@
 #include "io/safetensors.h"
 #include "model/model.h"
 #include "train/config_json.h"
+#include "train/dropout.h"
 
 /* Which draw is for what: the index of the random numbers; tensor i of the model has TENSORS + i. */
 enum { DRAW_X, DRAW_Y, DRAW_WEIGHT, DRAW_KIND, DRAW_LENGTHS, DRAW_SOURCE, DRAW_H0, DRAW_C0, DRAW_DOUTPUTS, DRAW_FRESH,
@@ -120,6 +121,27 @@ static int make_start(struct sab_check_problem *problem, const struct sab_option
     return SAB_OK;
 }
 
+/* Those of a training's first update. */
+static int make_masks(struct sab_check_problem *problem, const struct sab_options *config, struct sab_error *err)
+{
+    int L = config->model.layers, B = problem->batch.B, H = config->model.hidden;
+    const struct {
+        double p;
+        enum sab_purpose purpose;
+        const sab_real **mask;
+    } masks[] = {{config->optim.dropout, SAB_FOR_DROPOUT_OUTPUT, &problem->batch.output_mask},
+                 {config->optim.dropout_recurrent, SAB_FOR_DROPOUT_STATE, &problem->batch.state_mask}};
+    for (int i = 0; i < 2; i++) {
+        sab_real *made = masks[i].p > 0 ? sab_alloc((size_t)L * (size_t)B, (size_t)H * sizeof *made) : NULL;
+        if (masks[i].p > 0 && !made)
+            return sab_fail(err, SAB_NOMEM, "no memory for the masks of %d sequences", B);
+        if (made)
+            sab_dropout_masks(masks[i].p, config->shared.seed, masks[i].purpose, 0, L, B, H, made);
+        *masks[i].mask = made;
+    }
+    return SAB_OK;
+}
+
 /* Of the size that the gradient of a mean has. */
 static sab_real *make_doutputs(uint64_t seed, size_t positions, int O)
 {
@@ -135,7 +157,9 @@ int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_o
     struct sab_batch *batch = &problem->batch;
     const struct sab_shape *shape = &spec->shape;
     *problem = (struct sab_check_problem){.batch.size = sizeof problem->batch};
-    int status = sab_model_create(&problem->model, config, shape, err);
+    int status = sab_dropout_check(config, shape, err);
+    if (status == SAB_OK)
+        status = sab_model_create(&problem->model, config, shape, err);
     if (status != SAB_OK)
         return status;
     draw_weights(problem->model, config->shared.seed, spec->param_scale / sqrt(config->model.hidden));
@@ -167,7 +191,8 @@ int sab_check_problem_make(struct sab_check_problem *problem, const struct sab_o
     if ((!batch->ids && !batch->values) || (!batch->labels && !batch->targets && !problem->doutputs) || !batch->weight ||
         !batch->lengths || (has_decoder && !batch->scored) || (spec->parts > 1 && !batch->fresh))
         return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %d steps", B, T);
-    return make_start(problem, config, spec->start, err);
+    status = make_masks(problem, config, err);
+    return status == SAB_OK ? make_start(problem, config, spec->start, err) : status;
 }
 
 struct sab_batch sab_check_problem_part(const struct sab_check_problem *problem, int i)
@@ -293,6 +318,8 @@ void sab_check_problem_clear(struct sab_check_problem *problem)
     sab_free((void *)problem->batch.h0);
     sab_free((void *)problem->batch.c0);
     sab_free((void *)problem->batch.fresh);
+    sab_free((void *)problem->batch.output_mask);
+    sab_free((void *)problem->batch.state_mask);
     sab_free(problem->doutputs);
     sab_free(problem->dvalues);
     sab_free(problem->dh0);
@@ -329,7 +356,7 @@ static int add_batch(struct sab_safetensors_writer *w, const struct sab_check_pr
     return status;
 }
 
-/* The state that sequences begin with, and gradients that are not of weights. */
+/* The state that sequences begin with, masks, and gradients that are not of weights. */
 static int add_start(struct sab_safetensors_writer *w, const struct sab_check_problem *problem, struct sab_error *err)
 {
     const struct sab_batch *batch = &problem->batch;
@@ -337,7 +364,8 @@ static int add_start(struct sab_safetensors_writer *w, const struct sab_check_pr
     const struct {
         const char *name;
         const sab_real *data;
-    } states[] = {{"h0", batch->h0}, {"c0", batch->c0}, {"dh0", problem->dh0}, {"dc0", problem->dc0}};
+    } states[] = {{"h0", batch->h0}, {"c0", batch->c0}, {"dh0", problem->dh0}, {"dc0", problem->dc0},
+                  {"output_mask", batch->output_mask}, {"state_mask", batch->state_mask}};
     int status = SAB_OK;
     for (size_t i = 0; i < sizeof states / sizeof *states && status == SAB_OK; i++)
         if (states[i].data)

@@ -43,6 +43,7 @@ double sab_check_loss(const struct sab_check_problem *problem, const sab_real *o
  *     outputs   real [T,B,O]                      loss     real [1]
  *     param.NAME, grad.NAME                       for each tensor of the model
  *     h0, c0    real [L,B,H] of a random start    dh0, dc0, dvalues [T,B,I]  their gradient and that of real x
+ *     output_mask, state_mask real [L,B,H] of --dropout and --dropout-recurrent
  *     doutputs  real [T,B,O] instead of y where the model has no loss
  * with config, shape and version as metadata. */
 int sab_check_problem_export(const struct sab_check_problem *problem, const sab_real *outputs, sab_real loss,

@@ -156,6 +156,7 @@ static void test_shards_of_all_numbers(void **unused)
     (void)unused;
     assert_ranks_equal("task=copy T=31 batch=48 hidden=16 eval-size=52 threads=1");
     assert_ranks_equal("task=copy T=9 batch=72 hidden=16 eval-size=20 threads=2 layers=2");
+    assert_ranks_equal("task=adding T=11 batch=43 hidden=16 layers=2 dropout=0.3 dropout-recurrent=0.2 dropout-input=0.1 eval-size=13 threads=1");
     assert_ranks_equal("task=adding T=11 batch=5 hidden=16 cell=gru eval-size=13 threads=1");
 }
 

@@ -71,6 +71,8 @@ static uint64_t digest_of(const struct sab_options *config, struct sab_shape sha
 {
     struct problem p;
     problem_make(&p, config, shape, T, B, seed);
+    if (seed % 2)
+        problem_mask(&p, seed);
     uint64_t digest = problem_gradient_digest(&p, threads);
     problem_free(&p);
     return digest;
@@ -168,13 +170,26 @@ static sab_real *outputs_of(struct problem *p, const struct sab_batch *batch)
     return y;
 }
 
+/* [layers,1,H] of sequence b, or NULL. */
+static sab_real *mask_of(const struct problem *p, const sab_real *all, int b)
+{
+    size_t L = (size_t)p->config.model.layers, H = (size_t)p->config.model.hidden;
+    sab_real *mask = all ? calloc(L * H, sizeof *mask) : NULL;
+    for (size_t l = 0; mask && l < L; l++)
+        memcpy(mask + l * H, all + (l * (size_t)p->batch.B + (size_t)b) * H, H * sizeof *mask);
+    return mask;
+}
+
 static void alone_is_in_a_batch(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p;
     problem_make(&p, c, shape, T, B, seed);
     p.batch.lengths = NULL;
+    if (seed % 2)
+        problem_mask(&p, seed);
     sab_real *all = outputs_of(&p, &p.batch);
     int b = B / 2, O = shape.O, I = shape.I;
+    sab_real *masks[2] = {mask_of(&p, p.batch.output_mask, b), mask_of(&p, p.batch.state_mask, b)};
     int32_t *ids = calloc((size_t)T, sizeof *ids);
     sab_real *values = calloc((size_t)T * I, sizeof *values);
     for (int t = 0; t < T; t++) {
@@ -182,11 +197,12 @@ static void alone_is_in_a_batch(struct sab_options *c, struct sab_shape shape, i
         memcpy(values + t * I, p.values + (t * B + b) * I, (size_t)I * sizeof *values);
     }
     struct sab_batch alone = {.size = sizeof alone,
-        .T = T, .B = 1, .ids = p.batch.ids ? ids : NULL, .values = p.batch.values ? values : NULL};
+        .T = T, .B = 1, .ids = p.batch.ids ? ids : NULL, .values = p.batch.values ? values : NULL,
+        .output_mask = masks[0], .state_mask = masks[1]};
     sab_real *one = outputs_of(&p, &alone);
     for (int t = 0; t < T; t++)
         assert_memory_equal(all + (t * B + b) * O, one + t * O, (size_t)O * sizeof *one);
-    free(all), free(one), free(ids), free(values);
+    free(all), free(one), free(ids), free(values), free(masks[0]), free(masks[1]);
     problem_free(&p);
 }
 

@@ -89,8 +89,32 @@ void problem_make(struct problem *p, const struct sab_options *config, struct sa
     fill(p, &seed);
 }
 
+void problem_mask(struct problem *p, uint64_t seed)
+{
+    size_t n = (size_t)p->config.model.layers * p->batch.B * p->config.model.hidden;
+    sab_real *masks[2];
+    uint64_t state = seed ^ 0x6d61736b;
+    for (int i = 0; i < 2; i++) {
+        masks[i] = calloc(n, sizeof **masks);
+        for (size_t j = 0; j < n; j++)
+            masks[i][j] = problem_int(&state, 0, 3) ? (sab_real)(4 / 3.0) : 0;
+    }
+    p->batch.output_mask = masks[0];
+    p->batch.state_mask = masks[1];
+    int which = problem_int(&state, 0, 2);
+    if (which == 1) {
+        free(masks[0]);
+        p->batch.output_mask = NULL;
+    } else if (which == 2) {
+        free(masks[1]);
+        p->batch.state_mask = NULL;
+    }
+}
+
 void problem_free(struct problem *p)
 {
+    free((void *)p->batch.output_mask);
+    free((void *)p->batch.state_mask);
     sab_model_free(p->model);
     sab_options_clear(&p->config);
     free(p->ids);

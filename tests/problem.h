@@ -29,6 +29,10 @@ void problem_make(struct problem *p, const struct sab_options *config, struct sa
                   uint64_t seed);
 void problem_free(struct problem *p);
 
+/* Gives the batch random masks of dropout, one in four of them 0: of outputs, of states, or both, as the seed says; problem_free
+ * frees them. */
+void problem_mask(struct problem *p, uint64_t seed);
+
 /* XXH3 digest of all gradients after sab_model_gradient with that many threads. */
 uint64_t problem_gradient_digest(struct problem *p, int threads);
 

@@ -437,6 +437,75 @@ static void test_dropout_is_inputs_times_masks(void **unused)
     end(&plain);
 }
 
+/* [layers,B,H] written out; the number of zeros is counted. */
+static sab_real *write_mask(const struct setup *s, double p, enum sab_purpose purpose, int64_t step, int B, int *zeros)
+{
+    int L = s->config.model.layers, H = s->config.model.hidden;
+    sab_real *mask = calloc((size_t)(L * B * H), sizeof *mask);
+    assert_non_null(mask);
+    for (int l = 0; l < L; l++)
+        for (int b = 0; b < B; b++)
+            for (int i = 0; i < H; i++) {
+                double u = sab_random_uniform(s->config.shared.seed, purpose, (uint64_t)(step * B + b), (uint32_t)(l * H + i));
+                mask[(l * B + b) * H + i] = u < p ? 0 : (sab_real)(1 / (1 - p));
+                *zeros += u < p;
+            }
+    return mask;
+}
+
+/* docs/math/dropout.md: updates are those of a trainer that is given the masks, each as often 0 as its option says; and an
+ * evaluation is that of the weights without any. */
+static void test_dropout_of_states_is_masks(void **unused)
+{
+    (void)unused;
+    static const char *const settings[][3] = {{"0.4", "0", "lstm"}, {"0", "0.25", "gru"}, {"0.4", "0.25", "rnn"}};
+    for (int k = 0; k < 3; k++) {
+        OPTIONS config = {0};
+        OPTIONS plain_config = {0};
+        struct setup s, plain;
+        int zeros[2] = {0}, updates = 4;
+        char left_out[33], given[33];
+        small_config(&config, "unused");
+        set(&config, "layers", "2");
+        set(&config, "cell", settings[k][2]);
+        set(&config, "dropout", settings[k][0]);
+        set(&config, "dropout-recurrent", settings[k][1]);
+        plain_config = copy_of(&config);
+        set(&plain_config, "dropout", "0");
+        set(&plain_config, "dropout-recurrent", "0");
+        begin(&s, &config);
+        begin(&plain, &plain_config);
+        const double p[2] = {config.optim.dropout, config.optim.dropout_recurrent};
+        for (int step = 0; step < updates; step++) {
+            struct sab_batch batch = {.size = sizeof batch};
+            struct sab_error err = {0};
+            assert_int_equal(sab_task_batch(s.task, SAB_TRAIN, step, config.shared.batch, &batch, &err), 0);
+            struct sab_batch masked = batch;
+            sab_real *of_outputs = write_mask(&s, p[0], SAB_FOR_DROPOUT_OUTPUT, step, batch.B, &zeros[0]);
+            sab_real *of_states = write_mask(&s, p[1], SAB_FOR_DROPOUT_STATE, step, batch.B, &zeros[1]);
+            masked.output_mask = p[0] > 0 ? of_outputs : NULL;
+            masked.state_mask = p[1] > 0 ? of_states : NULL;
+            if (sab_trainer_update(s.trainer, &batch, NULL, &err) || sab_trainer_update(plain.trainer, &masked, NULL, &err))
+                fail_msg("%s", err.message);
+            sab_model_digest(s.model, left_out);
+            sab_model_digest(plain.model, given);
+            assert_string_equal(left_out, given);
+            free(of_outputs);
+            free(of_states);
+        }
+        double n = (double)updates * config.shared.batch * config.model.layers * config.model.hidden;
+        for (int i = 0; i < 2; i++)
+            if (fabs(zeros[i] / n - p[i]) > 4 * sqrt(p[i] * (1 - p[i]) / n))
+                fail_msg("%d of %g units are left out, probability %g", zeros[i], n, p[i]);
+        struct sab_metrics one = {.size = sizeof one}, two = {.size = sizeof two};
+        assert_int_equal(measure(&s, SAB_TEST, 16, 8, &one), SAB_OK);
+        assert_int_equal(measure(&plain, SAB_TEST, 16, 8, &two), SAB_OK);
+        assert_true(one.loss == two.loss);
+        end(&s);
+        end(&plain);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,7 +516,7 @@ int main(void)
         cmocka_unit_test(test_overflow_of_update_is_undone), cmocka_unit_test(test_overflow_of_moment_is_undone),
         cmocka_unit_test(test_average_of_weights),
         cmocka_unit_test(test_bad_configuration_is_refused),
-        cmocka_unit_test(test_dropout_is_inputs_times_masks),
+        cmocka_unit_test(test_dropout_is_inputs_times_masks), cmocka_unit_test(test_dropout_of_states_is_masks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

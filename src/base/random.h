@@ -17,7 +17,9 @@ enum sab_purpose {
     SAB_FOR_PIXELS,   /* lane: pixel of a permuted image */
     SAB_FOR_GENERATE, /* index: symbols a stream has seen, lane 0 */
     SAB_FOR_TUNE,     /* index: draw; lane 0: step, 1: first */
-    SAB_FOR_DROPOUT   /* index: update * B + sequence, lane: input */
+    SAB_FOR_DROPOUT,  /* index: update * B + sequence, lane: input */
+    SAB_FOR_DROPOUT_OUTPUT, /* the same, lane: layer * H + unit */
+    SAB_FOR_DROPOUT_STATE
 };
 
 /* 32 random bits. */

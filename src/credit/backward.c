@@ -36,8 +36,14 @@ static void readout_backward(struct sab_shard *s, int span, real *grads)
     for (int from, end = 0; sab_shard_next_run(s->active, n, &from, &end);) {
         int first = from * s->window_len, last = end * s->window_len < w->len ? end * s->window_len : w->len;
         size_t at = first * row;
-        sab_readout_backward(m, (last - first) * s->S, w->h + row + at, w->s ? w->s + at : NULL,
-                             y + (size_t)first * s->S * m->Op, s->dh[0] + at, s->ds ? s->ds + at : NULL, grads);
+        const real *h = w->h + row + at, *read = w->s ? w->s + at : NULL, *mask = sab_shard_readout_mask(s);
+        sab_shard_read_out(s, last - first, &h, &read);
+        sab_readout_backward(m, (last - first) * s->S, h, read, y + (size_t)first * s->S * m->Op, s->dh[0] + at,
+                             s->ds ? s->ds + at : NULL, grads);
+        if (mask)
+            sab_mask_rows(last - first, row, mask, s->dh[0] + at, s->dh[0] + at);
+        if (mask && s->ds)
+            sab_mask_rows(last - first, row, mask, s->ds + at, s->ds + at);
     }
 }
 

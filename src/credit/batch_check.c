@@ -70,6 +70,8 @@ static int check_state(const struct sab_model *m, const struct sab_batch *batch,
     if (batch->fresh && !batch->state)
         return sab_fail(err, SAB_INVALID, "the batch says which sequences are fresh but brings no state that others go on "
                                           "from");
+    if (sab_batch_has_masks(batch) && m->network != &sab_network_recurrent)
+        return sab_fail(err, SAB_INVALID, "the batch brings masks of states, which --model %s does not have", m->network->name);
     if (!batch->h0 && !batch->c0 && !batch->hn && !batch->cn)
         return SAB_OK;
     if (batch->state && (batch->h0 || batch->c0))

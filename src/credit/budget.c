@@ -17,6 +17,7 @@ struct sab_room sab_extent_room(const struct sab_extent *x, int is_last, int bac
         .flow = x->flow,
         .apart = x->apart,
         .dvalues = x->dvalues,
+        .masks = x->masks,
     };
 }
 

@@ -8,7 +8,7 @@
 /* How a batch is cut, and what is wanted of its shards. */
 struct sab_extent {
     int T, B, carried_cap; /* carried_cap: most memories taken over from the batch before */
-    int workers, flow, dvalues;
+    int workers, flow, dvalues, masks;
     int together;          /* shards that a worker takes step by step at once */
     int apart;             /* 1: the shards of a tape; 0: those of a crew, which do one after the other */
 };

@@ -224,7 +224,7 @@ int sab_crew_for(struct sab_engine *e, const struct sab_batch *batch, int backwa
     struct sab_crew *c = e->crew;
     if (c && c->extent.T == batch->T && c->extent.B == batch->B && c->extent.carried_cap >= carried &&
         !c->backward == !backward && c->extent.flow == want->flow && c->extent.dvalues == want->dvalues &&
-        c->extent.workers == want->workers && c->wanted == want->together)
+        c->extent.workers == want->workers && c->wanted == want->together && c->extent.masks == sab_batch_has_masks(batch))
         return sab_team_grow(&e->team, want->workers, err);
     c = sab_alloc(1, sizeof *c);
     if (!c)
@@ -234,6 +234,7 @@ int sab_crew_for(struct sab_engine *e, const struct sab_batch *batch, int backwa
     c->extent.B = batch->B;
     c->extent.carried_cap = room;
     c->extent.together = c->wanted = want->together;
+    c->extent.masks = sab_batch_has_masks(batch);
     c->network = m->network;
     c->backward = backward;
     struct sab_crew *before = e->crew;

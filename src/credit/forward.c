@@ -22,14 +22,13 @@ static void begin_memory(const struct sab_model *m, int layer, struct sab_memory
     sab_memory_rekey(&m->layers[layer].remind, memory);
 }
 
-/* start [S,Hp] of a layer: 0, or what the batch brings [layers,B,H]. */
-static void begin_state(const struct sab_shard *s, int layer, const sab_real *state, real *start)
+/* to [S,Hp] of a layer: 0, or what the batch brings [layers,B,H]. */
+static void take_rows(const struct sab_shard *s, int layer, const sab_real *from, real *to)
 {
     const struct sab_model *m = s->model;
-    zero(start, (size_t)s->S * m->Hp);
-    for (int b = 0; state && b < s->S; b++)
-        memcpy(start + (size_t)b * m->Hp, state + ((size_t)layer * s->work.batch->B + s->work.columns[b].b) * m->H,
-               (size_t)m->H * sizeof *start);
+    zero(to, (size_t)s->S * m->Hp);
+    for (int b = 0; from && b < s->S; b++)
+        memcpy(to + (size_t)b * m->Hp, from + ((size_t)layer * s->work.batch->B + s->work.columns[b].b) * m->H, (size_t)m->H * sizeof *to);
 }
 
 void sab_shard_load(struct sab_shard *s, const struct sab_work *work)
@@ -47,12 +46,16 @@ void sab_shard_load(struct sab_shard *s, const struct sab_work *work)
     for (int l = 0; l < m->L; l++) {
         struct sab_layer_run *run = &s->layers[l];
         run->records.t0 = 0;
+        if (batch->output_mask)
+            take_rows(s, l, batch->output_mask, run->output_mask);
+        if (batch->state_mask)
+            take_rows(s, l, batch->state_mask, run->state_mask);
         if (batch->state) {
             sab_stream_take(batch->state, l, work->b0, batch->fresh, run->h_start, run->c_start, &run->memory);
         } else {
-            begin_state(s, l, batch->h0, run->h_start);
+            take_rows(s, l, batch->h0, run->h_start);
             if (run->c_start)
-                begin_state(s, l, batch->c0, run->c_start);
+                take_rows(s, l, batch->c0, run->c_start);
             if (m->K > 0)
                 begin_memory(m, l, &run->memory);
         }
@@ -132,7 +135,7 @@ int sab_shard_next_run(const unsigned char *active, int n, int *from, int *end)
     return *from < n;
 }
 
-/* Points the place of a span's activations at its input. */
+/* Points the place of a span's activations at its input, and at the masks. */
 static void point_input(const struct sab_shard *s, int layer, int at)
 {
     const struct sab_model *m = s->model;
@@ -140,6 +143,8 @@ static void point_input(const struct sab_shard *s, int layer, int at)
     w->ids = layer > 0 ? NULL : s->ids;
     w->x = layer > 0 ? s->layers[layer - 1].stored[at].h + (size_t)s->S * m->Hp : s->values;
     w->x_stride = layer > 0 ? m->Hp : m->shape.I;
+    w->x_mask = layer > 0 && s->work.batch->output_mask ? s->layers[layer - 1].output_mask : NULL;
+    w->h_mask = s->work.batch->state_mask ? s->layers[layer].state_mask : NULL;
 }
 
 /* And at the state entering it. */
@@ -179,13 +184,30 @@ static void pass_state(struct sab_shard *s, int layer, int span, const struct sa
         memcpy(run->c_start + start, w->c + last, n * sizeof(real));
 }
 
+const real *sab_shard_readout_mask(const struct sab_shard *s)
+{
+    return s->work.batch->output_mask && s->model->has_readout ? s->layers[s->model->L - 1].output_mask : NULL;
+}
+
+void sab_shard_read_out(const struct sab_shard *s, int len, const real **h, const real **read)
+{
+    const real *mask = sab_shard_readout_mask(s), **from[2] = {h, read};
+    for (int i = 0; mask && i < 2; i++)
+        if (*from[i]) {
+            sab_mask_rows(len, (size_t)s->S * s->model->Hp, mask, *from[i], s->scratch.masked[i]);
+            *from[i] = s->scratch.masked[i];
+        }
+}
+
 /* Readout and losses of steps t0 .. t0+len-1 of span w, y [len,S,Op]. */
 static void outputs(struct sab_shard *s, const struct sab_span *w, int t0, int len, int becomes_gradient, real *y,
                     struct sab_loss_sums *sums)
 {
     const struct sab_model *m = s->model;
     size_t row = (size_t)s->S * m->Hp, from = (size_t)(t0 - w->t0) * row;
-    sab_readout_forward(m, len * s->S, w->h + row + from, w->s ? w->s + from : NULL, y);
+    const real *h = w->h + row + from, *read = w->s ? w->s + from : NULL;
+    sab_shard_read_out(s, len, &h, &read);
+    sab_readout_forward(m, len * s->S, h, read, y);
     sab_work_losses(&s->work, m, s->S, t0, len, becomes_gradient, y, sums);
 }
 

@@ -124,6 +124,8 @@ static void lay_out_layer(struct sab_layout *kept, struct sab_layout *scratch, s
     size_t row = (size_t)s->S * m->Hp, starts = s->backward ? (size_t)s->n_spans : 1;
     run->h_start = take_reals(kept, starts * row);
     run->c_start = m->cell->has_c ? take_reals(kept, starts * row) : NULL;
+    run->output_mask = s->masks ? take_reals(kept, row) : NULL;
+    run->state_mask = s->masks ? take_reals(kept, row) : NULL;
     run->touched = sab_layout_take(scratch, (size_t)s->n_windows, 1);
     run->memory.S = s->S;
     run->memory.ledger.S = s->S;
@@ -142,6 +144,8 @@ static void lay_out_scratch(struct sab_layout *layout, struct sab_shard *s)
     scratch->key = take_reals(layout, S * m->Ap);
     scratch->scores = take_reals(layout, 2 * most_memories(s) + 2 * (size_t)m->K + 4);
     scratch->candidates = sab_layout_take(layout, most_memories(s) + 1, sizeof *scratch->candidates);
+    for (int i = 0; i < 2; i++)
+        scratch->masked[i] = s->masks ? take_reals(layout, len * row) : NULL;
     if (!s->backward)
         return;
     real **rows[] = {&scratch->dh, &scratch->ds, &scratch->dm, &scratch->dc, &scratch->dcarry, &scratch->dhh};
@@ -201,6 +205,7 @@ int sab_shard_create(struct sab_shard **out, const struct sab_model *model, cons
     s->flow = room->flow;
     s->apart = room->apart;
     s->dvalues = room->dvalues;
+    s->masks = room->masks;
     sizes(s);
     s->layers = sab_alloc((size_t)model->L, sizeof *s->layers);
     if (!s->layers) {

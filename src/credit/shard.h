@@ -22,12 +22,13 @@ struct sab_layer_run {
     struct sab_records records;
     real *h_start, *c_start;     /* [starts,S,Hp] state entering each span */
     struct sab_span *stored;     /* [n_stored] activations: of every span, or of the one at hand */
+    real *output_mask, *state_mask; /* [S,Hp] of the batch, or NULL */
     unsigned char *touched;      /* [n_windows] 1: gradient waits in memories of this window; way back */
 };
 
 struct sab_shard {
     const struct sab_model *model;
-    int S, T, backward, flow, apart, dvalues; /* room; T steps at most; backward: SAB_STORED, ... */
+    int S, T, backward, flow, apart, dvalues, masks; /* room; T steps at most; backward: SAB_STORED, ... */
     int window_len, n_windows, span_windows, span_len, n_spans, n_stored; /* span_windows: windows per span */
     int carried_cap;              /* most memories taken over from the batch before */
     struct sab_layer_run *layers; /* [L] */
@@ -76,6 +77,10 @@ void sab_shard_doutputs(struct sab_shard *shard, int span);
 real *sab_shard_y(const struct sab_shard *shard, int span);
 /* One span forward, its activations stored; replay runs it a second time for the backward pass. */
 void sab_shard_span(struct sab_shard *const *shards, int n, int span, int replay);
+/* What the last layer's h and s are multiplied by before the readout, [S,Hp]; NULL: nothing. */
+const real *sab_shard_readout_mask(const struct sab_shard *shard);
+/* *h and *read (may be NULL) of len steps as they enter the readout: with a mask, in the scratch. */
+void sab_shard_read_out(const struct sab_shard *shard, int len, const real **h, const real **read);
 /* Steps and windows of a span, and steps of a window: the last of each may be shorter. */
 int sab_shard_span_len(const struct sab_shard *shard, int span);
 int sab_shard_span_windows(const struct sab_shard *shard, int span);

@@ -54,8 +54,9 @@ static size_t part_nbytes(const struct sab_model *m, const struct sab_batch *who
 {
     size_t step = 2 * sizeof(int32_t) + sizeof(real) + 1 + (whole->values ? (size_t)m->shape.I * sizeof(real) : 0) +
                   (whole->targets ? (size_t)m->O * sizeof(real) : 0);
-    size_t sequence = sizeof(int32_t) + 1 + (whole->h0 || whole->c0 ? 2 * (size_t)m->L * (size_t)m->H * sizeof(real) : 0);
-    return (step * (size_t)whole->T + sequence) * (size_t)B + (size_t)10 * 64;
+    size_t states = (whole->h0 || whole->c0 ? 2 : 0) + (sab_batch_has_masks(whole) ? 2 : 0);
+    size_t sequence = sizeof(int32_t) + 1 + states * (size_t)m->L * (size_t)m->H * sizeof(real);
+    return (step * (size_t)whole->T + sequence) * (size_t)B + (size_t)12 * 64;
 }
 
 static int make_deal(struct sab_share *share, int B, struct sab_error *err)
@@ -115,6 +116,8 @@ int sab_share_cut(struct sab_share *share, const struct sab_comm *comm, const st
     share->part.fresh = pick(share, whole->fresh, 1, 1, B, &next);
     share->part.h0 = pick(share, whole->h0, m->L, (size_t)m->H * sizeof(real), B, &next);
     share->part.c0 = pick(share, whole->c0, m->L, (size_t)m->H * sizeof(real), B, &next);
+    share->part.output_mask = pick(share, whole->output_mask, m->L, (size_t)m->H * sizeof(real), B, &next);
+    share->part.state_mask = pick(share, whole->state_mask, m->L, (size_t)m->H * sizeof(real), B, &next);
     return SAB_OK;
 }
 

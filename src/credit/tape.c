@@ -151,7 +151,8 @@ static int take(struct sab_engine *e, const struct sab_batch *batch, int workers
     int carried, room = sab_batch_carried_cap(e->model, batch, &carried);
     pthread_mutex_lock(&e->lock);
     struct sab_tape *t = e->spare;
-    int fits = t && t->extent.T == batch->T && t->extent.B == batch->B && t->extent.carried_cap >= carried;
+    int fits = t && t->extent.T == batch->T && t->extent.B == batch->B && t->extent.carried_cap >= carried &&
+               t->extent.masks == sab_batch_has_masks(batch);
     if (fits)
         e->spare = t->next;
     else
@@ -166,7 +167,7 @@ static int take(struct sab_engine *e, const struct sab_batch *batch, int workers
         return sab_fail(err, SAB_NOMEM, "no memory for a tape");
     t->engine = e;
     t->extent = (struct sab_extent){.T = batch->T, .B = batch->B, .carried_cap = room, .workers = workers, .apart = 1,
-                                    .dvalues = batch->values != NULL, .together = 1};
+                                    .dvalues = batch->values != NULL, .together = 1, .masks = sab_batch_has_masks(batch)};
     int status = fill(t, sab_batch_step_nbytes(e->model, batch) * batch->T, err);
     if (status) {
         destroy(t);

@@ -76,7 +76,8 @@ static int measure(const struct sab_options *config, const struct sab_plan *plan
     int status = sab_model_build(&model, &small, &config->shared, &plan->shape, err);
     if (status == SAB_OK)
         status = sab_model_check_steps(model, plan->sequence_steps, err);
-    struct sab_extent extent = {.T = plan->sequence_steps, .B = config->shared.batch, .workers = plan->threads, .together = 1};
+    struct sab_extent extent = {.T = plan->sequence_steps, .B = config->shared.batch, .workers = plan->threads, .together = 1,
+                                .masks = config->optim.dropout > 0 || config->optim.dropout_recurrent > 0};
     if (status == SAB_OK && !plan->is_apart)
         extent.together = sab_extent_together(model, config->model.hidden, extent.B, extent.workers);
     if (status == SAB_OK && plan->carries && model->K > 0)
@@ -189,7 +190,7 @@ static int add_up(const struct sab_options *config, const double sizes[SIZES], s
      * memory, the carried state twice, when the evaluation is over. */
     double engine = plan->gradients_nbytes + fmax(plan->activations_nbytes, sizes[FORWARD]);
     double saving = sab_state_nbytes(&config->optim, sizes[THETA]) + 2 * sizes[STATE];
-    double left_out = config->optim.dropout_input > 0 ? (double)sizeof(sab_real) * plan->shape.I * plan->sequence_steps * config->shared.batch : 0;
+    double left_out = sab_dropout_nbytes(config, &plan->shape, plan->sequence_steps, config->shared.batch);
     double peak = left_out + plan->now_nbytes + PROGRAM_NBYTES + plan->threads * (double)THREAD_NBYTES + plan->weights_nbytes + engine +
                   sizes[STREAM] + (saving > sizes[STREAM] ? saving : sizes[STREAM]) + (plan->has_files ? 0 : data);
     plan->peak_nbytes = peak > plan->most_nbytes ? peak : plan->most_nbytes;
@@ -316,7 +317,7 @@ static int look_at_task(struct sab_task *task, const struct sab_options *config,
     plan->share = 1;
     int status = sab_judge_make(&judge, config, &plan->shape, !isnan(sab_task_bits_per_char(config->task.task, 0)), err);
     if (status == SAB_OK)
-        status = sab_dropout_check(&config->optim, &plan->shape, err);
+        status = sab_dropout_check(config, &plan->shape, err);
     if (status == SAB_OK && plan->has_files)
         status = sab_run_settle(task, settled, &plan->carries, err);
     if (status == SAB_OK && plan->has_files && !plan->carries)

@@ -20,6 +20,11 @@ int sab_batch_scored(const struct sab_batch *batch, int t, int b)
     return sab_batch_weight(batch, t, b) > 0;
 }
 
+int sab_batch_has_masks(const struct sab_batch *batch)
+{
+    return batch->output_mask || batch->state_mask;
+}
+
 int sab_work_steps(const struct sab_work *work, int S)
 {
     assert(S > 0);

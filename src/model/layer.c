@@ -1,6 +1,6 @@
 /* One layer forward over a span:
  *
- *     pre_t = bias + x_t W_ih + h_{t-1} W_hh     hh_t = cell(pre_t)
+ *     pre_t = bias + x_t W_ih + h_{t-1} W_hh     hh_t = cell(pre_t)        with dropout x_t * d in place of x_t, h_{t-1} * r of h_{t-1}
  *     v_t = query(hh_t)   s_t = read(v_t)        h_t = hh_t + G s_t        where one is due: write h_t or hh_t
  *
  * The products with x run over the whole span, the rest step by step. */
@@ -17,13 +17,24 @@ static void copy_rows(int R, int width, const real *row, real *out)
         memcpy(out + (size_t)r * width, row, (size_t)width * sizeof *row);
 }
 
+void sab_mask_rows(int len, size_t n, const real *mask, const real *x, real *out)
+{
+    for (int t = 0; t < len; t++, x += n, out += n)
+        for (size_t j = 0; j < n; j++)
+            out[j] = x[j] * mask[j];
+}
+
 /* pre [len*S,GHp] = bias + x W_ih. */
-static void input_product(const struct sab_model *m, const struct sab_cell_weights *cw, const struct sab_span *w)
+static void input_product(const struct sab_model *m, const struct sab_cell_weights *cw, const struct sab_span *w,
+                          const struct sab_scratch *scratch)
 {
     int R = w->len * w->S;
     if (!w->ids) {
+        const real *x = w->x_mask ? scratch->masked[0] : w->x;
+        if (w->x_mask)
+            sab_mask_rows(w->len, (size_t)w->S * m->Hp, w->x_mask, w->x, scratch->masked[0]);
         copy_rows(R, m->GHp, cw->bias, w->pre);
-        m->kernels->gemm(R, m->GHp, cw->I, w->x, w->x_stride, 1, cw->ih, w->pre, m->GHp, 1);
+        m->kernels->gemm(R, m->GHp, cw->I, x, w->x_stride, 1, cw->ih, w->pre, m->GHp, 1);
         return;
     }
     for (int r = 0; r < R; r++) {
@@ -71,7 +82,7 @@ static struct sab_cell_step step_of(const struct sab_model *m, const struct sab_
     };
 }
 
-/* h_{t-1} W_hh of those parts that have a step i. */
+/* h_{t-1} W_hh of those parts that have a step i, h times its mask where it has one. */
 static void state_product(const struct sab_model *m, const struct sab_cell_weights *cw, int n, const struct sab_layer_part *parts, int i)
 {
     struct sab_row_block rows[SAB_TOGETHER];
@@ -82,7 +93,10 @@ static void state_product(const struct sab_model *m, const struct sab_cell_weigh
         struct sab_cell_step step = step_of(m, &parts[k], i);
         if (!m->cell->fused)
             copy_rows(parts[k].span->S, m->GHp, cw->bias_h, step.pre_h);
-        rows[count++] = (struct sab_row_block){parts[k].span->S, step.h_prev, m->cell->fused ? step.pre : step.pre_h};
+        const struct sab_span *w = parts[k].span;
+        if (w->h_mask)
+            sab_mask_rows(1, (size_t)w->S * m->Hp, w->h_mask, step.h_prev, parts[k].scratch->masked[0]);
+        rows[count++] = (struct sab_row_block){w->S, w->h_mask ? parts[k].scratch->masked[0] : step.h_prev, m->cell->fused ? step.pre : step.pre_h};
     }
     sab_row_blocks_product(m->kernels, count, rows, m->GHp, m->H, m->Hp, cw->hh, m->GHp, 1);
 }
@@ -96,7 +110,7 @@ void sab_layer_forward(const struct sab_model *m, int layer, int n, const struct
     for (int k = 0; k < n; k++) {
         const struct sab_span *w = parts[k].span;
         assert(w->S > 0 && w->len > 0 && (w->ids || w->x));
-        input_product(m, &lw->cell, w);
+        input_product(m, &lw->cell, w, parts[k].scratch);
         steps = w->len > steps ? w->len : steps;
     }
     sab_profile_lap(profile, SAB_PHASE_INPUT);

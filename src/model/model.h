@@ -164,6 +164,7 @@ struct sab_span {
     const int32_t *ids;   /* [len,S] layer 0 with symbols */
     const real *x;        /* [len*S rows] of width I, stride x_stride, otherwise */
     ptrdiff_t x_stride;
+    const real *x_mask, *h_mask; /* [S,Hp] dropout: factors of x, of layers above the first, and of h before W_hh; NULL: 1 */
     real *h, *c;          /* [1+len,S,Hp] the state entering, then that of each step; c where the cell has one */
     real *pre;            /* [len,S,GHp] becomes the gates */
     real *extra;          /* [len,S,n_extra*Hp] */
@@ -182,6 +183,7 @@ struct sab_scratch {
     real *dpre;      /* [len,S,GHp] of a span */
     real *dpre_h;    /* [len,S,GHp] where the cell is not fused, else the same as dpre */
     real *dquery;    /* [len,S,Ap] */
+    real *masked[2]; /* [len,S,Hp] each, where the batch has masks */
     struct sab_profile *profile; /* of the worker, or NULL */
 };
 
@@ -216,6 +218,9 @@ void sab_layer_products(const struct sab_model *model, int layer, const struct s
 
 /* Pointers to one layer's attention weights in an array of the padded layout. */
 struct sab_remind_grads sab_layer_remind_grads(const struct sab_model *model, int layer, real *grads);
+
+/* out [len,n] = x * mask [n], which is the same at all steps; out may be x. */
+void sab_mask_rows(int len, size_t n, const real *mask, const real *x, real *out);
 
 /* ---- readout.c --------------------------------------------------------------------------------------------------- */
 

@@ -28,6 +28,7 @@ struct sab_room {
     int flow;        /* 1: the way back is to tell recall of gradients */
     int apart;       /* 1: between the way there and the way back other shards use its `scratch` */
     int dvalues;     /* 1: the gradient of input values is wanted */
+    int masks;       /* 1: the batch has masks of dropout */
 };
 
 /* Where a shard's arrays lie: what must stay from the way there to the way back, and what is of use on one way only. */
@@ -147,6 +148,8 @@ int sab_work_steps(const struct sab_work *work, int S);
 /* Inputs of steps t0 .. t0+len-1 into ids [len,S] or values [len,S,I]; 0 past the end of a sequence. */
 void sab_work_input(const struct sab_work *work, const struct sab_model *model, int S, int t0, int len, int32_t *ids,
                     real *values);
+/* Whether the batch has masks of dropout. */
+int sab_batch_has_masks(const struct sab_batch *batch);
 /* The gradient of those steps' outputs that the caller of the way back gave, as dy [len,S,Op]; 0 past the ends. */
 void sab_work_doutputs(const struct sab_work *work, const struct sab_model *model, int S, int t0, int len, real *dy);
 /* Puts dx [len,S,stride], the gradient of those steps' input values, in its place. */

@@ -41,6 +41,10 @@ static const struct sab_option rows[] = {
 static const struct sab_option guard[] = {
     SAB_REAL("dropout-input", dropout_input, SAB_DECIDES, 0, 0.99, "0", "training", NULL,
              "in training each input of a sequence is left out, at all its steps, with this probability; 0 turns it off"),
+    SAB_REAL("dropout", dropout, SAB_DECIDES, 0, 0.99, "0", "training", NULL,
+             "in training each unit of a layer's state is left out of what enters the next layer, or the readout, as often"),
+    SAB_REAL("dropout-recurrent", dropout_recurrent, SAB_DECIDES, 0, 0.99, "0", "training", NULL,
+             "and of what enters the layer itself at its next step"),
     SAB_REAL("explode", explode, SAB_RESUMES, 1e-6, 1e300, "1e+12", "training", NULL,
              "a gradient norm above this stops the run"),
 };

@@ -18,7 +18,7 @@ struct sab_optim_options {
     int64_t lr_every;     /* step: the rate is multiplied by lr_decay every so many updates */
     double lr_decay;
     double average;       /* decay of the moving average of the weights that is evaluated and kept; 0 turns it off */
-    double dropout_input; /* each input of a sequence is left out with this probability */
+    double dropout_input, dropout, dropout_recurrent; /* an input, or a unit of a state, of a sequence is left out with this probability */
     double explode;       /* a gradient norm above this stops the run as an explosion */
 };
 

@@ -13,14 +13,13 @@
 #include "model/network.h"
 #include "model/stream.h"
 #include "optim/optim.h"
-#include "train/dropout.h"
 
 int sab_trainer_create(struct sab_trainer **out, struct sab_model *model, const struct sab_options *config,
                        struct sab_error *err)
 {
     int status = sab_options_check(config, err);
     if (status == SAB_OK)
-        status = sab_dropout_check(&config->optim, &model->shape, err);
+        status = sab_dropout_check(config, &model->shape, err);
     if (status != SAB_OK)
         return status;
     struct sab_trainer *trainer = sab_alloc(1, sizeof *trainer);
@@ -72,7 +71,7 @@ void sab_trainer_free(struct sab_trainer *trainer)
     sab_free(trainer->v);
     sab_free(trainer->average);
     sab_free(trainer->undo);
-    sab_free(trainer->inputs);
+    sab_dropout_clear(&trainer->dropout);
     sab_stream_free(trainer->carried);
     sab_options_clear(&trainer->config);
     sab_free(trainer);
@@ -177,27 +176,6 @@ static int create_state(struct sab_trainer *trainer, int B, struct sab_error *er
     return sab_stream_create(&trainer->carried, trainer->model, n > 0 ? n : 1, err);
 }
 
-/* The batch with inputs left out, where the options want it. A batch of impossible sizes is left to the engine, which refuses it. */
-static int leave_out(struct sab_trainer *trainer, struct sab_batch *batch, struct sab_error *err)
-{
-    double p = trainer->config.optim.dropout_input;
-    int I = trainer->model->shape.I;
-    if (p == 0 || !batch->values || batch->T < 1 || batch->B < 1)
-        return SAB_OK;
-    size_t count = (size_t)batch->T * (size_t)batch->B * (size_t)I;
-    if (count > trainer->inputs_count) {
-        sab_free(trainer->inputs);
-        trainer->inputs_count = 0;
-        trainer->inputs = sab_alloc((size_t)batch->T * (size_t)batch->B, (size_t)I * sizeof *trainer->inputs);
-        if (!trainer->inputs)
-            return sab_fail(err, SAB_NOMEM, "no memory for %d inputs of %d sequences of %d steps", I, batch->B, batch->T);
-        trainer->inputs_count = count;
-    }
-    sab_dropout_apply(p, trainer->config.shared.seed, trainer->step, batch->T, batch->B, I, batch->values, trainer->inputs);
-    batch->values = trainer->inputs;
-    return SAB_OK;
-}
-
 /* The gradient of the batch, which goes on from the trainer's own state if it is one that goes on from another. With a status that is
  * not SAB_OK there is no batch, as err says: the other ranks are told. */
 static int gradient(struct sab_trainer *trainer, int status, struct sab_batch *batch, const struct sab_request *request,
@@ -215,7 +193,7 @@ static int gradient(struct sab_trainer *trainer, int status, struct sab_batch *b
     if (!trainer->model->network->has_state)
         batch->fresh = NULL; /* each chunk alone */
     if (status == SAB_OK)
-        status = leave_out(trainer, batch, &why);
+        status = sab_dropout_batch(&trainer->dropout, &trainer->config, trainer->model, trainer->step, batch, &why);
     if (status == SAB_OK && batch->fresh && !batch->state) {
         if (!trainer->carried)
             status = create_state(trainer, batch->B, &why);
@@ -225,9 +203,9 @@ static int gradient(struct sab_trainer *trainer, int status, struct sab_batch *b
         status = sab_share_gradient(engine, status, batch, request, metrics, &why);
     else if (status == SAB_OK)
         status = sab_engine_gradient(engine, batch, request, metrics, &why);
-    if (status == SAB_OK && request->dvalues && batch->values && batch->values == trainer->inputs)
-        sab_dropout_apply(trainer->config.optim.dropout_input, trainer->config.shared.seed, trainer->step, batch->T, batch->B,
-                          trainer->model->shape.I, request->dvalues, request->dvalues);
+    if (status == SAB_OK && request->dvalues && batch->values && batch->values == trainer->dropout.inputs)
+        sab_dropout_inputs(trainer->config.optim.dropout_input, trainer->config.shared.seed, trainer->step, batch->T, batch->B,
+                           trainer->model->shape.I, request->dvalues, request->dvalues);
     if (status != SAB_OK)
         return sab_fail(err, status, "update %lld: %.450s", (long long)trainer->step + 1, why.message);
     return SAB_OK;

@@ -2,7 +2,7 @@
 #ifndef SAB_TRAIN_TRAINER_H
 #define SAB_TRAIN_TRAINER_H
 
-#include "train/options.h"
+#include "train/dropout.h"
 
 /* Arrays lie parallel to the model's flat weights: [count], the gaps between tensors 0. */
 struct sab_trainer {
@@ -19,8 +19,7 @@ struct sab_trainer {
     struct sab_stream *carried; /* state between batches that go on from each other; NULL before the first such. Of this rank's
                                    sequences; of one where it has none */
     int carried_B;           /* sequences of the whole batch, of all ranks */
-    sab_real *inputs;        /* of a batch, times the masks of --dropout-input; room for inputs_count numbers */
-    size_t inputs_count;
+    struct sab_dropout dropout; /* what it makes of the batch under way */
     sab_real *undo;          /* theta, m and v as they were before the update under way */
 };
 

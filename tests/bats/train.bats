@@ -269,3 +269,35 @@ starts()
     fails 2 '--dropout-input' '0.99'
     [ ! -e never ]
 }
+
+@test "dropout of states: the same bits on other threads, after resuming; evaluations, streams and recall draw none; devices and others refuse it" {
+    cd "$BATS_TEST_TMPDIR"
+    awk 'BEGIN { print "v,w"; for (t = 0; t < 900; t++) printf "%.3f,%.3f\n", sin(t / 9), cos(t / 4) }' >wave.csv
+    drop=(csv --data wave.csv --T 20 --hidden 6 --layers 2 --batch 20 --dropout 0.3 --dropout-recurrent 0.2 --schedule constant --quiet --json)
+    sab train "${drop[@]}" --steps 8 --threads 1 --out whole
+    [ "$status" = 0 ]
+    value weights_digest >digest
+    sab train "${drop[@]}" --steps 8 --threads 3 --recompute on --out three
+    value weights_digest | cmp - digest
+    sab train "${drop[@]}" --steps 3 --out parts
+    sab train --resume parts --steps 8 --quiet --json
+    value weights_digest | cmp - digest
+    for off in dropout dropout-recurrent; do
+        sab train "${drop[@]}" --$off 0 --steps 8 --out "no-$off"
+        run ! cmp -s <(value weights_digest) digest
+    done
+    sab predict whole --data wave.csv --output file.csv
+    [ "$status" = 0 ]
+    "$SAB" predict whole --stream <wave.csv | cmp - <(cut -d, -f2- file.csv)
+    sab eval whole --json
+    value mse >mse
+    sab eval whole --json --threads 2
+    value mse | cmp - mse
+    sab train copy --dropout 0.3 --device host --out never
+    fails 2 '--dropout 0.3: a device has no dropout' '--device host'
+    sab train copy --dropout-recurrent 0.3 --model transformer --out never
+    fails 2 '--dropout-recurrent 0.3 leaves out states of a recurrent network' 'transformer'
+    sab train copy --dropout-recurrent 0.3 --model transformer --dry-run
+    fails 2 '--dropout-recurrent 0.3'
+    [ ! -e never ]
+}

@@ -272,10 +272,11 @@ class Memories:
 
 # ---- the whole sequence -------------------------------------------------------------------------------------------
 
-def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, start=None, lengths=None, diagnostics=None):
+def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, start=None, lengths=None, diagnostics=None, masks=None):
     """outputs [T,B,O] and Diagnostics. The graph is cut with `cut`: window starts, and constants of switched-off paths.
     start: h0, c0 [L,B,H] by name, 0 where there is none; the first window's gradient reaches them. lengths: of batches,
-    one after the other in x, of which each goes on from the one before as from constants; by default x is one.
+    one after the other in x, of which each goes on from the one before as from constants; by default x is one. masks: dropout's
+    output_mask, state_mask [L,B,H] by name, 1 where there is none.
     error(size), if given, is added to each score, size as score_size has it, to each state, to the values of gates that
     their derivatives are made of and to the gradients of scores: it stands for rounding."""
     if config.get("model") == "transformer":
@@ -288,6 +289,7 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
     first = [zero] if K > 0 and config.get("zero_memory") else []
     h, c = ([start[name][layer] if start and name in start else zero for layer in range(L)] for name in ("h0", "c0"))
     diagnostics, outputs = diagnostics or Diagnostics(), []
+    left, kept = ([masks[name][layer] if masks and name in masks else zero + 1 for layer in range(L)] for name in ("output_mask", "state_mask"))
     memories = [Memories(config, first, diagnostics, parameters.get(f"gate_l{layer}")) for layer in range(L)]
     for t in range(1, T + 1):
         if t in starts:
@@ -300,13 +302,13 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
             weight_ih, bias_ih = parameters[f"weight_ih_l{layer}"], parameters[f"bias_ih_l{layer}"]
             weight_hh, bias_hh = parameters[f"weight_hh_l{layer}"], parameters[f"bias_hh_l{layer}"]
             if layer > 0:
-                gates_x = below @ weight_ih.t() + bias_ih
+                gates_x = (below * left[layer - 1]) @ weight_ih.t() + bias_ih
             elif shape["input"] == "ids":
                 gates_x = weight_ih.t()[x[t - 1]] + bias_ih
             else:
                 gates_x = x[t - 1] @ weight_ih.t() + bias_ih
             before_h, before_c = (cut(h[layer]), cut(c[layer])) if window_starts else (h[layer], c[layer])
-            gates_h = before_h @ weight_hh.t() + bias_hh
+            gates_h = (before_h * kept[layer]) @ weight_hh.t() + bias_hh
             hh, c[layer] = cell_step(cell, gates_x, gates_h, before_h, before_c, error)
             if error is not None:
                 hh, c[layer] = hh + error(hh.detach().abs()), c[layer] + error(c[layer].detach().abs())
@@ -332,8 +334,8 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
         if not has_readout(config):
             outputs.append(below if shape["O"] == H else torch.cat([below, s], dim=1))
             continue
-        y = below @ parameters["V1"] + parameters["b"]
-        outputs.append(y + s @ parameters["V2"] if K > 0 else y)
+        y = (below * left[-1]) @ parameters["V1"] + parameters["b"]
+        outputs.append(y + (s * left[-1]) @ parameters["V2"] if K > 0 else y)
     return torch.stack(outputs), diagnostics
 
 
@@ -372,10 +374,14 @@ class Problem:
     x [parts*T,B,...] and lengths [parts,B] are of all, fresh [parts,B] says which begin anew, y and weight are the last
     one's, whose loss and outputs are asked for."""
 
-    def __init__(self, config, shape, x, y, weight, lengths, parameters, scored=None, start=None, fresh=None):
+    def __init__(self, config, shape, x, y, weight, lengths, parameters, scored=None, start=None, fresh=None, masks=None):
         self.config, self.shape, self.parameters = config, shape, parameters
         self.x, self.y, self.weight, self.lengths, self.scored = x, y, weight, lengths, scored
-        self.start, self.fresh = start or {}, fresh
+        self.start, self.fresh, self.masks = start or {}, fresh, masks or {}
+
+    def masks_like(self, parameters):
+        like = next(iter(parameters.values()))
+        return {name: torch.from_numpy(mask.astype(np.float64)).to(like.dtype) for name, mask in self.masks.items()}
 
     def carried(self, config, parameters, x, cut, error):
         """Outputs [T,B,O] of the last batch, sequence by sequence, each from where it last began anew."""
@@ -386,7 +392,8 @@ class Problem:
             parts = range(anew[-1] if len(anew) else 0, len(self.lengths))
             lengths = [int(self.lengths[i, b]) for i in parts]
             steps = torch.cat([x[i * T:i * T + n, b:b + 1] for i, n in zip(parts, lengths)])
-            outputs, _ = forward(config, self.shape, parameters, steps, cut, error, None, lengths, diagnostics)
+            masks = {name: mask[:, b:b + 1] for name, mask in self.masks_like(parameters).items()}
+            outputs, _ = forward(config, self.shape, parameters, steps, cut, error, None, lengths, diagnostics, masks)
             rest = outputs.new_zeros(T - lengths[-1], 1, self.shape["O"])
             columns.append(torch.cat([outputs[-lengths[-1]:], rest]))
         return torch.cat(columns, dim=1), diagnostics
@@ -399,7 +406,7 @@ class Problem:
             outputs, diagnostics = self.carried(config, parameters, x, cut, error)
             return outputs, outputs, diagnostics
         if config.get("model") != "seq2seq":
-            outputs, diagnostics = forward(config, self.shape, parameters, x, cut, error, start)
+            outputs, diagnostics = forward(config, self.shape, parameters, x, cut, error, start, masks=self.masks_like(parameters))
             return outputs, outputs, diagnostics
         diagnostics, apart = Diagnostics(), Diagnostics()
         given = (config, parameters, x, y, self.weight, self.scored, self.lengths)
@@ -461,11 +468,13 @@ def problem_load(path):
     if shape["input"] == "values" and "dvalues" in tensors:  # committed cases have none
         others["dvalues"] = (T, B, shape["I"])
     expected.update(others)
+    expected.update({name: state for name, option in (("output_mask", "dropout"), ("state_mask", "dropout_recurrent")) if config.get(option, 0) > 0})
     for name, size in expected.items():
         if name not in tensors or tensors[name].shape != size:
             raise ValueError(f"{path}: tensor {name} is missing or not {size}")
+    masks = {name: tensors[name] for name in ("output_mask", "state_mask") if name in tensors}
     problem = Problem(config, shape, tensors["x"], tensors[answer], tensors["weight"], tensors["lengths"],
-                      {name: tensors[f"param.{name}"] for name in table}, tensors.get("scored"), start, tensors.get("fresh"))
+                      {name: tensors[f"param.{name}"] for name in table}, tensors.get("scored"), start, tensors.get("fresh"), masks)
     answers = {"loss": float(tensors["loss"][0]), "outputs": tensors["outputs"].astype(np.float64),
                "grad": {name: tensors[f"grad.{name}" if name in table else name].astype(np.float64) for name in [*table, *others]}}
     return problem, answers
