@@ -66,6 +66,18 @@ static const struct sab_table tables[] = {
     {"smallest", "how little still solves copying at T = 200: cost against quality", COPY_200, "",
      "Columns relu-2 have the relu sparsifier with floor 2 (table single).",
      SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_COST, NULL},
+    {"keep", "which memories stay where few may: accuracy, by rule of --keep", "", "",
+     "All: no limit. Copying: windows of 5, 5 reads, as in the table Copying. Cue: H = 64, windows of 10, 5 reads, 16 sequences an update; "
+     "training sequences grow by a step an update, the tests have 256 sequences, at T = 10,000 16. Permuted: MNIST pixel by pixel, a memory "
+     "at each of 784 steps. Digits: as digits-16 in the table Real sequences, a memory at each step, up to 570 of them.",
+     SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
+    {"keep-adding", "which memories stay where few may: adding, mean squared error, by rule of --keep",
+     "task=adding hidden=128 batch=64 k-trunc=10 k-top=10 eval-every=100 eval-size=512 stop-at=mse=0.0003 ", "",
+     "All: no limit. Always answering 1: 0.1767 (derived). Runs stop at 3e-4 on validation data.", SAB_MEASURE_MSE, 3,
+     SAB_FIGURE_NONE, NULL},
+    {"keep-texts", "which memories stay where few may: text, bits per character, by rule of --keep", "eval-every=500", "",
+     "A memory at every character, chunks of 100, whose state is carried on. All: as many as a chunk has, the newest. Penn Treebank: H = 512. "
+     "Shakespeare: H = 128.", SAB_MEASURE_BITS, 3, SAB_FIGURE_NONE, NULL},
     {"pixels", "images read step by step: accuracy on all test images", "eval-every=500", "",
      "Rows: MNIST, 28 steps. Permuted: MNIST pixel by pixel in a random order, 784 steps. The paper's full BPTT has "
      "90.3 % on the latter (recalled). Rows are called method, k-trunc, k-top.", SAB_MEASURE_ACCURACY, 1,
@@ -129,6 +141,23 @@ static const struct sab_table tables[] = {
     {"smallest", "k-top=1 relu-2", row, options " k-top=1 sparsifier=relu read-floor=2", NONE, 0, NULL}, \
     {"smallest", "k-top=2", row, options " k-top=2", NONE, 0, NULL}, \
     {"smallest", "k-top=5", row, options " k-top=5", NONE, 0, NULL}
+
+/* One rule of --keep on each task; `all` has no limit. */
+#define KEEP_COPY COPY_100 "k-trunc=5 k-top=5 "
+#define KEEP_COPY_300 COPY_300 "k-trunc=5 k-top=5 "
+#define KEEP_CUE "task=cue hidden=64 k-trunc=10 batch=16 eval-every=50 stop-at=accuracy=0.99 "
+#define KEEP_DIGITS \
+    "task=npy data=digits-16/train.npz valid-data=digits-16/valid.npz test-data=digits-16/test.npz hidden=64 batch=32 steps=1500 " \
+    "eval-every=250 eval-size=0 input-scale=3.6 k-trunc=50 k-top=10 write=state key-scale=2 clip=1 lr=0.006 warmup=100 " \
+    "optimizer=adamw weight-decay=0.1 average=0.98 "
+#define KEEP_TEXT "preset=text8 data=text/tinyshakespeare.txt hidden=128 input-scale=30 steps=1000 "
+#define KEEPS_AT(table, column, common, slots, all) \
+    {table, column, "all", common all, NONE, 0, NULL}, \
+    {table, column, "recent", common slots, NONE, 0, NULL}, \
+    {table, column, "surprise", common slots " keep=surprise", NONE, 0, NULL}, \
+    {table, column, "used", common slots " keep=used", NONE, 0, NULL}, \
+    {table, column, "novel", common slots " keep=novel", NONE, 0, NULL}, \
+    {table, column, "learned", common slots " keep=learned", NONE, 0, NULL}
 
 /* One method on each set. */
 #define REAL_DIGITS(set) "task=npy data=" set "/train.npz valid-data=" set "/valid.npz test-data=" set "/test.npz "
@@ -234,6 +263,21 @@ static const struct sab_table_cell cells[] = {
     SMALLEST("k-trunc=5 k-att=2", "k-trunc=5 k-att=2"),
     SMALLEST("k-trunc=5 k-att=5", "k-trunc=5 k-att=5"),
     SMALLEST("k-trunc=5 k-att=10", "k-trunc=5 k-att=10"),
+
+    KEEPS_AT("keep", "copying T=100, 20 slots", KEEP_COPY, "memory-slots=20", ""),
+    KEEPS_AT("keep", "copying T=300, 20 slots", KEEP_COPY_300, "memory-slots=20", ""),
+    KEEPS_AT("keep", "copying T=300, 40 slots", KEEP_COPY_300, "memory-slots=40", ""),
+    KEEPS_AT("keep", "cue T=1000, 16 slots", KEEP_CUE "T=1000 curriculum=1000 eval-size=256 steps=1000 ", "memory-slots=16", ""),
+    KEEPS_AT("keep", "cue T=10000, 16 slots", KEEP_CUE "T=10000 curriculum=10000 eval-size=16 steps=1000 ", "memory-slots=16", ""),
+    KEEPS_AT("keep", "cue T=100000, 16 slots", KEEP_CUE "T=100000 curriculum=100000 eval-size=16 steps=1000 ", "memory-slots=16", ""),
+    KEEPS_AT("keep", "permuted, 50 slots", "preset=pmnist k-att=1 eval-every=500 ", "memory-slots=50", ""),
+    KEEPS_AT("keep", "digits, 24 slots", KEEP_DIGITS, "memory-slots=24", ""),
+
+    KEEPS_AT("keep-adding", "T=100, 10 slots", "T=100 steps=1500 ", "memory-slots=10", ""),
+    KEEPS_AT("keep-adding", "T=400, 16 slots", "T=400 steps=3000 ", "memory-slots=16", ""),
+
+    KEEPS_AT("keep-texts", "Penn-Treebank, 10 slots", "preset=char-ptb k-att=1 steps=9000 ", "memory-slots=10", "memory-slots=100"),
+    KEEPS_AT("keep-texts", "Shakespeare, 10 slots", KEEP_TEXT "k-att=1 ", "memory-slots=10", "memory-slots=100"),
 
     {"pixels", "rows", "sab 28 5", "preset=mnist-rows", NONE, 0, NULL},
     {"pixels", "rows", "sab 5 5", "preset=mnist-rows k-trunc=5", NONE, 0, NULL},
