@@ -96,7 +96,8 @@ enum sab_density { SAB_SPARSE, SAB_DENSE };
 enum sab_feed { SAB_FEED_OWN, SAB_FEED_LABELS };
 enum sab_write { SAB_WRITE_STATE, SAB_WRITE_PROVISIONAL };
 /* Which memory leaves when there are more than memory_slots: the oldest, or that of least worth. */
-enum sab_keeping { SAB_KEEP_RECENT, SAB_KEEP_SURPRISE, SAB_KEEP_USED, SAB_KEEP_NOVEL, SAB_KEEP_LEARNED };
+enum sab_keeping { SAB_KEEP_RECENT, SAB_KEEP_SURPRISE, SAB_KEEP_USED, SAB_KEEP_NOVEL, SAB_KEEP_LEARNED,
+                   SAB_KEEP_RESERVOIR };
 /* What the way back needs of the way there: stored, replayed, or whichever fits the memory; same bits. */
 enum sab_recompute { SAB_RECOMPUTE_OFF, SAB_RECOMPUTE_ON, SAB_RECOMPUTE_AUTO };
 enum sab_optimizer { SAB_OPTIMIZER_ADAM, SAB_OPTIMIZER_ADAMW, SAB_OPTIMIZER_SGD };

@@ -157,7 +157,8 @@ static const struct sab_table tables[] = {
     {table, column, "surprise", common slots " keep=surprise", NONE, 0, NULL}, \
     {table, column, "used", common slots " keep=used", NONE, 0, NULL}, \
     {table, column, "novel", common slots " keep=novel", NONE, 0, NULL}, \
-    {table, column, "learned", common slots " keep=learned", NONE, 0, NULL}
+    {table, column, "learned", common slots " keep=learned", NONE, 0, NULL}, \
+    {table, column, "reservoir", common slots " keep=reservoir", NONE, 0, NULL}
 
 /* One method on each set. */
 #define REAL_DIGITS(set) "task=npy data=" set "/train.npz valid-data=" set "/valid.npz test-data=" set "/test.npz "
@@ -267,6 +268,7 @@ static const struct sab_table_cell cells[] = {
     KEEPS_AT("keep", "copying T=100, 20 slots", KEEP_COPY, "memory-slots=20", ""),
     KEEPS_AT("keep", "copying T=300, 20 slots", KEEP_COPY_300, "memory-slots=20", ""),
     KEEPS_AT("keep", "copying T=300, 40 slots", KEEP_COPY_300, "memory-slots=40", ""),
+    KEEPS_AT("keep", "cue T=200, 16 slots", KEEP_CUE "T=200 curriculum=200 eval-size=256 steps=500 ", "memory-slots=16", ""),
     KEEPS_AT("keep", "cue T=1000, 16 slots", KEEP_CUE "T=1000 curriculum=1000 eval-size=256 steps=1000 ", "memory-slots=16", ""),
     KEEPS_AT("keep", "cue T=10000, 16 slots", KEEP_CUE "T=10000 curriculum=10000 eval-size=16 steps=1000 ", "memory-slots=16", ""),
     KEEPS_AT("keep", "cue T=100000, 16 slots", KEEP_CUE "T=100000 curriculum=100000 eval-size=16 steps=1000 ", "memory-slots=16", ""),

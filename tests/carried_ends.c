@@ -26,7 +26,7 @@ static void draw_config(struct sab_options *c, uint64_t *state)
     c->model.k_top = problem_int(state, 0, 3);
     c->model.k_att = problem_int(state, 1, 3);
     c->model.memory_slots = problem_int(state, 1, 9);
-    c->model.keep = problem_int(state, SAB_KEEP_RECENT, SAB_KEEP_LEARNED);
+    c->model.keep = problem_int(state, SAB_KEEP_RECENT, SAB_KEEP_RESERVOIR);
     c->model.read_gain = 0.5; /* else some of these grow beyond all numbers */
     c->model.forward = problem_int(state, 0, 3) ? SAB_SPARSE : SAB_DENSE;
 }

@@ -27,7 +27,7 @@ static struct sab_shape random_case(struct sab_options *c, uint64_t *state)
     c->model.k_top = problem_int(state, 0, 5);
     c->model.k_att = problem_int(state, 1, 4);
     c->model.memory_slots = problem_int(state, 0, 2) ? 0 : problem_int(state, 1, 8);
-    c->model.keep = c->model.memory_slots > 0 ? problem_int(state, 0, 4) : SAB_KEEP_RECENT;
+    c->model.keep = c->model.memory_slots > 0 ? problem_int(state, 0, SAB_KEEP_RESERVOIR) : SAB_KEEP_RECENT;
     c->model.k_trunc = problem_int(state, 1, 12);
     c->model.mental_updates = problem_int(state, 0, 3) > 0;
     c->model.forward = problem_int(state, 0, 3) ? SAB_SPARSE : SAB_DENSE;

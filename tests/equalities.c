@@ -32,7 +32,7 @@ static struct sab_shape random_case(struct sab_options *c, uint64_t *state)
     c->model.k_top = problem_int(state, 1, 6);
     c->model.k_att = problem_int(state, 1, 4);
     c->model.memory_slots = problem_int(state, 0, 2) ? 0 : problem_int(state, 1, 8);
-    c->model.keep = c->model.memory_slots > 0 ? problem_int(state, 0, 4) : SAB_KEEP_RECENT;
+    c->model.keep = c->model.memory_slots > 0 ? problem_int(state, 0, SAB_KEEP_RESERVOIR) : SAB_KEEP_RECENT;
     c->model.k_trunc = problem_int(state, 1, 12);
     c->model.mental_updates = problem_int(state, 0, 3) > 0;
     c->model.forward = problem_int(state, 0, 3) ? SAB_SPARSE : SAB_DENSE;
@@ -346,7 +346,7 @@ static void batches_are_the_sequence(struct sab_options *c, struct sab_shape sha
     uint64_t state = seed;
     c->model.zero_memory = 0;
     c->model.memory_slots = problem_int(&state, 1, 12);
-    c->model.keep = problem_int(&state, 0, 2);
+    c->model.keep = problem_int(&state, 0, SAB_KEEP_RESERVOIR);
     c->model.k_top = problem_int(&state, 0, 3) ? c->model.k_top : 0;
     keep_finite(c);
     problem_make(&p, c, shape, T, B, seed);
@@ -380,7 +380,7 @@ static void fresh_is_without_a_past(struct sab_options *c, struct sab_shape shap
     struct sab_stream *stream;
     c->model.zero_memory = 0;
     c->model.memory_slots = 5;
-    c->model.keep = (int)(seed % 3);
+    c->model.keep = (int)(seed % (SAB_KEEP_RESERVOIR + 1));
     T = T / c->model.k_att * c->model.k_att + c->model.k_att;
     keep_finite(c);
     problem_make(&p, c, shape, 3 * T, B, seed);
@@ -417,7 +417,7 @@ static void carried_is_constant(struct sab_options *c, struct sab_shape shape, i
     struct sab_stream *stream;
     c->model.zero_memory = 0;
     c->model.memory_slots = 7;
-    c->model.keep = (int)(seed % 3);
+    c->model.keep = (int)(seed % (SAB_KEEP_RESERVOIR + 1));
     c->model.mental_updates = 0;
     c->model.k_trunc = c->model.k_trunc % 4 + 1; /* long sequences explode in some of these networks */
     T = c->model.k_att * c->model.k_trunc * 2;

@@ -1,10 +1,12 @@
 /* The ledger against what it says, worked out memory by memory: which step wrote each, which are alive at each step, and sizes. */
 #include <limits.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "problem.h"
 #include "remind/ledger.h"
 
@@ -134,6 +136,38 @@ static void test_the_least_leaves(void **unused)
         check_choice(seed);
 }
 
+/* `reservoir`: of T memories each of the first and the last stays in slots / T of many sequences. */
+static void test_reservoir_is_a_fair_sample(void **unused)
+{
+    (void)unused;
+    enum { SLOTS = 5, N = 40, SEQUENCES = 8000 };
+    int stays[N] = {0};
+    for (uint64_t sequence = 0; sequence < SEQUENCES; sequence++) {
+        int first[1] = {0}, n_alive[1];
+        int32_t list[N + 1];
+        uint64_t draw = sab_random_mix(0, sequence);
+        sab_real worth[N];
+        struct sab_keep keep = {&sab_rule_periodic, sab_choice_find(SAB_KEEP_RESERVOIR), 1, SLOTS};
+        struct sab_ledger_step steps[N + 1];
+        struct sab_ledger l = {.keep = &keep, .S = 1, .first = first, .steps = steps, .cap = N, .alive_cap = N + 1, .alive = list,
+                               .n_alive = n_alive, .worth = worth};
+        sab_ledger_begin(&l, 0, 0);
+        for (int t = 0; t < N; t++) {
+            draw = sab_random_mix(draw, 7); /* the same input at every step */
+            sab_ledger_admit(&l, t, 0, keep.choice->worth(0, NULL, NULL, NULL, draw));
+            sab_ledger_end_step(&l, t, 1);
+        }
+        assert_int_equal(n_alive[0], SLOTS);
+        for (int i = 0; i < SLOTS; i++)
+            stays[list[i]]++;
+    }
+    double p = (double)SLOTS / N, deviation = sqrt(SEQUENCES * p * (1 - p)); /* of a binomial; 40 counts within 5 of it: 1 in 40,000 fails */
+    for (int i = 0; i < N; i++)
+        if (fabs(stays[i] - SEQUENCES * p) > 5 * deviation)
+            fail_msg("memory %d of %d stays in %d of %d sequences, where %.0f +- %.0f are expected", i, N, stays[i], SEQUENCES,
+                     SEQUENCES * p, 5 * deviation);
+}
+
 /* `novel`, of points on a line, against its definition: who is worth what is looked up among all that ever were. */
 static void check_novel(uint64_t seed)
 {
@@ -198,7 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_as_worked_out),
-        cmocka_unit_test(test_the_least_leaves),
+        cmocka_unit_test(test_the_least_leaves), cmocka_unit_test(test_reservoir_is_a_fair_sample),
         cmocka_unit_test(test_the_like_leave),
         cmocka_unit_test(test_far_past),
     };

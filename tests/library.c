@@ -360,6 +360,7 @@ static void test_stream_is_not_poisoned(void **unused)
     check_steps("cell=gru keep=surprise k-att=1 memory-slots=3 write=state");
     check_steps("cell=rnn keep=novel k-att=1 memory-slots=4");
     check_steps("cell=lstm keep=learned k-att=1 memory-slots=3");
+    check_steps("cell=lstm keep=reservoir k-att=1 memory-slots=3");
 }
 
 /* Nor is the state that batches carry, by any of the ways that a batch can go. */

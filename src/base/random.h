@@ -28,6 +28,10 @@ uint32_t sab_random_bits(uint64_t seed, enum sab_purpose purpose, uint64_t index
 /* Uniform in [0, 1), 32 bits of resolution. */
 double sab_random_uniform(uint64_t seed, enum sab_purpose purpose, uint64_t index, uint32_t lane);
 
+/* A hash of a sequence of words: of those before, 0 at first, and one more. The finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA
+ * 2014). */
+uint64_t sab_random_mix(uint64_t before, uint64_t word);
+
 /* Uniform integer in 0..n-1, n >= 1 (multiply-shift; the bias is below n / 2^32). */
 uint32_t sab_random_below(uint64_t seed, enum sab_purpose purpose, uint64_t index, uint32_t lane, uint32_t n);
 

@@ -17,7 +17,7 @@ static void begin_memory(const struct sab_model *m, int layer, struct sab_memory
         real *row = memory->M + (size_t)b * memory->cap * m->Hp;
         zero(row, (size_t)m->zero_memories * m->Hp);
         if (memory->ledger.alive)
-            memory->ledger.worth[(size_t)b * memory->ledger.cap] = sab_memory_worth(&m->layers[layer].remind, row, row);
+            memory->ledger.worth[(size_t)b * memory->ledger.cap] = sab_memory_worth(&m->layers[layer].remind, row, row, 0);
     }
     sab_memory_rekey(&m->layers[layer].remind, memory);
 }
@@ -43,6 +43,8 @@ void sab_shard_load(struct sab_shard *s, const struct sab_work *work)
     memset(&s->sums, 0, sizeof s->sums);
     for (int b = 0; b < S; b++)
         s->ends[b] = work->columns[b].length;
+    for (int b = 0; s->draw && b < S; b++)
+        s->draw[b] = batch->state ? sab_stream_take_draw(batch->state, work->b0 + b, batch->fresh) : 0;
     for (int l = 0; l < m->L; l++) {
         struct sab_layer_run *run = &s->layers[l];
         run->records.t0 = 0;
@@ -69,6 +71,8 @@ void sab_shard_leave(const struct sab_shard *s)
 {
     const struct sab_model *m = s->model;
     int ends[SAB_SHARD];
+    for (int b = 0; s->draw && b < s->S; b++)
+        sab_stream_put_draw(s->work.batch->state, s->work.b0 + b, s->draw[b]);
     for (int l = 0; l < m->L && m->K > 0; l++) {
         const struct sab_memory *memory = &s->layers[l].memory;
         for (int b = 0; b < s->S; b++)
@@ -145,6 +149,7 @@ static void point_input(const struct sab_shard *s, int layer, int at)
     w->x_stride = layer > 0 ? m->Hp : m->shape.I;
     w->x_mask = layer > 0 && s->work.batch->output_mask ? s->layers[layer - 1].output_mask : NULL;
     w->h_mask = s->work.batch->state_mask ? s->layers[layer].state_mask : NULL;
+    w->draws = s->draws;
 }
 
 /* And at the state entering it. */
@@ -278,6 +283,19 @@ void sab_shard_report(struct sab_shard *s, int layer, int window, int reverse)
         }
 }
 
+/* Draws of a span, on the way there: up to each sequence's end. */
+static void draw(struct sab_shard *s, int span)
+{
+    size_t I = (size_t)s->model->shape.I;
+    for (int i = 0; i < sab_shard_span_len(s, span); i++)
+        for (int b = 0; b < s->S; b++) {
+            size_t at = (size_t)i * s->S + b;
+            if (span * s->span_len + i < s->ends[b])
+                s->draw[b] = sab_draws(s->model, s->draw[b], s->ids ? s->ids + at : NULL, s->values ? s->values + at * I : NULL);
+            s->draws[at] = s->draw[b];
+        }
+}
+
 /* What comes after a layer: the state goes on, is left where a sequence ends, and reads are told. */
 static void end_layer(struct sab_shard *s, int l, int span, int replay)
 {
@@ -294,8 +312,11 @@ static void end_layer(struct sab_shard *s, int l, int span, int replay)
 void sab_shard_span(struct sab_shard *const *shards, int n, int span, int replay)
 {
     const struct sab_model *m = shards[0]->model;
-    for (int k = 0; k < n; k++)
+    for (int k = 0; k < n; k++) {
         sab_shard_input(shards[k], span);
+        if (shards[k]->draws && !replay)
+            draw(shards[k], span);
+    }
     for (int l = 0; l < m->L; l++) {
         struct sab_layer_part parts[SAB_TOGETHER];
         for (int k = 0; k < n; k++) {

@@ -166,6 +166,8 @@ static void lay_out(struct sab_layout *kept, struct sab_layout *scratch, struct 
     size_t steps = (size_t)s->span_len * s->S;
     s->first = sab_layout_take(kept, (size_t)s->S, sizeof *s->first);
     s->ends = sab_layout_take(kept, (size_t)s->S, sizeof *s->ends);
+    s->draw = sab_draws_are_used(m) ? sab_layout_take(scratch, (size_t)s->S, sizeof *s->draw) : NULL;
+    s->draws = sab_draws_are_used(m) ? sab_layout_take(scratch, steps, sizeof *s->draws) : NULL;
     s->ids = m->shape.input == SAB_INPUT_IDS ? sab_layout_take(scratch, steps, sizeof *s->ids) : NULL;
     s->values = m->shape.input == SAB_INPUT_VALUES ? take_reals(scratch, steps * m->shape.I) : NULL;
     s->y = take_reals(scratch, (s->apart ? 1 : s->n_stored) * steps * m->Op);

@@ -33,6 +33,7 @@ struct sab_shard {
     int carried_cap;              /* most memories taken over from the batch before */
     struct sab_layer_run *layers; /* [L] */
     int *first, *ends;            /* [S] of every layer's ledger */
+    uint64_t *draw, *draws;       /* [S] sab_draws so far; [span_len,S] of the current span; NULL where no rule asks */
     int32_t *ids;                 /* [span_len,S] of the current span, or NULL */
     real *values;                 /* [span_len,S,I] or NULL */
     real *y;                      /* [n_stored,span_len,S,Op] outputs, then their gradient; apart [span_len,S,Op] */

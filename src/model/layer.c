@@ -9,7 +9,26 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "kernels/row_blocks.h"
+
+int sab_draws_are_used(const struct sab_model *m)
+{
+    return m->K > 0 && m->layers[0].remind.keep.choice && m->layers[0].remind.keep.choice->is_drawn;
+}
+
+uint64_t sab_draws(const struct sab_model *m, uint64_t before, const int32_t *id, const real *x)
+{
+    if (id)
+        return sab_random_mix(before, (uint64_t)*id);
+    for (int k = 0; k < m->shape.I; k++) {
+        double value = (double)x[k] + 0.0; /* there is one 0 */
+        uint64_t word;
+        memcpy(&word, &value, sizeof word);
+        before = sab_random_mix(before, word);
+    }
+    return before;
+}
 
 static void copy_rows(int R, int width, const real *row, real *out)
 {
@@ -63,7 +82,8 @@ static void remind(const struct sab_model *m, const struct sab_layer_weights *lw
         h[j] = w->hh[at + j] + m->gain * w->s[at + j];
     sab_profile_lap(scratch->profile, SAB_PHASE_READ);
     if (!replay)
-        sab_memory_step(r, memory, t, m->write == SAB_WRITE_STATE ? h : w->hh + at, w->h + at, scratch->key);
+        sab_memory_step(r, memory, t, m->write == SAB_WRITE_STATE ? h : w->hh + at, w->h + at,
+                        w->draws ? w->draws + (size_t)i * S : NULL, scratch->key);
     sab_profile_lap(scratch->profile, SAB_PHASE_MAP);
 }
 

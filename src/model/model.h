@@ -165,6 +165,7 @@ struct sab_span {
     const real *x;        /* [len*S rows] of width I, stride x_stride, otherwise */
     ptrdiff_t x_stride;
     const real *x_mask, *h_mask; /* [S,Hp] dropout: factors of x, of layers above the first, and of h before W_hh; NULL: 1 */
+    const uint64_t *draws; /* [len,S] sab_draws of the sequences' inputs; NULL where no rule asks */
     real *h, *c;          /* [1+len,S,Hp] the state entering, then that of each step; c where the cell has one */
     real *pre;            /* [len,S,GHp] becomes the gates */
     real *extra;          /* [len,S,n_extra*Hp] */
@@ -186,6 +187,12 @@ struct sab_scratch {
     real *masked[2]; /* [len,S,Hp] each, where the batch has masks */
     struct sab_profile *profile; /* of the worker, or NULL */
 };
+
+/* Whether the model's rule of what to keep asks for a hash of the inputs. */
+int sab_draws_are_used(const struct sab_model *model);
+/* A hash of one sequence's inputs: of those of the steps before, 0 at first, and those of the next, an id or x [I]. The same whatever
+ * the build's numbers are, as long as they are those given. */
+uint64_t sab_draws(const struct sab_model *model, uint64_t before, const int32_t *id, const real *x);
 
 /* What a layer works on: a span of some sequences. Several are taken step by step together, so that the weights of a step are read
  * once for all; each as if it were alone. */

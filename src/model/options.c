@@ -25,7 +25,7 @@ static const char *const densities[] = {[SAB_SPARSE] = "sparse", [SAB_DENSE] = "
 static const char *const writes[] = {[SAB_WRITE_STATE] = "state", [SAB_WRITE_PROVISIONAL] = "provisional", NULL};
 static const char *const keeps[] = {[SAB_KEEP_RECENT] = "recent", [SAB_KEEP_SURPRISE] = "surprise",
                                     [SAB_KEEP_USED] = "used", [SAB_KEEP_NOVEL] = "novel",
-                                    [SAB_KEEP_LEARNED] = "learned", NULL};
+                                    [SAB_KEEP_LEARNED] = "learned", [SAB_KEEP_RESERVOIR] = "reservoir", NULL};
 static const char *const recomputes[] = {[SAB_RECOMPUTE_OFF] = "off", [SAB_RECOMPUTE_ON] = "on",
                                          [SAB_RECOMPUTE_AUTO] = "auto", NULL};
 
@@ -88,7 +88,7 @@ static const struct sab_option rows[] = {
             "as many as a batch writes)"),
     SAB_CHOICE("keep", keep, SAB_DECIDES, keeps, "recent", "credit", "recurrent",
                "which memories stay in the --memory-slots: the newest, those at whose step the state moved most, those "
-               "recalled most, those least like the others, or those that a learned gate prefers"),
+               "recalled most, those least like the others, those that a learned gate prefers, or a fair sample of all"),
     SAB_INT("k-trunc", k_trunc, SAB_DECIDES, 1, 1e9, "5", "credit", "recurrent",
             "steps per window of truncated back-propagation"),
     SAB_SWITCH("mental-updates", mental_updates, SAB_DECIDES, "on", "credit", "recurrent",

@@ -252,6 +252,16 @@ void sab_stream_take(const struct sab_stream *s, int layer, int b0, const uint8_
     sab_memory_rekey(&s->model->layers[layer].remind, memory);
 }
 
+uint64_t sab_stream_take_draw(const struct sab_stream *s, int b, const uint8_t *fresh)
+{
+    return fresh && fresh[b] ? 0 : s->draw[b];
+}
+
+void sab_stream_put_draw(struct sab_stream *s, int b, uint64_t draw)
+{
+    s->draw_next[b] = draw;
+}
+
 void sab_stream_put_state(struct sab_stream *s, int layer, int b, const real *h, const real *c)
 {
     struct sab_carry *next = &s->layers[layer].next;
@@ -344,6 +354,9 @@ void sab_stream_turn(struct sab_stream *s, int T)
     int *since = s->since;
     s->since = s->since_next;
     s->since_next = since;
+    uint64_t *draw = s->draw;
+    s->draw = s->draw_next;
+    s->draw_next = draw;
     s->t += T;
 }
 
@@ -411,6 +424,8 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
     s->B = B;
     s->since = sab_alloc((size_t)B, sizeof *s->since);
     s->since_next = sab_alloc((size_t)B, sizeof *s->since_next);
+    s->draw = sab_alloc((size_t)B, sizeof *s->draw);
+    s->draw_next = sab_alloc((size_t)B, sizeof *s->draw_next);
     s->layers = sab_alloc((size_t)m->L, sizeof *s->layers);
     s->records.S = B;
     s->records.reads = sab_alloc((size_t)B, sizeof *s->records.reads);
@@ -436,7 +451,7 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
         memory->ledger.n = m->zero_memories;
         for (int b = 0; memory->ledger.worth && b < B; b++) {
             const real *row = memory->M + (size_t)b * memory->cap * m->Hp;
-            memory->ledger.worth[(size_t)b * memory->ledger.cap] = sab_memory_worth(&m->layers[l].remind, row, row);
+            memory->ledger.worth[(size_t)b * memory->ledger.cap] = sab_memory_worth(&m->layers[l].remind, row, row, 0);
         }
         sab_memory_rekey(&m->layers[l].remind, &s->layers[l].now.memory);
     }
@@ -453,6 +468,8 @@ void sab_stream_free(struct sab_stream *s)
     sab_free(s->layers);
     sab_free(s->since);
     sab_free(s->since_next);
+    sab_free(s->draw);
+    sab_free(s->draw_next);
     sab_free(s->scratch.pre_h);
     sab_free(s->scratch.key);
     sab_free(s->scratch.scores);
@@ -474,6 +491,7 @@ int sab_stream_clone(struct sab_stream **out, const struct sab_stream *s, struct
         return status;
     copy->t = s->t;
     memcpy(copy->since, s->since, (size_t)s->B * sizeof *s->since);
+    memcpy(copy->draw, s->draw, (size_t)s->B * sizeof *s->draw);
     for (int l = 0; l < m->L && !status; l++) {
         const struct sab_carry *from = &s->layers[l].now;
         struct sab_carry *to = &copy->layers[l].now;
@@ -544,6 +562,8 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
     if (status)
         return status;
     size_t n = (size_t)s->B * m->Hp, row = n * sizeof(real);
+    for (int b = 0; sab_draws_are_used(m) && b < s->B; b++)
+        s->draw_next[b] = sab_draws(m, s->draw[b], ids ? ids + b : NULL, values ? values + (size_t)b * m->shape.I : NULL);
     for (int l = 0; l < m->L; l++) {
         struct sab_carry *now = &s->layers[l].now;
         struct sab_span *w = &s->layers[l].span;
@@ -559,6 +579,7 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
         w->ids = l == 0 ? ids : NULL;
         w->x = l == 0 ? values : s->layers[l - 1].now.h;
         w->x_stride = l == 0 ? m->shape.I : m->Hp;
+        w->draws = s->draw_next;
         sab_layer_forward(m, l, 1, &(struct sab_layer_part){.span = w, .memory = &now->memory, .records = &s->records, .scratch = &s->scratch}, 0);
         memcpy(now->h, w->h + n, row);
         if (m->cell->has_c)
@@ -568,6 +589,7 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
     if (status)
         return status;
     s->t++;
+    memcpy(s->draw, s->draw_next, (size_t)s->B * sizeof *s->draw);
     for (int b = 0; b < s->B && m->K > 0; b++)
         s->since[b] = s->layers[0].now.memory.ledger.since;
     for (int l = 0; l < m->L; l++)

@@ -22,6 +22,7 @@ struct sab_stream {
     int B, room;              /* room: memories that scratch and records can read */
     int64_t t;                /* steps taken */
     int *since, *since_next;  /* [B] steps since the sequence's latest memory, or its begin; 0 where there is no memory */
+    uint64_t *draw, *draw_next; /* [B] sab_draws of all inputs of the sequence; 0 where no rule asks */
     struct sab_stream_layer *layers;
     struct sab_records records; /* of one step and layer */
     struct sab_scratch scratch;
@@ -46,6 +47,9 @@ void sab_stream_copy(const struct sab_stream *stream, int layer, int b0, const u
 /* The same, the ledger begun and keys made anew. */
 void sab_stream_take(const struct sab_stream *stream, int layer, int b0, const uint8_t *fresh, real *h, real *c,
                      struct sab_memory *memory);
+/* The draw of `now`, 0 of one that is fresh; and that of `next`. */
+uint64_t sab_stream_take_draw(const struct sab_stream *stream, int b, const uint8_t *fresh);
+void sab_stream_put_draw(struct sab_stream *stream, int b, uint64_t draw);
 /* And into `next` what the batch made of them: sequence b's state at its end, h and c [Hp] (NULL where there is none) ... */
 void sab_stream_put_state(struct sab_stream *stream, int layer, int b, const real *h, const real *c);
 /* ... and the memories of sequences b0 .. b0+memory->S-1; of b those before `ends[b]`. */

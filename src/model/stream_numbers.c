@@ -63,6 +63,9 @@ static int check(const struct sab_stream *s, int N, const sab_real *h, const sab
     for (int b = 0; b < s->B; b++) {
         if (first[b] < 0 || first[b] > N)
             return sab_fail(err, SAB_INVALID, "the first memory of sequence %d is %d, not in 0..%d", b, (int)first[b], N);
+        if (since[b] > 0 && keep->choice && keep->choice->is_drawn)
+            return sab_fail(err, SAB_INVALID, "--keep %s: what the next memories are worth is not among these arrays; sab_stream_save and "
+                                              "_load keep it", keep->choice->name);
         if (since[b] < 0 || since[b] > most)
             return sab_fail(err, SAB_INVALID, "sequence %d is %d steps after its latest memory, not 0..%d", b, (int)since[b], most);
     }
@@ -106,7 +109,9 @@ int sab_stream_set(struct sab_stream *s, int N, const sab_real *h, const sab_rea
     sab_model_prepare(s->model, &version); /* keys are made of it */
     for (int l = 0; l < s->model->L; l++)
         fill_layer(s, (size_t)l, (size_t)N, h, c, memories, first);
-    for (int b = 0; b < s->B; b++)
+    for (int b = 0; b < s->B; b++) {
         s->since[b] = since[b];
+        s->draw[b] = 0; /* of a sequence that has only begun: see check */
+    }
     return SAB_OK;
 }

@@ -1,6 +1,6 @@
-/* See stream_rows.h. A row is two numbers, then of each layer h, c where the cell has one, and the memories that are carried:
+/* See stream_rows.h. A row is two numbers, a third where the rule draws, then of each layer h, c where the cell has one, and the memories that are carried:
  *
- *     first | since | h_l0 [Hp] | c_l0 [Hp] | m_l0 [N,Hp] | worth_l0 [N] where the rule chooses | h_l1 ... */
+ *     first | since | draw | h_l0 [Hp] | c_l0 [Hp] | m_l0 [N,Hp] | worth_l0 [N] where the rule chooses | h_l1 ... */
 #include "model/stream_rows.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ size_t sab_stream_row_nbytes(const struct sab_stream *s)
     const struct sab_model *m = s->model;
     size_t worth = s->has_memory && m->layers[0].remind.keep.choice ? carried(s) : 0;
     size_t numbers = (size_t)m->L * ((size_t)m->Hp * (1 + (m->cell->has_c ? 1 : 0) + carried(s)) + worth);
-    return 2 * sizeof(int32_t) + numbers * sizeof(real);
+    return 2 * sizeof(int32_t) + (sab_draws_are_used(m) ? sizeof *s->draw : 0) + numbers * sizeof(real);
 }
 
 int sab_stream_like(struct sab_stream **out, const struct sab_stream *s, int B, struct sab_error *err)
@@ -52,6 +52,8 @@ static void move_row(const struct sab_stream *s, int b, char *row, int is_put)
     int32_t numbers[2] = {s->has_memory ? first : 0, s->since[b]};
     move(numbers, &row, sizeof numbers, is_put);
     s->since[b] = numbers[1];
+    if (sab_draws_are_used(m))
+        move(&s->draw[b], &row, sizeof s->draw[b], is_put);
     for (int l = 0; l < m->L; l++) {
         struct sab_carry *now = &s->layers[l].now;
         move(now->h + at * Hp, &row, Hp * sizeof(real), is_put);

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/random.h"
+
 static int is_due(const struct sab_keep *keep, int since)
 {
     return since + 1 == keep->k_att;
@@ -51,9 +53,9 @@ sab_real sab_ledger_distance(int H, const sab_real *m, const sab_real *other)
 }
 
 /* How far the state moved. */
-static sab_real moved(int H, const sab_real *m, const sab_real *h, const sab_real *gate)
+static sab_real moved(int H, const sab_real *m, const sab_real *h, const sab_real *gate, uint64_t draw)
 {
-    (void)gate;
+    (void)gate, (void)draw;
     return sab_ledger_distance(H, m, h);
 }
 
@@ -64,9 +66,9 @@ static sab_real nothing(const struct sab_keep *keep)
 }
 
 /* As if recalled once: what is never recalled leaves by its age. */
-static sab_real once(int H, const sab_real *m, const sab_real *h, const sab_real *gate)
+static sab_real once(int H, const sab_real *m, const sab_real *h, const sab_real *gate, uint64_t draw)
 {
-    (void)H, (void)m, (void)h, (void)gate;
+    (void)H, (void)m, (void)h, (void)gate, (void)draw;
     return 1;
 }
 
@@ -75,9 +77,9 @@ static sab_real by_slots(const struct sab_keep *keep)
     return (sab_real)(1 - 1.0 / keep->slots);
 }
 
-static sab_real size(int H, const sab_real *m, const sab_real *h, const sab_real *gate)
+static sab_real size(int H, const sab_real *m, const sab_real *h, const sab_real *gate, uint64_t draw)
 {
-    (void)h, (void)gate;
+    (void)h, (void)gate, (void)draw;
     sab_real sum = 0;
     for (int k = 0; k < H; k++)
         sum += m[k] * m[k];
@@ -85,22 +87,30 @@ static sab_real size(int H, const sab_real *m, const sab_real *h, const sab_real
 }
 
 /* log sigmoid(gate . m), without overflow. */
-static sab_real log_gate(int H, const sab_real *m, const sab_real *h, const sab_real *gate)
+static sab_real log_gate(int H, const sab_real *m, const sab_real *h, const sab_real *gate, uint64_t draw)
 {
-    (void)h;
+    (void)h, (void)draw;
     double x = 0;
     for (int k = 0; k < H; k++)
         x += (double)gate[k] * (double)m[k];
     return (sab_real)((x < 0 ? x : 0) - log1p(exp(x < 0 ? x : -x)));
 }
 
+/* Uniform in [0, 1), in steps that a float has. Of numbers drawn for all memories so far those with the largest are a fair sample. */
+static sab_real drawn(int H, const sab_real *m, const sab_real *h, const sab_real *gate, uint64_t draw)
+{
+    (void)H, (void)m, (void)h, (void)gate;
+    return (sab_real)((double)(sab_random_mix(draw, 0) >> 40) * 0x1p-24);
+}
+
 const struct sab_choice *sab_choice_find(int keeping)
 {
     static const struct sab_choice choices[] = {
-        [SAB_KEEP_SURPRISE] = {"surprise", moved, nothing, 0, 0, 0},
-        [SAB_KEEP_USED] = {"used", once, by_slots, 1, 0, 0},
-        [SAB_KEEP_NOVEL] = {"novel", size, nothing, 0, 1, 0},
-        [SAB_KEEP_LEARNED] = {"learned", log_gate, nothing, 0, 0, 1},
+        [SAB_KEEP_SURPRISE] = {"surprise", moved, nothing, 0, 0, 0, 0},
+        [SAB_KEEP_USED] = {"used", once, by_slots, 1, 0, 0, 0},
+        [SAB_KEEP_NOVEL] = {"novel", size, nothing, 0, 1, 0, 0},
+        [SAB_KEEP_LEARNED] = {"learned", log_gate, nothing, 0, 0, 1, 0},
+        [SAB_KEEP_RESERVOIR] = {"reservoir", drawn, nothing, 0, 0, 0, 1},
     };
     return keeping == SAB_KEEP_RECENT ? NULL : &choices[keeping];
 }

@@ -51,8 +51,8 @@ extern const struct sab_rule sab_rule_periodic;
 struct sab_choice {
     const char *name;
     /* What a memory m [H] is worth when it is written, h [H] being the state that its step began with, gate [H] the weights that
-     * learn it, or NULL where nothing is learned. */
-    sab_real (*worth)(int H, const sab_real *m, const sab_real *h, const sab_real *gate);
+     * learn it, or NULL where nothing is learned, and draw a hash of the sequence's inputs up to then. */
+    sab_real (*worth)(int H, const sab_real *m, const sab_real *h, const sab_real *gate, uint64_t draw);
     /* With every memory written, the worth of those before is multiplied by this. */
     sab_real (*fade)(const struct sab_keep *keep);
     /* A read adds its weight, without its sign, times this. */
@@ -61,6 +61,8 @@ struct sab_choice {
     int is_apart;
     /* Whether what a memory is worth is added to its score, through which the gate gets its gradient. */
     int is_learned;
+    /* Whether worth looks at draw. */
+    int is_drawn;
 };
 
 /* |m - other|^2 of two states [H]. */

@@ -10,9 +10,9 @@ static int is_learned(const struct sab_remind *r)
     return r->keep.choice && r->keep.choice->is_learned;
 }
 
-real sab_memory_worth(const struct sab_remind *r, const real *m, const real *h)
+real sab_memory_worth(const struct sab_remind *r, const real *m, const real *h, uint64_t draw)
 {
-    return r->keep.choice->worth(r->H, m, h, r->gate);
+    return r->keep.choice->worth(r->H, m, h, r->gate, draw);
 }
 
 void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory)
@@ -21,7 +21,7 @@ void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory)
         size_t row = (size_t)b * memory->cap;
         r->score->map(r, 0, memory->ledger.n, memory->M + row * r->Hp, memory->key + row * r->Ap);
         for (int i = 0; is_learned(r) && i < memory->ledger.n; i++)
-            memory->ledger.worth[(size_t)b * memory->ledger.cap + i] = sab_memory_worth(r, memory->M + (row + i) * r->Hp, NULL);
+            memory->ledger.worth[(size_t)b * memory->ledger.cap + i] = sab_memory_worth(r, memory->M + (row + i) * r->Hp, NULL, 0);
     }
 }
 
@@ -47,7 +47,8 @@ static void measure(const struct sab_remind *r, struct sab_memory *memory, int t
     }
 }
 
-void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, const real *h, real *scratch)
+void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, const real *h, const uint64_t *draws,
+                     real *scratch)
 {
     int is_due = sab_ledger_is_due(&memory->ledger);
     if (is_due)
@@ -55,7 +56,7 @@ void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int 
     for (int b = 0; is_due && memory->ledger.alive && b < memory->S; b++, m += r->Hp, h += r->Hp) {
         if (r->keep.choice->is_apart)
             measure(r, memory, t, b, m);
-        sab_ledger_admit(&memory->ledger, t, b, sab_memory_worth(r, m, h));
+        sab_ledger_admit(&memory->ledger, t, b, sab_memory_worth(r, m, h, draws ? draws[b] : 0));
     }
     sab_ledger_end_step(&memory->ledger, t, is_due);
 }

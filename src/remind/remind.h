@@ -93,11 +93,12 @@ struct sab_memory {
 };
 
 /* Ends step t of the way there, which began with h [S,Hp]: m [S,Hp], the state at hand, becomes a memory with its keys where one is
- * due; scratch [S,Ap]. There must be room. */
-void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, const real *h, real *scratch);
+ * due; scratch [S,Ap]. There must be room. draws [S], as sab_span has them, or NULL. */
+void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, const real *h, const uint64_t *draws,
+                     real *scratch);
 
 /* What memory m is worth that is written at a step that began with h. */
-real sab_memory_worth(const struct sab_remind *r, const real *m, const real *h);
+real sab_memory_worth(const struct sab_remind *r, const real *m, const real *h, uint64_t draw);
 
 /* Makes all keys anew from the memories, and what depends on weights of what they are worth. */
 void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory);

@@ -78,23 +78,27 @@ int sab_stream_add(struct sab_safetensors_writer *writer, const struct sab_strea
     const uint64_t one = 1, B = (uint64_t)s->B;
     size_t N = m->K > 0 ? (size_t)sab_stream_carried(s) : 0;
     size_t numbers = (size_t)m->L * B * (m->H * (1 + (m->cell->has_c ? 1 : 0) + N) + (m->K > 0 ? N : 0));
-    int64_t *steps = sab_alloc(sizeof *steps + numbers * sizeof(real) + 2 * B * sizeof(int32_t), 1);
+    int64_t *steps = sab_alloc(sizeof *steps + numbers * sizeof(real) + 2 * B * sizeof(int32_t) + B * sizeof(int64_t), 1);
     *room = steps;
     if (!steps)
         return sab_fail(err, SAB_NOMEM, "no memory to save the state of %d sequences", s->B);
-    real *next = (real *)(steps + 1);
+    int64_t *draw = steps + 1;
+    real *next = (real *)(draw + B);
     int32_t *first = (int32_t *)(next + numbers), *since = first + B;
     *steps = s->t;
     for (int b = 0; b < s->B; b++) {
         int before = s->layers[0].now.memory.ledger.n - (int)N, at = s->layers[0].now.memory.ledger.first[b];
         first[b] = at > before ? at - before : 0;
         since[b] = s->since[b];
+        memcpy(&draw[b], &s->draw[b], sizeof draw[b]);
     }
     int status = sab_safetensors_writer_add(writer, "stream.steps", SAB_DTYPE_I64, 1, &one, steps, err);
     if (status == SAB_OK)
         status = sab_safetensors_writer_add(writer, "stream.first", SAB_DTYPE_I32, 1, &B, first, err);
     if (status == SAB_OK)
         status = sab_safetensors_writer_add(writer, "stream.since", SAB_DTYPE_I32, 1, &B, since, err);
+    if (status == SAB_OK && sab_draws_are_used(m))
+        status = sab_safetensors_writer_add(writer, "stream.draw", SAB_DTYPE_I64, 1, &B, draw, err);
     for (int l = 0; l < m->L && status == SAB_OK; l++)
         status = add_layer(writer, s, l, N, &next, err);
     if (status != SAB_OK) {
@@ -271,6 +275,18 @@ static int read_since(struct sab_stream *s, struct sab_safetensors *file, const 
     return view ? SAB_OK : SAB_FORMAT;
 }
 
+static int read_draw(struct sab_stream *s, struct sab_safetensors *file, const char *path, struct sab_error *err)
+{
+    const uint64_t B = (uint64_t)s->B;
+    if (!sab_draws_are_used(s->model))
+        return SAB_OK;
+    const struct sab_safetensors_view *view = find(file, path, "stream.draw", SAB_DTYPE_I64, 1, &B, err);
+    if (!view)
+        return SAB_FORMAT;
+    memcpy(s->draw, view->data, (size_t)s->B * sizeof *s->draw);
+    return SAB_OK;
+}
+
 int sab_stream_read(struct sab_stream **out, struct sab_safetensors *file, const char *path, struct sab_model *model,
                     struct sab_error *err)
 {
@@ -297,6 +313,8 @@ int sab_stream_read(struct sab_stream **out, struct sab_safetensors *file, const
     if (status == SAB_OK) {
         s->t = t;
         status = read_since(s, file, path, err);
+        if (status == SAB_OK)
+            status = read_draw(s, file, path, err);
     }
     if (status != SAB_OK) {
         sab_stream_free(s);

@@ -94,7 +94,7 @@ def draw(seed, index):
         return as_seq2seq(options, pick)
     options = as_carried(options, pick, between) if rng.random() < 0.25 else {**options, "start": pick("on", "off")}
     options.update({"dropout": pick(0, 0, 0.3, 0.6), "dropout-recurrent": pick(0, 0, 0.25, 0.5)})
-    options["keep"] = pick("recent", "surprise", "used", "novel", "learned", "learned") if options["memory-slots"] > 0 else "recent"
+    options["keep"] = pick("recent", "surprise", "used", "novel", "learned", "learned", "reservoir") if options["memory-slots"] > 0 else "recent"
     has_memory = options["credit"] == "attention" or (options["credit"] == "sab" and options["k-top"] > 0)
     return as_quantiles(as_layer(options, pick, pick(1, 2) if has_memory else 1), pick)
 

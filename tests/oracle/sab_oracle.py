@@ -213,14 +213,36 @@ def attend(config, a, memory, cut, diagnostics, error=None):
 
 # ---- what is kept ----
 
-def worth_of(config, m, before, gate=None):
-    """[B]: what memories m [B,H], written at a step that began with the state `before`, are worth."""
+def mix(before, word):
+    """SplitMix64's next number after before ^ word, of 64 bits."""
+    mask = (1 << 64) - 1
+    z = ((before ^ word) + 0x9E3779B97F4A7C15) & mask
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & mask
+    z = (z ^ z >> 27) * 0x94D049BB133111EB & mask
+    return z ^ z >> 31
+
+
+def drawn(before, x):
+    """The hashes of what sequences were given, `before` [B], and now of x too, ids [B] or values [B,I] as doubles."""
+    words = x.detach().numpy().astype(np.int64) if not x.is_floating_point() else (x.detach().double() + 0.0).numpy().view(np.int64)
+    hashes = []
+    for old, own in zip(before, words.reshape(len(before), -1)):
+        for word in own:
+            old = mix(old, int(word) & (1 << 64) - 1)
+        hashes.append(old)
+    return hashes
+
+
+def worth_of(config, m, before, gate=None, draw=None):
+    """[B]: what memories m [B,H], written at a step that began with the state `before`, are worth. draw: as drawn() has it."""
     if config["keep"] == "learned":
         return torch.nn.functional.logsigmoid(m @ gate)
     if config["keep"] == "surprise":
         return ((m - before) ** 2).sum(1)
     if config["keep"] == "novel":
         return (m ** 2).sum(1)
+    if config["keep"] == "reservoir":
+        return m.new_tensor([(mix(int(word), 0) >> 40) * 2.0 ** -24 for word in draw])
     return torch.ones_like(m[:, 0])
 
 
@@ -230,7 +252,7 @@ class Memories:
 
     def __init__(self, config, first, diagnostics, gate=None):
         self.config, self.m, self.diagnostics, self.gate = config, list(first), diagnostics, gate
-        self.worth = [worth_of(config, m, m, gate).detach() for m in first] if self.chooses() else []
+        self.worth = [worth_of(config, m, m, gate, [0] * len(m)).detach() for m in first] if self.chooses() else []
 
     def chooses(self):
         return self.config.get("keep", "recent") != "recent"
@@ -239,7 +261,7 @@ class Memories:
         if self.config.get("keep") == "used":
             self.worth = [worth + alpha[:, i].detach().abs() for i, worth in enumerate(self.worth)]
 
-    def write(self, m, before):
+    def write(self, m, before, draw):
         slots = self.config.get("memory_slots", 0)
         apart = [((m - other) ** 2).sum(1).detach() for other in self.m] if self.config.get("keep") == "novel" else []
         self.m.append(m)
@@ -247,13 +269,13 @@ class Memories:
             self.m = self.m[-slots:]  # 0: all of them
             return
         fade = 1 - 1 / slots if self.config["keep"] == "used" else 1
-        self.worth = [worth * fade for worth in self.worth] + [worth_of(self.config, m, before, self.gate).detach()]
+        self.worth = [worth * fade for worth in self.worth] + [worth_of(self.config, m, before, self.gate, draw).detach()]
         if apart:
             self.worth = [torch.minimum(*pair) for pair in zip(self.worth, apart)] + [torch.stack([self.worth[-1]] + apart).amin(0)]
         if len(self.m) <= slots:
             return
         worth, m = torch.stack(self.worth, dim=1), torch.stack(self.m, dim=1)
-        is_squared = self.config["keep"] != "learned"
+        is_squared = self.config["keep"] not in ("learned", "reservoir")
         ranked = torch.sort(worth.sqrt() if is_squared else worth, dim=1).values  # of a distance, which is as exact as states are
         if apart:  # the two of a pair are worth the same number, and the older one leaves whatever its roundings are
             ranked = torch.where(ranked > ranked[:, :1], ranked, torch.cat([ranked[:, :1], torch.full_like(ranked[:, 1:], math.inf)], 1))
@@ -291,7 +313,9 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
     diagnostics, outputs = diagnostics or Diagnostics(), []
     left, kept = ([masks[name][layer] if masks and name in masks else zero + 1 for layer in range(L)] for name in ("output_mask", "state_mask"))
     memories = [Memories(config, first, diagnostics, parameters.get(f"gate_l{layer}")) for layer in range(L)]
+    draw = [0] * B
     for t in range(1, T + 1):
+        draw = drawn(draw, x[t - 1]) if config.get("keep") == "reservoir" else draw
         if t in starts:
             t0 = t
             for of_layer in memories:
@@ -330,7 +354,7 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
             h[layer] = below = hh + G * s
             diagnostics.largest_state = max(diagnostics.largest_state, float(below.detach().abs().max()))
             if K > 0 and t % config["k_att"] == 0:
-                memories[layer].write(hh if config["write"] == "provisional" else h[layer], before_h.detach())
+                memories[layer].write(hh if config["write"] == "provisional" else h[layer], before_h.detach(), draw)
         if not has_readout(config):
             outputs.append(below if shape["O"] == H else torch.cat([below, s], dim=1))
             continue
