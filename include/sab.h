@@ -81,23 +81,22 @@ struct sab_error {
 
 /* ---- options ------------------------------------------------------------------------------------------------ */
 
-/* Kinds of network: recurrent is the one that sab is about, the others are what it is compared with. */
-enum sab_kind { SAB_KIND_RECURRENT, SAB_KIND_TRANSFORMER, SAB_KIND_SEQ2SEQ };
+enum sab_kind { SAB_KIND_RECURRENT, SAB_KIND_TRANSFORMER, SAB_KIND_SEQ2SEQ }; /* the latter two are what it is compared with */
 enum sab_cell { SAB_CELL_LSTM, SAB_CELL_GRU, SAB_CELL_RNN };
 enum sab_credit { SAB_CREDIT_SAB, SAB_CREDIT_BPTT, SAB_CREDIT_TBPTT, SAB_CREDIT_ATTENTION };
 /* Of memory m and state hh: w3 . tanh(m W1 + hh W2), both products clipped to +-21.5; (m W1) . (hh W2) / sqrt(A);
  * w . tanh([hh ; m]). */
 enum sab_score { SAB_SCORE_MLP, SAB_SCORE_DOT, SAB_SCORE_RELEASE2019 };
 enum sab_sparsifier { SAB_SPARSIFIER_RELU, SAB_SPARSIFIER_SOFTMAX, SAB_SPARSIFIER_RELEASE2019 };
-/* How a Transformer knows the order of steps. */
-enum sab_positions { SAB_POSITIONS_SINUSOIDAL, SAB_POSITIONS_LEARNED };
+enum sab_positions { SAB_POSITIONS_SINUSOIDAL, SAB_POSITIONS_LEARNED }; /* how a Transformer knows the order of steps */
 enum sab_density { SAB_SPARSE, SAB_DENSE };
 /* What a decoder is fed in an evaluation, the answers it gave or the labels; where a gradient is wanted, always labels. */
 enum sab_feed { SAB_FEED_OWN, SAB_FEED_LABELS };
 enum sab_write { SAB_WRITE_STATE, SAB_WRITE_PROVISIONAL };
 /* Which memory leaves when there are more than memory_slots: the oldest, or that of least worth. */
-enum sab_keeping { SAB_KEEP_RECENT, SAB_KEEP_SURPRISE, SAB_KEEP_USED, SAB_KEEP_NOVEL, SAB_KEEP_LEARNED,
-                   SAB_KEEP_RESERVOIR };
+enum sab_keeping { SAB_KEEP_RECENT, SAB_KEEP_SURPRISE, SAB_KEEP_USED, SAB_KEEP_NOVEL, SAB_KEEP_LEARNED, SAB_KEEP_RESERVOIR };
+/* Of k_att states a memory is made of: the last, their mean, or the mean weighted by a learned query. */
+enum sab_pooling { SAB_POOL_LAST, SAB_POOL_MEAN, SAB_POOL_ATTENTION };
 /* What the way back needs of the way there: stored, replayed, or whichever fits the memory; same bits. */
 enum sab_recompute { SAB_RECOMPUTE_OFF, SAB_RECOMPUTE_ON, SAB_RECOMPUTE_AUTO };
 enum sab_optimizer { SAB_OPTIMIZER_ADAM, SAB_OPTIMIZER_ADAMW, SAB_OPTIMIZER_SGD };

@@ -29,6 +29,7 @@ static void draw_config(struct sab_options *c, uint64_t *state)
     c->model.keep = problem_int(state, SAB_KEEP_RECENT, SAB_KEEP_RESERVOIR);
     c->model.read_gain = 0.5; /* else some of these grow beyond all numbers */
     c->model.forward = problem_int(state, 0, 3) ? SAB_SPARSE : SAB_DENSE;
+    c->model.pool = problem_int(state, 0, SAB_POOL_ATTENTION);
 }
 
 /* The batch's part i, of T steps, in which sequence b has lengths[b]. */

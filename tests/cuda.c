@@ -255,6 +255,7 @@ static void refusals(void **unused)
     refused("host", "readout", "on", 5, "has a readout");
     refused("host", "forward", "dense", 12, "--forward dense");
     refused("host", "keep", "used", 12, "--keep used");
+    refused("host", "pool", "mean", 12, "--pool mean");
 }
 
 static void batches_refused(void **unused)

@@ -34,6 +34,7 @@ static struct sab_shape random_case(struct sab_options *c, uint64_t *state)
     c->model.backward = c->model.forward == SAB_DENSE ? problem_int(state, 0, 1) : SAB_SPARSE;
     c->model.recompute = problem_int(state, 0, 1);
     c->model.readout = problem_int(state, 0, 3) > 0;
+    c->model.pool = problem_int(state, 0, SAB_POOL_ATTENTION);
     return SHAPE(problem_int(state, 0, 1), problem_int(state, 1, 9), problem_int(state, 0, 2),
                               problem_int(state, 1, 7));
 }

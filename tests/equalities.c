@@ -38,6 +38,7 @@ static struct sab_shape random_case(struct sab_options *c, uint64_t *state)
     c->model.forward = problem_int(state, 0, 3) ? SAB_SPARSE : SAB_DENSE;
     c->model.backward = c->model.forward == SAB_DENSE ? problem_int(state, 0, 1) : SAB_SPARSE;
     c->model.zero_memory = problem_int(state, 0, 3) == 0;
+    c->model.pool = problem_int(state, 0, SAB_POOL_ATTENTION);
     return SHAPE(problem_int(state, 0, 1), problem_int(state, 1, 9), problem_int(state, 0, 1),
                               problem_int(state, 1, 7));
 }
@@ -301,7 +302,7 @@ static void steps_are_the_sequence(struct sab_options *c, struct sab_shape shape
     struct sab_error err;
     struct sab_stream *stream, *clone;
     T += 60; /* memories outgrow their first room */
-    c->model.k_att = 1;
+    c->model.k_att = seed % 2 ? 1 : c->model.k_att;
     keep_finite(c);
     problem_make(&p, c, shape, T, B, seed);
     p.batch.lengths = NULL;
@@ -359,6 +360,13 @@ static void batches_are_the_sequence(struct sab_options *c, struct sab_shape sha
         part.state = stream;
         if (sab_model_evaluate(p.model, &part, 1, y, NULL, NULL, &err))
             fail_msg("%s", err.message);
+        assert_memory_equal(y, whole + (size_t)t * B * shape.O, (size_t)part.T * B * shape.O * sizeof *y);
+        t += part.T;
+    }
+    if (T - t > 1) { /* steps go on from between two memories */
+        struct sab_batch part = steps_of(&p, t, (T - t) / 2);
+        part.state = stream;
+        assert_int_equal(sab_model_evaluate(p.model, &part, 1, y, NULL, NULL, &err), SAB_OK);
         assert_memory_equal(y, whole + (size_t)t * B * shape.O, (size_t)part.T * B * shape.O * sizeof *y);
         t += part.T;
     }

@@ -99,6 +99,7 @@ static void test_gradients(void **unused)
         c.model.k_trunc = T;
         c.model.forward = c.model.backward = problem_int(&state, 0, 1);
         c.model.recompute = problem_int(&state, 0, 1);
+        c.model.pool = problem_int(&state, 0, SAB_POOL_ATTENTION);
         struct sab_shape shape = {sizeof shape, problem_int(&state, 0, 1), problem_int(&state, 1, 7), problem_int(&state, 0, 2),
                                   problem_int(&state, 1, 5)};
         int has_past = problem_int(&state, 0, 2) == 0;

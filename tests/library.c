@@ -361,6 +361,8 @@ static void test_stream_is_not_poisoned(void **unused)
     check_steps("cell=rnn keep=novel k-att=1 memory-slots=4");
     check_steps("cell=lstm keep=learned k-att=1 memory-slots=3");
     check_steps("cell=lstm keep=reservoir k-att=1 memory-slots=3");
+    check_steps("cell=lstm pool=mean k-att=3");
+    check_steps("cell=gru pool=attention k-att=4 write=state keep=surprise memory-slots=2");
 }
 
 /* Nor is the state that batches carry, by any of the ways that a batch can go. */

@@ -43,7 +43,8 @@ static void make(struct problem *p, struct sab_trainer **trainer, int cell)
     config.model.cell = cell;
     config.model.layers = 2;
     config.model.memory_slots = 6;
-    config.model.keep = cell; /* each of both */
+    config.model.keep = (int[]){SAB_KEEP_RECENT, SAB_KEEP_USED, SAB_KEEP_RESERVOIR}[cell]; /* each of both */
+    config.model.pool = cell;
     config.model.read_gain = 0.5;
     config.shared.batch = B;
     problem_make(p, &config, SHAPE(SAB_INPUT_IDS, I, SAB_LOSS_CROSS_ENTROPY, O), T, B, 3);

@@ -3,6 +3,13 @@
 
 #include <string.h>
 
+/* Marks the windows of the n steps that end with t. */
+static void touch(const struct sab_shard *s, struct sab_layer_run *run, int t, int n)
+{
+    for (int window = (t - n + 1) / s->window_len; window <= t / s->window_len; window++)
+        run->touched[window] = 1;
+}
+
 /* Marks the windows whose memories the reads of this window sent gradient to. */
 static void mark_touched(struct sab_shard *s, int layer, int window)
 {
@@ -18,7 +25,7 @@ static void mark_touched(struct sab_shard *s, int layer, int window)
             const int32_t *index = run->records.index + sab_records_at(r, ledger, &run->records, t, b);
             for (int i = 0; i < read->n; i++)
                 if (index[i] >= ledger->carried)
-                    run->touched[ledger->when[index[i]] / s->window_len] = 1;
+                    touch(s, run, ledger->when[index[i]], r->pool.kind == SAB_POOL_LAST ? 1 : r->pool.n);
         }
 }
 

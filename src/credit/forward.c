@@ -63,6 +63,8 @@ void sab_shard_load(struct sab_shard *s, const struct sab_work *work)
         }
         for (int b = 0; b < S && run->memory.standing; b++)
             run->memory.standing[b].n_winners = 0;
+        if (run->memory.stretch.sum) /* all batches begin between two stretches */
+            sab_stream_clear_stretch(m, &run->memory.stretch, S);
     }
     sab_profile_lap(s->scratch.profile, SAB_PHASE_LOAD);
 }
@@ -78,6 +80,8 @@ void sab_shard_leave(const struct sab_shard *s)
         for (int b = 0; b < s->S; b++)
             ends[b] = sab_ledger_count(&memory->ledger, s->work.columns[b].length);
         sab_stream_put_memory(s->work.batch->state, l, s->work.b0, memory, ends);
+        if (memory->stretch.sum)
+            sab_stream_put_stretch(s->work.batch->state, l, s->work.b0, memory);
     }
 }
 

@@ -89,6 +89,15 @@ static void lay_out_choice(struct sab_layout *kept, const struct sab_shard *s, s
     ledger->ends = s->ends;
 }
 
+/* Stretches, and what the way back needs of them. */
+static void lay_out_stretch(struct sab_layout *kept, struct sab_layout *scratch, const struct sab_shard *s, struct sab_memory *memory)
+{
+    size_t S = (size_t)s->S, Hp = (size_t)s->model->Hp;
+    memory->ledger.ends = s->ends;
+    memory->stretch = (struct sab_stretch){take_reals(scratch, S * Hp), take_reals(scratch, S * Hp), take_reals(scratch, S), take_reals(scratch, S)};
+    memory->scale = take_reals(kept, S * memory->cap);
+}
+
 static void lay_out_memory(struct sab_layout *kept, struct sab_layout *scratch, struct sab_shard *s, int l)
 {
     const struct sab_model *m = s->model;
@@ -104,6 +113,8 @@ static void lay_out_memory(struct sab_layout *kept, struct sab_layout *scratch, 
     if (r->keep.choice)
         lay_out_choice(kept, s, ledger, (int)cap);
     run->memory.cap = (int)cap;
+    if (r->pool.kind != SAB_POOL_LAST)
+        lay_out_stretch(kept, scratch, s, &run->memory);
     run->memory.M = take_reals(kept, S * cap * m->Hp);
     run->memory.key = take_reals(kept, S * cap * m->Ap);
     run->memory.dM = s->backward ? take_reals(scratch, S * cap * m->Hp) : NULL;

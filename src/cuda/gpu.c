@@ -25,6 +25,9 @@ int sab_gpu_check(const struct sab_model_options *c, const char *device, struct 
                         device);
     if (c->keep != SAB_KEEP_RECENT)
         return sab_fail(err, SAB_INVALID, "--device %.32s: --keep %s runs on the processor only", device, sab_choice_find(c->keep)->name);
+    if (c->pool != SAB_POOL_LAST)
+        return sab_fail(err, SAB_INVALID, "--device %.32s: --pool %s runs on the processor only; choose last", device,
+                        c->pool == SAB_POOL_MEAN ? "mean" : "attention");
     if (c->zero_memory)
         return sab_fail(err, SAB_INVALID, "--device %.32s: --zero-memory on runs on the processor only", device);
     return SAB_OK;

@@ -5,7 +5,7 @@
  *     dhh_t += dh_t + query_backward(dv_t)                dpre_t, dc_{t-1} = cell backward(dhh_t, dc_t)
  *     dh_{t-1} = dpre_t W_hh^T                        times the factors of dropout, where there are some
  *
- * and dm_t complete because every read of memory t is later than t. Weight gradients are products over many steps: the
+ * and dm_t, what reaches the state of step t through the memory that it is part of, complete because every read of it is later than t. Weight gradients are products over many steps: the
  * more rows they have, the less of their time goes into reading and writing the weights' gradient. */
 #include "model/model.h"
 
@@ -22,6 +22,7 @@ struct sab_remind_grads sab_layer_remind_grads(const struct sab_model *m, int la
         .W2 = sab_tensors_grad(m, SAB_ROLE_W2, layer, grads),
         .w = sab_tensors_grad(m, release ? SAB_ROLE_W : SAB_ROLE_W3, layer, grads),
         .gate = sab_tensors_grad(m, SAB_ROLE_GATE, layer, grads),
+        .pool = sab_tensors_grad(m, SAB_ROLE_POOL, layer, grads),
     };
 }
 
@@ -29,16 +30,6 @@ static void add_rows(int n, const real *x, real *y)
 {
     for (int j = 0; j < n; j++)
         y[j] += x[j];
-}
-
-/* The gradient of what step t wrote, into scratch->dm; 0 where nothing was written. */
-static int written(const struct sab_remind *r, const struct sab_memory *memory, int t, const struct sab_scratch *scratch)
-{
-    int i = r->mental_updates ? sab_ledger_written(&memory->ledger, t) : -1;
-    if (i < 0)
-        return 0;
-    sab_memory_backward(r, memory, i, scratch->dm, scratch->key);
-    return 1;
 }
 
 /* scratch->dhh of step i from scratch->dh, through the write and the read. */
@@ -50,7 +41,8 @@ static void remind_backward(const struct sab_model *m, int layer, const struct s
     int n = w->S * m->Hp, t = w->t0 + i;
     size_t at = (size_t)i * n;
     real *dquery = scratch->dquery + (size_t)i * w->S * m->Ap;
-    int wrote = written(r, memory, t, scratch);
+    const real *e = m->write == SAB_WRITE_STATE ? w->h + at + n : w->hh + at;
+    int wrote = sab_memory_step_backward(r, memory, t, e, scratch->dm, grads, scratch->key);
     sab_profile_lap(scratch->profile, SAB_PHASE_MAP_BACKWARD);
     if (wrote && m->write == SAB_WRITE_STATE)
         add_rows(n, scratch->dm, scratch->dh);

@@ -26,6 +26,7 @@ static const char *const writes[] = {[SAB_WRITE_STATE] = "state", [SAB_WRITE_PRO
 static const char *const keeps[] = {[SAB_KEEP_RECENT] = "recent", [SAB_KEEP_SURPRISE] = "surprise",
                                     [SAB_KEEP_USED] = "used", [SAB_KEEP_NOVEL] = "novel",
                                     [SAB_KEEP_LEARNED] = "learned", [SAB_KEEP_RESERVOIR] = "reservoir", NULL};
+static const char *const pools[] = {[SAB_POOL_LAST] = "last", [SAB_POOL_MEAN] = "mean", [SAB_POOL_ATTENTION] = "attention", NULL};
 static const char *const recomputes[] = {[SAB_RECOMPUTE_OFF] = "off", [SAB_RECOMPUTE_ON] = "on",
                                          [SAB_RECOMPUTE_AUTO] = "auto", NULL};
 
@@ -83,6 +84,9 @@ static const struct sab_option rows[] = {
     SAB_CHOICE("credit", credit, SAB_DECIDES, credits, "sab", "credit", "recurrent", "how blame travels back in time"),
     SAB_INT("k-top", k_top, SAB_DECIDES, 0, 4096, "5", "credit", "recurrent", "K: memories recalled at each step"),
     SAB_INT("k-att", k_att, SAB_DECIDES, 1, 1e9, "1", "credit", "recurrent", "a memory is written every so many steps"),
+    SAB_CHOICE("pool", pool, SAB_DECIDES, pools, "last", "credit", "recurrent",
+               "what a memory is made of: the last of the --k-att states, their mean, or the mean weighted by a learned query; the "
+               "gradient enters all of them"),
     SAB_INT("memory-slots", memory_slots, SAB_DECIDES, 0, 1e9, "0", "credit", "recurrent",
             "most memories a step can read, the oldest leaves first unless --keep says otherwise; 0: all (carried state: "
             "as many as a batch writes)"),

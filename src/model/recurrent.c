@@ -36,14 +36,18 @@ struct sab_keep sab_recurrent_keep(const struct sab_model_options *c)
 
 static void add_layer(struct sab_model *m, int l)
 {
-    char suffix[16], gate[32];
+    char suffix[16], name[32];
     snprintf(suffix, sizeof suffix, "_l%d", l);
     sab_cell_weights_add(m, "", suffix, l, l == 0 ? m->shape.I : m->H);
     if (m->K == 0)
         return;
     if (m->config.keep == SAB_KEEP_LEARNED) {
-        snprintf(gate, sizeof gate, "gate%s", suffix);
-        sab_tensors_add(m, gate, SAB_ROLE_GATE, l, 1, 1, m->H, 0, 1);
+        snprintf(name, sizeof name, "gate%s", suffix);
+        sab_tensors_add(m, name, SAB_ROLE_GATE, l, 1, 1, m->H, 0, 1);
+    }
+    if (m->config.pool == SAB_POOL_ATTENTION) {
+        snprintf(name, sizeof name, "pool%s", suffix);
+        sab_tensors_add(m, name, SAB_ROLE_POOL, l, 1, 1, m->H, 0, 1);
     }
     sab_score_weights_add(m, "", suffix, l);
 }
@@ -67,8 +71,8 @@ void sab_recurrent_start(struct sab_model *m, int i)
         bound = m->config.score_scale / sqrt(m->A);
     else if (spec->role == SAB_ROLE_W)
         bound = m->config.score_scale * bound;
-    else if (spec->role == SAB_ROLE_GATE)
-        bound = 0; /* all memories are worth the same, of which the oldest leaves */
+    else if (spec->role == SAB_ROLE_GATE || spec->role == SAB_ROLE_POOL)
+        bound = 0; /* all memories are worth the same, of which the oldest leaves; all states of a stretch weigh the same */
     sab_tensors_draw(m, i, bound);
     sab_cell_weights_start(m, spec);
 }
@@ -91,6 +95,9 @@ static void point_layer(struct sab_model *m, int l)
     sab_score_weights_point(m, l, r);
     r->K = m->K;
     r->keep = sab_recurrent_keep(c);
+    r->pool = (struct sab_pool){m->kernels, m->K > 0 ? c->pool : SAB_POOL_LAST, m->H, m->Hp, c->k_att, NULL};
+    if (r->pool.kind == SAB_POOL_ATTENTION)
+        r->pool.query = sab_tensors_padded(m, SAB_ROLE_POOL, l);
     r->sparsifier = c->sparsifier;
     r->floor = (real)c->read_floor;
     r->bound = (real)c->read_bound;

@@ -29,7 +29,18 @@ static void carry_free(struct sab_carry *carry)
     sab_free(carry->memory.ledger.steps);
     sab_free(carry->memory.ledger.entries);
     sab_free(carry->memory.ledger.n_alive);
+    sab_free(carry->memory.stretch.sum); /* one block */
+    sab_free(carry->before.sum);
     *carry = (struct sab_carry){0};
+}
+
+/* Rows of nothing, for B sequences, in one block that begins with sum. */
+static int stretch_create(const struct sab_model *m, struct sab_stretch *stretch, int B)
+{
+    size_t rows = (size_t)B * m->Hp;
+    real *block = sab_alloc(2 * rows + 2 * (size_t)B, sizeof *block);
+    *stretch = block ? (struct sab_stretch){block, block + rows, block + 2 * rows, block + 2 * rows + B} : (struct sab_stretch){0};
+    return block != NULL;
 }
 
 /* Its ledger is that of one step at a time. */
@@ -46,6 +57,9 @@ static int carry_create(const struct sab_model *m, int layer, struct sab_carry *
     ledger->steps = sab_alloc(2, sizeof *ledger->steps);
     ledger->entries = sab_alloc(2, sizeof *ledger->entries);
     ledger->n_alive = sab_alloc((size_t)B, sizeof *ledger->n_alive);
+    if (m->layers[layer].remind.pool.kind != SAB_POOL_LAST &&
+        (!stretch_create(m, &carry->memory.stretch, B) || !stretch_create(m, &carry->before, B)))
+        return 0;
     return carry->h && (carry->c || !m->cell->has_c) && ledger->first && ledger->steps && ledger->entries &&
            ledger->n_alive;
 }
@@ -327,6 +341,25 @@ void sab_stream_put_memory(struct sab_stream *s, int layer, int b0, const struct
     }
 }
 
+void sab_stream_clear_stretch(const struct sab_model *m, const struct sab_stretch *stretch, int S)
+{
+    size_t row = (size_t)S * m->Hp * sizeof(real), number = (size_t)S * sizeof(real);
+    memset(stretch->sum, 0, row), memset(stretch->begin, 0, row);
+    memset(stretch->top, 0, number), memset(stretch->Z, 0, number);
+}
+
+void sab_stream_copy_stretch(const struct sab_model *m, const struct sab_stretch *to, int b, const struct sab_stretch *from, int S)
+{
+    size_t at = (size_t)b * m->Hp, row = (size_t)S * m->Hp * sizeof(real), number = (size_t)S * sizeof(real);
+    memcpy(to->sum + at, from->sum, row), memcpy(to->begin + at, from->begin, row);
+    memcpy(to->top + b, from->top, number), memcpy(to->Z + b, from->Z, number);
+}
+
+void sab_stream_put_stretch(struct sab_stream *s, int layer, int b0, const struct sab_memory *memory)
+{
+    sab_stream_copy_stretch(s->model, &s->layers[layer].next.memory.stretch, b0, &memory->stretch, memory->S);
+}
+
 static int check_finite(const struct sab_stream *s, int layer, const real *h, struct sab_error *err)
 {
     for (int b = 0; b < s->B; b++)
@@ -394,7 +427,8 @@ static void layer_free(struct sab_stream_layer *layer, int has_memory)
 double sab_stream_state_nbytes(const struct sab_model *m, int B, int memories)
 {
     double choice = m->layers[0].remind.keep.choice ? memories : 0;
-    return (double)B * m->L * (m->H * (1 + m->cell->has_c + (double)memories) + choice) * sizeof(real);
+    double stretch = m->layers[0].remind.pool.kind == SAB_POOL_LAST ? 0 : 2 * (double)m->H + 2;
+    return (double)B * m->L * (m->H * (1 + m->cell->has_c + (double)memories) + choice + stretch) * sizeof(real);
 }
 
 double sab_stream_nbytes(const struct sab_model *m, int B, int memories)
@@ -402,6 +436,7 @@ double sab_stream_nbytes(const struct sab_model *m, int B, int memories)
     double span = (double)m->GHp + (double)m->cell->n_extra * m->Hp + (m->K > 0 ? 4 : 3) * (double)m->Hp + m->Ap +
                   (m->cell->has_c ? 2 : 0) * (double)m->Hp;
     double carry = (1 + m->cell->has_c) * (double)m->Hp + (double)memories * (m->Hp + m->Ap + (m->layers[0].remind.keep.choice ? 3 : 0));
+    carry += m->layers[0].remind.pool.kind == SAB_POOL_LAST ? 0 : 4 * (double)m->Hp + 4;
     return B * (m->L * (span + 2 * carry) + m->GHp + m->Ap + m->Op) * sizeof(real);
 }
 
@@ -498,6 +533,8 @@ int sab_stream_clone(struct sab_stream **out, const struct sab_stream *s, struct
         memcpy(to->h, from->h, row);
         if (m->cell->has_c)
             memcpy(to->c, from->c, row);
+        if (from->memory.stretch.sum)
+            sab_stream_copy_stretch(m, &to->memory.stretch, 0, &from->memory.stretch, s->B);
         status = memory_grow(m, &to->memory, from->memory.ledger.n, err);
         if (!status && from->memory.ledger.n > 0)
             copy_memories(m, &to->memory, &from->memory, 0, from->memory.ledger.n);
@@ -541,6 +578,8 @@ static int check_step(struct sab_stream *s, struct sab_error *err)
         memcpy(now->h, s->layers[l].span.h, row);
         if (m->cell->has_c)
             memcpy(now->c, s->layers[l].span.c, row);
+        if (now->before.sum)
+            sab_stream_copy_stretch(m, &now->memory.stretch, 0, &now->before, s->B);
         struct sab_ledger *ledger = &now->memory.ledger;
         ledger->n = ledger->carried;
         if (ledger->worth)
@@ -571,6 +610,8 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
         struct sab_ledger *ledger = &now->memory.ledger;
         if (ledger->worth)
             memcpy(ledger->worth + (size_t)s->B * ledger->cap, ledger->worth, (size_t)s->B * ledger->cap * sizeof(real));
+        if (now->before.sum)
+            sab_stream_copy_stretch(m, &now->before, 0, &now->memory.stretch, s->B);
         if (m->K > 0)
             sab_ledger_begin(ledger, ledger->n, s->since[0]);
         memcpy(w->h, now->h, row);

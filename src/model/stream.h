@@ -8,6 +8,7 @@
 struct sab_carry {
     real *h, *c;              /* [B,Hp]; c where the cell has one */
     struct sab_memory memory; /* without gradients */
+    struct sab_stretch before; /* what its stretch was before the step at hand, which may fail */
 };
 
 struct sab_stream_layer {
@@ -54,6 +55,12 @@ void sab_stream_put_draw(struct sab_stream *stream, int b, uint64_t draw);
 void sab_stream_put_state(struct sab_stream *stream, int layer, int b, const real *h, const real *c);
 /* ... and the memories of sequences b0 .. b0+memory->S-1; of b those before `ends[b]`. */
 void sab_stream_put_memory(struct sab_stream *stream, int layer, int b0, const struct sab_memory *memory, const int *ends);
+/* ... and of those sequences the stretch at hand, where a memory is made of several states. */
+void sab_stream_put_stretch(struct sab_stream *stream, int layer, int b0, const struct sab_memory *memory);
+/* S rows with nothing in them. */
+void sab_stream_clear_stretch(const struct sab_model *model, const struct sab_stretch *stretch, int S);
+/* Copies S rows, from row b on. */
+void sab_stream_copy_stretch(const struct sab_model *model, const struct sab_stretch *to, int b, const struct sab_stretch *from, int S);
 /* SAB_NUMERIC, naming layer and sequence, where h in `next` is not finite: it is not to be turned to. */
 int sab_stream_check(const struct sab_stream *stream, struct sab_error *err);
 /* Exchanges now and next, T steps later; once more, with -T, undoes it. */

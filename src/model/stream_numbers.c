@@ -63,6 +63,9 @@ static int check(const struct sab_stream *s, int N, const sab_real *h, const sab
     for (int b = 0; b < s->B; b++) {
         if (first[b] < 0 || first[b] > N)
             return sab_fail(err, SAB_INVALID, "the first memory of sequence %d is %d, not in 0..%d", b, (int)first[b], N);
+        if (since[b] > 0 && m->layers[0].remind.pool.kind != SAB_POOL_LAST)
+            return sab_fail(err, SAB_INVALID, "sequence %d is %d steps after its latest memory, and what --pool has of them is not among "
+                                              "these arrays; sab_stream_save and _load keep it", b, (int)since[b]);
         if (since[b] > 0 && keep->choice && keep->choice->is_drawn)
             return sab_fail(err, SAB_INVALID, "--keep %s: what the next memories are worth is not among these arrays; sab_stream_save and "
                                               "_load keep it", keep->choice->name);

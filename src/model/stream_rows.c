@@ -1,6 +1,7 @@
 /* See stream_rows.h. A row is two numbers, a third where the rule draws, then of each layer h, c where the cell has one, and the memories that are carried:
  *
- *     first | since | draw | h_l0 [Hp] | c_l0 [Hp] | m_l0 [N,Hp] | worth_l0 [N] where the rule chooses | h_l1 ... */
+ *     first | since | draw | h_l0 [Hp] | c_l0 [Hp] | stretch_l0 [2 Hp + 2] where memories are made of several states |
+ *     m_l0 [N,Hp] | worth_l0 [N] where the rule chooses | h_l1 ... */
 #include "model/stream_rows.h"
 
 #include <string.h>
@@ -15,6 +16,7 @@ size_t sab_stream_row_nbytes(const struct sab_stream *s)
     const struct sab_model *m = s->model;
     size_t worth = s->has_memory && m->layers[0].remind.keep.choice ? carried(s) : 0;
     size_t numbers = (size_t)m->L * ((size_t)m->Hp * (1 + (m->cell->has_c ? 1 : 0) + carried(s)) + worth);
+    numbers += s->layers[0].now.memory.stretch.sum ? (size_t)m->L * (2 * (size_t)m->Hp + 2) : 0;
     return 2 * sizeof(int32_t) + (sab_draws_are_used(m) ? sizeof *s->draw : 0) + numbers * sizeof(real);
 }
 
@@ -59,6 +61,13 @@ static void move_row(const struct sab_stream *s, int b, char *row, int is_put)
         move(now->h + at * Hp, &row, Hp * sizeof(real), is_put);
         if (m->cell->has_c)
             move(now->c + at * Hp, &row, Hp * sizeof(real), is_put);
+        const struct sab_stretch *stretch = &now->memory.stretch;
+        if (stretch->sum) {
+            move(stretch->sum + at * Hp, &row, Hp * sizeof(real), is_put);
+            move(stretch->begin + at * Hp, &row, Hp * sizeof(real), is_put);
+            move(stretch->top + at, &row, sizeof(real), is_put);
+            move(stretch->Z + at, &row, sizeof(real), is_put);
+        }
         if (N > 0)
             move(now->memory.M + (at * (size_t)now->memory.cap + (size_t)now->memory.ledger.n - N) * Hp, &row, N * Hp * sizeof(real), is_put);
         struct sab_ledger *ledger = &now->memory.ledger;

@@ -47,10 +47,28 @@ static void measure(const struct sab_remind *r, struct sab_memory *memory, int t
     }
 }
 
-void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, const real *h, const uint64_t *draws,
+/* The states e of a step that began with h are part of a stretch, which becomes a memory where that is due. */
+static void pool(const struct sab_remind *r, struct sab_memory *memory, int t, int is_due, const real *e, const real *h)
+{
+    const struct sab_ledger *ledger = &memory->ledger;
+    for (int b = 0; b < memory->S; b++, e += r->Hp, h += r->Hp) {
+        if (ledger->ends && t >= ledger->ends[b])
+            continue;
+        sab_stretch_add(&r->pool, &memory->stretch, b, ledger->since == 0, e, h);
+        real scale = is_due ? sab_stretch_close(&r->pool, &memory->stretch, b) : 0;
+        if (is_due && memory->scale)
+            memory->scale[(size_t)b * memory->cap + ledger->n] = scale;
+    }
+}
+
+void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *e, const real *h, const uint64_t *draws,
                      real *scratch)
 {
-    int is_due = sab_ledger_is_due(&memory->ledger);
+    int is_due = sab_ledger_is_due(&memory->ledger), is_pooled = r->pool.kind != SAB_POOL_LAST;
+    if (is_pooled)
+        pool(r, memory, t, is_due, e, h);
+    const real *m = is_pooled ? memory->stretch.sum : e;
+    h = is_pooled ? memory->stretch.begin : h;
     if (is_due)
         write(r, memory, m, scratch);
     for (int b = 0; is_due && memory->ledger.alive && b < memory->S; b++, m += r->Hp, h += r->Hp) {
@@ -80,6 +98,37 @@ void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *me
     r->score->map_backward(r, 0, memory->S, memory->M + (size_t)i * Hp, (size_t)memory->cap * Hp, scratch, dm);
     for (int b = 0; is_learned(r) && b < memory->S; b++)
         r->kernels->axpy(Hp, gate_gradient(memory, b, i), r->gate, dm + (size_t)b * Hp);
+}
+
+/* dm [S,Hp] = the gradient of memory i, which is complete; the first step to ask for it, the last of its stretch, completes it in dM. */
+static void complete(const struct sab_remind *r, const struct sab_memory *memory, int i, int is_first, real *dm, real *scratch)
+{
+    size_t row = (size_t)r->Hp * sizeof *dm;
+    if (is_first)
+        sab_memory_backward(r, memory, i, dm, scratch);
+    for (int b = 0; b < memory->S; b++) {
+        real *here = dm + (size_t)b * r->Hp, *there = memory->dM + ((size_t)b * memory->cap + i) * r->Hp;
+        memcpy(is_first ? there : here, is_first ? here : there, row);
+    }
+}
+
+int sab_memory_step_backward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *e, real *de,
+                             const struct sab_remind_grads *grads, real *scratch)
+{
+    int written = sab_ledger_written(&memory->ledger, t), next = sab_ledger_count(&memory->ledger, t);
+    int i = r->pool.kind == SAB_POOL_LAST ? written : next < memory->ledger.n ? next : -1;
+    if (i < 0 || !r->mental_updates)
+        return 0;
+    if (r->pool.kind == SAB_POOL_LAST) {
+        sab_memory_backward(r, memory, i, de, scratch);
+        return 1;
+    }
+    complete(r, memory, i, i == written, de, scratch);
+    for (int b = 0; b < memory->S; b++, e += r->Hp, de += r->Hp) {
+        size_t row = (size_t)b * memory->cap + i;
+        sab_stretch_backward(&r->pool, e, memory->M + row * r->Hp, memory->scale[row], de, de, grads->pool);
+    }
+    return 1;
 }
 
 void sab_memory_weights(const struct sab_remind *r, const struct sab_memory *memory,

@@ -13,6 +13,7 @@
 #include "base/profile.h"
 #include "kernels/kernels.h"
 #include "remind/ledger.h"
+#include "remind/pool.h"
 #include "remind/read_kind.h"
 
 struct sab_score_ops;
@@ -24,6 +25,7 @@ struct sab_remind {
     int H, Hp, A, Ap;        /* Ap: width of a key or query row */
     int K;                   /* k_top */
     struct sab_keep keep;
+    struct sab_pool pool;
     int sparsifier;          /* enum sab_sparsifier */
     real floor;              /* z of the relu sparsifier */
     real bound;              /* z_b: what its gradient is divided by at the least */
@@ -39,7 +41,7 @@ struct sab_remind {
 
 /* Gradients of one layer's attention weights, in the shapes above; each may be NULL where the score has none. ADD. */
 struct sab_remind_grads {
-    real *W1, *W2, *w, *gate;
+    real *W1, *W2, *w, *gate, *pool;
 };
 
 /* ---- scores ---------------------------------------------------------------------------------------------------- */
@@ -90,11 +92,13 @@ struct sab_memory {
     real *dM;      /* [S,cap,Hp]; NULL where no gradient is wanted */
     real *dkey;    /* [S,cap,Ap] */
     real *dworth;  /* [S,cap] where what to keep is learned, else NULL */
+    struct sab_stretch stretch; /* the states since the latest memory, where a memory is made of several */
+    real *scale;   /* [S,cap] of each memory's stretch, for the way back; NULL where there is none */
 };
 
-/* Ends step t of the way there, which began with h [S,Hp]: m [S,Hp], the state at hand, becomes a memory with its keys where one is
- * due; scratch [S,Ap]. There must be room. draws [S], as sab_span has them, or NULL. */
-void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *m, const real *h, const uint64_t *draws,
+/* Ends step t of the way there, which began with h [S,Hp]: e [S,Hp], the state at hand, or what it and those before it are pooled to,
+ * becomes a memory with its keys where one is due; scratch [S,Ap]. There must be room. draws [S], as sab_span has them, or NULL. */
+void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *e, const real *h, const uint64_t *draws,
                      real *scratch);
 
 /* What memory m is worth that is written at a step that began with h. */
@@ -105,6 +109,11 @@ void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory);
 
 /* dm [S,Hp] = gradient of memory i as state: its value's and, through its key, its scores'. scratch [S,Ap]. */
 void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *memory, int i, real *dm, real *scratch);
+
+/* de [S,Hp] = gradient of the states e [S,Hp] of step t through the memory that they are part of; returns 0, and leaves de alone, where
+ * there is none. Steps newest first: the last of a stretch completes its dM. scratch [S,Ap]; grads ADD. */
+int sab_memory_step_backward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *e, real *de,
+                             const struct sab_remind_grads *grads, real *scratch);
 
 /* Weight gradients of all keys, once the gradients of all memories are complete. */
 void sab_memory_weights(const struct sab_remind *r, const struct sab_memory *memory,

@@ -39,6 +39,27 @@ static int add(struct sab_safetensors_writer *writer, char what, int layer, int 
     return sab_safetensors_writer_add(writer, name, SAB_DTYPE_REAL, ndim, shape, data, err);
 }
 
+/* Layer l's stretches: sums, the states they began with, and attention's two numbers. */
+static int add_stretch(struct sab_safetensors_writer *writer, const struct sab_stream *s, int l, real **next, struct sab_error *err)
+{
+    const struct sab_stretch *stretch = &s->layers[l].now.memory.stretch;
+    size_t B = (size_t)s->B, H = (size_t)s->model->H, Hp = (size_t)s->model->Hp;
+    const uint64_t states[2] = {B, H}, numbers[2] = {2, B};
+    copy_rows(*next, H, stretch->sum, Hp, B, H);
+    int status = add(writer, 'p', l, 2, states, *next, err);
+    *next += B * H;
+    copy_rows(*next, H, stretch->begin, Hp, B, H);
+    if (status == SAB_OK)
+        status = add(writer, 'b', l, 2, states, *next, err);
+    *next += B * H;
+    memcpy(*next, stretch->top, B * sizeof(real));
+    memcpy(*next + B, stretch->Z, B * sizeof(real));
+    if (status == SAB_OK)
+        status = add(writer, 'z', l, 2, numbers, *next, err);
+    *next += 2 * B;
+    return status;
+}
+
 /* Layer l's tensors from `next` on, which moves past them. */
 static int add_layer(struct sab_safetensors_writer *writer, const struct sab_stream *s, int l, size_t N, real **next,
                      struct sab_error *err)
@@ -55,6 +76,8 @@ static int add_layer(struct sab_safetensors_writer *writer, const struct sab_str
         status = add(writer, 'c', l, 2, state, *next, err);
         *next += B * H;
     }
+    if (status == SAB_OK && now->memory.stretch.sum)
+        status = add_stretch(writer, s, l, next, err);
     if (status != SAB_OK || m->K == 0)
         return status;
     for (size_t b = 0; b < B; b++)
@@ -77,7 +100,8 @@ int sab_stream_add(struct sab_safetensors_writer *writer, const struct sab_strea
     const struct sab_model *m = s->model;
     const uint64_t one = 1, B = (uint64_t)s->B;
     size_t N = m->K > 0 ? (size_t)sab_stream_carried(s) : 0;
-    size_t numbers = (size_t)m->L * B * (m->H * (1 + (m->cell->has_c ? 1 : 0) + N) + (m->K > 0 ? N : 0));
+    size_t stretch = s->layers[0].now.memory.stretch.sum ? 2 * (size_t)m->H + 2 : 0;
+    size_t numbers = (size_t)m->L * B * (m->H * (1 + (m->cell->has_c ? 1 : 0) + N) + (m->K > 0 ? N : 0) + stretch);
     int64_t *steps = sab_alloc(sizeof *steps + numbers * sizeof(real) + 2 * B * sizeof(int32_t) + B * sizeof(int64_t), 1);
     *room = steps;
     if (!steps)
@@ -201,6 +225,28 @@ static int read_worth(struct sab_safetensors *file, const char *path, const stru
     return SAB_OK;
 }
 
+static int read_stretch(struct sab_safetensors *file, const char *path, const struct sab_stream *s, int l, struct sab_error *err)
+{
+    const struct sab_stretch *stretch = &s->layers[l].now.memory.stretch;
+    const uint64_t states[2] = {(uint64_t)s->B, (uint64_t)s->model->H}, numbers[2] = {2, (uint64_t)s->B};
+    size_t B = (size_t)s->B;
+    char name[NAME_CAP];
+    int status = read_rows(file, path, s, 'p', l, 2, states, stretch->sum, 1, 1, err);
+    if (status == SAB_OK)
+        status = read_rows(file, path, s, 'b', l, 2, states, stretch->begin, 1, 1, err);
+    if (status != SAB_OK)
+        return status;
+    name_tensor(name, 'z', l);
+    const struct sab_safetensors_view *view = find(file, path, name, SAB_DTYPE_REAL, 2, numbers, err);
+    if (!view)
+        return SAB_FORMAT;
+    if (!sab_optim_is_finite(view->data, 2 * B))
+        return sab_fail(err, SAB_FORMAT, "%s: a number of the tensor \"%s\" is not finite", path, name);
+    memcpy(stretch->top, view->data, B * sizeof(real));
+    memcpy(stretch->Z, (const real *)view->data + B, B * sizeof(real));
+    return SAB_OK;
+}
+
 static int read_layer(struct sab_safetensors *file, const char *path, struct sab_stream *s, int l, int N,
                       struct sab_error *err)
 {
@@ -210,6 +256,8 @@ static int read_layer(struct sab_safetensors *file, const char *path, struct sab
     int status = read_rows(file, path, s, 'h', l, 2, state, now->h, 1, 1, err);
     if (status == SAB_OK && m->cell->has_c)
         status = read_rows(file, path, s, 'c', l, 2, state, now->c, 1, 1, err);
+    if (status == SAB_OK && now->memory.stretch.sum)
+        status = read_stretch(file, path, s, l, err);
     if (status == SAB_OK && m->K > 0)
         status = read_rows(file, path, s, 'm', l, 3, memory, now->memory.M, (size_t)N, (size_t)now->memory.cap, err);
     if (status == SAB_OK && m->layers[l].remind.keep.choice && m->K > 0)

@@ -98,6 +98,10 @@ CASES["relu_bound_floor"] = {"sparsifier": "relu", "read_bound": 1.5, "read_floo
 
 # Seeds go by the place: what is new stands at the end.
 CASES["quantiles"] = {"loss": "quantile", "O": 6, "quantiles": "0.1,0.5,0.8", **UNEVEN, "layers": 2, "read_gain": 0.5}
+CASES["stretch_mean"] = {"pool": "mean", "k_att": 5, "k_trunc": 3, "T": 31, "write": "provisional", "layers": 2, "read_gain": 0.5, "k_top": 2}
+CASES["stretch_attention"] = {"pool": "attention", "k_att": 3, "T": 31, "cell": "gru", "read_gain": 0.5, "recompute": True, "memory_slots": 5,
+                              "keep": "surprise", "k_top": 2, **SYMBOLS}
+CASES["reservoir"] = {"memory_slots": 4, "keep": "reservoir", "k_top": 2, **UNEVEN}
 
 
 def oppose(problem, size):

@@ -40,7 +40,7 @@ import sab_oracle
 SWITCH = 1e-6
 LARGEST = 1000
 CATEGORIES = ("model", "cell", "layers", "score", "sparsifier", "read_floor", "read_bound", "write", "mental_updates", "density",
-              "credit", "recompute", "input", "loss", "heads", "positions", "readout", "start", "length", "carried", "slots", "keep")
+              "credit", "recompute", "input", "loss", "heads", "positions", "readout", "start", "length", "carried", "slots", "keep", "pool")
 CELLS, SCORES, SPARSIFIERS = ("lstm", "gru", "rnn"), ("mlp", "dot", "release2019"), ("relu", "softmax", "release2019")
 
 
@@ -95,6 +95,7 @@ def draw(seed, index):
     options = as_carried(options, pick, between) if rng.random() < 0.25 else {**options, "start": pick("on", "off")}
     options.update({"dropout": pick(0, 0, 0.3, 0.6), "dropout-recurrent": pick(0, 0, 0.25, 0.5)})
     options["keep"] = pick("recent", "surprise", "used", "novel", "learned", "learned", "reservoir") if options["memory-slots"] > 0 else "recent"
+    options["pool"] = pick("last", "mean", "attention")
     has_memory = options["credit"] == "attention" or (options["credit"] == "sab" and options["k-top"] > 0)
     return as_quantiles(as_layer(options, pick, pick(1, 2) if has_memory else 1), pick)
 

@@ -64,6 +64,8 @@ def parameter_shapes(config, shape):
         if config["k_top"] > 0:
             if config.get("keep") == "learned":
                 table[f"gate_l{layer}"] = (H,)
+            if config.get("pool") == "attention":
+                table[f"pool_l{layer}"] = (H,)
             if config["score"] == "release2019":
                 table[f"w_l{layer}"] = (2 * H,)
             else:
@@ -292,6 +294,14 @@ class Memories:
         self.m = list(torch.gather(m, 1, stay.unsqueeze(2).expand(-1, -1, m.shape[2])).unbind(1))
 
 
+def pooled(states, query=None):
+    """The memory [B,H] that a stretch of states [B,H], oldest first, becomes."""
+    stretch = torch.stack(states, dim=1)
+    if query is None:
+        return stretch.mean(1)
+    return (torch.softmax(stretch @ query, dim=1).unsqueeze(2) * stretch).sum(1)
+
+
 # ---- the whole sequence -------------------------------------------------------------------------------------------
 
 def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, start=None, lengths=None, diagnostics=None, masks=None):
@@ -313,7 +323,7 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
     diagnostics, outputs = diagnostics or Diagnostics(), []
     left, kept = ([masks[name][layer] if masks and name in masks else zero + 1 for layer in range(L)] for name in ("output_mask", "state_mask"))
     memories = [Memories(config, first, diagnostics, parameters.get(f"gate_l{layer}")) for layer in range(L)]
-    draw = [0] * B
+    draw, stretches, begins = [0] * B, [[] for _ in range(L)], [zero] * L
     for t in range(1, T + 1):
         draw = drawn(draw, x[t - 1]) if config.get("keep") == "reservoir" else draw
         if t in starts:
@@ -353,8 +363,17 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
                 memories[layer].recalled(alpha)
             h[layer] = below = hh + G * s
             diagnostics.largest_state = max(diagnostics.largest_state, float(below.detach().abs().max()))
-            if K > 0 and t % config["k_att"] == 0:
-                memories[layer].write(hh if config["write"] == "provisional" else h[layer], before_h.detach(), draw)
+            if K == 0:
+                pass
+            elif config.get("pool", "last") == "last":
+                if t % config["k_att"] == 0:
+                    memories[layer].write(hh if config["write"] == "provisional" else h[layer], before_h.detach(), draw)
+            else:
+                begins[layer] = begins[layer] if stretches[layer] else before_h.detach()
+                stretches[layer].append(hh if config["write"] == "provisional" else h[layer])
+                if t % config["k_att"] == 0:
+                    memories[layer].write(pooled(stretches[layer], parameters.get(f"pool_l{layer}")), begins[layer], draw)
+                    stretches[layer] = []
         if not has_readout(config):
             outputs.append(below if shape["O"] == H else torch.cat([below, s], dim=1))
             continue

@@ -102,6 +102,13 @@ class FiniteDifferences(unittest.TestCase):
                                               "read_bound": bound, "write": write, "k_att": 2}, IDS))
 
 
+    def test_every_pool(self):
+        for pool in ("mean", "attention"):
+            for write, k_att, k_trunc in (("state", 3, 2), ("provisional", 4, 12)):
+                with self.subTest(pool=pool, write=write, k_att=k_att, k_trunc=k_trunc):
+                    self.check(self.safe({"pool": pool, "write": write, "k_att": k_att, "k_trunc": k_trunc, "k_top": 1}, VALUES))
+
+
 class AgainstPyTorch(unittest.TestCase):
     def test_cells_are_torch_nn(self):
         kinds = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}
@@ -200,6 +207,11 @@ class ByHand(unittest.TestCase):
             self.assertEqual(alpha[0].nonzero().flatten().tolist(), kept)
 
 
+    def test_draws_are_splitmix64(self):
+        self.assertEqual(sab_oracle.mix(0, 0), 0xE220A8397B1DCDAF)
+        self.assertEqual(sab_oracle.mix(0x9E3779B97F4A7C15, 0), 0x6E789E6AA1B965F4)
+
+
 class Equalities(unittest.TestCase):
     def same(self, one, other, tolerance=0.0):
         errors = sab_oracle.relative_errors(one.solve(), other.solve())
@@ -209,6 +221,12 @@ class Equalities(unittest.TestCase):
         self.same(problem({"credit": "bptt"}), problem({"k_top": 0, "k_trunc": 12}))
         self.same(problem({"credit": "tbptt"}), problem({"k_top": 0}))
         self.same(problem({"credit": "attention"}), problem({"k_trunc": 99, "forward": "dense", "backward": "dense"}))
+
+    def test_stretches_of_one_step_are_steps(self):
+        self.same(problem({"k_att": 1, "pool": "mean"}), problem({"k_att": 1}), 1e-13)
+        attention, last = problem({"k_att": 1, "pool": "attention"}), problem({"k_att": 1})
+        attention.parameters.update(last.parameters)
+        self.same(attention, last, 1e-13)
 
     def test_recalling_all_is_dense(self):
         for sparsifier in ("relu", "softmax"):
