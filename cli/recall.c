@@ -48,8 +48,8 @@ static const struct sab_option own[] = {
     SAB_LOOK_TITLE(struct own, look),
     SAB_LOOK_ROWS(struct own, look),
     {"csv", SAB_OPTION_TEXT, AT(csv), 0, 0, 0, NULL, "", "",
-     "write every weight to this file, - is standard output: sequence,layer,t,when,alpha,flow; of tables also lag and "
-     "the times or rows of both steps"},
+     "write every weight to this file, - is standard output: sequence,layer,t,when,alpha,flow; with --pool also from, the first "
+     "step of the stretch; of tables also lag and the times or rows of both steps"},
     {"out", SAB_OPTION_TEXT, AT(out), 0, 0, 0, NULL, "", "", "FILE.png, FILE.svg, FILE.pdf or FILE.csv: one of those above"},
     {"open", SAB_CLI_FLAG, AT(open), 0, 0, 1, NULL, "off", "",
      "show it in the browser, to be pointed at, and run the model on what you type; Ctrl-C ends it"},
@@ -169,15 +169,19 @@ static int print_map(const struct sab_recall_run *w, struct sab_error *err)
 static void print_reading(const struct sab_recall_run *w)
 {
     const struct sab_recall_reading *r = &w->reading;
+    char what[48];
+    if (r->from < r->when)
+        snprintf(what, sizeof what, "steps %d to %d", r->from, r->when);
+    else
+        snprintf(what, sizeof what, "step %d", r->when);
     if (r->t == 0)
         printf("nothing was recalled\n");
     else if (w->view.value == SAB_RECALL_FLOW)
-        printf("most gradient flows from %s %d to step %d: %.3g,\nthe mean over %d sequences\n", w->row_name, r->t,
-               r->when, r->weight, r->sequences);
+        printf("most gradient flows from %s %d to %s: %.3g,\nthe mean over %d sequences\n", w->row_name, r->t, what, r->weight,
+               r->sequences);
     else
-        printf("%s %d looks at step %d with weight %.2f, the mean over %d sequences;\n"
-               "the strongest memory of a read has weight %.2f on average\n",
-               w->row_name, r->t, r->when, r->weight, r->sequences, r->mean_largest);
+        printf("%s %d looks at %s with weight %.2f, the mean over %d sequences;\n"
+               "the strongest memory of a read has weight %.2f on average\n", w->row_name, r->t, what, r->weight, r->sequences, r->mean_largest);
 }
 
 static void print_json(const struct own *o, const struct sab_recall_run *w, const char *where)
@@ -197,6 +201,8 @@ static void print_json(const struct own *o, const struct sab_recall_run *w, cons
     if (r->t > 0) {
         sab_json_int(&json, "strongest_t", r->t);
         sab_json_int(&json, "strongest_when", r->when);
+        if (r->from < r->when)
+            sab_json_int(&json, "strongest_from", r->from);
         sab_json_real(&json, "strongest_mean", r->weight);
         sab_json_real(&json, "mean_largest", r->mean_largest);
     }

@@ -10,6 +10,7 @@
 #include "report/arrays.h"
 #include "report/own_sequence.h"
 #include "report/recall_log.h"
+#include "report/recall_run.h"
 #include "report/sequences.h"
 
 enum {
@@ -197,6 +198,8 @@ static int write_recall(struct sab_json *json, const struct shown *s, enum sab_s
         return SAB_OK;
     }
     sab_json_open(json, "recall", '{');
+    if (sab_recall_run_stretch(sab_model_options(s->model)) > 1)
+        sab_json_int(json, "stretch", sab_recall_run_stretch(sab_model_options(s->model)));
     sab_json_text(json, "split", sab_document_splits[split]);
     sab_json_int(json, "T", s->batch.T);
     sab_json_open(json, "layers", '[');

@@ -162,6 +162,7 @@ static int add_pictures(struct sab_live_events *e, struct sab_events *events, do
         status = sab_model_evaluate(model, &e->batch, 1, NULL, NULL, &recall, err);
     if (status == SAB_OK)
         status = sab_recall_log_sort(&log, err);
+    log.stretch = status == SAB_OK ? sab_recall_run_stretch(sab_model_options(model)) : 1;
     int layers = status == SAB_OK ? (int)sab_options_number(sab_model_options(model), "layers") : 0;
     for (int layer = 0; layer < layers && status == SAB_OK; layer++) {
         const struct sab_recall_view view = {.T = e->batch.T, .sequences = e->batch.B, .layer = layer, .is_shown = e->is_shown,

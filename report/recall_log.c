@@ -20,6 +20,11 @@ void sab_recall_log_clear(struct sab_recall_log *log)
     *log = (struct sab_recall_log){0};
 }
 
+int sab_recall_from(const struct sab_recall_log *log, int when)
+{
+    return log->stretch > 1 && when >= log->stretch ? when - log->stretch + 1 : when;
+}
+
 static int make_room(struct sab_recall_log *log)
 {
     size_t cap = log->cap ? 2 * log->cap : FIRST_CAP;
@@ -112,7 +117,7 @@ int sab_recall_log_csv(const struct sab_recall_log *log, const struct sab_recall
     FILE *to = sab_memory_open(&file);
     if (!to)
         return sab_fail(err, SAB_NOMEM, "no memory for %zu lines of %.200s", log->count, path);
-    fprintf(to, "sequence,layer,t,when,alpha,flow%s\n", places ? places->names : "");
+    fprintf(to, "sequence,layer,t,when,alpha,flow%s%s\n", log->stretch > 1 ? ",from" : "", places ? places->names : "");
     for (size_t i = 0; i < log->count; i++) {
         const struct sab_recall_entry *e = &log->entries[i];
         char alpha[SAB_REAL_TEXT_CAP], flow[SAB_REAL_TEXT_CAP] = "";
@@ -120,6 +125,8 @@ int sab_recall_log_csv(const struct sab_recall_log *log, const struct sab_recall
         if (log->has_flow)
             sab_text_from_real((double)e->flow, flow);
         fprintf(to, "%d,%d,%d,%d,%s,%s", e->sequence + 1, e->layer + 1, e->t, e->when, alpha, flow);
+        if (log->stretch > 1)
+            fprintf(to, ",%d", sab_recall_from(log, e->when));
         if (places)
             places->write(places->user, e, to);
         putc('\n', to);

@@ -21,7 +21,11 @@ struct sab_recall_log {
     int is_bad;         /* a weight is NaN or infinite: the first one is `bad`, and nothing was kept from there on */
     struct sab_recall_entry bad;
     int has_flow;
+    int stretch;        /* steps that a memory covers (--pool): `when` is the last of them; 0 as 1 */
 };
+
+/* The first step of what a memory covers whose last step is `when`. */
+int sab_recall_from(const struct sab_recall_log *log, int when);
 
 /* A log of nothing is all zero. */
 void sab_recall_log_clear(struct sab_recall_log *log);

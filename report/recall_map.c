@@ -57,6 +57,8 @@ static void lay_out_rows(struct sab_recall_map *map, const struct sab_recall_vie
 
 const char *sab_recall_column_name(const struct sab_recall_map *map)
 {
+    if (map->is_by_stretch)
+        return map->is_by_lag ? "steps back to the stretches that were recalled" : "past steps of the stretches recalled";
     return map->is_by_lag ? "steps back to what was recalled" : "past step recalled";
 }
 
@@ -75,8 +77,8 @@ static int last_lag(const struct sab_recall_log *log, const struct sab_recall_vi
 {
     int last = 1;
     for (size_t i = 0; i < log->count; i++)
-        if (is_seen(view, &log->entries[i]) && log->entries[i].when > 0 && log->entries[i].t - log->entries[i].when > last)
-            last = log->entries[i].t - log->entries[i].when;
+        if (is_seen(view, &log->entries[i]) && log->entries[i].when > 0 && log->entries[i].t - sab_recall_from(log, log->entries[i].when) > last)
+            last = log->entries[i].t - sab_recall_from(log, log->entries[i].when);
     return last;
 }
 
@@ -89,8 +91,11 @@ static void fill(struct sab_recall_map *map, const struct sab_recall_log *log, c
             continue;
         if (map->is_by_lag && e->when == 0)
             continue;
-        int column = ((map->is_by_lag ? e->t - e->when : e->when) - map->first_step) / map->steps_per_column;
-        map->cell[(size_t)row_of[e->t - 1] * (size_t)map->columns + (size_t)column] += value_of(view, e);
+        int from = sab_recall_from(log, e->when);
+        for (int step = from; step <= e->when; step++) {
+            int column = ((map->is_by_lag ? e->t - step : step) - map->first_step) / map->steps_per_column;
+            map->cell[(size_t)row_of[e->t - 1] * (size_t)map->columns + (size_t)column] += value_of(view, e) / (e->when - from + 1);
+        }
     }
     for (int r = 0; r < map->rows; r++) {
         double shown = 0;
@@ -114,6 +119,7 @@ int sab_recall_map_make(struct sab_recall_map *map, const struct sab_recall_log 
     int *row_of = sab_alloc((size_t)view->T, sizeof *row_of);
     *map = (struct sab_recall_map){0};
     map->is_by_lag = view->is_by_lag;
+    map->is_by_stretch = log->stretch > 1;
     map->first_step = first_step(log, view);
     int steps = map->is_by_lag ? last_lag(log, view) : view->T + 1 - map->first_step;
     map->steps_per_column = (steps + view->columns_cap - 1) / view->columns_cap;
@@ -188,7 +194,8 @@ int sab_recall_read(struct sab_recall_reading *reading, const struct sab_recall_
         if (i == 0 || seen[i].t != seen[i - 1].t)
             shown = count_shown(view, seen[i].t);
         if (sum / shown > reading->weight)
-            *reading = (struct sab_recall_reading){seen[i].t, seen[i].when, shown, sum / shown, reading->mean_largest};
+            *reading = (struct sab_recall_reading){seen[i].t, seen[i].when, sab_recall_from(log, seen[i].when), shown, sum / shown,
+                                                   reading->mean_largest};
     }
     sab_free(seen);
     return SAB_OK;

@@ -22,6 +22,7 @@ struct sab_recall_view {
 struct sab_recall_map {
     int rows, columns;
     int is_by_lag;            /* as the view has it; a memory of zeros (--zero-memory) has no lag, and no column then */
+    int is_by_stretch;        /* memories cover several steps, over which their weight is spread in equal parts */
     int first_step;           /* of the columns: 1, or 0 where a memory of zeros was recalled */
     int steps_per_column;     /* column c holds steps first_step + c * steps_per_column and on */
     int *first, *last;        /* [rows] steps of each row */
@@ -41,6 +42,7 @@ const char *sab_recall_column_name(const struct sab_recall_map *map);
 /* The one sentence of a map. */
 struct sab_recall_reading {
     int t, when;          /* the pair of steps with the largest mean weight; 0 where nothing was recalled */
+    int from;             /* the first step of what that memory covers; when, where it is of one step */
     int sequences;        /* that are shown at step t */
     double weight;        /* that mean over these */
     double mean_largest;  /* mean over reads of the largest weight: 1 is always one memory, 1/k_top a blur */

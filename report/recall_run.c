@@ -69,6 +69,11 @@ int sab_recall_run_can(const struct sab_options *options)
     return ask(options, "model") == SAB_KIND_RECURRENT && !why_without(options);
 }
 
+int sab_recall_run_stretch(const struct sab_options *options)
+{
+    return ask(options, "pool") == SAB_POOL_LAST ? 1 : ask(options, "k-att");
+}
+
 static double batch_nbytes(const struct sab_recall_run *w, int B)
 {
     const struct sab_shape *shape = sab_task_shape(w->task);
@@ -153,6 +158,7 @@ int sab_recall_run_forecast(const struct sab_recall_run *w, int needs_flow, doub
 int sab_recall_run_collect(struct sab_recall_run *w, int needs_flow, struct sab_error *err)
 {
     struct sab_recall recall = sab_recall_log_collect(&w->log);
+    w->log.stretch = sab_recall_run_stretch(w->options);
     int status = sab_model_evaluate(w->model, &w->batch, 1, NULL, NULL, &recall, err);
     if (status == SAB_OK)
         status = sab_recall_log_sort(&w->log, err);

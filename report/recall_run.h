@@ -32,6 +32,8 @@ struct sab_recall_run {
 
 /* 1 if a network of these options has a memory. */
 int sab_recall_run_can(const struct sab_options *options);
+/* Steps that one of its memories covers. */
+int sab_recall_run_stretch(const struct sab_options *options);
 
 /* Opens the data and takes the batch to look at. where: what messages call the model. SAB_FORMAT where it recalls nothing, SAB_INVALID
  * for a layer that it has not, SAB_NOMEM. */

@@ -283,6 +283,42 @@ static void the_csv_has_every_weight_and_flow(void **state)
     unlink(path);
 }
 
+/* Memories of three steps each: their weight is spread over what they cover, whatever the columns are, and a reading names all of it. */
+static void a_memory_may_be_a_stretch(void **state)
+{
+    struct sab_recall_log log = {.stretch = 3};
+    struct sab_recall recall = sab_recall_log_collect(&log);
+    const char *path = "report_map_stretch.csv";
+    const int32_t when[] = {3, 6};
+    const sab_real alpha[] = {0.75, 0.25};
+    void *text;
+    size_t nbytes;
+    (void)state;
+    recall.read(recall.user, 0, 8, 0, 2, when, alpha, NULL);
+    assert_int_equal(sab_recall_log_sort(&log, NULL), SAB_OK);
+    const uint8_t is_shown[8] = {[7] = 1};
+    const double expected[2][8] = {{0.25, 0.25, 0.25, 0.25 / 3, 0.25 / 3, 0.25 / 3, 0, 0}, {0, 0.25 / 3, 0.25 / 3, 0.25 / 3, 0.25, 0.25, 0.25}};
+    for (int is_by_lag = 0; is_by_lag < 2; is_by_lag++) {
+        struct sab_recall_view view = {8, 1, 0, SAB_RECALL_WEIGHT, is_shown, 100, 100, is_by_lag};
+        struct sab_recall_map map;
+        struct sab_recall_reading reading;
+        assert_int_equal(sab_recall_map_make(&map, &log, &view, NULL), SAB_OK);
+        assert_int_equal(map.columns, is_by_lag ? 7 : 8);
+        for (int c = 0; c < map.columns; c++)
+            assert_true(fabs(map.cell[c] - expected[is_by_lag][c]) < 1e-7);
+        assert_non_null(strstr(sab_recall_column_name(&map), "stretches"));
+        assert_int_equal(sab_recall_read(&reading, &log, &view, NULL), SAB_OK);
+        assert_true(reading.t == 8 && reading.from == 1 && reading.when == 3);
+        sab_recall_map_clear(&map);
+    }
+    assert_int_equal(sab_recall_log_csv(&log, NULL, path, NULL), SAB_OK);
+    assert_int_equal(sab_file_read(path, 4096, &text, &nbytes, NULL), SAB_OK);
+    assert_string_equal(text, "sequence,layer,t,when,alpha,flow,from\n1,1,8,3,0.75,,1\n1,1,8,6,0.25,,4\n");
+    sab_free(text);
+    sab_recall_log_clear(&log);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +333,7 @@ int main(void)
         cmocka_unit_test(a_mean_below_0_is_the_least),
         cmocka_unit_test(no_rows_is_an_error),
         cmocka_unit_test(the_csv_has_every_weight_and_flow),
+        cmocka_unit_test(a_memory_may_be_a_stretch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

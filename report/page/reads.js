@@ -1,7 +1,7 @@
 /* Sequences, and what their steps recalled.
  *
  * Of a layer: first [sequences * T + 1], where the reads of step t (from 0) of sequence b begin; when [n], the step (from 1) of
- * the memory recalled, 0 for a memory of zeros; alpha [n] and flow [n], its weight and the norm of the gradient that came back. */
+ * the memory recalled, the last of `stretch` steps where it covers several, 0 for a memory of zeros; alpha [n] and flow [n], its weight and the norm of the gradient that came back. */
 
 /* Reads come as base64 in the page; the rest of the page takes typed arrays. */
 function unpackRecall(run) {
@@ -29,11 +29,12 @@ function unpackRecall(run) {
 
 /* One sequence, or all of them averaged, as reads(t, visit). */
 function readsOf(layer, recall, which) {
-    const {T, sequences, lengths} = recall;
+    const {T, sequences, lengths, stretch = 1} = recall;
     const chosen = which === "all" ? [...Array(sequences).keys()] : [which];
     return {
         T,
-        /* visit(when, alpha, flow) for each read of step t, from 1; values are shares of a mean over the sequences that last so long. */
+        /* visit(when, alpha, flow) for each step that step t, from 1, recalls; values are shares of a mean over the sequences that last so
+         * long, in equal parts of the steps that a memory covers. */
         each(t, shown, visit) {
             let count = 0;
             for (const b of chosen)
@@ -42,7 +43,8 @@ function readsOf(layer, recall, which) {
             for (const b of chosen)
                 if (t <= lengths[b] && (!shown || shown(b, t)))
                     for (let i = layer.first[b * T + t - 1]; i < layer.first[b * T + t]; i++)
-                        visit(layer.when[i], layer.alpha[i] / count, layer.flow ? layer.flow[i] / count : 0);
+                        for (let k = layer.when[i] < stretch ? 1 : stretch, share = k * count; k > 0; k--)
+                            visit(layer.when[i] - k + 1, layer.alpha[i] / share, layer.flow ? layer.flow[i] / share : 0);
             return count;
         },
         /* The same with one entry for each memory, the strongest first. */
