@@ -78,6 +78,10 @@ static const struct sab_table tables[] = {
     {"keep-texts", "which memories stay where few may: text, bits per character, by rule of --keep", "eval-every=500", "",
      "A memory at every character, chunks of 100, whose state is carried on. All: as many as a chunk has, the newest. Penn Treebank: H = 512. "
      "Shakespeare: H = 128.", SAB_MEASURE_BITS, 3, SAB_FIGURE_NONE, NULL},
+    {"pool", "memories of stretches: what of k_att states a memory is made of", "k-top=5", "",
+     "Rows are called --pool, k-trunc. Last: the last of the k_att states. Cue: H = 64, 16 sequences an update; the tests have 256 "
+     "sequences, at T = 10,000 16. Copying at T = 30: H = 64, 32 sequences.",
+     SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
     {"pixels", "images read step by step: accuracy on all test images", "eval-every=500", "",
      "Rows: MNIST, 28 steps. Permuted: MNIST pixel by pixel in a random order, 784 steps. The paper's full BPTT has "
      "90.3 % on the latter (recalled). Rows are called method, k-trunc, k-top.", SAB_MEASURE_ACCURACY, 1,
@@ -159,6 +163,20 @@ static const struct sab_table tables[] = {
     {table, column, "novel", common slots " keep=novel", NONE, 0, NULL}, \
     {table, column, "learned", common slots " keep=learned", NONE, 0, NULL}, \
     {table, column, "reservoir", common slots " keep=reservoir", NONE, 0, NULL}
+
+/* One way to make memories of k_att states. */
+#define POOL_CUE "task=cue hidden=64 batch=16 eval-every=50 stop-at=accuracy=0.99 "
+#define POOL_SHORT COPY "hidden=64 batch=32 steps=1500 T=30 curriculum=300 "
+#define POOL(row, options) \
+    {"pool", "cue T=200 k-att=20", row, POOL_CUE options " T=200 k-att=20 curriculum=200 eval-size=256 steps=500", NONE, 0, NULL}, \
+    {"pool", "cue T=1000 k-att=20", row, POOL_CUE options " T=1000 k-att=20 curriculum=1000 eval-size=256 steps=1000", NONE, 0, NULL}, \
+    {"pool", "cue T=10000 k-att=100", row, POOL_CUE options " T=10000 k-att=100 curriculum=10000 eval-size=16 steps=1000", NONE, 0, NULL}, \
+    {"pool", "copying T=30 k-att=5", row, POOL_SHORT options " k-att=5", NONE, 0, NULL}, \
+    {"pool", "copying T=100 k-att=5", row, COPY_100 options " k-att=5", NONE, 0, NULL}, \
+    {"pool", "copying T=100 k-att=10", row, COPY_100 options " k-att=10", NONE, 0, NULL}, \
+    {"pool", "copying T=100 k-att=20", row, COPY_100 options " k-att=20", NONE, 0, NULL}, \
+    {"pool", "copying T=200 k-att=5", row, COPY_200 options " k-att=5", NONE, 0, NULL}, \
+    {"pool", "copying T=200 k-att=10", row, COPY_200 options " k-att=10", NONE, 0, NULL}
 
 /* One method on each set. */
 #define REAL_DIGITS(set) "task=npy data=" set "/train.npz valid-data=" set "/valid.npz test-data=" set "/test.npz "
@@ -280,6 +298,13 @@ static const struct sab_table_cell cells[] = {
 
     KEEPS_AT("keep-texts", "Penn-Treebank, 10 slots", "preset=char-ptb k-att=1 steps=9000 ", "memory-slots=10", "memory-slots=100"),
     KEEPS_AT("keep-texts", "Shakespeare, 10 slots", KEEP_TEXT "k-att=1 ", "memory-slots=10", "memory-slots=100"),
+
+    POOL("last 1", "pool=last k-trunc=1"),
+    POOL("mean 1", "pool=mean k-trunc=1"),
+    POOL("attention 1", "pool=attention k-trunc=1"),
+    POOL("last 10", "pool=last k-trunc=10"),
+    POOL("mean 10", "pool=mean k-trunc=10"),
+    POOL("attention 10", "pool=attention k-trunc=10"),
 
     {"pixels", "rows", "sab 28 5", "preset=mnist-rows", NONE, 0, NULL},
     {"pixels", "rows", "sab 5 5", "preset=mnist-rows k-trunc=5", NONE, 0, NULL},
