@@ -30,6 +30,9 @@ class ReferenceSAB(Recurrent):
 
         if number("read_bound") > 0:
             raise InvalidError(f"sab: read_bound {drawn.option('read_bound')}; a ReferenceSAB has no biased gradients: 0")
+        for name, only, why in (("keep", "recent", "of more memories than fit the oldest leaves"), ("pool", "last", "a memory is one state")):
+            if drawn.option(name) != only:
+                raise InvalidError(f"sab: {name} {drawn.option(name)}; in a ReferenceSAB {why}: {only}")
         self._zero_memory = remembers(drawn) and drawn.option("zero_memory") == "on"
         credit, whole = drawn.option("credit"), ("bptt", "attention")
         k_top = int(number("k_top")) if remembers(drawn) else 0
