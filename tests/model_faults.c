@@ -47,13 +47,14 @@ static void refuse(int64_t n)
 }
 
 /* Layers whose memories grow, more memories recalled than the first room of a stream holds. */
-static void make(struct problem *p)
+static void make(struct problem *p, int pool)
 {
     OPTIONS config = {0};
     problem_config(&config);
     config.model.layers = 3;
     config.model.k_att = 1;
     config.model.k_top = 100;
+    config.model.pool = pool;
     problem_make(p, &config, SHAPE(SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4), T, B, 3);
 }
 
@@ -62,7 +63,7 @@ static void test_model_create(void **unused)
     (void)unused;
     struct problem p;
     int64_t n = 0, before;
-    make(&p);
+    make(&p, SAB_POOL_LAST);
     before = live;
     for (met = 1; met; n++) {
         struct sab_model *model = NULL;
@@ -87,7 +88,7 @@ static void test_gradient_and_evaluate(void **unused)
 {
     (void)unused;
     struct problem p;
-    make(&p);
+    make(&p, SAB_POOL_LAST);
     uint64_t expected = problem_gradient_digest(&p, 2);
     int64_t n = 0;
     for (met = 1; met; n++) {
@@ -155,12 +156,11 @@ static void stream_meets(struct problem *p, const sab_real *whole, int64_t n)
     free(y);
 }
 
-static void test_stream(void **unused)
+static void check_stream(int pool)
 {
-    (void)unused;
     struct problem p;
     struct sab_error err;
-    make(&p);
+    make(&p, pool);
     sab_real *whole = calloc((size_t)T * B * (size_t)p.shape.O, sizeof *whole);
     p.batch.lengths = NULL;
     assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, whole, NULL, NULL, &err), SAB_OK);
@@ -176,13 +176,20 @@ static void test_stream(void **unused)
     assert_true(live == 0);
 }
 
+static void test_stream(void **unused)
+{
+    (void)unused;
+    check_stream(SAB_POOL_LAST);
+    check_stream(SAB_POOL_ATTENTION);
+}
+
 /* A clone of a stream whose layers have room for different numbers of memories, as a refused growth leaves it. */
 static void test_clone_after_refused_growth(void **unused)
 {
     (void)unused;
     struct problem p;
     struct sab_error err;
-    make(&p);
+    make(&p, SAB_POOL_LAST);
     size_t row = (size_t)B * (size_t)p.shape.O;
     sab_real *whole = calloc(T * row, sizeof *whole), *y = calloc(row, sizeof *y);
     p.batch.lengths = NULL;
