@@ -499,7 +499,7 @@ for row in rows:
     [ "$status" = 0 ]
     # the squares of two standardised inputs sum to 2: sqrt(0.04 * 3 * 12 / 2)
     has 'chosen       --input-scale 0.85: the squares of a step' '--k-trunc 50: a quarter of 240 steps' '--k-top 10: ' \
-        '--write state: ' '--relative on: on the training part' '--lr 0.006: ' '--warmup 100: ' '--optimizer adamw: 8 training sequences are few' \
+        '--write state: ' '--read-gain 0.2: where values' '--relative on: on the training part' '--lr 0.006: ' '--warmup 100: ' '--optimizer adamw: 8 training sequences are few' \
         'learned as changes from the present'
     sab train csv "${wave[@]}" --steps 3 --lr 0.01 --k-top 3 --clip 5 --dry-run
     [[ $output =~ '--k-att '([0-9]+)': in sequences of 240 steps' ]]
@@ -513,7 +513,7 @@ for row in rows:
     [ -z "$stderr" ]
     value weights_digest >digest
     # the same, all given
-    given=(--input-scale 0.85 --k-trunc 50 --k-att "$k_att" --key-scale "$key_scale" --write state --relative on --optimizer adamw
+    given=(--input-scale 0.85 --k-trunc 50 --k-att "$k_att" --key-scale "$key_scale" --write state --read-gain 0.2 --relative on --optimizer adamw
         --weight-decay 0.1 --average 0.98 --warmup 100)
     sab train csv "${wave[@]}" --settings fixed "${given[@]}" --steps 3 --lr 0.01 --k-top 3 --clip 5 --quiet --json --out hand
     value weights_digest | cmp - digest
@@ -526,6 +526,12 @@ for row in rows:
     sab eval auto
     [ "$status" = 0 ]
     has 'last value'
+    # changes are learned where the present and what is ahead go together: not half a wave later
+    awk 'BEGIN { print "v"; for (t = 0; t < 2000; t++) printf "%.3f\n", sin(t / 9) + (t % 5) / 20 }' >one.csv
+    for horizon in 10 28; do
+        sab train csv --data one.csv --T 48 --hidden 12 --batch 4 --horizon $horizon --dry-run
+        [[ $horizon = 10 && $output == *'--relative on'* ]] || [[ $horizon = 28 && $output != *'--relative on'* ]]
+    done
     # baselines get what they need
     sab train csv "${wave[@]}" --credit tbptt --dry-run
     has '--forget-bias 3: without memories'
