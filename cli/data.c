@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -10,6 +11,7 @@
 #include "cli/public_sets.h"
 #include "cli/say.h"
 #include "io/sha256.h"
+#include "report/progress.h"
 #include "report/json_process.h"
 #include "source/input.h"
 
@@ -178,12 +180,14 @@ static int run(struct sab_cli *cli)
     int first, end, damaged = 0, status = find_set(cli->n_words ? cli->words[0] : NULL, &first, &end, &err);
     if (status != SAB_OK)
         return sab_say_error("data", status, &err);
+    struct sab_progress *progress = sab_progress_begin("checking", 0, cli->quiet || !o->check || (!cli->json && isatty(STDOUT_FILENO)));
     if (cli->json) {
         sab_json_open(&json, NULL, '{');
         sab_json_open(&json, "sets", '[');
     }
     for (int i = first; i < end; i++)
         damaged += tell(sab_public_set_at(i), o->check, cli->json ? &json : NULL);
+    sab_progress_finish(progress);
     if (cli->json) {
         sab_json_close(&json, ']');
         sab_json_text(&json, "version", SAB_VERSION);

@@ -11,6 +11,7 @@
 #include "cli/say.h"
 #include "report/account.h"
 #include "report/json_process.h"
+#include "report/progress.h"
 #include "sab_run.h"
 
 struct work {
@@ -120,13 +121,15 @@ static void print_lines(const struct sab_options *options, const struct work *w,
     printf("folder       %s\nNothing was done: this is a dry run.\n", sab_shown(out));
 }
 
-int sab_cli_dry_run(const struct sab_options *options, int as_json, struct sab_error *err)
+int sab_cli_dry_run(const struct sab_options *options, int as_json, int is_quiet, struct sab_error *err)
 {
     struct work w = {.forecast.size = sizeof w.forecast};
     char out[SAB_DIR_CAP];
     int status = sab_run_folder(options, out, sizeof out, err);
+    struct sab_progress *progress = sab_progress_begin("forecast", 0, is_quiet);
     if (status == SAB_OK)
         status = sab_forecast(options, keep_facts, &w, &w.forecast, err);
+    sab_progress_finish(progress);
     if (status == SAB_OK && as_json)
         print_json(options, &w, out);
     else if (status == SAB_OK)

@@ -2,8 +2,9 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -13,6 +14,7 @@
 #include "cli/say.h"
 #include "io/file.h"
 #include "report/json_process.h"
+#include "report/progress.h"
 #include "sab_run.h"
 
 enum { PROMPT_CAP = 4096, PROMPT_FILE_CAP = 64 << 20 };
@@ -50,9 +52,9 @@ static const struct sab_option own[] = {
 
 /* Text on its way out. Flushed at the ends of characters, often enough to be watched. */
 struct writer {
-    int keeps;              /* 1: --json wants the text in the end */
+    FILE *kept;             /* into text; NULL: it is written as it comes. --json wants it in the end */
     char *text;
-    size_t nbytes, cap;
+    size_t nbytes;
     size_t unflushed;
     int missing;            /* bytes of a character begun, where symbols are bytes */
     double flushed_s;
@@ -69,17 +71,11 @@ struct work {
     int64_t written;
     int is_stopped;                 /* by --stop */
     int is_quiet;
+    struct sab_progress *progress; /* NULL too where the text is read as it comes */
     char stop[SAB_OPTION_CAP];
     struct writer writer;
     double seconds;
 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- the prompt ------------------------------------------------------------------------------------------------- */
 
@@ -126,25 +122,6 @@ static int begin(struct work *w, struct sab_error *err)
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
-static int keep(struct writer *to, const char *text, size_t n, struct sab_error *err)
-{
-    if (to->nbytes + n + 1 > to->cap) {
-        size_t cap = to->cap ? 2 * to->cap : 4096;
-        char *grown = sab_alloc(cap, 1);
-        if (!grown)
-            return sab_fail(err, SAB_NOMEM, "no memory for a text of %zu bytes", cap);
-        if (to->nbytes)
-            memcpy(grown, to->text, to->nbytes);
-        sab_free(to->text);
-        to->text = grown;
-        to->cap = cap;
-    }
-    memcpy(to->text + to->nbytes, text, n);
-    to->nbytes += n;
-    to->text[to->nbytes] = 0;
-    return SAB_OK;
-}
-
 static int put(struct writer *to, struct sab_error *err, const char *text, size_t n)
 {
     enum { FLUSH_NBYTES = 32768 };
@@ -153,7 +130,7 @@ static int put(struct writer *to, struct sab_error *err, const char *text, size_
     to->unflushed += n;
     if (to->missing > 0)
         return SAB_OK;
-    double now = now_s();
+    double now = sab_progress_clock();
     if (now - to->flushed_s < FLUSH_S && to->unflushed < FLUSH_NBYTES)
         return SAB_OK;
     to->flushed_s = now;
@@ -179,7 +156,9 @@ static int write_symbol(struct work *w, const char *text, int nbytes, struct sab
     size_t n = (size_t)nbytes, stop = strlen(w->stop);
     if (w->is_bytes)
         count_missing(to, (unsigned char)text[0]);
-    int status = to->keeps ? keep(to, text, n, err) : put(to, err, text, n);
+    int status = to->kept ? SAB_OK : put(to, err, text, n);
+    if (to->kept && fwrite(text, 1, n, to->kept) != n)
+        status = sab_fail(err, SAB_NOMEM, "no memory for a text of %lld symbols", (long long)w->written);
     if (to->tail_nbytes + n > sizeof to->tail) {
         size_t half = sizeof to->tail / 2;
         memmove(to->tail, to->tail + to->tail_nbytes - half, half);
@@ -196,8 +175,9 @@ static int generate(struct work *w, struct sab_error *err)
 {
     const struct sab_sampling how = {sizeof how, w->o->temperature, w->o->top_k, w->o->top_p, (uint64_t)w->o->seed};
     const double SOON_S = 2;
-    double begun = now_s();
-    int status = SAB_OK, nbytes;
+    double begun = sab_progress_clock();
+    int status = SAB_OK, nbytes, is_moving = w->progress && isatty(STDERR_FILENO);
+    sab_progress_at(w->progress, 0);
     for (double next = SOON_S; status == SAB_OK && w->written < w->o->length && !w->is_stopped;) {
         char text[4];
         status = sab_generator_next(w->generator, &how, text, &nbytes, err);
@@ -205,13 +185,15 @@ static int generate(struct work *w, struct sab_error *err)
             break;
         w->written++;
         status = write_symbol(w, text, nbytes, err);
-        if (!w->is_quiet && w->written % 64 == 0 && now_s() - begun > next) { /* once: by now it is known how fast it goes */
+        if (w->written % 64 == 0)
+            sab_progress_at(w->progress, (double)w->written / (double)w->o->length);
+        if (!w->is_quiet && !is_moving && w->written % 64 == 0 && sab_progress_clock() - begun > next) { /* once: by now it is known how fast it goes */
             next = INFINITY;
-            sab_say_slow((now_s() - begun) / (double)w->written * (double)(w->o->length - w->written), "a smaller --length takes less",
+            sab_say_slow((sab_progress_clock() - begun) / (double)w->written * (double)(w->o->length - w->written), "a smaller --length takes less",
                          "%lld symbols", (long long)w->o->length);
         }
     }
-    w->seconds = now_s() - begun;
+    w->seconds = sab_progress_clock() - begun;
     return status;
 }
 
@@ -252,7 +234,6 @@ static int run(struct sab_cli *cli)
     struct sab_error err = {0};
     double there;
     int status = SAB_OK;
-    w.writer.keeps = cli->json;
     w.is_quiet = cli->quiet;
     if (sab_text_unescape(w.o->stop, w.stop))
         status = sab_fail(&err, SAB_INVALID, "--stop: \"%.60s\" has a backslash that is not one of \\n \\t \\r \\\\",
@@ -264,19 +245,25 @@ static int run(struct sab_cli *cli)
     if (status == SAB_OK && cli->json && !sab_memory_allows((double)w.o->length, &there))
         status = sab_fail(&err, SAB_NOMEM, "--json keeps the whole text, of %lld symbols, in memory, of which %.1f GiB are free: a smaller "
                           "--length, or no --json", (long long)w.o->length, there / (1 << 30));
+    if (status == SAB_OK && cli->json && !(w.writer.kept = open_memstream(&w.writer.text, &w.writer.nbytes)))
+        status = sab_fail(&err, SAB_NOMEM, "no memory for the text");
+    w.progress = sab_progress_begin("generate", 0, cli->quiet || (!cli->json && isatty(STDOUT_FILENO)));
     if (status == SAB_OK)
         status = begin(&w, &err);
     if (status == SAB_OK)
         status = generate(&w, &err);
+    sab_progress_finish(w.progress);
     if (status == SAB_OK && w.o->save_state[0])
         status = sab_generator_save(w.generator, w.o->save_state, &err);
+    if (w.writer.kept && fclose(w.writer.kept) != 0 && status == SAB_OK)
+        status = sab_fail(&err, SAB_NOMEM, "no memory for a text of %lld symbols", (long long)w.written);
     if (status == SAB_OK && cli->json)
         print_json(&w);
     else if (status == SAB_OK && !cli->quiet)
         print_summary(&w);
     sab_generator_free(w.generator);
     sab_model_free(w.model);
-    sab_free(w.writer.text);
+    free(w.writer.text);
     return status == SAB_OK ? SAB_EXIT_DONE : sab_say_error("generate", status, &err);
 }
 

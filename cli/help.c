@@ -6,36 +6,10 @@
 
 #include "base/text.h"
 #include "cli/arguments.h"
+#include "report/words.h"
 #include "sab_run.h"
 
-enum { WIDTH = 79, HELP_COLUMN = 30 };
-
-/* Prints text from `column` on, wrapped, after `used` columns of the first line. */
-static void print_wrapped(const char *text, int used, int column)
-{
-    int at = used;
-    if (at >= column) {
-        putchar('\n');
-        at = 0;
-    }
-    printf("%*s", column - at, "");
-    at = column;
-    while (*text) {
-        int n = (int)strcspn(text, " ");
-        if (at > column && at + 1 + n > WIDTH) {
-            printf("\n%*s", column, "");
-            at = column;
-        } else if (at > column) {
-            putchar(' ');
-            at++;
-        }
-        printf("%.*s", n, text);
-        at += n;
-        text += n;
-        text += strspn(text, " ");
-    }
-    putchar('\n');
-}
+enum { HELP_COLUMN = 30 };
 
 void sab_help_range(const struct sab_option *option, char *buf, size_t cap)
 {
@@ -60,7 +34,7 @@ static void print_option(const struct sab_option *option, const char *fallback)
         snprintf(text, sizeof text, "%s", option->help);
     else
         snprintf(text, sizeof text, "%s (default %s)", option->help, fallback);
-    print_wrapped(text, used, HELP_COLUMN);
+    sab_say_wrapped(text, used, HELP_COLUMN);
 }
 
 /* The command's own default of an option of the table, or the table's. */
@@ -128,9 +102,9 @@ void sab_help_command(const struct sab_command *command)
         print_group(command, groups[i], NULL);
     if (sab_cli_takes_config(command)) {
         printf("\nConfiguration:\n");
-        print_wrapped("read options from a JSON object such as a run's config.json; options of the command line come "
+        sab_say_wrapped("read options from a JSON object such as a run's config.json; options of the command line come "
                       "on top", printf("  --config FILE"), HELP_COLUMN);
-        print_wrapped("the same as --key value", printf("  --set key=value"), HELP_COLUMN);
+        sab_say_wrapped("the same as --key value", printf("  --set key=value"), HELP_COLUMN);
     }
     printf("\nOutput:\n");
     for (int i = 0; i < sab_cli_common_count; i++)
@@ -149,7 +123,7 @@ int sab_help_task(const struct sab_command *command, const char *task)
     printf("sab %s %s: %s\n\nUsage: sab %s %s [options]\n", command->name, name, help, command->name, name);
     print_group(command, "task", name);
     print_group(command, "data", name);
-    print_wrapped("The network, how blame travels back in time (--credit, --k-top, --k-att, --k-trunc), training and output are the same "
+    sab_say_wrapped("The network, how blame travels back in time (--credit, --k-top, --k-att, --k-trunc), training and output are the same "
                   "for every task:", 0, 0);
     printf("  sab %s %s --help-all\n", command->name, name);
     return 1;
@@ -168,7 +142,7 @@ void sab_help_program(void)
            "  sab eval runs/first --T 30,60,90\n\n"
            "Commands:\n");
     for (int i = 0; sab_command_at(i); i++)
-        print_wrapped(sab_command_at(i)->summary, printf("  %s", sab_command_at(i)->name), 15);
+        sab_say_wrapped(sab_command_at(i)->summary, printf("  %s", sab_command_at(i)->name), 15);
     printf("\nsab COMMAND --help teaches each. sab --version tells the version.\n"
            "Exit codes: 0 done, 1 failed, 2 wrong usage, 75 interrupted and resumable.\n");
 }

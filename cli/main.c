@@ -110,7 +110,7 @@ int main(int argc, char **argv)
     if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         return help(argc > 2 ? argv[2] : NULL);
     if (strcmp(word, "version") == 0 || strcmp(word, "--version") == 0) {
-        printf("sab %s\n", SAB_VERSION);
+        printf(argc > 2 && strcmp(argv[2], "--json") == 0 ? "{\"version\": \"%s\"}\n" : "sab %s\n", SAB_VERSION);
         return sab_say_flush("version", SAB_EXIT_DONE);
     }
     const struct sab_command *command = find(word);

@@ -8,6 +8,7 @@
 #include "cli/arguments.h"
 #include "cli/help.h"
 #include "cli/say.h"
+#include "report/option_json.h"
 
 /* Prints a word so that mdoc takes none of it for a command: backslashes are written out, a sign that asks for one at the start of a
  * line is covered. */
@@ -182,29 +183,63 @@ static const struct format {
     {"fish", sab_completion_fish},
 };
 
+/* The same tables as data. */
+static void print_json(void)
+{
+    struct sab_json json = {.to = stdout};
+    sab_json_open(&json, NULL, '{');
+    sab_json_open(&json, "commands", '[');
+    for (int i = 0; sab_command_at(i); i++) {
+        const struct sab_command *command = sab_command_at(i);
+        sab_json_open(&json, NULL, '{');
+        sab_json_text(&json, "name", command->name);
+        sab_json_text(&json, "words", command->words);
+        sab_json_text(&json, "summary", command->summary);
+        sab_json_text(&json, "purpose", command->purpose);
+        sab_json_text(&json, "groups", command->groups);
+        sab_json_text(&json, "names", command->names);
+        sab_json_open(&json, "options", '[');
+        for (int k = 0; k < command->own_count; k++)
+            sab_option_json(&json, &command->own[k]);
+        sab_json_close(&json, ']');
+        sab_json_close(&json, '}');
+    }
+    sab_json_close(&json, ']');
+    sab_json_open(&json, "options", '[');
+    for (int i = 0; sab_option_at(i); i++)
+        sab_option_json(&json, sab_option_at(i));
+    sab_json_close(&json, ']');
+    sab_json_text(&json, "version", SAB_VERSION);
+    sab_json_close(&json, '}');
+}
+
 static int run(struct sab_cli *cli)
 {
     struct sab_error err = {0};
-    if (cli->json)
-        return sab_say_error("manual", sab_fail(&err, SAB_INVALID, "--json: pages and scripts are no data, and have no JSON"), &err);
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
-        if (strcmp(cli->words[0], formats[i].name) == 0) {
+    const char *word = cli->n_words ? cli->words[0] : "";
+    if (cli->json && !*word) {
+        print_json();
+        return SAB_EXIT_DONE;
+    }
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0] && !cli->json; i++)
+        if (strcmp(word, formats[i].name) == 0) {
             formats[i].print();
             return SAB_EXIT_DONE;
         }
-    return sab_say_error("manual", sab_fail(&err, SAB_INVALID, "\"%.100s\" is none of man, bash, zsh, fish", sab_shown(cli->words[0])),
-                         &err);
+    return sab_say_error("manual", sab_fail(&err, SAB_INVALID, "\"%.100s\" is none of man, bash, zsh, fish; --json, without a word, has the "
+                                            "tables of commands and options", sab_shown(word)), &err);
 }
 
 const struct sab_command sab_command_manual = {
     .name = "manual",
     .words = "man|bash|zsh|fish",
-    .words_least = 1,
+    .words_least = 0,
     .words_most = 1,
     .summary = "print the manual page, or what a shell needs to complete commands",
     .purpose =
         "Prints the page that `man sab` shows once sab is installed, or the completions\n"
-        "of a shell, made from the same tables as --help. Without an installation:\n",
+        "of a shell, made from the same tables as --help; --json prints these tables.\n"
+        "Without an installation:\n",
     .examples =
         "  sab manual man | man -l -\n"
         "  source <(sab manual bash)\n"

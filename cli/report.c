@@ -64,8 +64,7 @@ static int settle(void *user, const char *where, struct sab_options *options, st
 static void measures(void *user, const struct sab_options *options, struct sab_task *task, enum sab_split split)
 {
     struct watcher *watcher = user;
-    sab_progress_finish(watcher->progress);
-    watcher->progress = NULL;
+    sab_progress_drop(&watcher->progress);
     watcher->progress = sab_progress_begin("report", sab_say_slow_evaluation(options, task, split), 0);
 }
 
@@ -93,7 +92,7 @@ static int draw_figures(struct sab_cli *cli)
     const struct own *o = cli->own;
     struct sab_error err = {0};
     struct sab_figures figures = {.folder = o->figures, .kind = (enum sab_picture)o->kind};
-    struct watcher watcher = {.cli = cli};
+    struct watcher watcher = {.cli = cli, .progress = sab_progress_begin("report", 0, cli->quiet)};
     const struct sab_document document = describe(&watcher);
     char version[32];
     int status = sab_cairo_check(version, &err);
@@ -101,6 +100,7 @@ static int draw_figures(struct sab_cli *cli)
         status = sab_look_take(&figures.look, &o->look, &err);
     if (status == SAB_OK)
         status = sab_figures_write(&figures, cli->words, cli->n_words, &document, &err);
+    sab_progress_finish(watcher.progress);
     if (status != SAB_OK)
         return sab_say_error("report", status, &err);
     if (cli->json)

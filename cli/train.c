@@ -220,6 +220,7 @@ static void print_summary(const struct sab_options *config, const struct sab_out
 /* Who watches a run. */
 struct watcher {
     const struct sab_cli *cli;
+    struct sab_progress *reading; /* of the data, until something is said of them */
     struct sab_progress_line line;
     struct sab_live_events *events; /* NULL: none are wanted */
 };
@@ -253,28 +254,31 @@ static int settle(void *user, struct sab_task *task, struct sab_options *options
 {
     const struct sab_cli *cli = ((const struct watcher *)user)->cli;
     const struct own *o = cli->own;
+    sab_progress_drop(&((struct watcher *)user)->reading);
     int is_auto = o->settings == AUTO && !o->resume[0] && !o->preset[0] && !cli->has_config_file && !sab_cli_text(options, "from")[0];
     return is_auto ? sab_settings(options, task, cli->given, tell_setting, (void *)cli, err) : SAB_OK;
 }
 
 static int dry_run(struct sab_cli *cli, struct sab_error *err)
 {
-    struct watcher watcher = {.cli = cli};
+    struct watcher watcher = {.cli = cli, .reading = sab_progress_begin("reading the data", 0, cli->quiet)};
     struct sab_task *task = NULL;
     int status = sab_task_create(&task, cli->options, NULL, err);
+    sab_progress_drop(&watcher.reading);
     if (status == SAB_OK)
         status = settle(&watcher, task, cli->options, err);
     sab_task_free(task);
 #ifdef __GLIBC__
     malloc_trim(0); /* what settings took and gave back is not counted among what the training will need */
 #endif
-    return status == SAB_OK ? sab_cli_dry_run(cli->options, cli->json, err) : status;
+    return status == SAB_OK ? sab_cli_dry_run(cli->options, cli->json, cli->quiet, err) : status;
 }
 
 /* What was understood of the data, before anything is learned from them. */
 static void tell_data(void *user, struct sab_task *task)
 {
-    const struct watcher *watcher = user;
+    struct watcher *watcher = user;
+    sab_progress_drop(&watcher->reading);
     if (watcher->events)
         sab_live_events_look(watcher->events, task);
     if (watcher->cli->quiet)
@@ -291,6 +295,7 @@ static int show(void *user, const struct sab_event *event)
 {
     struct watcher *watcher = user;
     struct sab_error err = {0};
+    sab_progress_drop(&watcher->reading);
     int stops = watcher->cli->quiet ? 0 : sab_progress_show(&watcher->line, event);
     if (watcher->events && event->evaluated && sab_live_events_add(watcher->events, event, &err) != SAB_OK) {
         sab_progress_end(&watcher->line);
@@ -303,7 +308,7 @@ static int show(void *user, const struct sab_event *event)
 
 static void tell_notice(void *user, const char *sentence)
 {
-    (void)user;
+    sab_progress_drop(&((struct watcher *)user)->reading);
     fprintf(stderr, "sab train: %s\n", sab_shown(sentence));
 }
 
@@ -370,7 +375,9 @@ static int train(struct sab_cli *cli, struct sab_error *err)
     };
     struct sab_metrics best = {.size = sizeof best};
     struct sab_outcome result = {.size = sizeof result, .best = &best, .best_step = -1};
+    watcher.reading = sab_progress_begin("reading the data", 0, cli->quiet);
     status = sab_train_watched(cli->options, o->resume[0] != 0, &hooks, &result, err);
+    sab_progress_drop(&watcher.reading);
     sab_progress_end(&watcher.line);
     sab_live_events_free(watcher.events);
     return finish(cli, status, &result, err);

@@ -58,12 +58,11 @@ struct state {
 /* A line of a piece's process after its name; the name alone where it begins. */
 static void say_line(const struct state *s, int piece, const char *line)
 {
-    char name[SAB_JOB_NAME_CAP];
+    char name[SAB_JOB_NAME_CAP], text[SAB_JOB_NAME_CAP + LINE_CAP + 2];
     s->jobs->name(s->jobs->user, piece, name);
-    if (line[0])
-        fprintf(stderr, "%s: %s\n", name, line);
-    else if (!s->jobs->quiet)
-        fprintf(stderr, "%s\n", name);
+    snprintf(text, sizeof text, "%s%s%s", name, line[0] ? ": " : "", line);
+    if (line[0] || !s->jobs->quiet)
+        sab_progress_say(s->jobs->progress, text);
 }
 
 static int take(struct state *s)
@@ -92,7 +91,7 @@ static void wait_for_others(struct state *s)
 {
     static const struct timespec pause = {0, PAUSE_MS * 1000000};
     if (!s->has_waited && !s->jobs->quiet)
-        fprintf(stderr, "waiting: another process is at what is left\n");
+        sab_progress_say(s->jobs->progress, "waiting: another process is at what is left");
     s->has_waited = 1;
     nanosleep(&pause, NULL);
     s->queue.n_taken = 0;
@@ -200,6 +199,8 @@ static void settle(struct state *s, int piece, int status, int is_taken, const s
         put_back(s, piece);
     } else if (status == SAB_OK) {
         s->queue.n_taken = 0;
+        if (s->jobs->done)
+            s->jobs->done(s->jobs->user, piece);
     } else if (s->status == SAB_OK) {
         s->status = status;
         if (s->err)

@@ -4,7 +4,7 @@
 
 #include <signal.h>
 
-#include "sab.h"
+#include "report/progress.h"
 
 enum { SAB_JOB_NAME_CAP = 160 };
 
@@ -18,6 +18,8 @@ struct sab_jobs {
     /* Does piece i. In a process of its own nothing that it leaves in memory is seen by others. *is_taken = 1, with SAB_OK: somebody
      * else is at it; it is asked again when the other pieces have had their turn, until it is not. SAB_INTERRUPTED: it was stopped. */
     int (*run)(void *user, int i, int *is_taken, struct sab_error *err);
+    void (*done)(void *user, int i);   /* here, when piece i is done; may be NULL */
+    struct sab_progress *progress;     /* what stands on the terminal meanwhile; may be NULL */
     const volatile sig_atomic_t *stop; /* of sab_stop_listen */
 };
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -50,21 +49,16 @@ struct search {
     int64_t steps;               /* S */
     int threads;                 /* of each setting */
     int metric;                  /* by which it is judged: the place in the table; -1 until a run has said so */
-    double end_s;                /* on the clock of now_s */
+    double end_s;                /* on sab_progress_clock */
     const volatile sig_atomic_t *stop;
+    struct sab_progress *progress;
+    double updates, before, done; /* of the whole search: all, those that were done when it began, and by now */
     int rung;                    /* under way */
     int settings[SETTINGS_MOST]; /* of this rung, best first of the last one */
     int n;
     double values[RUNGS_MOST][SETTINGS_MOST]; /* by rung and place in settings; NaN: failed, or not there */
     int of[RUNGS_MOST][SETTINGS_MOST], counts[RUNGS_MOST];
 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int64_t rung_steps(const struct search *s, int rung)
 {
@@ -100,10 +94,25 @@ static int settle(void *user, struct sab_task *task, struct sab_options *options
     return status;
 }
 
+static void show(const struct search *s, double done)
+{
+    sab_progress_at(s->progress, fmax(s->before, done) / s->updates);
+}
+
 static int see(void *user, const struct sab_event *event)
 {
-    (void)event;
-    return now_s() > ((const struct piece *)user)->search->end_s;
+    const struct search *s = ((const struct piece *)user)->search;
+    if (((const struct own *)s->cli->own)->jobs == 1) /* in a process of its own it would be nobody's */
+        show(s, s->done + (double)event->step);
+    return sab_progress_clock() > s->end_s;
+}
+
+static void add_done(void *user, int i)
+{
+    struct search *s = user;
+    (void)i;
+    s->done += (double)rung_steps(s, s->rung);
+    show(s, s->done);
 }
 
 static void begun(void *user)
@@ -404,6 +413,31 @@ static void print_json(const struct search *s, const char *best, int is_whole)
 
 /* ---- the search ---- */
 
+static int see_step(void *user, const struct sab_figure *figures, int n)
+{
+    double *last = user;
+    for (int i = 0; i < n; i++)
+        if (strcmp(figures[i].name, "step") == 0)
+            *last = figures[i].value;
+    return 0;
+}
+
+/* How much there is to do, and how much of it is done already. */
+static void count_updates(struct search *s)
+{
+    char folder[DIR_CAP + 64];
+    for (int r = 0, n = s->n; r < s->rungs; r++, n = n > THIRD ? n / THIRD : 1) {
+        s->updates += n * (double)rung_steps(s, r);
+        for (int i = 0; i < s->n; i++) {
+            double last = 0;
+            run_folder(s, r, i, folder);
+            sab_run_history(folder, 0, see_step, &last, NULL); /* which has none where it was not begun */
+            s->before += last;
+        }
+    }
+    show(s, 0);
+}
+
 static int search(struct search *s, struct sab_error *err)
 {
     int status = SAB_OK, size = sab_tune_space_size(&s->space);
@@ -413,23 +447,27 @@ static int search(struct search *s, struct sab_error *err)
     s->n = s->n < size ? s->n : size;
     for (int i = 0; i < s->n; i++)
         s->settings[i] = i;
+    s->progress = sab_progress_begin("tune", 0, s->cli->quiet);
+    count_updates(s);
     for (s->rung = 0; s->rung < s->rungs && status == SAB_OK; s->rung++) {
         const struct own *o = s->cli->own;
         struct sab_jobs jobs = {.count = s->n, .at_once = o->jobs < s->n ? o->jobs : s->n, .quiet = s->cli->quiet, .user = s,
-                                .name = name_piece, .run = train_setting, .stop = s->stop};
+                                .name = name_piece, .run = train_setting, .done = add_done, .progress = s->progress,
+                                .stop = s->stop};
         status = sab_jobs_run(&jobs, err);
         if (status == SAB_OK)
             status = choose_next(s, err);
         if (status == SAB_OK)
             status = save_table(s, err);
     }
+    sab_progress_finish(s->progress);
     return status;
 }
 
 static int finish(const struct search *s, int status, struct sab_error *err)
 {
     char best[DIR_CAP + 64] = "";
-    int rung = RUNGS_MOST - 1, is_over = status == SAB_INTERRUPTED && now_s() > s->end_s, is_whole = status == SAB_OK;
+    int rung = RUNGS_MOST - 1, is_over = status == SAB_INTERRUPTED && sab_progress_clock() > s->end_s, is_whole = status == SAB_OK;
     while (rung > 0 && s->counts[rung] == 0)
         rung--;
     if (s->counts[rung] > 0)
@@ -470,7 +508,7 @@ static int begin(struct search *s, struct sab_error *err)
         status = sab_options_check(cli->options, err);
     if (status == SAB_OK)
         status = sab_cli_find_data(cli->options, err);
-    s->end_s = now_s() + time_s;
+    s->end_s = sab_progress_clock() + time_s;
     s->threads = (int)strtol(sab_options_value(cli->options, "threads", number), NULL, 10);
     if (s->threads == 0)
         s->threads = (int)fmax((double)sysconf(_SC_NPROCESSORS_ONLN) / o->jobs, 1);

@@ -20,7 +20,7 @@ enum { LINE_CAP = 512, BAR = 14, WHAT_CAP = 120 };
 #define FIRST_S 1.0    /* what is done sooner needs no line */
 #define PLAIN_S 60.0   /* between lines where there is no terminal */
 
-static double now_s(void)
+double sab_progress_clock(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -161,7 +161,7 @@ int sab_progress_show(void *user, const struct sab_event *event)
     line->smooth.accuracy = blend(line->smooth.accuracy, event->metrics->accuracy);
     line->smooth.mse = blend(line->smooth.mse, event->metrics->mse);
     add_loss(line, event->metrics->loss);
-    double now = now_s();
+    double now = sab_progress_clock();
     if (now - line->drawn_s < REDRAW_S)
         return 0;
     line->drawn_s = now;
@@ -180,13 +180,13 @@ struct sab_progress {
     pthread_t thread;
     pthread_mutex_t mutex; /* of what is below */
     pthread_cond_t changed;
-    double share;          /* NaN: nobody said */
+    double share, first;   /* NaN: nobody said; what was said first */
     int is_ending, is_shown;
 };
 
 static void draw(struct sab_progress *p)
 {
-    double gone = now_s() - p->begin_s, share = p->share;
+    double gone = sab_progress_clock() - p->begin_s, share = p->share;
     char bar[3 * BAR + 1], text[LINE_CAP], spent[SAB_SAY_CAP], left[SAB_SAY_CAP];
     if (isnan(share) && p->expected_s > 0)
         share = gone / p->expected_s < 0.99 ? gone / p->expected_s : 0.99; /* what was foretold may be wrong */
@@ -195,7 +195,8 @@ static void draw(struct sab_progress *p)
         snprintf(text, sizeof text, "%s  %s", p->what, spent);
     } else {
         sab_progress_bar(share, BAR, p->is_unicode, bar);
-        sab_say_duration(isnan(p->share) ? fmax(0, p->expected_s - gone) : share > 0 ? gone * (1 - share) / share : NAN, left);
+        double done = share - p->first;
+        sab_say_duration(isnan(p->share) ? fmax(0, p->expected_s - gone) : done > 0 ? gone * (1 - share) / done : NAN, left);
         snprintf(text, sizeof text, "%s  %s %3.0f %%  %s, about %s left", p->what, bar, 100 * share, spent, left);
     }
     if (p->is_terminal)
@@ -234,9 +235,9 @@ struct sab_progress *sab_progress_begin(const char *what, double expected_s, int
     if (!p)
         return NULL;
     snprintf(p->what, sizeof p->what, "%s", what);
-    p->begin_s = now_s();
+    p->begin_s = sab_progress_clock();
     p->expected_s = expected_s;
-    p->share = NAN;
+    p->share = p->first = NAN;
     p->is_terminal = isatty(STDERR_FILENO);
     p->is_unicode = is_unicode();
     pthread_mutex_init(&p->mutex, NULL);
@@ -260,7 +261,18 @@ void sab_progress_at(struct sab_progress *p, double share)
         return;
     pthread_mutex_lock(&p->mutex);
     p->share = share;
+    if (isnan(p->first))
+        p->first = share;
     pthread_mutex_unlock(&p->mutex);
+}
+
+void sab_progress_say(struct sab_progress *p, const char *line)
+{
+    if (p)
+        pthread_mutex_lock(&p->mutex);
+    fprintf(stderr, "%s%s\n", p && p->is_shown && p->is_terminal ? "\r\033[K" : "", line);
+    if (p)
+        pthread_mutex_unlock(&p->mutex);
 }
 
 double sab_progress_finish(struct sab_progress *p)
@@ -276,9 +288,15 @@ double sab_progress_finish(struct sab_progress *p)
         fputs("\r\033[K", stderr);
         fflush(stderr);
     }
-    double seconds = now_s() - p->begin_s;
+    double seconds = sab_progress_clock() - p->begin_s;
     pthread_cond_destroy(&p->changed);
     pthread_mutex_destroy(&p->mutex);
     sab_free(p);
     return seconds;
+}
+
+void sab_progress_drop(struct sab_progress **p)
+{
+    sab_progress_finish(*p);
+    *p = NULL;
 }

@@ -35,10 +35,18 @@ struct sab_progress;
 /* what is done, "T = 200, 2 of 4", is copied. expected_s: how long this will take, 0 or NaN: unknown. Returns NULL, which all below take,
  * with is_quiet, and where a thread cannot be had: then nothing is shown. Nobody else may write to the terminal before the end. */
 struct sab_progress *sab_progress_begin(const char *what, double expected_s, int is_quiet);
-/* How much is done, 0 to 1, as who works knows it: counts more than what was expected. */
+/* How much is done, 0 to 1, as who works knows it: counts more than what was expected. The first that is said may be more than 0, of work
+ * that was done before. */
 void sab_progress_at(struct sab_progress *progress, double share);
+/* A line for people that stays, above the one that moves. With NULL it is shown too. */
+void sab_progress_say(struct sab_progress *progress, const char *line);
 /* Removes the line. Returns the seconds since it began, 0 for NULL. */
 double sab_progress_finish(struct sab_progress *progress);
+/* The same, and *progress is NULL. */
+void sab_progress_drop(struct sab_progress **progress);
+
+/* Seconds since some moment. */
+double sab_progress_clock(void);
 
 /* A bar of `width` characters in buf of 3 * width + 1 bytes. */
 void sab_progress_bar(double share, int width, int is_unicode, char *buf);

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "report/page.h"
+#include "report/progress.h"
 
 enum { SHARE = 10 }; /* no more than a tenth of the time goes into documents */
 
@@ -26,13 +26,6 @@ struct watching {
     uint64_t stamp;        /* of the files when json was made */
     double made_s, took_s;
 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void mix(uint64_t *stamp, uint64_t value)
 {
@@ -61,7 +54,7 @@ static uint64_t stamp_of(const struct sab_watched *w)
 /* Makes the document anew where the runs went on; what it is made of may change meanwhile, which the next stamp tells. */
 static int make(struct watching *w, struct sab_error *err)
 {
-    double begin = now_s();
+    double begin = sab_progress_clock();
     uint64_t stamp = stamp_of(w->of);
     if (w->json && (stamp == w->stamp || begin - w->made_s < SHARE * w->took_s))
         return SAB_OK;
@@ -81,7 +74,7 @@ static int make(struct watching *w, struct sab_error *err)
     w->json = made;
     w->nbytes = nbytes;
     w->stamp = stamp;
-    w->made_s = now_s();
+    w->made_s = sab_progress_clock();
     w->took_s = w->made_s - begin;
     return SAB_OK;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -76,6 +77,33 @@ void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf
         snprintf(buf, SAB_SAY_CAP, fabs(metrics->mse) >= 0.001 ? "mse %.4f" : "mse %.2e", metrics->mse);
     else
         snprintf(buf, SAB_SAY_CAP, "loss %.4f", metrics->loss);
+}
+
+void sab_say_wrapped(const char *text, int used, int column)
+{
+    const int WIDTH = 79;
+    int at = used;
+    if (at >= column) {
+        putchar('\n');
+        at = 0;
+    }
+    printf("%*s", column - at, "");
+    at = column;
+    while (*text) {
+        int n = (int)strcspn(text, " ");
+        if (at > column && at + 1 + n > WIDTH) {
+            printf("\n%*s", column, "");
+            at = column;
+        } else if (at > column) {
+            putchar(' ');
+            at++;
+        }
+        printf("%.*s", n, text);
+        at += n;
+        text += n;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
 }
 
 void sab_say_slow(double seconds, const char *less, const char *what, ...)

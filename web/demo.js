@@ -46,9 +46,9 @@ function symbolTable(engine) {
     const row = i => new Int32Array(engine.memory.buffer, engine.sab_demo_sequence(i), steps);
     const [read, asked, said] = [row(0), row(1), row(2)];
     const line = (name, list) => make("tr", {}, make("th", {scope: "row"}, name), list);
-    const cells = (values, from, kind) => [...values.slice(from, from + LENGTH)].map((v, i) => make("td", {class: kind(from + i)}, String(v)));
+    const cells = (values, from, kind) => [...values.slice(from, from + LENGTH)].map((v, i) => make("td", {class: "number " + kind(from + i)}, String(v)));
     return make("table", {class: "symbols"},
-        line("read", cells(read, 0, () => null)),
+        line("read", cells(read, 0, () => "")),
         line("said", cells(said, steps - LENGTH, t => said[t] === asked[t] ? "right" : "wrong")));
 }
 
@@ -127,13 +127,14 @@ async function main() {
     }
 
     function showDigest() {
-        const command = `sab train copy --cpu ref --seed ${state.seed}` + Object.entries(OPTIONS).map(([name, value]) => ` --${name} ${value}`).join("");
+        const options = {...OPTIONS, steps: 1, "eval-every": 1, "eval-size": 16, out: "run"};
+        const words = [`--seed ${state.seed}`, ...Object.entries(options).map(([name, value]) => `--${name} ${value}`), "--json"];
         digest.replaceChildren(
             make("p", {}, "Digest of all weights before the first update: ", make("code", {class: "digest-0"}, state.digests[0]),
                 ", after it: ", make("code", {class: "digest-1"}, state.digests[1] || "(not done yet)"), "."),
             make("p", {}, "This is the library's own code with its plainest kernels, not a copy in JavaScript. On a PC the same update leaves the " +
                 "same bits; this says so, as weights_digest:"),
-            make("pre", {}, command + " --steps 1 --eval-every 1 --eval-size 16 --out run --json"));
+            make("pre", {}, "sab train copy --cpu ref ", words.map(word => [make("span", {}, word), " "]).flat()));
     }
 
     function update() {
