@@ -117,7 +117,8 @@ static void describe_figures(struct findings *f)
     struct sab_error err = {0};
     f->are_figures_there = sab_cairo_check(version, &err) == SAB_OK;
     if (f->are_figures_there)
-        snprintf(f->figures, sizeof f->figures, "drawn by Cairo %s", version);
+        snprintf(f->figures, sizeof f->figures, "drawn by Cairo %s%s", version,
+                 strstr(version, "Pango") ? "" : "; without Pango letters are of one font, and none are joined");
     else
         snprintf(f->figures, sizeof f->figures, "none: %.400s", err.message);
 }

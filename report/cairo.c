@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "report/apart.h"
+#include "report/letters.h"
 
 int sab_cairo_open(struct sab_cairo *cairo, struct sab_error *err)
 {
@@ -50,8 +51,13 @@ static int look_apart(void *user, int to)
     struct sab_cairo cairo;
     struct sab_error why = {0};
     struct answer answer = {.status = sab_cairo_open(&cairo, &why)};
+    struct sab_letters letters = {0};
     (void)user;
-    snprintf(answer.text, sizeof answer.text, "%.250s", answer.status == SAB_OK ? cairo.version_string() : why.message);
+    if (answer.status == SAB_OK)
+        sab_letters_open(&letters, &cairo, NULL, NULL);
+    const char *pango = sab_letters_version(&letters);
+    snprintf(answer.text, sizeof answer.text, "%.200s%s%.40s", answer.status == SAB_OK ? cairo.version_string() : why.message,
+             pango ? " with Pango " : "", pango ? pango : "");
     return sab_apart_send(to, &answer, sizeof answer);
 }
 

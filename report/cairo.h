@@ -29,7 +29,7 @@ int sab_cairo_open(struct sab_cairo *cairo, struct sab_error *err);
 void sab_cairo_close(struct sab_cairo *cairo);
 #endif
 
-/* The version of the Cairo that would draw, in version. SAB_INVALID where the program was built without it, SAB_IO where it is not
+/* The version of the Cairo that would draw, in version, "1.16.0" or "1.16.0 with Pango 1.50.12". SAB_INVALID where the program was built without it, SAB_IO where it is not
  * installed: with the sentence that says what to do. */
 int sab_cairo_check(char version[32], struct sab_error *err);
 

@@ -10,6 +10,7 @@
 #include "io/file.h"
 #include "report/apart.h"
 #include "report/cairo.h"
+#include "report/letters.h"
 
 enum {
     PNG_SCALE = 3,      /* pixels a point: 216 an inch */
@@ -19,6 +20,7 @@ enum {
 
 struct sab_drawing {
     struct sab_cairo cairo;
+    struct sab_letters letters;
     cairo_surface_t *surface;
     cairo_t *at;
 };
@@ -51,8 +53,8 @@ static void begin(struct sab_drawing *d, int *to, enum sab_picture kind, double 
     d->at = d->cairo.create(d->surface);
     if (kind == SAB_PICTURE_PNG)
         d->cairo.scale(d->at, PNG_SCALE, PNG_SCALE);
-    d->cairo.select_font_face(d->at, look && look->font && look->font[0] ? sab_text_shown(look->font, text, sizeof text) : "sans-serif",
-                              CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    sab_letters_open(&d->letters, &d->cairo, d->at,
+                     look && look->font && look->font[0] ? sab_text_shown(look->font, text, sizeof text) : "sans-serif");
     sab_drawing_colour(d, white);
     d->cairo.paint(d->at);
 }
@@ -151,33 +153,22 @@ void sab_drawing_unclip(struct sab_drawing *d)
     d->cairo.restore(d->at);
 }
 
-/* The width of a text that is shown already. */
-static double measure(struct sab_drawing *d, double scale, const char *text)
-{
-    cairo_text_extents_t extents;
-    d->cairo.set_font_size(d->at, SAB_DRAWING_TEXT * scale);
-    d->cairo.text_extents(d->at, text, &extents);
-    return extents.x_advance;
-}
-
 double sab_drawing_text_width(struct sab_drawing *d, double scale, const char *text)
 {
     char buf[TEXT_CAP];
-    return measure(d, scale, sab_text_shown(text, buf, sizeof buf));
+    return sab_letters_width(&d->letters, d->at, SAB_DRAWING_TEXT * scale, sab_text_shown(text, buf, sizeof buf));
 }
 
 void sab_drawing_text(struct sab_drawing *d, double x, double y, enum sab_anchor anchor, int is_up, double scale, const char *text)
 {
     char buf[TEXT_CAP];
-    sab_text_shown(text, buf, sizeof buf);
-    double back = anchor == SAB_ANCHOR_START ? 0 : measure(d, scale, buf) * (anchor == SAB_ANCHOR_MIDDLE ? 0.5 : 1);
+    double back = anchor == SAB_ANCHOR_START ? 0 : sab_drawing_text_width(d, scale, text) * (anchor == SAB_ANCHOR_MIDDLE ? 0.5 : 1);
     d->cairo.save(d->at);
     d->cairo.translate(d->at, x, y);
     if (is_up)
         d->cairo.rotate(d->at, -3.14159265358979 / 2);
-    d->cairo.set_font_size(d->at, SAB_DRAWING_TEXT * scale);
-    d->cairo.move_to(d->at, -back, 0);
-    d->cairo.show_text(d->at, buf);
+    d->cairo.translate(d->at, -back, 0);
+    sab_letters_draw(&d->letters, d->at, SAB_DRAWING_TEXT * scale, sab_text_shown(text, buf, sizeof buf));
     d->cairo.restore(d->at);
     d->cairo.new_path(d->at);
 }

@@ -33,6 +33,8 @@ void sab_drawing_unclip(struct sab_drawing *drawing);
  * is shown as sab_text_shown has it. */
 void sab_drawing_text(struct sab_drawing *drawing, double x, double y, enum sab_anchor anchor, int is_up, double scale, const char *text);
 double sab_drawing_text_width(struct sab_drawing *drawing, double scale, const char *text);
+/* The text from x on, where there is so much room: smaller, or with its end left out, if it needs more. */
+void sab_drawing_text_within(struct sab_drawing *drawing, double x, double y, double scale, const char *text, double width);
 
 enum { SAB_DRAWING_TEXT = 9 }; /* points of the font at scale 1 */
 

@@ -82,6 +82,8 @@ static void draw_columns_axis(const struct layout *l)
     struct sab_axis axis = {0, fmax(1, map->first_step), map->first_step + steps - 1, 0, 0};
     double ticks[SAB_TICKS_CAP];
     int n = sab_axis_ticks(&axis, (int)fmax(1, l->width / (label_width(l, 0) + 3 * GAP)), 1, ticks);
+    if (n == 0) /* no round step has room: one in the middle */
+        ticks[n++] = floor((axis.least + axis.most) / 2);
     for (int i = 0; i < n; i++) {
         char text[SAB_PLACE_CAP];
         double x = l->x + (ticks[i] - map->first_step + 0.5) / steps * l->width;
@@ -145,7 +147,7 @@ static void draw(void *user, struct sab_drawing *to)
     l->width = fmax(look->width / 4, look->width - l->x - right);
     l->height = look->height - TOP - BOTTOM;
     l->scale_x = l->x + l->width + 2 * GAP;
-    sab_drawing_text(l->to, l->x, TOP - 8, SAB_ANCHOR_START, 0, 1.15, look->title);
+    sab_drawing_text_within(l->to, l->x, TOP - 8, 1.15, look->title, look->width - l->x - GAP);
     draw_cells(l);
     draw_columns_axis(l);
     draw_rows_axis(l);

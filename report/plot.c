@@ -16,7 +16,7 @@
 #include "report/colours.h"
 
 static const double WIDTH = 420, HEIGHT = 250; /* unless the look has others */
-static const double LEFT = 48, TOP = 26, BOTTOM = 36, GAP = 6, LINE = 13, SAMPLE = 18;
+static const double LEFT = 48 /* or more, for long numbers */, NAME = 16, TOP = 26, BOTTOM = 36, GAP = 6, LINE = 13, SAMPLE = 18;
 
 struct layout {
     const struct sab_plot *plot;
@@ -71,15 +71,38 @@ static struct sab_axis fit(const struct sab_plot *plot, int is_x)
     return axis;
 }
 
+static int tick_count(const struct sab_axis *axis, int is_x)
+{
+    return (int)fmax(2, fabs(axis->to - axis->from) / (is_x ? 48 : 30));
+}
+
+static void write_number(double value, char text[32])
+{
+    snprintf(text, 32, "%.6g", value);
+}
+
+/* What the numbers of the y axis, and its name, need beside the plot. */
+static double numbers_width(struct layout *l)
+{
+    double ticks[SAB_TICKS_CAP], widest = 0;
+    int n = sab_axis_ticks(&l->y, tick_count(&l->y, 0), 0, ticks);
+    for (int i = 0; i < n; i++) {
+        char number[32];
+        write_number(ticks[i], number);
+        widest = fmax(widest, sab_drawing_text_width(l->to, 1, number));
+    }
+    return fmax(LEFT, NAME + widest + GAP);
+}
+
 static void draw_ticks(struct layout *l, const struct sab_axis *axis, int is_x)
 {
     double ticks[SAB_TICKS_CAP];
-    int n = sab_axis_ticks(axis, (int)fmax(2, fabs(axis->to - axis->from) / (is_x ? 48 : 30)), 0, ticks);
+    int n = sab_axis_ticks(axis, tick_count(axis, is_x), 0, ticks);
     for (int i = 0; i < n; i++) {
         char number[32];
         double at = sab_axis_place(axis, ticks[i]);
         double line_x[] = {is_x ? at : l->x.from, is_x ? at : l->x.to}, line_y[] = {is_x ? l->y.to : at, is_x ? l->y.from : at};
-        snprintf(number, sizeof number, "%.6g", ticks[i]);
+        write_number(ticks[i], number);
         sab_drawing_colour(l->to, sab_colours_grid);
         sab_drawing_line(l->to, line_x, line_y, 2, 0.6, 0);
         sab_drawing_colour(l->to, sab_colours_ink);
@@ -117,15 +140,25 @@ static void draw_marks(struct layout *l, const struct sab_plot_series *series)
 static void draw_legend(struct layout *l)
 {
     double y = TOP + LINE / 2;
+    int left = 0;
+    for (int s = 0; s < l->plot->n_series; s++)
+        left += l->plot->series[s].label != NULL;
     for (int s = 0; s < l->plot->n_series; s++) {
         const struct sab_plot_series *series = &l->plot->series[s];
         if (!series->label)
             continue;
+        if (left-- > 1 && y + LINE > l->look.height - LINE) { /* the last line says how many have none */
+            char more[32];
+            snprintf(more, sizeof more, "and %d more", left + 1);
+            sab_drawing_colour(l->to, sab_colours_ink);
+            sab_drawing_text(l->to, l->x.to + 2 * GAP, y + 3, SAB_ANCHOR_START, 0, 1, more);
+            return;
+        }
         double line_x[] = {l->x.to + 2 * GAP, l->x.to + 2 * GAP + SAMPLE}, line_y[] = {y, y};
         sab_drawing_colour(l->to, sab_colours_line(series->colour));
         sab_drawing_line(l->to, line_x, line_y, 2, 1.2, sab_colours_is_dashed(series->colour));
         sab_drawing_colour(l->to, sab_colours_ink);
-        sab_drawing_text(l->to, l->x.to + 3 * GAP + SAMPLE, y + 3, SAB_ANCHOR_START, 0, 1, series->label);
+        sab_drawing_text_within(l->to, l->x.to + 3 * GAP + SAMPLE, y + 3, 1, series->label, l->look.width - l->x.to - 4 * GAP - SAMPLE);
         y += LINE;
     }
 }
@@ -147,14 +180,14 @@ static void draw(void *user, struct sab_drawing *to)
     l->to = to;
     l->x = fit(l->plot, 1);
     l->y = fit(l->plot, 0);
-    l->x.from = LEFT;
-    l->x.to = fmax(LEFT + width / 4, width - legend_width(l->to, l->plot));
     l->y.from = height - BOTTOM;
     l->y.to = TOP;
+    l->x.from = numbers_width(l);
+    l->x.to = fmax(l->x.from + width / 4, width - legend_width(l->to, l->plot));
     draw_ticks(l, &l->x, 1);
     draw_ticks(l, &l->y, 0);
     sab_drawing_frame(l->to, l->x.from, TOP, l->x.to - l->x.from, l->y.from - TOP);
-    sab_drawing_text(l->to, LEFT, TOP - 8, SAB_ANCHOR_START, 0, 1.15, l->look.title);
+    sab_drawing_text_within(l->to, l->x.from, TOP - 8, 1.15, l->look.title, width - l->x.from - GAP);
     sab_drawing_text(l->to, (l->x.from + l->x.to) / 2, height - 8, SAB_ANCHOR_MIDDLE, 0, 1, l->plot->x_name);
     sab_drawing_text(l->to, 11, (TOP + l->y.from) / 2, SAB_ANCHOR_MIDDLE, 1, 1, l->plot->y_name);
     sab_drawing_clip(l->to, l->x.from, TOP - 3, l->x.to - l->x.from + 3, l->y.from - TOP + 6);

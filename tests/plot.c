@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -141,6 +142,35 @@ static void nothing_and_a_single_point_can_be_drawn(void **unused)
         }
 }
 
+/* Into numbers that the process which draws shares with this one: a word of joined letters, and these one by one. */
+static void measure_joined(void *user, struct sab_drawing *to)
+{
+    static const char *const letters[] = {"\u0633", "\u0644", "\u0645", "\u062d"};
+    double *widths = user;
+    widths[0] = sab_drawing_text_width(to, 1, "\u0633\u0644\u0645\u062d");
+    for (int i = 0; i < 4; i++)
+        widths[1] += sab_drawing_text_width(to, 1, letters[i]);
+    widths[2] = sab_drawing_text_width(to, 2, "\u0633\u0644\u0645\u062d");
+}
+
+static void joined_scripts_are_joined(void **unused)
+{
+    (void)unused;
+    char version[32], path[] = "/tmp/sab_letters_XXXXXX";
+    if (sab_cairo_check(version, NULL) != SAB_OK || !strstr(version, "Pango")) {
+        print_message("skipped: letters are joined by Pango, which is not here\n");
+        skip();
+    }
+    double *widths = mmap(NULL, 3 * sizeof *widths, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(widths != MAP_FAILED);
+    close(mkstemp(path));
+    assert_int_equal(sab_drawing_make(path, SAB_PICTURE_SVG, 100, 100, NULL, measure_joined, widths, NULL), SAB_OK);
+    unlink(path);
+    if (!(widths[0] > 0 && widths[0] < 0.95 * widths[1] && fabs(widths[2] - 2 * widths[0]) < 0.02 * widths[2]))
+        fail_msg("a word is %g wide, its letters one by one %g, in twice the size %g", widths[0], widths[1], widths[2]);
+    munmap(widths, 3 * sizeof *widths);
+}
+
 static void a_folder_that_is_not_there_is_told(void **unused)
 {
     (void)unused;
@@ -161,6 +191,7 @@ int main(void)
         cmocka_unit_test(lines_are_where_the_numbers_are),
         cmocka_unit_test(a_logarithmic_axis_spreads_decades_evenly),
         cmocka_unit_test(nothing_and_a_single_point_can_be_drawn),
+        cmocka_unit_test(joined_scripts_are_joined),
         cmocka_unit_test(a_folder_that_is_not_there_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
