@@ -33,13 +33,6 @@ int sab_cairo_open(struct sab_cairo *cairo, struct sab_error *err)
     return SAB_OK;
 }
 
-void sab_cairo_close(struct sab_cairo *cairo)
-{
-    if (cairo->library)
-        dlclose(cairo->library); /* its fonts and caches stay for the next figure */
-    cairo->library = NULL;
-}
-
 /* A sentence or a version, with its status before it. */
 struct answer {
     int status;

@@ -24,9 +24,9 @@ struct sab_cairo {
 };
 #undef SAB_CAIRO_POINTER
 
-/* SAB_IO, naming what is missing, where Cairo is not installed. Close in every case. */
+/* SAB_IO, naming what is missing, where Cairo is not installed. It stays loaded, with its fonts and caches, for
+ * the next figure. */
 int sab_cairo_open(struct sab_cairo *cairo, struct sab_error *err);
-void sab_cairo_close(struct sab_cairo *cairo);
 #endif
 
 /* The version of the Cairo that would draw, in version, "1.16.0" or "1.16.0 with Pango 1.50.12". SAB_INVALID where the program was built without it, SAB_IO where it is not

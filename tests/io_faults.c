@@ -139,7 +139,14 @@ static int attempt_png(const char *path, struct sab_error *err)
     unsigned noise = 1; /* which does not compress: the buffer must grow */
     for (size_t i = 0; i < sizeof rgb; i++)
         rgb[i] = (uint8_t)((noise = noise * 1664525 + 1013904223) >> 24);
-    return sab_png_write(path, 200, 200, rgb, err);
+    unsigned char *bytes;
+    size_t nbytes;
+    int status = sab_png_encode(200, 200, rgb, &bytes, &nbytes, err);
+    if (status != SAB_OK)
+        return status;
+    status = sab_file_write_atomic(path, bytes, nbytes, err);
+    sab_free(bytes);
+    return status;
 }
 
 static int attempt_save(const char *path, struct sab_error *err)

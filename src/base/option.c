@@ -201,7 +201,7 @@ double sab_option_number(const struct sab_option *option, const void *object)
 }
 
 /* A field is legal when its text, read back, is: one set of rules, for text and for structs filled by hand. */
-int sab_option_check(const struct sab_option *option, const void *object, struct sab_error *err)
+static int check(const struct sab_option *option, const void *object, struct sab_error *err)
 {
     const void *field = field_of(option, object);
     char number[SAB_REAL_TEXT_CAP];
@@ -265,6 +265,6 @@ int sab_rows_check(const struct sab_rows *rows, const void *object, struct sab_e
 {
     int status = SAB_OK;
     for (int i = 0; i < rows->count && status == SAB_OK; i++)
-        status = sab_option_check(&rows->rows[i], object, err);
+        status = check(&rows->rows[i], object, err);
     return status;
 }

@@ -57,9 +57,6 @@ const char *sab_option_value(const struct sab_option *option, const void *object
 /* The value as a number: of a choice its place, of a switch 0 or 1; NaN for a text. */
 double sab_option_number(const struct sab_option *option, const void *object);
 
-/* Whether the field holds what sab_option_set could have put there. */
-int sab_option_check(const struct sab_option *option, const void *object, struct sab_error *err);
-
 /* The legal values as people read them: "0..4096", "lstm|gru|rnn", "on|off" or "text". */
 void sab_option_range(const struct sab_option *option, char *buf, size_t cap);
 

@@ -266,45 +266,9 @@ static int take(struct sab_batch *batch, const struct sab_batch *given, struct s
     return status ? status : sab_sized_take(&sab_metrics_sized, metrics, given_metrics, err);
 }
 
-static int forward(struct sab_engine *e, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
-                   const struct sab_recall *recall, struct sab_tape **tape, struct sab_error *err)
-{
-    const struct sab_model *m = e->model;
-    sab_profile_start(e->profile);
-    int status = sab_batch_check(m, batch, err);
-    if (!status && e->device && (tape || recall))
-        status = sab_fail(err, SAB_INVALID, "a device has no %s: leave the engine on \"cpu\" for it", tape ? "tapes" : "recall");
-    if (!status && e->device)
-        return sab_engine_device_forward(e, batch, outputs, metrics, NULL, err);
-    if (!status)
-        status = sab_model_fetch(e->model, err);
-    if (!status && batch->state)
-        status = sab_stream_ready(batch->state, m, batch, err);
-    if (status)
-        return status;
-    if (tape)
-        return sab_tape_forward(e, batch, outputs, metrics, recall, tape, err);
-    return sab_engine_there(e, batch, outputs, metrics, recall, NULL, err);
-}
-
-int sab_engine_forward(struct sab_engine *e, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
-                       const struct sab_recall *recall, struct sab_tape **tape, struct sab_error *err)
-{
-    struct sab_batch whole;
-    struct sab_metrics measured;
-    struct sab_recall seen;
-    int status = take(&whole, batch, &measured, metrics, err);
-    if (!status)
-        status = sab_sized_take(&sab_recall_sized, &seen, recall, err);
-    if (status)
-        return status;
-    status = forward(e, &whole, outputs, metrics ? &measured : NULL, recall ? &seen : NULL, tape, err);
-    sab_sized_give(metrics, &measured);
-    return status;
-}
-
-int sab_engine_there(struct sab_engine *e, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
-                     const struct sab_recall *recall, const struct sab_watcher *watcher, struct sab_error *err)
+/* Forward of a checked batch, without a tape. */
+static int there(struct sab_engine *e, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
+                 const struct sab_recall *recall, const struct sab_watcher *watcher, struct sab_error *err)
 {
     struct sab_extent want = {.workers = sab_worker_count(recall ? 1 : e->threads, (batch->B - 1) / SAB_SHARD + 1)};
     want.together = sab_engine_together(e, batch->B, want.workers, recall != NULL);
@@ -326,6 +290,43 @@ int sab_engine_there(struct sab_engine *e, const struct sab_batch *batch, sab_re
     return SAB_OK;
 }
 
+static int forward(struct sab_engine *e, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
+                   const struct sab_recall *recall, struct sab_tape **tape, struct sab_error *err)
+{
+    const struct sab_model *m = e->model;
+    sab_profile_start(e->profile);
+    int status = sab_batch_check(m, batch, err);
+    if (!status && e->device && (tape || recall))
+        status = sab_fail(err, SAB_INVALID, "a device has no %s: leave the engine on \"cpu\" for it", tape ? "tapes" : "recall");
+    if (!status && e->device)
+        return sab_engine_device_forward(e, batch, outputs, metrics, NULL, err);
+    if (!status)
+        status = sab_model_fetch(e->model, err);
+    if (!status && batch->state)
+        status = sab_stream_ready(batch->state, m, batch, err);
+    if (status)
+        return status;
+    if (tape)
+        return sab_tape_forward(e, batch, outputs, metrics, recall, tape, err);
+    return there(e, batch, outputs, metrics, recall, NULL, err);
+}
+
+int sab_engine_forward(struct sab_engine *e, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
+                       const struct sab_recall *recall, struct sab_tape **tape, struct sab_error *err)
+{
+    struct sab_batch whole;
+    struct sab_metrics measured;
+    struct sab_recall seen;
+    int status = take(&whole, batch, &measured, metrics, err);
+    if (!status)
+        status = sab_sized_take(&sab_recall_sized, &seen, recall, err);
+    if (status)
+        return status;
+    status = forward(e, &whole, outputs, metrics ? &measured : NULL, recall ? &seen : NULL, tape, err);
+    sab_sized_give(metrics, &measured);
+    return status;
+}
+
 int sab_engine_watch(struct sab_engine *e, const struct sab_batch *batch, const struct sab_watcher *watcher,
                      struct sab_error *err)
 {
@@ -337,7 +338,7 @@ int sab_engine_watch(struct sab_engine *e, const struct sab_batch *batch, const 
         status = sab_model_fetch(e->model, err);
     if (!status && batch->state)
         status = sab_stream_ready(batch->state, e->model, batch, err);
-    return status ? status : sab_engine_there(e, batch, NULL, NULL, NULL, watcher, err);
+    return status ? status : there(e, batch, NULL, NULL, NULL, watcher, err);
 }
 
 int sab_engine_judge_loss(const struct sab_engine *e, const struct sab_metrics *metrics, struct sab_error *err)

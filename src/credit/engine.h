@@ -101,10 +101,6 @@ struct sab_profile *sab_engine_profile(const struct sab_engine *engine, int work
 /* sab_budget_choose for a crew or a tape beside all that there is already, and a batch's arrays. */
 int sab_engine_choose(struct sab_engine *engine, double data_nbytes, const struct sab_need *stored,
                       const struct sab_need *recomputed, int *backward, struct sab_error *err);
-/* sab_engine_forward of a checked batch, without a tape. */
-int sab_engine_there(struct sab_engine *engine, const struct sab_batch *batch, sab_real *outputs,
-                     struct sab_metrics *metrics, const struct sab_recall *recall, const struct sab_watcher *watcher,
-                     struct sab_error *err);
 /* Whether such a need is within the budget beside all that. */
 int sab_engine_allows(struct sab_engine *engine, double data_nbytes, const struct sab_need *need);
 /* Shards to be taken together of a batch of B sequences; where reads are told, in order, one. */

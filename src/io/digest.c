@@ -11,12 +11,6 @@ struct sab_digest {
     XXH3_state_t *state; /* made by the library, so that its size is the library's own matter */
 };
 
-static void hex_from_hash(XXH128_hash_t hash, char hex[SAB_DIGEST_DIGITS + 1])
-{
-    snprintf(hex, SAB_DIGEST_DIGITS + 1, "%016llx%016llx", (unsigned long long)hash.high64,
-             (unsigned long long)hash.low64);
-}
-
 int sab_digest_create(struct sab_digest **out, struct sab_error *err)
 {
     struct sab_digest *digest = sab_alloc(1, sizeof *digest);
@@ -39,7 +33,8 @@ void sab_digest_add(struct sab_digest *digest, const void *data, size_t nbytes)
 
 void sab_digest_hex(const struct sab_digest *digest, char hex[SAB_DIGEST_DIGITS + 1])
 {
-    hex_from_hash(XXH3_128bits_digest(digest->state), hex);
+    XXH128_hash_t hash = XXH3_128bits_digest(digest->state);
+    snprintf(hex, SAB_DIGEST_DIGITS + 1, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
 }
 
 void sab_digest_free(struct sab_digest *digest)
@@ -47,9 +42,4 @@ void sab_digest_free(struct sab_digest *digest)
     if (digest)
         XXH3_freeState(digest->state);
     sab_free(digest);
-}
-
-void sab_digest_block(const void *data, size_t nbytes, char hex[SAB_DIGEST_DIGITS + 1])
-{
-    hex_from_hash(XXH3_128bits(data, nbytes), hex);
 }

@@ -15,7 +15,4 @@ void sab_digest_add(struct sab_digest *digest, const void *data, size_t nbytes);
 void sab_digest_hex(const struct sab_digest *digest, char hex[SAB_DIGEST_DIGITS + 1]);
 void sab_digest_free(struct sab_digest *digest);
 
-/* Of one block. */
-void sab_digest_block(const void *data, size_t nbytes, char hex[SAB_DIGEST_DIGITS + 1]);
-
 #endif

@@ -8,7 +8,6 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "io/file.h"
 
 enum { SIDE_CAP = 65535, FIRST_CAP = 1 << 16 };
 
@@ -73,41 +72,19 @@ static int encode(struct encoder *e, int width, int height, const uint8_t *rgb)
     return 1;
 }
 
-/* path names the picture in messages. */
-static int make(const char *path, int width, int height, const uint8_t *rgb, struct encoder *e, struct sab_error *err)
-{
-    int status = SAB_OK;
-    if (width < 1 || width > SIDE_CAP || height < 1 || height > SIDE_CAP)
-        return sab_fail(err, SAB_INVALID, "cannot write '%s': a picture of %d x %d pixels; each side must be 1..%d",
-                        path, width, height, SIDE_CAP);
-    *e = (struct encoder){.failure = SAB_NOMEM, .reason = "no memory"};
-    e->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, e, on_error, on_warning);
-    e->info = e->png ? png_create_info_struct(e->png) : NULL;
-    if (!e->info) {
-        status = sab_fail(err, e->failure, "cannot write '%s': libpng: %s", path, e->reason);
-    } else {
-        e->failure = SAB_IO;
-        if (!encode(e, width, height, rgb))
-            status = sab_fail(err, e->failure, "cannot write '%s': libpng: %s", path, e->reason);
-    }
-    png_destroy_write_struct(&e->png, &e->info);
-    return status;
-}
-
-int sab_png_write(const char *path, int width, int height, const uint8_t *rgb, struct sab_error *err)
-{
-    struct encoder e = {0};
-    int status = make(path, width, height, rgb, &e, err);
-    if (status == SAB_OK)
-        status = sab_file_write_atomic(path, e.bytes, e.nbytes, err);
-    sab_free(e.bytes);
-    return status;
-}
-
 int sab_png_encode(int width, int height, const uint8_t *rgb, unsigned char **bytes, size_t *nbytes, struct sab_error *err)
 {
-    struct encoder e = {0};
-    int status = make("a picture", width, height, rgb, &e, err);
+    struct encoder e = {.failure = SAB_NOMEM, .reason = "no memory"};
+    int status = SAB_OK;
+    if (width < 1 || width > SIDE_CAP || height < 1 || height > SIDE_CAP)
+        return sab_fail(err, SAB_INVALID, "a picture of %d x %d pixels; each side must be 1..%d", width, height, SIDE_CAP);
+    e.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &e, on_error, on_warning);
+    e.info = e.png ? png_create_info_struct(e.png) : NULL;
+    if (e.info)
+        e.failure = SAB_IO;
+    if (!e.info || !encode(&e, width, height, rgb))
+        status = sab_fail(err, e.failure, "no picture: libpng: %s", e.reason);
+    png_destroy_write_struct(&e.png, &e.info);
     if (status != SAB_OK) {
         sab_free(e.bytes);
         return status;

@@ -4,11 +4,8 @@
 
 #include "sab.h"
 
-/* Writes width x height pixels, rgb [height,width,3] with 8 bits each, atomically; the same pixels give the same bytes
- * under one version of libpng and zlib. SAB_INVALID unless width and height are 1..65535; SAB_IO, SAB_NOMEM. */
-int sab_png_write(const char *path, int width, int height, const uint8_t *rgb, struct sab_error *err);
-
-/* The same in a new block, freed with sab_free. */
+/* width x height pixels, rgb [height,width,3] with 8 bits each, as a file's bytes in a new block, freed with sab_free; the same pixels
+ * give the same bytes under one version of libpng and zlib. SAB_INVALID unless width and height are 1..65535; SAB_IO, SAB_NOMEM. */
 int sab_png_encode(int width, int height, const uint8_t *rgb, unsigned char **bytes, size_t *nbytes, struct sab_error *err);
 
 #endif

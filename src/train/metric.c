@@ -61,7 +61,8 @@ int sab_metric_applies(enum sab_metric_id id, const struct sab_shape *shape, int
     return (metric->losses >> shape->loss & 1) && (!metric->is_bits || is_text) && (!metric->is_two || has_two);
 }
 
-enum sab_metric_id sab_metric_default(const struct sab_shape *shape, int is_text, int is_weighed)
+/* The metric by which weights are called best where nothing else was asked for; is_weighed: classes are, in training. */
+static enum sab_metric_id default_of(const struct sab_shape *shape, int is_text, int is_weighed)
 {
     if (is_weighed) /* accuracy would undo the weights: always the commonest answer is the best of all by it */
         return SAB_METRIC_BALANCED_ACCURACY;
@@ -108,7 +109,7 @@ int sab_judge_make(struct sab_judge *judge, const struct sab_options *options, c
                    struct sab_error *err)
 {
     int is_weighed = options->task.values.class_weights[0] != 0;
-    struct sab_judge made = {.best = sab_metric_default(shape, is_text, is_weighed), .stop = -1};
+    struct sab_judge made = {.best = default_of(shape, is_text, is_weighed), .stop = -1};
     struct sab_stop stop;
     int status = sab_stop_parse(options->run.stop_at, &stop, err);
     if (status == SAB_OK && stop.metric[0]) {

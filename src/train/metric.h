@@ -29,9 +29,6 @@ extern const struct sab_metric sab_metric_table[SAB_METRIC_COUNT];
 /* Whether a metric means something where outputs are of this shape, and symbols of a text or not. */
 int sab_metric_applies(enum sab_metric_id id, const struct sab_shape *shape, int is_text);
 
-/* The metric by which weights are called best where nothing else was asked for; is_weighed: classes are, in training. */
-enum sab_metric_id sab_metric_default(const struct sab_shape *shape, int is_text, int is_weighed);
-
 /* Whether values [SAB_METRIC_COUNT] are better by that metric than others; among equals, of less loss. What is not a number
  * (a part may lack a class) is worse than any number. */
 int sab_metric_is_better(enum sab_metric_id id, const double *values, const double *others);
