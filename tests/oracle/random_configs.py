@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares the program's loss, outputs and every gradient with the oracle on random configurations.
 
-    random_configs.py PROGRAM [--model recurrent] [--count 540] [--seed 1] [--workers 2] [--only INDEX] [--keep DIR]
+    random_configs.py PROGRAM [--model recurrent] [--count 560] [--seed 1] [--workers 2] [--only INDEX] [--keep DIR]
 
 Each configuration is drawn from (seed, index), so `--seed S --only I` repeats one. The program is run as
 `PROGRAM check-grad --export FILE ...`; the file says what the numbers are (float or double) and with that the
@@ -289,7 +289,7 @@ def main():
     parser = argparse.ArgumentParser(description="compare the program's gradients with the oracle")
     parser.add_argument("program")
     parser.add_argument("--model", choices=sorted(DRAWS), default="recurrent")
-    parser.add_argument("--count", type=int, default=540)
+    parser.add_argument("--count", type=int, default=560)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", type=int, help="run configuration number ONLY alone")
