@@ -53,7 +53,7 @@ double sab_memory_free_nbytes(void)
 
 int sab_memory_allows(double nbytes, double *free_nbytes)
 {
-    const double small = 256 << 20; /* asking the system takes longer than most calls of ours */
+    const double small = 256 << 20; /* is always allowed: asking the system takes longer than most calls */
     return nbytes <= small || nbytes <= (*free_nbytes = sab_memory_free_nbytes());
 }
 

@@ -12,8 +12,8 @@ void sab_free(void *block);
 /* Bytes that this process could take without harm to others, as the system tells (Linux); INFINITY where it does not. */
 double sab_memory_free_nbytes(void);
 
-/* Whether so much may be asked for: better refused than found out by the system, which ends whoever takes the last of its
- * memory. Fills *free_nbytes where the answer is 0. */
+/* 1 if so much may be allocated: Linux kills the process that takes the last of its memory, so what does not fit is
+ * refused before. Fills *free_nbytes where the answer is 0. */
 int sab_memory_allows(double nbytes, double *free_nbytes);
 
 /* *out = a * b; returns 0, or 1 on overflow with *out untouched. */

@@ -49,7 +49,7 @@ int sab_comm_spread(struct sab_comm *comm, void *rows, size_t nbytes, struct sab
         return SAB_OK;
     struct sab_parcel *sends = sab_alloc(2 * (size_t)ranks, sizeof *sends), *receives = sends + ranks;
     if (!sends) {
-        comm->is_lost = 1; /* the others wait for what will not come */
+        comm->is_lost = 1; /* the other ranks wait for parcels that will not come */
         return sab_fail(err, SAB_NOMEM, "no memory for the messages of %d ranks", ranks);
     }
     for (int i = 1; i < ranks; i++, n++) { /* each begins with its neighbour, so that not all ask the same one first */

@@ -66,7 +66,7 @@ static struct {
     struct sab_mpi mpi;
     struct process *processes; /* [ranks] */
     int here;                  /* ranks on this machine */
-    int said;                  /* where what is said to people went before */
+    int said;                  /* the former standard error of a rank that was told to be quiet */
     struct timespec waits_since;
     int is_waiting;
 } world;
@@ -96,7 +96,7 @@ static int is_gone(int rank)
     return is_here(rank) && kill((pid_t)world.processes[rank].id, 0) != 0 && errno == ESRCH;
 }
 
-/* The first of those that are left speaks. */
+/* The first rank that is left prints from now on. */
 static void take_over(void)
 {
     int rank = world.mpi.comm.rank;
@@ -112,7 +112,8 @@ static double seconds_between(const struct timespec *from, const struct timespec
     return (double)(to->tv_sec - from->tv_sec) + 1e-9 * (double)(to->tv_nsec - from->tv_nsec);
 }
 
-/* Asked while messages are waited for. The processor goes to who can use it: first to whoever is ready, then for a while to all. */
+/* Called while messages are waited for; 1: a rank is gone, stop waiting. Other ranks may need this processor: it is
+ * yielded at first, then given up for 50 us at a time. */
 static int gives_up(void *user, int is_moving)
 {
     struct timespec now;
@@ -145,7 +146,7 @@ static int exchange(void *user, const struct sab_parcel *sends, int n_sends, con
     return sab_mpi_exchange(user, sends, n_sends, receives, n_receives);
 }
 
-/* Where ranks other than the first say what only one is to say. */
+/* Standard output and error of ranks other than the first go nowhere: one rank prints for all. */
 static void be_quiet(void)
 {
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -190,7 +191,7 @@ void sab_world_end(int code)
     if (!world.processes)
         return;
     fflush(NULL);
-    if (world.mpi.comm.is_lost) /* MPI would wait for who does not come */
+    if (world.mpi.comm.is_lost) /* MPI_Finalize would wait for the lost rank */
         _exit(code);
     sab_mpi_end(&world.mpi);
     MPI_Finalize();
@@ -203,7 +204,7 @@ int sab_world_threads(void)
     cpu_set_t own;
     long all = sysconf(_SC_NPROCESSORS_ONLN);
     int n = sched_getaffinity(0, sizeof own, &own) == 0 ? CPU_COUNT(&own) : (int)all;
-    if (!world.processes || world.here < 2 || n < all) /* the launcher has given each its own */
+    if (!world.processes || world.here < 2 || n < all) /* the launcher has given each rank processors of its own */
         return 0;
     return n / world.here > 0 ? n / world.here : 1;
 }

@@ -6,7 +6,7 @@
  * that are passed over (remind/prune.c) are counted as if computed, so long sequences come out too slow. */
 #include "forecast/duration.h"
 
-/* What a phase reaches of the ceiling. */
+/* The share of its ceiling that each phase reaches. */
 static const double shares[SAB_PHASE_COUNT] = {
     [SAB_PHASE_DATA] = 1,           [SAB_PHASE_PACK] = 0.3,           [SAB_PHASE_LOAD] = 1,
     [SAB_PHASE_INPUT] = 0.7,        [SAB_PHASE_STATE] = 0.9,          [SAB_PHASE_CELL] = 0.8,

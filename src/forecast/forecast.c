@@ -47,7 +47,7 @@ int sab_forecast(const struct sab_options *options, void (*opened)(void *user, s
     return SAB_OK;
 }
 
-/* Less than this is done within some seconds, and not looked into: it would take longer than many a command. */
+/* Less work than this takes some seconds at most: measuring how many would take as long. */
 static const double FEW_FLOPS = 5e11;
 
 /* Whether so many sequences could take longer, from sizes alone: products, and scores of all pairs of steps. */
@@ -58,7 +58,8 @@ static int is_long(const struct sab_options *options, const struct sab_shape *sh
     return count * T * (step + L * H * T / options->model.k_att) > FEW_FLOPS;
 }
 
-/* Seconds of `batches` batches, of whose windows gradient reaches so large a share. */
+/* Seconds that `batches` batches take; reached: the share of windows that the backward pass goes through, 0 in
+ * evaluations. */
 static int work_out(const struct sab_model *model, int T, int B, double batches, double reached, int threads, double *seconds,
                     struct sab_error *err)
 {

@@ -8,8 +8,9 @@
 struct sab_plan {
     int64_t parameters;
     int sequence_steps;          /* T of the task's batches */
-    double length, share;        /* of files with sequences of unlike length: that of the sequence a step is in, in the mean over steps,
-                                    and the mean sequence's length in units of it; else sequence_steps and 1 */
+    double length, share;        /* where sequences are of unlike length: length is the mean, over steps, of the
+                                    length of the sequence that a step is in, and share the mean length divided by
+                                    it; else sequence_steps and 1 */
     int has_files;               /* the task reads its data */
     int threads, shards;
     struct sab_shape shape;
@@ -35,14 +36,15 @@ struct sab_plan {
 int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, struct sab_task *task), void *user,
                   struct sab_plan *plan, struct sab_error *err);
 
-/* Of windows, the share that gradient enters: all, where there is one; else those with a loss, and those that wrote what is recalled,
- * at most. Draws a sequence. */
+/* The share of windows that the backward pass goes through: 1 where the sequence is one window; else at most those with
+ * a loss and those whose memories are recalled. Makes a batch. */
 double sab_plan_reached(struct sab_task *task, const struct sab_options *config, int T);
 
 /* Ceilings of so many threads, from those of one, which other programs disturb least; the memory is shared. */
 struct sab_ceilings sab_plan_together(const struct sab_ceilings *one, int threads);
 
-/* How much longer threads take for B sequences than if all had work to the end. */
+/* How much longer an update of B sequences takes than if every thread had work to its end: some have a shard less than
+ * others. */
 double sab_plan_balance(int B, int threads);
 
 #endif

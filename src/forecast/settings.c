@@ -167,7 +167,7 @@ static int choose_relative(const struct sab_choices *c, struct sab_task *task, s
     return sab_choose(c, "relative", "on", "on the training part the last value's squared error is %.2g of the mean's; 2 would be chance", last);
 }
 
-/* Not by --steps: a run that goes on to more is then as if it had never ended. */
+/* Does not look at --steps, so that a run that is prolonged later makes the same choices. */
 static int choose_update(const struct sab_choices *c, const struct look *look)
 {
     int is_transformer = c->options->model.model == SAB_KIND_TRANSFORMER;

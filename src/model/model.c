@@ -226,7 +226,8 @@ void sab_model_set_ahead(struct sab_model *m, void *ahead, int (*catch_up)(void 
 const struct sab_tensor *sab_model_tensor(const struct sab_model *m, int i)
 {
     assert(0 <= i && i < m->n_tensors);
-    sab_model_fetch((struct sab_model *)m, NULL); /* const to whoever looks: the same weights, from elsewhere */
+    sab_model_fetch((struct sab_model *)m, NULL); /* the weights do not change, they only come from the device: const
+                                                     for the caller */
     return &m->shown[i];
 }
 
@@ -289,7 +290,7 @@ const struct sab_flat *sab_model_flat(struct sab_model *m)
 
 void sab_model_digest(const struct sab_model *m, char hex[33])
 {
-    struct sab_model *mine = (struct sab_model *)m; /* the room for the digest, which threads take in turn */
+    struct sab_model *mine = (struct sab_model *)m; /* one buffer for the digest, used by one thread at a time */
     sab_model_fetch(mine, NULL);
     pthread_mutex_lock(&mine->lock);
     XXH3_128bits_reset(m->hash);

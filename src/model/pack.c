@@ -116,7 +116,7 @@ struct sab_version sab_model_version(const struct sab_model *m)
 
 void sab_model_prepare(struct sab_model *m, struct sab_version *version)
 {
-    sab_model_fetch(m, NULL); /* who wants to know whether that failed has called it before */
+    sab_model_fetch(m, NULL); /* callers that must know whether this fails have called it themselves */
     *version = sab_model_version(m);
     pthread_mutex_lock(&m->lock);
     if (!m->is_packed || m->packed_version.high != version->high || m->packed_version.low != version->low)

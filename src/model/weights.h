@@ -12,14 +12,16 @@ void sab_cell_weights_add(struct sab_model *model, const char *prefix, const cha
 void sab_cell_weights_start(struct sab_model *model, const struct sab_tensor_spec *spec);
 /* Into padded; bias [GHp] becomes the cell's own, which sab_cell_weights_prepare fills. */
 void sab_cell_weights_point(const struct sab_model *model, int layer, int I, real *bias, struct sab_cell_weights *weights);
-/* {NULL} of other tensors. The gradient of the input is always wanted where it is the layer's below (is_inner 1); else on demand. */
+/* Where the packed copies of a tensor of the set are; {NULL} for other tensors. is_inner 1: the input is the layer
+ * below, whose gradient is always wanted; 0: input values, whose transpose is packed when it is asked for. */
 struct sab_copies sab_cell_weights_copies(struct sab_cell_weights *weights, int role, int is_inner);
 void sab_cell_weights_prepare(const struct sab_model *model, int layer, struct sab_cell_weights *weights);
 
 /* ---- of a score: W1, W2, w3 or w ---- */
 
 void sab_score_weights_add(struct sab_model *model, const char *prefix, const char *suffix, int layer);
-/* Sizes, kernels and weights of a reminder; how it selects and keeps is its owner's. */
+/* Fills the sizes, kernels and weights of a struct sab_remind; how it selects and keeps memories is set by the
+ * caller. */
 void sab_score_weights_point(const struct sab_model *model, int layer, struct sab_remind *remind);
 struct sab_copies sab_score_weights_copies(struct sab_remind *remind, int role);
 void sab_score_weights_prepare(const struct sab_model *model, struct sab_remind *remind);

@@ -78,7 +78,7 @@ void sab_ahead_begin(struct sab_ahead *a)
     a->number = 0;
 }
 
-/* The results that the answers hold are those of row `rows`. */
+/* Keeps the results that the answers hold, as those of row `rows`. */
 static void keep(struct sab_ahead *a, int64_t rows)
 {
     memcpy(a->kept + rows % a->longest * outputs_of(a), a->answers->results, (size_t)outputs_of(a) * sizeof *a->kept);

@@ -159,7 +159,7 @@ static int has_scale(const struct sab_answers *a, int o)
     return is_values(a) && (a->deviation[o] != 1 || a->mean[o] != 0 || a->origin[o] != 0);
 }
 
-/* Once means and deviations are there. */
+/* To be called when means and deviations are known. */
 static void find_decimals(struct sab_answers *a)
 {
     for (int o = 0; o < a->shape->O; o++)

@@ -195,7 +195,7 @@ static int open_task(struct work *w, struct sab_error *err)
     return status;
 }
 
-/* Tells how much there is to do; what lies ahead is counted once, though each series has it. */
+/* Tells the caller how many answers to expect; rows ahead are counted once, though each series has them. */
 static void tell(struct work *w, const struct sab_batch *first, int64_t ahead, void (*begun)(void *user, int T, int B, double batches))
 {
     int B = first->fresh ? 1 : w->options->shared.batch;

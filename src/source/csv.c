@@ -190,7 +190,7 @@ static inline int read_field(struct sab_csv *csv, struct sab_csv_field *field, s
     return SAB_OK;
 }
 
-/* Passes over lines with nothing in them. If content follows, the first of them is an error. */
+/* Passes over empty lines. If a row follows them, the first of them is an error. */
 static int pass_empty_lines(struct sab_csv *csv, struct sab_error *err)
 {
     int64_t first = csv->next_line;

@@ -11,7 +11,7 @@ enum { SAB_CSV_SURVEY_ROWS = 10000 }; /* fewer of wide files */
 /* Told by the first cell that holds something. */
 enum sab_csv_kind { SAB_CSV_EMPTY, SAB_CSV_NUMBERS, SAB_CSV_BOOLEANS, SAB_CSV_TEXTS };
 
-/* Where the times of a column are other than each one step after the one before: a line of the file, 0 for nowhere. */
+/* Where times do not follow each other by one step: a line of the file, 0 for nowhere. */
 struct sab_csv_irregular {
     int64_t double_line, gap_line, back_line; /* the first of each */
     int64_t doubles, gaps, backs, forwards;   /* how many rows */

@@ -17,7 +17,7 @@ int sab_image_is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* Whether something is there; what cannot be looked at is not taken for absent. */
+/* Whether there is such a file; one that cannot be looked at counts as being there. */
 static int look(const char *path, struct stat *info, int *is_there, struct sab_error *err)
 {
     *is_there = stat(path, info) == 0;

@@ -73,7 +73,7 @@ static void unpack_metrics(struct sab_metrics *to, const double from[METRICS])
                                .grad_norm = from[5]};
 }
 
-/* What states of 0.1.0 do not have. Figures stand by name, so that more may join them. */
+/* Tensors that states of 0.1.0 do not have. Figures have names of their own, so that more can be added. */
 struct later {
     char name[NAME_CAP];
     uint64_t count;
@@ -93,7 +93,7 @@ static void list_later(struct sab_run_state *state, struct later list[LATER])
     }
 }
 
-/* As far as a state of 0.1.0 knows them: what it chose the best weights by, and went on until. */
+/* The figures that can be told from a state of 0.1.0, which has three. */
 static void values_of(const struct sab_metrics *metrics, const char *task, double values[SAB_METRIC_COUNT])
 {
     for (int id = 0; id < SAB_METRIC_COUNT; id++)
@@ -313,7 +313,7 @@ static int read_later(struct sab_safetensors *file, const char *path, const stru
     return SAB_OK;
 }
 
-/* What decides the result stands in the state too, where no editor changes it. */
+/* The state repeats the options that decide the result: config.json may have been edited since it was written. */
 static int check_config(struct sab_safetensors *file, const char *path, const struct sab_trainer *trainer,
                         struct sab_options *made_with, struct sab_error *err)
 {
@@ -383,7 +383,7 @@ static int read_state(struct sab_safetensors *file, const char *path, struct sab
     if (status == SAB_OK)
         status = read_run(file, path, trainer, &record, &read, err);
     if (status == SAB_OK)
-        status = sab_trainer_fetch(trainer, err); /* from here on what is here counts */
+        status = sab_trainer_fetch(trainer, err); /* the weights here are the newest from now on, not the device's */
     if (status == SAB_OK)
         status = sab_stream_read(&carried, file, path, trainer->model, err);
     int B = carried ? carried->B : 0;

@@ -39,7 +39,7 @@ static int plan_pass(struct sab_task *task, enum sab_split split, const struct s
     *pass = (struct pass){.B = B, .count = size};
     if (batches == 0 && size > 0)
         return SAB_OK;
-    int status = sab_task_batch(task, split, 0, B, &first, err); /* says why where there is none */
+    int status = sab_task_batch(task, split, 0, B, &first, err); /* the error says why, where there is no such split */
     if (status != SAB_OK)
         return status;
     status = sab_evaluate_check(&first, split, err);
@@ -48,7 +48,7 @@ static int plan_pass(struct sab_task *task, enum sab_split split, const struct s
     if (batches == 0)
         return sab_fail(err, SAB_INVALID, "--eval-size: 0 is all, and the data of the task %s have no end",
                         config->task.task);
-    if (first.fresh || size == 0) { /* a part of a stream says little of the stream */
+    if (first.fresh || size == 0) { /* a stream is measured whole: its beginning would say little of the rest */
         B = sab_task_columns(task, split, config->shared.batch);
         batches = sab_task_batches(task, split, B);
     } else if (batches > size / B) {
@@ -97,7 +97,8 @@ static int go_through(struct sab_evaluation *e, struct sab_engine *engine, struc
             if (!has_weight(&data))
                 continue;
         }
-        int own = sab_comm_sequences(comm, B, NULL); /* a rank without any has a state of one: all see that there is one */
+        int own = sab_comm_sequences(comm, B, NULL); /* a rank without sequences has a state of one, so that all
+                                                        ranks know that there is one */
         if (status == SAB_OK && data.fresh && !pass->carried)
             status = sab_stream_create(&pass->carried, model, own > 0 ? own : 1, err);
         data.state = pass->carried;

@@ -5,10 +5,10 @@
 #include "train/evaluation.h"
 #include "train/options.h"
 
-/* sab_evaluate (sab.h) with all that there is to know. Measures the first eval_size sequences of the split, batch at a time: the same sequences at each call, so that results
- * can be compared. 0, and data whose state is carried from batch to batch: the whole split. Of data with an end, whole
- * batches only. Of the training part in its order: sab_task_read_in_order before. Errors name what failed;
- * SAB_NUMERIC when the loss is not finite. Clear the evaluation in every case. */
+/* sab_evaluate (sab.h) with every figure. Measures the first eval_size sequences of the split, batch at a time, the
+ * same ones at each call; where eval_size is 0 or state is carried from batch to batch, the whole split; of data with
+ * an end, whole batches only. To have the training part in the order of its files, call sab_task_read_in_order before.
+ * Errors name what failed; SAB_NUMERIC when the loss is not finite. Clear the evaluation in every case. */
 int sab_evaluate_fully(struct sab_engine *engine, struct sab_task *task, enum sab_split split, const struct sab_options *config,
                        struct sab_evaluation *evaluation, struct sab_error *err);
 

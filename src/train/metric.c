@@ -64,7 +64,8 @@ int sab_metric_applies(enum sab_metric_id id, const struct sab_shape *shape, int
 /* The metric by which weights are called best where nothing else was asked for; is_weighed: classes are, in training. */
 static enum sab_metric_id default_of(const struct sab_shape *shape, int is_text, int is_weighed)
 {
-    if (is_weighed) /* accuracy would undo the weights: always the commonest answer is the best of all by it */
+    if (is_weighed) /* by accuracy, a model that always gives the commonest class may be the best: what the weights
+                       are there to avoid */
         return SAB_METRIC_BALANCED_ACCURACY;
     return is_text || shape->loss == SAB_LOSS_QUANTILE ? SAB_METRIC_LOSS : shape->loss == SAB_LOSS_MSE ? SAB_METRIC_MSE : SAB_METRIC_ACCURACY;
 }

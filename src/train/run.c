@@ -123,7 +123,8 @@ static int measure(struct sab_run *run, struct sab_metrics *metrics, int *is_bes
     return status;
 }
 
-/* Collective. An evaluation into state and files, which no longer agree where that fails halfway. */
+/* Collective. Enters an evaluation into the state and writes its files. Where that fails halfway the two no longer
+ * agree (is_torn). */
 static int note(struct sab_run *run, const struct sab_metrics *metrics, int is_best, struct sab_error *err)
 {
     struct sab_run_state *state = &run->state;
@@ -175,8 +176,8 @@ static int evaluate(struct sab_run *run, struct sab_error *err)
 
 /* ---- the loop ---- */
 
-/* After bad numbers, data that are gone, memory that ran out: the weights are as before the failed update. Saves them, and
- * says what can be resumed. */
+/* After bad numbers, missing data or a lack of memory the weights are those before the failed update: saves them, and
+ * says how to resume. */
 static int leave_resumable(struct sab_run *run, int status, const struct sab_error *why, struct sab_error *err)
 {
     long long step = (long long)run->trainer->step;
@@ -213,9 +214,9 @@ static int after_update(struct sab_run *run, struct sab_error *err)
 static int loop(struct sab_run *run, struct sab_error *err)
 {
     const struct sab_trainer *trainer = run->trainer;
-    int status = after_update(run, err); /* of a resumed run: what an interruption had kept from being done */
+    int status = after_update(run, err); /* a resumed run first makes up for what the interruption prevented */
     while (status == SAB_OK && !is_over(run)) {
-        if (!run->comm && sab_engine_is_stopped(trainer->engine)) /* ranks learn of it with the next update, all of the same one */
+        if (!run->comm && sab_engine_is_stopped(trainer->engine)) /* ranks agree on it at the next update */
             return SAB_INTERRUPTED;
         status = update(run, err);
         if (status == SAB_OK)
@@ -223,8 +224,8 @@ static int loop(struct sab_run *run, struct sab_error *err)
     }
     if (status == SAB_OK && !sab_run_is_saved(run))
         status = sab_run_save_state(run, err);
-    /* An evaluation that only the end asks for stands in no state: a run that goes on to more steps chooses its best weights as
-     * if it had never ended here. */
+    /* An evaluation made only because the run ends here is not kept in the state: a run that is prolonged chooses its
+     * best weights as if it had never ended. */
     if (status == SAB_OK && run->state.evaluated != trainer->step)
         status = evaluate(run, err);
     return status;

@@ -26,7 +26,7 @@ struct sab_run {
     int lock;                 /* of the folder; -1: none */
     int is_begun;             /* a new run, whose folder has a config.json */
     int is_folder_made;       /* by this run */
-    int is_torn;              /* of an evaluation not all could be written: state and files no longer agree */
+    int is_torn;              /* an evaluation was written in part only: state and files no longer agree */
     double rate;              /* of the last update */
     double smoothed;          /* seconds per update */
     double recent[SAB_RUN_RECENT];

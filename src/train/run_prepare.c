@@ -105,7 +105,8 @@ static int make_task(struct sab_run *run, const struct sab_options *config, int 
     return status;
 }
 
-/* The watcher may set options by a look at the data; where it wants them told otherwise they are read anew. */
+/* The watcher may choose options by a look at the data; the data are opened anew where it chose that they be read
+ * otherwise. */
 static int let_settle(struct sab_run *run, struct sab_error *err)
 {
     int relative = run->config.task.csv.relative;

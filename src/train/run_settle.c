@@ -38,7 +38,7 @@ int sab_run_settle(struct sab_task *task, struct sab_options *config, int *carri
 {
     struct sab_batch first = {.size = sizeof first};
     int status = SAB_OK;
-    if (sab_task_facts(task)) /* files: better said now than at the first evaluation */
+    if (sab_task_facts(task)) /* data from files: what is missing is told now, not at the first evaluation */
         status = sab_task_batch(task, SAB_VALID, 0, config->shared.batch, &first, err);
     if (status == SAB_OK && sab_task_facts(task))
         status = sab_evaluate_check(&first, SAB_VALID, err);
