@@ -54,7 +54,8 @@ static int steps(const void *state)
 static double unit(const void *state, int o)
 {
     const struct sab_csv_state *s = state;
-    return s->schema.targets ? s->columns.deviation[s->schema.targets[o / s->schema.H]] : 1;
+    int target = o / s->schema.H; /* an output may be a class, of a column that is no value */
+    return target < s->schema.O ? s->columns.deviation[s->schema.targets[target]] : 1;
 }
 
 /* ---- making the task ---- */

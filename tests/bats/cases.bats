@@ -145,6 +145,12 @@ understood() {
     sab train csv --data even.csv --inputs temp --targets sold --goal step --T 28 --dry-run
     understood answers 'one of 7 classes, for all are whole numbers (--loss mse takes them for values)'
     understood classes '7; in the training part 12: 52, 13: 52, 14: 52, 15: 51'
+    # many classes of few columns are measured, too
+    awk 'BEGIN { print "temp,sold"; for (t = 0; t < 2000; t++) printf "%.1f,%d\n", t % 17, t * 7 % 90 }' >many.csv
+    sab train csv --data many.csv --inputs temp --targets sold --goal step "${small[@]}" --out many
+    [ "$status" = 0 ]
+    sab eval many --json
+    [ "$(grep -o '"recall"' <<<"$output" | wc -l)" = 90 ]
 }
 
 @test "index-and-epochs-as-values: what counts up or is a time is named and not forecast, unless it is asked for" {
