@@ -30,22 +30,22 @@ struct sab_stream {
     real *y;
 };
 
-/* Makes room for what the batch leaves; SAB_INVALID when this stream cannot go on with it. */
+/* Makes room in `next` for what the batch will leave; SAB_INVALID where the batch cannot go on from this stream. */
 int sab_stream_ready(struct sab_stream *stream, const struct sab_model *model, const struct sab_batch *batch,
                      struct sab_error *err);
 /* Room for `cap` memories, none of which is there yet. */
 int sab_stream_make_room(struct sab_stream *stream, int cap, struct sab_error *err);
 /* Bytes of a stream of B sequences that batches carry on, `memories` of them at most. */
 double sab_stream_nbytes(const struct sab_model *model, int B, int memories);
-/* And of the state in it, as it is saved. */
+/* And of the state alone, as it is saved. */
 double sab_stream_state_nbytes(const struct sab_model *model, int B, int memories);
 /* Memories that a batch takes over. */
 int sab_stream_carried(const struct sab_stream *stream);
-/* Sequences b0 .. b0+memory->S-1 of `now` into h, c [S,Hp] and memory, without its keys and of its ledger with `first` alone; nothing
- * for those that are fresh. */
+/* Copies what sequences b0 .. b0+memory->S-1 begin with from `now`: h and c [S,Hp], memories and ledger.first, but neither keys nor
+ * the rest of the ledger. Those that are fresh get zeros, and no memories. */
 void sab_stream_copy(const struct sab_stream *stream, int layer, int b0, const uint8_t *fresh, real *h, real *c,
                      struct sab_memory *memory);
-/* The same, the ledger begun and keys made anew. */
+/* The same; it also begins the ledger and computes the keys. */
 void sab_stream_take(const struct sab_stream *stream, int layer, int b0, const uint8_t *fresh, real *h, real *c,
                      struct sab_memory *memory);
 /* The draw of `now`, 0 of one that is fresh; and that of `next`. */
@@ -61,7 +61,7 @@ void sab_stream_put_stretch(struct sab_stream *stream, int layer, int b0, const 
 void sab_stream_clear_stretch(const struct sab_model *model, const struct sab_stretch *stretch, int S);
 /* Copies S rows, from row b on. */
 void sab_stream_copy_stretch(const struct sab_model *model, const struct sab_stretch *to, int b, const struct sab_stretch *from, int S);
-/* SAB_NUMERIC, naming layer and sequence, where h in `next` is not finite: it is not to be turned to. */
+/* SAB_NUMERIC, naming layer and sequence, where h in `next` is not finite: sab_stream_turn must then not be called. */
 int sab_stream_check(const struct sab_stream *stream, struct sab_error *err);
 /* Exchanges now and next, T steps later; once more, with -T, undoes it. */
 void sab_stream_turn(struct sab_stream *stream, int T);
