@@ -32,6 +32,16 @@ function number(x, digits = 4) {
     return size >= 1e6 || size < 1e-4 ? x.toExponential(digits - 1) : String(Number(x.toPrecision(digits)));
 }
 
+/* A name as parts that may stand on lines of their own: a_b_c. */
+function breakable(name) {
+    return shown(name).split("_").flatMap((part, i) => i ? ["_", make("wbr"), part] : [part]);
+}
+
+/* A sentence in which no line ends within --an-option. */
+function sentence(text) {
+    return shown(text).split(" ").flatMap((word, i) => [i ? " " : "", word.startsWith("--") ? make("span", {class: "option"}, word) : word]);
+}
+
 function duration(seconds) {
     const s = Math.round(seconds);
     if (seconds < 10)
@@ -103,13 +113,14 @@ function save(name, type, text) {
 /* A table: columns [{name, number, sort}], rows of cells (text, numbers, elements). A click on a head sorts. */
 function table(columns, rows, sortable) {
     const body = make("tbody");
-    const cell = (value, column) => make("td", {class: column.number ? "number" : null},
+    const isWord = value => typeof value === "string" && value.length <= 24 && !value.includes(" ");
+    const cell = (value, column) => make("td", {class: column.number ? "number" : isWord(value) ? "word" : null},
         value instanceof Node ? value : typeof value === "number" ? number(value, column.digits || 4) : shown(value ?? "\u2013"));
     const fill = list => body.replaceChildren(...list.map(row => make("tr", {}, columns.map((c, i) => cell(row[i], c)))));
     const key = value => value instanceof Node ? value.textContent : value;
     const heads = columns.map((column, i) => {
         const head = make("th", {class: (column.number ? "number " : "") + (sortable ? "sortable" : ""), scope: "col",
-                                 tabindex: sortable ? 0 : null}, shown(column.name));
+                                 tabindex: sortable ? 0 : null}, breakable(column.name));
         const sort = () => {
             const down = head.getAttribute("aria-sort") === "ascending";
             heads.forEach(h => h.removeAttribute("aria-sort"));

@@ -51,6 +51,13 @@ function curveChart(title, series, view) {
             svg.append(make("line", {class: "axis", x1: toX(x), x2: toX(x), y1: height - bottom, y2: height - bottom + 4}),
                        make("text", {x: toX(x), y: height - bottom + 16, "text-anchor": "middle"}, number(x, 3)));
         svg.append(make("text", {x: width - right, y: height - 3, "text-anchor": "end"}, view.across));
+        series.forEach((s, i) => {
+            if (s.bandTo) {
+                const around = [...lines[i], ...points(s.bandTo).reverse()];
+                svg.append(make("path", {class: "band", style: `fill: ${colour(s.colour)}`,
+                    d: around.map(([x, y], k) => (k ? "L" : "M") + toX(x).toFixed(2) + " " + toY(y).toFixed(2)).join("") + "Z"}));
+            }
+        });
         lines.forEach((line, i) => {
             const style = `stroke: ${colour(series[i].colour)}`;
             if (line.length === 1)

@@ -50,7 +50,7 @@ function command(run) {
 
 /* What was understood of the data, as sab train and sab inspect say it. */
 function understood(run) {
-    const warnings = (run.warnings || []).map(text => make("p", {class: "warn"}, "Warning: " + shown(text)));
+    const warnings = (run.warnings || []).map(text => make("p", {class: "warn"}, "Warning: ", sentence(text)));
     if ((!run.data || !run.data.length) && !warnings.length)
         return null;
     return [make("h3", {}, "What it learned from"), run.data && run.data.length ? table([{name: "data"}, {name: ""}], run.data) : null, ...warnings];
@@ -64,10 +64,17 @@ function figures(run) {
                    table([{name: "figure"}, {name: "value", number: true, digits: 5}, {name: "what it is"}],
                          e.figures.map(f => [f.name, f.value, f.help]))];
     if (e.outputs) {
-        const names = [...new Set(e.outputs.flatMap(Object.keys))];
-        parts.push(make("h3", {}, isValues(run) ? "Target by target" : "Class by class"),
-            table([{name: isValues(run) ? "target" : "class"}, ...names.map(name => ({name, number: true}))],
-                  e.outputs.map((figures, o) => [outputText(run, o), ...names.map(name => figures[name] ?? null)]), true));
+        const ofQuantiles = ["level", "not_above", "pinball"]; /* the other figures are the target's, and stand with each of its quantiles */
+        const names = [...new Set(e.outputs.flatMap(Object.keys))].filter(name => e.outputs.some(figures => Number.isFinite(figures[name])));
+        const figuresOf = (title, first, chosen, every, nameOf) => {
+            const rows = e.outputs.map((figures, o) => [nameOf(run, o), ...chosen.map(name => figures[name] ?? null)]);
+            parts.push(make("h3", {}, title), table([{name: first}, ...chosen.map(name => ({name, number: true}))],
+                                                    rows.filter((row, o) => o % every === 0), true));
+        };
+        figuresOf(isValues(run) ? "Target by target" : "Class by class", isValues(run) ? "target" : "class",
+                  names.filter(name => !ofQuantiles.includes(name)), quantileCount(run), targetText);
+        if (quantileCount(run) > 1)
+            figuresOf("Quantile by quantile", "quantile", ofQuantiles.filter(name => names.includes(name)), 1, outputText);
     }
     if (e.confusion && e.confusion.length <= 40)
         parts.push(make("h3", {}, "Which class was taken for which"), confusion(run, e));
@@ -80,6 +87,15 @@ function isValues(run) {
 
 function outputText(run, o) {
     return run.shape.loss === "cross_entropy" ? className(run, o) : outputName(run, o);
+}
+
+function quantileCount(run) {
+    return run.shape.loss === "quantile" ? option(run, "quantiles").split(",").length : 1;
+}
+
+/* Of the first output of a target; where it has quantiles, without which of them. */
+function targetText(run, o) {
+    return quantileCount(run) > 1 ? outputText(run, o).replace(/_q[0-9.e-]+$/, "") : outputText(run, o);
 }
 
 function confusion(run, e) {
@@ -96,13 +112,13 @@ function confusion(run, e) {
     return make("div", {class: "wide"}, make("table", {class: "confusion"}, make("thead", {}, head), make("tbody", {}, body)));
 }
 
-/* Forecasts beside the truth, for the sequence chosen: a chart for each value, in which its quantiles are lines of their own. */
+/* Forecasts beside the truth, for the sequence chosen: a chart for each value, in which its quantiles are lines, with a band from the lowest to the highest. */
 function forecasts(run) {
     if (!run.sequences || !run.sequences.length || !run.sequences[0].targets)
         return null;
     const holder = make("div", {class: "charts"});
     const O = run.sequences[0].targetCount;
-    const each = run.shape.loss === "quantile" ? option(run, "quantiles").split(",").length : 1;
+    const each = quantileCount(run);
     const draw = b => holder.replaceChildren(...[...Array(Math.min(Math.floor(O / each), 6)).keys()].map(k =>
         forecastChart(run, run.sequences[b], k * each, each)));
     draw(0);
@@ -119,7 +135,9 @@ function forecastChart(run, s, first, count) {
     const steps = [...Array(s.length).keys()].filter(t => s.scored[t]);
     const line = (name, colour, values, o) => ({name, colour, x: steps.map(t => t + 1), y: steps.map(t => values[t * O + o])});
     const answers = [...Array(count).keys()].map(i => line(count > 1 ? outputName(run, first + i) : "answer", 0, s.outputs, first + i));
-    return curveChart(outputName(run, first + Math.floor(count / 2)), [line("truth", 7, s.targets, first), ...answers],
+    if (count > 1)
+        answers[0].bandTo = answers[count - 1];
+    return curveChart(targetText(run, first), [line("truth", 7, s.targets, first), ...answers],
                       {log: false, across: "step"});
 }
 

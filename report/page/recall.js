@@ -2,12 +2,13 @@
  *
  * The map is drawn anew from the reads (reads.js) for what is in view, so no zoom level costs more than the reads it shows. */
 
-const MAP = {left: 58, right: 10, strip: 74, arcs: 90, gap: 8, map: 380, bottom: 30};
+const NARROW = 560; /* a phone, where a year that all times have is left out */
+const MAP = {left: 58, times: 132, shortTimes: 92, right: 10, strip: 74, arcs: 90, gap: 8, map: 380, bottom: 30};
 
 function recallExplorer(run) {
     const recall = run.recall;
     const hasTimes = recall.sequence.some(s => s.times);
-    const M = {...MAP, left: hasTimes ? 132 : MAP.left};
+    const M = {...MAP};
     const hasFlow = recall.layers.some(layer => layer.flow);
     const before = KEPT.explorers[run.name]; /* of a page that follows a run: what was looked at stays */
     const view = before && before.T === recall.T && (before.which === "all" || before.which < recall.sequences) ? before :
@@ -111,13 +112,18 @@ function recallExplorer(run) {
     /* A step by its number, or by the time or row that it has in a table. */
     function stepName(t) {
         const times = view.which === "all" ? null : recall.sequence[view.which].times;
-        return times && times[t - 1] ? shown(times[t - 1]).slice(0, 19) : number(t);
+        if (!times || !times[t - 1])
+            return number(t);
+        const year = /^\d{4}-/.exec(times[0]), text = shown(times[t - 1]).slice(0, 19);
+        return width < NARROW && year && times.every(time => !time || time.startsWith(year[0])) ? text.slice(5) : text;
     }
 
     /* Where ticks stand on the axes, with their text; of rows, those of the steps. */
     function xTicks() {
-        return ticks(view.x[0], view.x[1], Math.max(hasTimes ? 2 : 3, plotWidth() / (hasTimes ? 160 : 90)), true)
-            .filter(v => v >= 1).map(v => [v - 0.5, stepName(v)]);
+        const list = ticks(view.x[0], view.x[1], Math.max(hasTimes ? 2 : 3, plotWidth() / (hasTimes ? 160 : 90)), true).filter(v => v >= 1);
+        if (list.length === 0) /* no round step has room: one in the middle */
+            list.push(Math.max(1, Math.round((view.x[0] + view.x[1]) / 2)));
+        return list.map(v => [v - 0.5, stepName(v)]);
     }
     function yTicks() {
         const first = rowSteps[0] || 1, last = rowSteps[rowSteps.length - 1] || 1;
@@ -177,6 +183,7 @@ function recallExplorer(run) {
         const ratio = window.devicePixelRatio || 1;
         const height = mapTop() + M.map + M.bottom;
         width = Math.max(280, root.clientWidth || 800);
+        M.left = !hasTimes ? MAP.left : width < NARROW ? MAP.shortTimes : MAP.times;
         canvas.width = width * ratio;
         canvas.height = height * ratio;
         canvas.style.height = height + "px";
