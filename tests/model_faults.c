@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "options_helper.h"
@@ -215,6 +216,35 @@ static void test_clone_after_refused_growth(void **unused)
     assert_true(live == 0);
 }
 
+/* A file whose header there is no memory for is not told to be no legal one. */
+static void test_load(void **unused)
+{
+    (void)unused;
+    struct problem p;
+    struct sab_error err;
+    char path[] = "/tmp/sab-faults-XXXXXX";
+    int64_t n = 0;
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    make(&p);
+    assert_int_equal(sab_model_save(p.model, path, &err), SAB_OK);
+    int64_t before = live;
+    for (met = 1; met; n++) {
+        struct sab_model *model = NULL;
+        refuse(n);
+        int status = sab_model_load(&model, path, &err);
+        if (status != (met ? SAB_NOMEM : SAB_OK) || (met && err.status != SAB_NOMEM))
+            fail_msg("without allocation %d: expected status %d, got %d, \"%s\"", (int)n, SAB_NOMEM, status, err.message);
+        sab_model_free(model);
+        assert_true(live == before);
+    }
+    assert_true(n > 10);
+    calls_left = NEVER;
+    unlink(path);
+    problem_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_gradient_and_evaluate),
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_clone_after_refused_growth),
+        cmocka_unit_test(test_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,11 +2,14 @@
  *
  * ctest: only threads */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -117,12 +120,49 @@ static void a_child_has_a_team_of_its_own(void **state)
     sab_team_free(team);
 }
 
+static void end_well(int number)
+{
+    (void)number;
+    _exit(7);
+}
+
+static void touch(void *user, int i, int member)
+{
+    (void)i;
+    if (member > 0)
+        ((volatile char *)user)[0] = 1;
+    else
+        nap(1000000);
+}
+
+/* What a helper reads of a mapped file that was cut is told by who handles SIGBUS, as what the caller reads is. */
+static void a_helper_meets_a_handler(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        signal(SIGBUS, end_well);
+        FILE *file = tmpfile(); /* empty: no page of it is there */
+        char *page = file ? mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0) : MAP_FAILED;
+        if (page == MAP_FAILED)
+            _exit(1);
+        for (struct sab_team *team = team_of(2);;)
+            sab_team_run(team, 2, 9, touch, page);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 7)
+        fail_msg("expected exit code 7, from the handler; got status %#x", status);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_piece_is_done_once),
         cmocka_unit_test(sleepers_wake),
         cmocka_unit_test(a_child_has_a_team_of_its_own),
+        cmocka_unit_test(a_helper_meets_a_handler),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

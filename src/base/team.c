@@ -192,12 +192,16 @@ void sab_team_run(struct sab_team *t, int members, int count, sab_piece *piece, 
 
 /* ---- its life ---- */
 
-/* Signals are the caller's: helpers take none. */
+/* Signals are the caller's: helpers take none, but for those of what they do themselves. Where such a one is blocked no handler is
+ * asked: a data file that was cut would end the process without a word. */
 static int start(struct sab_team *t, int *started)
 {
+    static const int own[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL};
     sigset_t all, before;
     int refused = 0;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        sigdelset(&all, own[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (*started = 1; *started < t->n && !refused; *started += !refused) {
         struct helper *h = &t->helpers[*started - 1];

@@ -141,11 +141,6 @@ int sab_evaluate_fully(struct sab_engine *engine, struct sab_task *task, enum sa
 {
     struct pass pass = {0};
     struct sab_error why = {0};
-    if ((int)split < SAB_TRAIN || (int)split > SAB_TEST) {
-        *evaluation = (struct sab_evaluation){0};
-        return sab_fail(err, SAB_INVALID, "split %d is none of %d (training), %d (validation), %d (test)", (int)split, SAB_TRAIN,
-                        SAB_VALID, SAB_TEST);
-    }
     int status = sab_evaluation_begin(evaluation, sab_model_shape(engine->model), &engine->model->quantiles, err);
     if (status == SAB_OK)
         status = plan_pass(task, split, config, &pass, err);
