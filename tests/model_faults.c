@@ -227,7 +227,7 @@ static void test_load(void **unused)
     int file = mkstemp(path);
     assert_true(file >= 0);
     close(file);
-    make(&p);
+    make(&p, 0);
     assert_int_equal(sab_model_save(p.model, path, &err), SAB_OK);
     int64_t before = live;
     for (met = 1; met; n++) {
