@@ -22,6 +22,15 @@ static const char *on_single_read(const struct sab_model_options *o)
     return NULL;
 }
 
+/* A stretch of one step is that step. */
+static const char *on_short_stretch(const struct sab_model_options *o)
+{
+    if (o->model != SAB_KIND_RECURRENT || o->pool == SAB_POOL_LAST || o->k_att > 1)
+        return NULL;
+    return o->pool == SAB_POOL_MEAN ? "--pool mean does nothing with --k-att 1, each memory being one state"
+                                    : "--pool attention does nothing with --k-att 1, each memory being one state";
+}
+
 /* Options that only some values of another one look at. */
 static const struct {
     const char *name, *other, *values;
@@ -51,6 +60,8 @@ void sab_advice(const struct sab_options *options, void (*tell)(void *user, cons
     const char *on_read = on_single_read(&options->model);
     if (on_read)
         tell(user, on_read);
+    if (on_short_stretch(&options->model))
+        tell(user, on_short_stretch(&options->model));
     advise_on_idle(options, tell, user);
     if (is_drawn && T > 1 && steps > 0 && steps <= curriculum) {
         snprintf(sentence, sizeof sentence, "with --steps %lld and --curriculum %lld no training sequence reaches T = %d;\n"

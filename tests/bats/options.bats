@@ -198,6 +198,9 @@ idle --lr-final 0.5 --schedule step
 idle --eps 1e-3 --optimizer sgd
 idle --beta1 0.5 --optimizer sgd
 idle --beta2 0.5 --optimizer sgd
+idle --pool mean
+idle --pool attention --k-att 1
+used --pool mean --k-att 2
 used --lr-decay 0.1 --schedule step
 used --lr-final 0.5
 used --beta1 0.5 --eps 1e-3
