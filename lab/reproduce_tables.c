@@ -66,16 +66,16 @@ static const struct sab_table tables[] = {
     {"smallest", "how little still solves copying at T = 200: cost against quality", COPY_200, "",
      "Columns relu-2 have the relu sparsifier with floor 2 (table single).",
      SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_COST, NULL},
-    {"keep", "which memories stay where few may: accuracy, by rule of --keep", "", "",
+    {"keep", "which of few memories stay: accuracy, by --keep", "", "",
      "All: no limit. Copying: windows of 5, 5 reads, as in the table Copying. Cue: H = 64, windows of 10, 5 reads, 16 sequences an update; "
      "training sequences grow by a step an update, the tests have 256 sequences, at T = 10,000 16. Permuted: MNIST pixel by pixel, a memory "
      "at each of 784 steps. Digits: as digits-16 in the table Real sequences, a memory at each step, up to 570 of them.",
      SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
-    {"keep-adding", "which memories stay where few may: adding, mean squared error, by rule of --keep",
+    {"keep-adding", "which of few memories stay: adding, mean squared error, by --keep",
      "task=adding hidden=128 batch=64 k-trunc=10 k-top=10 eval-every=100 eval-size=512 stop-at=mse=0.0003 ", "",
      "All: no limit. Always answering 1: 0.1767 (derived). Runs stop at 3e-4 on validation data.", SAB_MEASURE_MSE, 3,
      SAB_FIGURE_NONE, NULL},
-    {"keep-texts", "which memories stay where few may: text, bits per character, by rule of --keep", "eval-every=500", "",
+    {"keep-texts", "which of few memories stay: text, bits per character, by --keep", "eval-every=500", "",
      "A memory at every character, chunks of 100, whose state is carried on. All: as many as a chunk has, the newest. Penn Treebank: H = 512. "
      "Shakespeare: H = 128.", SAB_MEASURE_BITS, 3, SAB_FIGURE_NONE, NULL},
     {"pool", "memories of stretches: what of k_att states a memory is made of", "k-top=5", "",
