@@ -2,6 +2,7 @@
 #include "lab/bench.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -303,17 +304,43 @@ static int measure_stream(const struct own *o, struct sab_bench *b, struct sab_e
 
 /* ---- all of it ---- */
 
+static void raise_limits(struct sab_ceilings *top, const struct sab_ceilings *seen)
+{
+    top->threads = seen->threads;
+    top->flops = fmax(top->flops, seen->flops);
+    top->scores = fmax(top->scores, seen->scores);
+    top->functions = fmax(top->functions, seen->functions);
+    top->nbytes = fmax(top->nbytes, seen->nbytes);
+}
+
+/* What the machine can do at the best of this and other times: who else works on it makes it only slower. After the updates, whose memory is
+ * told. */
+enum { TIMES = 3 };
+
+static int measure_limits(struct sab_bench *b, int threads, struct sab_error *err)
+{
+    struct sab_ceilings one, all;
+    int status = sab_ceilings_measure(b->kernels, 1, 0, &one, err);
+    if (status == SAB_OK)
+        status = sab_ceilings_measure(b->kernels, threads, 0, &all, err);
+    if (status != SAB_OK)
+        return status;
+    raise_limits(&b->one, &one);
+    raise_limits(&b->all, &all);
+    return SAB_OK;
+}
+
 static int measure(struct sab_bench *b, const struct own *o, struct sab_error *err)
 {
-    int status = measure_updates(&b->config, o, sab_threads_of(b->config.shared.threads), &b->updates, err);
+    int threads = sab_threads_of(b->config.shared.threads), shards = (b->config.shared.batch - 1) / SAB_SHARD + 1;
+    int workers = threads < shards ? threads : shards;
+    int status = measure_updates(&b->config, o, threads, &b->updates, err);
     if (status == SAB_OK && o->scaling)
         status = measure_scaling(o, b, err);
     if (status == SAB_OK && o->stream)
         status = measure_stream(o, b, err);
-    if (status == SAB_OK)
-        status = sab_ceilings_measure(b->kernels, 1, 0, &b->one, err);
-    if (status == SAB_OK)
-        status = sab_ceilings_measure(b->kernels, b->updates.workers, 0, &b->all, err);
+    for (int i = 0; i < TIMES && status == SAB_OK; i++)
+        status = measure_limits(b, workers, err);
     b->bound_s = sab_cost_flops(&b->updates.cost) / b->all.flops +
                  b->updates.cost.elements[SAB_PHASE_SCORE] / b->all.scores;
     return status;

@@ -9,29 +9,29 @@
 #include "cli/say.h"
 #include "report/json_process.h"
 
-/* Phases by name. Serial ones run on one thread while the others wait. */
+/* Phases by the name that they have in JSON, and in words. Serial ones run on one thread while the others wait. */
 static const struct {
-    const char *name;
+    const char *name, *words;
     int is_serial;
 } phases[SAB_PHASE_COUNT] = {
-    [SAB_PHASE_DATA] = {"data", 1},
-    [SAB_PHASE_PACK] = {"pack", 1},
-    [SAB_PHASE_LOAD] = {"load", 0},
-    [SAB_PHASE_INPUT] = {"input", 0},
-    [SAB_PHASE_STATE] = {"state", 0},
-    [SAB_PHASE_CELL] = {"cell", 0},
-    [SAB_PHASE_MAP] = {"map", 0},
-    [SAB_PHASE_SCORE] = {"score", 0},
-    [SAB_PHASE_SELECT] = {"select", 0},
-    [SAB_PHASE_READ] = {"read", 0},
-    [SAB_PHASE_READOUT] = {"readout", 0},
-    [SAB_PHASE_READ_BACKWARD] = {"read_backward", 0},
-    [SAB_PHASE_MAP_BACKWARD] = {"map_backward", 0},
-    [SAB_PHASE_CELL_BACKWARD] = {"cell_backward", 0},
-    [SAB_PHASE_STATE_BACKWARD] = {"state_backward", 0},
-    [SAB_PHASE_WEIGHTS] = {"weights", 0},
-    [SAB_PHASE_REDUCE] = {"reduce", 0},
-    [SAB_PHASE_OPTIMISER] = {"optimiser", 1},
+    [SAB_PHASE_DATA] = {"data", "making the batch", 1},
+    [SAB_PHASE_PACK] = {"pack", "laying out weights", 1},
+    [SAB_PHASE_LOAD] = {"load", "copying inputs", 0},
+    [SAB_PHASE_INPUT] = {"input", "input's product", 0},
+    [SAB_PHASE_STATE] = {"state", "state's product", 0},
+    [SAB_PHASE_CELL] = {"cell", "gates", 0},
+    [SAB_PHASE_MAP] = {"map", "keys and queries", 0},
+    [SAB_PHASE_SCORE] = {"score", "scores of memories", 0},
+    [SAB_PHASE_SELECT] = {"select", "choosing among them", 0},
+    [SAB_PHASE_READ] = {"read", "recalling", 0},
+    [SAB_PHASE_READOUT] = {"readout", "readout and loss", 0},
+    [SAB_PHASE_READ_BACKWARD] = {"read_backward", "recalling, back", 0},
+    [SAB_PHASE_MAP_BACKWARD] = {"map_backward", "keys, queries, back", 0},
+    [SAB_PHASE_CELL_BACKWARD] = {"cell_backward", "gates, back", 0},
+    [SAB_PHASE_STATE_BACKWARD] = {"state_backward", "state's, back", 0},
+    [SAB_PHASE_WEIGHTS] = {"weights", "weights' gradient", 0},
+    [SAB_PHASE_REDUCE] = {"reduce", "adding gradients up", 0},
+    [SAB_PHASE_OPTIMISER] = {"optimiser", "optimiser", 1},
 };
 
 /* How fast a phase went while a worker was at it. */
@@ -53,13 +53,12 @@ static struct speed speed_of(const struct sab_bench *b, int phase)
     } else if ((work = u->cost.flops[phase]) > 0) {
         speed = (struct speed){"flops_per_second", "GFLOP/s", NAN, NAN};
         ceiling = top->flops;
-    } else if ((work = u->cost.nbytes[phase]) > 0) {
+    } else if ((work = u->cost.nbytes[phase]) > 0) { /* in caches or not: there is no one limit for it */
         speed = (struct speed){"bytes_per_second", "GB/s", NAN, NAN};
-        ceiling = top->nbytes;
     }
     if (work > 0 && seconds > 0) {
         speed.rate = work / seconds;
-        speed.of_ceiling = speed.rate / (ceiling / top->threads);
+        speed.of_ceiling = speed.rate / (ceiling / (phases[phase].is_serial ? 1 : u->workers));
     }
     return speed;
 }
@@ -119,7 +118,8 @@ static void print_updates(const struct sab_bench *b)
 static void print_phases(const struct sab_bench *b)
 {
     const struct sab_bench_updates *u = &b->updates;
-    printf("\n%-16s %7s %9s %18s %12s\n", "phase", "share", "ms", "speed per thread", "of the limit");
+    int is_disturbed = 0, passes_over = 0;
+    printf("\n%-20s %7s %9s %18s %12s\n", "phase", "share", "ms", "speed per thread", "of the limit");
     for (int phase = 0; phase < SAB_PHASE_COUNT; phase++) {
         struct speed speed = speed_of(b, phase);
         char rate[32] = "", part[16] = "";
@@ -129,10 +129,16 @@ static void print_phases(const struct sab_bench *b)
             snprintf(rate, sizeof rate, "%.2f %-7s", speed.rate / 1e9, speed.unit);
         if (isfinite(speed.of_ceiling))
             snprintf(part, sizeof part, "%.0f %%", 100 * speed.of_ceiling);
-        printf("%-16s %5.1f %% %9.3f %18s %12s\n", phases[phase].name, 100 * share_of(u, u->seconds[phase]),
+        passes_over |= phase == SAB_PHASE_SCORE && speed.of_ceiling > 1;
+        is_disturbed |= phase != SAB_PHASE_SCORE && speed.of_ceiling > 1.05;
+        printf("%-20s %5.1f %% %9.3f %18s %12s\n", phases[phase].words, 100 * share_of(u, u->seconds[phase]),
                1e3 * u->seconds[phase], rate, part);
     }
-    printf("%-16s %5.1f %% %9.3f\n", "idle", 100 * share_of(u, idle_s(u)), 1e3 * idle_s(u));
+    printf("%-20s %5.1f %% %9.3f\n", "idle", 100 * share_of(u, idle_s(u)), 1e3 * idle_s(u));
+    if (passes_over)
+        puts("Scores above 100 %: memories that cannot win are not scored, but counted.");
+    if (is_disturbed)
+        puts("Others above 100 %: the machine did something else while its limits were measured, so shares of them say nothing.");
 }
 
 static void print_scaling(const struct sab_bench *b)

@@ -16,7 +16,7 @@ import torch
 
 import sab_torch  # first: it finds the folder of the next two
 import common
-import lstm_bptt
+import rnn_bptt
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BEFORE = 3  # updates before anything is timed or captured
@@ -213,14 +213,14 @@ def part_compile(worker):
 
 
 class Lstm(torch.nn.Module):
-    """nn.LSTM and a linear readout, as bench/rivals/lstm_bptt.py has them."""
+    """nn.LSTM and a linear readout, as bench/rivals/rnn_bptt.py has them."""
 
     def __init__(self, H):
         super().__init__()
-        self.net = lstm_bptt.LSTM({"hidden": H}, {"I": common.INPUTS, "O": common.CLASSES})
+        self.net = rnn_bptt.Network({"hidden": H, "cell": "lstm"}, {"I": common.INPUTS, "O": common.CLASSES})
 
     def gradients(self, x, labels):
-        h, _ = self.net.lstm[0](x)
+        h, _ = self.net.rnn[0](x)
         loss = torch.nn.functional.cross_entropy((h @ self.net.V1 + self.net.b).flatten(0, 1), labels.flatten())
         loss.backward()
         return loss.detach()

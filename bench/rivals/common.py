@@ -41,6 +41,8 @@ def parse(description):
     parser.add_argument("--clip", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cell", choices=("lstm", "gru"), default="lstm")
+    parser.add_argument("--compile", action="store_true", help="torch.compile the network")
     parser.add_argument("--check", metavar="FILE", help="compare with a file of `sab check-grad --export`")
     return parser.parse_args()
 
@@ -74,6 +76,7 @@ def measure(name, model, options):
     """Trains the model on fresh copying batches; returns what `run` reads: seconds per update as a median, the largest memory of
     the process, and how much of it came after PyTorch and the network were there."""
     warm_up()
+    network = torch.compile(model) if options.compile else model
     with open("/proc/self/statm", encoding="ascii") as file:
         before = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     generator = torch.Generator().manual_seed(options.seed)
@@ -83,7 +86,7 @@ def measure(name, model, options):
         ids, labels = copying(options.T, options.batch, generator)
         start, cpu_start = time.perf_counter(), time.process_time()
         optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(model(ids).flatten(0, 1), labels.flatten())
+        loss = F.cross_entropy(network(ids).flatten(0, 1), labels.flatten())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), options.clip)
         optimizer.step()
@@ -96,7 +99,7 @@ def measure(name, model, options):
             "seconds_per_update": statistics.median(seconds[options.skip:]), "peak_rss_bytes": peak, "training_bytes": peak - before,
             "cpu_seconds_per_update": statistics.median(cpu_seconds[options.skip:]),
             "torch": torch.__version__, "python": sys.version.split()[0], "torch_cpu": capability(),
-            "threads": torch.get_num_threads()}
+            "first_update_seconds": seconds[0], "threads": torch.get_num_threads()}
 
 
 def capability():
@@ -118,7 +121,7 @@ def check(make, needed, path):
     import tensorfile
     tensors, metadata = tensorfile.load(path)
     config, shape = json.loads(metadata["config"]), json.loads(metadata["shape"])
-    for key, value in dict(needed, cell="lstm", layers=1).items():
+    for key, value in dict(needed, layers=1).items():
         if config[key] != value:
             raise SystemExit(f"{path}: {key} is {config[key]}, this rival needs {value}")
     if shape["input"] != "ids" or shape["loss"] != "cross_entropy":

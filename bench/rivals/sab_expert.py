@@ -162,5 +162,5 @@ class SAB(torch.nn.Module):
 
 if __name__ == "__main__":
     common.main("sab_expert", __doc__.splitlines()[0], SAB,
-                {"credit": "sab", "score": "mlp", "sparsifier": "softmax", "read_gain": 1.0, "mental_updates": True,
+                {"credit": "sab", "cell": "lstm", "score": "mlp", "sparsifier": "softmax", "read_gain": 1.0, "mental_updates": True,
                  "forward": "sparse", "backward": "sparse"})

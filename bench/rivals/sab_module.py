@@ -50,5 +50,5 @@ def layer_alone(model, options):
 
 if __name__ == "__main__":
     common.main("sab_module", __doc__.splitlines()[0], Network,
-                {"credit": "sab", "score": "mlp", "sparsifier": "softmax", "read_gain": 1.0, "mental_updates": True,
+                {"credit": "sab", "cell": "lstm", "score": "mlp", "sparsifier": "softmax", "read_gain": 1.0, "mental_updates": True,
                  "forward": "sparse", "backward": "sparse"}, layer_alone)

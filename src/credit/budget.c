@@ -56,11 +56,14 @@ double sab_held_nbytes(const struct sab_model *m)
     return weights * sizeof(real);
 }
 
+/* Of "auto": on a machine with much memory others work too, and running windows again takes a seventh to a third more time. */
+static const double AUTO_MOST = 2147483648.0;
+
 double sab_budget_nbytes(const struct sab_model_options *config)
 {
     double nbytes = INFINITY;
     sab_memory_parse(config->memory, &nbytes, NULL);
-    return nbytes < 0 ? sab_memory_free_nbytes() / 4 : nbytes;
+    return nbytes < 0 ? fmin(sab_memory_free_nbytes() / 4, AUTO_MOST) : nbytes;
 }
 
 static double mib(double nbytes)

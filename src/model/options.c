@@ -105,7 +105,7 @@ static const struct sab_option rows[] = {
                "keep little and replay each window on the way back: less memory, same bits; auto: where --memory asks "
                "for it"),
     SAB_TEXT("memory", memory, SAB_COSTS, "auto", "credit", ALL,
-             "what training may take, such as 512M or 2G; auto: a quarter of what is free; none: no limit"),
+             "what training may take, such as 512M or 2G; auto: a quarter of what is free, 2G at the most; none: no limit"),
 };
 
 const struct sab_rows sab_model_rows = SAB_ROWS(rows);
