@@ -48,6 +48,10 @@ class BatchArrays(TypedDict, total=False):
     ends"""
     cn: Optional[Array]
     """[layers,B,H] the same of the cell state"""
+    output_mask: Optional[ArrayLike]
+    """[layers,B,H] dropout's factors of each layer's states before the next layer or the readout; 1 unless given"""
+    state_mask: Optional[ArrayLike]
+    """[layers,B,H] the same before the layer's own next step"""
     stream: Optional[Stream]
     """the state of B sequences that this batch goes on from, and leaves where it ends"""
 
@@ -78,6 +82,8 @@ class Batch:
             "c0": (given.get("c0"), real, states),
             "hn": (given.get("hn"), real, states),
             "cn": (given.get("cn"), real, states),
+            "output_mask": (given.get("output_mask"), real, states),
+            "state_mask": (given.get("state_mask"), real, states),
         }
         self.arrays: dict[str, Array] = {"ids" if model.ids else "values": inputs}
         for name, (value, dtype, shape) in wanted.items():

@@ -158,8 +158,11 @@ def remind(settings: Settings, weights: dict[str, Tensor], layer: int, hh: Tenso
 
 
 def run(settings: Settings, weights: dict[str, Tensor], x: Tensor, h: list[Tensor], c: list[Tensor],
-        memories: list[Memories], lengths: Tensor | None) -> tuple[Tensor, Tensor, list[Tensor], list[Tensor]]:
+        memories: list[Memories], lengths: Tensor | None, output_mask: Tensor | None = None,
+        state_mask: Tensor | None = None) -> tuple[Tensor, Tensor, list[Tensor], list[Tensor]]:
     """Runs x, [T,B,I] or ids [T,B], from the state h, c (a [B,H] for each layer) and memories, which are added to.
+
+    output_mask, state_mask [layers,B,H]: dropout's factors of what enters the next layer, and the layer itself a step later.
 
     Returns h_t and s_t of the top layer, [T,B,H] each, 0 past a sequence's end, and the state where each ended.
     """
@@ -174,13 +177,14 @@ def run(settings: Settings, weights: dict[str, Tensor], x: Tensor, h: list[Tenso
             weight_ih, weight_hh = weights[f"weight_ih_l{layer}"], weights[f"weight_hh_l{layer}"]
             bias_ih, bias_hh = weights[f"bias_ih_l{layer}"], weights[f"bias_hh_l{layer}"]
             if below is not None:
-                from_x = below @ weight_ih.t() + bias_ih
+                from_x = (below if output_mask is None else below * output_mask[layer - 1]) @ weight_ih.t() + bias_ih
             elif x.dim() == 2:
                 from_x = weight_ih.t()[x[t - 1]] + bias_ih
             else:
                 from_x = x[t - 1] @ weight_ih.t() + bias_ih
             before_h, before_c = (h[layer].detach(), c[layer].detach()) if begins_window else (h[layer], c[layer])
-            hh, c_new = cell_step(settings.cell, from_x, before_h @ weight_hh.t() + bias_hh, before_h, before_c)
+            entering = before_h if state_mask is None else before_h * state_mask[layer]
+            hh, c_new = cell_step(settings.cell, from_x, entering @ weight_hh.t() + bias_hh, before_h, before_c)
             s = remind(settings, weights, layer, hh, memories[layer]) if settings.k_top > 0 else torch.zeros_like(hh)
             h_new = below = hh + settings.read_gain * s
             if alive is not None:

@@ -37,6 +37,13 @@ def check(device: torch.device) -> None:
                            "sab_rnn.torch.ReferenceSAB with the same weights runs on any device, slowly") from None
 
 
+def check_masks(*masks: Optional[Tensor]) -> None:
+    """InvalidError where there are some: a GPU has no dropout of states."""
+    if any(mask is not None for mask in masks):
+        raise InvalidError("sab: dropout on a GPU: a SAB has it on the CPU only; SAB(..., dropout=0), or the layer on the CPU: layer.cpu(), "
+                           "x.cpu()")
+
+
 def _name(device: torch.device) -> str:
     return f"cuda:{device.index or 0}" if device.type == "cuda" else "host"
 

@@ -21,8 +21,9 @@ from ._core import Core, Settings
 
 # config: Settings.text(). threads: 0 for torch.get_num_threads(). keep: whether there will be a way back. x [T,B,I] or ids [T,B].
 # lengths [B]. The state that sequences begin with: h0, c0 [layers,B,H], memories [layers,B,N,H], first and since [B] as in sab.h;
-# with memories, all five. weights in the order of the model's table.
-STATE = "Tensor? lengths, Tensor? h0, Tensor? c0, Tensor? memories, Tensor? first, Tensor? since, Tensor[] weights"
+# with memories, all five. Dropout's masks [layers,B,H]. weights in the order of the model's table.
+STATE = ("Tensor? lengths, Tensor? h0, Tensor? c0, Tensor? memories, Tensor? first, Tensor? since, Tensor? output_mask, "
+         "Tensor? state_mask, Tensor[] weights")
 # out [T,B,O], hn, cn, memories, first, since (empty where there are none), ticket
 FORWARD = f"(str config, int threads, bool keep, Tensor x, {STATE}) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
 # dx, dh0, dc0 (empty where not wanted), and one of each weight
@@ -34,7 +35,8 @@ def _numpy(tensor: Optional[Tensor]) -> Any:
 
 
 def _run(core: Core, threads: int, keep: bool, x: Tensor, lengths: Optional[Tensor], h0: Optional[Tensor], c0: Optional[Tensor],
-         memories: Optional[Tensor], first: Optional[Tensor], since: Optional[Tensor]) -> tuple[list[Any], Optional[Tape]]:
+         memories: Optional[Tensor], first: Optional[Tensor], since: Optional[Tensor], output_mask: Optional[Tensor],
+         state_mask: Optional[Tensor]) -> tuple[list[Any], Optional[Tape]]:
     """([out, hn, cn, memories, first, since], tape) of the core's model; its lock is held."""
     settings, model = Settings.of(core.config), core.model
     B, real = x.shape[1], model._build.real
@@ -48,7 +50,8 @@ def _run(core: Core, threads: int, keep: bool, x: Tensor, lengths: Optional[Tens
     hn = np.empty((settings.layers, B, settings.hidden), real)
     cn = np.empty_like(hn) if settings.has_c else None
     out, _, tape = core.engine(threads or torch.get_num_threads()).forward(
-        _numpy(x), lengths=_numpy(lengths), hn=hn, cn=cn, stream=stream, tape=keep, **begin)
+        _numpy(x), lengths=_numpy(lengths), hn=hn, cn=cn, stream=stream, tape=keep, output_mask=_numpy(output_mask),
+        state_mask=_numpy(state_mask), **begin)
     empty = [np.empty(0, real), np.empty(0, np.int32), np.empty(0, np.int32)]
     carried = empty if stream is None else list(stream.get()[2:])
     return [out, hn, np.empty(0, real) if cn is None else cn, *carried], tape
@@ -56,19 +59,21 @@ def _run(core: Core, threads: int, keep: bool, x: Tensor, lengths: Optional[Tens
 
 def _forward(config: str, threads: int, keep: bool, x: Tensor, lengths: Optional[Tensor], h0: Optional[Tensor],
              c0: Optional[Tensor], memories: Optional[Tensor], first: Optional[Tensor], since: Optional[Tensor],
-             weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
+             output_mask: Optional[Tensor], state_mask: Optional[Tensor], weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
     if _gpu.takes(x):
+        _gpu.check_masks(output_mask, state_mask)
         return _gpu.forward(config, keep, x, lengths, h0, c0, memories, first, since, weights)
     core = _core.find(config, weights)
     with core.lock:
         core.take(weights)
-        found, tape = _run(core, threads, keep, x, lengths, h0, c0, memories, first, since)
+        found, tape = _run(core, threads, keep, x, lengths, h0, c0, memories, first, since, output_mask, state_mask)
     return (*map(torch.from_numpy, found), _core.no_ticket() if tape is None else _core.ticket(core, tape))
 
 
 def _backward(config: str, threads: int, to_x: bool, to_state: bool, ticket: Tensor, dout: Tensor, x: Tensor,
               lengths: Optional[Tensor], h0: Optional[Tensor], c0: Optional[Tensor], memories: Optional[Tensor],
-              first: Optional[Tensor], since: Optional[Tensor], weights: Sequence[Tensor]) -> list[Tensor]:
+              first: Optional[Tensor], since: Optional[Tensor], output_mask: Optional[Tensor], state_mask: Optional[Tensor],
+              weights: Sequence[Tensor]) -> list[Tensor]:
     if _gpu.takes(x):
         return _gpu.backward(config, to_x, to_state, ticket, dout, x, lengths, h0, c0, memories, first, since, weights)
     kept, tape = _core.tape_of(ticket)
@@ -76,7 +81,7 @@ def _backward(config: str, threads: int, to_x: bool, to_state: bool, ticket: Ten
     with core.lock:
         core.take(weights)
         if tape is None:
-            _, tape = _run(core, threads, True, x, lengths, h0, c0, memories, first, since)
+            _, tape = _run(core, threads, True, x, lengths, h0, c0, memories, first, since, output_mask, state_mask)
             assert tape is not None
         found = tape.backward(_numpy(dout), inputs=to_x, state=to_state)
         del tape
@@ -88,7 +93,7 @@ def _backward(config: str, threads: int, to_x: bool, to_state: bool, ticket: Ten
 
 def _forward_shapes(config: str, threads: int, keep: bool, x: Tensor, lengths: Optional[Tensor], h0: Optional[Tensor],
                     c0: Optional[Tensor], memories: Optional[Tensor], first: Optional[Tensor], since: Optional[Tensor],
-                    weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
+                    output_mask: Optional[Tensor], state_mask: Optional[Tensor], weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
     settings, like = Settings.of(config), weights[0]
     T, B, L, H = x.shape[0], x.shape[1], settings.layers, settings.hidden
     before = 0 if memories is None else memories.shape[2]
@@ -108,7 +113,8 @@ def _forward_shapes(config: str, threads: int, keep: bool, x: Tensor, lengths: O
 
 def _backward_shapes(config: str, threads: int, to_x: bool, to_state: bool, ticket: Tensor, dout: Tensor, x: Tensor,
                      lengths: Optional[Tensor], h0: Optional[Tensor], c0: Optional[Tensor], memories: Optional[Tensor],
-                     first: Optional[Tensor], since: Optional[Tensor], weights: Sequence[Tensor]) -> list[Tensor]:
+                     first: Optional[Tensor], since: Optional[Tensor], output_mask: Optional[Tensor], state_mask: Optional[Tensor],
+                     weights: Sequence[Tensor]) -> list[Tensor]:
     settings, like = Settings.of(config), weights[0]
     states = (settings.layers, x.shape[1], settings.hidden) if to_state else (0,)
     return [like.new_empty(x.shape if to_x else (0,)), like.new_empty(states), like.new_empty(states if settings.has_c else (0,)),
@@ -129,11 +135,11 @@ def _differentiate(ctx: Any, dout: Optional[Tensor], *_: Any) -> tuple[Any, ...]
     ticket, *saved = ctx.saved_tensors
     given = [saved.pop(0) if there else None for there in ctx.there]
     if dout is None:
-        return (None,) * 10 + ([None] * len(saved),)
+        return (None,) * 12 + ([None] * len(saved),)
     needs: Any = ctx.needs_input_grad
     dx, dh0, dc0, *dweights = _backward_op(ctx.config, ctx.threads, needs[3], needs[5] or needs[6], ticket, dout, *given, saved)
     return (None, None, None, dx if needs[3] else None, None, dh0 if needs[5] else None, dc0 if needs[6] else None,
-            None, None, None, [d if need else None for d, need in zip(dweights, needs[10])])
+            *(None,) * 5, [d if need else None for d, need in zip(dweights, needs[12])])
 
 
 def _refuse(ctx: Any, *_: Any) -> Any:

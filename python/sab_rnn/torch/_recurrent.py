@@ -6,6 +6,7 @@ Must not know: the engine's operators, the equations.
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Sequence, TypeVar, Union
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .._keywords import LayerValues
 
 Given = tuple[Optional[Tensor], Optional[Tensor], Optional[Tensor], Optional[Tensor], Optional[Tensor]]
+Masks = tuple[Optional[Tensor], Optional[Tensor]]
 Left = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 Kind = TypeVar("Kind", bound="Recurrent")
 
@@ -43,7 +45,9 @@ class Recurrent(nn.Module):
     out: [T,B,H] the hidden state of the last layer; with `recalled`, [T,B,2H]: beside it what was read. A PackedSequence for one.
 
     cell: "lstm", "gru" or "rnn". score: "mlp", "dot" or "release2019". memory_slots: how many memories at most, the oldest leaves
-    first; None: all, and then a State cannot be gone on from. seed: of the initial weights; None: from torch's generator. threads:
+    first; None: all, and then a State cannot be gone on from. dropout: in training mode, the share of a layer's units that the next
+    layer does not see, where nn.LSTM has it; dropout_recurrent: that the layer itself does not see a step later. One draw for a whole
+    sequence, from torch's generator; memories are written whole (docs/math/dropout.md). seed: of the initial weights; None: from torch's generator. threads:
     None: torch.get_num_threads(). Others: the options of the groups model and credit (sab_rnn.option_table()), input_scale and
     key_scale among them; input_scale is 1 here unless ids are given. Parameters have PyTorch's names and layouts, then W1_l0, W2_l0,
     w3_l0 (or w_l0) for each layer. InvalidError says what does not fit.
@@ -51,12 +55,20 @@ class Recurrent(nn.Module):
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, cell: str = "lstm", *, k_top: int = 5,
                  k_trunc: int = 5, k_att: int = 1, memory_slots: Optional[int] = None, score: str = "mlp",
-                 batch_first: bool = False, ids: bool = False, recalled: bool = False, seed: Optional[int] = None,
+                 batch_first: bool = False, ids: bool = False, recalled: bool = False, dropout: float = 0.0,
+                 dropout_recurrent: float = 0.0, seed: Optional[int] = None,
                  threads: Optional[int] = None, device: Union[None, str, torch.device] = None,
                  dtype: Optional[torch.dtype] = None, **options: Unpack[LayerValues]) -> None:
         super().__init__()
         self.input_size, self.hidden_size, self.num_layers, self.cell = input_size, hidden_size, num_layers, cell
         self.batch_first, self.ids, self.recalled, self.threads = batch_first, ids, recalled, threads
+        self.dropout, self.dropout_recurrent = dropout, dropout_recurrent
+        for name, p in (("dropout", dropout), ("dropout_recurrent", dropout_recurrent)):
+            if not 0 <= p < 1:
+                raise InvalidError(f"sab: {name}={p}; a share of units is at least 0 and below 1")
+        if dropout > 0 and num_layers == 1:
+            warnings.warn(f"sab: dropout={dropout} acts between layers, and num_layers=1 has none: put an nn.Dropout after the layer, or "
+                          "dropout_recurrent in it", stacklevel=3)
         seed = int(torch.randint(2**31, ())) if seed is None else seed
         options.setdefault("input_scale", 10 if ids else 1)
         self.options: dict[str, Any] = {"cell": cell, "k_top": k_top, "k_trunc": k_trunc, "k_att": k_att,
@@ -89,7 +101,7 @@ class Recurrent(nn.Module):
     def _check_device(self, device: torch.device) -> None:
         """Refuses devices that this layer cannot compute on."""
 
-    def _compute(self, x: Tensor, lengths: Optional[Tensor], state: Given, weights: list[Tensor], keep: bool) -> Left:
+    def _compute(self, x: Tensor, lengths: Optional[Tensor], state: Given, masks: Masks, weights: list[Tensor], keep: bool) -> Left:
         """(out, h_n, c_n, memories, first, since) of x [T,B,I] or ids [T,B]; see _ops.py. Numbers that there are none of are empty."""
         raise NotImplementedError
 
@@ -146,11 +158,18 @@ class Recurrent(nn.Module):
         if ends is not None and ends.shape != (B,):
             raise InvalidError(f"sab: lengths of shape {list(ends.shape)} for {B} sequences")
         keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, *given[:2], *weights))
-        out, h_n, c_n, memories, first, since = self._compute(x, ends, given, weights, keep)
+        masks = self._mask(self.dropout if self.num_layers > 1 else 0, B, weights[0]), self._mask(self.dropout_recurrent, B, weights[0])
+        out, h_n, c_n, memories, first, since = self._compute(x, ends, given, masks, weights, keep)
         last = out[-1] if ends is None else out[ends - 1, torch.arange(B, device=x.device)]
         has_c, carries = self._settings.has_c, self._settings.slots > 0
         return out, State(last[:, :self.hidden_size], h_n.detach(), c_n.detach() if has_c else None,
                           memories.detach() if carries else None, first if carries else None, since if carries else None, single)
+
+    def _mask(self, p: float, B: int, like: Tensor) -> Optional[Tensor]:
+        """[layers,B,H] of 0 with probability p, else 1 / (1 - p); None where nothing is left out."""
+        if p == 0 or not self.training:
+            return None
+        return nn.functional.dropout(like.new_ones(self.num_layers, B, self.hidden_size), p)
 
     def _initial(self, state: Any, B: int, single: bool, like: Tensor) -> Given:
         """h0, c0, memories, first and since that B sequences begin with, in numbers of the type of `like`."""
@@ -256,7 +275,8 @@ class Recurrent(nn.Module):
         """Does nothing: it is here for programs that call it on an nn.LSTM."""
 
     def extra_repr(self) -> str:
-        given = ", ".join(f"{name}={value}" for name, value in self.options.items() if name != "cell")
+        options = {**self.options, **{name: p for name in ("dropout", "dropout_recurrent") if (p := getattr(self, name)) > 0}}
+        given = ", ".join(f"{name}={value}" for name, value in options.items() if name != "cell")
         return f"{self.input_size}, {self.hidden_size}, {self.num_layers}, cell={self.cell}, {given}"
 
     _names: list[str]

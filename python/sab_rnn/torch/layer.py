@@ -11,7 +11,7 @@ from ..errors import InvalidError
 from ..model import Model
 from . import _core, _gpu, _ops
 from ._core import Core
-from ._recurrent import Given, Left, Recurrent
+from ._recurrent import Given, Left, Masks, Recurrent
 
 
 class SAB(Recurrent):
@@ -35,8 +35,8 @@ class SAB(Recurrent):
             raise InvalidError(f"sab: a tensor on the device {device}; a SAB runs on the CPU: layer.cpu(), x.cpu(), or on a CUDA device. A "
                                "sab_rnn.torch.ReferenceSAB with the same weights runs on any device, slowly")
 
-    def _compute(self, x: Tensor, lengths: Optional[Tensor], state: Given, weights: list[Tensor], keep: bool) -> Left:
-        out, h_n, c_n, memories, first, since, _ = _ops.forward(self._config, self.threads or 0, keep, x, lengths, *state,
+    def _compute(self, x: Tensor, lengths: Optional[Tensor], state: Given, masks: Masks, weights: list[Tensor], keep: bool) -> Left:
+        out, h_n, c_n, memories, first, since, _ = _ops.forward(self._config, self.threads or 0, keep, x, lengths, *state, *masks,
                                                                 weights)
         return out, h_n, c_n, memories, first, since
 

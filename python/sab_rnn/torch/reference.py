@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..errors import InvalidError
 from ..model import Model
 from . import _equations as equations
-from ._recurrent import Given, Left, Recurrent, remembers
+from ._recurrent import Given, Left, Masks, Recurrent, remembers
 
 
 class ReferenceSAB(Recurrent):
@@ -44,14 +44,14 @@ class ReferenceSAB(Recurrent):
             drawn.option("mental_updates") == "on", "dense" if credit == "attention" else drawn.option("forward"),
             "dense" if credit == "attention" else drawn.option("backward"))
 
-    def _compute(self, x: Tensor, lengths: Optional[Tensor], state: Given, weights: list[Tensor], keep: bool) -> Left:
+    def _compute(self, x: Tensor, lengths: Optional[Tensor], state: Given, masks: Masks, weights: list[Tensor], keep: bool) -> Left:
         settings, B = self._settings, x.shape[1]
         zeros = weights[0].new_zeros(settings.layers, B, settings.hidden)
         h0, c0 = (zeros if part is None else part for part in state[:2])
         memories = [_unpack(state, layer) for layer in range(settings.layers)]
         for memory in memories if self._zero_memory else []:
             memory.write(zeros[0], torch.ones(B, dtype=torch.bool, device=x.device))
-        h, s, hs, cs = equations.run(self._equations, dict(zip(self._names, weights)), x, list(h0), list(c0), memories, lengths)
+        h, s, hs, cs = equations.run(self._equations, dict(zip(self._names, weights)), x, list(h0), list(c0), memories, lengths, *masks)
         out = torch.cat([h, s], 2) if self.recalled else h
         ends = torch.full((B,), x.shape[0], device=x.device) if lengths is None else lengths
         before = 0 if state[2] is None else state[2].shape[2]
