@@ -106,7 +106,8 @@ static void print_lines(const struct sab_options *options, const struct work *w,
     printf("task         %s", sab_shown(sab_cli_text(options, "task")));
     if (!f->has_files || f->sequence_steps == sab_cli_int(options, "T")) /* T says nothing of images */
         printf(", T = %d", sab_cli_int(options, "T"));
-    printf(": sequences of %d steps, %d %s in, %d %s out\n", f->sequence_steps, f->shape.I, f->shape.input == SAB_INPUT_IDS ? "symbols" : "values",
+    printf(": sequences of %d steps, %d %s in, %d %s out\n", f->sequence_steps, f->shape.I,
+           f->shape.input == SAB_INPUT_IDS ? "symbols" : "values",
            f->shape.O, answers[f->shape.loss]);
     sab_account_print(stdout, w->facts);
     sab_say_network(options);

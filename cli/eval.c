@@ -270,7 +270,8 @@ const struct sab_command sab_command_eval = {
         "  sab eval runs/copy-sab-s1 --T 100,200,300,400\n"
         "  sab eval runs/copy-sab-s1 --eval-size 5000 --seed 7 --json\n",
     .groups = "",
-    .names = "eval-size seed batch threads device data valid-data test-data separator skip-lines decimal-comma thousands duplicates gaps season",
+    .names = "eval-size seed batch threads device data valid-data test-data separator skip-lines decimal-comma "
+             "thousands duplicates gaps season",
     .defaults = "",
     .own = own,
     .own_count = sizeof own / sizeof own[0],

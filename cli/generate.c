@@ -187,9 +187,11 @@ static int generate(struct work *w, struct sab_error *err)
         status = write_symbol(w, text, nbytes, err);
         if (w->written % 64 == 0)
             sab_progress_at(w->progress, (double)w->written / (double)w->o->length);
-        if (!w->is_quiet && !is_moving && w->written % 64 == 0 && sab_progress_clock() - begun > next) { /* once: by now it is known how fast it goes */
+        /* once: by now it is known how fast it goes */
+        if (!w->is_quiet && !is_moving && w->written % 64 == 0 && sab_progress_clock() - begun > next) {
             next = INFINITY;
-            sab_say_slow((sab_progress_clock() - begun) / (double)w->written * (double)(w->o->length - w->written), "a smaller --length takes less",
+            sab_say_slow((sab_progress_clock() - begun) / (double)w->written * (double)(w->o->length - w->written),
+                         "a smaller --length takes less",
                          "%lld symbols", (long long)w->o->length);
         }
     }

@@ -1,17 +1,20 @@
 /* sab inspect: what a safetensors file or a run holds. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "cli/arguments.h"
-#include "cli/run_folder.h"
 #include "cli/say.h"
 #include "io/safetensors.h"
 #include "report/account.h"
 #include "report/json_process.h"
 #include "sab_run.h"
+
+enum { PATH_CAP = 4096 };
 
 /* All that is shown; what a file lacks is NULL or has its flag at 0. */
 struct findings {
@@ -207,12 +210,27 @@ static void print_json(const struct findings *f)
     sab_json_close(&json, '}');
 }
 
+/* path = where itself if it is a file, or the model's file in the folder. */
+static int find_model(const char *where, char path[PATH_CAP], struct sab_error *err)
+{
+    struct stat info;
+    if (stat(where, &info) != 0)
+        return sab_fail(err, SAB_IO, "cannot open %.200s: %s", where, strerror(errno));
+    int is_folder = S_ISDIR(info.st_mode);
+    if (snprintf(path, PATH_CAP, is_folder ? "%s/model.safetensors" : "%s", where) >= PATH_CAP)
+        return sab_fail(err, SAB_INVALID, "the path %.60s... has more than %d bytes", where, PATH_CAP - 1);
+    if (is_folder && stat(path, &info) != 0)
+        return sab_fail(err, SAB_IO, "%.200s is not the folder of a run with a model: it has no model.safetensors (%s)", where,
+                        strerror(errno));
+    return SAB_OK;
+}
+
 static int run(struct sab_cli *cli)
 {
-    char path[SAB_CLI_PATH_CAP];
+    char path[PATH_CAP];
     struct findings f = {.path = path};
     struct sab_error err = {0};
-    int status = sab_cli_run_file(cli->words[0], "model.safetensors", path, &err);
+    int status = find_model(cli->words[0], path, &err);
     if (status == SAB_OK)
         status = find(&f, cli->words[0], &err);
     if (status == SAB_OK && cli->json)

@@ -154,7 +154,8 @@ void sab_manual_page(void)
     puts(".Ss All commands\n.Bl -tag -width Ds");
     for (int i = 0; i < sab_cli_common_count; i++)
         print_option(&sab_cli_common[i], "");
-    puts(".El\n.Sh OPTIONS\nThey are checked, kept in a run's\n.Pa config.json ,\nand may be given as\n.Fl -set Ar key=value\nor in a file,\n"
+    puts(".El\n.Sh OPTIONS\nThey are checked, kept in a run's\n.Pa config.json ,\nand may be given as\n.Fl -set Ar "
+         "key=value\nor in a file,\n"
          ".Fl -config Ar file .");
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
         print_group(groups[i]);
@@ -226,7 +227,9 @@ static int run(struct sab_cli *cli)
             formats[i].print();
             return SAB_EXIT_DONE;
         }
-    return sab_say_error("manual", sab_fail(&err, SAB_INVALID, "\"%.100s\" is none of man, bash, zsh, fish; --json, without a word, has the "
+    return sab_say_error("manual", sab_fail(&err, SAB_INVALID,
+                                            "\"%.100s\" is none of man, bash, zsh, fish; --json, without a word, has "
+                                            "the "
                                             "tables of commands and options", sab_shown(word)), &err);
 }
 

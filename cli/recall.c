@@ -181,7 +181,8 @@ static void print_reading(const struct sab_recall_run *w)
                r->sequences);
     else
         printf("%s %d looks at %s with weight %.2f, the mean over %d sequences;\n"
-               "the strongest memory of a read has weight %.2f on average\n", w->row_name, r->t, what, r->weight, r->sequences, r->mean_largest);
+               "the strongest memory of a read has weight %.2f on average\n", w->row_name, r->t, what, r->weight,
+                   r->sequences, r->mean_largest);
 }
 
 static void print_json(const struct own *o, const struct sab_recall_run *w, const char *where)

@@ -196,7 +196,8 @@ static void print_summary(const struct sab_options *config, const struct sab_out
     if (result->best_step != result->steps)
         fprintf(stderr, " (reached at update %s)", best);
     if (result->stopped_early)
-        fprintf(stderr, "; stopped early: %s", sab_cli_text(config, "stop-at")[0] ? sab_shown(sab_cli_text(config, "stop-at")) : "no better result for long");
+        fprintf(stderr, "; stopped early: %s", sab_cli_text(config, "stop-at")[0]
+                ? sab_shown(sab_cli_text(config, "stop-at")) : "no better result for long");
     print_best(config, result);
     /* The digest is of the last weights; eval and inspect tell that of the best ones. */
     fprintf(stderr, "\nweights  %s (digest%s)\nfolder   %s\n", result->weights_digest,

@@ -19,7 +19,8 @@ static void say(void *user, const char *url, int is_shown)
         sab_json_process(&json);
         sab_json_close(&json, '}');
     } else {
-        printf("%s%s\n", url, cli->quiet ? "" : is_shown ? "  is open in your browser; Ctrl-C ends it" : "  open it in a browser; Ctrl-C ends it");
+        printf("%s%s\n", url, cli->quiet ? "" : is_shown ? "  is open in your browser; Ctrl-C ends it"
+               : "  open it in a browser; Ctrl-C ends it");
     }
     fflush(stdout);
 }

@@ -247,10 +247,10 @@ struct sab_model;
 /* A named tensor of the model. Names and layouts of the cells are PyTorch's (weight_ih_l0 [G*H,I] with gate order
  * i f g o, or r z n; weight_hh_l0 [G*H,H]; bias_ih_l0, bias_hh_l0 [G*H]), then per layer with memory W1_l0 [H,A],
  * W2_l0 [H,A], w3_l0 [A] (mlp), W1_l0, W2_l0 (dot) or w_l0 [2H] (release2019: hidden, then memory), and, unless the
- * option readout is off, the readout V1 [H,O], V2 [H,O] (with memory), b [O]. An encoder-decoder has encoder.weight_ih_l0, decoder.weight_ih_l0, ...,
- * decoder.weight_answer [G*H,O], decoder.weight_context [G*H,H], attention.W1, W2, w3 or w; context enters V2. A Transformer
- * has embedding [I,H] (and embedding_bias [H] for values), positions [context,H] if they are learned, layers.N.* and norm.*
- * as PyTorch's nn.TransformerEncoder names and shapes them, V1 and b. */
+ * option readout is off, the readout V1 [H,O], V2 [H,O] (with memory), b [O]. An encoder-decoder has
+ * encoder.weight_ih_l0, decoder.weight_ih_l0, ..., decoder.weight_answer [G*H,O], decoder.weight_context [G*H,H],
+ * attention.W1, W2, w3 or w; context enters V2. A Transformer has embedding [I,H] (and embedding_bias [H] for values),
+ * positions [context,H] if learned, layers.N.* and norm.* as PyTorch's nn.TransformerEncoder has them, V1 and b. */
 struct sab_tensor {
     const char *name;
     int ndim;
@@ -294,8 +294,8 @@ struct sab_recall {
     void *user;
 };
 
-/* Forward only, with an engine for this one call: who calls often keeps an engine (below). outputs [T,B,O] (logits or values; 0 past a sequence's end), metrics and recall may each be NULL; with
- * recall, one thread is used and flow is NULL. threads as in sab_engine_create. */
+/* Forward only, with an engine for this one call: who calls often keeps an engine (below). outputs [T,B,O] (logits or values;
+ * 0 past a sequence's end), metrics, recall: each may be NULL; recall: one thread, flow NULL. threads: sab_engine_create. */
 SAB_API int sab_model_evaluate(struct sab_model *model, const struct sab_batch *batch, int threads, sab_real *outputs,
                                struct sab_metrics *metrics, const struct sab_recall *recall, struct sab_error *err);
 
@@ -371,10 +371,10 @@ SAB_API const struct sab_flat *sab_model_flat(struct sab_model *model);
 
 /* ---- streaming ----------------------------------------------------------------------------------------------- */
 
-/* The running state of B sequences, for networks that have one (--model recurrent): hidden state, cell state and memories, starting from nothing. Borrows the model,
- * whose weights must not change between steps; as the state of batches (sab_batch.state, which needs memory_slots where
- * there is a memory) it outlives them. Memories grow with the steps taken, up to twice
- * memory_slots if that is set. */
+/* The running state of B sequences, for networks that have one (--model recurrent): hidden state, cell state, memories,
+ * starting from nothing. Borrows the model, whose weights must not change between steps; as the state of batches
+ * (sab_batch.state, which needs memory_slots where there is a memory) it outlives them. Memories grow with the steps
+ * taken, up to twice memory_slots if that is set. */
 SAB_API int sab_stream_create(struct sab_stream **out, struct sab_model *model, int B, struct sab_error *err);
 SAB_API void sab_stream_free(struct sab_stream *stream);
 /* An independent copy of the state. */

@@ -52,10 +52,11 @@ SAB_API double sab_task_bits_per_char(const char *task, double loss);
 
 /* ---- settings ------------------------------------------------------------------------------------------------ */
 
-/* Chooses by a look at the data of a task that reads files (others: nothing) what was not given of input-scale, key-scale, k-att,
- * k-trunc, k-top, write, forget-bias, relative, clip, lr, warmup, optimizer, weight-decay and average. options: those the task was made with. given
- * [sab_option_count()]: 1 where option i stays. tell (may be NULL) hears what is chosen and why. A function of options and data alone,
- * whatever the threads. SAB_INVALID as sab_model_create; options may then be half chosen. */
+/* Chooses by a look at the data of a task that reads files (others: nothing) what was not given of input-scale,
+ * key-scale, k-att, k-trunc, k-top, write, forget-bias, relative, clip, lr, warmup, optimizer, weight-decay and
+ * average. options: those the task was made with. given [sab_option_count()]: 1 where option i stays. tell (may be
+ * NULL) hears what is chosen and why. A function of options and data alone, whatever the threads. SAB_INVALID as
+ * sab_model_create; options may then be half chosen. */
 SAB_API int sab_settings(struct sab_options *options, struct sab_task *task, const unsigned char *given,
                          void (*tell)(void *user, const char *name, const char *value, const char *why), void *user,
                          struct sab_error *err);

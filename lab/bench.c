@@ -171,7 +171,8 @@ static void warn_of_time(const struct sab_options *config, const struct training
     int T = sab_task_steps(t->task), B = config->shared.batch, threads = config->shared.threads;
     if (sab_forecast_batches(t->model, T, B, 2, 1, threads, &back_s, &nbytes, NULL) == SAB_OK &&
         sab_forecast_batches(t->model, T, B, 2, 0, threads, &there_s, &nbytes, NULL) == SAB_OK)
-        sab_say_slow(back_s + there_s, "a smaller --T, --batch or --hidden takes less", "two updates and two evaluations, the least that is "
+        sab_say_slow(back_s + there_s, "a smaller --T, --batch or --hidden takes less",
+                     "two updates and two evaluations, the least that is "
                      "timed,");
 }
 

@@ -39,7 +39,8 @@ static void print(const struct found *f, const struct sab_options *config)
     printf("%s, %d steps of %d sequences, hidden %d, on %s\n", config->task.task, f->T, f->B, config->model.hidden, f->device);
     printf("update      %.4g ms (median of %d, the fastest %.4g ms)\n", 1e3 * f->median_s, f->n, 1e3 * f->fastest_s);
     printf("asked for   %.0f launches, %.0f copies\n", f->launches, f->copies);
-    printf("a step      %.0f bytes of memory forward, %.0f back, for each sequence; weights not counted\n", f->step_nbytes[0], f->step_nbytes[1]);
+    printf("a step      %.0f bytes of memory forward, %.0f back, for each sequence; weights not counted\n",
+           f->step_nbytes[0], f->step_nbytes[1]);
     printf("cut into    groups of %d, %d blocks each, %d steps at a time\n", f->plan.S, f->plan.C, f->plan.steps);
 }
 
@@ -79,7 +80,8 @@ static int time_updates(struct sab_task *task, struct sab_trainer *trainer, cons
 {
     const struct sab_device *device = trainer->engine->device;
     double *samples = sab_alloc((size_t)repeat, sizeof *samples), begin = now();
-    int status = samples ? one_update(task, trainer, 0, config->shared.batch, f, err) : sab_fail(err, SAB_NOMEM, "no memory for %d samples", repeat);
+    int status = samples ? one_update(task, trainer, 0, config->shared.batch, f, err)
+        : sab_fail(err, SAB_NOMEM, "no memory for %d samples", repeat);
     const struct sab_gpu_counts before = *sab_gpu_counts(device->gpu);
     const long launches = device->machine->launches, copies = device->machine->copies;
     for (; f->n < repeat && status == SAB_OK && (f->n == 0 || now() - begin < seconds); f->n++) {

@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/team.h"
 #include "cli/arguments.h"
-#include "cli/run_folder.h"
 #include "cli/say.h"
 #include "cuda/device.h"
 #include "kernels/kernels.h"
@@ -16,7 +16,8 @@
 enum { TEXT_CAP = 256, TENSORS_CAP = 64, UPDATES = 5 };
 
 struct findings {
-    char build[TEXT_CAP], processor[TEXT_CAP], features[TEXT_CAP], kernels[TEXT_CAP], data[TEXT_CAP], devices[2 * TEXT_CAP], figures[2 * TEXT_CAP];
+    char build[TEXT_CAP], processor[TEXT_CAP], features[TEXT_CAP], kernels[TEXT_CAP], data[TEXT_CAP],
+        devices[2 * TEXT_CAP], figures[2 * TEXT_CAP];
     const char *compiler, *chosen;
     int threads, is_threaded, is_data_bad, devices_count, are_figures_there;
     int cpu; /* enum sab_cpu */
@@ -101,12 +102,13 @@ static void describe_devices(struct findings *f)
 
 static void describe_data(struct findings *f)
 {
+    struct stat info;
     const char *data = getenv("SAB_DATA");
     if (!data || !*data) {
         snprintf(f->data, sizeof f->data, "SAB_DATA is not set; no task of this version needs it");
         return;
     }
-    f->is_data_bad = !sab_cli_is_folder(data);
+    f->is_data_bad = stat(data, &info) != 0 || !S_ISDIR(info.st_mode);
     snprintf(f->data, sizeof f->data, "%.200s%s", data, f->is_data_bad ? " (SAB_DATA) is not a folder" : "");
 }
 

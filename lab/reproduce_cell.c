@@ -176,8 +176,10 @@ void sab_cell_command(const struct sab_table_cell *cell, const struct sab_option
 {
     struct sab_options plain;
     sab_options_init(&plain);
-    int reads_files = sab_option_is_read_by(sab_option_find("data"), config->task.task); /* for which sab train chooses unless told not to */
-    size_t used = (size_t)snprintf(command, SAB_COMMAND_CAP, "sab train %s%s", config->task.task, reads_files && !sab_cell_table(cell)->is_chosen ? " --settings fixed" : "");
+    /* for which sab train chooses unless told not to */
+    int reads_files = sab_option_is_read_by(sab_option_find("data"), config->task.task);
+    size_t used = (size_t)snprintf(command, SAB_COMMAND_CAP, "sab train %s%s", config->task.task, reads_files &&
+                                   !sab_cell_table(cell)->is_chosen ? " --settings fixed" : "");
     for (int i = 0; i < sab_option_count() && used < SAB_COMMAND_CAP; i++) {
         char number[SAB_REAL_TEXT_CAP], by_default[SAB_REAL_TEXT_CAP];
         const char *name = sab_option_at(i)->name, *value = sab_options_value_at(config, i, number);

@@ -68,7 +68,8 @@ static const struct sab_table tables[] = {
      SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_COST, NULL},
     {"keep", "which of few memories stay: accuracy, by --keep", "", "",
      "All: no limit. Copying: windows of 5, 5 reads, as in the table Copying. Cue: H = 64, windows of 10, 5 reads, 16 sequences an update; "
-     "training sequences grow by a step an update, the tests have 256 sequences, at T = 10,000 16. Permuted: MNIST pixel by pixel, a memory "
+     "training sequences grow by a step an update, the tests have 256 sequences, at T = 10,000 16. Permuted: MNIST "
+     "pixel by pixel, a memory "
      "at each of 784 steps. Digits: as digits-16 in the table Real sequences, a memory at each step, up to 570 of them.",
      SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
     {"keep-adding", "which of few memories stay: adding, mean squared error, by --keep",
@@ -76,7 +77,8 @@ static const struct sab_table tables[] = {
      "All: no limit. Always answering 1: 0.1767 (derived). Runs stop at 3e-4 on validation data.", SAB_MEASURE_MSE, 3,
      SAB_FIGURE_NONE, NULL},
     {"keep-texts", "which of few memories stay: text, bits per character, by --keep", "eval-every=500", "",
-     "A memory at every character, chunks of 100, whose state is carried on. All: as many as a chunk has, the newest. Penn Treebank: H = 512. "
+     "A memory at every character, chunks of 100, whose state is carried on. All: as many as a chunk has, the newest. "
+     "Penn Treebank: H = 512. "
      "Shakespeare: H = 128.", SAB_MEASURE_BITS, 3, SAB_FIGURE_NONE, NULL},
     {"pool", "memories of stretches: what of k_att states a memory is made of", "k-top=5", "",
      "Rows are called --pool, k-trunc. Last: the last of the k_att states. Cue: H = 64, 16 sequences an update; the tests have 256 "

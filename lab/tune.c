@@ -296,7 +296,9 @@ static int read_plan(struct search *s, const char *path, struct sab_error *err)
     if (sscanf(text, "%d rungs, %lld updates", &s->rungs, &steps) != 2 || s->rungs < 2 || s->rungs > RUNGS_MOST || steps < 1)
         return sab_fail(err, SAB_FORMAT, "%.250s is no plan of sab tune", path);
     if (sab_cli_given(s->cli, "steps") && asked != steps)
-        return sab_fail(err, SAB_INVALID, "--steps %lld: the search in %.200s was begun for %lld; choose another --out", asked, s->dir, steps);
+        return sab_fail(err, SAB_INVALID,
+                        "--steps %lld: the search in %.200s was begun for %lld; choose another --out", asked, s->dir,
+                            steps);
     s->steps = steps;
     return SAB_OK;
 }
@@ -320,7 +322,9 @@ static int plan(struct search *s, double time_s, struct sab_error *err)
     double need_s = search_s(s, s->rungs, run_s);
     if (need_s > time_s && sab_cli_given(s->cli, "steps")) {
         sab_say_duration(need_s, time);
-        return sab_fail(err, SAB_INVALID, "--within %.20s: the least search, three settings and one with all %lld updates, takes about %s here; "
+        return sab_fail(err, SAB_INVALID,
+                        "--within %.20s: the least search, three settings and one with all %lld updates, takes about "
+                        "%s here; "
                         "fewer --steps or more --jobs take less", ((const struct own *)s->cli->own)->within, (long long)s->steps, time);
     }
     if (need_s > time_s)

@@ -39,7 +39,8 @@ void sab_tune_space_make(struct sab_tune_space *space, const struct sab_options 
         int place = 0;
         while (strcmp(sab_option_at(place)->name, axis->name) != 0)
             place++;
-        if (!given[place] && (!sab_option_at(place)->readers || sab_option_is_read_by(sab_option_at(place), sab_cli_text(options, "model"))))
+        if (!given[place] && (!sab_option_at(place)->readers ||
+                              sab_option_is_read_by(sab_option_at(place), sab_cli_text(options, "model"))))
             space->axes[space->n++] = axis;
     }
 }

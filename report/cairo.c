@@ -21,7 +21,9 @@ int sab_cairo_open(struct sab_cairo *cairo, struct sab_error *err)
     if (why && !strstr(why, "No such file"))
         return sab_fail(err, SAB_IO, "Cairo, which draws figures, cannot be loaded, as when memory runs out: %.200s", why);
     if (why)
-        return sab_fail(err, SAB_IO, "figures are drawn by Cairo, which is not installed (libcairo.so.2). Debian: apt-get install libcairo2 "
+        return sab_fail(err, SAB_IO,
+                        "figures are drawn by Cairo, which is not installed (libcairo.so.2). Debian: apt-get install "
+                        "libcairo2 "
                         "fonts-dejavu-core");
 #define FIND(name)                                                                                                                 \
     void *at_##name = dlsym(cairo->library, "cairo_" #name);                                                                       \

@@ -29,8 +29,8 @@ struct sab_cairo {
 int sab_cairo_open(struct sab_cairo *cairo, struct sab_error *err);
 #endif
 
-/* The version of the Cairo that would draw, in version, "1.16.0" or "1.16.0 with Pango 1.50.12". SAB_INVALID where the program was built without it, SAB_IO where it is not
- * installed: with the sentence that says what to do. */
+/* The version of the Cairo that would draw, in version, "1.16.0" or "1.16.0 with Pango 1.50.12". SAB_INVALID where the
+ * program was built without it, SAB_IO where it is not installed: with the sentence that says what to do. */
 int sab_cairo_check(char version[32], struct sab_error *err);
 
 #endif

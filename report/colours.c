@@ -20,7 +20,8 @@ static const uint8_t maps[][ANCHORS][3] = {
 };
 
 /* Okabe and Ito's. */
-static const uint8_t lines[LINES][3] = {{0, 114, 178}, {213, 94, 0}, {0, 158, 115}, {204, 121, 167}, {230, 159, 0}, {86, 180, 233}, {0, 0, 0},
+static const uint8_t lines[LINES][3] = {{0, 114, 178}, {213, 94, 0}, {0, 158, 115}, {204, 121, 167}, {230, 159, 0},
+                                        {86, 180, 233}, {0, 0, 0},
                                         {140, 109, 31}};
 
 void sab_colours_map(enum sab_colours colours, double x, uint8_t rgb[3])

@@ -150,7 +150,8 @@ static void write_image(struct sab_json *json, const struct sab_model *model, co
     char number[SAB_NUMBER_CAP];
     if (!facts || sab_json_parse(&root, facts, strlen(facts), NULL) != SAB_OK)
         return;
-    if (sab_value_int(sab_value_get(root, "rows"), 1, 4096, &rows) == 0 && sab_value_int(sab_value_get(root, "cols"), 1, 4096, &cols) == 0 &&
+    if (sab_value_int(sab_value_get(root, "rows"), 1, 4096, &rows) == 0 &&
+        sab_value_int(sab_value_get(root, "cols"), 1, 4096, &cols) == 0 &&
         sab_value_int(sab_value_get(root, "channels"), 1, 3, &channels) == 0 && sab_options_number(options, "permute") == 0) {
         sab_json_open(json, "image", '{');
         sab_json_int(json, "rows", rows);

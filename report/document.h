@@ -16,14 +16,14 @@ struct sab_document {
     void *user;
 };
 
-/* Writes the whole document: of the runs in these n folders or model files. stamp: of a page that is served, what is asked about news; NULL:
- * none. Errors of sab_document_run. */
+/* Writes the whole document: of the runs in these n folders or model files. stamp: of a page that is served, what is
+ * asked about news; NULL: none. Errors of sab_document_run. */
 int sab_document_write(struct sab_json *json, const char *const *runs, int n, const struct sab_document *document, const char *stamp,
                        struct sab_error *err);
 
-/* Writes what the model of a run makes of a sequence that somebody wrote, as an object with "sequences" and "recall" as in a run's entry: the
- * characters of a text, or the numbers of symbols, or of values with the steps apart by line ends or semicolons. SAB_INVALID names what is
- * none of these. */
+/* Writes what the model of a run makes of a sequence that somebody wrote, as an object with "sequences" and "recall" as
+ * in a run's entry: the characters of a text, or the numbers of symbols, or of values with the steps apart by line ends
+ * or semicolons. SAB_INVALID names what is none of these. */
 int sab_document_own(struct sab_json *json, const char *where, const char *text, struct sab_error *err);
 
 /* Writes the entry of the run in folder (or model file) where. SAB_IO, SAB_FORMAT, SAB_NOMEM; where only the data cannot be opened, or a

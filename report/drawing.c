@@ -89,7 +89,9 @@ int sab_drawing_make(const char *path, enum sab_picture kind, double width, doub
     if (status == SAB_OK)
         status = sab_apart_run(&apart, work_apart, &work, SECONDS_MOST, err);
     if (status == SAB_OK && (apart.ending || apart.nbytes == 0))
-        status = sab_fail(err, SAB_IO, "%.200s was not drawn: Cairo, or the fonts beneath it, broke down (%s): is there memory, and is a font "
+        status = sab_fail(err, SAB_IO,
+                          "%.200s was not drawn: Cairo, or the fonts beneath it, broke down (%s): is there memory, and "
+                          "is a font "
                           "installed (Debian: fonts-dejavu-core)?", path, apart.ending ? apart.ending : "it drew nothing");
     if (status == SAB_OK)
         status = sab_file_write_atomic(path, apart.bytes, apart.nbytes, err);

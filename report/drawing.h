@@ -12,9 +12,9 @@ enum sab_picture { SAB_PICTURE_SVG, SAB_PICTURE_PDF, SAB_PICTURE_PNG };
 
 enum sab_anchor { SAB_ANCHOR_START, SAB_ANCHOR_MIDDLE, SAB_ANCHOR_END };
 
-/* Has `draw` make a picture, and writes it to path, atomically. look NULL: nothing is wished. It is drawn in a process of its own: fonts are found
- * and read by libraries that end the process, or never end, where memory runs out, and then the picture alone is missing. SAB_INVALID and
- * SAB_IO where sab_cairo_check has them, SAB_IO, SAB_NOMEM. */
+/* Has `draw` make a picture, and writes it to path, atomically. look NULL: nothing is wished. It is drawn in a process
+ * of its own: fonts are found and read by libraries that end the process, or never end, where memory runs out, and then
+ * the picture alone is missing. SAB_INVALID and SAB_IO where sab_cairo_check has them, SAB_IO, SAB_NOMEM. */
 int sab_drawing_make(const char *path, enum sab_picture kind, double width, double height, const struct sab_look *look,
                      void (*draw)(void *user, struct sab_drawing *to), void *user, struct sab_error *err);
 

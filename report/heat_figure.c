@@ -42,7 +42,8 @@ static double label_width(const struct layout *l, int is_row)
 {
     char text[SAB_PLACE_CAP];
     int last = is_row ? l->map->last[l->map->rows - 1] : l->map->first_step + l->map->columns * l->map->steps_per_column - 1;
-    return fmax(sab_drawing_text_width(l->to, 1, label(l, last, is_row, text)), sab_drawing_text_width(l->to, 1, label(l, 1, is_row, text)));
+    return fmax(sab_drawing_text_width(l->to, 1, label(l, last, is_row, text)),
+                sab_drawing_text_width(l->to, 1, label(l, 1, is_row, text)));
 }
 
 static void fill(const struct layout *l, double x, double y, double width, double height, double share, int is_below)
@@ -90,7 +91,8 @@ static void draw_columns_axis(const struct layout *l)
         draw_tick(l, x, l->y + l->height, 0);
         sab_drawing_text(l->to, x, l->y + l->height + TICK + LINE - 2, SAB_ANCHOR_MIDDLE, 0, 1, label(l, (int)ticks[i], 0, text));
     }
-    sab_drawing_text(l->to, l->x + l->width / 2, l->y + l->height + TICK + 2 * LINE + 3, SAB_ANCHOR_MIDDLE, 0, 1, sab_recall_column_name(map));
+    sab_drawing_text(l->to, l->x + l->width / 2, l->y + l->height + TICK + 2 * LINE + 3, SAB_ANCHOR_MIDDLE, 0, 1,
+                     sab_recall_column_name(map));
 }
 
 /* Rows are not always a step apart: a tick stands at the first row of each round step. */
@@ -98,14 +100,16 @@ static void draw_rows_axis(const struct layout *l)
 {
     const struct sab_recall_map *map = l->map;
     double steps = map->last[map->rows - 1] - map->first[0] + 1;
-    int every = (int)fmax(1, sab_axis_round(steps / fmax(1, l->height / 30))), next = map->first[0] + (every - map->first[0] % every) % every;
+    int every = (int)fmax(1, sab_axis_round(steps / fmax(1, l->height / 30))),
+        next = map->first[0] + (every - map->first[0] % every) % every;
     for (int r = 0; r < map->rows; r++) {
         char text[SAB_PLACE_CAP];
         if (map->last[r] < next)
             continue;
         double y = l->y + (r + 0.5) / map->rows * l->height;
         draw_tick(l, l->x, y, 1);
-        sab_drawing_text(l->to, l->x - TICK - 2, y + 3, SAB_ANCHOR_END, 0, 1, label(l, map->first[r] < next ? next : map->first[r], 1, text));
+        sab_drawing_text(l->to, l->x - TICK - 2, y + 3, SAB_ANCHOR_END, 0, 1,
+                         label(l, map->first[r] < next ? next : map->first[r], 1, text));
         while (next <= map->last[r])
             next += every;
     }

@@ -11,7 +11,8 @@ enum { SAB_HEAT_FIGURE_COLUMNS = 400, SAB_HEAT_FIGURE_ROWS = 260 };
 struct sab_heat_figure {
     const struct sab_recall_map *map;
     const char *title, *row_name, *value_name;
-    /* what is written at a step instead of its number, into text of SAB_PLACE_CAP bytes: NULL, the number; of columns, where they are steps */
+    /* what is written at a step instead of its number, into text of SAB_PLACE_CAP bytes: NULL, the number; of columns,
+     * where they are steps */
     const char *(*label)(void *user, int step, char *text);
     void *user;
 };

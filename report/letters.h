@@ -1,5 +1,6 @@
-/* Text of any script on a Cairo surface. Pango, found when something is drawn as Cairo is, joins what is joined, orders what runs the other way,
- * and takes from another font what the chosen one has no letters for; without it Cairo draws one letter after the other, of one font. */
+/* Text of any script on a Cairo surface. Pango, found when something is drawn as Cairo is, joins what is joined, orders
+ * what runs the other way, and takes from another font what the chosen one has no letters for; without it Cairo draws
+ * one letter after the other, of one font. */
 #ifndef SAB_REPORT_LETTERS_H
 #define SAB_REPORT_LETTERS_H
 

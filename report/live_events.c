@@ -52,10 +52,13 @@ static int check_new(const struct sab_live_events *e, const char *folder, struct
     name_file(&first, 0);
     if (lstat(first.path, &info) != 0)
         return SAB_OK;
-    return sab_fail(err, SAB_INVALID, "--tensorboard: %.200s holds the events of a run already; choose another folder, such as one below it", folder);
+    return sab_fail(err, SAB_INVALID,
+                    "--tensorboard: %.200s holds the events of a run already; choose another folder, such as one below "
+                    "it", folder);
 }
 
-int sab_live_events_open(struct sab_live_events **out, const char *folder, const struct sab_options *options, int goes_on, struct sab_error *err)
+int sab_live_events_open(struct sab_live_events **out, const char *folder, const struct sab_options *options,
+                         int goes_on, struct sab_error *err)
 {
     struct sab_live_events *e = sab_alloc(1, sizeof *e);
     if (!e)
@@ -63,7 +66,8 @@ int sab_live_events_open(struct sab_live_events **out, const char *folder, const
     e->options = options;
     e->goes_on = goes_on;
     int status = strlen(folder) < SAB_DIR_CAP ? sab_file_make_directory(folder, err)
-                                              : sab_fail(err, SAB_INVALID, "the path %.60s... has more than %d bytes", folder, SAB_DIR_CAP - 1);
+                                              : sab_fail(err, SAB_INVALID, "the path %.60s... has more than %d bytes",
+                                                         folder, SAB_DIR_CAP - 1);
     if (status == SAB_OK)
         status = sab_run_folder(options, e->run, sizeof e->run, err);
     snprintf(e->path, sizeof e->path, "%s", folder);

@@ -20,12 +20,15 @@ struct sab_look_options {
 };
 
 #define SAB_LOOK_TITLE(block, field) \
-    {"title", SAB_OPTION_TEXT, offsetof(block, field.title), 0, 0, 0, NULL, "", "", "what stands above the figure, instead of what it shows"}
+    {"title", SAB_OPTION_TEXT, offsetof(block, field.title), 0, 0, 0, NULL, "", "", \
+     "what stands above the figure, instead of what it shows"}
 #define SAB_LOOK_ROWS(block, field) \
-    {"size", SAB_OPTION_TEXT, offsetof(block, field.size), 0, 0, 0, NULL, "", "", "width and height of a figure in millimetres, such as 84x60"}, \
+    {"size", SAB_OPTION_TEXT, offsetof(block, field.size), 0, 0, 0, NULL, "", "", \
+     "width and height of a figure in millimetres, such as 84x60"}, \
     {"font", SAB_OPTION_TEXT, offsetof(block, field.font), 0, 0, 0, NULL, "", "", \
      "a font that is installed, such as \"DejaVu Serif\"; by default the system's sans-serif"}, \
-    {"colours", SAB_OPTION_CHOICE, offsetof(block, field.colours), 0, 0, 0, sab_colours_names, "heat", "", "colours of a map, from little to much"}
+    {"colours", SAB_OPTION_CHOICE, offsetof(block, field.colours), 0, 0, 0, sab_colours_names, "heat", "", \
+     "colours of a map, from little to much"}
 
 /* SAB_INVALID for a size that is none. The texts are borrowed. */
 int sab_look_take(struct sab_look *look, const struct sab_look_options *options, struct sab_error *err);

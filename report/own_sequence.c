@@ -91,7 +91,8 @@ static int read_rows(struct sab_own_sequence *own, int I, const char *at, struct
             own->values[(size_t)own->batch.T * (size_t)I + (size_t)n] = (sab_real)value;
         }
         if (n != I || word[0])
-            return sab_fail(err, SAB_INVALID, "step %d is not %d number%s; steps are apart by ';'%s%s%s", own->batch.T + 1, I, I == 1 ? "" : "s",
+            return sab_fail(err, SAB_INVALID, "step %d is not %d number%s; steps are apart by ';'%s%s%s",
+                            own->batch.T + 1, I, I == 1 ? "" : "s",
                             word[0] ? ": \"" : "", word, word[0] ? "\"" : "");
         own->batch.T++;
     }

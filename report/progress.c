@@ -103,7 +103,8 @@ static void write_sparks(const struct sab_progress_line *line, char buf[3 * SAB_
 }
 
 /* is_moving: with bar and sparkline. */
-static void write_line(const struct sab_progress_line *line, const struct sab_event *event, const struct sab_metrics *metrics, int is_moving,
+static void write_line(const struct sab_progress_line *line, const struct sab_event *event,
+                       const struct sab_metrics *metrics, int is_moving,
                        char text[LINE_CAP])
 {
     char loss[SAB_SAY_CAP], score[SAB_SAY_CAP], left[SAB_SAY_CAP], judged[SAB_SAY_CAP], also[2 * SAB_SAY_CAP] = "";
@@ -125,7 +126,8 @@ static void write_line(const struct sab_progress_line *line, const struct sab_ev
         }
     }
     sab_say_duration((double)(event->steps - event->step) * event->seconds_per_update, left);
-    snprintf(text, LINE_CAP, "update %lld/%lld%s  loss %s%s  %s%s  %.*f updates/s  %s left", (long long)event->step, (long long)event->steps,
+    snprintf(text, LINE_CAP, "update %lld/%lld%s  loss %s%s  %s%s  %.*f updates/s  %s left", (long long)event->step,
+             (long long)event->steps,
              bar, loss, sparks, score, also, rate < 10 ? 1 : 0, rate, left);
 }
 

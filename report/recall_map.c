@@ -77,7 +77,8 @@ static int last_lag(const struct sab_recall_log *log, const struct sab_recall_vi
 {
     int last = 1;
     for (size_t i = 0; i < log->count; i++)
-        if (is_seen(view, &log->entries[i]) && log->entries[i].when > 0 && log->entries[i].t - sab_recall_from(log, log->entries[i].when) > last)
+        if (is_seen(view, &log->entries[i]) && log->entries[i].when > 0 &&
+            log->entries[i].t - sab_recall_from(log, log->entries[i].when) > last)
             last = log->entries[i].t - sab_recall_from(log, log->entries[i].when);
     return last;
 }

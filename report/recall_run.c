@@ -217,7 +217,8 @@ int sab_recall_run_draw(struct sab_recall_run *w, enum sab_picture kind, const c
     view.rows_cap = SAB_HEAT_FIGURE_ROWS;
     view.columns_cap = SAB_HEAT_FIGURE_COLUMNS;
     say_steps(w, steps);
-    int used = snprintf(title, sizeof title, "task %s, %s, layer %d, ", sab_options_value(w->options, "task", number), steps, view.layer + 1);
+    int used = snprintf(title, sizeof title, "task %s, %s, layer %d, ", sab_options_value(w->options, "task", number),
+                        steps, view.layer + 1);
     snprintf(title + used, sizeof title - (size_t)used, is_one ? "one sequence" : "mean over %d sequences", view.sequences);
     int status = sab_recall_map_make(&map, &w->log, &view, err);
     if (status == SAB_OK)

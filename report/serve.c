@@ -110,7 +110,8 @@ static void answer(const struct serving *s, int fd, char *request)
         *query++ = 0;
     int status = s->server->answer(s->server->user, path, query ? query : "", &served, &err);
     if (status != SAB_OK)
-        respond(fd, status == SAB_INVALID ? "400 Bad Request" : "500 Internal Server Error", "text/plain; charset=utf-8", err.message, strlen(err.message));
+        respond(fd, status == SAB_INVALID ? "400 Bad Request" : "500 Internal Server Error",
+                "text/plain; charset=utf-8", err.message, strlen(err.message));
     else if (!served.type)
         refuse(fd, "404 Not Found");
     else if (!served.bytes)

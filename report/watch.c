@@ -2,7 +2,8 @@
  *
  *     /                              the page, with the document as it is
  *     /report.json?seen=STAMP        the document, or 204 where the runs are as they were at that stamp
- *     /sequence.json?run=I&text=S    what the model of run I makes of a sequence that somebody wrote: its entries "sequences" and "recall" */
+ *     /sequence.json?run=I&text=S    what the model of run I makes of a sequence that somebody wrote: its entries
+ *                                    "sequences" and "recall" */
 #include "report/watch.h"
 
 #include <inttypes.h>

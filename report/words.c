@@ -117,7 +117,8 @@ void sab_say_slow(double seconds, const char *less, const char *what, ...)
     vsnprintf(text, sizeof text, what, arguments);
     va_end(arguments);
     sab_say_duration(seconds, time);
-    fprintf(stderr, "%swarning: %s will take about %s; %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", text, seconds > YEAR ? "a year or more" : time, less);
+    fprintf(stderr, "%swarning: %s will take about %s; %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", text,
+            seconds > YEAR ? "a year or more" : time, less);
 }
 
 double sab_say_slow_evaluation(const struct sab_options *options, struct sab_task *task, enum sab_split split)

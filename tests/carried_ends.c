@@ -35,7 +35,8 @@ static void draw_config(struct sab_options *c, uint64_t *state)
 /* The batch's part i, of T steps, in which sequence b has lengths[b]. */
 static struct sab_batch part_of(const struct problem *p, int i, int T, const int32_t *lengths, struct sab_stream *state)
 {
-    return (struct sab_batch){.size = sizeof(struct sab_batch), .T = T, .B = B, .values = p->values + (size_t)i * T * B * I, .lengths = lengths,
+    return (struct sab_batch){.size = sizeof(struct sab_batch), .T = T, .B = B,
+                              .values = p->values + (size_t)i * T * B * I, .lengths = lengths,
                               .targets = p->targets + (size_t)i * T * B * O, .state = state};
 }
 

@@ -126,7 +126,8 @@ static void train_as_rank(struct sab_comm *comm, void *user, void *out)
 static void assert_same_metrics(const char *what, const struct sab_metrics *a, const struct sab_metrics *b)
 {
     if (memcmp(a, b, sizeof *a) != 0)
-        fail_msg("%s: loss %.17g, accuracy %.17g, mse %.17g, norm %.17g; on one rank %.17g, %.17g, %.17g, %.17g", what, a->loss, a->accuracy,
+        fail_msg("%s: loss %.17g, accuracy %.17g, mse %.17g, norm %.17g; on one rank %.17g, %.17g, %.17g, %.17g", what,
+                 a->loss, a->accuracy,
                  a->mse, a->grad_norm, b->loss, b->accuracy, b->mse, b->grad_norm);
 }
 
@@ -156,7 +157,8 @@ static void test_shards_of_all_numbers(void **unused)
     (void)unused;
     assert_ranks_equal("task=copy T=31 batch=48 hidden=16 eval-size=52 threads=1");
     assert_ranks_equal("task=copy T=9 batch=72 hidden=16 eval-size=20 threads=2 layers=2");
-    assert_ranks_equal("task=adding T=11 batch=43 hidden=16 layers=2 dropout=0.3 dropout-recurrent=0.2 dropout-input=0.1 eval-size=13 threads=1");
+    assert_ranks_equal("task=adding T=11 batch=43 hidden=16 layers=2 dropout=0.3 dropout-recurrent=0.2 "
+                       "dropout-input=0.1 eval-size=13 threads=1");
     assert_ranks_equal("task=adding T=11 batch=5 hidden=16 cell=gru eval-size=13 threads=1");
 }
 
@@ -195,10 +197,13 @@ static void test_unlike_batches_are_refused(void **unused)
 {
     struct answer answers[3];
     (void)unused;
-    assert_int_equal(sab_sockets_run(3, train_unlike, "task=copy T=10 batch=48 hidden=16 threads=1 curriculum=0", answers, sizeof *answers), 3);
+    assert_int_equal(sab_sockets_run(3, train_unlike, "task=copy T=10 batch=48 hidden=16 threads=1 curriculum=0",
+                                     answers, sizeof *answers), 3);
     for (int r = 0; r < 3; r++) {
         assert_int_equal(answers[r].status, SAB_INVALID);
-        assert_string_equal(answers[r].message, "update 1: the batches or the weights of rank 2 are not those of rank 0; all ranks must have the same");
+        assert_string_equal(answers[r].message,
+                            "update 1: the batches or the weights of rank 2 are not those of rank 0; all ranks must "
+                            "have the same");
     }
 }
 
@@ -207,7 +212,9 @@ static void test_failure_is_everybodys(void **unused)
     struct answer answers[3];
     (void)unused;
     /* Its own data are the same, but for the last rank too long for its network. */
-    assert_int_equal(sab_sockets_run(3, train_unlike, "task=copy T=9 batch=48 hidden=16 threads=1 curriculum=0 model=transformer context=10 positions=learned heads=2", answers,
+    assert_int_equal(sab_sockets_run(3, train_unlike,
+                                     "task=copy T=9 batch=48 hidden=16 threads=1 curriculum=0 model=transformer "
+                                     "context=10 positions=learned heads=2", answers,
                                      sizeof *answers), 3);
     for (int r = 0; r < 3; r++) {
         if (answers[r].status != SAB_INVALID || strncmp(answers[r].message, "update 1: rank 2: ", 18) != 0)
@@ -229,7 +236,8 @@ static void test_a_rank_that_is_gone(void **unused)
 {
     struct answer answers[3];
     (void)unused;
-    assert_int_equal(sab_sockets_run(3, train_or_leave, "task=copy T=9 batch=48 hidden=16 threads=1 curriculum=0", answers, sizeof *answers), 2);
+    assert_int_equal(sab_sockets_run(3, train_or_leave, "task=copy T=9 batch=48 hidden=16 threads=1 curriculum=0",
+                                     answers, sizeof *answers), 2);
     for (int r = 0; r < 3; r += 2) {
         assert_int_equal(answers[r].status, SAB_IO + 100);
         assert_string_equal(answers[r].message, "update 1: another of the 3 ranks has ended or cannot be reached");

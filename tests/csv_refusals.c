@@ -66,7 +66,8 @@ static void malformed(void **state)
         {"text behind a quote", "a,b\n1,\"2\"x\n", "", "line 2, column 2: text follows the closing quote"},
         {"UTF-16", "\xff\xfe" "a", "", "UTF-16"},
         {"no number", "a,b\nx,y\nz,w\n", "", "no column holds numbers"},
-        {"no number beside the answers", "a,y\nx,1\nz,2\n", "goal=step targets=y", "no column beside --series, --time and --targets holds numbers"},
+        {"no number beside the answers", "a,y\nx,1\nz,2\n", "goal=step targets=y",
+         "no column beside --series, --time and --targets holds numbers"},
         {"same name twice", "a,a\n1,2\n3,4\n", "", "several columns are called \"a\""},
         {"same name twice, chosen", "a,a\n1,2\n3,4\n", "inputs=a", "rename them"},
         {"same name twice, answers by number", "s,a,a,b\nA,1,x,3\nB,1,y,4\n", "goal=step targets=3", "called \"a\""},
@@ -95,7 +96,8 @@ static void malformed(void **state)
         {"two columns of classes", "a,b,c\n1,2,3\n3,4,5\n", "goal=step targets=b,c loss=cross-entropy", "names 2"},
         {"one class", "a,y\n1,x\n2,x\n", "goal=step targets=y", "one class only, \"x\""},
         {"empty class", "a,y\n1,x\n2,\n", "goal=step targets=y", "line 3, column \"y\": the cell is empty"},
-        {"sorted by class", "a,y\n1,x\n2,x\n3,x\n4,z\n", "goal=step targets=y split=0.5,0.25,0.25", "column \"y\": the class \"z\" is not in the "
+        {"sorted by class", "a,y\n1,x\n2,x\n3,x\n4,z\n", "goal=step targets=y split=0.5,0.25,0.25",
+         "column \"y\": the class \"z\" is not in the "
          "training part (--split 0.5,0.25,0.25, in the order of the file): another --split may"},
         {"counts", "a,y\n1,12\n2,13\n3,12\n4,14\n", "goal=step targets=y split=0.5,0.25,0.25", "its 3 different whole numbers are "
          "taken for classes; if they are values, give --loss mse; else another --split"},
@@ -222,7 +224,8 @@ static void damaged_facts(void **state)
 static void damaged_categories(void **state)
 {
     static const char *const damaged[] = {
-        "[[1]]", "[[2,\"x\"]]", "[[-1,\"x\"]]", "[[0,\"x\"]]", "[[1,\"x\",\"x\"]]", "[[1,2]]", "[[1,\"x\"],[1,\"y\"]]", "[1]", "{}", "\"x\"",
+        "[[1]]", "[[2,\"x\"]]", "[[-1,\"x\"]]", "[[0,\"x\"]]", "[[1,\"x\",\"x\"]]", "[[1,2]]", "[[1,\"x\"],[1,\"y\"]]",
+            "[1]", "{}", "\"x\"",
         "[[\"1\",\"x\"]]", "[[1,\"x\",\"y\",\"z\"]]",
     };
     struct sab_task *task = csv_must("a,c,l\n1,x,p\n2,y,q\n", "goal=step inputs=a categories=c targets=l split=1,0,0"), *other = NULL;

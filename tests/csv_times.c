@@ -91,7 +91,8 @@ static void steps_that_are_missing(void **state)
     static const struct {
         const char *text, *options, *message;
     } refused[] = {
-        {text, "time=d", "line 5, column \"d\": 2024-01-06 follows on 2024-01-03, where the step is 1 day; 1 such gap, of 2 steps; --gaps keep"},
+        {text, "time=d", "line 5, column \"d\": 2024-01-06 follows on 2024-01-03, where the step is 1 day; 1 such gap, "
+                         "of 2 steps; --gaps keep"},
         {text, "time=d gaps=fill", "--gaps fill needs --missing last or mask"},
         {months, "time=d", "line 5, column \"d\": 2024-05-31 follows on 2024-03-31, where the step is 1 month"},
         {uneven, "time=d gaps=fill missing=last", "4.500 follows on 3, where the step is 1, no whole number of which lies between"},
@@ -213,7 +214,8 @@ static void spots_have_the_times_of_their_rows(void **state)
         assert_non_null(spot.times);
         for (int t = 0; t < batch.lengths[0]; t++)
             if (spot.times[t] != (19723 + spot.row + t) * INT64_C(86400000)) /* 2024-01-01 is day 19723 since 1970 */
-                fail_msg("chunk %lld, step %d: row %lld has the time %lld", (long long)i, t, (long long)(spot.row + t), (long long)spot.times[t]);
+                fail_msg("chunk %lld, step %d: row %lld has the time %lld", (long long)i, t, (long long)(spot.row + t),
+                         (long long)spot.times[t]);
         first = spot.row > first ? spot.row : first;
         chunks++;
     }

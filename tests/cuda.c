@@ -101,7 +101,8 @@ static void run(struct layers *y, const struct sab_batch *given, uint64_t *state
     const int has_c = m->cell->has_c, T = y->T, B = y->B, values = given->values != NULL, I = m->shape.I;
     const size_t start = (size_t)y->L * B * y->H, n_out = (size_t)T * B * y->O, n_in = (size_t)T * B * I;
     struct sab_batch batch = *given;
-    sab_real *h0 = numbers(start, 1, state), *c0 = numbers(start, 1, state), *hn = fresh(start * sizeof *hn), *cn = fresh(start * sizeof *cn);
+    sab_real *h0 = numbers(start, 1, state), *c0 = numbers(start, 1, state), *hn = fresh(start * sizeof *hn),
+        *cn = fresh(start * sizeof *cn);
     sab_real *out = fresh(n_out * sizeof *out), *dout = numbers(n_out, 1, state), *dx = fresh(n_in * sizeof *dx);
     sab_real *dh0 = fresh(start * sizeof *dh0), *dc0 = fresh(start * sizeof *dc0), *grads = calloc(flat.count, sizeof *grads);
     const int n = problem_int(state, 0, T - 1); /* before it no gradient comes */
@@ -127,7 +128,8 @@ static void run(struct layers *y, const struct sab_batch *given, uint64_t *state
     for (int i = 0; i < m->n_tensors; i++)
         weights[i] = sab_model_tensor(m, i)->data;
     struct sab_cuda_batch b = {.size = sizeof b, .T = T, .B = B, .N = N, .ids = batch.ids, .values = batch.values, .lengths = batch.lengths,
-                               .h0 = y->stream || batch.h0 ? h0 : NULL, .c0 = has_c && (y->stream || batch.c0) ? c0 : NULL, .weights = weights,
+                               .h0 = y->stream || batch.h0 ? h0 : NULL, .c0 = has_c && (y->stream || batch.c0) ? c0
+                                   : NULL, .weights = weights,
                                .memories = N > 0 ? memories : NULL, .first = N > 0 ? first : NULL};
     struct sab_cuda_need need = {.size = sizeof need};
     if (sab_cuda_need(y->cuda, &b, &need, &err))
@@ -136,7 +138,8 @@ static void run(struct layers *y, const struct sab_batch *given, uint64_t *state
     sab_real *out2 = fresh(n_out * sizeof *out2), *hn2 = fresh(start * sizeof *hn2), *cn2 = fresh(start * sizeof *cn2);
     sab_real *memories2 = fresh((size_t)need.N * start * sizeof *memories2);
     int32_t *first2 = fresh((size_t)B * sizeof *first2), *since2 = fresh((size_t)B * sizeof *since2);
-    struct sab_cuda_left left = {.size = sizeof left, .outputs = out2, .hn = hn2, .cn = cn2, .memories = memories2, .first = first2, .since = since2};
+    struct sab_cuda_left left = {.size = sizeof left, .outputs = out2, .hn = hn2, .cn = cn2, .memories = memories2,
+                                 .first = first2, .since = since2};
     if (sab_cuda_forward(y->cuda, &b, &left, &err))
         fail_msg("%s: %s", err.message, y->what);
     compare(y, "outputs", out, out2, n_out);
@@ -151,7 +154,8 @@ static void run(struct layers *y, const struct sab_batch *given, uint64_t *state
             dweights[i] = grads2 + (sab_model_tensor(m, i)->data - flat.theta);
         free(b.scratch);
         b.scratch = fresh(need.backward_nbytes);
-        struct sab_cuda_gradient gradient = {.size = sizeof gradient, .doutputs = dout, .dweights = dweights, .dvalues = values ? dx2 : NULL, .dh0 = dh2,
+        struct sab_cuda_gradient gradient = {.size = sizeof gradient, .doutputs = dout, .dweights = dweights,
+                                             .dvalues = values ? dx2 : NULL, .dh0 = dh2,
                                              .dc0 = has_c ? dc2 : NULL};
         if (sab_cuda_backward(y->cuda, &b, &gradient, &err))
             fail_msg("%s: %s", err.message, y->what);
@@ -194,7 +198,9 @@ static void agrees_with_the_engine(void **unused)
         if (goes_on)
             y.T = (y.T + o->k_att - 1) / o->k_att * o->k_att;
         char what[300];
-        snprintf(what, sizeof what, "run %d: cell %d hidden %d layers %d A %d score %d write %d credit %d k_top %d k_att %d slots %d k_trunc %d "
+        snprintf(what, sizeof what,
+                 "run %d: cell %d hidden %d layers %d A %d score %d write %d credit %d k_top %d k_att %d slots %d "
+                 "k_trunc %d "
                  "mental %d O %d T %d B %d", i, o->cell, o->hidden, o->layers, o->attention_width, o->score, o->write, o->credit, o->k_top,
                  o->k_att, o->memory_slots, o->k_trunc, o->mental_updates, shape.O, y.T, y.B);
         y.what = what;

@@ -216,7 +216,8 @@ static void parts_have_images_of_one_size(void **state)
 {
     (void)state;
     enum { OTHER = ROWS - 1 };
-    static const unsigned char one[16 + OTHER * COLS] = {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, OTHER, 0, 0, 0, COLS}, name[9] = {0, 0, 8, 1, 0, 0, 0, 1, 1};
+    static const unsigned char one[16 + OTHER * COLS] = {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, OTHER, 0, 0, 0, COLS},
+        name[9] = {0, 0, 8, 1, 0, 0, 0, 1, 1};
     char single[4096], other[4096];
     snprintf(single, sizeof single, "%s", images_path("single-images-idx3-ubyte"));
     snprintf(other, sizeof other, "%s", images_path("other-images-idx3-ubyte"));

@@ -71,7 +71,8 @@ static void test_how_many(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int together = sab_extent_together(p.model, cases[i].H, cases[i].B, cases[i].workers);
         if (together != cases[i].together)
-            fail_msg("H %d, B %d, %d workers: %d together, expected %d", cases[i].H, cases[i].B, cases[i].workers, together, cases[i].together);
+            fail_msg("H %d, B %d, %d workers: %d together, expected %d", cases[i].H, cases[i].B, cases[i].workers,
+                     together, cases[i].together);
     }
     problem_free(&p);
 }

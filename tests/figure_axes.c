@@ -53,7 +53,8 @@ double sab_drawing_text_width(struct sab_drawing *d, double scale, const char *t
 void sab_drawing_text(struct sab_drawing *d, double x, double y, enum sab_anchor anchor, int is_up, double scale, const char *text)
 {
     struct note *note = &d->notes[d->n++];
-    double width = sab_drawing_text_width(d, scale, text), from = anchor == SAB_ANCHOR_START ? 0 : anchor == SAB_ANCHOR_END ? width : width / 2;
+    double width = sab_drawing_text_width(d, scale, text), from = anchor == SAB_ANCHOR_START ? 0
+        : anchor == SAB_ANCHOR_END ? width : width / 2;
     assert_true(d->n <= 256);
     *note = (struct note){.x = x, .y = y, .anchor = anchor, .is_up = is_up};
     snprintf(note->text, sizeof note->text, "%s", text);
@@ -86,11 +87,13 @@ static void check_places(void)
     for (int i = 0; i < drawn.n; i++) {
         const struct note *a = &drawn.notes[i];
         if (a->x0 < 0 || a->y0 < 0 || a->x1 > drawn.width || a->y1 > drawn.height)
-            fail_msg("\"%s\" at %g..%g, %g..%g leaves the page of %g by %g", a->text, a->x0, a->x1, a->y0, a->y1, drawn.width, drawn.height);
+            fail_msg("\"%s\" at %g..%g, %g..%g leaves the page of %g by %g", a->text, a->x0, a->x1, a->y0, a->y1,
+                     drawn.width, drawn.height);
         for (int k = 0; k < i; k++) {
             const struct note *b = &drawn.notes[k];
             if (a->x0 < b->x1 && b->x0 < a->x1 && a->y0 < b->y1 && b->y0 < a->y1)
-                fail_msg("\"%s\" at %g..%g, %g..%g covers \"%s\" at %g..%g, %g..%g", a->text, a->x0, a->x1, a->y0, a->y1, b->text, b->x0, b->x1,
+                fail_msg("\"%s\" at %g..%g, %g..%g covers \"%s\" at %g..%g, %g..%g", a->text, a->x0, a->x1, a->y0,
+                         a->y1, b->text, b->x0, b->x1,
                          b->y0, b->y1);
         }
     }
@@ -108,7 +111,8 @@ static const char *hour(void *user, int step, char *text)
     return text;
 }
 
-static void draw_map(int rows, int columns, int per_column, int is_by_lag, const char *(*label)(void *, int, char *), const struct sab_look *look)
+static void draw_map(int rows, int columns, int per_column, int is_by_lag, const char *(*label)(void *, int, char *),
+                     const struct sab_look *look)
 {
     int first[ROWS], last[ROWS];
     double *cell = calloc((size_t)rows * (size_t)columns, sizeof *cell);
@@ -127,7 +131,8 @@ static int check_columns(int columns, int per_column, const char *(*label)(void 
     int n = 0, steps = columns * per_column;
     for (int i = 0; i < drawn.n; i++) {
         const struct note *note = &drawn.notes[i];
-        if (note->anchor != SAB_ANCHOR_MIDDLE || note->is_up || strcmp(note->text, "past step recalled") == 0 || strstr(note->text, "steps back"))
+        if (note->anchor != SAB_ANCHOR_MIDDLE || note->is_up || strcmp(note->text, "past step recalled") == 0 ||
+            strstr(note->text, "steps back"))
             continue;
         int step = (int)lround((note->x - drawn.frame[0]) / drawn.frame[2] * steps + 0.5);
         char wanted[SAB_PLACE_CAP];

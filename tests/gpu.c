@@ -158,7 +158,8 @@ static double compare(const struct sab_options *config, struct sab_shape shape, 
     size_t n = (size_t)T * B * shape.O;
     sab_real *grads = calloc(flat.count, sizeof *grads), *outputs = calloc(n, sizeof *outputs), *seen = calloc(n, sizeof *seen);
     int status = sab_model_gradient(p.model, &p.batch, 1, &want, NULL, &err), is_beyond = status == SAB_NUMERIC;
-    if ((status && !is_beyond) || sab_model_evaluate(p.model, &p.batch, 1, outputs, NULL, NULL, &err) || sab_gpu_gradient(gpu, &p.batch, grads, &got, &err) ||
+    if ((status && !is_beyond) || sab_model_evaluate(p.model, &p.batch, 1, outputs, NULL, NULL, &err) ||
+        sab_gpu_gradient(gpu, &p.batch, grads, &got, &err) ||
         sab_gpu_evaluate(gpu, &p.batch, seen, &outputs_got, &err))
         fail_msg("%s", err.message);
     double off = distance(flat.grad, grads, flat.count), of_outputs = distance(outputs, seen, n);

@@ -163,7 +163,8 @@ static void test_reservoir_is_a_fair_sample(void **unused)
     }
     /* the first two numbers of SplitMix64 from 0 on */
     assert_true(sab_random_mix(0, 0) == 0xe220a8397b1dcdaf && sab_random_mix(0x9e3779b97f4a7c15, 0) == 0x6e789e6aa1b965f4);
-    double p = (double)SLOTS / N, deviation = sqrt(SEQUENCES * p * (1 - p)); /* of a binomial; 40 counts within 5 of it: 1 in 40,000 fails */
+    /* of a binomial; 40 counts within 5 of it: 1 in 40,000 fails */
+    double p = (double)SLOTS / N, deviation = sqrt(SEQUENCES * p * (1 - p));
     for (int i = 0; i < N; i++)
         if (fabs(stays[i] - SEQUENCES * p) > 5 * deviation)
             fail_msg("memory %d of %d stays in %d of %d sequences, where %.0f +- %.0f are expected", i, N, stays[i], SEQUENCES,

@@ -319,7 +319,8 @@ static void set_weight(struct sab_model *model, sab_real value)
 {
     static const sab_real values[I];
     sab_model_tensor(model, 1)->data[5] = value;
-    must(sab_model_evaluate(model, &(struct sab_batch){.size = sizeof(struct sab_batch), .T = 1, .B = 1, .values = values}, 1, NULL, NULL, NULL, &err));
+    must(sab_model_evaluate(model, &(struct sab_batch){.size = sizeof(struct sab_batch), .T = 1, .B = 1,
+                                                       .values = values}, 1, NULL, NULL, NULL, &err));
 }
 
 /* A stream that was given what is no number, or a weight that is none, goes on as one that was not. */

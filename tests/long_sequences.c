@@ -64,7 +64,8 @@ static void compare(const struct sab_options *c, const char *what, int t0, int n
         if (memcmp(got + i, whole + i, sizeof *got) != 0)
             fail_msg("--cpu %d --cell %d --score %d --sparsifier %d --write %d --memory-slots %d --zero-memory %d --forward "
                      "%d --backward %d --k-top %d: an output of step %d is %.9g by %s, %.9g in the whole sequence",
-                     c->shared.cpu, c->model.cell, c->model.score, c->model.sparsifier, c->model.write, c->model.memory_slots, c->model.zero_memory, c->model.forward,
+                     c->shared.cpu, c->model.cell, c->model.score, c->model.sparsifier, c->model.write,
+                         c->model.memory_slots, c->model.zero_memory, c->model.forward,
                      c->model.backward, c->model.k_top, t0 + i / (B * O) + 1, (double)got[i], what, (double)whole[i]);
 }
 

@@ -172,7 +172,8 @@ static void test_gemm_of_fewer_bits(void **unused)
                     want += product, all += fabs(product);
                     plain += (double)A[i * K + k] * (double)B[k * N + j];
                 }
-                machine_near("gemm of fewer bits", (size_t)(i * N + j), C[i * N + j], want, (K * MACHINE_EPSILON + (machine_on_host ? 0 : 4 * ldexp(1, -bits))) * all);
+                machine_near("gemm of fewer bits", (size_t)(i * N + j), C[i * N + j], want,
+                             (K * MACHINE_EPSILON + (machine_on_host ? 0 : 4 * ldexp(1, -bits))) * all);
                 differs += fabs(plain - (double)C[i * N + j]) > K * MACHINE_EPSILON * all;
             }
         assert_true(differs > 0);

@@ -61,7 +61,8 @@ static void columns_once(uint64_t *state, int R, int N, int ldx)
 {
     size_t count = (size_t)R * ldx, chunks = ((size_t)R + 255) / 256;
     real *x = machine_drawn(state, count), *before = machine_drawn(state, (size_t)N), *got = machine_numbers((size_t)N);
-    real *xs = machine_put(x, count * sizeof *x), *out = machine_put(before, N * sizeof *out), *scratch = machine_room(chunks * N * sizeof *x);
+    real *xs = machine_put(x, count * sizeof *x), *out = machine_put(before, N * sizeof *out),
+        *scratch = machine_room(chunks * N * sizeof *x);
     assert_int_equal(machine->columns(machine, R, N, xs, ldx, scratch, out), SAB_OK);
     machine_get(got, out, N * sizeof *got);
     for (int n = 0; n < N; n++) {

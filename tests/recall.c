@@ -180,14 +180,16 @@ struct carried {
 static void see_carried(void *user, int layer, int t, int b, int n, const int32_t *when, const sab_real *alpha, const sab_real *flow)
 {
     const struct carried *s = user;
-    int before = b == s->own ? s->own_before : s->before, written = (before + t - 1) / s->k_att, there = written < s->slots ? written : s->slots;
+    int before = b == s->own ? s->own_before : s->before, written = (before + t - 1) / s->k_att,
+        there = written < s->slots ? written : s->slots;
     (void)layer, (void)alpha, (void)flow;
     if (n != there)
         fail_msg("%d slots, k_att %d, step %d after %d others, sequence %d: expected %d memories, got %d", s->slots, s->k_att, t, before, b,
                  there, n);
     for (int i = 0; i < n; i++)
         if (when[i] != (written - there + 1 + i) * s->k_att - before)
-            fail_msg("%d slots, k_att %d, step %d after %d others, sequence %d: memory %d of %d is of step %d, expected %d", s->slots, s->k_att,
+            fail_msg("%d slots, k_att %d, step %d after %d others, sequence %d: memory %d of %d is of step %d, "
+                     "expected %d", s->slots, s->k_att,
                      t, before, b, i, n, when[i], (written - there + 1 + i) * s->k_att - before);
 }
 

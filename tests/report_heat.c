@@ -93,7 +93,8 @@ static void skip_without_cairo(void)
     skip();
 }
 
-static int draw(const struct sab_recall_map *map, const struct sab_look *look, enum sab_picture kind, const char *path, struct sab_error *err)
+static int draw(const struct sab_recall_map *map, const struct sab_look *look, enum sab_picture kind, const char *path,
+                struct sab_error *err)
 {
     return sab_heat_figure_draw(&(struct sab_heat_figure){map, "a title", "answer step", "weight", NULL, NULL}, look, kind, path, err);
 }
@@ -228,7 +229,8 @@ static void means_below_0_are_drawn_in_a_colour_of_their_own(void **state)
     assert_int_equal(count_colour(path, sab_colours_below_0, &image), 0);
     map.cell[2] = map.least = -1;
     assert_int_equal(draw(&map, NULL, SAB_PICTURE_PNG, path, NULL), SAB_OK);
-    assert_true(count_colour(path, sab_colours_below_0, &image) > (long)(image.width / 6 * image.height / 4)); /* a cell is a sixth of the plot */
+    /* a cell is a sixth of the plot */
+    assert_true(count_colour(path, sab_colours_below_0, &image) > (long)(image.width / 6 * image.height / 4));
     memset(map.cell, 0, 6 * sizeof *map.cell);
     map.most = map.least = 0; /* nothing to compare with */
     assert_int_equal(draw(&map, NULL, SAB_PICTURE_PNG, path, NULL), SAB_OK);

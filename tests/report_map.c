@@ -297,7 +297,8 @@ static void a_memory_may_be_a_stretch(void **state)
     recall.read(recall.user, 0, 8, 0, 2, when, alpha, NULL);
     assert_int_equal(sab_recall_log_sort(&log, NULL), SAB_OK);
     const uint8_t is_shown[8] = {[7] = 1};
-    const double expected[2][8] = {{0.25, 0.25, 0.25, 0.25 / 3, 0.25 / 3, 0.25 / 3, 0, 0}, {0, 0.25 / 3, 0.25 / 3, 0.25 / 3, 0.25, 0.25, 0.25}};
+    const double expected[2][8] = {{0.25, 0.25, 0.25, 0.25 / 3, 0.25 / 3, 0.25 / 3, 0, 0},
+                                   {0, 0.25 / 3, 0.25 / 3, 0.25 / 3, 0.25, 0.25, 0.25}};
     for (int is_by_lag = 0; is_by_lag < 2; is_by_lag++) {
         struct sab_recall_view view = {8, 1, 0, SAB_RECALL_WEIGHT, is_shown, 100, 100, is_by_lag};
         struct sab_recall_map map;

@@ -41,7 +41,8 @@ static double largest(struct sab_tensor t)
     return most;
 }
 
-/* Uniform in +-1/sqrt(H), +-scale/sqrt(H) for keys and queries, +-scale/sqrt(A) for w3: of many draws the largest comes near, none beyond. */
+/* Uniform in +-1/sqrt(H), +-scale/sqrt(H) for keys and queries, +-scale/sqrt(A) for w3: of many draws the largest comes
+ * near, none beyond. */
 static void test_bounds(void **unused)
 {
     (void)unused;

@@ -190,12 +190,15 @@ static void run(struct sab_machine *machine, const struct settings *s)
     qsort(seconds, (size_t)s->reps, sizeof *seconds, by_size);
     const struct sab_gpu_plan *plan = sab_gpu_plan(gpu);
     const double passes = (double)t * T * s->B;
-    printf("{\"T\": %d, \"B\": %d, \"H\": %d, \"credit\": \"%s\", \"slots\": %d, \"seconds\": %.6g, \"least\": %.6g, \"first\": %.4g, \"loss\": %.6g, "
-           "\"S\": %d, \"C\": %d, \"threads\": %d, \"stretch\": %d, \"held\": [%d, %d], \"shared\": [%d, %d], \"launches\": %ld, \"off\": %.3g, "
+    printf("{\"T\": %d, \"B\": %d, \"H\": %d, \"credit\": \"%s\", \"slots\": %d, \"seconds\": %.6g, \"least\": %.6g, "
+           "\"first\": %.4g, \"loss\": %.6g, "
+           "\"S\": %d, \"C\": %d, \"threads\": %d, \"stretch\": %d, \"held\": [%d, %d], \"shared\": [%d, %d], "
+           "\"launches\": %ld, \"off\": %.3g, "
            "\"products\": \"%s\", \"step_bytes\": [%.0f, %.0f]",
            s->T, s->B, s->H, s->credit, s->slots, s->reps > 0 ? seconds[s->reps / 2] : first, s->reps > 0 ? seconds[0] : first, first,
            metrics.loss, plan->S, plan->C, plan->threads, plan->steps, plan->held_forward, plan->held_backward, plan->shared_forward,
-           plan->shared_backward, launches, isnan(off) ? -1 : off, s->products, (sab_gpu_counts(gpu)->kernel_nbytes[0] - before.kernel_nbytes[0]) / passes,
+           plan->shared_backward, launches, isnan(off) ? -1 : off, s->products,
+               (sab_gpu_counts(gpu)->kernel_nbytes[0] - before.kernel_nbytes[0]) / passes,
            (sab_gpu_counts(gpu)->kernel_nbytes[1] - before.kernel_nbytes[1]) / passes);
     if (s->ops) {
         struct sab_machine plain = *machine;

@@ -165,7 +165,8 @@ int sab_world_begin(struct sab_comm **out, struct sab_error *err)
     *out = NULL;
     if (n == 1)
         return SAB_OK;
-    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS || sab_mpi_begin(&world.mpi, MPI_COMM_WORLD) != MPI_SUCCESS)
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS ||
+        sab_mpi_begin(&world.mpi, MPI_COMM_WORLD) != MPI_SUCCESS)
         return sab_fail(err, SAB_IO, "MPI could not be started");
     if (n > 0 && n != comm->ranks)
         return sab_fail(err, SAB_IO, "the launcher has started %d processes, and MPI knows of %d: are mpirun and the MPI that sab was "

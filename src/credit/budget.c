@@ -43,7 +43,8 @@ int sab_need_count(const struct sab_model *m, const struct sab_extent *x, int ba
     double kept[2] = {(double)blocks[0].kept_nbytes, (double)blocks[1].kept_nbytes};
     double scratch[2] = {(double)blocks[0].scratch_nbytes, (double)blocks[1].scratch_nbytes};
     *need = (struct sab_need){
-        .activations = x->apart ? kept[0] * (x->B / SAB_SHARD) + kept[1] + (scratch[0] > scratch[1] ? scratch[0] : scratch[1]) * x->workers * x->together
+        .activations = x->apart ? kept[0] * (x->B / SAB_SHARD) + kept[1] + (scratch[0] > scratch[1] ? scratch[0]
+                                                                            : scratch[1]) * x->workers * x->together
                                 : ((kept[0] + scratch[0]) * x->together + kept[1] + scratch[1]) * x->workers,
         .gradients = backward ? (double)n_shards * (double)m->n_padded * sizeof(real) : 0,
     };

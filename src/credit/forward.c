@@ -326,7 +326,8 @@ void sab_shard_span(struct sab_shard *const *shards, int n, int span, int replay
         for (int k = 0; k < n; k++) {
             struct sab_shard *s = shards[k];
             struct sab_layer_run *run = &s->layers[l];
-            parts[k] = (struct sab_layer_part){.span = point_span(s, l, span), .memory = &run->memory, .records = &run->records, .scratch = &s->scratch};
+            parts[k] = (struct sab_layer_part){.span = point_span(s, l, span), .memory = &run->memory,
+                                               .records = &run->records, .scratch = &s->scratch};
             if (!s->backward)
                 run->records.t0 = parts[k].span->t0;
         }

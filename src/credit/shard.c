@@ -94,7 +94,8 @@ static void lay_out_stretch(struct sab_layout *kept, struct sab_layout *scratch,
 {
     size_t S = (size_t)s->S, Hp = (size_t)s->model->Hp;
     memory->ledger.ends = s->ends;
-    memory->stretch = (struct sab_stretch){take_reals(scratch, S * Hp), take_reals(scratch, S * Hp), take_reals(scratch, S), take_reals(scratch, S)};
+    memory->stretch = (struct sab_stretch){take_reals(scratch, S * Hp), take_reals(scratch, S * Hp),
+                                           take_reals(scratch, S), take_reals(scratch, S)};
     memory->scale = take_reals(kept, S * memory->cap);
 }
 

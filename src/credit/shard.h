@@ -60,8 +60,8 @@ void sab_shard_free(struct sab_shard *shard);
  * state every sequence takes part to the last step. */
 void sab_shard_load(struct sab_shard *shard, const struct sab_work *work);
 
-/* Several shards of one batch are taken step by step together, n of 1..SAB_TOGETHER: the weights of a step are then read once for all, which
- * counts where they are larger than the caches. Each gets the bits it gets alone. */
+/* Several shards of one batch are taken step by step together, n of 1..SAB_TOGETHER: the weights of a step are then
+ * read once for all, which counts where they are larger than the caches. Each gets the bits it gets alone. */
 
 /* All spans forward; sums, outputs and (forward only) recall are filled. */
 void sab_shard_forward(struct sab_shard *const *shards, int n);

@@ -195,7 +195,8 @@ static void run_group(void *user, int i, int worker)
     struct sab_tape *t = run->tape;
     struct sab_engine *e = t->engine;
     const struct sab_model *m = e->model;
-    int together = run->extent->together, first = i * together, n = t->deal.n_shards - first < together ? t->deal.n_shards - first : together;
+    int together = run->extent->together, first = i * together, n = t->deal.n_shards - first < together
+        ? t->deal.n_shards - first : together;
     struct sab_work works[SAB_TOGETHER];
     if (sab_engine_is_stopped(e))
         return;

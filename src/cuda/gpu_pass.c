@@ -28,7 +28,8 @@ void sab_gpu_pack_weights(struct sab_gpu *g)
             struct sab_gpu_layer *y = &g->layers[l];
             sab_gpu_plan_apply(&g->plan, b, &p);
             size_t GHp = (size_t)p.G * p.Hp, Hp = (size_t)p.Hp, Ap = (size_t)p.Ap;
-            struct sab_gpu_pack state = {sab_gpu_weights(g, SAB_ROLE_WEIGHT_HH, l), y->state[b], p.C, p.state.rows, p.H, p.G, p.U, p.Hp, GHp, Hp, 1};
+            struct sab_gpu_pack state = {sab_gpu_weights(g, SAB_ROLE_WEIGHT_HH, l), y->state[b], p.C, p.state.rows,
+                                         p.H, p.G, p.U, p.Hp, GHp, Hp, 1};
             if (b)
                 state = (struct sab_gpu_pack){state.from, y->state[b], p.C, p.state.rows, (int)GHp, 1, p.U, p.H, 1, 0, GHp};
             mc->pack(mc, &state);
@@ -80,7 +81,8 @@ void sab_gpu_layers_forward(struct sab_gpu *g, int B, int stretch, int replay, c
             if (y->c)
                 mc->copy(mc, y->c, y->c_start + (size_t)stretch * row, nbytes);
         }
-        const real *bias = sab_gpu_weights(g, SAB_ROLE_BIAS_IH, l), *bias_h = m->cell->fused ? sab_gpu_weights(g, SAB_ROLE_BIAS_HH, l) : NULL;
+        const real *bias = sab_gpu_weights(g, SAB_ROLE_BIAS_IH, l), *bias_h = m->cell->fused
+            ? sab_gpu_weights(g, SAB_ROLE_BIAS_HH, l) : NULL;
         const real *ih = sab_gpu_weights(g, SAB_ROLE_WEIGHT_IH, l);
         int is_ids = l == 0 && ids != NULL;
         mc->input(mc, R, GHp, bias, bias_h, is_ids ? ids : NULL, is_ids ? ih : NULL, y->pre);

@@ -12,9 +12,11 @@
 #include "cuda/gpu_state.h"
 #include "sab_cuda.h"
 
-static const struct sab_sized batch_sized = {"the batch", "struct sab_cuda_batch", sizeof(struct sab_cuda_batch), sizeof(struct sab_cuda_batch)};
+static const struct sab_sized batch_sized = {"the batch", "struct sab_cuda_batch", sizeof(struct sab_cuda_batch),
+                                             sizeof(struct sab_cuda_batch)};
 static const struct sab_sized need_sized = {"the need", "struct sab_cuda_need", sizeof(struct sab_cuda_need), sizeof(struct sab_cuda_need)};
-static const struct sab_sized left_sized = {"what is left", "struct sab_cuda_left", sizeof(struct sab_cuda_left), sizeof(struct sab_cuda_left)};
+static const struct sab_sized left_sized = {"what is left", "struct sab_cuda_left", sizeof(struct sab_cuda_left),
+                                            sizeof(struct sab_cuda_left)};
 static const struct sab_sized gradient_sized = {"the gradient", "struct sab_cuda_gradient", sizeof(struct sab_cuda_gradient),
                                                 sizeof(struct sab_cuda_gradient)};
 
@@ -270,8 +272,10 @@ static void take_memories(struct sab_cuda *c, const struct sab_cuda_batch *b, in
     mc->zero(mc, y->M, count * m->Hp * sizeof(real)); /* rows that nobody writes enter a product, with a gradient of 0 */
     if (b->N == 0)
         return;
-    struct sab_gpu_rows rows = {.n = b->N, .m = b->B, .width = m->H, .to_width = m->Hp, .to = y->M, .to_i = (size_t)m->Hp, .to_j = cap * m->Hp,
-                                .from = b->memories + (size_t)l * b->B * b->N * m->H, .from_i = (size_t)m->H, .from_j = (size_t)b->N * m->H};
+    struct sab_gpu_rows rows = {.n = b->N, .m = b->B, .width = m->H, .to_width = m->Hp, .to = y->M,
+                                .to_i = (size_t)m->Hp, .to_j = cap * m->Hp,
+                                .from = b->memories + (size_t)l * b->B * b->N * m->H, .from_i = (size_t)m->H,
+                                    .from_j = (size_t)b->N * m->H};
     mc->rows(mc, &rows);
     mc->gemm(mc, 0, 0, (int)count, m->Ap, m->H, y->M, m->Hp, sab_gpu_weights(g, SAB_ROLE_W1, l), m->Ap, 0, y->keys, m->Ap);
     if (m->config.score == SAB_SCORE_MLP)
@@ -290,7 +294,8 @@ static void leave(struct sab_cuda *c, const struct sab_cuda_batch *b, const stru
             mc->last(mc, b->T, b->B, m->H, y->h, m->Hp, b->lengths, left->hn + l * state);
         if (left->cn && y->c)
             mc->last(mc, b->T, b->B, m->H, y->c, m->Hp, b->lengths, left->cn + l * state);
-        struct sab_gpu_leave memories = {.T = b->T, .B = b->B, .N = shape->left, .H = m->H, .ld = m->Hp, .cap = g->sizes.cap, .steps = g->ledger_steps,
+        struct sab_gpu_leave memories = {.T = b->T, .B = b->B, .N = shape->left, .H = m->H, .ld = m->Hp,
+                                         .cap = g->sizes.cap, .steps = g->ledger_steps,
                                          .ends = b->lengths, .first = b->N > 0 ? b->first : NULL, .M = y->M,
                                          .memories = left->memories + l * state * shape->left, .left_first = l == 0 ? left->first : NULL,
                                          .left_since = left->since};
@@ -301,7 +306,8 @@ static void leave(struct sab_cuda *c, const struct sab_cuda_batch *b, const stru
     }
     const struct sab_gpu_layer *top = &g->layers[m->L - 1];
     struct sab_gpu_rows rows = {.n = b->T, .m = b->B, .width = m->H, .to_width = m->H, .to = left->outputs, .to_i = (size_t)b->B * m->O,
-                                .to_j = (size_t)m->O, .from = top->h + (size_t)b->B * m->Hp, .from_i = (size_t)b->B * m->Hp, .from_j = (size_t)m->Hp,
+                                .to_j = (size_t)m->O, .from = top->h + (size_t)b->B * m->Hp,
+                                    .from_i = (size_t)b->B * m->Hp, .from_j = (size_t)m->Hp,
                                 .ends = b->lengths};
     mc->rows(mc, &rows);
     if (m->O == m->H)
@@ -344,13 +350,15 @@ static const real *take_doutputs(struct sab_cuda *c, const struct sab_cuda_batch
     const struct sab_model *m = c->model;
     struct sab_gpu *g = c->gpu;
     struct sab_gpu_rows rows = {.n = b->T, .m = b->B, .width = m->H, .to_width = m->Hp, .to = g->dh[0], .to_i = (size_t)b->B * m->Hp,
-                                .to_j = (size_t)m->Hp, .from = doutputs, .from_i = (size_t)b->B * m->O, .from_j = (size_t)m->O, .ends = b->lengths};
+                                .to_j = (size_t)m->Hp, .from = doutputs, .from_i = (size_t)b->B * m->O,
+                                    .from_j = (size_t)m->O, .ends = b->lengths};
     const int has_s = m->O != m->H;
     c->machine->rows(c->machine, &rows);
     rows.to = g->ds, rows.from += m->H;
     if (has_s)
         c->machine->rows(c->machine, &rows);
-    struct sab_gpu_windows windows = {.T = b->T, .B = b->B, .S = g->plan.S, .ld = m->Hp, .len = g->window_len, .n = g->n_windows, .x = g->dh[0],
+    struct sab_gpu_windows windows = {.T = b->T, .B = b->B, .S = g->plan.S, .ld = m->Hp, .len = g->window_len,
+                                      .n = g->n_windows, .x = g->dh[0],
                                       .y = has_s ? g->ds : NULL, .out = g->has_loss};
     c->machine->windows(c->machine, &windows);
     return windows.y;
@@ -386,7 +394,8 @@ int sab_cuda_backward(struct sab_cuda *c, const struct sab_cuda_batch *given, co
     sab_gpu_memory_products(g, b.B);
     mc->unpad(mc, g->table, m->n_tensors, g->most_count, g->grad_padded, g->grad);
     copy_tensors(c, NULL, want.dweights, g->grad);
-    struct sab_gpu_rows rows = {.n = m->L, .m = b.B, .width = m->H, .to_width = m->H, .to = want.dh0, .to_i = (size_t)b.B * m->H, .to_j = (size_t)m->H,
+    struct sab_gpu_rows rows = {.n = m->L, .m = b.B, .width = m->H, .to_width = m->H, .to = want.dh0,
+                                .to_i = (size_t)b.B * m->H, .to_j = (size_t)m->H,
                                 .from = g->dh0, .from_i = (size_t)b.B * m->Hp, .from_j = (size_t)m->Hp};
     if (want.dh0)
         mc->rows(mc, &rows);

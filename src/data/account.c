@@ -109,7 +109,8 @@ void sab_account_parts(struct sab_account *account, const struct sab_files_optio
         if (n[p] != scored[p])
             snprintf(text + used, sizeof text - used, " (%s scored)", some);
         if (p != SAB_TRAIN && scored[p] > 0 && scored[p] < FEW)
-            sab_account_warn(account, "the %s part has only %s scored answer%s: a figure on it is mostly chance%s", sab_parts_names[p], some,
+            sab_account_warn(account, "the %s part has only %s scored answer%s: a figure on it is mostly chance%s",
+                             sab_parts_names[p], some,
                              scored[p] == 1 ? "" : "s", advice(files, p));
     }
     sab_account_say(account, "parts", "%s", text);

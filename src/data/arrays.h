@@ -19,9 +19,8 @@ struct sab_arrays {
     void *block;
 };
 
-/* Room for T steps of B sequences, all zero; what a smaller call before had is lost. SAB_NOMEM leaves it empty, and says what needs less, before
- * anything is taken where the machine has not so much. Starts from
- * a zeroed struct. */
+/* Room for T steps of B sequences, all zero; what a smaller call before had is lost. SAB_NOMEM leaves it empty, and
+ * says what needs less, before anything is taken where the machine has not so much. Starts from a zeroed struct. */
 int sab_arrays_make(struct sab_arrays *arrays, const struct sab_shape *shape, int T, int B, struct sab_error *err);
 void sab_arrays_clear(struct sab_arrays *arrays);
 

@@ -4,8 +4,9 @@
  *     input    symbols 1..8    0          9         0
  *     target        0          0          0      the ten symbols
  *
- * The input has I = 10 symbols, or (--symbols number) is the symbol as one real number. The answers are 0 and 1..8, so O = 9: the marker is asked for nowhere. The loss is over
- * all T+20 steps, accuracy over the last ten. Without memory the best loss is 10 ln 8 / (T+20), accuracy 1/8. */
+ * The input has I = 10 symbols, or (--symbols number) is the symbol as one real number. The answers are 0 and 1..8, so
+ * O = 9: the marker is never an answer. The loss is over all T+20 steps, accuracy over the last ten. Without memory the
+ * best loss is 10 ln 8 / (T+20), accuracy 1/8. */
 #include "data/synthetic.h"
 
 enum { SYMBOLS = 8, LENGTH = 10, MARKER = 9 };

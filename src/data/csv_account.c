@@ -41,7 +41,8 @@ static void say_inputs(struct sab_csv_state *s)
     names_of(schema, schema->inputs, schema->I, &list);
     for (int i = 0; i < schema->n_calendar; i++)
         sab_account_list_add(&calendar, sab_cycle_names[schema->calendar[i]]);
-    sab_account_say(&s->account, "inputs", "%s%s%s%s", list.text, schema->missing == SAB_MISSING_MASK ? ", of each whether it is there" : "",
+    sab_account_say(&s->account, "inputs", "%s%s%s%s", list.text, schema->missing == SAB_MISSING_MASK
+                    ? ", of each whether it is there" : "",
                     schema->n_calendar ? "; sine and cosine of " : "", schema->n_calendar ? sab_account_list_close(&calendar) : "");
 }
 

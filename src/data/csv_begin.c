@@ -112,7 +112,8 @@ static int fail_gap(const struct sab_csv_reading *r, int i, struct sab_error *er
     if (r->schema->is_named)
         sab_csv_show(&r->names[i], shown);
     return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %d%s%s%s: no value is there, but line %lld has a number in this "
-                    "column; fill it, choose what becomes of it with --missing, or choose other columns with --inputs", r->path, (long long)r->rows.next_line, i + 1,
+                    "column; fill it, choose what becomes of it with --missing, or choose other columns with --inputs",
+                        r->path, (long long)r->rows.next_line, i + 1,
                     *shown ? " (" : "", shown, *shown ? ")" : "", (long long)r->csv.line);
 }
 

@@ -57,7 +57,9 @@ static int name_column(struct sab_csv_column *column, const struct sab_csv_head 
         return sab_fail(err, SAB_FORMAT, "%s: the name of column %d is longer than %d bytes or not UTF-8", head->path,
                         place + 1, SAB_CSV_TEXT_CAP - 1);
     if (sab_csv_find_name(head, text, (size_t)n) != place)
-        return sab_fail(err, SAB_FORMAT, "%s: several columns are called \"%.60s\"; rename them, or choose others by --inputs and --targets",
+        return sab_fail(err, SAB_FORMAT,
+                        "%s: several columns are called \"%.60s\"; rename them, or choose others by --inputs and "
+                        "--targets",
                         head->path, text);
     column->name = sab_alloc((size_t)n + 1, 1);
     if (!column->name)

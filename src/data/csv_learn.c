@@ -90,7 +90,8 @@ static int fail_unseen(const struct sab_csv_state *s, int k, struct sab_error *e
         snprintf(values, sizeof values, "its %d different whole numbers are taken for classes; if they are values, give --loss mse; "
                  "else ", s->schema.classes.n);
     return sab_fail(err, SAB_FORMAT, "%.200s, column %s: the class \"%.60s\" is not in the training part (--split %.60s, in the "
-                    "order of the file): %s%s", s->config->files.data, column, sab_text_set_at(&s->schema.classes, k), s->config->files.split,
+                    "order of the file): %s%s", s->config->files.data, column, sab_text_set_at(&s->schema.classes, k),
+                        s->config->files.split,
                     values, sab_csv_is_stream(s) ? "another --split may have all of them"
                                                  : "if the file is sorted by class, shuffle its series");
 }

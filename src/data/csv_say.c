@@ -95,7 +95,8 @@ static void warn_of_counters(const struct sab_csv_reading *r, const struct sab_c
         sab_account_list_add(&list, text);
     }
     if (list.n > 0)
-        sab_account_warn(r->account, "read as values: %s; what only goes up leaves the range that is learned%s", sab_account_list_close(&list),
+        sab_account_warn(r->account, "read as values: %s; what only goes up leaves the range that is learned%s",
+                         sab_account_list_close(&list),
                          r->config && !r->config->csv.inputs[0] ? ". No other column holds numbers" : "");
 }
 

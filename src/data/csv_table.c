@@ -99,7 +99,8 @@ static void begin_origins(struct sab_csv_reading *r)
     const struct sab_csv_schema *schema = r->schema;
     int is_open = r->config && r->config->values.standardise && schema->loss != SAB_LOSS_BCE;
     for (int i = 0; i < schema->n; i++)
-        r->origins[i] = is_open && !schema->columns[i].is_category ? (struct sab_decimal){.decimals = NO_ORIGIN} : sab_decimal_of(schema->columns[i].origin);
+        r->origins[i] = is_open && !schema->columns[i].is_category ? (struct sab_decimal){.decimals = NO_ORIGIN}
+            : sab_decimal_of(schema->columns[i].origin);
 }
 
 static int take_values(struct sab_csv_reading *r, int64_t row, struct sab_error *err)

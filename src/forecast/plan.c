@@ -108,7 +108,8 @@ static int extrapolate(const struct sab_options *config, const struct sab_plan *
                        struct sab_error *err)
 {
     /* the columns of each head, where there are some, are padded too */
-    int has_heads = config->model.model == SAB_KIND_TRANSFORMER && config->model.heads != 1 && config->model.heads != 2 && config->model.heads != 4;
+    int has_heads = config->model.model == SAB_KIND_TRANSFORMER && config->model.heads != 1 &&
+        config->model.heads != 2 && config->model.heads != 4;
     int step = has_heads ? SAB_LANES * config->model.heads : 64;
     int nodes[3] = {step, 2 * step, 3 * step};
     double at[3][SIZES];
@@ -262,8 +263,10 @@ static void forecast_time(const struct sab_options *config, const double sizes[S
 {
     struct sab_duration update = {sizes[UPDATE_PRODUCTS], sizes[UPDATE_REST]};
     struct sab_duration evaluation = {sizes[EVALUATION_PRODUCTS], sizes[EVALUATION_REST]};
-    double balance = sab_plan_balance(config->shared.batch, plan->threads), evaluation_balance = sab_plan_balance(plan->evaluation_columns, plan->threads);
-    double growing = plan->has_files ? 0 : (double)(config->task.drawn.curriculum < config->optim.steps ? config->task.drawn.curriculum : config->optim.steps);
+    double balance = sab_plan_balance(config->shared.batch, plan->threads),
+        evaluation_balance = sab_plan_balance(plan->evaluation_columns, plan->threads);
+    double growing = plan->has_files ? 0 : (double)(config->task.drawn.curriculum < config->optim.steps
+                                                    ? config->task.drawn.curriculum : config->optim.steps);
     double evaluations = 1 + (config->run.eval_every > 0 ? (double)((config->optim.steps - 1) / config->run.eval_every) : 0);
     if (plan->recomputes) {
         update.products_s += sizes[REPLAY_PRODUCTS];

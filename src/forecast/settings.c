@@ -140,7 +140,8 @@ static int choose_credit(const struct sab_choices *c, const struct look *look)
     }
     if (status == SAB_OK && o->credit == SAB_CREDIT_SAB && o->k_top > 0)
         status = choose_memories(c, look);
-    if (status == SAB_OK && look->length > LONG && o->cell == SAB_CELL_LSTM && (o->credit == SAB_CREDIT_BPTT || o->credit == SAB_CREDIT_TBPTT))
+    if (status == SAB_OK && look->length > LONG && o->cell == SAB_CELL_LSTM &&
+        (o->credit == SAB_CREDIT_BPTT || o->credit == SAB_CREDIT_TBPTT))
         status = sab_choose(c, "forget-bias", "3", "without memories, c alone remembers %.0f steps", look->length);
     return status;
 }
@@ -164,7 +165,9 @@ static int choose_relative(const struct sab_choices *c, struct sab_task *task, s
     sab_free(squares);
     if (count == 0 || !(last < 2))
         return SAB_OK;
-    return sab_choose(c, "relative", "on", "on the training part the last value's squared error is %.2g of the mean's; 2 would be chance", last);
+    return sab_choose(c, "relative", "on",
+                      "on the training part the last value's squared error is %.2g of the mean's; 2 would be chance",
+                          last);
 }
 
 /* Does not look at --steps, so that a run that is prolonged later makes the same choices. */
@@ -173,7 +176,8 @@ static int choose_update(const struct sab_choices *c, const struct look *look)
     int is_transformer = c->options->model.model == SAB_KIND_TRANSFORMER;
     int status = sab_choose(c, "clip", "1", "0.1 is for copying");
     if (status == SAB_OK)
-        status = sab_choose(c, "lr", is_transformer ? "0.001" : "0.006", is_transformer ? "as on copying" : "learns sooner than 0.003 on speech, text and series");
+        status = sab_choose(c, "lr", is_transformer ? "0.001" : "0.006", is_transformer ? "as on copying"
+                            : "learns sooner than 0.003 on speech, text and series");
     if (status == SAB_OK)
         status = sab_choose(c, "warmup", "100", "what is read from files needs no longer");
     if (!(look->sequences < FEW_SEQUENCES) || c->given[sab_option_index("optimizer")] || c->given[sab_option_index("weight-decay")])

@@ -12,7 +12,8 @@ struct sab_choices {
 };
 
 /* Sets an option that nobody gave to a value that it has not, and tells why. */
-__attribute__((format(printf, 4, 5))) int sab_choose(const struct sab_choices *c, const char *name, const char *value, const char *why, ...);
+__attribute__((format(printf, 4, 5))) int sab_choose(const struct sab_choices *c, const char *name, const char *value,
+                                                     const char *why, ...);
 
 /* The least key-scale at which the pair's share of the scores' variance (docs/decisions/011), measured on the states of an untrained
  * network, is that of copying at --key-scale 15. After the other options of the network. */

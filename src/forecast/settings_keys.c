@@ -131,7 +131,8 @@ int sab_choose_key_scale(const struct sab_choices *c, struct sab_task *task, str
     struct work w = {0};
     double shares[SCALES];
     int k = 0;
-    if (!has_room(c->options, sab_task_shape(task)) || o->credit != SAB_CREDIT_SAB || o->k_top == 0 || o->score != SAB_SCORE_MLP || c->given[sab_option_index("key-scale")])
+    if (!has_room(c->options, sab_task_shape(task)) || o->credit != SAB_CREDIT_SAB || o->k_top == 0 ||
+        o->score != SAB_SCORE_MLP || c->given[sab_option_index("key-scale")])
         return SAB_OK;
     int status = sab_task_batch(task, SAB_TRAIN, 0, SEQUENCES, &batch, err);
     if (status == SAB_OK)

@@ -8,10 +8,11 @@
 
 /* Replaces (or makes) `path` so that a reader, a crash or a failure sees the old content or the new, never a mixture:
  * written to `path`.tmp in the same folder, synced, renamed, the folder synced. Writers of the same path, in any
- * process, take turns, and give up after 5 s of waiting; a .tmp left behind by a killed one is reused. The mode stays, the owner where it can. On failure the
- * old content is in place and the .tmp gone; only when the very last step, syncing the folder, fails is the new content
- * already visible. A symbolic link is followed: what it leads to is written. What is no regular file, a pipe or a device,
- * is written into as it comes; /dev/stdout and its like go on where the process's own writing is. SAB_IO or SAB_NOMEM. */
+ * process, take turns, and give up after 5 s of waiting; a .tmp left behind by a killed one is reused. The mode stays,
+ * the owner where it can. On failure the old content is in place and the .tmp gone; only when the very last step,
+ * syncing the folder, fails is the new content already visible. A symbolic link is followed: what it leads to is
+ * written. What is no regular file, a pipe or a device, is written into as it comes; /dev/stdout and its like go on
+ * where the process's own writing is. SAB_IO or SAB_NOMEM. */
 int sab_file_write_atomic(const char *path, const void *data, size_t nbytes, struct sab_error *err);
 
 /* Whether sab_file_write_atomic would find a folder that it may write to, and no folder at `path`: for work whose result

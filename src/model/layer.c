@@ -116,7 +116,8 @@ static void state_product(const struct sab_model *m, const struct sab_cell_weigh
         const struct sab_span *w = parts[k].span;
         if (w->h_mask)
             sab_mask_rows(1, (size_t)w->S * m->Hp, w->h_mask, step.h_prev, parts[k].scratch->masked[0]);
-        rows[count++] = (struct sab_row_block){w->S, w->h_mask ? parts[k].scratch->masked[0] : step.h_prev, m->cell->fused ? step.pre : step.pre_h};
+        rows[count++] = (struct sab_row_block){w->S, w->h_mask ? parts[k].scratch->masked[0] : step.h_prev,
+                                               m->cell->fused ? step.pre : step.pre_h};
     }
     sab_row_blocks_product(m->kernels, count, rows, m->GHp, m->H, m->Hp, cw->hh, m->GHp, 1);
 }

@@ -5,8 +5,9 @@
  *     dhh_t += dh_t + query_backward(dv_t)                dpre_t, dc_{t-1} = cell backward(dhh_t, dc_t)
  *     dh_{t-1} = dpre_t W_hh^T                        times the factors of dropout, where there are some
  *
- * and dm_t, what reaches the state of step t through the memory that it is part of, complete because every read of it is later than t. Weight gradients are products over many steps: the
- * more rows they have, the less of their time goes into reading and writing the weights' gradient. */
+ * and dm_t, what reaches the state of step t through the memory that it is part of, complete because every read of it is
+ * later than t. Weight gradients are products over many steps: the more rows they have, the less of their time goes into
+ * reading and writing the weights' gradient. */
 #include "model/model.h"
 
 #include <assert.h>

@@ -99,7 +99,8 @@ static int allocate(struct sab_stream *s, struct sab_model *m, int B)
     s->scratch.pre_h = sab_alloc((size_t)B * m->GHp, sizeof(real));
     s->scratch.key = sab_alloc((size_t)B * m->Ap, sizeof(real));
     s->y = sab_alloc((size_t)B * m->Op, sizeof(real));
-    int ok = s->since && s->since_next && s->draw && s->draw_next && s->layers && s->records.reads && s->scratch.pre_h && s->scratch.key && s->y;
+    int ok = s->since && s->since_next && s->draw && s->draw_next && s->layers && s->records.reads &&
+        s->scratch.pre_h && s->scratch.key && s->y;
     for (int l = 0; ok && l < m->L; l++)
         ok = layer_create(m, l, &s->layers[l], B);
     return ok;

@@ -1,4 +1,5 @@
-/* See stream_rows.h. A row is two numbers, a third where the rule draws, then of each layer h, c where the cell has one, and the memories that are carried:
+/* See stream_rows.h. A row is two numbers, a third where the rule draws, then of each layer h, c where the cell has one,
+ * and the memories that are carried:
  *
  *     first | since | draw | h_l0 [Hp] | c_l0 [Hp] | stretch_l0 [2 Hp + 2] where memories are made of several states |
  *     m_l0 [N,Hp] | worth_l0 [N] where the rule chooses | h_l1 ... */
@@ -69,7 +70,8 @@ static void move_row(const struct sab_stream *s, int b, char *row, int is_put)
             move(stretch->Z + at, &row, sizeof(real), is_put);
         }
         if (N > 0)
-            move(now->memory.M + (at * (size_t)now->memory.cap + (size_t)now->memory.ledger.n - N) * Hp, &row, N * Hp * sizeof(real), is_put);
+            move(now->memory.M + (at * (size_t)now->memory.cap + (size_t)now->memory.ledger.n - N) * Hp, &row,
+                 N * Hp * sizeof(real), is_put);
         struct sab_ledger *ledger = &now->memory.ledger;
         if (N > 0 && ledger->worth)
             move(ledger->worth + at * (size_t)ledger->cap + (size_t)ledger->n - N, &row, N * sizeof(real), is_put);

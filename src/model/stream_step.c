@@ -98,7 +98,8 @@ static void step_layer(struct sab_stream *s, int l, const int32_t *ids, const sa
     w->x = l == 0 ? values : s->layers[l - 1].now.h;
     w->x_stride = l == 0 ? m->shape.I : m->Hp;
     w->draws = s->draw_next;
-    sab_layer_forward(m, l, 1, &(struct sab_layer_part){.span = w, .memory = &now->memory, .records = &s->records, .scratch = &s->scratch}, 0);
+    sab_layer_forward(m, l, 1, &(struct sab_layer_part){.span = w, .memory = &now->memory, .records = &s->records,
+                                                        .scratch = &s->scratch}, 0);
     memcpy(now->h, w->h + n, row);
     if (m->cell->has_c)
         memcpy(now->c, w->c + n, row);

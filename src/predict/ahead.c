@@ -93,7 +93,8 @@ void sab_ahead_take(struct sab_ahead *a, int64_t number, const int64_t *time)
     keep(a, a->rows);
 }
 
-/* What is forecast (of quantiles, the median) of target o for the k-th row after the last, from the latest of the rows up to the `base`-th after it. */
+/* What is forecast (of quantiles, the median) of target o for the k-th row after the last, from the latest of the rows
+ * up to the `base`-th after it. */
 static double forecast(const struct sab_ahead *a, int64_t k, int64_t base, int o)
 {
     const struct sab_csv_schema *schema = &a->answers->schema;

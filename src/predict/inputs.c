@@ -29,7 +29,8 @@ int sab_answers_input(const struct sab_answers *a, int i, char name[SAB_PLACE_CA
         int width = column->is_category ? column->categories.n : 1;
         char more[40];
         if (i < width) {
-            snprintf(more, sizeof more, column->is_category ? " = %.30s" : "%s", column->is_category ? sab_text_set_at(&column->categories, i) : "");
+            snprintf(more, sizeof more, column->is_category ? " = %.30s" : "%s", column->is_category
+                     ? sab_text_set_at(&column->categories, i) : "");
             name_column(column, more, name);
             if (!column->is_category) {
                 *mean = a->columns.mean[s->inputs[k]] + column->origin;

@@ -28,7 +28,8 @@ struct sab_read *sab_records_read(const struct sab_records *records, int t, int 
 }
 
 /* The scores of what can be selected, as sab_candidates. */
-static int score(const struct sab_remind *r, const struct sab_memory *memory, int b, const struct sab_alive *alive, const real *query, real *a,
+static int score(const struct sab_remind *r, const struct sab_memory *memory, int b, const struct sab_alive *alive,
+                 const real *query, real *a,
                  int32_t *index)
 {
     const real *keys = memory->key + (size_t)b * memory->cap * r->Ap;

@@ -4,7 +4,8 @@
  *           The way back divides by max(Z, z, z_b) instead: where z_b holds, the gradient is not that of the read.
  * softmax   alpha = softmax over the K largest
  * N <= K: softmax over all.
- * release2019   the authors' code: thr = K-th largest a, so that K-1 weights are left; N <= K: alpha = a. Dense forward: softmax over all; dense backward keeps them all, sparse the K largest.
+ * release2019   the authors' code: thr = K-th largest a, so that K-1 weights are left; N <= K: alpha = a. Dense forward:
+ *               softmax over all; dense backward keeps them all, sparse the K largest.
  *
  * Which of these holds is decided by N, how many memories there are. The scores given are those of n candidates: fewer
  * than N where N > K and the others cannot be among the largest. */

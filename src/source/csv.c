@@ -315,8 +315,11 @@ int sab_csv_number(const struct sab_csv *csv, int i, const char *column, struct 
         return SAB_OK;
     sab_csv_show(field, shown);
     sab_csv_dialect_why(&csv->dialect, field, why);
-    const char *reason = field->nbytes == 0       ? "the cell is empty, a number is expected; fill it, remove the row, or train with --missing last, mask or skip"
-                       : sab_csv_is_missing(field) ? "is a missing value, a number is expected; fill it, remove the row, or train with --missing last, mask or skip"
+    const char *reason = field->nbytes == 0
+        ? "the cell is empty, a number is expected; fill it, remove the row, or train with --missing last, mask or skip"
+                       : sab_csv_is_missing(field)
+                           ? "is a missing value, a number is expected; fill it, remove the row, or train with "
+                             "--missing last, mask or skip"
                        : is_word(field, endless) ? "is beyond the largest number, 3.4e38"
                                                    : why;
     if (field->nbytes == 0)

@@ -164,7 +164,8 @@ void sab_csv_dialect_sign(const struct sab_csv_dialect *dialect, const struct sa
         after--;
     size_t length = before > 0 ? before : n - after;
     struct sab_csv_field inner = {.text = field->text + before, .nbytes = after - before};
-    if ((before > 0) == (after < n) || length >= SAB_CSV_SIGN_CAP || is_name(field->text, before) || sab_csv_dialect_number(dialect, &inner, &number))
+    if ((before > 0) == (after < n) || length >= SAB_CSV_SIGN_CAP || is_name(field->text, before) ||
+        sab_csv_dialect_number(dialect, &inner, &number))
         return;
     const char *from = before > 0 ? field->text : field->text + after;
     while (length > 0 && *from == ' ') {

@@ -19,8 +19,9 @@ struct sab_csv_dialect {
 int sab_csv_dialect_make(struct sab_csv_dialect *dialect, const char *separator, int64_t skip_lines, int decimal_comma, int thousands,
                          struct sab_error *err);
 
-/* The first of tab, semicolon, comma and | (the comma last where it is the decimal sign) that parts all of the first lines into one number of columns above 1; else the
- * first of these that the first line has outside of quotes; else a comma. */
+/* The first of tab, semicolon, comma and | (the comma last where it is the decimal sign) that parts all of the first
+ * lines into one number of columns above 1; else the first of these that the first line has outside of quotes; else a
+ * comma. */
 char sab_csv_dialect_guess(const struct sab_csv_dialect *dialect, const char *text, const char *end);
 
 /* Whether the separator parts each of the first rows into one number of columns above 1, and there are a few rows. */

@@ -217,7 +217,8 @@ static int find_header(const unsigned char *bytes, size_t nbytes, const char *na
     if (nbytes < 6 || memcmp(bytes, "\x93NUMPY", 6) != 0) {
         int is_pickle = nbytes > 1 && bytes[0] == 0x80 && bytes[1] <= 5;
         return sab_fail(err, SAB_FORMAT, is_pickle ? "%s is a Python pickle, which runs code when opened: refused. Save "
-                        "it with np.save" : "%s is not a .npy file: it does not begin with \\x93NUMPY (nor with PK, as an .npz does)", name);
+                        "it with np.save" : "%s is not a .npy file: it does not begin with \\x93NUMPY (nor with PK, as "
+                                            "an .npz does)", name);
     }
     if (nbytes < 10)
         return sab_fail(err, SAB_FORMAT, "%s ends within its header, after %zu bytes", name, nbytes);

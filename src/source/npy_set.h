@@ -1,5 +1,6 @@
 /* A set of sequences as NumPy arrays: x [N,T,I] or [N,T], y, lengths, out of one .npz file, a folder of .npy files, or
- * (x alone) one .npy file. Without lengths, steps of x at the end of a sequence that hold nothing but NaN are none. Checks that they belong together; what they mean for a model is npy_task.c's. */
+ * (x alone) one .npy file. Without lengths, steps of x at the end of a sequence that hold nothing but NaN are none.
+ * Checks that they belong together; what they mean for a model is npy_task.c's. */
 #ifndef SAB_SOURCE_NPY_SET_H
 #define SAB_SOURCE_NPY_SET_H
 

@@ -38,8 +38,8 @@ int sab_passage_open(struct sab_passage *p, const unsigned char *data, size_t be
 void sab_passage_clear(struct sab_passage *p);
 
 /* Chunk j in 0..n_chunks-1: step t's input symbol into ids[t * stride], its label into labels[t * stride]. The rest of
- * the T steps is left alone; both NULL: only how many there are is wanted. Returns the number of steps, 1..T. *fresh: 1 where a document begins. Every code of the
- * passage must have a symbol in v. */
+ * the T steps is left alone; both NULL: only how many there are is wanted. Returns the number of steps, 1..T. *fresh: 1
+ * where a document begins. Every code of the passage must have a symbol in v. */
 int sab_passage_read(const struct sab_passage *p, const struct sab_vocabulary *v, int64_t j, int32_t *ids,
                      int32_t *labels, size_t stride, int *fresh);
 

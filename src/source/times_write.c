@@ -83,7 +83,8 @@ void sab_time_show_step(const struct sab_time_format *format, const struct sab_t
     static const struct {
         const char *name;
         int64_t ms;
-    } units[] = {{"week", 7 * (int64_t)SAB_DAY_MS}, {"day", SAB_DAY_MS}, {"hour", SAB_HOUR_MS}, {"minute", SAB_MINUTE_MS}, {"second", SAB_SECOND_MS}};
+    } units[] = {{"week", 7 * (int64_t)SAB_DAY_MS}, {"day", SAB_DAY_MS}, {"hour", SAB_HOUR_MS},
+                 {"minute", SAB_MINUTE_MS}, {"second", SAB_SECOND_MS}};
     if (step->months > 0) {
         int is_year = step->months % 12 == 0, n = is_year ? step->months / 12 : step->months;
         snprintf(text, SAB_TIME_STEP_CAP, "%d %s%s", n, is_year ? "year" : "month", n == 1 ? "" : "s");

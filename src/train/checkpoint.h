@@ -37,7 +37,8 @@ struct sab_run_state {
     double last_values[SAB_METRIC_COUNT], best_values[SAB_METRIC_COUNT];
 };
 
-/* Writes atomically; what is newer on a device is brought here before. best: array parallel to the model's flat weights; read only when state->best_step >= 0. */
+/* Writes atomically; what is newer on a device is brought here before. best: array parallel to the model's flat
+ * weights; read only when state->best_step >= 0. */
 int sab_state_save(const char *path, struct sab_trainer *trainer, const struct sab_run_state *state,
                    const sab_real *best, struct sab_error *err);
 

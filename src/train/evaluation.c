@@ -188,7 +188,8 @@ static int make_room(struct sab_evaluation *e, int T, int B, struct sab_error *e
     e->tail_columns = e->tails ? sab_alloc((size_t)B * O, sizeof *e->tail_columns) : NULL;
     e->answers = e->loss == SAB_LOSS_CROSS_ENTROPY ? sab_alloc(positions, sizeof *e->answers) : NULL;
     e->logits = e->ranks > 0 ? sab_alloc(positions, (size_t)e->ranks * sizeof *e->logits) : NULL;
-    if (!e->sums || (e->share && !e->order) || (e->targets && !e->columns) || (e->tails && !e->tail_columns) || (e->loss == SAB_LOSS_CROSS_ENTROPY && !e->answers) ||
+    if (!e->sums || (e->share && !e->order) || (e->targets && !e->columns) || (e->tails && !e->tail_columns) ||
+        (e->loss == SAB_LOSS_CROSS_ENTROPY && !e->answers) ||
         (e->ranks > 0 && !e->logits)) {
         free_room(e);
         return sab_fail(err, SAB_NOMEM, "no memory to measure %d sequences of %d steps", B, T);

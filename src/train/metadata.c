@@ -51,7 +51,9 @@ int sab_metadata_read(struct sab_safetensors *file, const char *path, struct sab
     const char *config_json = sab_safetensors_metadata(file, "config");
     const char *shape_json = sab_safetensors_metadata(file, "shape");
     if (!config_json || !shape_json)
-        return sab_fail(err, SAB_FORMAT, "%s has no \"%s\" in its metadata, so it is not a model of sab (sab import makes one of PyTorch's weights)", path,
+        return sab_fail(err, SAB_FORMAT,
+                        "%s has no \"%s\" in its metadata, so it is not a model of sab (sab import makes one of "
+                        "PyTorch's weights)", path,
                         config_json ? "shape" : "config");
     struct sab_options read_config;
     struct sab_shape read_shape;

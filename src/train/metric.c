@@ -67,7 +67,8 @@ static enum sab_metric_id default_of(const struct sab_shape *shape, int is_text,
     if (is_weighed) /* by accuracy, a model that always gives the commonest class may be the best: what the weights
                        are there to avoid */
         return SAB_METRIC_BALANCED_ACCURACY;
-    return is_text || shape->loss == SAB_LOSS_QUANTILE ? SAB_METRIC_LOSS : shape->loss == SAB_LOSS_MSE ? SAB_METRIC_MSE : SAB_METRIC_ACCURACY;
+    return is_text || shape->loss == SAB_LOSS_QUANTILE ? SAB_METRIC_LOSS : shape->loss == SAB_LOSS_MSE ? SAB_METRIC_MSE
+        : SAB_METRIC_ACCURACY;
 }
 
 int sab_metric_is_better(enum sab_metric_id id, const double *values, const double *others)

@@ -82,7 +82,8 @@ static int update(struct sab_run *run, struct sab_error *err)
     struct sab_batch batch = {.size = sizeof batch, .B = run->config.shared.batch};
     struct sab_metrics metrics = {.size = sizeof metrics};
     int status = run->wants_stop ? sab_fail(err, SAB_INTERRUPTED, "stopped on request")
-                                 : sab_own_batch(run->task, run->trainer->engine, SAB_TRAIN, run->trainer->step, run->config.shared.batch, &batch,
+                                 : sab_own_batch(run->task, run->trainer->engine, SAB_TRAIN, run->trainer->step,
+                                                 run->config.shared.batch, &batch,
                                                err);
     double rate = sab_trainer_rate(run->trainer);
     status = sab_trainer_update_after(run->trainer, status, &batch, &metrics, err);

@@ -68,6 +68,16 @@ layers() {
     [[ "$output" == *"only comm may know MPI"* ]]
 }
 
+@test "check-lines finds a line of more than 140 columns, and counts characters, not bytes" {
+    { printf 'int a;\n/* '; printf 'é%.0s' $(seq 134); printf ' */\n'; } >fits.c
+    run "$root/scripts/check-lines" "$PWD/fits.c"
+    [ "$status" -eq 0 ]
+    sed 's/ *\*\/$/é *\//' fits.c >long.c
+    run "$root/scripts/check-lines" "$PWD/fits.c" "$PWD/long.c"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"long.c:2:"* && "$output" != *"fits.c"* ]]
+}
+
 @test "check-symbols finds foreign names, printing, global state and missing functions" {
     cat >bad.c <<'END'
 #include <stdio.h>
