@@ -1,5 +1,5 @@
 /* A command of the program: what it is called, what it accepts, what it does. Adding one means one file with a
- * `const struct sab_command`, and its line in commands.c. */
+ * `const struct sab_command`, and its name in SAB_COMMANDS. */
 #ifndef SAB_CLI_COMMAND_H
 #define SAB_CLI_COMMAND_H
 
@@ -36,21 +36,12 @@ enum sab_exit { SAB_EXIT_DONE = 0, SAB_EXIT_FAILED = 1, SAB_EXIT_USAGE = 2, SAB_
 /* The i-th command, or NULL past the last. */
 const struct sab_command *sab_command_at(int i);
 
-extern const struct sab_command sab_command_train;
-extern const struct sab_command sab_command_eval;
-extern const struct sab_command sab_command_generate;
-extern const struct sab_command sab_command_predict;
-extern const struct sab_command sab_command_recall;
-extern const struct sab_command sab_command_report;
-extern const struct sab_command sab_command_inspect;
-extern const struct sab_command sab_command_import;
-extern const struct sab_command sab_command_export;
-extern const struct sab_command sab_command_check_grad;
-extern const struct sab_command sab_command_tune;
-extern const struct sab_command sab_command_bench;
-extern const struct sab_command sab_command_reproduce;
-extern const struct sab_command sab_command_data;
-extern const struct sab_command sab_command_doctor;
-extern const struct sab_command sab_command_manual;
+/* All of them, in the order of the help. */
+#define SAB_COMMANDS(_)                                                                                                            \
+    _(train) _(eval) _(generate) _(predict) _(recall) _(report) _(inspect) _(import) _(export) _(check_grad) _(tune) _(bench)      \
+    _(reproduce) _(data) _(doctor) _(manual)
+#define SAB_COMMAND_DECLARE(name) extern const struct sab_command sab_command_##name;
+SAB_COMMANDS(SAB_COMMAND_DECLARE)
+#undef SAB_COMMAND_DECLARE
 
 #endif

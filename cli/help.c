@@ -13,8 +13,8 @@ enum { HELP_COLUMN = 30 };
 
 void sab_help_range(const struct sab_option *option, char *buf, size_t cap)
 {
-    int is_whole = option->kind == SAB_OPTION_INT64 || option->kind == SAB_OPTION_UINT64;
-    if (is_whole && option->max >= SAB_OPTION_MOST)
+    int is_whole = option->kind == SAB_OPTION_INT || option->kind == SAB_OPTION_INT64 || option->kind == SAB_OPTION_UINT64;
+    if (is_whole && option->max >= 1e9)
         snprintf(buf, cap, "%lld or more", (long long)option->min);
     else
         sab_option_range(option, buf, cap);
@@ -67,7 +67,9 @@ static void print_group(const struct sab_command *command, const char *group, co
         if (!any)
             printf("\n%c%s:\n", group[0] - 'a' + 'A', group + 1);
         any = 1;
-        print_option(option, fallback_of(command, option, buf));
+        struct sab_option alone = *option;
+        alone.help = task ? sab_say_help_alone(option) : option->help;
+        print_option(&alone, fallback_of(command, option, buf));
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "report/axis.h"
 #include "report/colours.h"
@@ -18,6 +19,7 @@
 
 static const double WIDTH = 454, HEIGHT = 312; /* 160 mm by 110 mm, unless the look has others */
 static const double TOP = 26, BOTTOM = 36, GAP = 6, TICK = 3, LINE = 12, SCALE = 10, NAME = 14;
+static const double SEAM = 0.1; /* neighbours overlap so much: viewers that smooth edges would leave a line between them */
 
 struct layout {
     const struct sab_heat_figure *figure;
@@ -64,7 +66,7 @@ static void draw_cells(const struct layout *l)
         for (int c = 0; c < map->columns; c++) {
             double value = map->cell[(size_t)r * (size_t)map->columns + (size_t)c];
             if (value < 0 || (value > 0 && map->most > 0 && value / map->most > 1e-3)) /* less is nothing to the eye */
-                fill(l, l->x + c * width, l->y + r * height, width, height, value / map->most, value < 0);
+                fill(l, l->x + c * width, l->y + r * height, width + SEAM, height + SEAM, value / map->most, value < 0);
         }
     sab_drawing_colour(l->to, sab_colours_ink);
     sab_drawing_frame(l->to, l->x, l->y, l->width, l->height);
@@ -82,8 +84,15 @@ static void draw_columns_axis(const struct layout *l)
     int steps = map->columns * map->steps_per_column;
     struct sab_axis axis = {0, fmax(1, map->first_step), map->first_step + steps - 1, 0, 0};
     double ticks[SAB_TICKS_CAP];
-    int n = sab_axis_ticks(&axis, (int)fmax(1, l->width / (label_width(l, 0) + 3 * GAP)), 1, ticks);
-    if (n == 0) /* no round step has room: one in the middle */
+    double room = label_width(l, 0) + GAP;
+    int count = (int)fmax(1, l->width / (room + 2 * GAP)), n = sab_axis_ticks(&axis, count, 1, ticks);
+    for (int more = 1; n < 2 && more <= 2; more++) { /* round steps are few: more of them may have room too */
+        double closer[SAB_TICKS_CAP];
+        int found = sab_axis_ticks(&axis, count + more, 1, closer);
+        if (found > n && (found == 1 || (closer[1] - closer[0]) / steps * l->width >= room))
+            memcpy(ticks, closer, (size_t)(n = found) * sizeof *ticks);
+    }
+    if (n == 0) /* none has: one in the middle */
         ticks[n++] = floor((axis.least + axis.most) / 2);
     for (int i = 0; i < n; i++) {
         char text[SAB_PLACE_CAP];

@@ -79,6 +79,17 @@ void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf
         snprintf(buf, SAB_SAY_CAP, "loss %.4f", metrics->loss);
 }
 
+const char *sab_say_help_alone(const struct sab_option *option)
+{
+    char first[16] = "";
+    size_t names = strspn(option->help, "abcdefghijklmnopqrstuvwxyz0123456789, ");
+    size_t n = strcspn(option->help, ",: ");
+    if (!option->readers || strncmp(option->help + names, ": ", 2) != 0 || n >= sizeof first)
+        return option->help;
+    memcpy(first, option->help, n);
+    return sab_text_lists(option->readers, first) ? option->help + names + 2 : option->help;
+}
+
 void sab_say_wrapped(const char *text, int used, int column)
 {
     const int WIDTH = 79;

@@ -26,6 +26,9 @@ void sab_say_score(const char *task, const struct sab_metrics *metrics, char buf
 /* A loss: at least four significant digits without exponent where that is short; "-" for none. */
 void sab_say_loss(double loss, char buf[SAB_SAY_CAP]);
 
+/* The help of an option without the names of those who read it, "csv: " or "npy, csv: ". */
+const char *sab_say_help_alone(const struct sab_option *option);
+
 /* Prints text from `column` on, in lines of at most 79 columns, of whose first `used` are taken. */
 void sab_say_wrapped(const char *text, int used, int column);
 

@@ -174,7 +174,7 @@ static void steps_have_their_times_on_both_axes(void **unused)
     for (int i = 0; i < 3; i++) {
         draw_map(ROWS, COLUMNS, 1, 0, hour, looks[i]);
         int columns = check_columns(COLUMNS, 1, hour), rows = check_rows(COLUMNS - ROWS + 1, ROWS, hour);
-        if (columns < 1 || rows < 2)
+        if (columns < (i == 1 ? 1 : 2) || rows < 2)
             fail_msg("%d times on the columns, %d on the rows", columns, rows);
         check_places();
     }
