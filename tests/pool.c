@@ -156,11 +156,57 @@ static void test_what_is_the_same(void **unused)
     }
 }
 
+/* Of a batch in which the last step alone counts, or all others count next to nothing too: the gradients [n] of all weights. */
+static size_t gradients_of_the_end(int pool, double others, sab_real *out, size_t cap)
+{
+    enum { T = 23, B = 4 };
+    OPTIONS config = {0};
+    struct problem p;
+    struct sab_error err;
+    size_t n = 0;
+    problem_config(&config);
+    config.model.pool = pool;
+    config.model.k_att = 5;
+    config.model.k_trunc = 2;
+    problem_make(&p, &config, SHAPE(SAB_INPUT_VALUES, 3, SAB_LOSS_MSE, 2), T, B, 1);
+    p.batch.lengths = NULL;
+    for (int i = 0; i < T * B; i++)
+        p.weight[i] = i >= (T - 1) * B ? 1 : (sab_real)others;
+    assert_int_equal(sab_model_gradient(p.model, &p.batch, 1, NULL, NULL, &err), SAB_OK);
+    for (int i = 0; i < sab_model_tensor_count(p.model); i++)
+        for (size_t k = 0; k < sab_model_tensor(p.model, i)->count; k++, n++) {
+            assert_true(n < cap);
+            out[n] = sab_model_tensor(p.model, i)->grad[k];
+        }
+    problem_free(&p);
+    return n;
+}
+
+/* Windows that nothing reaches are passed over: a stretch that lies in several must be found in each of them. */
+static void test_all_windows_of_a_stretch_are_reached(void **unused)
+{
+    (void)unused;
+    enum { CAP = 100000 };
+    static sab_real a[CAP], b[CAP];
+    for (int pool = SAB_POOL_LAST; pool <= SAB_POOL_ATTENTION; pool++) {
+        size_t n = gradients_of_the_end(pool, 0, a, CAP);
+        assert_int_equal(gradients_of_the_end(pool, 1e-30, b, CAP), n);
+        double most = 0, apart = 0;
+        for (size_t i = 0; i < n; i++) {
+            most = fmax(most, fabs((double)a[i]));
+            apart = fmax(apart, fabs((double)a[i] - (double)b[i]));
+        }
+        if (!(most > 0 && apart < 1e-6 * most)) /* sums of the same terms and of some 1e-30 */
+            fail_msg("pool %d: gradients differ by %g of %g at most", pool, apart, most);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_as_defined),
         cmocka_unit_test(test_what_is_the_same),
+        cmocka_unit_test(test_all_windows_of_a_stretch_are_reached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
