@@ -27,12 +27,17 @@ static void pack(const real *W, int K, int N, const struct sab_matrix *out)
 /* W [rows,N] plain rows -> panels of its transpose [N,rows]. */
 static void pack_transposed(const real *W, int rows, int N, const struct sab_matrix *out)
 {
+    enum { ROWS = 16, COLUMNS = 16 }; /* a tile is in few lines of memory on both sides, of which a cache holds so many at one distance */
     real *data = (real *)out->data;
-    for (int row = 0; row < rows; row++) {
-        real *column = data + row / SAB_PANEL * out->panel + row % SAB_PANEL;
-        for (int k = 0; k < N; k++)
-            column[k * out->ld] = W[(size_t)row * N + k];
-    }
+    for (int first = 0; first < rows; first += ROWS)
+        for (int from = 0; from < N; from += COLUMNS) {
+            int end = rows - first < ROWS ? rows : first + ROWS, to = N - from < COLUMNS ? N : from + COLUMNS;
+            for (int row = first; row < end; row++) {
+                real *column = data + row / SAB_PANEL * out->panel + row % SAB_PANEL;
+                for (int k = from; k < to; k++)
+                    column[k * out->ld] = W[(size_t)row * N + k];
+            }
+        }
 }
 
 static struct sab_copies copies_of(struct sab_model *m, const struct sab_tensor_spec *spec)

@@ -87,23 +87,34 @@ real *sab_tensors_grad(const struct sab_model *m, int role, int layer, real *gra
 
 enum direction { TO_PADDED, TO_THETA, ADD_TO_THETA };
 
-/* Between the two layouts of one tensor. */
-static void convert(const struct sab_tensor_spec *spec, real *theta, real *padded, enum direction direction)
+/* Between the two layouts of one tensor: rows row..end-1 and, of gate g, columns c..to-1. */
+static void convert_tile(const struct sab_tensor_spec *spec, real *theta, real *padded, enum direction direction, int g, int first, int end,
+                         int from, int to)
 {
     int colsp = sab_pad(spec->cols), N = spec->G * colsp;
-    for (int row = 0; row < spec->rows; row++)
-        for (int g = 0; g < spec->G; g++)
-            for (int c = 0; c < spec->cols; c++) {
-                size_t flat = spec->transposed ? ((size_t)g * spec->cols + c) * spec->rows + row
-                                               : ((size_t)row * spec->G + g) * spec->cols + c;
-                size_t pad = (size_t)row * N + g * colsp + c;
-                if (direction == TO_PADDED)
-                    padded[pad] = theta[flat];
-                else if (direction == TO_THETA)
-                    theta[flat] = padded[pad];
-                else
-                    theta[flat] += padded[pad];
-            }
+    for (int row = first; row < end; row++)
+        for (int c = from; c < to; c++) {
+            size_t flat = spec->transposed ? ((size_t)g * spec->cols + c) * spec->rows + row
+                                           : ((size_t)row * spec->G + g) * spec->cols + c;
+            size_t pad = (size_t)row * N + g * colsp + c;
+            if (direction == TO_PADDED)
+                padded[pad] = theta[flat];
+            else if (direction == TO_THETA)
+                theta[flat] = padded[pad];
+            else
+                theta[flat] += padded[pad];
+        }
+}
+
+/* By tiles: of a transposed tensor one side is read or written across its rows, which lie as far apart as a cache cannot hold many of. */
+static void convert(const struct sab_tensor_spec *spec, real *theta, real *padded, enum direction direction)
+{
+    enum { ROWS = 16, COLUMNS = 16 };
+    for (int g = 0; g < spec->G; g++)
+        for (int first = 0; first < spec->rows; first += ROWS)
+            for (int from = 0; from < spec->cols; from += COLUMNS)
+                convert_tile(spec, theta, padded, direction, g, first, spec->rows - first < ROWS ? spec->rows : first + ROWS, from,
+                             spec->cols - from < COLUMNS ? spec->cols : from + COLUMNS);
 }
 
 void sab_tensors_pad(const struct sab_model *m, const real *theta, real *padded)
