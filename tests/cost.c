@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "credit/cost.h"
+#include "credit/engine.h"
 #include "options_helper.h"
 
 static struct sab_model *model_of(struct sab_options *config, int input, int I)
@@ -148,6 +149,52 @@ static void test_encoder_decoder(void **unused)
     sab_model_free(m);
 }
 
+/* Two blocks of H = 5, one head: 12 H^2 weights each, 2 * 7 * 8 / 2 = 56 pairs of steps, R = 14 rows. */
+static void test_transformer(void **unused)
+{
+    (void)unused;
+    OPTIONS config = {0};
+    struct sab_cost cost;
+    sab_options_init(&config);
+    config.model.model = SAB_KIND_TRANSFORMER;
+    config.model.heads = 1;
+    config.model.layers = 2;
+    struct sab_model *m = model_of(&config, SAB_INPUT_VALUES, 3);
+    sab_cost_count(m, 7, 2, 1, 0, &cost);
+    double input = 2.0 * 3 * 5 * 14, maps = 2 * 2.0 * 12 * 5 * 5 * 14, product = 2 * 2.0 * 5 * 56;
+    equal("input", cost.flops[SAB_PHASE_INPUT], input);
+    equal("input's bytes", cost.nbytes[SAB_PHASE_INPUT], 3.0 * 5 * 14 * sizeof(real));
+    equal("maps", cost.flops[SAB_PHASE_STATE], maps);
+    equal("attention", cost.flops[SAB_PHASE_MAP], 2 * product);
+    equal("functions", cost.elements[SAB_PHASE_CELL], 2 * (4.0 * 5 * 14 + 56));
+    equal("readout", cost.flops[SAB_PHASE_READOUT], 3.0 * 2 * 5 * 4 * 14);
+    equal("maps backward", cost.flops[SAB_PHASE_STATE_BACKWARD], maps);
+    equal("attention backward", cost.flops[SAB_PHASE_MAP_BACKWARD], 5 * product);
+    equal("rows backward", cost.nbytes[SAB_PHASE_CELL_BACKWARD], 2 * (4.0 * 4 + 2 * 6) * 5 * 14 * sizeof(real));
+    equal("weights", cost.flops[SAB_PHASE_WEIGHTS], maps + input);
+    sab_model_free(m);
+}
+
+/* What a step of a batch reads, each array by itself. */
+static void test_bytes_of_a_step(void **unused)
+{
+    (void)unused;
+    enum { IDS = 1, LABELS = 2, WEIGHT = 4, SCORED = 8, VALUES = 16, TARGETS = 32 };
+    OPTIONS config = {0};
+    sab_options_init(&config);
+    struct sab_model *m = model_of(&config, SAB_INPUT_VALUES, 3); /* 4 outputs */
+    for (int there = 0; there < 64; there++) {
+        const void *any = &there;
+        struct sab_batch batch = {.size = sizeof batch, .T = 7, .B = 2, .ids = there & IDS ? any : NULL, .labels = there & LABELS ? any : NULL,
+                                  .weight = there & WEIGHT ? any : NULL, .scored = there & SCORED ? any : NULL,
+                                  .values = there & VALUES ? any : NULL, .targets = there & TARGETS ? any : NULL};
+        double want = 2.0 * (4 * !!(there & IDS) + 4 * !!(there & LABELS) + !!(there & SCORED) +
+                             sizeof(real) * (!!(there & WEIGHT) + 3 * !!(there & VALUES) + 4 * !!(there & TARGETS)));
+        equal("bytes of a step", sab_batch_step_nbytes(m, &batch), want);
+    }
+    sab_model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +202,8 @@ int main(void)
         cmocka_unit_test(test_plain_layers),
         cmocka_unit_test(test_reads),
         cmocka_unit_test(test_encoder_decoder),
+        cmocka_unit_test(test_transformer),
+        cmocka_unit_test(test_bytes_of_a_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
