@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "model/model.h"
 #include "options_helper.h"
+#include "problem.h"
 #include "train/evaluate.h"
 #include "train/trainer.h"
 #include "train_helpers.h"
@@ -506,6 +507,77 @@ static void test_dropout_of_states_is_masks(void **unused)
     }
 }
 
+/* Masks of 1 give the bits that none give; others reach the outputs. */
+static void test_masks_of_ones_change_nothing(void **unused)
+{
+    (void)unused;
+    static const char *const cells[] = {"lstm", "gru", "rnn"};
+    for (int k = 0; k < 6; k++) {
+        OPTIONS config = {0};
+        struct setup s;
+        struct sab_batch batch = {.size = sizeof batch};
+        struct sab_error err = {0};
+        small_config(&config, "unused");
+        set(&config, "layers", "2");
+        set(&config, "cell", cells[k % 3]);
+        begin(&s, &config);
+        assert_int_equal(sab_task_batch(s.task, SAB_TRAIN, 0, config.shared.batch, &batch, &err), 0);
+        size_t units = (size_t)config.model.layers * (size_t)batch.B * (size_t)config.model.hidden;
+        size_t n = (size_t)batch.T * (size_t)batch.B * (size_t)sab_task_shape(s.task)->O;
+        sab_real *mask = calloc(units, sizeof *mask), *y[3] = {calloc(n, sizeof **y), calloc(n, sizeof **y), calloc(n, sizeof **y)};
+        for (int i = 0; i < 3; i++) { /* none, of 1, of 0.5 */
+            for (size_t j = 0; j < units; j++)
+                mask[j] = (sab_real)(i == 1 ? 1 : 0.5);
+            if (i > 0 && k < 3)
+                batch.state_mask = mask;
+            else if (i > 0)
+                batch.output_mask = mask;
+            if (sab_model_evaluate(s.model, &batch, 1, y[i], NULL, NULL, &err))
+                fail_msg("%s", err.message);
+        }
+        const char *which = k < 3 ? "states" : "outputs";
+        if (memcmp(y[0], y[1], n * sizeof **y) != 0)
+            fail_msg("%s, a mask of 1 for %s changes outputs", cells[k % 3], which);
+        if (memcmp(y[0], y[2], n * sizeof **y) == 0)
+            fail_msg("%s, a mask of 0.5 for %s changes nothing", cells[k % 3], which);
+        for (int i = 0; i < 3; i++)
+            free(y[i]);
+        free(mask);
+        end(&s);
+    }
+}
+
+/* The gradient of input values is that of the weights as they are, also where it was asked for before they changed. */
+static void test_gradient_of_inputs_sees_weights(void **unused)
+{
+    (void)unused;
+    enum { STEPS = 9, SEQUENCES = 11, INPUTS = 3 };
+    static sab_real dx[2][STEPS * SEQUENCES * INPUTS];
+    OPTIONS config = {0};
+    problem_config(&config);
+    for (int asked_before = 0; asked_before <= 1; asked_before++) {
+        struct problem p;
+        struct sab_engine *engine;
+        struct sab_error err = {0};
+        struct sab_request request = {.size = sizeof request, .dvalues = dx[asked_before]};
+        problem_make(&p, &config, SHAPE(SAB_INPUT_VALUES, INPUTS, SAB_LOSS_MSE, 2), STEPS, SEQUENCES, 3);
+        assert_int_equal(sab_engine_create(&engine, p.model, 1, &err), SAB_OK);
+        if (asked_before)
+            assert_int_equal(sab_engine_gradient(engine, &p.batch, &request, NULL, &err), SAB_OK);
+        for (int i = 0; i < sab_model_tensor_count(p.model); i++) {
+            struct sab_tensor tensor = *sab_model_tensor(p.model, i);
+            for (size_t j = 0; j < tensor.count; j++)
+                tensor.data[j] *= (sab_real)0.75;
+        }
+        assert_int_equal(sab_engine_gradient(engine, &p.batch, &request, NULL, &err), SAB_OK);
+        sab_engine_free(engine);
+        problem_free(&p);
+    }
+    for (size_t i = 0; i < sizeof dx[0] / sizeof dx[0][0]; i++)
+        if (dx[0][i] != dx[1][i])
+            fail_msg("number %zu: %.9g, and %.9g where it was asked for before the weights changed", i, (double)dx[0][i], (double)dx[1][i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -517,6 +589,7 @@ int main(void)
         cmocka_unit_test(test_average_of_weights),
         cmocka_unit_test(test_bad_configuration_is_refused),
         cmocka_unit_test(test_dropout_is_inputs_times_masks), cmocka_unit_test(test_dropout_of_states_is_masks),
+        cmocka_unit_test(test_masks_of_ones_change_nothing), cmocka_unit_test(test_gradient_of_inputs_sees_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
