@@ -355,16 +355,16 @@ static void batches_are_the_sequence(struct sab_options *c, struct sab_shape sha
     sab_real *whole = outputs_of(&p, &p.batch), *y = calloc((size_t)T * B * shape.O, sizeof *y);
     assert_int_equal(sab_stream_create(&stream, p.model, B, &err), SAB_OK);
     int t = 0;
-    while (t + c->model.k_att <= T) {
-        struct sab_batch part = steps_of(&p, t, c->model.k_att * problem_int(&state, 1, (T - t) / c->model.k_att));
+    while (t + 3 * c->model.k_att <= T) {
+        struct sab_batch part = steps_of(&p, t, c->model.k_att * problem_int(&state, 1, (T - t) / c->model.k_att - 2));
         part.state = stream;
         if (sab_model_evaluate(p.model, &part, 1, y, NULL, NULL, &err))
             fail_msg("%s", err.message);
         assert_memory_equal(y, whole + (size_t)t * B * shape.O, (size_t)part.T * B * shape.O * sizeof *y);
         t += part.T;
     }
-    if (T - t > 1) { /* steps go on from between two memories */
-        struct sab_batch part = steps_of(&p, t, (T - t) / 2);
+    if (c->model.k_att > 1 && T - t > c->model.k_att) { /* steps go on from between two memories, to further ones */
+        struct sab_batch part = steps_of(&p, t, problem_int(&state, 1, c->model.k_att - 1));
         part.state = stream;
         assert_int_equal(sab_model_evaluate(p.model, &part, 1, y, NULL, NULL, &err), SAB_OK);
         assert_memory_equal(y, whole + (size_t)t * B * shape.O, (size_t)part.T * B * shape.O * sizeof *y);
