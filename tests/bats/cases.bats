@@ -378,7 +378,7 @@ sys.exit(f"least recall {least}" if least <= 0.5 else 0)' "$output"
     wave=(--data q.csv --targets load --loss quantile --T 24 --hidden 8 --batch 8 --steps 200 --warmup 5 --lr 0.01 --clip 1
         --input-scale 1 --split 0.6,0.1,0.3 --threads 1 --quiet)
     sab train csv "${wave[@]}" --horizon 1,6 --quantiles 0.1,0.5,0.9 --dry-run
-    understood targets 'load, 1, 6 rows ahead, of each the quantiles 0.1,0.5,0.9'
+    understood targets 'load, 1, 6 rows ahead, learned as changes from the present, of each the quantiles 0.1,0.5,0.9'
     has '2 values in, 6 quantiles out'
     for relative in on off; do
         sab train csv "${wave[@]}" --horizon 1,6 --relative $relative --out $relative
