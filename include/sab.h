@@ -284,9 +284,9 @@ SAB_API int sab_model_set_facts(struct sab_model *model, const char *facts, stru
 SAB_API void sab_model_digest(const struct sab_model *model, char hex[33]);
 
 /* Sees each read as it is made, in order of t for each layer and sequence: n memories written at steps when[0..n-1]
- * (1-based; with --pool the last of the k_att steps that one covers) were recalled at step t (1-based) with weights alpha[0..n-1]. A read of more than 4096 memories comes in
- * several calls. The relu sparsifier's threshold comes last, with alpha 0. Memories from before the batch have a step of 0 or less: how
- * long ago they were written, or, where --keep chooses among them, 0. */
+ * (1-based; with --pool the last of the k_att steps that one covers) were recalled at step t (1-based) with weights
+ * alpha[0..n-1]. A read of more than 4096 memories comes in several calls. The relu sparsifier's threshold comes last, with
+ * alpha 0. Memories from before the batch have a step of 0 or less: how long ago; 0 where --keep chooses among them. */
 struct sab_recall {
     size_t size; /* sizeof (struct sab_recall) */
     void (*read)(void *user, int layer, int t, int b, int n, const int32_t *when, const sab_real *alpha,

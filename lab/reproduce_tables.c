@@ -107,8 +107,9 @@ static const struct sab_table tables[] = {
     {"real-series", "real series: mean squared error of forecasts, by method",
      "task=csv hidden=64 batch=16 T=96 split=0.6,0.2,0.2 steps=500 eval-every=25", "",
      "In deviations of the training part, on the last fifth of the rows, all columns. What a row does not name is chosen from the data, "
-     "by rules found with SAB on validation parts. Last value; a linear fit to 24 rows (`bench/learning/forecasts.py`): ETTh1 1 hour 0.2145; 0.1503, 6 hours "
-     "1.6617; 0.4076, 24 hours 0.4515; 0.4015, exchange rates 1 day 0.0042; 0.0046, 24 days 0.0539; 0.1309.",
+     "by rules found with SAB on validation parts. Last value; a linear fit to 24 rows (`bench/learning/forecasts.py`): "
+     "ETTh1 1 hour 0.2145; 0.1503, 6 hours 1.6617; 0.4076, 24 hours 0.4515; 0.4015, "
+     "exchange rates 1 day 0.0042; 0.0046, 24 days 0.0539; 0.1309.",
      SAB_MEASURE_MSE, 3, SAB_FIGURE_NONE, NULL, 1},
     {"heat", "what is recalled while copying at T = 200 is learned", COPY_200, "",
      "The paper: diffuse early, later on the first ten positions (recalled).", SAB_MEASURE_ACCURACY, 1,

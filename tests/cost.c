@@ -185,7 +185,8 @@ static void test_bytes_of_a_step(void **unused)
     struct sab_model *m = model_of(&config, SAB_INPUT_VALUES, 3); /* 4 outputs */
     for (int there = 0; there < 64; there++) {
         const void *any = &there;
-        struct sab_batch batch = {.size = sizeof batch, .T = 7, .B = 2, .ids = there & IDS ? any : NULL, .labels = there & LABELS ? any : NULL,
+        struct sab_batch batch = {.size = sizeof batch, .T = 7, .B = 2, .ids = there & IDS ? any : NULL,
+                                  .labels = there & LABELS ? any : NULL,
                                   .weight = there & WEIGHT ? any : NULL, .scored = there & SCORED ? any : NULL,
                                   .values = there & VALUES ? any : NULL, .targets = there & TARGETS ? any : NULL};
         double want = 2.0 * (4 * !!(there & IDS) + 4 * !!(there & LABELS) + !!(there & SCORED) +

@@ -66,7 +66,8 @@ static void rows_come_in_the_order_of_time(void **state)
     static const char mixed[] = "s,d,v\na,3,30\nb,2,200\na,1,10\nb,1,100\na,2,20\nb,3,300\n";
     (void)state;
     check("newest first", newest_first, "time=d", 4, (double[]){1, 2, 3, 4}, (double[]){2, 3, 4, 5});
-    check("two that changed places", "d,v\n2024-01-01,1\n2024-01-03,3\n2024-01-02,2\n2024-01-04,4\n2024-01-05,5\n", "time=d", 4, (double[]){1, 2, 3, 4},
+    check("two that changed places", "d,v\n2024-01-01,1\n2024-01-03,3\n2024-01-02,2\n2024-01-04,4\n2024-01-05,5\n",
+          "time=d", 4, (double[]){1, 2, 3, 4},
           (double[]){2, 3, 4, 5});
     check("series apart", mixed, "time=d series=s", 4, (double[]){10, 20, 100, 200}, (double[]){20, 30, 200, 300});
     check("as they stand", newest_first, "", 4, (double[]){5, 4, 3, 2}, (double[]){4, 3, 2, 1});
@@ -77,7 +78,8 @@ static void what_was_put_in_order_is_told(void **state)
     static const struct {
         const char *name, *text, *told;
     } cases[] = {
-        {"two that changed places", "d,v\n2024-01-01,1\n2024-01-03,3\n2024-01-02,2\n2024-01-04,4\n2024-01-05,5\n", "put in order, the first in line 4"},
+        {"two that changed places", "d,v\n2024-01-01,1\n2024-01-03,3\n2024-01-02,2\n2024-01-04,4\n2024-01-05,5\n",
+         "put in order, the first in line 4"},
         {"the last", "d,v\n2024-01-02,2\n2024-01-03,3\n2024-01-04,4\n2024-01-01,1\n", "put in order, the first in line 5"},
         {"in order", "d,v\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n2024-01-04,4\n", NULL},
     };

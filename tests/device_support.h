@@ -1,4 +1,4 @@
-/* A training on a device or the processor, for the tests device*.c. */
+/* A training on a device or the processor, for the tests device*.c and train_dropout.c. */
 #ifndef SAB_TESTS_DEVICE_SUPPORT_H
 #define SAB_TESTS_DEVICE_SUPPORT_H
 

@@ -40,9 +40,10 @@ struct sab_model_options {
     int forward;          /* enum sab_density */
     int backward;         /* enum sab_density; dense needs forward dense */
     int recompute;        /* enum sab_recompute: on keeps window starts only and replays each window in the backward pass */
-    const char *memory;   /* what training may take, "512M": weights, optimiser, a batch and its gradients (the program and
-                             its files come on top); "auto": a quarter of what the machine has free when the first gradient
-                             is asked for, 2 GiB at the most; "none": any. Decides recompute auto; a size that is never enough is an error */
+    const char *memory;   /* what training may take, "512M": weights, optimiser, a batch and its gradients (the
+                             program and its files come on top); "auto": a quarter of what the machine has free when
+                             the first gradient is asked for, 2 GiB at the most; "none": any. Decides recompute auto;
+                             a size that is never enough is an error */
 };
 
 extern const struct sab_rows sab_model_rows;
