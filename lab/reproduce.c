@@ -16,6 +16,7 @@
 #include "lab/reproduce_print.h"
 #include "lab/reproduce_run.h"
 #include "report/json_process.h"
+#include "report/words.h"
 
 struct own {
     const char *cell, *out, *document, *results;
@@ -114,7 +115,7 @@ static int look_at_cell(const struct own *o, const char *results, const struct s
 static void print_outlook(struct sab_json *json, int as_json, const struct sab_table *table,
                           const struct outlook *outlook)
 {
-    char time[SAB_SAY_CAP];
+    char time[SAB_SAY_CAP], text[200 + SAB_SAY_CAP];
     if (as_json) {
         sab_json_open(json, NULL, '{');
         sab_json_text(json, "table", table->name);
@@ -133,10 +134,12 @@ static void print_outlook(struct sab_json *json, int as_json, const struct sab_t
     printf("%-9s %s\n", table->name, table->title);
     if (table->figure != SAB_FIGURE_NONE)
         printf("          figure: %s\n", sab_table_figure_title(table));
-    printf("          %d cells, %d of %d runs done", outlook->cells, outlook->done, outlook->runs);
+    int n = snprintf(text, sizeof text, "%d cells, %d of %d runs done", outlook->cells, outlook->done, outlook->runs);
     if (outlook->without_data > 0)
-        printf("; %d lack their data (sab data lists them)", outlook->without_data);
-    printf(outlook->done + outlook->without_data < outlook->runs ? "; the rest takes %s at most here\n" : "\n", time);
+        n += snprintf(text + n, sizeof text - (size_t)n, "; %d lack their data (sab data lists them)", outlook->without_data);
+    if (outlook->done + outlook->without_data < outlook->runs)
+        snprintf(text + n, sizeof text - (size_t)n, "; the rest takes %s at most here", time);
+    sab_say_wrapped(text, 0, 10);
     fflush(stdout);
 }
 
