@@ -183,7 +183,7 @@ struct sab_progress {
     pthread_mutex_t mutex; /* of what is below */
     pthread_cond_t changed;
     double share, first;   /* NaN: nobody said; what was said first */
-    int is_ending, is_shown;
+    int has_begun, is_ending, is_shown;
 };
 
 static void draw(struct sab_progress *p)
@@ -213,6 +213,8 @@ static void *watch(void *user)
     struct sab_progress *p = user;
     double wait = p->is_terminal ? FIRST_S : PLAIN_S;
     pthread_mutex_lock(&p->mutex);
+    p->has_begun = 1;
+    pthread_cond_signal(&p->changed);
     while (!p->is_ending) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -251,10 +253,16 @@ struct sab_progress *sab_progress_begin(const char *what, double expected_s, int
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for who works */
     int failed = pthread_create(&p->thread, NULL, watch, p);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!failed)
-        return p;
-    sab_free(p);
-    return NULL;
+    if (failed) {
+        sab_free(p);
+        return NULL;
+    }
+    /* A thread that is still being made may hold an allocator's lock, for which the child of a fork (apart.c) would wait without end. */
+    pthread_mutex_lock(&p->mutex);
+    while (!p->has_begun)
+        pthread_cond_wait(&p->changed, &p->mutex);
+    pthread_mutex_unlock(&p->mutex);
+    return p;
 }
 
 void sab_progress_at(struct sab_progress *p, double share)

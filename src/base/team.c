@@ -58,6 +58,7 @@ int sab_threads_of(int threads)
 {
     assert(threads >= 0);
 #ifdef SAB_NO_THREADS
+    (void)threads;
     return 1;
 #else
     return threads > 0 ? threads : sab_processors();

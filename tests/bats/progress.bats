@@ -8,7 +8,7 @@ setup_file()
 {
     cd "$BATS_FILE_TMPDIR"
     export SOON=$(dirname "$SAB")/tests/libsoon.so
-    [ -e "$SOON" ] || skip "this build has no preloaded clock"
+    [ -e "$SOON" ] || return 0
     "$SAB" train copy --T 60 --hidden 24 --batch 8 --steps 2 --eval-size 8 --threads 1 --quiet --out run
     seq -f 'line %g of a text' 400 >text.txt
     "$SAB" train text --data text.txt --T 20 --hidden 16 --batch 4 --steps 2 --threads 1 --quiet --out text
@@ -26,6 +26,7 @@ setup_file()
 setup()
 {
     cd "$BATS_FILE_TMPDIR"
+    [ -e "$SOON" ] || skip "this build has no preloaded clock"
 }
 
 # watched WHERE COMMAND...: what the command says on stderr, a terminal, or what is none; stdout goes to a file.
@@ -70,7 +71,6 @@ commands=(
     'tune: tune csv --data short.csv --T 20 --hidden 6 --batch 4 --steps 450 --threads 1 --within 1h --out OUT'
     'tune: tune csv --data short.csv --T 20 --hidden 6 --batch 4 --steps 450 --threads 1 --within 1h --jobs 2 --out OUT'
     'bench: bench --T 20 --hidden 16 --batch 8 --repeat 2'
-    'test at T = 100: reproduce copy --cell T=100_tbptt_1 --quick --seed 1 --out OUT'
     'checking: data --check --json'
 )
 

@@ -224,8 +224,10 @@ class Equalities(unittest.TestCase):
 
     def test_stretches_of_one_step_are_steps(self):
         self.same(problem({"k_att": 1, "pool": "mean"}), problem({"k_att": 1}), 1e-13)
-        attention, last = problem({"k_att": 1, "pool": "attention"}), problem({"k_att": 1})
-        attention.parameters.update(last.parameters)
+        # Its query is one more draw, after which inputs are others: they are those of the one without.
+        drawn, last = problem({"k_att": 1, "pool": "attention"}), problem({"k_att": 1})
+        attention = sab_oracle.Problem(drawn.config, last.shape, last.x, last.y, last.weight, last.lengths,
+                                       {**drawn.parameters, **last.parameters})
         self.same(attention, last, 1e-13)
 
     def test_recalling_all_is_dense(self):
