@@ -1,5 +1,6 @@
-# ctest: tier seconds
+# ctest: tier hours
 # ctest: timeout 500
+# In the long tier: it waits for what a fast machine may have done before the line is due.
 # What takes more than a second says so: each command on a terminal a line that is rewritten, elsewhere plain lines, with --quiet nothing. A
 # preloaded clock (soon.c) makes the second a few milliseconds.
 load common
