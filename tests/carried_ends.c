@@ -50,16 +50,6 @@ static int join(const struct problem *p, int b, int T, int32_t lengths[PARTS][B]
     return n;
 }
 
-/* Training begins with gates of 0, which make all memories worth the same. */
-static void draw_gates(struct sab_model *model, uint64_t *state)
-{
-    for (int i = 0; i < sab_model_tensor_count(model); i++) {
-        struct sab_tensor tensor = *sab_model_tensor(model, i);
-        for (size_t j = 0; strncmp(tensor.name, "gate", 4) == 0 && j < tensor.count; j++)
-            tensor.data[j] = (sab_real)(4 * problem_uniform(state) - 2);
-    }
-}
-
 static void check(uint64_t seed, int backward)
 {
     uint64_t state = seed;
@@ -71,7 +61,6 @@ static void check(uint64_t seed, int backward)
     draw_config(&config, &state);
     int k = config.model.k_att, T = 6 * k * problem_int(&state, 1, 3);
     problem_make(&p, &config, shape, PARTS * T, B, seed);
-    draw_gates(p.model, &state);
     sab_real *y = calloc((size_t)PARTS * T * B * O, sizeof *y), *one = calloc((size_t)PARTS * T * O, sizeof *one);
     sab_real *values = calloc((size_t)PARTS * T * I, sizeof *values);
     assert_int_equal(sab_stream_create(&stream, p.model, B, &err), SAB_OK);

@@ -57,6 +57,19 @@ static void fill(struct problem *p, uint64_t *state)
         p->lengths[b] = b == 0 ? T : problem_int(state, 1, T);
 }
 
+/* Training begins with gates and queries of 0, with which what they do does not show: all memories are worth the same. */
+static void draw_what_begins_at_0(struct sab_model *model, uint64_t state)
+{
+    for (int i = 0; i < sab_model_tensor_count(model); i++) {
+        struct sab_tensor tensor = *sab_model_tensor(model, i);
+        size_t zeros = 0;
+        for (size_t j = 0; j < tensor.count; j++)
+            zeros += tensor.data[j] == 0;
+        for (size_t j = 0; zeros == tensor.count && j < tensor.count; j++)
+            tensor.data[j] = (sab_real)(4 * problem_uniform(&state) - 2);
+    }
+}
+
 void problem_make(struct problem *p, const struct sab_options *config, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct sab_error err;
@@ -69,6 +82,7 @@ void problem_make(struct problem *p, const struct sab_options *config, struct sa
     struct sab_flat flat = *sab_model_flat(p->model);
     for (size_t i = 0; i < flat.count; i++)
         flat.theta[i] *= 2;
+    draw_what_begins_at_0(p->model, seed ^ 0x7a65726f);
     p->ids = calloc(n, sizeof *p->ids);
     p->labels = calloc(n, sizeof *p->labels);
     p->lengths = calloc((size_t)B, sizeof *p->lengths);

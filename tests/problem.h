@@ -24,7 +24,7 @@ void problem_config(struct sab_options *config);
 #define SHAPE(...) ((struct sab_shape){sizeof(struct sab_shape), __VA_ARGS__})
 
 /* The model of config and a batch of T x B with random masks and lengths; weights drawn wider than training starts
- * them, so that attention is far from uniform. Fails the test on error. */
+ * them, so that attention is far from uniform, and none left at 0. Fails the test on error. */
 void problem_make(struct problem *p, const struct sab_options *config, struct sab_shape shape, int T, int B,
                   uint64_t seed);
 void problem_free(struct problem *p);

@@ -47,15 +47,18 @@ static void measure(const struct sab_remind *r, struct sab_memory *memory, int t
     }
 }
 
-/* The states e of a step that began with h are part of a stretch, which becomes a memory where that is due. */
+/* The states e of a step that began with h are part of a stretch, which becomes a memory where that is due. Of a sequence that ended
+ * before, nobody reads that memory, and on the way back none of its states weighs anything. */
 static void pool(const struct sab_remind *r, struct sab_memory *memory, int t, int is_due, const real *e, const real *h)
 {
     const struct sab_ledger *ledger = &memory->ledger;
     for (int b = 0; b < memory->S; b++, e += r->Hp, h += r->Hp) {
-        if (ledger->ends && t >= ledger->ends[b])
-            continue;
-        sab_stretch_add(&r->pool, &memory->stretch, b, ledger->since == 0, e, h);
-        real scale = is_due ? sab_stretch_close(&r->pool, &memory->stretch, b) : 0;
+        int has_ended = ledger->ends && t >= ledger->ends[b];
+        real scale = (real)INFINITY;
+        if (!has_ended)
+            sab_stretch_add(&r->pool, &memory->stretch, b, ledger->since == 0, e, h);
+        if (!has_ended && is_due)
+            scale = sab_stretch_close(&r->pool, &memory->stretch, b);
         if (is_due && memory->scale)
             memory->scale[(size_t)b * memory->cap + ledger->n] = scale;
     }
