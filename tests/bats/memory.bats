@@ -131,8 +131,6 @@ END
 @test "what memory cannot hold is refused before the work, by every command, with what to change; hours are foretold" {
     [ -z "${SAB_SANITIZED-}" ] || skip 'a sanitizer takes memory of its own'
     "$SAB" train copy --T 5 --hidden 8 --batch 8 --steps 3 --quiet --out run
-    sab recall run --sequences 1000000 --T 1000000
-    fails 1 '1000000 sequences of 1000020 steps recall' 'GiB are free' '--sequences'
     sab check-grad --T 100000000 --hidden 512 --export problem
     fails 1 '3 sequences of 100000000 steps' 'GiB of memory' 'smaller --hidden, --batch, --T'
     [ ! -e problem ]
@@ -149,12 +147,6 @@ END
     fails 1 'a batch of 1000000 sequences of 100020 steps needs' 'smaller --batch or --T'
     sab eval run --T 100000000 --batch 1000000 --eval-size 1000000 --quiet
     fails 1 'a batch of 1000000 sequences of 100000020 steps needs' 'smaller --batch or --T'
-    sab recall run --T 1000000000 --sequences 1
-    fails 2 '--T'
-    sab() { run --separate-stderr bash -c 'ulimit -t 20; exec "$@"' - "$SAB" "$@"; } # it is counted, not worked out step by step
-    sab recall run --T 100000000
-    fails 1 '16 sequences of 100000020 steps recall' 'GiB are free' '--sequences'
-    sab() { run --separate-stderr "$SAB" "$@"; }
     sab check-grad --hidden 16384 --layers 16 --quiet
     fails 1 'a gradient of' 'GiB of memory' 'smaller --hidden'
     sab check-grad --O 16777216 --T 100000 --quiet
@@ -165,6 +157,18 @@ END
     "$SAB" train text --data text.txt --T 8 --hidden 8 --batch 4 --steps 1 --quiet --out text
     sab generate text --length 1000000000000000 --json
     fails 1 'the whole text, of 1000000000000000 symbols' 'GiB are free' 'smaller --length'
+}
+
+@test "a map that memory cannot hold is refused before the work, and what it needs is counted at once" {
+    [ -z "${SAB_SANITIZED-}" ] || skip 'a sanitizer takes memory of its own'
+    "$SAB" train copy --T 5 --hidden 8 --batch 8 --steps 3 --quiet --out run
+    sab recall run --sequences 1000000 --T 1000000
+    fails 1 '1000000 sequences of 1000020 steps recall' 'GiB are free' '--sequences'
+    sab recall run --T 1000000000 --sequences 1
+    fails 2 '--T'
+    sab() { run --separate-stderr bash -c 'ulimit -t 20; exec "$@"' - "$SAB" "$@"; } # it is counted, not worked out step by step
+    sab recall run --T 100000000
+    fails 1 '16 sequences of 100000020 steps recall' 'GiB are free' '--sequences'
 }
 
 # warned COMMAND...: it says how long it will take, and what takes less; then it is stopped.
@@ -197,8 +201,14 @@ warned()
     warned report run --T 100000 --eval-size 1000000
     warned check-grad --samples 0 --hidden 2000
     warned generate text --length 1000000000000
-    yes 1 | head -c 60000000 >long.txt
-    warned predict text --data long.txt
     warned bench --hidden 2000 --T 100000 --batch 1 --seconds 0
     warned bench --hidden 64 --T 10 --batch 8 --seconds 0 --repeat 1 --stream --memories 10000000
+}
+
+@test "predicting says how long it will take before the work" {
+    [ -z "${SAB_SANITIZED-}" ] || skip 'a sanitizer is slow'
+    seq 1 400 >text.txt
+    "$SAB" train text --data text.txt --T 8 --hidden 64 --batch 4 --steps 1 --quiet --out text
+    yes 1 | head -c 60000000 >long.txt
+    warned predict text --data long.txt
 }
