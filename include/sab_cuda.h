@@ -44,6 +44,7 @@ struct sab_cuda_batch {
     const sab_real *const *weights; /* one array for each tensor, in the order of sab_model_tensor, in theta's layout */
     void *stream;              /* cudaStream_t */
     void *kept, *scratch;      /* as large as sab_cuda_need says; kept goes from forward to backward, scratch is free after each */
+    const sab_real *output_mask, *state_mask; /* [layers,B,H] dropout's factors, as those of sab_batch; NULL: 1 */
 };
 
 struct sab_cuda_need {
@@ -51,7 +52,7 @@ struct sab_cuda_need {
     size_t kept_nbytes, forward_nbytes, backward_nbytes; /* the latter two: of scratch */
     int N;                     /* memories that the batch leaves */
 };
-/* Of a batch's T, B and N. SAB_INVALID where they do not fit the device's kernels. */
+/* Of a batch's T, B and N, and of whether it has masks. SAB_INVALID where they do not fit the device's kernels. */
 SAB_API int sab_cuda_need(struct sab_cuda *cuda, const struct sab_cuda_batch *batch, struct sab_cuda_need *need, struct sab_error *err);
 
 /* What a forward leaves: outputs [T,B,O], 0 past a sequence's end; the others may be NULL. */

@@ -42,6 +42,15 @@ static sab_real *numbers(size_t n, double scale, uint64_t *state)
     return x;
 }
 
+/* Factors of dropout: one in four is 0. */
+static sab_real *drawn_mask(size_t n, uint64_t *state)
+{
+    sab_real *x = fresh(n * sizeof *x);
+    for (size_t i = 0; i < n; i++)
+        x[i] = problem_int(state, 0, 3) ? (sab_real)(4 / 3.0) : 0;
+    return x;
+}
+
 /* One network, and everything of one batch of it. */
 struct layers {
     struct sab_model *model;
@@ -82,7 +91,7 @@ static void draw(struct sab_options *config, uint64_t *state)
     m->score = problem_int(state, 0, 1) ? SAB_SCORE_MLP : SAB_SCORE_DOT;
     m->sparsifier = problem_int(state, 0, 1) ? SAB_SPARSIFIER_RELU : SAB_SPARSIFIER_SOFTMAX;
     m->write = problem_int(state, 0, 1) ? SAB_WRITE_STATE : SAB_WRITE_PROVISIONAL;
-    m->read_gain = m->write == SAB_WRITE_STATE ? 0.2 : 1;
+    m->read_gain = 0.2; /* with more, states grow without end, and roundings with them */
     m->read_floor = 0.5;
     m->credit = problem_int(state, 0, 5) == 0 ? SAB_CREDIT_BPTT : SAB_CREDIT_SAB;
     m->k_top = problem_int(state, 0, 4);
@@ -115,6 +124,9 @@ static void run(struct layers *y, const struct sab_batch *given, uint64_t *state
     batch.state = y->stream;
     batch.h0 = !y->stream && has_start ? h0 : NULL, batch.c0 = !y->stream && has_start && has_c ? c0 : NULL;
     batch.hn = hn, batch.cn = has_c ? cn : NULL;
+    const int masks = problem_int(state, 0, 5); /* of dropout: 1 of outputs, 2 of states, 3 both */
+    sab_real *output_mask = drawn_mask(start, state), *state_mask = drawn_mask(start, state);
+    batch.output_mask = masks & 1 && masks < 4 ? output_mask : NULL, batch.state_mask = masks & 2 && masks < 4 ? state_mask : NULL;
     struct sab_tape *tape;
     if (sab_engine_forward(y->engine, &batch, out, NULL, NULL, &tape, &err))
         fail_msg("%s: %s", err.message, y->what);
@@ -130,7 +142,8 @@ static void run(struct layers *y, const struct sab_batch *given, uint64_t *state
     struct sab_cuda_batch b = {.size = sizeof b, .T = T, .B = B, .N = N, .ids = batch.ids, .values = batch.values, .lengths = batch.lengths,
                                .h0 = y->stream || batch.h0 ? h0 : NULL, .c0 = has_c && (y->stream || batch.c0) ? c0
                                    : NULL, .weights = weights,
-                               .memories = N > 0 ? memories : NULL, .first = N > 0 ? first : NULL};
+                               .memories = N > 0 ? memories : NULL, .first = N > 0 ? first : NULL,
+                               .output_mask = batch.output_mask, .state_mask = batch.state_mask};
     struct sab_cuda_need need = {.size = sizeof need};
     if (sab_cuda_need(y->cuda, &b, &need, &err))
         fail_msg("%s: %s", err.message, y->what);
@@ -179,6 +192,7 @@ static void run(struct layers *y, const struct sab_batch *given, uint64_t *state
     }
     free(h0), free(c0), free(hn), free(cn), free(out), free(dout), free(dx), free(dh0), free(dc0), free(grads), free(memories), free(first);
     free(since), free(b.kept), free(b.scratch), free(out2), free(hn2), free(cn2), free(memories2), free(first2), free(since2);
+    free(output_mask), free(state_mask);
 }
 
 static void agrees_with_the_engine(void **unused)

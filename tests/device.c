@@ -30,7 +30,8 @@ static void test_loss_curves(void **unused)
     (void)unused;
     static const char *const cases[] = {
         "optimizer=adam", "optimizer=adamw weight-decay=0.1", "optimizer=sgd momentum=0.9 lr=0.05", "cell=gru read-gain=0.1 average=0.9",
-        "cell=rnn layers=2", "task=adding sparsifier=softmax", "task=cue credit=bptt", "curriculum=15 clip=0.05"};
+        "cell=rnn layers=2", "task=adding sparsifier=softmax", "task=cue credit=bptt", "curriculum=15 clip=0.05",
+        "layers=2 dropout=0.3 dropout-recurrent=0.2", "task=adding dropout-input=0.1 dropout=0.2 credit=tbptt"};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         OPTIONS config = device_copying();
         struct device_setup cpu, there;

@@ -57,6 +57,26 @@ static void test_input(void **unused)
     }
 }
 
+/* Rows times a mask, into another place and into their own. */
+static void test_mask(void **unused)
+{
+    (void)unused;
+    enum { R = 37, N = 48 };
+    uint64_t state = 12;
+    real *x = machine_drawn(&state, R * N), *mask = machine_drawn(&state, N), *got = machine_numbers(R * N), *want = machine_numbers(R * N);
+    for (int i = 0; i < R * N; i++)
+        want[i] = x[i] * mask[i % N];
+    real *xs = machine_put(x, R * N * sizeof *x), *masks = machine_put(mask, N * sizeof *x), *out = machine_room(R * N * sizeof *x);
+    assert_int_equal(machine->mask(machine, R, N, xs, masks, out), SAB_OK);
+    assert_int_equal(machine->mask(machine, R, N, xs, masks, xs), SAB_OK);
+    machine_get(got, out, R * N * sizeof *got);
+    machine_same("mask", got, want, R * N);
+    machine_get(got, xs, R * N * sizeof *got);
+    machine_same("mask in place", got, want, R * N);
+    machine->give(machine, masks);
+    free(x), free(mask), free(got), free(want);
+}
+
 static void columns_once(uint64_t *state, int R, int N, int ldx)
 {
     size_t count = (size_t)R * ldx, chunks = ((size_t)R + 255) / 256;
@@ -277,6 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_input),
+        cmocka_unit_test(test_mask),
         cmocka_unit_test(test_columns),
         cmocka_unit_test(test_scatter),
         cmocka_unit_test(test_losses),

@@ -30,9 +30,9 @@ def gradients(net: Any) -> list[Any]:
 
 # ---- operators and compilation ----
 
-def operator_arguments(layer: SAB, x: Any, state: Any = None, lengths: Any = None) -> tuple[Any, ...]:
+def operator_arguments(layer: SAB, x: Any, state: Any = None, lengths: Any = None, masks: Any = (None, None)) -> tuple[Any, ...]:
     weights = [getattr(layer, name) for name in layer._names]
-    return layer._config, 1, True, x, lengths, *layer._initial(state, x.shape[1], False, weights[0]), weights
+    return layer._config, 1, True, x, lengths, *layer._initial(state, x.shape[1], False, weights[0]), *masks, weights
 
 
 @pytest.mark.parametrize("given", [dict(k_top=2, memory_slots=4), dict(k_top=2, cell="gru", num_layers=2), dict(k_top=0, cell="rnn")])
@@ -43,6 +43,8 @@ def test_opcheck(given: Any) -> None:
     torch.library.opcheck(_ops.forward, operator_arguments(layer, x, (h0, h0) if layer.cell == "lstm" else h0, torch.tensor([9, 2, 3, 4])))
     if layer._settings.slots:
         torch.library.opcheck(_ops.forward, operator_arguments(layer, x, layer(x)[1]))
+    masks = torch.ones(layer.num_layers, 4, 6), torch.zeros(layer.num_layers, 4, 6)
+    torch.library.opcheck(_ops.forward, operator_arguments(layer, x, masks=masks))
     ids = SAB(3, 6, ids=True, dtype=torch.float64)
     torch.library.opcheck(_ops.forward, operator_arguments(ids, torch.randint(3, (5, 2))))
     arguments = operator_arguments(layer, x.detach())

@@ -24,8 +24,6 @@ static int ready(struct sab_engine *e, const struct sab_batch *batch, struct sab
     int status = SAB_OK;
     if (batch->hn || batch->cn)
         status = sab_fail(err, SAB_INVALID, "a device leaves no hn and cn: leave the engine on \"cpu\" for them");
-    if (status == SAB_OK && sab_batch_has_masks(batch))
-        status = sab_fail(err, SAB_INVALID, "a device has no dropout of states: leave the engine on \"cpu\" for it");
     if (status == SAB_OK && batch->state)
         status = sab_stream_ready(batch->state, e->model, batch, err);
     return status == SAB_OK ? sab_device_ready(e->device, err) : status;

@@ -66,6 +66,26 @@ void sab_gpu_send(struct sab_gpu *g, const struct sab_batch *batch, int stretch)
     mc->put(mc, g->scored, g->host_scored, R);
 }
 
+/* [L,B,H] into [L,B,Hp] of the machine; NULL where there is none. */
+static real *send_mask(struct sab_gpu *g, int B, const real *from, real *to)
+{
+    const struct sab_model *m = g->model;
+    const size_t rows = (size_t)m->L * B;
+    if (!from)
+        return NULL;
+    memset(g->host_mask, 0, rows * m->Hp * sizeof(real));
+    for (size_t i = 0; i < rows; i++)
+        memcpy(g->host_mask + i * m->Hp, from + i * m->H, (size_t)m->H * sizeof(real));
+    g->machine->put(g->machine, to, g->host_mask, rows * m->Hp * sizeof(real));
+    return to;
+}
+
+void sab_gpu_send_masks(struct sab_gpu *g, const struct sab_batch *batch)
+{
+    g->output_mask = send_mask(g, batch->B, batch->output_mask, g->mask_room[0]);
+    g->state_mask = send_mask(g, batch->B, batch->state_mask, g->mask_room[1]);
+}
+
 /* Which windows have a loss, group by group; returns the sum of the weights. */
 double sab_gpu_send_windows(struct sab_gpu *g, const struct sab_batch *batch)
 {
@@ -239,6 +259,7 @@ void sab_gpu_begin(struct sab_gpu *g, const struct sab_batch *batch, int backwar
     size_t row = (size_t)B * m->Hp * sizeof(real);
     sab_gpu_pack_weights(g);
     mc->zero(mc, g->sums, 24 * sizeof *g->sums);
+    sab_gpu_send_masks(g, batch);
     if (m->K > 0)
         send_ledger(g, batch);
     for (int l = 0; l < m->L; l++) {

@@ -45,6 +45,25 @@ void sab_gpu_pack_weights(struct sab_gpu *g)
     g->packed = 1;
 }
 
+/* x [R,Hp], rows of states of layer l, as it enters the next layer or the readout: times its mask, in the room for that, where it
+ * has one. */
+static const real *leaving(struct sab_gpu *g, int B, int l, int R, const real *x)
+{
+    const size_t row = (size_t)B * g->model->Hp;
+    if (!g->output_mask)
+        return x;
+    g->machine->mask(g->machine, R / B, row, x, g->output_mask + l * row, g->masked);
+    return g->masked;
+}
+
+/* And its gradient, in place. */
+static void leaving_back(struct sab_gpu *g, int B, int l, int R, real *dx)
+{
+    const size_t row = (size_t)B * g->model->Hp;
+    if (g->output_mask)
+        g->machine->mask(g->machine, R / B, row, dx, g->output_mask + l * row, dx);
+}
+
 static struct sab_gpu_pass pass_of(const struct sab_gpu *g, int l, int stretch, int backward)
 {
     const struct sab_gpu_layer *y = &g->layers[l];
@@ -54,6 +73,8 @@ static struct sab_gpu_pass pass_of(const struct sab_gpu *g, int l, int stretch, 
     p.window_len = g->window_len, p.n_windows = g->n_windows;
     p.state.data = y->state[backward];
     p.query.data = y->query_panel[backward], p.key.data = y->key_panel[backward];
+    p.is_masked = g->state_mask != NULL; /* the layout has room for it */
+    p.h_mask = g->state_mask ? g->state_mask + (size_t)l * p.B * p.Hp : NULL;
     p.bias_h = p.fused ? NULL : sab_gpu_weights(g, SAB_ROLE_BIAS_HH, l);
     p.w = sab_gpu_weights(g, SAB_ROLE_W3, l);
     p.pre = y->pre, p.extra = y->extra, p.c = y->c, p.h = y->h, p.hh = y->hh, p.s = y->s, p.query_out = y->query;
@@ -87,7 +108,7 @@ void sab_gpu_layers_forward(struct sab_gpu *g, int B, int stretch, int replay, c
         int is_ids = l == 0 && ids != NULL;
         mc->input(mc, R, GHp, bias, bias_h, is_ids ? ids : NULL, is_ids ? ih : NULL, y->pre);
         if (l > 0)
-            mc->gemm(mc, 0, 0, R, GHp, m->H, g->layers[l - 1].h + row, Hp, ih, GHp, 1, y->pre, GHp);
+            mc->gemm(mc, 0, 0, R, GHp, m->H, leaving(g, B, l - 1, R, g->layers[l - 1].h + row), Hp, ih, GHp, 1, y->pre, GHp);
         else if (!is_ids)
             mc->gemm(mc, 0, 0, R, GHp, m->shape.I, values, m->shape.I, ih, GHp, 1, y->pre, GHp);
         struct sab_gpu_pass p = pass_of(g, l, stretch, 0);
@@ -114,9 +135,10 @@ void sab_gpu_stretch_forward(struct sab_gpu *g, const struct sab_batch *batch, i
     sab_gpu_layers_forward(g, B, stretch, replay, batch->ids ? g->ids : NULL, g->values);
     const struct sab_gpu_layer *top = &g->layers[m->L - 1];
     mc->input(mc, R, m->Op, sab_gpu_weights(g, SAB_ROLE_B, 0), NULL, NULL, NULL, g->y);
-    mc->gemm(mc, 0, 0, R, m->Op, m->H, top->h + row, Hp, sab_gpu_weights(g, SAB_ROLE_V1, 0), m->Op, 1, g->y, m->Op);
+    const int l = m->L - 1;
+    mc->gemm(mc, 0, 0, R, m->Op, m->H, leaving(g, B, l, R, top->h + row), Hp, sab_gpu_weights(g, SAB_ROLE_V1, 0), m->Op, 1, g->y, m->Op);
     if (m->has_V2)
-        mc->gemm(mc, 0, 0, R, m->Op, m->H, top->s, Hp, sab_gpu_weights(g, SAB_ROLE_V2, 0), m->Op, 1, g->y, m->Op);
+        mc->gemm(mc, 0, 0, R, m->Op, m->H, leaving(g, B, l, R, top->s), Hp, sab_gpu_weights(g, SAB_ROLE_V2, 0), m->Op, 1, g->y, m->Op);
     struct sab_gpu_losses losses = {R, m->O, m->Op, m->shape.loss, g->y, batch->labels ? g->labels : NULL,
                                     batch->targets ? g->targets : NULL, g->weight, g->scored, scale, backward, sums};
     if (batch->labels || batch->targets)
@@ -132,11 +154,16 @@ static void products(struct sab_gpu *g, int B, int l, int R, const int32_t *ids,
     int Hp = m->Hp, GHp = m->GHp, Ap = m->Ap;
     size_t row = (size_t)B * Hp;
     real *dih = sab_gpu_gradient_of(g, SAB_ROLE_WEIGHT_IH, l);
-    mc->gemm(mc, 1, 0, m->H, GHp, R, y->h, Hp, y->dpre_h, GHp, 1, sab_gpu_gradient_of(g, SAB_ROLE_WEIGHT_HH, l), GHp);
+    const real *h = y->h;
+    if (g->state_mask) {
+        mc->mask(mc, R / B, row, y->h, g->state_mask + l * row, g->masked);
+        h = g->masked;
+    }
+    mc->gemm(mc, 1, 0, m->H, GHp, R, h, Hp, y->dpre_h, GHp, 1, sab_gpu_gradient_of(g, SAB_ROLE_WEIGHT_HH, l), GHp);
     mc->columns(mc, R, GHp, y->dpre, GHp, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_BIAS_IH, l));
     mc->columns(mc, R, GHp, y->dpre_h, GHp, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_BIAS_HH, l));
     if (l > 0)
-        mc->gemm(mc, 1, 0, m->H, GHp, R, g->layers[l - 1].h + row, Hp, y->dpre, GHp, 1, dih, GHp);
+        mc->gemm(mc, 1, 0, m->H, GHp, R, leaving(g, B, l - 1, R, g->layers[l - 1].h + row), Hp, y->dpre, GHp, 1, dih, GHp);
     else if (ids && ids == g->in_ids)
         mc->by_id(mc, R, GHp, m->shape.I, ids, y->dpre, dih);
     else if (ids)
@@ -148,6 +175,8 @@ static void products(struct sab_gpu *g, int B, int l, int R, const int32_t *ids,
     const int width = l > 0 ? m->H : m->shape.I, ldx = l > 0 ? Hp : m->shape.I;
     if (dx)
         mc->gemm(mc, 0, 1, R, width, GHp, y->dpre, GHp, sab_gpu_weights(g, SAB_ROLE_WEIGHT_IH, l), GHp, 0, dx, ldx);
+    if (dx && l > 0)
+        leaving_back(g, B, l - 1, R, dx);
 }
 
 void sab_gpu_layers_backward(struct sab_gpu *g, int B, int stretch, const int32_t *ids, const real *values, const real *ds)
@@ -178,16 +207,18 @@ void sab_gpu_stretch_backward(struct sab_gpu *g, const struct sab_batch *batch, 
     struct sab_machine *mc = g->machine;
     const struct sab_model *m = g->model;
     const struct sab_gpu_layer *top = &g->layers[m->L - 1];
-    int R = sab_gpu_stretch_len(g, stretch) * batch->B, Hp = m->Hp, Op = m->Op;
-    size_t row = (size_t)batch->B * Hp;
+    int B = batch->B, R = sab_gpu_stretch_len(g, stretch) * B, Hp = m->Hp, Op = m->Op, l = m->L - 1;
+    size_t row = (size_t)B * Hp;
     mc->gemm(mc, 0, 1, R, m->H, Op, g->y, Op, sab_gpu_weights(g, SAB_ROLE_V1, 0), Op, 0, g->dh[0], Hp);
-    mc->gemm(mc, 1, 0, m->H, Op, R, top->h + row, Hp, g->y, Op, 1, sab_gpu_gradient_of(g, SAB_ROLE_V1, 0), Op);
+    leaving_back(g, B, l, R, g->dh[0]);
+    mc->gemm(mc, 1, 0, m->H, Op, R, leaving(g, B, l, R, top->h + row), Hp, g->y, Op, 1, sab_gpu_gradient_of(g, SAB_ROLE_V1, 0), Op);
     if (m->has_V2) {
         mc->gemm(mc, 0, 1, R, m->H, Op, g->y, Op, sab_gpu_weights(g, SAB_ROLE_V2, 0), Op, 0, g->ds, Hp);
-        mc->gemm(mc, 1, 0, m->H, Op, R, top->s, Hp, g->y, Op, 1, sab_gpu_gradient_of(g, SAB_ROLE_V2, 0), Op);
+        leaving_back(g, B, l, R, g->ds);
+        mc->gemm(mc, 1, 0, m->H, Op, R, leaving(g, B, l, R, top->s), Hp, g->y, Op, 1, sab_gpu_gradient_of(g, SAB_ROLE_V2, 0), Op);
     }
     mc->columns(mc, R, Op, g->y, Op, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_B, 0));
-    sab_gpu_layers_backward(g, batch->B, stretch, batch->ids ? g->ids : NULL, g->values, m->has_V2 ? g->ds : NULL);
+    sab_gpu_layers_backward(g, B, stretch, batch->ids ? g->ids : NULL, g->values, m->has_V2 ? g->ds : NULL);
 }
 
 /* Once all stretches are done: weight gradients of keys and scores. */

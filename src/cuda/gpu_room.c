@@ -78,6 +78,17 @@ static void lay_out_back(struct sab_layout *at, struct sab_gpu *g, size_t R)
     g->scratch = sab_layout_take(at, parts, sizeof(real));
 }
 
+/* Room for masks of states, and for R rows of states times one. */
+static void lay_out_masks(struct sab_layout *at, struct sab_gpu *g, size_t R, int B, int masks)
+{
+    const struct sab_model *m = g->model;
+    const size_t each = masks ? (size_t)m->L * B * m->Hp : 0;
+    for (int i = 0; i < 2; i++)
+        g->mask_room[i] = sab_layout_take(at, each, sizeof(real));
+    g->masked = sab_layout_take(at, masks ? R * m->Hp : 0, sizeof(real));
+    g->output_mask = g->state_mask = NULL;
+}
+
 static void lay_out(struct sab_layout *at, struct sab_gpu *g, int T, int B, int backward)
 {
     const struct sab_model *m = g->model;
@@ -100,6 +111,7 @@ static void lay_out(struct sab_layout *at, struct sab_gpu *g, int T, int B, int 
         g->id = sab_layout_take(at, (size_t)g->most_segments, sizeof(int32_t));
         lay_out_back(at, g, R);
     }
+    lay_out_masks(at, g, R, B, g->sizes.is_masked);
     for (int l = 0; l < m->L; l++)
         lay_out_layer(at, at, g, l, T, B, backward);
 }
@@ -113,6 +125,7 @@ void sab_gpu_lay_out_bare(struct sab_layout *kept, struct sab_layout *back, stru
     g->theta = sab_layout_take(kept, g->count, sizeof(real));
     g->padded = sab_layout_take(kept, m->n_padded, sizeof(real));
     g->first = sab_layout_take(kept, (size_t)B, sizeof(int32_t));
+    lay_out_masks(kept, g, R, B, g->sizes.is_masked);
     for (int l = 0; l < m->L; l++)
         lay_out_layer(kept, back, g, l, T, B, back != NULL);
     if (!back)
@@ -137,6 +150,7 @@ static void lay_out_host(struct sab_layout *at, struct sab_gpu *g, int T, int B)
     g->host_scored = sab_layout_take(at, R, 1);
     g->host_has_loss = sab_layout_take(at, (size_t)g->groups * g->n_windows, 1);
     g->host_values = m->shape.input == SAB_INPUT_VALUES ? sab_layout_take(at, R * m->shape.I, sizeof(real)) : NULL;
+    g->host_mask = sab_layout_take(at, g->sizes.is_masked ? (size_t)m->L * B * m->Hp : 0, sizeof(real));
     g->host_h = sab_layout_take(at, (size_t)B * m->Hp, sizeof(real));
     g->host_c = sab_layout_take(at, (size_t)B * m->Hp, sizeof(real));
     g->host_first = sab_layout_take(at, (size_t)B, sizeof(int32_t));
@@ -187,11 +201,12 @@ static int choose_steps(struct sab_gpu *g, int T, int B, int backward, double ro
     return SAB_OK;
 }
 
-int sab_gpu_cut(struct sab_gpu *g, int T, int B, int carried, struct sab_error *err)
+int sab_gpu_cut(struct sab_gpu *g, int T, int B, int carried, int masks, struct sab_error *err)
 {
     const struct sab_model *m = g->model;
     struct sab_gpu_pass sizes = g->sizes;
     sizes.B = B;
+    sizes.is_masked = masks;
     const struct sab_keep *keep = &m->layers[0].remind.keep;
     sizes.cap = m->K > 0 ? carried + keep->rule->most(keep, T) + 1 : 0;
     sizes.score_room = m->K > 0 ? sab_gpu_scores(&sizes) : 0;
@@ -228,11 +243,11 @@ int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int back
     struct sab_machine *mc = g->machine;
     struct sab_gpu_extent *x = &g->extent;
     int T = batch->T, B = batch->B, has_state = batch->state != NULL;
-    int carried = has_state && g->model->K > 0 ? sab_stream_carried(batch->state) : 0;
-    if (x->T == T && x->B == B && x->backward >= backward && x->has_state == has_state && x->carried == carried)
+    int masks = sab_batch_has_masks(batch), carried = has_state && g->model->K > 0 ? sab_stream_carried(batch->state) : 0;
+    if (x->T == T && x->B == B && x->backward >= backward && x->has_state == has_state && x->carried == carried && x->masks == masks)
         return SAB_OK;
     *x = (struct sab_gpu_extent){0};
-    int status = sab_gpu_cut(g, T, B, carried, err);
+    int status = sab_gpu_cut(g, T, B, carried, masks, err);
     if (status)
         return status;
     sab_free(g->host);
@@ -245,7 +260,7 @@ int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int back
         return status;
     mc->zero(mc, g->block, nbytes);
     struct sab_layout layout = {.base = g->block}, host = {0};
-    x->has_state = has_state, x->carried = carried;
+    x->has_state = has_state, x->carried = carried, x->masks = masks;
     lay_out(&layout, g, T, B, backward);
     lay_out_host(&host, g, T, B);
     g->host = sab_alloc(host.used, 1);
@@ -266,7 +281,7 @@ int sab_gpu_need(struct sab_gpu *g, const struct sab_optim_options *o, int T, in
 {
     size_t batch;
     g->extent = (struct sab_gpu_extent){0};
-    int status = sab_gpu_cut(g, T, B, carried, err);
+    int status = sab_gpu_cut(g, T, B, carried, o->dropout > 0 || o->dropout_recurrent > 0, err);
     if (!status)
         status = choose_steps(g, T, B, 1, 0.9 * g->machine->free_nbytes, &batch, err);
     if (status)

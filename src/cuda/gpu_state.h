@@ -22,7 +22,7 @@ struct sab_gpu_layer {
 
 /* What the arrays were laid out for. */
 struct sab_gpu_extent {
-    int T, B, backward, has_state, carried;
+    int T, B, backward, has_state, carried, masks;
 };
 
 struct sab_gpu {
@@ -54,6 +54,8 @@ struct sab_gpu {
     struct sab_ledger_step *ledger_steps;
     real *values, *targets, *weight, *y, *dh[2], *ds, *scratch;
     unsigned char *scored, *has_loss;
+    real *output_mask, *state_mask; /* [L,B,Hp] of dropout, NULL where the batch has none; and */
+    real *mask_room[2], *masked;    /* [L,B,Hp] room for each; [R,Hp] what is multiplied by one */
     int most_segments;
     /* the host's side of what is sent: a stretch */
     void *host;
@@ -61,6 +63,7 @@ struct sab_gpu {
     real *host_weight, *host_values;
     unsigned char *host_scored, *host_has_loss;
     size_t *count_ids;
+    real *host_mask;                            /* [L,B,Hp] */
     real *host_h, *host_c, *host_M, *host_keys; /* of one layer: [B,Hp]; [B,cap,Hp], [B,cap,Ap] of batches with state */
     struct sab_ledger ledger;                   /* of all layers: what is written when does not depend on what is computed */
     int *host_ends;                             /* [B] the end of a sequence's memories */
@@ -85,8 +88,8 @@ void *sab_gpu_take_zeroed(struct sab_gpu *g, size_t nbytes, int *status, struct 
 /* Lays the arrays out for the batch, unless they are; with backward 1 for its gradient too. SAB_NOMEM; SAB_INVALID where no plan
  * fits. */
 int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int backward, struct sab_error *err);
-/* Sizes, groups and windows for batches of T steps of B sequences that take over so many memories. */
-int sab_gpu_cut(struct sab_gpu *g, int T, int B, int carried, struct sab_error *err);
+/* Sizes, groups and windows for batches of T steps of B sequences that take over so many memories; with masks, of dropout. */
+int sab_gpu_cut(struct sab_gpu *g, int T, int B, int carried, int masks, struct sab_error *err);
 /* Layers in others' networks, in one stretch: their arrays and weights in what is kept, and unless back is NULL what the way back
  * needs besides. */
 struct sab_layout;
@@ -100,6 +103,8 @@ void sab_gpu_begin(struct sab_gpu *g, const struct sab_batch *batch, int backwar
 void sab_gpu_begin_back(struct sab_gpu *g, int l, int B);
 /* Sends inputs, labels and weights of a stretch. */
 void sab_gpu_send(struct sab_gpu *g, const struct sab_batch *batch, int stretch);
+/* Sends the batch's masks of dropout, if it has some. */
+void sab_gpu_send_masks(struct sab_gpu *g, const struct sab_batch *batch);
 /* Which windows have a loss, group by group; returns the sum of the weights. */
 double sab_gpu_send_windows(struct sab_gpu *g, const struct sab_batch *batch);
 /* Sends the order of the R rows of the stretch by their ids, in segments of at most 128 that have one id each; returns how many. */

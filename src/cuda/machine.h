@@ -128,6 +128,8 @@ struct sab_machine {
      * neighbours, added in order. scratch [segments,N]. */
     int (*scatter)(struct sab_machine *, int segments, int N, const real *x, const int32_t *order, const int32_t *from,
                    const int32_t *id, real *scratch, real *out);
+    /* out [R,n] = x [R,n], each row times mask [n]. out may be x. */
+    int (*mask)(struct sab_machine *, int R, size_t n, const real *x, const real *mask, real *out);
     int (*losses)(struct sab_machine *, const struct sab_gpu_losses *);
     /* x = exp(2x), clipped as keys of the mlp score are (kernels.h: exp2x). */
     int (*exp2x)(struct sab_machine *, size_t count, real *x);

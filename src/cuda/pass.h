@@ -54,6 +54,7 @@ struct sab_gpu_layout {
     int query, w, wsum;            /* [S,W], [W], [1] */
     int index, alpha, n, kind, Z;  /* of the read at hand: [S,K+1], [S,K+1], [S] */
     int h, hh, stage, c;           /* forward: [2,S,Hx], [S,Qx], [S,G U], [S,U] */
+    int masked;                    /* forward: h times its mask, as h; where there is none, h */
     int scores, picks, pick_index; /* forward: [C,S,score_room], [S,lists,K+1] */
     int best;                      /* forward: [S,K+1] the largest scores, in order */
     int ring;                      /* forward: [S,ring,W] keys of the newest memories, m at m modulo ring */
@@ -75,6 +76,7 @@ struct sab_gpu_pass {
     int K_lanes;                 /* the power of two that is K + 1 or more */
     int cell, score, sparsifier, write, mental_updates; /* enums of sab.h */
     int fused, has_c;
+    int is_masked;               /* 1: the state's product takes h times its mask (dropout) */
     real gain, floor, bound, score_scale;
     int t0, len;                 /* steps of this stretch; t0 counts from the batch's first step */
     int window_len, n_windows;   /* steps per window; windows of the whole batch */
@@ -91,6 +93,7 @@ struct sab_gpu_pass {
     struct sab_gpu_panel query;  /* forward W2 [H, W]; backward its transpose [Ap, U] */
     struct sab_gpu_panel key;    /* W1, likewise */
     const real *bias_h;          /* [G Hp] of the state's product, where the cell is not fused; NULL */
+    const real *h_mask;          /* [B,Hp] where is_masked */
     const real *w;               /* [Ap] w3; release2019: [2, Hp] */
 
     /* activations of the stretch, [len or len+1, B, width] */
@@ -175,6 +178,7 @@ SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p,
         l.losses = sab_gpu_take(&l, 2 * S * U);
     } else {
         l.h = sab_gpu_take(&l, 2 * S * p->state.rows);
+        l.masked = p->is_masked ? sab_gpu_take(&l, 2 * S * p->state.rows) : l.h;
         l.stage = sab_gpu_take(&l, S * p->state.cols);
         l.c = sab_gpu_take(&l, S * U);
     }

@@ -12,7 +12,7 @@
 #include "cuda/gpu_state.h"
 #include "sab_cuda.h"
 
-static const struct sab_sized batch_sized = {"the batch", "struct sab_cuda_batch", sizeof(struct sab_cuda_batch),
+static const struct sab_sized batch_sized = {"the batch", "struct sab_cuda_batch", offsetof(struct sab_cuda_batch, output_mask),
                                              sizeof(struct sab_cuda_batch)};
 static const struct sab_sized need_sized = {"the need", "struct sab_cuda_need", sizeof(struct sab_cuda_need), sizeof(struct sab_cuda_need)};
 static const struct sab_sized left_sized = {"what is left", "struct sab_cuda_left", sizeof(struct sab_cuda_left),
@@ -23,7 +23,7 @@ static const struct sab_sized gradient_sized = {"the gradient", "struct sab_cuda
 /* A shape that was met: nothing here goes before the whole, since a graph may hold it. */
 struct shape {
     struct shape *next;
-    int T, B, N;
+    int T, B, N, masks;
     struct sab_gpu_plan plan;
     struct sab_gpu_pass sizes;
     int groups, window_len, n_windows, left;
@@ -119,21 +119,22 @@ static int fill_ledger(struct sab_cuda *c, struct shape *s, struct sab_error *er
 }
 
 /* What the shape is cut into, into the gpu; made where it is new. */
-static int take_shape(struct sab_cuda *c, int T, int B, int N, struct shape **out, struct sab_error *err)
+static int take_shape(struct sab_cuda *c, const struct sab_cuda_batch *batch, struct shape **out, struct sab_error *err)
 {
+    const int T = batch->T, B = batch->B, N = batch->N, masks = batch->output_mask || batch->state_mask;
     struct sab_gpu *g = c->gpu;
     struct shape *s = c->shapes;
-    while (s && (s->T != T || s->B != B || s->N != N))
+    while (s && (s->T != T || s->B != B || s->N != N || s->masks != masks))
         s = s->next;
     if (!s) {
-        int status = sab_gpu_cut(g, T, B, N, err);
+        int status = sab_gpu_cut(g, T, B, N, masks, err);
         if (status)
             return status;
         s = sab_alloc(1, sizeof *s);
         if (!s)
             return sab_fail(err, SAB_NOMEM, "no memory for a shape of %d steps", T);
-        *s = (struct shape){.T = T, .B = B, .N = N, .plan = g->plan, .sizes = g->sizes, .groups = g->groups, .window_len = g->window_len,
-                            .n_windows = g->n_windows};
+        *s = (struct shape){.T = T, .B = B, .N = N, .masks = masks, .plan = g->plan, .sizes = g->sizes, .groups = g->groups,
+                            .window_len = g->window_len, .n_windows = g->n_windows};
         status = c->model->K > 0 ? fill_ledger(c, s, err) : SAB_OK;
         if (status) {
             struct sab_error told;
@@ -148,7 +149,7 @@ static int take_shape(struct sab_cuda *c, int T, int B, int N, struct shape **ou
     }
     g->plan = s->plan, g->sizes = s->sizes, g->groups = s->groups, g->window_len = s->window_len, g->n_windows = s->n_windows;
     g->ledger_steps = s->steps, g->when = s->when;
-    g->extent = (struct sab_gpu_extent){.T = T, .B = B, .carried = N, .backward = 1};
+    g->extent = (struct sab_gpu_extent){.T = T, .B = B, .carried = N, .backward = 1, .masks = masks};
     *out = s;
     return SAB_OK;
 }
@@ -184,7 +185,7 @@ int sab_cuda_need(struct sab_cuda *c, const struct sab_cuda_batch *given, struct
     if (!status)
         status = use(c, batch.stream, NULL, err);
     if (!status)
-        status = take_shape(c, batch.T, batch.B, batch.N, &shape, err);
+        status = take_shape(c, &batch, &shape, err);
     if (status)
         return status;
     struct sab_layout kept = {0}, back = {0};
@@ -212,14 +213,30 @@ static int begin(struct sab_cuda *c, struct sab_cuda_batch *batch, const struct 
     if (!status)
         status = use(c, batch->stream, batch->scratch, err);
     if (!status)
-        status = take_shape(c, batch->T, batch->B, batch->N, shape, err);
+        status = take_shape(c, batch, shape, err);
     if (status)
         return status;
     struct sab_layout kept = {.base = batch->kept}, back = {.base = (char *)batch->scratch + workspace(c)};
     g->in_ids = batch->ids, g->in_values = batch->values;
     g->dh0 = g->dc0 = g->dvalues = NULL;
     sab_gpu_lay_out_bare(&kept, backward ? &back : NULL, g, batch->T, batch->B);
+    g->output_mask = batch->output_mask ? g->mask_room[0] : NULL;
+    g->state_mask = batch->state_mask ? g->mask_room[1] : NULL;
     return SAB_OK;
+}
+
+/* Masks [layers,B,H] into the room that they have. */
+static void take_masks(struct sab_cuda *c, const struct sab_cuda_batch *b)
+{
+    const struct sab_model *m = c->model;
+    const real *from[2] = {b->output_mask, b->state_mask};
+    for (int i = 0; i < 2; i++) {
+        struct sab_gpu_rows rows = {.n = m->L, .m = b->B, .width = m->H, .to_width = m->Hp, .to = c->gpu->mask_room[i],
+                                    .to_i = (size_t)b->B * m->Hp, .to_j = (size_t)m->Hp, .from = from[i],
+                                    .from_i = (size_t)b->B * m->H, .from_j = (size_t)m->H};
+        if (from[i])
+            c->machine->rows(c->machine, &rows);
+    }
 }
 
 /* Tensors from the caller's arrays into flat, or where to is given out of it. */
@@ -328,6 +345,7 @@ int sab_cuda_forward(struct sab_cuda *c, const struct sab_cuda_batch *given, con
     if (status)
         return status;
     take_weights(c, b.weights);
+    take_masks(c, &b);
     if (b.N > 0)
         c->machine->copy(c->machine, g->first, b.first, (size_t)b.B * sizeof(int32_t));
     else

@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "cuda/device.h"
 #include "model/network.h"
 
 int sab_dropout_check(const struct sab_options *options, const struct sab_shape *shape, struct sab_error *err)
@@ -17,9 +16,6 @@ int sab_dropout_check(const struct sab_options *options, const struct sab_shape 
     if (p > 0 && options->model.model != SAB_KIND_RECURRENT)
         return sab_fail(err, SAB_INVALID, "--%s %g leaves out states of a recurrent network; with --model %s it must be 0", name, p,
                         sab_network_find(options->model.model)->name);
-    if (p > 0 && !sab_device_is_cpu(options->run.device))
-        return sab_fail(err, SAB_INVALID, "--%s %g: a device has no dropout of states; with --device %s it must be 0", name, p,
-                        options->run.device);
     return SAB_OK;
 }
 

@@ -14,7 +14,7 @@ struct sab_dropout {
 
 void sab_dropout_clear(struct sab_dropout *dropout);
 
-/* SAB_INVALID where inputs are symbols, of which none can be left out, or where states are to be left out of a network or on a device
+/* SAB_INVALID where inputs are symbols, of which none can be left out, or where states are to be left out of a network
  * that cannot. */
 int sab_dropout_check(const struct sab_options *options, const struct sab_shape *shape, struct sab_error *err);
 

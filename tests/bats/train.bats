@@ -270,7 +270,7 @@ starts()
     [ ! -e never ]
 }
 
-@test "dropout of states: the same bits on other threads, after resuming; evaluations, streams and recall draw none; devices and others refuse it" {
+@test "dropout of states: the same bits on other threads, after resuming; evaluations, streams and recall draw none; other networks refuse it" {
     cd "$BATS_TEST_TMPDIR"
     awk 'BEGIN { print "v,w"; for (t = 0; t < 900; t++) printf "%.3f,%.3f\n", sin(t / 9), cos(t / 4) }' >wave.csv
     drop=(csv --data wave.csv --T 20 --hidden 6 --layers 2 --batch 20 --dropout 0.3 --dropout-recurrent 0.2 --schedule constant --quiet --json)
@@ -293,8 +293,6 @@ starts()
     value mse >mse
     sab eval whole --json --threads 2
     value mse | cmp - mse
-    sab train copy --dropout 0.3 --device host --out never
-    fails 2 '--dropout 0.3: a device has no dropout' '--device host'
     sab train copy --dropout-recurrent 0.3 --model transformer --out never
     fails 2 '--dropout-recurrent 0.3 leaves out states of a recurrent network' 'transformer'
     sab train copy --dropout-recurrent 0.3 --model transformer --dry-run

@@ -37,13 +37,6 @@ def check(device: torch.device) -> None:
                            "sab_rnn.torch.ReferenceSAB with the same weights runs on any device, slowly") from None
 
 
-def check_masks(*masks: Optional[Tensor]) -> None:
-    """InvalidError where there are some: a GPU has no dropout of states."""
-    if any(mask is not None for mask in masks):
-        raise InvalidError("sab: dropout on a GPU: a SAB has it on the CPU only; SAB(..., dropout=0), or the layer on the CPU: layer.cpu(), "
-                           "x.cpu()")
-
-
 def _name(device: torch.device) -> str:
     return f"cuda:{device.index or 0}" if device.type == "cuda" else "host"
 
@@ -71,10 +64,11 @@ class Side:
     def address(self, tensor: Optional[Tensor], kind: str = "sab_real *") -> Any:
         return self.build.ffi.NULL if tensor is None else self.build.ffi.cast(kind, tensor.data_ptr())
 
-    def shape(self, like: Tensor, T: int, B: int, N: int) -> Any:
-        """A struct sab_cuda_batch of such a shape, on the current stream of `like`."""
+    def shape(self, like: Tensor, T: int, B: int, N: int, has_masks: bool) -> Any:
+        """A struct sab_cuda_batch of such a shape, on the current stream of `like`; for the library's count the masks are somewhere."""
         stream = torch.cuda.current_stream(like.device).cuda_stream if like.device.type == "cuda" else 0
-        return self.build.sized("struct sab_cuda_batch", T=T, B=B, N=N, stream=self.build.ffi.cast("void *", stream))
+        return self.build.sized("struct sab_cuda_batch", T=T, B=B, N=N, stream=self.build.ffi.cast("void *", stream),
+                                state_mask=self.build.ffi.cast("sab_real *", int(has_masks)))
 
     def need(self, like: Tensor, batch: Any) -> Any:
         need = self.build.sized("struct sab_cuda_need")
@@ -93,11 +87,11 @@ def _side_of(config: str, weight: Tensor) -> Side:
     return _side(config, check_dtype(weight.dtype), _name(weight.device))
 
 
-def kept_nbytes(config: str, weight: Tensor, T: int, B: int, N: int) -> int:
+def kept_nbytes(config: str, weight: Tensor, T: int, B: int, N: int, has_masks: bool) -> int:
     """The size of what a forward leaves for its way back."""
     side = _side_of(config, weight)
     with side.lock:
-        return int(side.need(weight, side.shape(weight, T, B, N)).kept_nbytes)
+        return int(side.need(weight, side.shape(weight, T, B, N, has_masks)).kept_nbytes)
 
 
 def _check(condition: Tensor, message: str) -> None:
@@ -109,7 +103,8 @@ class _Given:
     """A batch for the library, and the tensors whose addresses it has."""
 
     def __init__(self, side: Side, x: Tensor, lengths: Optional[Tensor], h0: Optional[Tensor], c0: Optional[Tensor],
-                 memories: Optional[Tensor], first: Optional[Tensor], since: Optional[Tensor], weights: Sequence[Tensor]) -> None:
+                 memories: Optional[Tensor], first: Optional[Tensor], since: Optional[Tensor], output_mask: Optional[Tensor],
+                 state_mask: Optional[Tensor], weights: Sequence[Tensor]) -> None:
         settings, T, B = side.settings, x.shape[0], x.shape[1]
         if settings.ids:
             _check((x >= 0) & (x < settings.inputs), f"sab: ids are 0..{settings.inputs - 1}")
@@ -121,8 +116,9 @@ class _Given:
             _check((first >= 0) & (first <= memories.shape[2]), "sab: first is 0..N")
         self.side, self.like, self.T, self.B = side, weights[0], T, B
         self._alive: list[Tensor] = []
-        self.batch = side.shape(self.like, T, B, 0 if memories is None else memories.shape[2])
-        self.struct(self.batch, **{"ids" if settings.ids else "values": x}, lengths=lengths, h0=h0, c0=c0, memories=memories, first=first)
+        self.batch = side.shape(self.like, T, B, 0 if memories is None else memories.shape[2], False)
+        self.struct(self.batch, **{"ids" if settings.ids else "values": x}, lengths=lengths, h0=h0, c0=c0, memories=memories, first=first,
+                    output_mask=output_mask, state_mask=state_mask)
         whole = [self.keep(weight.detach().contiguous()) for weight in weights]
         self._weights = side.build.ffi.new("sab_real *[]", [side.address(weight) for weight in whole])
         self.batch.weights = self._weights
@@ -145,12 +141,13 @@ class _Given:
 
 
 def forward(config: str, keep: bool, x: Tensor, lengths: Optional[Tensor], h0: Optional[Tensor], c0: Optional[Tensor],
-            memories: Optional[Tensor], first: Optional[Tensor], since: Optional[Tensor], weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
+            memories: Optional[Tensor], first: Optional[Tensor], since: Optional[Tensor], output_mask: Optional[Tensor],
+            state_mask: Optional[Tensor], weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """As _ops.forward; the last is what the way back needs."""
     side = _side_of(config, weights[0])
     settings, lib, like = side.settings, side.build.lib, weights[0]
     with side.lock:
-        given = _Given(side, x, lengths, h0, c0, memories, first, since, weights)
+        given = _Given(side, x, lengths, h0, c0, memories, first, since, output_mask, state_mask, weights)
         need = side.need(like, given.batch)
         L, T, B, H = settings.layers, given.T, given.B, settings.hidden
 
@@ -171,12 +168,12 @@ def forward(config: str, keep: bool, x: Tensor, lengths: Optional[Tensor], h0: O
 
 def backward(config: str, to_x: bool, to_state: bool, kept: Tensor, dout: Tensor, x: Tensor, lengths: Optional[Tensor],
              h0: Optional[Tensor], c0: Optional[Tensor], memories: Optional[Tensor], first: Optional[Tensor], since: Optional[Tensor],
-             weights: Sequence[Tensor]) -> list[Tensor]:
+             output_mask: Optional[Tensor], state_mask: Optional[Tensor], weights: Sequence[Tensor]) -> list[Tensor]:
     """As _ops.backward."""
     side = _side_of(config, weights[0])
     settings, lib, like = side.settings, side.build.lib, weights[0]
     with side.lock:
-        given = _Given(side, x, lengths, h0, c0, memories, first, since, weights)
+        given = _Given(side, x, lengths, h0, c0, memories, first, since, output_mask, state_mask, weights)
         need = side.need(like, given.batch)
         if kept.numel() != need.kept_nbytes or kept.device != like.device:
             raise RuntimeError("sab: what the forward kept for its way back is not this batch's")

@@ -61,8 +61,7 @@ def _forward(config: str, threads: int, keep: bool, x: Tensor, lengths: Optional
              c0: Optional[Tensor], memories: Optional[Tensor], first: Optional[Tensor], since: Optional[Tensor],
              output_mask: Optional[Tensor], state_mask: Optional[Tensor], weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
     if _gpu.takes(x):
-        _gpu.check_masks(output_mask, state_mask)
-        return _gpu.forward(config, keep, x, lengths, h0, c0, memories, first, since, weights)
+        return _gpu.forward(config, keep, x, lengths, h0, c0, memories, first, since, output_mask, state_mask, weights)
     core = _core.find(config, weights)
     with core.lock:
         core.take(weights)
@@ -75,7 +74,8 @@ def _backward(config: str, threads: int, to_x: bool, to_state: bool, ticket: Ten
               first: Optional[Tensor], since: Optional[Tensor], output_mask: Optional[Tensor], state_mask: Optional[Tensor],
               weights: Sequence[Tensor]) -> list[Tensor]:
     if _gpu.takes(x):
-        return _gpu.backward(config, to_x, to_state, ticket, dout, x, lengths, h0, c0, memories, first, since, weights)
+        return _gpu.backward(config, to_x, to_state, ticket, dout, x, lengths, h0, c0, memories, first, since, output_mask, state_mask,
+                             weights)
     kept, tape = _core.tape_of(ticket)
     core = _core.find(config, weights) if kept is None else kept
     with core.lock:
@@ -105,8 +105,9 @@ def _forward_shapes(config: str, threads: int, keep: bool, x: Tensor, lengths: O
     carried = (like.new_empty((L, B, N, H)), whole(B), whole(B)) if settings.slots > 0 else (like.new_empty((0,)), whole(0), whole(0))
     ticket: Any = 1
     if keep and _gpu.takes(x):
+        has_masks = output_mask is not None or state_mask is not None
         is_known = all(isinstance(size, int) for size in (T, B, before))
-        ticket = _gpu.kept_nbytes(config, like, T, B, before) if is_known else torch.library.get_ctx().new_dynamic_size()
+        ticket = _gpu.kept_nbytes(config, like, T, B, before, has_masks) if is_known else torch.library.get_ctx().new_dynamic_size()
     return (like.new_empty((T, B, settings.outputs)), like.new_empty((L, B, H)),
             like.new_empty((L, B, H) if settings.has_c else (0,)), *carried, like.new_empty((ticket,), dtype=torch.uint8))
 
