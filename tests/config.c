@@ -159,6 +159,20 @@ static void test_errors_teach(void **unused)
     expect_error("out", "bad \xff bytes", "--out: the value is not UTF-8 text");
 }
 
+/* What is divided by, or counted in, is at least 1. */
+static void test_what_cannot_be_0(void **unused)
+{
+    (void)unused;
+    static const char *const names[] = {"hidden", "layers", "heads", "k-att", "k-trunc", "batch", "lr-every", "horizon", "T"};
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        OPTIONS options = {0};
+        struct sab_error err;
+        sab_options_init(&options);
+        if (sab_options_set(&options, names[k], "0", &err) != SAB_INVALID || !strstr(err.message, names[k]))
+            fail_msg("%s 0: expected a refusal that names it", names[k]);
+    }
+}
+
 static void test_long_texts(void **unused)
 {
     (void)unused;
@@ -428,7 +442,8 @@ int main(void)
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_rows_cover_structs), cmocka_unit_test(test_defaults_are_legal),
         cmocka_unit_test(test_options_of_another_struct),
-        cmocka_unit_test(test_errors_teach),        cmocka_unit_test(test_long_texts), cmocka_unit_test(test_object),
+        cmocka_unit_test(test_errors_teach),        cmocka_unit_test(test_what_cannot_be_0),
+        cmocka_unit_test(test_long_texts), cmocka_unit_test(test_object),
             cmocka_unit_test(test_enumeration),
         cmocka_unit_test(test_reals_round_trip),    cmocka_unit_test(test_reals_ignore_locale),
         cmocka_unit_test(test_check_ranges_of_structs), cmocka_unit_test(test_combinations),

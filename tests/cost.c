@@ -79,6 +79,7 @@ static void test_plain_layers(void **unused)
     equal("readout", cost.flops[SAB_PHASE_READOUT], 3.0 * 2 * 5 * 4 * 14);
     equal("map", cost.flops[SAB_PHASE_MAP] + cost.flops[SAB_PHASE_MAP_BACKWARD], 0);
     equal("score", cost.elements[SAB_PHASE_SCORE] + cost.flops[SAB_PHASE_SCORE], 0);
+    equal("read", cost.nbytes[SAB_PHASE_READ] + cost.nbytes[SAB_PHASE_READ_BACKWARD], 0);
     sab_model_free(m);
 }
 

@@ -16,6 +16,19 @@
 #include "io_support.h"
 #include "options_helper.h"
 #include "sab.h"
+#include "source/csv.h"
+
+/* Each printable character of ASCII as it is, a question mark for each other; what is long ends in points. */
+static void cells_are_shown(void **state)
+{
+    (void)state;
+    for (int c = 1; c < 256; c++) {
+        char byte = (char)c, shown[48], expected[2] = {(char)(c >= ' ' && c <= '~' ? c : '?'), 0};
+        struct sab_csv_field field = {.text = &byte, .nbytes = 1};
+        sab_csv_show(&field, shown);
+        assert_string_equal(shown, expected);
+    }
+}
 
 static void forecasts_look_ahead(void **state)
 {
@@ -290,6 +303,7 @@ static void texts_that_are_alike(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cells_are_shown),
         cmocka_unit_test(forecasts_look_ahead),
         cmocka_unit_test(several_horizons),
         cmocka_unit_test(training_carries_on),

@@ -167,6 +167,37 @@ static void account_says_what_is_answered(void **state)
     }
 }
 
+/* What columns are taken for is said in the facts. */
+static void account_says_what_columns_are(void **state)
+{
+    static const char counting[] = "t,u\n0,5\n1,7\n2,1\n3,8\n4,2\n5,9\n6,1\n7,4\n8,4\n9,1\n10,2\n11,5\n12,1\n13,7\n14,2\n15,6\n16,1\n"
+                                   "17,2\n18,4\n19,3\n20,1\n";
+    static const struct {
+        const char *text, *options, *said, *not_said;
+    } cases[] = {
+        {counting, "inputs=t,u", "read as values: t (counts up by 1)", "u ("},
+        {counting, "inputs=u", "t (counts up by 1)", "read as values"},
+        {"a,b\nx,1\ny,2\nx,4\n", "", "a (text: \\\"x\\\")", "counts"},
+        {"a,b\nd0,1\nd1,2\nd2,4\n", "", "a (text: \\\"d0\\\")", "beside"},
+        {"a,b\nQ3,1\nQ4,2\nQ1,4\n", "", "a (text: \\\"Q3\\\")", "beside"},
+        {"a,b\nEUR 5,1\nEUR 6,2\nEUR 2,4\n", "", "\\\"EUR\\\" beside a number", NULL},
+        {"a,b\n$5,1\n$6,2\n$2,4\n", "", "\\\"$\\\" beside a number", NULL},
+        {"2000\n1\n2\n7\n", "", NULL, "names them"},
+        {"2000,2001\n1,4\n2,9\n7,1\n", "", "names them", NULL},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        char options[256];
+        snprintf(options, sizeof options, "split=1,0,0 %s", cases[k].options);
+        struct sab_task *task = csv_must(cases[k].text, options);
+        const char *facts = sab_task_facts(task);
+        if ((cases[k].said && !strstr(facts, cases[k].said)) || (cases[k].not_said && strstr(facts, cases[k].not_said)))
+            fail_msg("case %zu: expected %s and no %s in %s", k, cases[k].said ? cases[k].said : "-",
+                     cases[k].not_said ? cases[k].not_said : "-", facts);
+        sab_task_free(task);
+    }
+}
+
 /* One input for each text that a training row has, behind the values; none is on where a text was never seen. */
 static void categories_are_inputs(void **state)
 {
@@ -209,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(account_says_what_is_answered),
+        cmocka_unit_test(account_says_what_columns_are),
         cmocka_unit_test(categories_are_inputs),
         cmocka_unit_test(columns_are_chosen),
         cmocka_unit_test(means_are_of_the_training_part),

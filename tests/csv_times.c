@@ -34,7 +34,7 @@ static struct rows rows_of(const char *text, const char *options)
             for (int k = 0; k < shape->I; k++)
                 r.inputs[r.n][k] = (double)b.values[t * shape->I + k];
             for (int o = 0; o < shape->O && b.targets; o++)
-                r.targets[r.n][o] = b.weight[t] > 0 ? (double)b.targets[t * shape->O + o] : NAN;
+                r.targets[r.n][o] = b.weight[t] > 0 && isnan((double)b.targets[t * shape->O + o]) ? INFINITY : b.weight[t] > 0 ? (double)b.targets[t * shape->O + o] : NAN;
             if (b.labels)
                 r.targets[r.n][0] = b.weight[t] > 0 ? b.labels[t] : NAN;
         }
@@ -91,6 +91,37 @@ static void what_was_put_in_order_is_told(void **state)
             fail_msg("%s: expected %s, got %s", cases[k].name, cases[k].told ? cases[k].told : "nothing about the order", facts);
         sab_task_free(task);
     }
+}
+
+/* A column of times that nobody named: what is said of its steps, which no cell that is empty and no row without one before takes part in. */
+static void times_that_are_no_steps_are_told(void **state)
+{
+    static const struct {
+        const char *name, *text, *told;
+    } cases[] = {
+        {"even", "d,v\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n2024-01-04,4\n", NULL},
+        {"one is missing", "d,v\n2024-01-01,1\n2024-01-02,2\n,3\n2024-01-04,4\n2024-01-05,5\n2024-01-06,6\n", NULL},
+        {"a gap", "d,v\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n2024-01-05,5\n", "line 5"},
+        {"the first pair is one of two", "d,v\n2024-01-01,1\n2024-01-03,2\n2024-01-04,3\n", "line 4"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct sab_task *task = csv_must(cases[k].text, "inputs=v split=1,0,0");
+        const char *said = strstr(sab_task_facts(task), "not one step after the other"), *end = said ? strchr(said, '"') : NULL;
+        const char *told = said && cases[k].told ? strstr(said, cases[k].told) : NULL;
+        if (!said != !cases[k].told || (said && (!told || told > end)))
+            fail_msg("%s: expected %s, got %s", cases[k].name, cases[k].told ? cases[k].told : "nothing", sab_task_facts(task));
+        sab_task_free(task);
+    }
+}
+
+static void a_single_row_is_a_time(void **state)
+{
+    (void)state;
+    struct sab_task *task = csv_must("d,v,y\n2024-01-05,1,2\n", "time=d goal=step inputs=v targets=y loss=mse split=1,0,0");
+    if (!strstr(sab_task_facts(task), "2024-01-05 to 2024-01-05"))
+        fail_msg("%s", sab_task_facts(task));
+    sab_task_free(task);
 }
 
 static void doubles(void **state)
@@ -251,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_in_the_order_of_time),
         cmocka_unit_test(what_was_put_in_order_is_told),
+        cmocka_unit_test(times_that_are_no_steps_are_told), cmocka_unit_test(a_single_row_is_a_time),
         cmocka_unit_test(doubles),
         cmocka_unit_test(steps_that_are_missing),
         cmocka_unit_test(cells_that_are_missing),

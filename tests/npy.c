@@ -391,6 +391,7 @@ static void archives(void **state)
         {"deflated to more than it says", {.method = 8, .unpacked_off = -1}, 1000, "x.npy is damaged"},
         {"deflated to less than it says", {.method = 8, .unpacked_off = 1}, 1000, "x.npy is damaged"},
         {"content beyond the archive", {.packed_off = 4000, .unpacked_off = 4000}, 0, "reaches beyond"},
+        {"content of one byte more than there is", {.method = 8, .packed_off = 1}, 1000, "reaches beyond"},
         {"content elsewhere", {.local_off = 7}, 0, "does not begin at byte 7"},
         {"content far away", {.local_off = 1000000}, 0, "does not begin at byte 1000000"},
         {"directory elsewhere", {.directory_off = 100000}, 0, "does not fit into"},

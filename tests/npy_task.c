@@ -158,6 +158,24 @@ static void whole_numbers_are_classes(void **state)
     }
 }
 
+/* Whole numbers alone are symbols, from 0 to the largest that the training part has. */
+static void symbols_are_counted(void **state)
+{
+    (void)state;
+    for (int most = 0; most < 4; most++) {
+        double x[12], y[4] = {0, 1, 0, 1};
+        for (int i = 0; i < 12; i++)
+            x[i] = i % (most + 1);
+        put("symbols", "x", "i8", 2, (int64_t[]){4, 3}, x);
+        put("symbols", "y", "i8", 1, (int64_t[]){4}, y);
+        struct sab_task *task = must("symbols");
+        const struct sab_shape *shape = sab_task_shape(task);
+        if (shape->input != SAB_INPUT_IDS || shape->I != most + 1)
+            fail_msg("symbols 0..%d: expected %d, got %d (input %d)", most, most + 1, shape->I, shape->input);
+        sab_task_free(task);
+    }
+}
+
 static void answers_that_are_refused(void **state)
 {
     static const struct {
@@ -352,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(padding_of_nan_is_no_step),
         cmocka_unit_test(whole_numbers_are_classes),
+        cmocka_unit_test(symbols_are_counted),
         cmocka_unit_test(answers_that_are_refused),
         cmocka_unit_test(damaged_classes),
         cmocka_unit_test(weights_of_classes),

@@ -69,6 +69,30 @@ static void test_leaves_off_within_a_span(void **unused)
     problem_free(&p);
 }
 
+/* A device listens too: of a batch that is to stop when it begins nothing is computed. */
+static void test_a_device_is_told(void **unused)
+{
+    (void)unused;
+    struct problem p;
+    struct sab_error err = {0};
+    struct sab_metrics metrics = {.size = sizeof metrics};
+    struct sab_engine *engine;
+    make(&p, SAB_KIND_RECURRENT, 60, 2);
+    assert_int_equal(sab_engine_create(&engine, p.model, 1, &err), SAB_OK);
+    if (sab_engine_set_device(engine, "host", &err) != SAB_OK)
+        fail_msg("%s", err.message);
+    engine->stop = &stop;
+    for (int is_told = 0; is_told < 2; is_told++) {
+        stop = is_told;
+        int status = sab_engine_forward(engine, &p.batch, NULL, &metrics, NULL, NULL, &err);
+        if (status != (is_told ? SAB_INTERRUPTED : SAB_OK))
+            fail_msg("told %d: status %d, %s", is_told, status, err.message);
+    }
+    stop = 0;
+    sab_engine_free(engine);
+    problem_free(&p);
+}
+
 /* ---- as if it never had been ---- */
 
 static void on_alarm(int number)
@@ -173,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_leaves_off_within_a_span),
+        cmocka_unit_test(test_a_device_is_told),
         cmocka_unit_test(test_broken_off_leaves_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

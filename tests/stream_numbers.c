@@ -6,8 +6,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
+#include "model/stream.h"
 #include "options_helper.h"
 #include "problem.h"
 
@@ -129,6 +131,59 @@ static void test_where_sequences_end(void **unused)
     }
 }
 
+/* A state in a file, of networks with memories and of those that have none. */
+static void test_files_go_on(void **unused)
+{
+    (void)unused;
+    char path[] = "/tmp/sab-stream-XXXXXX";
+    close(mkstemp(path));
+    for (int k_top = 0; k_top <= 3; k_top += 3) {
+        struct problem p;
+        struct sab_error err;
+        struct sab_stream *one, *two;
+        make(&p, SAB_CELL_LSTM, k_top);
+        one = stream_of(&p);
+        forward(&p, one, outputs[0]);
+        must(sab_stream_save(one, path, &err), &err);
+        must(sab_stream_load(&two, p.model, path, &err), &err);
+        forward(&p, one, outputs[0]), forward(&p, two, outputs[1]);
+        assert_memory_equal(outputs[0], outputs[1], sizeof outputs[0]);
+        sab_stream_free(one), sab_stream_free(two);
+        problem_free(&p);
+    }
+    unlink(path);
+}
+
+/* What a state takes, by hand: h, c of an LSTM, memories, what they are worth where that chooses, the sum of a stretch and the state it
+ * began with, its largest logit and its weights. */
+static void test_bytes_of_a_state(void **unused)
+{
+    (void)unused;
+    static const struct {
+        int cell, keep, pool, numbers;
+    } cases[] = {
+        {SAB_CELL_LSTM, SAB_KEEP_RECENT, SAB_POOL_LAST, H + H + SLOTS * H},
+        {SAB_CELL_GRU, SAB_KEEP_RECENT, SAB_POOL_LAST, H + SLOTS * H},
+        {SAB_CELL_GRU, SAB_KEEP_NOVEL, SAB_POOL_LAST, H + SLOTS * H + SLOTS},
+        {SAB_CELL_LSTM, SAB_KEEP_RECENT, SAB_POOL_MEAN, H + H + SLOTS * H + 2 * H + 2},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        OPTIONS config = {0};
+        struct problem p;
+        problem_config(&config);
+        config.model.cell = cases[k].cell;
+        config.model.keep = cases[k].keep;
+        config.model.pool = cases[k].pool;
+        config.model.layers = L;
+        config.model.memory_slots = SLOTS;
+        problem_make(&p, &config, SHAPE(SAB_INPUT_VALUES, 4, SAB_LOSS_MSE, O), T, B, 3);
+        double got = sab_stream_state_nbytes(p.model, B, SLOTS), want = (double)B * L * cases[k].numbers * sizeof(sab_real);
+        if (got != want)
+            fail_msg("case %zu: expected %g bytes, got %g", k, want, got);
+        problem_free(&p);
+    }
+}
+
 static void refused(struct sab_stream *stream, int status, const char *part, int N)
 {
     struct sab_error err;
@@ -176,6 +231,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_was_set_goes_on),
         cmocka_unit_test(test_steps_go_on),
+        cmocka_unit_test(test_bytes_of_a_state),
+        cmocka_unit_test(test_files_go_on),
         cmocka_unit_test(test_where_sequences_end),
         cmocka_unit_test(test_what_cannot_be_is_refused),
     };

@@ -85,6 +85,60 @@ static void test_scales(void **unused)
     }
 }
 
+/* As PyTorch has them, so that weights can be exchanged: a bias has one dimension, a weight two, in every network. */
+static void test_dimensions(void **unused)
+{
+    (void)unused;
+    for (int kind = SAB_KIND_RECURRENT; kind <= SAB_KIND_TRANSFORMER; kind++) {
+        OPTIONS config = {0};
+        struct sab_model *model;
+        struct sab_error err;
+        problem_config(&config);
+        config.model.model = kind;
+        config.model.heads = 2;
+        if (sab_model_create(&model, &config, &SHAPE(SAB_INPUT_VALUES, 5, SAB_LOSS_MSE, 6), &err))
+            fail_msg("%s", err.message);
+        for (int i = 0; i < sab_model_tensor_count(model); i++) {
+            struct sab_tensor t = *sab_model_tensor(model, i);
+            int expected = strstr(t.name, "bias") ? 1 : strstr(t.name, "norm") || !strstr(t.name, "weight") ? t.ndim : 2;
+            if (t.ndim != expected || (t.ndim == 2 ? t.shape[0] * t.shape[1] : t.shape[0]) != (int64_t)t.count)
+                fail_msg("network %d, %s: expected %d dimensions, got %d: %lld x %lld for %zu numbers", kind, t.name, expected, t.ndim,
+                         (long long)t.shape[0], (long long)t.shape[1], t.count);
+        }
+        sab_model_free(model);
+    }
+}
+
+/* An encoder-decoder starts by the same scales: --score-scale is that of w3 over the root of A, and of w over that of H. */
+static void test_bounds_of_an_encoder_decoder(void **unused)
+{
+    (void)unused;
+    for (int score = SAB_SCORE_MLP; score <= SAB_SCORE_RELEASE2019; score++) {
+        OPTIONS config = {0};
+        struct sab_model *model;
+        struct sab_error err;
+        problem_config(&config);
+        config.model.model = SAB_KIND_SEQ2SEQ;
+        config.model.decoder_attention = 1;
+        config.model.attention_width = A;
+        config.model.score = score;
+        config.model.score_scale = 3;
+        if (sab_model_create(&model, &config, &SHAPE(SAB_INPUT_IDS, 30, SAB_LOSS_CROSS_ENTROPY, 6), &err))
+            fail_msg("%s", err.message);
+        int found = 0;
+        for (int i = 0; i < sab_model_tensor_count(model); i++) {
+            struct sab_tensor t = *sab_model_tensor(model, i);
+            double bound = strstr(t.name, "w3") ? 3 / sqrt(A) : strstr(t.name, "decoder.w_l") || !strcmp(t.name, "w_l0") ? 3 / sqrt(H) : 0;
+            found += bound > 0;
+            if (bound > 0 && (largest(t) > bound * 1.000001 || largest(t) < bound * 0.6))
+                fail_msg("%s: largest %g, bound %g", t.name, largest(t), bound);
+        }
+        sab_model_free(model);
+        if (score == SAB_SCORE_MLP)
+            assert_true(found > 0);
+    }
+}
+
 /* Gates are i f g o: the second quarter of bias_ih, in every layer. */
 static void test_forget_bias(void **unused)
 {
@@ -155,6 +209,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copies_for_the_input_do_not_meet),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_bounds_of_an_encoder_decoder),
+        cmocka_unit_test(test_dimensions),
         cmocka_unit_test(test_the_digest_is_of_the_tensors_alone),
         cmocka_unit_test(test_scales),
         cmocka_unit_test(test_forget_bias),

@@ -194,7 +194,7 @@ static void count(const struct sab_model *m, int T, int B, double reached, int r
     cost->flops[SAB_PHASE_INPUT] += inputs;
     cost->flops[SAB_PHASE_STATE] += 2 * H * GH * R;
     cost->elements[SAB_PHASE_CELL] += (m->cell->G + m->cell->has_c) * H * R;
-    cost->flops[SAB_PHASE_MAP] += 2 * H * A * (A > 0 ? R : 0);
+    cost->flops[SAB_PHASE_MAP] += 2 * H * A * R;
     cost->elements[SAB_PHASE_SCORE] += pairs * A;
     cost->flops[SAB_PHASE_SCORE] += 2 * pairs * H;
     cost->flops[SAB_PHASE_READOUT] += readout * (1 + 2 * reached);

@@ -440,6 +440,10 @@ save("arrays/y.npy", "f8", (200, 2), [v for n in range(200) for v in (10 * x[5 *
 e = json.loads(sys.argv[1])
 assert e["season_value_mse"] == 0 and e["last_value_mse"] > 0.5, e
 assert [t["season_value_rmse"] for t in e["targets"]] == [0, 0], e' "$output" # the cycle is exact, also 9 rows ahead
+    sab eval week --season 1 --json
+    python3 -c 'import json, sys
+e = json.loads(sys.argv[1])
+assert e["season_value_mse"] == e["last_value_mse"] > 0.5, e' "$output" # a cycle of one row is the last value
     sab eval week --season 5 --json
     python3 -c 'import json, sys
 v = [(t % 7) ** 2 for t in range(400)]

@@ -123,6 +123,8 @@ PY
     fails 2 'no tensor nothing.weight'
     sab import "$data/lstm.safetensors" "${task[@]}" --embedding unused --out m
     fails 2 'numbers, not symbols'
+    sab import "$data/lstm.safetensors" "${task[@]}" --embedding u --out m
+    fails 2 '--embedding u' 'numbers, not symbols'
     sab import "$data/lstm.safetensors" "${task[@]}" --prefix other. --out m
     fails 2 'no tensor other.weight_ih_l0'
     sab import "$data/lstm.safetensors" "${task[@]}" --model transformer --out m
