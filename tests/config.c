@@ -163,7 +163,7 @@ static void test_errors_teach(void **unused)
 static void test_what_cannot_be_0(void **unused)
 {
     (void)unused;
-    static const char *const names[] = {"hidden", "layers", "heads", "k-att", "k-trunc", "batch", "lr-every", "horizon", "T"};
+    static const char *const names[] = {"hidden", "layers", "heads", "k-att", "k-trunc", "batch", "lr-every", "T"};
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         OPTIONS options = {0};
         struct sab_error err;

@@ -30,6 +30,20 @@ static void cells_are_shown(void **state)
     }
 }
 
+/* Three of one class to one of the other, which count as much when they are balanced; figures are of rows as they are. */
+static void classes_are_weighed(void **state)
+{
+    struct sab_task *task = csv_must("a,y\n1,n\n2,n\n3,y\n4,n\n", "goal=step inputs=a targets=y class-weights=balanced split=1,0,0");
+    struct sab_batch b = csv_batch(task, SAB_TRAIN, 0, 1);
+    double sums[2] = {0};
+    (void)state;
+    for (int t = 0; t < b.T; t++)
+        sums[b.labels[t]] += (double)b.weight[t];
+    if (!(sums[0] > 0 && fabs(sums[0] - sums[1]) < 1e-6 * sums[0]))
+        fail_msg("expected the same weight, got %g and %g", sums[0], sums[1]);
+    sab_task_free(task);
+}
+
 static void forecasts_look_ahead(void **state)
 {
     char text[4096];
@@ -303,7 +317,7 @@ static void texts_that_are_alike(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cells_are_shown),
+        cmocka_unit_test(classes_are_weighed), cmocka_unit_test(cells_are_shown),
         cmocka_unit_test(forecasts_look_ahead),
         cmocka_unit_test(several_horizons),
         cmocka_unit_test(training_carries_on),
