@@ -22,6 +22,8 @@
 /* Attention reaches every position at once: training sequences need not grow. */
 #define TRANSFORMER "model=transformer layers=2 lr=0.001 clip=1 warmup=200 curriculum=0"
 
+#define GAIN_CUE "task=cue hidden=64 k-trunc=10 batch=16 eval-every=50 stop-at=accuracy=0.99 T=200 curriculum=200 eval-size=256 steps=500"
+
 static const struct sab_table tables[] = {
     {"copy", "copying: accuracy on the last ten steps, by method and length", "", "",
      "Guessing: 12.5 % (derived). A user of the released code had 62 % at T = 100 with its SAB, and 17 % with its "
@@ -68,7 +70,8 @@ static const struct sab_table tables[] = {
      SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_COST, NULL},
     {"keep", "which of few memories stay: accuracy, by --keep", "", "",
      "All: no limit. Copying: windows of 5, 5 reads, as in the table Copying. Cue: H = 64, windows of 10, 5 reads, 16 sequences an update; "
-     "training sequences grow by a step an update, the tests have 256 sequences, at T = 10,000 16. Permuted: MNIST "
+     "training sequences grow by a step an update, the tests have 256 sequences, from T = 10,000 on 16; gain 0: "
+     "--read-gain 0 (table gain). Permuted: MNIST "
      "pixel by pixel, a memory "
      "at each of 784 steps. Digits: as digits-16 in the table Real sequences, a memory at each step, up to 570 of them.",
      SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
@@ -80,9 +83,13 @@ static const struct sab_table tables[] = {
      "A memory at every character, chunks of 100, whose state is carried on. All: as many as a chunk has, the newest. "
      "Penn Treebank: H = 512. "
      "Shakespeare: H = 128.", SAB_MEASURE_BITS, 3, SAB_FIGURE_NONE, NULL},
+    {"gain", "what of a read enters the state: cue, trained at T = 200, tested at longer ones", GAIN_CUE, "200,1000,10000",
+     "Gain: G in h = hh + G s; with 0 what was recalled reaches the answer alone. All: a memory at every step, without a limit; slots: 16, "
+     "which --keep chooses; stretches: --pool attention, 20 steps. H = 64, windows of 10, 5 reads, 16 sequences an update; the tests have "
+     "256 sequences, beyond T = 1,000 16.", SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
     {"pool", "memories of stretches: what of k_att states a memory is made of", "k-top=5", "",
      "Rows are called --pool, k-trunc. Last: the last of the k_att states. Cue: H = 64, 16 sequences an update; the tests have 256 "
-     "sequences, at T = 10,000 16. Copying at T = 30: H = 64, 32 sequences.",
+     "sequences, at T = 10,000 16; gain 0: --read-gain 0 (table gain). Copying at T = 30: H = 64, 32 sequences.",
      SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
     {"pixels", "images read step by step: accuracy on all test images", "eval-every=500", "",
      "Rows: MNIST, 28 steps. Permuted: MNIST pixel by pixel in a random order, 784 steps. The paper's full BPTT has "
@@ -149,6 +156,11 @@ static const struct sab_table tables[] = {
     {"smallest", "k-top=2", row, options " k-top=2", NONE, 0, NULL}, \
     {"smallest", "k-top=5", row, options " k-top=5", NONE, 0, NULL}
 
+/* With and without reads that enter the state. */
+#define GAINS(row, options) \
+    {"gain", "", row ", gain 1", options, NONE, 0, NULL}, \
+    {"gain", "", row ", gain 0", options " read-gain=0", NONE, 0, NULL}
+
 /* One rule of --keep on each task; `all` has no limit. */
 #define KEEP_COPY COPY_100 "k-trunc=5 k-top=5 "
 #define KEEP_COPY_300 COPY_300 "k-trunc=5 k-top=5 "
@@ -173,7 +185,7 @@ static const struct sab_table tables[] = {
 #define POOL(row, options) \
     {"pool", "cue T=200 k-att=20", row, POOL_CUE options " T=200 k-att=20 curriculum=200 eval-size=256 steps=500", NONE, 0, NULL}, \
     {"pool", "cue T=1000 k-att=20", row, POOL_CUE options " T=1000 k-att=20 curriculum=1000 eval-size=256 steps=1000", NONE, 0, NULL}, \
-    {"pool", "cue T=10000 k-att=100", row, POOL_CUE options " T=10000 k-att=100 curriculum=10000 eval-size=16 steps=1000", NONE, 0, NULL}, \
+    {"pool", "cue T=10000 k-att=100, gain 0", row, POOL_CUE options " T=10000 read-gain=0 k-att=100 curriculum=10000 eval-size=16 steps=1000", NONE, 0, NULL}, \
     {"pool", "copying T=30 k-att=5", row, POOL_SHORT options " k-att=5", NONE, 0, NULL}, \
     {"pool", "copying T=100 k-att=5", row, COPY_100 options " k-att=5", NONE, 0, NULL}, \
     {"pool", "copying T=100 k-att=10", row, COPY_100 options " k-att=10", NONE, 0, NULL}, \
@@ -291,8 +303,8 @@ static const struct sab_table_cell cells[] = {
     KEEPS_AT("keep", "copying T=300, 40 slots", KEEP_COPY_300, "memory-slots=40", ""),
     KEEPS_AT("keep", "cue T=200, 16 slots", KEEP_CUE "T=200 curriculum=200 eval-size=256 steps=500 ", "memory-slots=16", ""),
     KEEPS_AT("keep", "cue T=1000, 16 slots", KEEP_CUE "T=1000 curriculum=1000 eval-size=256 steps=1000 ", "memory-slots=16", ""),
-    KEEPS_AT("keep", "cue T=10000, 16 slots", KEEP_CUE "T=10000 curriculum=10000 eval-size=16 steps=1000 ", "memory-slots=16", ""),
-    KEEPS_AT("keep", "cue T=100000, 16 slots", KEEP_CUE "T=100000 curriculum=100000 eval-size=16 steps=1000 ", "memory-slots=16", ""),
+    KEEPS_AT("keep", "cue T=10000, 16 slots, gain 0", KEEP_CUE "T=10000 curriculum=10000 eval-size=16 steps=1000 read-gain=0 ", "memory-slots=16", ""),
+    KEEPS_AT("keep", "cue T=100000, 16 slots, gain 0", KEEP_CUE "T=100000 curriculum=100000 eval-size=16 steps=1000 read-gain=0 ", "memory-slots=16", ""),
     KEEPS_AT("keep", "permuted, 50 slots", "preset=pmnist k-att=1 eval-every=500 ", "memory-slots=50", ""),
     KEEPS_AT("keep", "digits, 24 slots", KEEP_DIGITS, "memory-slots=24", ""),
 
@@ -301,6 +313,13 @@ static const struct sab_table_cell cells[] = {
 
     KEEPS_AT("keep-texts", "Penn-Treebank, 10 slots", "preset=char-ptb k-att=1 steps=9000 ", "memory-slots=10", "memory-slots=100"),
     KEEPS_AT("keep-texts", "Shakespeare, 10 slots", KEEP_TEXT "k-att=1 ", "memory-slots=10", "memory-slots=100"),
+
+    GAINS("all", "k-att=1"),
+    GAINS("slots novel", "memory-slots=16 keep=novel"),
+    GAINS("slots used", "memory-slots=16 keep=used"),
+    GAINS("slots learned", "memory-slots=16 keep=learned"),
+    GAINS("slots reservoir", "memory-slots=16 keep=reservoir"),
+    GAINS("stretches", "k-att=20 pool=attention"),
 
     POOL("last 1", "pool=last k-trunc=1"),
     POOL("mean 1", "pool=mean k-trunc=1"),
