@@ -48,11 +48,13 @@ static int copy_name(struct sab_csv_reading *r, int place, const struct sab_csv_
     return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: the cell is empty", r->path, (long long)r->csv.line, shown);
 }
 
-static int grow_series(struct sab_csv_reading *r, struct sab_error *err)
+int sab_csv_reading_add_series(struct sab_csv_reading *r, struct sab_error *err)
 {
     struct sab_csv_table *table = r->table;
-    if (table->S < r->series_cap)
+    if (table->S < r->series_cap) {
+        table->series[table->S++] = (struct sab_csv_series){0};
         return SAB_OK;
+    }
     int cap = r->series_cap ? 2 * r->series_cap : 16;
     struct sab_csv_series *series = sab_alloc((size_t)cap, sizeof *series);
     if (!series)
@@ -62,6 +64,7 @@ static int grow_series(struct sab_csv_reading *r, struct sab_error *err)
     sab_free(table->series);
     table->series = series;
     r->series_cap = cap;
+    table->series[table->S++] = (struct sab_csv_series){0};
     return SAB_OK;
 }
 
@@ -100,10 +103,7 @@ int sab_csv_reading_find_series(struct sab_csv_reading *r, int *s, struct sab_er
     if (*s == SAB_CSV_SERIES_MOST)
         return sab_fail(err, SAB_FORMAT, "%s, line %lld: more than %d series", r->path, (long long)r->csv.line,
                         SAB_CSV_SERIES_MOST);
-    int status = grow_series(r, err);
-    if (status == SAB_OK)
-        table->series[table->S++] = (struct sab_csv_series){0};
-    return status;
+    return sab_csv_reading_add_series(r, err);
 }
 
 int sab_csv_reading_gather_class(struct sab_csv_reading *r, struct sab_error *err)

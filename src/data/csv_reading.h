@@ -1,6 +1,6 @@
 /* One CSV file while it is read into a table: the state that its parts share. csv_begin.c finds what comes before the
  * first row of values, csv_names.c numbers the texts of the columns of series and of answers, csv_table.c makes the two
- * passes over the rows. Nobody else includes this. */
+ * passes over the rows, csv_pieces.c lets several threads do so. Nobody else includes this. */
 #ifndef SAB_DATA_CSV_READING_H
 #define SAB_DATA_CSV_READING_H
 
@@ -64,6 +64,30 @@ static inline void sab_csv_reading_rewind(struct sab_csv_reading *r)
 /* SAB_FORMAT unless the row just read has as many columns as the first line. */
 int sab_csv_reading_check_width(const struct sab_csv_reading *r, struct sab_error *err);
 
+/* ---- csv_table.c: from where r->csv stands to the end of what it has ---- */
+
+/* First pass: counts rows, all and of each series, and gathers classes. */
+int sab_csv_reading_count(struct sab_csv_reading *r, struct sab_error *err);
+
+/* Second pass, once there is room: puts the values of `most` rows at the most where they belong. */
+int sab_csv_reading_take(struct sab_csv_reading *r, int64_t most, struct sab_error *err);
+
+/* Whether a column has no value yet that others could be told from. */
+int sab_csv_reading_lacks_origins(const struct sab_csv_reading *r);
+
+/* ---- csv_pieces.c ---- */
+
+struct sab_csv_pieces;
+
+/* The first pass over all rows by as many threads as there may be (0: one per processor) and as the file is worth. *pieces is for the
+ * second pass, or stays NULL where one thread has to do it. */
+int sab_csv_pieces_count(struct sab_csv_pieces **pieces, struct sab_csv_reading *r, int threads, struct sab_error *err);
+
+/* The second pass; r stands before the first row. */
+int sab_csv_pieces_take(struct sab_csv_pieces *pieces, struct sab_csv_reading *r, struct sab_error *err);
+
+void sab_csv_pieces_free(struct sab_csv_pieces *pieces);
+
 /* ---- csv_order.c ---- */
 
 /* After the last row: puts the rows of each series in the order of their times, looks after doubles and gaps, leaves out rows
@@ -78,6 +102,9 @@ struct sab_csv_head;
 void sab_csv_reading_say(const struct sab_csv_reading *r, const struct sab_csv_head *head);
 
 /* ---- csv_names.c: all of the row just read ---- */
+
+/* One series more, of no rows yet. SAB_NOMEM. */
+int sab_csv_reading_add_series(struct sab_csv_reading *r, struct sab_error *err);
 
 /* The number of its series, which may be a new one. */
 int sab_csv_reading_find_series(struct sab_csv_reading *r, int *s, struct sab_error *err);

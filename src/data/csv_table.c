@@ -12,16 +12,19 @@
 
 /* ---- first pass: form, series, classes ---- */
 
-static int count_rows(struct sab_csv_reading *r, struct sab_error *err)
+static int gathers_classes(const struct sab_csv_reading *r)
 {
-    int gathers = r->config && r->schema->label.number, needs_fields = gathers || r->series_place >= 0, is_row, status;
-    r->labels_are_numbers = r->labels_are_whole = 1;
-    sab_csv_reading_rewind(r);
+    return r->config && r->schema->label.number;
+}
+
+int sab_csv_reading_count(struct sab_csv_reading *r, struct sab_error *err)
+{
+    int gathers = gathers_classes(r), needs_fields = gathers || r->series_place >= 0, is_row, status;
     for (;;) {
         int s = 0;
         status = needs_fields ? sab_csv_next(&r->csv, &is_row, err) : sab_csv_pass(&r->csv, &is_row, err);
         if (status != SAB_OK || !is_row)
-            break;
+            return status;
         status = sab_csv_reading_check_width(r, err);
         if (status == SAB_OK)
             status = sab_csv_reading_series(r, &s, err);
@@ -32,7 +35,13 @@ static int count_rows(struct sab_csv_reading *r, struct sab_error *err)
         r->table->series[s].rows++;
         r->table->rows++;
     }
-    return status == SAB_OK && gathers ? sab_csv_reading_close_classes(r, err) : status;
+}
+
+static int count_rows(struct sab_csv_reading *r, struct sab_csv_pieces **pieces, int threads, struct sab_error *err)
+{
+    r->labels_are_numbers = r->labels_are_whole = 1;
+    int status = sab_csv_pieces_count(pieces, r, threads, err);
+    return status == SAB_OK && gathers_classes(r) ? sab_csv_reading_close_classes(r, err) : status;
 }
 
 /* ---- second pass: values ---- */
@@ -158,6 +167,8 @@ static int check_targets(const struct sab_csv_reading *r, int s, int64_t row, st
     const struct sab_csv_schema *schema = r->schema;
     const double *values = r->table->values + row * schema->n;
     char shown[SAB_CSV_COLUMN_CAP];
+    if (schema->goal != SAB_GOAL_SERIES && schema->loss != SAB_LOSS_BCE)
+        return SAB_OK; /* at once: the row above lies far off where series take turns, and to look at it costs a quarter of all */
     for (int o = 0; o < schema->O && r->table->has_targets; o++) {
         double value = values[schema->targets[o]];
         double above = r->filled[s] > 0 ? values[schema->targets[o] - schema->n] : NAN;
@@ -172,14 +183,18 @@ static int check_targets(const struct sab_csv_reading *r, int s, int64_t row, st
     return SAB_OK;
 }
 
-static int read_rows(struct sab_csv_reading *r, struct sab_error *err)
+int sab_csv_reading_lacks_origins(const struct sab_csv_reading *r)
 {
-    int is_row, status = make_room(r, err);
-    memset(&r->labels, 0, sizeof r->labels); /* classes were sorted */
-    if (status == SAB_OK)
-        begin_origins(r);
-    sab_csv_reading_rewind(r);
-    while (status == SAB_OK) {
+    for (int i = 0; i < r->schema->n; i++)
+        if (r->origins[i].decimals == NO_ORIGIN && r->places[i] >= 0)
+            return 1;
+    return 0;
+}
+
+int sab_csv_reading_take(struct sab_csv_reading *r, int64_t most, struct sab_error *err)
+{
+    int is_row, status = SAB_OK;
+    for (; most > 0 && status == SAB_OK; most--) {
         int s = 0;
         status = sab_csv_next(&r->csv, &is_row, err);
         if (status != SAB_OK || !is_row)
@@ -199,6 +214,18 @@ static int read_rows(struct sab_csv_reading *r, struct sab_error *err)
             status = take_label(r, s, row, err);
         r->filled[s]++;
     }
+    return status;
+}
+
+static int read_rows(struct sab_csv_reading *r, struct sab_csv_pieces *pieces, struct sab_error *err)
+{
+    int status = make_room(r, err);
+    if (status != SAB_OK)
+        return status;
+    memset(&r->labels, 0, sizeof r->labels); /* classes were sorted */
+    begin_origins(r);
+    sab_csv_reading_rewind(r);
+    status = pieces ? sab_csv_pieces_take(pieces, r, err) : sab_csv_reading_take(r, INT64_MAX, err);
     for (int i = 0; i < r->schema->n && status == SAB_OK; i++)
         if (r->origins[i].decimals == NO_ORIGIN && r->places[i] >= 0)
             return sab_fail(err, SAB_FORMAT, "%s: column %d has no value in any row", r->path, r->schema->columns[i].number);
@@ -206,9 +233,10 @@ static int read_rows(struct sab_csv_reading *r, struct sab_error *err)
 }
 
 int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab_csv_schema *schema,
-                       const struct sab_csv_dialect *dialect, const struct sab_task_options *config, int is_known,
+                       const struct sab_csv_dialect *dialect, const struct sab_task_options *config, int is_known, int threads,
                        struct sab_account *account, struct sab_error *err)
 {
+    struct sab_csv_pieces *pieces = NULL;
     struct sab_csv_table t = {0};
     struct sab_csv_reading r = {.path = path, .dialect = dialect, .config = is_known ? NULL : config,
                                 .duplicates = config->csv.duplicates, .gaps = config->csv.gaps, .account = account,
@@ -218,9 +246,10 @@ int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab
         return status;
     status = sab_csv_reading_begin(&r, err);
     if (status == SAB_OK)
-        status = count_rows(&r, err);
+        status = count_rows(&r, &pieces, threads, err);
     if (status == SAB_OK)
-        status = read_rows(&r, err);
+        status = read_rows(&r, pieces, err);
+    sab_csv_pieces_free(pieces);
     if (status == SAB_OK)
         status = sab_csv_reading_order(&r, err);
     sab_csv_clear(&r.csv);

@@ -89,13 +89,14 @@ struct sab_csv_table {
 struct sab_csv_dialect;
 struct sab_account;
 
-/* Reads a file. Unless it is_known, the schema is made from the options of config and the file; else the file must fit it.
+/* Reads a file, by as many threads (0: one per processor), which make no difference to what comes of it. Unless it is_known, the schema is
+ * made from the options of config and the file; else the file must fit it.
  * The account may be NULL. SAB_IO,
  * SAB_FORMAT, SAB_INVALID (an option names a column that is not there), SAB_NOMEM. On failure *table is left alone, and
  * *schema is for clearing only. */
 int sab_csv_table_read(struct sab_csv_table *table, const char *path, struct sab_csv_schema *schema,
                        const struct sab_csv_dialect *dialect, const struct sab_task_options *config, int is_known,
-                       struct sab_account *account, struct sab_error *err);
+                       int threads, struct sab_account *account, struct sab_error *err);
 
 void sab_csv_table_clear(struct sab_csv_table *table);
 

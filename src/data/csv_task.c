@@ -76,7 +76,7 @@ static int prepare(struct sab_csv_state *s, const char *known, struct sab_error 
     for (int k = 0; k < SAB_PARTS && status == SAB_OK; k++)
         if (sab_parts_own(s->config, k)[0])
             status = sab_csv_table_read(&s->tables[k], sab_parts_own(s->config, k), &s->schema, &dialect, s->config, known || k > 0,
-                                        k == 0 ? &s->account : NULL, err);
+                                        s->shared->threads, k == 0 ? &s->account : NULL, err);
     if (status == SAB_OK)
         status = sab_csv_cut_parts(s, err);
     if (status == SAB_OK && !known)

@@ -170,6 +170,26 @@ static int read_quoted(struct sab_csv *csv, struct sab_csv_field *field, struct 
     return SAB_OK;
 }
 
+/* The first place from `at` on with a byte that ends an unquoted field, or `end`: eight bytes at a time while there are as many. A byte of
+ * x ^ (b, b, ...) is 0 where x has b, and the lowest of the bytes that (y - 1...) & ~y & 0x80... marks is the lowest 0 of y. */
+static inline const char *field_end(const char *at, const char *end, char separator)
+{
+    const uint64_t ones = UINT64_MAX / 255, tops = ones * 128, separators = ones * (unsigned char)separator;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    for (; end - at >= 8; at += 8) {
+        uint64_t x;
+        memcpy(&x, at, sizeof x);
+        uint64_t s = x ^ separators, n = x ^ ones * '\n', r = x ^ ones * '\r';
+        uint64_t hits = (((s - ones) & ~s) | ((n - ones) & ~n) | ((r - ones) & ~r)) & tops;
+        if (hits)
+            return at + __builtin_ctzll(hits) / 8;
+    }
+#endif
+    while (at < end && *at != separator && *at != '\n' && *at != '\r')
+        at++;
+    return at;
+}
+
 /* The place in the text is kept apart from csv: it then stays in a register, which is worth a third of the time. */
 static inline int read_field(struct sab_csv *csv, struct sab_csv_field *field, struct sab_error *err)
 {
@@ -181,9 +201,7 @@ static inline int read_field(struct sab_csv *csv, struct sab_csv_field *field, s
         return read_quoted(csv, field, err);
     }
     const char *begin = at;
-    while (at < end && *at != separator && *at != '\n' && *at != '\r')
-        at++;
-    csv->at = at;
+    csv->at = at = field_end(at, end, separator);
     while (at > begin && is_blank(csv, at[-1]))
         at--;
     *field = (struct sab_csv_field){.text = begin, .nbytes = (size_t)(at - begin)};
