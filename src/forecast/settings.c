@@ -4,7 +4,8 @@
  *     input-scale   s^2 / (3 H) sum_i E[x_i^2], the variance of what enters a unit of the first layer, begins with 1; where values are
  *                   answered with 1/25, at which cells are nearly straight
  *     k-att         scores cost no more than products: length/2 memories of A elements against 6 G H (H + I) operations a step
- *     k-trunc       a quarter of a sequence, within 5 to 50; k-top 10 and --write state where sequences are long
+ *     k-trunc       a quarter of a sequence, within 5 to 50; k-top 10 where sequences are long, and --write state where each is by
+ *                   itself: a state that holds what it recalled, and is recalled, grows from chunk to chunk where memories go on
  *     read-gain     0.2 where values are answered: what is read then says little that the state does not, and disturbs
  *     key-scale     settings_keys.c
  *     relative      on where on the training part the last value's squared error is below twice the mean's: E (y' - y)^2 = 2 (1 - r) var y,
@@ -124,7 +125,7 @@ static int choose_memories(const struct sab_choices *c, const struct look *look)
         status = sab_choose(c, "read-gain", "0.2", "where values are answered, smaller reads forecast better");
     if (status == SAB_OK && look->length >= VERY_LONG)
         status = sab_choose(c, "k-top", "10", "sequences of %.0f steps", look->length);
-    if (status == SAB_OK && look->length >= VERY_LONG)
+    if (status == SAB_OK && look->length >= VERY_LONG && !look->is_stream)
         status = sab_choose(c, "write", "state", "sequences of %.0f steps", look->length);
     return status;
 }
