@@ -137,6 +137,9 @@ static double unrest(struct problem *p, const sab_real *grads, const sab_real *o
     return most;
 }
 
+/* Rows of memories that the last comparison had. */
+static int rows;
+
 static double compare(const struct sab_options *config, struct sab_shape shape, int T, int B, uint64_t seed, int has_masks,
                       const struct sab_gpu_plan *wish)
 {
@@ -185,6 +188,7 @@ static double compare(const struct sab_options *config, struct sab_shape shape, 
         print_message("seed %llu: off by %.3g (outputs %.3g), loss %.17g and %.17g: %s\n", (unsigned long long)seed, off, of_outputs,
                       want.loss, got.loss, describe(config, sab_gpu_plan(gpu), T, B));
     free(grads), free(outputs), free(seen);
+    rows = sab_gpu_plan(gpu)->rows;
     sab_gpu_free(gpu);
     machine->close(machine);
     problem_free(&p);
@@ -225,6 +229,30 @@ static void agrees_with_the_processor(void **unused)
     assert_int_equal(apart, 0);
 }
 
+/* Long sequences whose memories are bounded and that are cut into stretches: rows of memories that have left are used again. */
+static void rows_are_used_again(void **unused)
+{
+    (void)unused;
+    const int most_T = MOST_T < 20 ? 30 : 120, runs = MOST_T < 20 ? 4 : 60;
+    for (int i = 0; i < runs; i++) {
+        uint64_t state = (uint64_t)i * 811 + 7;
+        OPTIONS config = {0};
+        draw(&config, &state);
+        config.model.credit = SAB_CREDIT_SAB;
+        config.model.memory_slots = problem_int(&state, 1, 4);
+        config.model.k_att = 1;
+        config.model.read_gain = 0.2; /* with more, states of so many steps grow without end */
+        struct sab_shape shape = SHAPE(SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4);
+        const int T = problem_int(&state, most_T / 2, most_T);
+        struct sab_gpu_plan wish = {.S = 1 << problem_int(&state, 0, 1), .C = 1 << problem_int(&state, 0, 1), .threads = 64,
+                                    .steps = problem_int(&state, 5, T / 3), .ring = (int[]){0, -1, 2, 8}[problem_int(&state, 0, 3)]};
+        assert_true(compare(&config, shape, T, 3, (uint64_t)i + 1, i % 3 == 0, &wish) == 0);
+        if (T > 60 && wish.steps < 15 && rows >= T)
+            fail_msg("run %d: %d rows of memories for %d steps in stretches of %d, with %d slots", i, rows, T, wish.steps,
+                     config.model.memory_slots);
+    }
+}
+
 /* The sizes that have kernels of their own on the GPU, and more memories than one warp looks through. */
 static void the_most_usual_sizes(void **unused)
 {
@@ -251,7 +279,7 @@ static void the_most_usual_sizes(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_the_processor), cmocka_unit_test(the_most_usual_sizes),
+        cmocka_unit_test(agrees_with_the_processor), cmocka_unit_test(rows_are_used_again), cmocka_unit_test(the_most_usual_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

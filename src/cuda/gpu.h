@@ -13,6 +13,7 @@
 /* How a batch is cut; what is 0 is chosen. */
 struct sab_gpu_plan {
     int S, C, threads, steps; /* steps of a stretch */
+    int rows;                 /* of memories that each sequence has; in a wish nothing */
     int ring;                 /* memories whose keys are in shared memory; in a wish -1: none */
     int held_forward, held_backward, shared_forward, shared_backward;
     double shared_nbytes[2];  /* of a block, forward and backward */

@@ -102,8 +102,9 @@ int sab_gpu_gradient(struct sab_gpu *g, const struct sab_batch *batch, sab_real 
         if (i < last)
             sab_gpu_stretch_forward(g, batch, i, 1, 1 / weight, 1, g->sums + 8);
         sab_gpu_stretch_backward(g, batch, i);
+        sab_gpu_memory_back(g, batch->B, i);
     }
-    sab_gpu_memory_products(g, batch->B);
+    sab_gpu_score_products(g);
     mc->unpad(mc, g->table, m->n_tensors, g->most_count, g->grad_padded, g->grad);
     mc->norm(mc, g->count, g->grad, g->sums + 16);
     double sums[17];

@@ -78,7 +78,7 @@ static struct sab_gpu_pass pass_of(const struct sab_gpu *g, int l, int stretch, 
     p.bias_h = p.fused ? NULL : sab_gpu_weights(g, SAB_ROLE_BIAS_HH, l);
     p.w = sab_gpu_weights(g, SAB_ROLE_W3, l);
     p.pre = y->pre, p.extra = y->extra, p.c = y->c, p.h = y->h, p.hh = y->hh, p.s = y->s, p.query_out = y->query;
-    p.steps = g->ledger_steps, p.when = g->when, p.first = g->first;
+    p.steps = g->ledger_steps, p.when = g->when, p.first = g->first, p.base = p.K > 0 ? sab_gpu_memory_base(g, stretch) : 0;
     p.M = y->M, p.keys = y->keys, p.dM = y->dM, p.dkeys = y->dkeys;
     p.read_n = y->read_n, p.read_kind = y->read_kind, p.read_Z = y->read_Z, p.index = y->index, p.alpha = y->alpha;
     p.scores = y->scores;
@@ -113,8 +113,12 @@ void sab_gpu_layers_forward(struct sab_gpu *g, int B, int stretch, int replay, c
             mc->gemm(mc, 0, 0, R, GHp, m->shape.I, values, m->shape.I, ih, GHp, 1, y->pre, GHp);
         struct sab_gpu_pass p = pass_of(g, l, stretch, 0);
         p.replay = replay;
+        p.writes = !replay || g->slides;
+        sab_gpu_memory_open(g, l, stretch);
         mc->forward(mc, &p, p.threads, (size_t)g->plan.shared_nbytes[0]);
         sab_gpu_count(g, &p, 0);
+        if (!replay)
+            sab_gpu_memory_close(g, l, stretch);
         if (stretch + 1 < g->stretches && !replay) {
             mc->copy(mc, y->h_start + (size_t)(stretch + 1) * row, y->h + (size_t)len * row, nbytes);
             if (y->c)
@@ -221,15 +225,9 @@ void sab_gpu_stretch_backward(struct sab_gpu *g, const struct sab_batch *batch, 
     sab_gpu_layers_backward(g, B, stretch, batch->ids ? g->ids : NULL, g->values, m->has_V2 ? g->ds : NULL);
 }
 
-/* Once all stretches are done: weight gradients of keys and scores. */
-void sab_gpu_memory_products(struct sab_gpu *g, int B)
+void sab_gpu_score_products(struct sab_gpu *g)
 {
-    struct sab_machine *mc = g->machine;
     const struct sab_model *m = g->model;
-    for (int l = 0; l < m->L && m->K > 0; l++) {
-        const struct sab_gpu_layer *y = &g->layers[l];
-        mc->gemm(mc, 1, 0, m->H, m->Ap, g->sizes.cap * B, y->M, m->Hp, y->dkeys, m->Ap, 1, sab_gpu_gradient_of(g, SAB_ROLE_W1, l), m->Ap);
-        if (m->config.score == SAB_SCORE_MLP)
-            mc->columns(mc, g->groups, m->Ap, y->dw, m->Ap, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_W3, l));
-    }
+    for (int l = 0; l < m->L && m->K > 0 && m->config.score == SAB_SCORE_MLP; l++)
+        g->machine->columns(g->machine, g->groups, m->Ap, g->layers[l].dw, m->Ap, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_W3, l));
 }

@@ -1,4 +1,6 @@
 /* What a batch takes of the machine's memory and of the host's: how it is cut, counted, laid out and taken. */
+#include <math.h>
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/layout.h"
@@ -36,8 +38,11 @@ static void lay_out_layer(struct sab_layout *at, struct sab_layout *back, struct
         size_t cap = (size_t)g->sizes.cap * B, entries = all * ((size_t)p.K + 1);
         y->s = REALS(n);
         y->query = REALS(R * p.Ap);
+        size_t kept = g->slides ? (size_t)B * p.slots : 0, of_starts = kept * (size_t)g->stretches;
         y->M = REALS(cap * p.Hp);
         y->keys = REALS(cap * p.Ap);
+        y->M_start = REALS(of_starts * p.Hp);
+        y->keys_start = REALS(of_starts * p.Ap);
         y->read_n = sab_layout_take(at, all, sizeof(int32_t));
         y->read_kind = sab_layout_take(at, all, sizeof(int32_t));
         y->read_Z = REALS(all);
@@ -55,8 +60,11 @@ static void lay_out_layer(struct sab_layout *at, struct sab_layout *back, struct
     if (p.K > 0) {
         size_t cap = (size_t)g->sizes.cap * B;
         y->dquery = REALS(R * p.Ap);
+        size_t kept = g->slides ? (size_t)B * p.slots : 0;
         y->dM = REALS(cap * p.Hp);
         y->dkeys = REALS(cap * p.Ap);
+        y->dM_end = REALS(kept * p.Hp);
+        y->dkeys_end = REALS(kept * p.Ap);
         y->dw = REALS((size_t)g->groups * p.Ap);
     }
 #undef REALS
@@ -103,7 +111,7 @@ static void lay_out(struct sab_layout *at, struct sab_gpu *g, int T, int B, int 
     g->scored = sab_layout_take(at, R, 1);
     g->first = sab_layout_take(at, (size_t)B, sizeof(int32_t));
     g->ledger_steps = m->K > 0 ? sab_layout_take(at, (size_t)T + 1, sizeof *g->ledger_steps) : NULL;
-    g->when = m->K > 0 ? sab_layout_take(at, (size_t)g->sizes.cap, sizeof *g->when) : NULL;
+    g->when = m->K > 0 ? sab_layout_take(at, (size_t)g->memories, sizeof *g->when) : NULL;
     g->y = sab_layout_take(at, R * m->Op, sizeof(real));
     if (backward) {
         g->order = sab_layout_take(at, R, sizeof(int32_t));
@@ -120,7 +128,7 @@ void sab_gpu_lay_out_bare(struct sab_layout *kept, struct sab_layout *back, stru
 {
     const struct sab_model *m = g->model;
     size_t R = (size_t)T * B, start = (size_t)m->L * B * m->Hp;
-    g->steps = T, g->stretches = 1;
+    g->steps = T, g->stretches = 1, g->slides = 0;
     g->most_segments = 0;
     g->theta = sab_layout_take(kept, g->count, sizeof(real));
     g->padded = sab_layout_take(kept, m->n_padded, sizeof(real));
@@ -158,7 +166,7 @@ static void lay_out_host(struct sab_layout *at, struct sab_gpu *g, int T, int B)
         .keep = m->K > 0 ? &m->layers[0].remind.keep : NULL,
         .first = sab_layout_take(at, (size_t)B, sizeof *g->ledger.first),
         .steps = sab_layout_take(at, (size_t)T + 1, sizeof *g->ledger.steps),
-        .when = sab_layout_take(at, (size_t)g->sizes.cap, sizeof *g->ledger.when),
+        .when = sab_layout_take(at, (size_t)g->memories, sizeof *g->ledger.when),
     };
     g->host_ends = sab_layout_take(at, (size_t)B, sizeof(int));
     size_t memories = g->extent.has_state ? (size_t)B * g->sizes.cap : 0;
@@ -167,37 +175,42 @@ static void lay_out_host(struct sab_layout *at, struct sab_gpu *g, int T, int B)
     g->count_ids = m->shape.input == SAB_INPUT_IDS ? sab_layout_take(at, (size_t)m->shape.I + 1, sizeof(size_t)) : NULL;
 }
 
-/* Steps of a stretch: all, if they fit; else as many whole windows as do. */
+/* Bytes with stretches of so many steps, which are chosen by that. */
 static size_t count_for(struct sab_gpu *g, int T, int B, int backward, int steps)
 {
     struct sab_layout count = {0};
     g->steps = steps;
     g->stretches = (T + steps - 1) / steps;
+    g->sizes.cap = sab_gpu_memory_rows(g, T, steps);
     lay_out(&count, g, T, B, backward);
     return count.used;
 }
 
-/* Steps of a stretch: all, where they fit; else as many whole windows as do. */
+/* Steps of a stretch: all, where they fit; else as many whole windows as do. Very short stretches may take more than longer ones, since
+ * each keeps what it begins with: so from long to short. */
 static int choose_steps(struct sab_gpu *g, int T, int B, int backward, double room, size_t *nbytes, struct sab_error *err)
 {
-    int len = g->window_len, least = 1, most = (T + len - 1) / len;
-    if (g->wish.steps > 0 && (g->wish.steps + len - 1) / len < most)
-        most = (g->wish.steps + len - 1) / len;
-    int steps = most * len < T ? most * len : T;
-    if ((double)(*nbytes = count_for(g, T, B, backward, steps)) <= room)
-        return SAB_OK;
-    if ((double)(*nbytes = count_for(g, T, B, backward, len < T ? len : T)) > room)
+    int len = g->window_len, all = (T + len - 1) / len, wished = g->wish.steps > 0 ? (g->wish.steps + len - 1) / len : all;
+    int fit = wished < all ? wished : all, most = fit; /* windows */
+    double least = INFINITY;
+#define NBYTES(windows) ((double)count_for(g, T, B, backward, (windows) * len < T ? (windows) * len : T))
+    for (double need; fit > 0 && (need = NBYTES(fit)) > room; fit /= 2) {
+        least = need < least ? need : least;
+        most = fit;
+    }
+    if (fit == 0)
         return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %d steps needs %.0f MiB of the device's memory and %.0f MiB are "
                                         "free; less --batch or a bounded --memory-slots takes less",
-                        B, T, (double)*nbytes / 0x1p20, room / 0x1p20);
-    while (least + 1 < most) { /* windows: `least` fit, `most` do not */
-        int middle = least + (most - least) / 2;
-        if ((double)count_for(g, T, B, backward, middle * len) <= room)
-            least = middle;
+                        B, T, least / 0x1p20, room / 0x1p20);
+    while (fit + 1 < most) { /* `fit` do, `most` do not */
+        int middle = fit + (most - fit) / 2;
+        if (NBYTES(middle) <= room)
+            fit = middle;
         else
             most = middle;
     }
-    *nbytes = count_for(g, T, B, backward, least * len);
+    *nbytes = (size_t)NBYTES(fit);
+#undef NBYTES
     return SAB_OK;
 }
 
@@ -208,7 +221,7 @@ int sab_gpu_cut(struct sab_gpu *g, int T, int B, int carried, int masks, struct 
     sizes.B = B;
     sizes.is_masked = masks;
     const struct sab_keep *keep = &m->layers[0].remind.keep;
-    sizes.cap = m->K > 0 ? carried + keep->rule->most(keep, T) + 1 : 0;
+    sizes.cap = g->memories = m->K > 0 ? carried + keep->rule->most(keep, T) + 1 : 0;
     sizes.score_room = m->K > 0 ? sab_gpu_scores(&sizes) : 0;
     g->sizes = sizes;
     int status = sab_gpu_plan_make(g->machine, &sizes, &g->wish, &g->plan, err);
@@ -246,7 +259,7 @@ int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int back
     int masks = sab_batch_has_masks(batch), carried = has_state && g->model->K > 0 ? sab_stream_carried(batch->state) : 0;
     if (x->T == T && x->B == B && x->backward >= backward && x->has_state == has_state && x->carried == carried && x->masks == masks)
         return SAB_OK;
-    *x = (struct sab_gpu_extent){0};
+    *x = (struct sab_gpu_extent){.has_state = has_state};
     int status = sab_gpu_cut(g, T, B, carried, masks, err);
     if (status)
         return status;
@@ -270,7 +283,7 @@ int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int back
         return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences", B);
     host = (struct sab_layout){.base = g->host};
     lay_out_host(&host, g, T, B);
-    g->plan.steps = g->steps;
+    g->plan.steps = g->steps, g->plan.rows = g->sizes.cap;
     g->packed = 0;
     x->T = T, x->B = B, x->backward = backward;
     return mc->wait(mc, err);
@@ -280,7 +293,7 @@ int sab_gpu_need(struct sab_gpu *g, const struct sab_optim_options *o, int T, in
                  struct sab_error *err)
 {
     size_t batch;
-    g->extent = (struct sab_gpu_extent){0};
+    g->extent = (struct sab_gpu_extent){.has_state = carried > 0};
     int status = sab_gpu_cut(g, T, B, carried, o->dropout > 0 || o->dropout_recurrent > 0, err);
     if (!status)
         status = choose_steps(g, T, B, 1, 0.9 * g->machine->free_nbytes, &batch, err);

@@ -3,7 +3,8 @@
  *     gpu.c            the model's weights, there and back        gpu_pass.c       a stretch through the network and back
  *     gpu_room.c       memory: how a batch is cut and laid out    gpu_gradient.c   an evaluation, a gradient
  *     gpu_batch.c      what is sent of a batch, what comes back   gpu_optim.c      the optimiser's step
- *     gpu_count.c      bytes that are asked of memory             public.c         layers in others' networks (sab_cuda.h) */
+ *     gpu_memory.c     rows of memories, from stretch to stretch  gpu_count.c      bytes that are asked of memory
+ *     public.c         layers in others' networks (sab_cuda.h) */
 #ifndef SAB_CUDA_GPU_STATE_H
 #define SAB_CUDA_GPU_STATE_H
 
@@ -14,6 +15,7 @@ struct sab_gpu_layer {
     real *pre, *extra, *c, *h, *hh, *s, *query, *dpre, *dpre_h, *dquery; /* of a stretch */
     real *h_start, *c_start;        /* [stretches,B,Hp] */
     real *M, *keys, *dM, *dkeys, *dw;
+    real *M_start, *keys_start, *dM_end, *dkeys_end; /* where rows are used again: gpu_memory.c */
     int32_t *read_n, *read_kind, *index;
     real *read_Z, *alpha, *scores;
     unsigned char *touched, *active;
@@ -48,6 +50,7 @@ struct sab_gpu {
     const volatile sig_atomic_t *stop;
     size_t block_nbytes;           /* of block: kept where it is large enough */
     int steps, stretches, window_len, n_windows, groups;
+    int memories, slides;          /* of a sequence in all; 1: rows of memories that have left are used again (gpu_memory.c) */
     void *block;
     struct sab_gpu_layer *layers;
     int32_t *ids, *labels, *order, *from, *id, *first, *when;
@@ -119,6 +122,19 @@ void sab_gpu_put_outputs(const struct sab_gpu *g, const struct sab_batch *batch,
 void sab_gpu_show(const struct sab_gpu *g, const struct sab_batch *batch, int stretch, const real *rows,
                   const struct sab_watcher *watcher);
 
+/* ---- gpu_memory.c ---- */
+
+/* Rows of memories that each sequence has, with stretches of so many steps: all, or in g->slides those that a stretch can read or
+ * write. */
+int sab_gpu_memory_rows(struct sab_gpu *g, int T, int steps);
+/* The memory in the first row. */
+int sab_gpu_memory_base(const struct sab_gpu *g, int stretch);
+/* Memories of layer l that a stretch begins with, into its rows; and those that the next begins with, out of them. */
+void sab_gpu_memory_open(struct sab_gpu *g, int l, int stretch);
+void sab_gpu_memory_close(struct sab_gpu *g, int l, int stretch);
+/* After the way back of a stretch: weight gradients of keys whose gradient is complete; others' go on to the stretch before. */
+void sab_gpu_memory_back(struct sab_gpu *g, int B, int stretch);
+
 /* ---- gpu_count.c ---- */
 
 /* Adds what a pass asks of memory. */
@@ -139,7 +155,7 @@ void sab_gpu_layers_backward(struct sab_gpu *g, int B, int stretch, const int32_
 void sab_gpu_stretch_forward(struct sab_gpu *g, const struct sab_batch *batch, int stretch, int replay, double scale, int backward,
                              double *sums);
 void sab_gpu_stretch_backward(struct sab_gpu *g, const struct sab_batch *batch, int stretch);
-/* Once all stretches are done: weight gradients of keys and scores. */
-void sab_gpu_memory_products(struct sab_gpu *g, int B);
+/* Weight gradients of the score, once all stretches are done. */
+void sab_gpu_score_products(struct sab_gpu *g);
 
 #endif

@@ -72,7 +72,8 @@ struct sab_gpu_pass {
     int H, Hp, G, U;             /* U = Hp / C */
     int A, Ap, W;                /* W = Ap / C */
     int shift_U, shift_W;        /* of which these are powers of two, or -1 */
-    int K, slots, cap;
+    int K, slots;
+    int cap, base;               /* rows of memories that a sequence has, and the number of the memory in the first */
     int K_lanes;                 /* the power of two that is K + 1 or more */
     int cell, score, sparsifier, write, mental_updates; /* enums of sab.h */
     int fused, has_c;
@@ -81,6 +82,7 @@ struct sab_gpu_pass {
     int t0, len;                 /* steps of this stretch; t0 counts from the batch's first step */
     int window_len, n_windows;   /* steps per window; windows of the whole batch */
     int replay;                  /* 1: reads are taken from the records */
+    int writes;                  /* 0: memories are there already */
     int held;                    /* 1: the state's product has its weights in registers */
     int in_shared;               /* 1: the panels of the other products are copied to shared memory */
     int score_room;              /* scores of one sequence that there is room for; in shared memory unless `scores` is given */
@@ -105,7 +107,7 @@ struct sab_gpu_pass {
 
     /* the memory, and records of all steps of the batch */
     const struct sab_ledger_step *steps; /* [T+1] the ledger's, NULL where there is no memory */
-    const int32_t *when;         /* [cap] likewise */
+    const int32_t *when;         /* [memories of the batch] likewise */
     const int32_t *first;        /* [B] */
     real *M, *keys;              /* [B,cap,Hp], [B,cap,Ap] */
     real *dM, *dkeys;            /* NULL forward */

@@ -409,7 +409,8 @@ int sab_cuda_backward(struct sab_cuda *c, const struct sab_cuda_batch *given, co
     g->dvalues = want.dvalues;
     const real *ds = take_doutputs(c, &b, want.doutputs);
     sab_gpu_layers_backward(g, b.B, 0, b.ids, b.values, ds);
-    sab_gpu_memory_products(g, b.B);
+    sab_gpu_memory_back(g, b.B, 0);
+    sab_gpu_score_products(g);
     mc->unpad(mc, g->table, m->n_tensors, g->most_count, g->grad_padded, g->grad);
     copy_tensors(c, NULL, want.dweights, g->grad);
     struct sab_gpu_rows rows = {.n = m->L, .m = b.B, .width = m->H, .to_width = m->H, .to = want.dh0,
