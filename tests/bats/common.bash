@@ -96,3 +96,32 @@ starts_until()
     echo "the training did not start: $(cat stderr)"
     return 1
 }
+
+# watched WHERE WORD...: what the program says on stderr; stdout goes to the file stdout. WHERE is terminal, one of 100 columns, or pipe; or
+# both, a terminal for stdout too. The sequence that rewrites a line becomes "<", and each "<" a "(".
+watched()
+{
+    LC_ALL=C.UTF-8 python3 - "$1" "$SAB" "${@:2}" <<'END'
+import fcntl, os, pty, struct, subprocess, sys, termios
+where, *command = sys.argv[1:]
+is_terminal = where != "pipe"
+ours, its = pty.openpty() if is_terminal else os.pipe()
+if is_terminal:
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+environment = dict(os.environ, LD_PRELOAD=os.environ["PRELOADED"]) if "PRELOADED" in os.environ else None
+process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=its if where == "both" else open("stdout", "w"), stderr=its,
+                           env=environment)
+os.close(its)
+text = b""
+while True:
+    try:
+        piece = os.read(ours, 65536)
+    except OSError:
+        break
+    if not piece:
+        break
+    text += piece
+sys.stdout.write(text.decode().replace("<", "(").replace("\r\x1b[K", "<").replace("\r\n", "\n"))
+sys.exit(process.wait())
+END
+}

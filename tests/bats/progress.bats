@@ -1,6 +1,5 @@
-# ctest: tier hours
+# ctest: tier minutes
 # ctest: timeout 500
-# In the long tier: it waits for what a fast machine may have done before the line is due.
 # What takes more than a second says so: each command on a terminal a line that is rewritten, elsewhere plain lines, with --quiet nothing. A
 # preloaded clock (soon.c) makes the second a few milliseconds.
 load common
@@ -8,8 +7,8 @@ load common
 setup_file()
 {
     cd "$BATS_FILE_TMPDIR"
-    export SOON=$(dirname "$SAB")/tests/libsoon.so
-    [ -e "$SOON" ] || return 0
+    export PRELOADED=$(dirname "$SAB")/tests/libsoon.so
+    [ -e "$PRELOADED" ] || return 0
     "$SAB" train copy --T 60 --hidden 24 --batch 8 --steps 2 --eval-size 8 --threads 1 --quiet --out run
     seq -f 'line %g of a text' 400 >text.txt
     "$SAB" train text --data text.txt --T 20 --hidden 16 --batch 4 --steps 2 --threads 1 --quiet --out text
@@ -27,34 +26,7 @@ setup_file()
 setup()
 {
     cd "$BATS_FILE_TMPDIR"
-    [ -e "$SOON" ] || skip "this build has no preloaded clock"
-}
-
-# watched WHERE COMMAND...: what the command says on stderr, a terminal, or what is none; stdout goes to a file.
-watched()
-{
-    local where=$1
-    shift
-    LC_ALL=C.UTF-8 python3 - "$where" "$SAB" "$@" <<'END'
-import os, pty, subprocess, sys
-where, *command = sys.argv[1:]
-ours, its = pty.openpty() if where == "terminal" else os.pipe()
-environment = dict(os.environ, LD_PRELOAD=os.environ["SOON"])
-process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=open("stdout", "w"), stderr=its, env=environment)
-os.close(its)
-text = b""
-while True:
-    try:
-        piece = os.read(ours, 65536)
-    except OSError:
-        break
-    if not piece:
-        break
-    text += piece
-code = process.wait()
-sys.stdout.write(text.decode().replace("<", "(").replace("\r\x1b[K", "<").replace("\r\n", "\n"))
-sys.exit(code)
-END
+    [ -e "$PRELOADED" ] || skip "this build has no preloaded clock"
 }
 
 # The command, and what its line begins with.
