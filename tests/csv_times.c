@@ -20,6 +20,12 @@ struct rows {
     double inputs[64][8], targets[64][4];
 };
 
+/* A target that counts must be a number: NAN stands for one that does not. */
+static double counted(double target)
+{
+    return isnan(target) ? INFINITY : target;
+}
+
 static struct rows rows_of(const char *text, const char *options)
 {
     struct rows r = {.n = 0};
@@ -34,7 +40,7 @@ static struct rows rows_of(const char *text, const char *options)
             for (int k = 0; k < shape->I; k++)
                 r.inputs[r.n][k] = (double)b.values[t * shape->I + k];
             for (int o = 0; o < shape->O && b.targets; o++)
-                r.targets[r.n][o] = b.weight[t] > 0 && isnan((double)b.targets[t * shape->O + o]) ? INFINITY : b.weight[t] > 0 ? (double)b.targets[t * shape->O + o] : NAN;
+                r.targets[r.n][o] = b.weight[t] > 0 ? counted((double)b.targets[t * shape->O + o]) : NAN;
             if (b.labels)
                 r.targets[r.n][0] = b.weight[t] > 0 ? b.labels[t] : NAN;
         }
@@ -93,7 +99,7 @@ static void what_was_put_in_order_is_told(void **state)
     }
 }
 
-/* A column of times that nobody named: what is said of its steps, which no cell that is empty and no row without one before takes part in. */
+/* A column of times that nobody named: what is said of its steps, in which empty cells take no part. */
 static void times_that_are_no_steps_are_told(void **state)
 {
     static const struct {

@@ -374,12 +374,12 @@ def part_check(worker):
     """Both forms, both kinds of pieces, against tests/oracle in double: loss and every gradient to 1e-10."""
     sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "oracle"))
     import numpy
-    import sab_oracle
+    import problems
     bad = 0
     shape = {"input": "ids", "I": common.INPUTS, "loss": "cross_entropy", "O": common.CLASSES}
     for T, B, H, A, K, k_trunc in ((23, 3, 6, 6, 3, 5), (17, 2, 5, 7, 5, 4), (9, 2, 4, 4, 20, 3), (12, 2, 4, 4, 1, 1)):
         config = dict(sab_torch.NEEDED, hidden=H, attention_width=A, k_top=K, k_trunc=k_trunc, read_floor=1.0)
-        problem = sab_oracle.problem_random(config, shape, T, B, 7, scale=3.0)
+        problem = problems.random(config, shape, T, B, 7, scale=3.0)
         truth = problem.solve()
         x = torch.nn.functional.one_hot(torch.from_numpy(problem.x).long(), shape["I"]).double()
         for form in ("Autograd", "ByHand"):
@@ -395,9 +395,9 @@ def part_check(worker):
                     loss = model.gradients(x.to(worker.options.device), labels).item()
                 answers = {"loss": loss, "outputs": truth["outputs"],
                            "grad": {name: p.grad.cpu().numpy() for name, p in model.named_parameters()}}
-                errors = sab_oracle.relative_errors(answers, truth)
+                errors = problems.relative_errors(answers, truth)
                 worst = max(errors, key=errors.get)
-                near = errors[worst] <= sab_oracle.TOLERANCE[numpy.dtype(numpy.float64)]
+                near = errors[worst] <= problems.TOLERANCE[numpy.dtype(numpy.float64)]
                 bad += not near
                 worker.tell(f"check {form}{' fusible' * fusible} T={T} K={K} k_trunc={k_trunc}", worst=worst,
                             error=errors[worst], passed=bool(near))

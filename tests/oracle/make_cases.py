@@ -20,7 +20,7 @@ except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
 
-import sab_oracle
+import problems
 
 CONFIG = {"cell": "lstm", "hidden": 6, "layers": 1, "attention_width": 0, "score": "mlp", "sparsifier": "softmax",
           "read_floor": 0.0, "read_gain": 1.0, "write": "state", "credit": "sab", "k_top": 3, "k_att": 1, "k_trunc": 4,
@@ -123,14 +123,14 @@ def make(name, index):
         config = {key: value for key, value in CASES[name].items() if key in config and key not in data}
     shape = {key: data[key] for key in ("input", "I", "loss", "O")}
     for seed in range(1000 * index, 1000 * index + 1000):
-        problem = sab_oracle.problem_random(config, shape, data["T"], data["B"], seed, scale=1.5,
+        problem = problems.random(config, shape, data["T"], data["B"], seed, scale=1.5,
                                             ragged=data["ragged"], mask=data["mask"])
         if data["opposed"] and not oppose(problem, data["opposed"]):
             continue
         answers = problem.solve()
         near = answers["diagnostics"]
-        rounding, _ = sab_oracle.condition(problem, answers, np.dtype(np.float32))
-        single = sab_oracle.relative_errors(problem.solve(torch.float32), answers)
+        rounding, _ = problems.condition(problem, answers, np.dtype(np.float32))
+        single = problems.relative_errors(problem.solve(torch.float32), answers)
         if min(near.margin, near.floor_margin) > 1e-4 and near.min_Z > 1e-2 and rounding < 1e-6 and \
                 max(single.values()) < 4e-6:
             return problem, answers
@@ -147,7 +147,7 @@ def main():
     for index, name in enumerate(CASES):
         problem, answers = make(name, index)
         path = os.path.join(folder, f"{name}.safetensors")
-        sab_oracle.problem_save(path, problem, answers, "oracle")
+        problems.save(path, problem, answers, "oracle")
         near = answers["diagnostics"]
         total += os.path.getsize(path)
         print(f"{name:26} {os.path.getsize(path):6} bytes, loss {answers['loss']:.6f}, to a switch {near.margin:.1e}, "

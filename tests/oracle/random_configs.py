@@ -35,7 +35,7 @@ except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
 
-import sab_oracle
+import problems
 
 SWITCH = 1e-6
 LARGEST = 1000
@@ -190,7 +190,7 @@ def recompute_differs(program, options, path, answers):
     done = subprocess.run(command_line(program, other, path), capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
         return f"with --recompute={other['recompute']}: exit {done.returncode}: {done.stderr.strip()[-300:]}"
-    _, again = sab_oracle.problem_load(path)
+    _, again = problems.load(path)
     if again["loss"] != answers["loss"] or not np.array_equal(again["outputs"], answers["outputs"]):
         return "loss or outputs depend on --recompute"
     for name, gradient in answers["grad"].items():
@@ -202,11 +202,11 @@ def recompute_differs(program, options, path, answers):
 def judge(problem, answers):
     """(verdict, worst tensor, errors, note) of one exported problem; verdict is passed, switch, rounding or failed."""
     dtype = next(iter(problem.parameters.values())).dtype
-    tolerance = sab_oracle.TOLERANCE[dtype]
+    tolerance = problems.TOLERANCE[dtype]
     truth = problem.solve()
     near = truth["diagnostics"]
     distance = min(near.margin, near.floor_margin)
-    errors = sab_oracle.relative_errors(answers, truth)
+    errors = problems.relative_errors(answers, truth)
     worst = max(errors, key=errors.get)
     note = f"{errors[worst]:.1e} in {worst}, to a switch {distance:.1e}, least Z {near.min_Z:.1e}, " \
            f"largest key or query {near.largest_key:.1e}"
@@ -217,7 +217,7 @@ def judge(problem, answers):
         return "passed", worst, errors, note
     if not near.largest_state <= LARGEST:
         return "growth", worst, errors, note
-    rounding, moved = sab_oracle.condition(problem, truth, dtype)
+    rounding, moved = problems.condition(problem, truth, dtype)
     note += f", one roundoff of weights and scores moves the answers by {rounding:.1e}, the scores by {moved:.1e}"
     if (rounding > tolerance / 8 and errors[worst] <= 32 * rounding) or min(distance, 1) < 32 * moved:
         return "rounding", worst, errors, note
@@ -236,7 +236,7 @@ def run_one(job):
             is_growth = done.returncode == 1 and "is not finite" in done.stderr and os.path.exists(path)
             if done.returncode != 0 and not is_growth:
                 return index, options, "failed", "", {}, f"exit {done.returncode}: {done.stderr.strip()[-300:]}", ""
-            problem, answers = sab_oracle.problem_load(path)
+            problem, answers = problems.load(path)
             dtype = str(next(iter(problem.parameters.values())).dtype)
             wrong = agree(options, problem.config, problem.shape)
             if wrong is None and options["input"] == "values" and "dvalues" not in answers["grad"]:

@@ -18,6 +18,7 @@ except ImportError as missing:
     sys.exit(77)
 
 import random_configs
+import problems
 import sab_oracle
 import tensorfile
 
@@ -33,7 +34,7 @@ CUTS = [  # everything that is differentiated differently from the whole graph, 
 
 
 def problem(change, shape=VALUES, T=12, B=2, seed=0, **options):
-    return sab_oracle.problem_random({**BASE, **change}, shape, T, B, seed, scale=2.0, **options)
+    return problems.random({**BASE, **change}, shape, T, B, seed, scale=2.0, **options)
 
 
 class Frozen:
@@ -61,7 +62,7 @@ def slope(one, cut, name, direction, step=1e-5):
         parameters = dict(one.parameters)
         parameters[name] = parameters[name] + sign * step * direction
         cut.replay()
-        moved = sab_oracle.Problem(one.config, one.shape, one.x, one.y, one.weight, one.lengths, parameters)
+        moved = problems.Problem(one.config, one.shape, one.x, one.y, one.weight, one.lengths, parameters)
         losses.append(moved.solve(cut=cut)["loss"])
     return (losses[0] - losses[1]) / (2 * step)
 
@@ -163,7 +164,7 @@ class AgainstPyTorch(unittest.TestCase):
         one = problem({}, IDS)
         values = problem({}, {**IDS, "input": "values"})
         values.x, values.y, values.parameters = np.eye(5)[one.x], one.y, one.parameters
-        errors = sab_oracle.relative_errors(one.solve(), values.solve())
+        errors = problems.relative_errors(one.solve(), values.solve())
         self.assertLess(max(errors.values()), 1e-13)
 
     def test_cross_entropy_is_torch_nn(self):
@@ -214,7 +215,7 @@ class ByHand(unittest.TestCase):
 
 class Equalities(unittest.TestCase):
     def same(self, one, other, tolerance=0.0):
-        errors = sab_oracle.relative_errors(one.solve(), other.solve())
+        errors = problems.relative_errors(one.solve(), other.solve())
         self.assertLessEqual(max(errors.values()), tolerance, errors)
 
     def test_presets_are_shorthand(self):
@@ -226,7 +227,7 @@ class Equalities(unittest.TestCase):
         self.same(problem({"k_att": 1, "pool": "mean"}), problem({"k_att": 1}), 1e-13)
         # Its query is one more draw, after which inputs are others: they are those of the one without.
         drawn, last = problem({"k_att": 1, "pool": "attention"}), problem({"k_att": 1})
-        attention = sab_oracle.Problem(drawn.config, last.shape, last.x, last.y, last.weight, last.lengths,
+        attention = problems.Problem(drawn.config, last.shape, last.x, last.y, last.weight, last.lengths,
                                        {**drawn.parameters, **last.parameters})
         self.same(attention, last, 1e-13)
 
@@ -254,7 +255,7 @@ class Equalities(unittest.TestCase):
 
     def test_a_sequence_alone_is_the_same(self):
         both = problem({})
-        alone = sab_oracle.Problem(both.config, both.shape, both.x[:, :1], both.y[:, :1], both.weight[:, :1],
+        alone = problems.Problem(both.config, both.shape, both.x[:, :1], both.y[:, :1], both.weight[:, :1],
                                    both.lengths[:1], both.parameters)
         np.testing.assert_allclose(alone.solve()["outputs"], both.solve()["outputs"][:, :1], rtol=1e-13)
 
@@ -264,8 +265,8 @@ class Comparison(unittest.TestCase):
         one = problem({}, IDS, mask=True, ragged=True)
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "one.safetensors")
-            sab_oracle.problem_save(path, one, one.solve(), "0")
-            back, answers = sab_oracle.problem_load(path)
+            problems.save(path, one, one.solve(), "0")
+            back, answers = problems.load(path)
             self.assertEqual(random_configs.judge(back, answers)[0], "passed")
             with open(path, "rb") as file:
                 raw = file.read()

@@ -14,7 +14,7 @@ except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
 
-import sab_oracle
+import problems
 import transformer_oracle
 
 CONFIG = {"model": "transformer", "hidden": 12, "layers": 3, "heads": 3, "positions": "sinusoidal", "context": 32}
@@ -23,7 +23,7 @@ SHAPE = {"input": "ids", "I": 7, "loss": "cross_entropy", "O": 4}
 
 class AgainstPyTorch(unittest.TestCase):
     def test_blocks_are_torch_nn(self):
-        one = sab_oracle.problem_random(CONFIG, SHAPE, 11, 5, 1, scale=2.0)
+        one = problems.random(CONFIG, SHAPE, 11, 5, 1, scale=2.0)
         answers = one.solve()
         layer = torch.nn.TransformerEncoderLayer(12, 3, 48, 0.0, norm_first=True,
                                                  activation=lambda x: torch.nn.functional.gelu(x, approximate="tanh"))

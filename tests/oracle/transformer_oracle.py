@@ -1,5 +1,5 @@
 """The causal Transformer of docs/math/transformer.md in plain PyTorch, from its equations: what `--model transformer` is
-compared with. sab_oracle's Problem finds it by the configuration's model. Must not know: the C code's structure."""
+compared with. problems.Problem finds it by the configuration's model. Must not know: the C code's structure."""
 
 import math
 
