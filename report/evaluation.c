@@ -195,7 +195,7 @@ static void print_number(double x)
 static void print_targets(const struct sab_evaluation *e, int O, int levels, const struct sab_answers *answers)
 {
     int has_last = !isnan(figure(e, 0, "last_value_rmse"));
-    printf("\n%*s%s\n", NAME_WIDTH + 34, "", has_last ? "     always the last value" : "  always the mean");
+    printf("\n%*s%s\n", NAME_WIDTH + 34, "", has_last ? "     always the last value" : " always their mean");
     printf("%-*s %8s %11s %11s %11s%s\n", NAME_WIDTH, "target", "count", "RMSE", "MAE", "RMSE",
            has_last ? "         MAE" : "");
     for (int o = 0; o < O; o += levels) {

@@ -6,7 +6,8 @@
  *     k-att         scores cost no more than products: length/2 memories of A elements against 6 G H (H + I) operations a step
  *     k-trunc       a quarter of a sequence, within 5 to 50; k-top 10 where sequences are long, and --write state where each is by
  *                   itself: a state that holds what it recalled, and is recalled, grows from chunk to chunk where memories go on
- *     read-gain     0.2 where values are answered: what is read then says little that the state does not, and disturbs
+ *     read-gain     0.2 where values are answered: what is read then says little that the state does not, and disturbs; 0.3 of texts, where
+ *                   it does so until recalls are sorted
  *     key-scale     settings_keys.c
  *     relative      on where on the training part the last value's squared error is below twice the mean's: E (y' - y)^2 = 2 (1 - r) var y,
  *                   so where the present and what is forecast go together, r > 0
@@ -34,6 +35,7 @@ struct look {
     int I;             /* products of an input: 1 where it is a symbol */
     int T;             /* steps of the longest sequence */
     int is_of_values;  /* answers are */
+    int is_text;       /* a symbol is read, and state goes on */
     int is_stream;     /* state goes on from batch to batch */
     double squares;    /* sum_i E[x_i^2] */
     double length;     /* of the sequence that a step is in, in the mean over steps */
@@ -88,6 +90,7 @@ static int look_at(struct sab_task *task, int B, struct look *look, struct sab_e
             return status;
         add_batch(&batch, shape->I, &squares, &steps, &steps_squared);
         look->is_stream = batch.fresh != NULL;
+        look->is_text = look->is_stream && shape->input == SAB_INPUT_IDS;
     }
     look->squares = squares / steps;
     look->length = look->is_stream ? look->T : steps_squared / steps;
@@ -123,6 +126,8 @@ static int choose_memories(const struct sab_choices *c, const struct look *look)
                             look->length, scores / products);
     if (status == SAB_OK && look->is_of_values)
         status = sab_choose(c, "read-gain", "0.2", "where values are answered, smaller reads forecast better");
+    if (status == SAB_OK && look->is_text)
+        status = sab_choose(c, "read-gain", "0.3", "of texts, smaller reads learn sooner");
     if (status == SAB_OK && look->length >= VERY_LONG)
         status = sab_choose(c, "k-top", "10", "sequences of %.0f steps", look->length);
     if (status == SAB_OK && look->length >= VERY_LONG && !look->is_stream)

@@ -551,6 +551,11 @@ for row in rows:
     sab train csv "${wave[@]}" --credit tbptt --dry-run
     has '--forget-bias 3: without memories'
     [[ $output != *--k-att* && $output != *--key-scale* ]]
+    # texts: smaller reads; state goes on there, too
+    awk 'BEGIN { for (t = 0; t < 20000; t++) printf "%c", 97 + t * t % 7 }' >letters.txt
+    sab train text --data letters.txt --T 200 --hidden 12 --dry-run
+    has '--read-gain 0.3: of texts' '--k-top 10: sequences of 200 steps'
+    [[ $output != *--write* ]]
     # what was given before stays: presets, other runs, tasks that draw their data
     sab train csv "${wave[@]}" --from whole --dry-run
     [[ $output != *chosen* ]]

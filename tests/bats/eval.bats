@@ -158,7 +158,7 @@ END
     sab eval size --json
     equal "${figures#*$'\n'}"
     sab eval size
-    has 'always the mean'
+    has 'always their mean'
     narrow
 }
 
