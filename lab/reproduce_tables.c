@@ -83,7 +83,7 @@ static const struct sab_table tables[] = {
      "A memory at every character, chunks of 100, whose state is carried on. All: as many as a chunk has, the newest. "
      "Penn Treebank: H = 512. "
      "Shakespeare: H = 128.", SAB_MEASURE_BITS, 3, SAB_FIGURE_NONE, NULL},
-    {"gain", "what of a read enters the state: cue, trained at T = 200, tested at longer ones", GAIN_CUE, "200,1000,10000",
+    {"gain", "what of a read enters the state: cue learned at T = 200, and longer", GAIN_CUE, "200,1000,10000",
      "Gain: G in h = hh + G s; with 0 what was recalled reaches the answer alone. All: a memory at every step, without a limit; slots: 16, "
      "which --keep chooses; stretches: --pool attention, 20 steps. H = 64, windows of 10, 5 reads, 16 sequences an update; the tests have "
      "256 sequences, beyond T = 1,000 16.", SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
@@ -172,6 +172,7 @@ static const struct sab_table tables[] = {
 #define KEEP_COPY COPY_100 "k-trunc=5 k-top=5 "
 #define KEEP_COPY_300 COPY_300 "k-trunc=5 k-top=5 "
 #define KEEP_CUE "task=cue hidden=64 k-trunc=10 batch=16 eval-every=50 stop-at=accuracy=0.99 "
+#define KEEP_CUE_LONG KEEP_CUE "eval-size=16 steps=1000 read-gain=0 "
 #define KEEP_DIGITS \
     "task=npy data=digits-16/train.npz valid-data=digits-16/valid.npz test-data=digits-16/test.npz hidden=64 batch=32 steps=1500 " \
     "eval-every=250 eval-size=0 input-scale=3.6 k-trunc=50 k-top=10 write=state key-scale=2 clip=1 lr=0.006 warmup=100 " \
@@ -189,10 +190,11 @@ static const struct sab_table tables[] = {
 /* One way to make memories of k_att states. */
 #define POOL_CUE "task=cue hidden=64 batch=16 eval-every=50 stop-at=accuracy=0.99 "
 #define POOL_SHORT COPY "hidden=64 batch=32 steps=1500 T=30 curriculum=300 "
+#define POOL_CUE_LONG POOL_CUE "T=10000 k-att=100 curriculum=10000 eval-size=16 steps=1000 read-gain=0 "
 #define POOL(row, options) \
     {"pool", "cue T=200 k-att=20", row, POOL_CUE options " T=200 k-att=20 curriculum=200 eval-size=256 steps=500", NONE, 0, NULL}, \
     {"pool", "cue T=1000 k-att=20", row, POOL_CUE options " T=1000 k-att=20 curriculum=1000 eval-size=256 steps=1000", NONE, 0, NULL}, \
-    {"pool", "cue T=10000 k-att=100, gain 0", row, POOL_CUE options " T=10000 read-gain=0 k-att=100 curriculum=10000 eval-size=16 steps=1000", NONE, 0, NULL}, \
+    {"pool", "cue T=10000 k-att=100, gain 0", row, POOL_CUE_LONG options, NONE, 0, NULL}, \
     {"pool", "copying T=30 k-att=5", row, POOL_SHORT options " k-att=5", NONE, 0, NULL}, \
     {"pool", "copying T=100 k-att=5", row, COPY_100 options " k-att=5", NONE, 0, NULL}, \
     {"pool", "copying T=100 k-att=10", row, COPY_100 options " k-att=10", NONE, 0, NULL}, \
@@ -314,8 +316,8 @@ static const struct sab_table_cell cells[] = {
     KEEPS_AT("keep", "copying T=300, 40 slots", KEEP_COPY_300, "memory-slots=40", ""),
     KEEPS_AT("keep", "cue T=200, 16 slots", KEEP_CUE "T=200 curriculum=200 eval-size=256 steps=500 ", "memory-slots=16", ""),
     KEEPS_AT("keep", "cue T=1000, 16 slots", KEEP_CUE "T=1000 curriculum=1000 eval-size=256 steps=1000 ", "memory-slots=16", ""),
-    KEEPS_AT("keep", "cue T=10000, 16 slots, gain 0", KEEP_CUE "T=10000 curriculum=10000 eval-size=16 steps=1000 read-gain=0 ", "memory-slots=16", ""),
-    KEEPS_AT("keep", "cue T=100000, 16 slots, gain 0", KEEP_CUE "T=100000 curriculum=100000 eval-size=16 steps=1000 read-gain=0 ", "memory-slots=16", ""),
+    KEEPS_AT("keep", "cue T=10000, 16 slots, gain 0", KEEP_CUE_LONG "T=10000 curriculum=10000 ", "memory-slots=16", ""),
+    KEEPS_AT("keep", "cue T=100000, 16 slots, gain 0", KEEP_CUE_LONG "T=100000 curriculum=100000 ", "memory-slots=16", ""),
     KEEPS_AT("keep", "permuted, 50 slots", "preset=pmnist k-att=1 eval-every=500 ", "memory-slots=50", ""),
     KEEPS_AT("keep", "digits, 24 slots", KEEP_DIGITS, "memory-slots=24", ""),
 
