@@ -54,7 +54,7 @@ static const struct sab_table tables[] = {
      SAB_FIGURE_NONE, NULL},
     {"bound", "the paper's sparsifier with a bound for its gradient, copying", "sparsifier=relu read-floor=0 explode=1e300", "",
      "relu with floor 0, and 4 as the least divisor of its gradient (--read-bound 4) but where a row says no bound. Rows end in k-trunc, "
-     "k-top. State: the state is written, as the paper has it; provisional: the state before the read is added "
+     "k-top. State: the state is written, as the paper has it, rate 0.006; provisional: the state before the read is added "
      "to it. Gain 0: it is not added (--read-gain 0), so that both are the same.",
      SAB_MEASURE_ACCURACY, 1, SAB_FIGURE_NONE, NULL},
     {"departures", "defaults that depart from the paper, one undone at a time, copying",
@@ -161,7 +161,7 @@ static const struct sab_table tables[] = {
     {"bound", "T=200" updates, row, COPY_200 options, NONE, 0, NULL}, \
     {"bound", "T=300" updates, row, COPY_300 options, NONE, 0, NULL}
 #define BOUND_ROWS(reads, options) \
-    BOUNDS(" 6,000 updates", "state, " reads, options " write=state read-bound=4 steps=6000"), \
+    BOUNDS(" 6,000 updates", "state, " reads, options " write=state read-bound=4 lr=0.006 steps=6000"), \
     BOUNDS("", "gain 0, " reads, options " read-gain=0 read-bound=4")
 #define ONCE(table, row, options) {table, "T=100", row, options, NONE, 0, NULL}
 /* The paper clips gradients of any size: so do we where its form is run. */
@@ -181,8 +181,8 @@ static const struct sab_table tables[] = {
     {"gain", "", row ", gain 0", options " read-gain=0", NONE, 0, NULL}
 
 /* One rule of --keep on each task; `all` has no limit. */
-#define KEEP_COPY COPY_100 "k-trunc=5 k-top=5 "
-#define KEEP_COPY_300 COPY_300 "k-trunc=5 k-top=5 "
+#define KEEP_COPY COPY_100 "k-trunc=5 k-top=5 read-gain=0 "
+#define KEEP_COPY_300 COPY_300 "k-trunc=5 k-top=5 read-gain=0 "
 #define KEEP_CUE "task=cue hidden=64 k-trunc=10 batch=16 eval-every=50 stop-at=accuracy=0.99 "
 #define KEEP_CUE_LONG KEEP_CUE "eval-size=16 steps=1000 read-gain=0 "
 #define KEEP_DIGITS \
@@ -328,9 +328,9 @@ static const struct sab_table_cell cells[] = {
     SMALLEST("k-trunc=5 k-att=5", "k-trunc=5 k-att=5"),
     SMALLEST("k-trunc=5 k-att=10", "k-trunc=5 k-att=10"),
 
-    KEEPS_AT("keep", "copying T=100, 20 slots", KEEP_COPY, "memory-slots=20", ""),
-    KEEPS_AT("keep", "copying T=300, 20 slots", KEEP_COPY_300, "memory-slots=20", ""),
-    KEEPS_AT("keep", "copying T=300, 40 slots", KEEP_COPY_300, "memory-slots=40", ""),
+    KEEPS_AT("keep", "copying T=100, 20 slots, gain 0", KEEP_COPY, "memory-slots=20", ""),
+    KEEPS_AT("keep", "copying T=300, 20 slots, gain 0", KEEP_COPY_300, "memory-slots=20", ""),
+    KEEPS_AT("keep", "copying T=300, 40 slots, gain 0", KEEP_COPY_300, "memory-slots=40", ""),
     KEEPS_AT("keep", "cue T=200, 16 slots", KEEP_CUE "T=200 curriculum=200 eval-size=256 steps=500 ", "memory-slots=16", ""),
     KEEPS_AT("keep", "cue T=1000, 16 slots", KEEP_CUE "T=1000 curriculum=1000 eval-size=256 steps=1000 ", "memory-slots=16", ""),
     KEEPS_AT("keep", "cue T=10000, 16 slots, gain 0", KEEP_CUE_LONG "T=10000 curriculum=10000 ", "memory-slots=16", ""),
