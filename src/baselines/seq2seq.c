@@ -33,8 +33,8 @@ static void add_tensors(struct sab_model *m)
     sab_score_weights_add(m, "attention.", "", 0);
 }
 
-/* As the recurrent network starts: uniform within 1/sqrt(H) but for the scales of config, which for the rows of symbols
- * are those of answers too. */
+/* Uniform within 1/sqrt(H), as the recurrent network starts. --input-scale multiplies the rows of input symbols and, of the decoder, those
+ * of the symbols it has answered; --score-scale the weights of a score. */
 static void start(struct sab_model *m, int i)
 {
     const struct sab_tensor_spec *spec = &m->tensors[i];

@@ -9,7 +9,8 @@
 
 #include "model/network.h"
 
-/* Sides are the `layer` of tensors that both have. PAST: beyond a sequence's end, where nothing is computed. */
+/* The two networks, encoder and decoder, have tensors of the same roles; which of the two has one is its `layer` in the table of tensors.
+ * A row beyond its sequence's end is on neither side: SAB_PAST, and nothing is computed for it. */
 enum { SAB_ENCODER, SAB_DECODER, SAB_PAST };
 
 enum { SAB_ROLE_ANSWER = SAB_ROLE_COUNT, SAB_ROLE_CONTEXT };
@@ -56,8 +57,8 @@ struct sab_seq2seq_run {
     int side, from, n;
 };
 
-/* The next run up to row `end`, after the one given; 0 when there is none. Begin with n = 0. Rows of the past are passed
- * over. */
+/* Replaces a run by the next one, which ends at row `end` at most; returns 0 when there is none. Begin with n = 0. Rows beyond their
+ * sequence's end are in no run. */
 int sab_seq2seq_next(const struct sab_seq2seq_shard *shard, int end, struct sab_seq2seq_run *run);
 
 /* alpha [source of b] of the decoder's row p. */

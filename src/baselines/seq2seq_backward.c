@@ -55,7 +55,8 @@ static void attend_backward(struct sab_seq2seq_shard *s, int p, const struct sab
     }
 }
 
-/* Attention of a run of the decoder's rows. Where it is the first step after a source, all that the keys get is there. */
+/* Attention of a run of the decoder's rows. Steps are gone through from the last to the first, so at the decoder's first step the gradients
+ * of the keys are complete and go on to the states that the keys are made of. */
 static void run_attend_backward(struct sab_seq2seq_shard *s, const struct sab_seq2seq_run *run,
                                 const struct sab_remind_grads *rg)
 {

@@ -164,7 +164,8 @@ static int check_steps(const struct sab_model *m, int T, struct sab_error *err)
 
 /* ---- cost ---- */
 
-/* Products of rows count as the recurrent network's of its state, attention as those of keys and queries. */
+/* The phases are the recurrent network's: here STATE stands for the products with weights, MAP for attention, CELL for gelu, the norms and
+ * the exponentials. */
 static void count(const struct sab_model *m, int T, int B, double reached, int recomputed, struct sab_cost *cost)
 {
     double R = (double)T * B, H = m->H, pairs = 0.5 * T * (T + 1.0) * B, readout = m->has_readout * 2 * H * m->O * R;

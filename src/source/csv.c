@@ -75,7 +75,8 @@ int sab_csv_begin(struct sab_csv *csv, const char *path, const char *text, size_
     return SAB_OK;
 }
 
-/* How many lines more to skip for a table of several even columns to begin; 0: none of the next few. */
+/* The least number of further lines to skip so that every row of what follows has the same number of columns, more than one; 0 where no
+ * number below MOST does. */
 static int lines_before_table(const struct sab_csv *csv, const char *table)
 {
     enum { MOST = 30 };

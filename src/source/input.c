@@ -62,7 +62,7 @@ static int fail_too_long(const struct gzip *g, struct sab_error *err)
                     "if it is sound, unpack it first (gunzip)", g->path, g->most_nbytes);
 }
 
-/* Room for one more byte at least. One byte over the limit may be unpacked, to see that it is passed. */
+/* Makes room for one byte more at least; up to one byte over the limit, since only then it is known that there is too much. */
 static int grow(struct gzip *g, struct sab_error *err)
 {
     if (g->nbytes < g->cap)

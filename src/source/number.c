@@ -73,7 +73,7 @@ int sab_number_read(const char *text, size_t n, double *value)
     return 0;
 }
 
-/* Decimals are tried from none on; the digits that stand there are the whole of the number where they read back. */
+/* The fewest decimals with which mantissa / 10^decimals is the number again, to the bit. */
 struct sab_decimal sab_decimal_of(double value)
 {
     struct sab_decimal decimal = {.decimals = -1, .value = value};
@@ -87,7 +87,7 @@ struct sab_decimal sab_decimal_of(double value)
     return decimal;
 }
 
-/* The mantissa for so many decimals; 0 if it does not fit. Half of what does, so that a difference fits too. */
+/* Gets the mantissa with so many decimals. Returns 0 if it is larger than half of what fits, since the difference of two must fit too. */
 static int align(const struct sab_decimal *a, int decimals, int64_t *mantissa)
 {
     int64_t m = a->mantissa;
