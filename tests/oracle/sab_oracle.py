@@ -203,7 +203,10 @@ def attend(config, a, memory, cut, diagnostics, error=None):
             share = cut(divisor / torch.clamp(divisor, min=config["read_bound"]))
             r = cut(r) + share * (r - cut(r))
             Z = r.sum(1, keepdim=True)
-        alpha = torch.zeros_like(a).scatter(1, index[:, :K], r / torch.where(floored, torch.full_like(Z, z), Z))
+        divisor = torch.where(floored, torch.full_like(Z, z), Z)
+        # Where none stands above the threshold and there is no floor, nothing is read, and there is no gradient.
+        some = torch.where(divisor > 0, r / torch.where(divisor > 0, divisor, torch.ones_like(Z)), torch.zeros_like(r))
+        alpha = torch.zeros_like(a).scatter(1, index[:, :K], some)
     if error is not None and given.requires_grad and alpha.requires_grad:
         # Gradients of scores are differences of products alpha * dalpha, and known to the rounding of these.
         alpha.register_hook(lambda dalpha: sizes.update(products=(alpha * dalpha).detach().abs()))
