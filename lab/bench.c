@@ -143,6 +143,8 @@ static int time_evaluations(struct training *t, const struct sab_options *config
         t->samples[n++] = end - before;
     }
     u->steps = batch.T;
+    int lanes = t->trainer->engine->lockstep.members;
+    u->at_work = u->workers > lanes ? u->workers : lanes;
     u->evaluation_s = n ? quantile(t->samples, n, 0.5) : 0;
     return status;
 }
@@ -334,15 +336,13 @@ static int measure_limits(struct sab_bench *b, int threads, int is_quick, struct
 
 static int measure(struct sab_bench *b, const struct own *o, struct sab_error *err)
 {
-    int threads = sab_threads_of(b->config.shared.threads), shards = (b->config.shared.batch - 1) / SAB_SHARD + 1;
-    int workers = threads < shards ? threads : shards;
-    int status = measure_updates(&b->config, o, threads, &b->updates, err);
+    int status = measure_updates(&b->config, o, sab_threads_of(b->config.shared.threads), &b->updates, err);
     if (status == SAB_OK && o->scaling)
         status = measure_scaling(o, b, err);
     if (status == SAB_OK && o->stream)
         status = measure_stream(o, b, err);
     for (int i = 0; i < TIMES && status == SAB_OK; i++)
-        status = measure_limits(b, workers, i > 0, err);
+        status = measure_limits(b, b->updates.at_work, i > 0, err);
     b->bound_s = sab_cost_flops(&b->updates.cost) / b->all.flops +
                  b->updates.cost.elements[SAB_PHASE_SCORE] / b->all.scores;
     return status;

@@ -11,6 +11,7 @@ enum { SAB_BENCH_ROWS = 64 };
 /* Some updates on fresh batches. Seconds are of one update, its batch made within. */
 struct sab_bench_updates {
     int threads, workers;       /* asked for; at work: no more than there are shards */
+    int at_work;                /* of a batch that is one shard: threads that took its steps together, of which the first is counted */
     int steps, updates;         /* of a sequence; how many were timed */
     double median_s, fastest_s;
     double cpu_s;               /* of all threads, the mean */

@@ -106,7 +106,7 @@ static void print_updates(const struct sab_bench *b)
     char rss[SAB_SAY_CAP];
     sab_say_bytes(u->peak_rss_nbytes, rss);
     printf("update       %.2f ms on %d thread%s (median of %d, fastest %.2f ms), CPU time %.2f ms\n", 1e3 * u->median_s,
-           u->workers, u->workers == 1 ? "" : "s", u->updates, 1e3 * u->fastest_s, 1e3 * u->cpu_s);
+           u->at_work, u->at_work == 1 ? "" : "s", u->updates, 1e3 * u->fastest_s, 1e3 * u->cpu_s);
     printf("speed        %.1f sequences/s, %.0f steps/s, %.1f GFLOP/s: %.0f %% of the peak\n", batch / u->median_s,
            batch * u->steps / u->median_s, flops / u->median_s / 1e9, 100 * flops / u->median_s / b->all.flops);
     printf("bound        %.2f ms: %.2f GFLOP and %.1f M scored elements at the limits; %.0f %% reached\n",
@@ -174,7 +174,7 @@ void sab_bench_print(const struct sab_bench *b)
     print_phases(b);
     print_scaling(b);
     print_stream(b);
-    double wanted = b->updates.workers < sab_processors() ? b->updates.workers : sab_processors();
+    double wanted = b->updates.at_work < sab_processors() ? b->updates.at_work : sab_processors();
     if (busy(&b->updates) < 0.85 * wanted - share_of(&b->updates, idle_s(&b->updates)) * b->updates.workers)
         printf("\nThe CPU time is %.0f %% of the wall time of %.0f processor%s: the machine was busy with something else.\n",
                100 * busy(&b->updates) / wanted, wanted, wanted == 1 ? "" : "s");

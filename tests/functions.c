@@ -68,7 +68,7 @@ static void test_nan_with_a_payload_stays(void **unused)
             for (int i = 0; i < SAB_LANES; i++)
                 memcpy(x + i, &bits, sizeof bits);
             memcpy(gates, x, sizeof x);
-            sab_kernels_at(t)->lstm_forward(1, SAB_LANES, gates, c, c, hh);
+            sab_kernels_at(t)->lstm_forward(1, SAB_LANES, SAB_LANES, gates, c, c, hh);
             sab_kernels_at(t)->rnn_forward(SAB_LANES, x, y);
             assert_true(isnan(gates[0]) && isnan(y[0]));
             sab_kernels_at(t)->exp2x(SAB_LANES, x, y);

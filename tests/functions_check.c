@@ -61,7 +61,7 @@ static void answer(const struct sab_kernels *k, enum functions_kind kind, const 
         for (int i = 0; i < BLOCK; i += SAB_LANES) {
             memset(gates, 0, sizeof gates);
             memcpy(gates, x + i, SAB_LANES * sizeof *x);
-            k->lstm_forward(1, SAB_LANES, gates, zeros, c, hh);
+            k->lstm_forward(1, SAB_LANES, SAB_LANES, gates, zeros, c, hh);
             memcpy(y + i, gates, SAB_LANES * sizeof *y);
         }
         return;

@@ -62,27 +62,27 @@ static void test_cells(void **unused)
             memcpy(want, got, sizeof got);
             draw(&state, x1, n, 2);
             draw(&state, x4, n, 1);
-            k->lstm_forward(R, Hp, got, x1, got2, got3);
-            sab_kernels_ref.lstm_forward(R, Hp, want, x1, want2, want3);
+            k->lstm_forward(R, Hp, Hp, got, x1, got2, got3);
+            sab_kernels_ref.lstm_forward(R, Hp, Hp, want, x1, want2, want3);
             near("lstm gates", k->name, got, want, 4 * n, 3e-7);
             near("lstm c", k->name, got2, want2, n, 1.5e-6);
             near("lstm hh", k->name, got3, want3, n, 2e-6);
             draw(&state, got3, n, 1);
             memcpy(want3, got3, sizeof got3);
-            k->lstm_backward(R, Hp, want, x1, want2, x4, got3, x2);
-            sab_kernels_ref.lstm_backward(R, Hp, want, x1, want2, x4, want3, x3);
+            k->lstm_backward(R, Hp, Hp, want, x1, want2, x4, got3, x2);
+            sab_kernels_ref.lstm_backward(R, Hp, Hp, want, x1, want2, x4, want3, x3);
             near("lstm dc", k->name, got3, want3, n, 2e-6);
             near("lstm dpre", k->name, x2, x3, 4 * n, 2e-6);
 
             draw(&state, got, 3 * n, 5);
             memcpy(want, got, sizeof got);
             draw(&state, x2, 3 * n, 5);
-            k->gru_forward(R, Hp, got, x2, x1, got2);
-            sab_kernels_ref.gru_forward(R, Hp, want, x2, x1, want2);
+            k->gru_forward(R, Hp, Hp, got, x2, x1, got2);
+            sab_kernels_ref.gru_forward(R, Hp, Hp, want, x2, x1, want2);
             near("gru gates", k->name, got, want, 3 * n, 2e-6);
             near("gru hh", k->name, got2, want2, n, 6e-6);
-            k->gru_backward(R, Hp, want, x2, x1, x4, got, got2, got3);
-            sab_kernels_ref.gru_backward(R, Hp, want, x2, x1, x4, x3, want2, want3);
+            k->gru_backward(R, Hp, Hp, want, x2, x1, x4, got, got2, got3);
+            sab_kernels_ref.gru_backward(R, Hp, Hp, want, x2, x1, x4, x3, want2, want3);
             near("gru dprex", k->name, got, x3, 3 * n, 4e-6);
             near("gru dpreh", k->name, got2, want2, 3 * n, 4e-6);
             near("gru dh", k->name, got3, want3, n, 1e-6);
@@ -208,7 +208,7 @@ static void test_nan_stays(void **unused)
             memset(x1, 0, sizeof x1), memset(x2, 0, sizeof x2);
             x2[5] = 1; /* c_prev, so that the forget gate counts */
             x1[gate * SAB_LANES + 5] = (real)NAN;
-            k->lstm_forward(1, SAB_LANES, x1, x2, got, got2);
+            k->lstm_forward(1, SAB_LANES, SAB_LANES, x1, x2, got, got2);
             if (!isnan((double)got2[5]) || isnan((double)got2[4]))
                 fail_msg("lstm of %s: gate %d", k->name, gate);
         }
@@ -216,7 +216,7 @@ static void test_nan_stays(void **unused)
             memset(x1, 0, sizeof x1), memset(x2, 0, sizeof x2), memset(x3, 0, sizeof x3);
             x2[2 * SAB_LANES + 5] = x3[5] = 1;
             x1[gate * SAB_LANES + 5] = (real)NAN;
-            k->gru_forward(1, SAB_LANES, x1, x2, x3, got);
+            k->gru_forward(1, SAB_LANES, SAB_LANES, x1, x2, x3, got);
             if (!isnan((double)got[5]) || isnan((double)got[4]))
                 fail_msg("gru of %s: gate %d", k->name, gate);
         }

@@ -70,11 +70,13 @@ static void run_attend_backward(struct sab_seq2seq_shard *s, const struct sab_se
     for (int p = run->from; p < run->from + run->n; p++)
         attend_backward(s, p, rg);
     sab_profile_lap(s->work->profile, SAB_PHASE_READ_BACKWARD);
-    r->score->map_backward(r, 1, run->n, s->h + from * Hp, Hp, s->dquery + from * m->Ap, s->dcarry + b0 * Hp);
+    r->score->map_backward(r, 1, run->n, s->h + from * Hp, Hp, s->dquery + from * m->Ap, (size_t)m->Ap, (struct sab_part){0, m->Hp},
+                           s->dcarry + b0 * Hp);
     for (int b = b0; b < b0 + run->n; b++) {
         size_t first = (size_t)b * s->T;
         if (run->from / s->S == s->source[b] && s->source[b] > 0)
-            r->score->map_backward(r, 0, s->source[b], s->M + first * Hp, Hp, s->dkey + first * m->Ap, s->dM + first * Hp);
+            r->score->map_backward(r, 0, s->source[b], s->M + first * Hp, Hp, s->dkey + first * m->Ap, (size_t)m->Ap,
+                                   (struct sab_part){0, m->Hp}, s->dM + first * Hp);
     }
     sab_profile_lap(s->work->profile, SAB_PHASE_MAP_BACKWARD);
 }
@@ -107,7 +109,7 @@ static void run_backward(struct sab_seq2seq_shard *s, const struct sab_seq2seq_r
         .dpre_h = s->dpre_h + (size_t)run->from * m->GHp,
         .dh_prev = s->dcarry + b0 * Hp,
     };
-    m->cell->backward(m->kernels, run->n, m->Hp, &step, &back);
+    m->cell->backward(m->kernels, run->n, m->Hp, m->Hp, &step, &back);
     sab_profile_lap(s->work->profile, SAB_PHASE_CELL_BACKWARD);
     m->kernels->gemm(run->n, m->Hp, m->GHp, back.dpre_h, m->GHp, 1, own->side[run->side].hh_t, back.dh_prev, m->Hp,
                      !m->cell->fused);
@@ -147,7 +149,7 @@ static void run_products(const struct sab_seq2seq_shard *s, const struct sab_seq
         return;
     m->kernels->gemm(m->H, m->GHp, run->n, s->context + from * Hp, 1, m->Hp, sab_matrix_rows(dpre, m->GHp),
                      sab_tensors_grad(m, SAB_ROLE_CONTEXT, 0, grads), m->GHp, 1);
-    r->score->map_weights(r, 1, run->n, s->h + from * Hp, s->dquery + from * m->Ap, rg);
+    r->score->map_weights(r, 1, run->n, s->h + from * Hp, s->dquery + from * m->Ap, (struct sab_part){0, m->Ap}, rg);
 }
 
 static void products(const struct sab_seq2seq_shard *s, real *grads, const struct sab_remind_grads *rg)
@@ -165,7 +167,7 @@ static void products(const struct sab_seq2seq_shard *s, real *grads, const struc
     for (int b = 0; sab_seq2seq_of(m)->attends && b < s->S; b++) {
         size_t first = (size_t)b * s->T;
         if (s->length[b] > s->source[b] && s->source[b] > 0)
-            r->score->map_weights(r, 0, s->source[b], s->M + first * m->Hp, s->dkey + first * m->Ap, rg);
+            r->score->map_weights(r, 0, s->source[b], s->M + first * m->Hp, s->dkey + first * m->Ap, (struct sab_part){0, m->Ap}, rg);
     }
     sab_profile_lap(s->work->profile, SAB_PHASE_WEIGHTS);
 }

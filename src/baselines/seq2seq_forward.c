@@ -78,7 +78,7 @@ static void make_keys(struct sab_seq2seq_shard *s, int b)
     size_t first = (size_t)b * s->T, Hp = (size_t)m->Hp;
     for (int i = 0; i < s->source[b]; i++)
         memcpy(s->M + (first + i) * Hp, s->h + ((size_t)(i + 1) * s->S + b) * Hp, Hp * sizeof *s->M);
-    r->score->map(r, 0, s->source[b], s->M + first * Hp, s->key + first * m->Ap);
+    r->score->map(r, 0, s->source[b], s->M + first * Hp, (struct sab_part){0, m->Ap}, s->key + first * m->Ap);
 }
 
 void sab_seq2seq_weigh(const struct sab_seq2seq_shard *s, int p, real *alpha)
@@ -107,7 +107,7 @@ static void attend(struct sab_seq2seq_shard *s, const struct sab_seq2seq_run *ru
     for (int p = run->from; p < run->from + run->n; p++)
         if (p / s->S == s->source[p % s->S] && s->source[p % s->S] > 0)
             make_keys(s, p % s->S);
-    r->score->map(r, 1, run->n, s->h + run->from * Hp, s->query + (size_t)run->from * m->Ap);
+    r->score->map(r, 1, run->n, s->h + run->from * Hp, (struct sab_part){0, m->Ap}, s->query + (size_t)run->from * m->Ap);
     sab_profile_lap(s->work->profile, SAB_PHASE_MAP);
     for (int p = run->from; p < run->from + run->n; p++) {
         int b = p % s->S, N = s->source[b];
@@ -177,7 +177,7 @@ static void run_forward(struct sab_seq2seq_shard *s, const struct sab_seq2seq_ru
     m->kernels->gemm(run->n, m->GHp, m->H, step.h_prev, m->Hp, 1, side->hh, m->cell->fused ? step.pre : step.pre_h, m->GHp,
                      1);
     sab_profile_lap(s->work->profile, SAB_PHASE_STATE);
-    m->cell->forward(m->kernels, run->n, m->Hp, &step);
+    m->cell->forward(m->kernels, run->n, m->Hp, m->Hp, &step);
     sab_profile_lap(s->work->profile, SAB_PHASE_CELL);
     sab_readout_forward(m, run->n, step.hh, attends ? s->context + at : NULL, s->y + (size_t)run->from * m->Op);
     sab_profile_lap(s->work->profile, SAB_PHASE_READOUT);

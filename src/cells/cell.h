@@ -31,8 +31,9 @@ struct sab_cell_ops {
     int has_c;   /* keeps a second state */
     int fused;   /* h_prev's product may be added into pre */
     int n_extra;
-    void (*forward)(const struct sab_kernels *k, int R, int Hp, const struct sab_cell_step *step);
-    void (*backward)(const struct sab_kernels *k, int R, int Hp, const struct sab_cell_step *step,
+    /* Units of each row: `units` of Hp, from where all pointers stand. */
+    void (*forward)(const struct sab_kernels *k, int R, int units, int Hp, const struct sab_cell_step *step);
+    void (*backward)(const struct sab_kernels *k, int R, int units, int Hp, const struct sab_cell_step *step,
                      const struct sab_cell_back *back);
 };
 

@@ -3,17 +3,17 @@
 
 #include <string.h>
 
-static void forward(const struct sab_kernels *k, int R, int Hp, const struct sab_cell_step *step)
+static void forward(const struct sab_kernels *k, int R, int units, int Hp, const struct sab_cell_step *step)
 {
-    k->gru_forward(R, Hp, step->pre, step->pre_h, step->h_prev, step->hh);
+    k->gru_forward(R, units, Hp, step->pre, step->pre_h, step->h_prev, step->hh);
     for (int r = 0; r < R; r++)
-        memcpy(step->extra + r * Hp, step->pre_h + (r * 3 + 2) * Hp, (size_t)Hp * sizeof(real));
+        memcpy(step->extra + r * Hp, step->pre_h + (r * 3 + 2) * Hp, (size_t)units * sizeof(real));
 }
 
-static void backward(const struct sab_kernels *k, int R, int Hp, const struct sab_cell_step *step,
+static void backward(const struct sab_kernels *k, int R, int units, int Hp, const struct sab_cell_step *step,
                      const struct sab_cell_back *back)
 {
-    k->gru_backward(R, Hp, step->pre, step->extra, step->h_prev, back->dhh, back->dpre, back->dpre_h, back->dh_prev);
+    k->gru_backward(R, units, Hp, step->pre, step->extra, step->h_prev, back->dhh, back->dpre, back->dpre_h, back->dh_prev);
 }
 
 const struct sab_cell_ops sab_cell_gru = {

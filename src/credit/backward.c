@@ -198,9 +198,7 @@ void sab_shard_backward(struct sab_shard *const *shards, int n)
             backward_layer(reached, count, l, span, from);
     }
     for (int k = 0; k < n; k++)
-        for (int l = 0; l < m->L && m->K > 0; l++) {
-            struct sab_remind_grads rg = sab_layer_remind_grads(m, l, shards[k]->grads);
-            sab_memory_weights(&m->layers[l].remind, &shards[k]->layers[l].memory, &rg);
-        }
+        for (int l = 0; l < m->L && m->K > 0; l++)
+            sab_layer_memory_weights(m, l, &shards[k]->layers[l].memory, shards[k]->grads, &shards[k]->scratch);
     sab_profile_lap(shards[0]->scratch.profile, SAB_PHASE_WEIGHTS);
 }

@@ -225,7 +225,7 @@ int sab_crew_for(struct sab_engine *e, const struct sab_batch *batch, int backwa
     if (c && c->extent.T == batch->T && c->extent.B == batch->B && c->extent.carried_cap >= carried &&
         !c->backward == !backward && c->extent.flow == want->flow && c->extent.dvalues == want->dvalues &&
         c->extent.workers == want->workers && c->wanted == want->together && c->extent.masks == sab_batch_has_masks(batch))
-        return sab_team_grow(&e->team, want->workers, err);
+        return sab_engine_gather(e, c->deal.n_shards, want->workers, err);
     c = sab_alloc(1, sizeof *c);
     if (!c)
         return sab_fail(err, SAB_NOMEM, "no memory for a batch");
@@ -241,7 +241,7 @@ int sab_crew_for(struct sab_engine *e, const struct sab_batch *batch, int backwa
     e->crew = NULL;
     int status = fill(c, e, sab_batch_step_nbytes(m, batch), before, err);
     if (status == SAB_OK)
-        status = sab_team_grow(&e->team, want->workers, err);
+        status = sab_engine_gather(e, c->deal.n_shards, want->workers, err);
     if (status) {
         sab_crew_free(c);
         return status;
@@ -276,6 +276,7 @@ static void run_group(void *user, int i, int worker)
         works[k].b0 = b0;
         works[k].columns = c->deal.columns + b0;
         works[k].profile = sab_engine_profile(e, worker);
+        works[k].lockstep = &e->lockstep;
         works[k].stop = e->stop;
     }
     sab_profile_start(works[0].profile);

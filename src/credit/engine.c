@@ -120,6 +120,24 @@ int sab_engine_check_stopped(const struct sab_engine *e, struct sab_error *err)
     return sab_engine_is_stopped(e) ? sab_fail(err, SAB_INTERRUPTED, "stopped on request") : SAB_OK;
 }
 
+/* A step takes some microseconds, and to meet costs one: so from weights of 1 MiB on, with memories, which make lanes meet more often,
+ * from 2; and units for each lane to have tiles of. */
+enum { LOCKSTEP_NBYTES = 1 << 20, LANE_UNITS = 128 };
+
+int sab_engine_gather(struct sab_engine *e, int n_shards, int workers, struct sab_error *err)
+{
+    const struct sab_model *m = e->model;
+    double nbytes = m->network->step_numbers ? m->network->step_numbers(m, m->H) * sizeof(real) : 0;
+    int threads = sab_threads_of(e->threads), most = m->Hp / LANE_UNITS;
+    most = most < SAB_LOCKSTEP_MOST ? most : SAB_LOCKSTEP_MOST;
+    int lanes = e->lanes > 0 ? e->lanes : nbytes < (m->K > 0 ? 2 : 1) * LOCKSTEP_NBYTES ? 1 : threads < most ? threads : most;
+    e->lockstep.members = n_shards == 1 ? lanes : 1;
+    e->lockstep.insists = e->lanes > 0;
+    int status = sab_team_grow(&e->team, e->lockstep.members > workers ? e->lockstep.members : workers, err);
+    e->lockstep.team = e->team;
+    return status;
+}
+
 static void clear(real *x, size_t count)
 {
     if (x)

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "base/lockstep.h"
 #include "credit/budget.h"
 
 /* How a batch is dealt to shards, and what each of them adds up. */
@@ -28,6 +29,7 @@ struct sab_engine {
     struct sab_model *model;      /* borrowed */
     int threads;
     struct sab_team *team;        /* as many as a batch has needed so far, or NULL */
+    struct sab_lockstep lockstep; /* of a batch that is one shard; else of one member */
     struct sab_device *device;    /* NULL: the processor */
     struct sab_comm *comm;        /* NULL: one rank */
     struct sab_share *share;      /* its part of batches; NULL before there was a comm */
@@ -38,6 +40,7 @@ struct sab_engine {
     int most_steps;               /* of any batch to come, for all that is known: memory is taken for it */
     double beside_nbytes;         /* of the budget, what is taken beside: by an optimiser */
     int together;                 /* shards that are taken step by step at once; 0: as many as sab_extent_together says */
+    int lanes;                    /* that take the steps of a batch of one shard together, whatever it costs; 0: as many as pay */
     int leaves_gradient;          /* 1: the model's gradient stays on the device, for its sab_device_step */
 
     double budget_nbytes;         /* what the option memory came to; 0 until the first gradient */
@@ -66,6 +69,9 @@ void sab_deal_lengths(struct sab_deal *deal, int T, int B, const int32_t *length
 
 /* Workers for a number of shards. */
 int sab_worker_count(int threads, int n_shards);
+/* A team for so many workers; where a batch is one shard of a wide network, and the engine has several threads, for those that take its
+ * steps together. SAB_NOMEM. */
+int sab_engine_gather(struct sab_engine *engine, int n_shards, int workers, struct sab_error *err);
 
 /* Bytes of the batch's arrays for each step. */
 double sab_batch_step_nbytes(const struct sab_model *model, const struct sab_batch *batch);

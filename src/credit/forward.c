@@ -40,6 +40,7 @@ void sab_shard_load(struct sab_shard *s, const struct sab_work *work)
     s->steps = sab_work_steps(work, S); /* what lies past all of them is not taken */
     s->used_spans = (s->steps + s->span_len - 1) / s->span_len;
     s->scratch.profile = work->profile;
+    s->scratch.lockstep = work->lockstep;
     memset(&s->sums, 0, sizeof s->sums);
     for (int b = 0; b < S; b++)
         s->ends[b] = work->columns[b].length;

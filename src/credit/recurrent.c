@@ -51,6 +51,7 @@ static void backward(void *const *shards, int n, const struct sab_work *works, r
         all[k] = shards[k];
         all[k]->work = works[k];
         all[k]->scratch.profile = works[k].profile;
+        all[k]->scratch.lockstep = works[k].lockstep;
         all[k]->grads = grads + (size_t)k * all[k]->model->n_padded;
     }
     sab_shard_backward(all, n);

@@ -208,6 +208,7 @@ static void run_group(void *user, int i, int worker)
         works[k].b0 = b0;
         works[k].columns = t->deal.columns + b0;
         works[k].profile = sab_engine_profile(e, worker);
+        works[k].lockstep = &e->lockstep;
         works[k].stop = e->stop;
 #ifndef NDEBUG
         if (run->part > 0)
@@ -250,7 +251,7 @@ int sab_tape_forward(struct sab_engine *e, const struct sab_batch *batch, sab_re
     x.together = sab_engine_together(e, batch->B, workers, recall != NULL);
     status = make_scratch(e, &x, t->backward, &part, err);
     if (!status)
-        status = sab_team_grow(&e->team, workers, err);
+        status = sab_engine_gather(e, t->deal.n_shards, workers, err);
     if (status) {
         sab_tape_free(t);
         return status;
@@ -295,7 +296,7 @@ int sab_tape_backward(struct sab_tape *t, const struct sab_request *request, str
     if (!status)
         status = sab_engine_make_room(e, t->deal.n_shards, err);
     if (!status)
-        status = sab_team_grow(&e->team, x.workers, err);
+        status = sab_engine_gather(e, t->deal.n_shards, x.workers, err);
     if (status)
         return status;
     struct sab_version version = sab_engine_prepare(e);

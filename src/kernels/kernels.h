@@ -52,18 +52,18 @@ struct sab_kernels {
                  ptrdiff_t ldc, int add);
 
     /* pre [R,4Hp] = i f g o before their functions, overwritten with the gates: i, f, o = sigmoid, g = tanh;
-     * c = f c_prev + i g;  hh = o tanh(c).  c_prev, c, hh [R,Hp]. Here and below sigmoid and tanh are within the errors named
-     * at the end. */
-    void (*lstm_forward)(int R, int Hp, real *pre, const real *c_prev, real *c, real *hh);
+     * c = f c_prev + i g;  hh = o tanh(c).  c_prev, c, hh [R,Hp]. Here and below: of each row the first `units` of Hp, a multiple of
+     * SAB_LANES; others follow where all pointers are moved by as many. sigmoid and tanh are within the errors named at the end. */
+    void (*lstm_forward)(int R, int units, int Hp, real *pre, const real *c_prev, real *c, real *hh);
     /* From dhh and dc (of the step after, through c; overwritten with that of this step): dpre [R,4Hp]. */
-    void (*lstm_backward)(int R, int Hp, const real *gates, const real *c_prev, const real *c, const real *dhh,
+    void (*lstm_backward)(int R, int units, int Hp, const real *gates, const real *c_prev, const real *c, const real *dhh,
                           real *dc, real *dpre);
 
     /* prex, preh [R,3Hp] = r z n parts from the input and from h_prev; prex is overwritten with the gates:
      * r, z = sigmoid(prex + preh), n = tanh(prex_n + r preh_n);  hh = n + z (h_prev - n). preh_n is needed again. */
-    void (*gru_forward)(int R, int Hp, real *prex, const real *preh, const real *h_prev, real *hh);
+    void (*gru_forward)(int R, int units, int Hp, real *prex, const real *preh, const real *h_prev, real *hh);
     /* preh_n [R,Hp]; dprex, dpreh [R,3Hp]; dh_prev [R,Hp] gets the direct part, z dhh. */
-    void (*gru_backward)(int R, int Hp, const real *gates, const real *preh_n, const real *h_prev, const real *dhh,
+    void (*gru_backward)(int R, int units, int Hp, const real *gates, const real *preh_n, const real *h_prev, const real *dhh,
                          real *dprex, real *dpreh, real *dh_prev);
 
     /* hh = tanh(pre);  dpre = dhh (1 - hh^2).  n numbers. */

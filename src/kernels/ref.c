@@ -28,10 +28,10 @@ static void gemm(int M, int N, int K, const real *A, ptrdiff_t rs, ptrdiff_t cs,
         }
 }
 
-static void lstm_forward(int R, int Hp, real *pre, const real *c_prev, real *c, real *hh)
+static void lstm_forward(int R, int units, int Hp, real *pre, const real *c_prev, real *c, real *hh)
 {
     for (int r = 0; r < R; r++, pre += 4 * Hp, c_prev += Hp, c += Hp, hh += Hp)
-        for (int k = 0; k < Hp; k++) {
+        for (int k = 0; k < units; k++) {
             real i = sigmoid(pre[k]), f = sigmoid(pre[Hp + k]);
             real g = (real)tanh(pre[2 * Hp + k]), o = sigmoid(pre[3 * Hp + k]);
             c[k] = f * c_prev[k] + i * g;
@@ -43,11 +43,11 @@ static void lstm_forward(int R, int Hp, real *pre, const real *c_prev, real *c, 
         }
 }
 
-static void lstm_backward(int R, int Hp, const real *gates, const real *c_prev, const real *c, const real *dhh, real *dc,
+static void lstm_backward(int R, int units, int Hp, const real *gates, const real *c_prev, const real *c, const real *dhh, real *dc,
                           real *dpre)
 {
     for (int r = 0; r < R; r++, gates += 4 * Hp, dpre += 4 * Hp, c_prev += Hp, c += Hp, dhh += Hp, dc += Hp)
-        for (int k = 0; k < Hp; k++) {
+        for (int k = 0; k < units; k++) {
             real i = gates[k], f = gates[Hp + k], g = gates[2 * Hp + k], o = gates[3 * Hp + k];
             real tc = (real)tanh(c[k]);
             real d = dc[k] + dhh[k] * o * (1 - tc * tc);
@@ -59,10 +59,10 @@ static void lstm_backward(int R, int Hp, const real *gates, const real *c_prev, 
         }
 }
 
-static void gru_forward(int R, int Hp, real *prex, const real *preh, const real *h_prev, real *hh)
+static void gru_forward(int R, int units, int Hp, real *prex, const real *preh, const real *h_prev, real *hh)
 {
     for (int row = 0; row < R; row++, prex += 3 * Hp, preh += 3 * Hp, h_prev += Hp, hh += Hp)
-        for (int k = 0; k < Hp; k++) {
+        for (int k = 0; k < units; k++) {
             real r = sigmoid(prex[k] + preh[k]), z = sigmoid(prex[Hp + k] + preh[Hp + k]);
             real n = (real)tanh(prex[2 * Hp + k] + r * preh[2 * Hp + k]);
             hh[k] = n + z * (h_prev[k] - n);
@@ -72,12 +72,12 @@ static void gru_forward(int R, int Hp, real *prex, const real *preh, const real 
         }
 }
 
-static void gru_backward(int R, int Hp, const real *gates, const real *preh_n, const real *h_prev, const real *dhh,
+static void gru_backward(int R, int units, int Hp, const real *gates, const real *preh_n, const real *h_prev, const real *dhh,
                          real *dprex, real *dpreh, real *dh_prev)
 {
     for (int row = 0; row < R; row++, gates += 3 * Hp, dprex += 3 * Hp, dpreh += 3 * Hp, preh_n += Hp, h_prev += Hp,
              dhh += Hp, dh_prev += Hp)
-        for (int k = 0; k < Hp; k++) {
+        for (int k = 0; k < units; k++) {
             real r = gates[k], z = gates[Hp + k], n = gates[2 * Hp + k];
             real dn = dhh[k] * (1 - z) * (1 - n * n);
             real dz = dhh[k] * (h_prev[k] - n) * z * (1 - z);

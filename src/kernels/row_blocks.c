@@ -19,3 +19,14 @@ void sab_row_blocks_product(const struct sab_kernels *kernels, int n, const stru
                 kernels->gemm(rows[i].R, width, depth, rows[i].A + k, rs, 1, panel, rows[i].C + j, ldc, add || k > 0);
         }
 }
+
+void sab_part_product(const struct sab_kernels *kernels, int M, struct sab_part part, int K, const real *A, ptrdiff_t rs, ptrdiff_t cs,
+                      struct sab_matrix B, real *C, ptrdiff_t ldc, int add)
+{
+    for (int j = part.from, next; j < part.end; j = next) { /* up to the end of a panel, then all that is left */
+        next = j % SAB_PANEL == 0 ? part.end : (j / SAB_PANEL + 1) * SAB_PANEL;
+        next = next < part.end ? next : part.end;
+        struct sab_matrix columns = {B.data + j / SAB_PANEL * B.panel + j % SAB_PANEL, B.ld, B.panel};
+        kernels->gemm(M, next - j, K, A, rs, cs, columns, C + j, ldc, add);
+    }
+}

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "base/lockstep.h"
 #include "base/profile.h"
 #include "base/shared.h"
 #include "cells/cell.h"
@@ -186,6 +187,7 @@ struct sab_scratch {
     real *dquery;    /* [len,S,Ap] */
     real *masked[2]; /* [len,S,Hp] each, where the batch has masks */
     struct sab_profile *profile; /* of the worker, or NULL */
+    struct sab_lockstep *lockstep; /* threads that take the steps of one part together, each some of its units; NULL: alone */
 };
 
 /* Whether the model's rule of what to keep asks for a hash of the inputs. */
@@ -218,10 +220,29 @@ void sab_layer_forward(const struct sab_model *model, int layer, int n, const st
  * steps of scratch->dpre and dquery; grads (attention's last weights), memory->dM and dkey ADD. */
 void sab_layer_backward(const struct sab_model *model, int layer, int n, const struct sab_layer_part *parts);
 
+/* Weight gradients of all keys of a layer, once the gradients of all its memories are complete: ADD to grads. */
+void sab_layer_memory_weights(const struct sab_model *model, int layer, const struct sab_memory *memory, real *grads,
+                              const struct sab_scratch *scratch);
+
 /* The products of such steps, one or more windows at once: weight gradients ADD to grads, and those steps of
  * dx [span->len,S,pad(I)], the gradient of the input, unless it is NULL. */
 void sab_layer_products(const struct sab_model *model, int layer, const struct sab_span *span, int from, int len,
                         real *grads, real *dx, const struct sab_scratch *scratch);
+
+/* What a lane does of a layer's rows: these units, and these columns of keys and queries. */
+struct sab_share_of_rows {
+    struct sab_part units, keys;
+    struct sab_profile *profile; /* the first lane's counts */
+};
+struct sab_share_of_rows sab_layer_share(const struct sab_model *model, const struct sab_lane *lane, const struct sab_scratch *scratch);
+/* The columns of rows [GHp] that are these units' gates: returns how many parts they are. */
+enum { SAB_GATES_MOST = 4 };
+int sab_layer_gates(const struct sab_model *model, struct sab_part units, struct sab_part gates[SAB_GATES_MOST]);
+/* C [M,GHp] of these units' gates. As sab_part_product. */
+void sab_layer_gates_product(const struct sab_model *model, int M, struct sab_part units, int K, const real *A, ptrdiff_t rs, ptrdiff_t cs,
+                             struct sab_matrix B, real *C, int add);
+/* The lockstep of parts taken together, NULL where they can only be taken alone. */
+struct sab_lockstep *sab_layer_lockstep(const struct sab_model *model, int n, const struct sab_layer_part *parts);
 
 /* Pointers to one layer's attention weights in an array of the padded layout. */
 struct sab_remind_grads sab_layer_remind_grads(const struct sab_model *model, int layer, real *grads);

@@ -64,6 +64,7 @@ struct sab_work {
     const struct sab_recall *recall;
     const struct sab_watcher *watcher; /* or NULL; forward only */
     struct sab_profile *profile; /* of the worker, or NULL */
+    struct sab_lockstep *lockstep; /* threads that take the steps of a shard together; NULL: the worker's alone */
     const volatile sig_atomic_t *stop; /* NULL, or not 0: what is being computed ends soon */
 };
 

@@ -19,16 +19,17 @@ void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory)
 {
     for (int b = 0; b < memory->S && memory->ledger.n > 0; b++) {
         size_t row = (size_t)b * memory->cap;
-        r->score->map(r, 0, memory->ledger.n, memory->M + row * r->Hp, memory->key + row * r->Ap);
+        r->score->map(r, 0, memory->ledger.n, memory->M + row * r->Hp, (struct sab_part){0, r->Ap}, memory->key + row * r->Ap);
         for (int i = 0; is_learned(r) && i < memory->ledger.n; i++)
             memory->ledger.worth[(size_t)b * memory->ledger.cap + i] = sab_memory_worth(r, memory->M + (row + i) * r->Hp, NULL, 0);
     }
 }
 
-static void write(const struct sab_remind *r, struct sab_memory *memory, const real *m, real *scratch)
+static void write(const struct sab_remind *r, struct sab_memory *memory, const real *m, int has_keys, real *scratch)
 {
     int Hp = r->Hp, Ap = r->Ap;
-    r->score->map(r, 0, memory->S, m, scratch);
+    if (!has_keys)
+        r->score->map(r, 0, memory->S, m, (struct sab_part){0, Ap}, scratch);
     assert(memory->ledger.n < memory->cap);
     for (int b = 0; b < memory->S; b++) {
         size_t row = (size_t)b * memory->cap + memory->ledger.n;
@@ -65,7 +66,7 @@ static void pool(const struct sab_remind *r, struct sab_memory *memory, int t, i
 }
 
 void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *e, const real *h, const uint64_t *draws,
-                     real *scratch)
+                     int has_keys, real *scratch)
 {
     int is_due = sab_ledger_is_due(&memory->ledger), is_pooled = r->pool.kind != SAB_POOL_LAST;
     if (is_pooled)
@@ -73,7 +74,7 @@ void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int 
     const real *m = is_pooled ? memory->stretch.sum : e;
     h = is_pooled ? memory->stretch.begin : h;
     if (is_due)
-        write(r, memory, m, scratch);
+        write(r, memory, m, has_keys && !is_pooled, scratch);
     for (int b = 0; is_due && memory->ledger.alive && b < memory->S; b++, m += r->Hp, h += r->Hp) {
         if (r->keep.choice->is_apart)
             measure(r, memory, t, b, m);
@@ -89,44 +90,43 @@ static real gate_gradient(const struct sab_memory *memory, int b, int i)
     return dworth == 0 ? 0 : dworth * (real)-expm1((double)memory->ledger.worth[(size_t)b * memory->ledger.cap + i]);
 }
 
-void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *memory, int i, real *dm, real *scratch)
+void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *memory, int i, struct sab_part part, real *dm)
 {
-    int Hp = r->Hp, Ap = r->Ap;
+    int Hp = r->Hp, n = part.end - part.from;
+    size_t cap = (size_t)memory->cap;
     assert(0 <= i && i < memory->ledger.n);
-    for (int b = 0; b < memory->S; b++) {
-        size_t row = (size_t)b * memory->cap + i;
-        memcpy(dm + (size_t)b * Hp, memory->dM + row * Hp, (size_t)Hp * sizeof *dm);
-        memcpy(scratch + (size_t)b * Ap, memory->dkey + row * Ap, (size_t)Ap * sizeof *dm);
-    }
-    r->score->map_backward(r, 0, memory->S, memory->M + (size_t)i * Hp, (size_t)memory->cap * Hp, scratch, dm);
+    for (int b = 0; b < memory->S; b++)
+        memcpy(dm + (size_t)b * Hp + part.from, memory->dM + (b * cap + i) * Hp + part.from, (size_t)n * sizeof *dm);
+    r->score->map_backward(r, 0, memory->S, memory->M + (size_t)i * Hp, cap * Hp, memory->dkey + (size_t)i * r->Ap, cap * r->Ap, part, dm);
     for (int b = 0; is_learned(r) && b < memory->S; b++)
-        r->kernels->axpy(Hp, gate_gradient(memory, b, i), r->gate, dm + (size_t)b * Hp);
+        r->kernels->axpy(n, gate_gradient(memory, b, i), r->gate + part.from, dm + (size_t)b * Hp + part.from);
 }
 
 /* dm [S,Hp] = the gradient of memory i, which is complete; the first step to ask for it, the last of its stretch, completes it in dM. */
-static void complete(const struct sab_remind *r, const struct sab_memory *memory, int i, int is_first, real *dm, real *scratch)
+static void complete(const struct sab_remind *r, const struct sab_memory *memory, int i, int is_first, real *dm)
 {
     size_t row = (size_t)r->Hp * sizeof *dm;
     if (is_first)
-        sab_memory_backward(r, memory, i, dm, scratch);
+        sab_memory_backward(r, memory, i, (struct sab_part){0, r->Hp}, dm);
     for (int b = 0; b < memory->S; b++) {
         real *here = dm + (size_t)b * r->Hp, *there = memory->dM + ((size_t)b * memory->cap + i) * r->Hp;
         memcpy(is_first ? there : here, is_first ? here : there, row);
     }
 }
 
-int sab_memory_step_backward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *e, real *de,
-                             const struct sab_remind_grads *grads, real *scratch)
+int sab_memory_step_backward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *e, struct sab_part part,
+                             real *de, const struct sab_remind_grads *grads)
 {
     int written = sab_ledger_written(&memory->ledger, t), next = sab_ledger_count(&memory->ledger, t);
     int i = r->pool.kind == SAB_POOL_LAST ? written : next < memory->ledger.n ? next : -1;
     if (i < 0 || !r->mental_updates)
         return 0;
     if (r->pool.kind == SAB_POOL_LAST) {
-        sab_memory_backward(r, memory, i, de, scratch);
+        sab_memory_backward(r, memory, i, part, de);
         return 1;
     }
-    complete(r, memory, i, i == written, de, scratch);
+    assert(part.from == 0 && part.end == r->Hp);
+    complete(r, memory, i, i == written, de);
     for (int b = 0; b < memory->S; b++, e += r->Hp, de += r->Hp) {
         size_t row = (size_t)b * memory->cap + i;
         sab_stretch_backward(&r->pool, e, memory->M + row * r->Hp, memory->scale[row], de, de, grads->pool);
@@ -134,13 +134,13 @@ int sab_memory_step_backward(const struct sab_remind *r, const struct sab_memory
     return 1;
 }
 
-void sab_memory_weights(const struct sab_remind *r, const struct sab_memory *memory,
+void sab_memory_weights(const struct sab_remind *r, const struct sab_memory *memory, struct sab_part part,
                         const struct sab_remind_grads *grads)
 {
     for (int b = 0; b < memory->S; b++) {
         size_t row = (size_t)b * memory->cap;
-        r->score->map_weights(r, 0, memory->ledger.n, memory->M + row * r->Hp, memory->dkey + row * r->Ap, grads);
-        for (int i = 0; is_learned(r) && i < memory->ledger.n; i++)
+        r->score->map_weights(r, 0, memory->ledger.n, memory->M + row * r->Hp, memory->dkey + row * r->Ap, part, grads);
+        for (int i = 0; is_learned(r) && part.from == 0 && part.end > 0 && i < memory->ledger.n; i++)
             if (gate_gradient(memory, b, i) != 0)
                 r->kernels->axpy(r->Hp, gate_gradient(memory, b, i), memory->M + (row + i) * r->Hp, grads->gate);
     }

@@ -11,7 +11,7 @@
 #define SAB_REMIND_REMIND_H
 
 #include "base/profile.h"
-#include "kernels/kernels.h"
+#include "kernels/row_blocks.h"
 #include "remind/ledger.h"
 #include "remind/pool.h"
 #include "remind/read_kind.h"
@@ -50,13 +50,13 @@ struct sab_remind_grads {
 struct sab_score_ops {
     const char *name;
     int (*width)(int A); /* of a key row, before padding */
-    /* x [R,Hp] -> y [R,Ap]: as key (is_query 0) or query (1). */
-    void (*map)(const struct sab_remind *r, int is_query, int R, const real *x, real *y);
-    /* dx [R,Hp] += gradient through the map; rows of x at a distance of x_stride. */
+    /* x [R,Hp] -> these columns of y [R,Ap]: as key (is_query 0) or query (1). */
+    void (*map)(const struct sab_remind *r, int is_query, int R, const real *x, struct sab_part part, real *y);
+    /* These columns of dx [R,Hp] += gradient through the map; rows of x at a distance of x_stride, of dy at one of dy_stride. */
     void (*map_backward)(const struct sab_remind *r, int is_query, int R, const real *x, size_t x_stride, const real *dy,
-                         real *dx);
-    /* Weights of the map += from R rows of x and dy; to be called once for each row. */
-    void (*map_weights)(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy,
+                         size_t dy_stride, struct sab_part part, real *dx);
+    /* Weights of the map, these columns of Ap, += from R rows of x and dy; to be called once for each row. */
+    void (*map_weights)(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy, struct sab_part part,
                         const struct sab_remind_grads *grads);
     /* a[0..N-1] for N key rows. */
     void (*scores)(const struct sab_remind *r, int N, const real *keys, const real *query, real *a);
@@ -97,9 +97,10 @@ struct sab_memory {
 };
 
 /* Ends step t of the way there, which began with h [S,Hp]: e [S,Hp], the state at hand, or what it and those before it are pooled to,
- * becomes a memory with its keys where one is due; scratch [S,Ap]. There must be room. draws [S], as sab_span has them, or NULL. */
+ * becomes a memory with its keys where one is due; scratch [S,Ap], with has_keys the keys of e. There must be room. draws [S], as
+ * sab_span has them, or NULL. */
 void sab_memory_step(const struct sab_remind *r, struct sab_memory *memory, int t, const real *e, const real *h, const uint64_t *draws,
-                     real *scratch);
+                     int has_keys, real *scratch);
 
 /* What memory m is worth that is written at a step that began with h. */
 real sab_memory_worth(const struct sab_remind *r, const real *m, const real *h, uint64_t draw);
@@ -107,16 +108,18 @@ real sab_memory_worth(const struct sab_remind *r, const real *m, const real *h, 
 /* Makes all keys anew from the memories, and what depends on weights of what they are worth. */
 void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory);
 
-/* dm [S,Hp] = gradient of memory i as state: its value's and, through its key, its scores'. scratch [S,Ap]. */
-void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *memory, int i, real *dm, real *scratch);
+/* These columns of dm [S,Hp] = gradient of memory i as state: its value's and, through its key, its scores'. */
+void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *memory, int i, struct sab_part part, real *dm);
 
 /* de [S,Hp] = gradient of the states e [S,Hp] of step t through the memory that they are part of; returns 0, and leaves de alone, where
- * there is none. Steps newest first: the last of a stretch completes its dM. scratch [S,Ap]; grads ADD. */
-int sab_memory_step_backward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *e, real *de,
-                             const struct sab_remind_grads *grads, real *scratch);
+ * there is none. Of memories that are the last states, these columns; of others all. Steps newest first: the last of a stretch
+ * completes its dM. grads ADD. */
+int sab_memory_step_backward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *e, struct sab_part part,
+                             real *de, const struct sab_remind_grads *grads);
 
-/* Weight gradients of all keys, once the gradients of all memories are complete. */
-void sab_memory_weights(const struct sab_remind *r, const struct sab_memory *memory,
+/* Weight gradients of all keys, these columns of Ap, once the gradients of all memories are complete; and of the gate, which goes
+ * with the first. */
+void sab_memory_weights(const struct sab_remind *r, const struct sab_memory *memory, struct sab_part part,
                         const struct sab_remind_grads *grads);
 
 /* ---- the read -------------------------------------------------------------------------------------------------- */

@@ -18,23 +18,22 @@ static int width_product(int A)
     return A;
 }
 
-static void map_product(const struct sab_remind *r, int is_query, int R, const real *x, real *y)
+static void map_product(const struct sab_remind *r, int is_query, int R, const real *x, struct sab_part part, real *y)
 {
-    r->kernels->gemm(R, r->Ap, r->H, x, r->Hp, 1, is_query ? r->W2 : r->W1, y, r->Ap, 0);
+    sab_part_product(r->kernels, R, part, r->H, x, r->Hp, 1, is_query ? r->W2 : r->W1, y, r->Ap, 0);
 }
 
 static void map_product_backward(const struct sab_remind *r, int is_query, int R, const real *x, size_t x_stride,
-                                 const real *dy, real *dx)
+                                 const real *dy, size_t dy_stride, struct sab_part part, real *dx)
 {
     (void)x, (void)x_stride;
-    r->kernels->gemm(R, r->Hp, r->A, dy, r->Ap, 1, is_query ? r->W2t : r->W1t, dx, r->Hp, 1);
+    sab_part_product(r->kernels, R, part, r->A, dy, (ptrdiff_t)dy_stride, 1, is_query ? r->W2t : r->W1t, dx, r->Hp, 1);
 }
 
-static void map_product_weights(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy,
+static void map_product_weights(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy, struct sab_part part,
                                 const struct sab_remind_grads *grads)
 {
-    r->kernels->gemm(r->H, r->Ap, R, x, 1, r->Hp, sab_matrix_rows(dy, r->Ap), is_query ? grads->W2 : grads->W1, r->Ap,
-                     1);
+    sab_part_product(r->kernels, r->H, part, R, x, 1, r->Hp, sab_matrix_rows(dy, r->Ap), is_query ? grads->W2 : grads->W1, r->Ap, 1);
 }
 
 /* ---- mlp: rows of exp(2u), so that a score costs a reciprocal instead of a tanh ------------------------------------
@@ -42,10 +41,11 @@ static void map_product_weights(const struct sab_remind *r, int is_query, int R,
  * Keys and queries are clipped to |2u| <= SAB_EXPONENT_MAX, where the product of two exponentials is finite: part of the
  * score's definition (docs/math/attention.md), so what is clipped gets no gradient. */
 
-static void map_mlp(const struct sab_remind *r, int is_query, int R, const real *x, real *y)
+static void map_mlp(const struct sab_remind *r, int is_query, int R, const real *x, struct sab_part part, real *y)
 {
-    map_product(r, is_query, R, x, y);
-    r->kernels->exp2x(R * r->Ap, y, y);
+    map_product(r, is_query, R, x, part, y);
+    for (int row = 0; row < R; row++, y += r->Ap)
+        r->kernels->exp2x(part.end - part.from, y + part.from, y + part.from);
 }
 
 static void mlp_scores(const struct sab_remind *r, int N, const real *keys, const real *query, real *a)
@@ -111,8 +111,11 @@ static const real *half(const struct sab_remind *r, const real *w, int is_query)
     return w + (is_query ? 0 : r->Hp);
 }
 
-static void release_map(const struct sab_remind *r, int is_query, int R, const real *x, real *y)
+/* One number, which whoever has the first column makes. */
+static void release_map(const struct sab_remind *r, int is_query, int R, const real *x, struct sab_part part, real *y)
 {
+    if (part.from > 0 || part.end == 0)
+        return;
     const real *w = half(r, r->w, is_query);
     memset(y, 0, (size_t)R * r->Ap * sizeof *y);
     for (int row = 0; row < R; row++)
@@ -121,19 +124,21 @@ static void release_map(const struct sab_remind *r, int is_query, int R, const r
 }
 
 static void release_map_backward(const struct sab_remind *r, int is_query, int R, const real *x, size_t x_stride,
-                                 const real *dy, real *dx)
+                                 const real *dy, size_t dy_stride, struct sab_part part, real *dx)
 {
     const real *w = half(r, r->w, is_query);
     for (int row = 0; row < R; row++)
-        for (int k = 0; k < r->H; k++) {
+        for (int k = part.from; k < part.end && k < r->H; k++) {
             real y = (real)tanh(x[row * x_stride + k]);
-            dx[(size_t)row * r->Hp + k] += dy[(size_t)row * r->Ap] * w[k] * (1 - y * y);
+            dx[(size_t)row * r->Hp + k] += dy[(size_t)row * dy_stride] * w[k] * (1 - y * y);
         }
 }
 
-static void release_map_weights(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy,
+static void release_map_weights(const struct sab_remind *r, int is_query, int R, const real *x, const real *dy, struct sab_part part,
                                 const struct sab_remind_grads *grads)
 {
+    if (part.from > 0 || part.end == 0)
+        return;
     real *dw = grads->w + (is_query ? 0 : r->Hp);
     for (int row = 0; row < R; row++)
         for (int k = 0; k < r->H; k++)
