@@ -54,7 +54,7 @@ static const struct sab_option rows[] = {
     SAB_REAL("read-bound", read_bound, SAB_DECIDES, 0, 1e6, "0", "model", "recurrent",
              "relu: least divisor of the gradient alone, the read stays as it is; the gradient is biased; 0: exact"),
     SAB_REAL("read-gain", read_gain, SAB_DECIDES, 0, 1e6, "1", "model", "recurrent",
-             "G in h = hh + G s; 1 is the paper's"),
+             "G in h = hh + G s; 1 is the paper's; 0: what is read reaches the outputs alone"),
     SAB_CHOICE("write", write, SAB_DECIDES, writes, "provisional", "model", "recurrent",
                "what enters the memory: the state h (the paper's) or hh, before the read is added"),
     SAB_SWITCH("zero-memory", zero_memory, SAB_DECIDES, "off", "model", "recurrent",

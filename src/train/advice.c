@@ -31,6 +31,15 @@ static const char *on_short_stretch(const struct sab_model_options *o)
                                     : "--pool attention does nothing with --k-att 1, each memory being one state";
 }
 
+/* What layers below the top one read, where no read enters a state: outputs have the top layer's alone. */
+static const char *on_lost_reads(const struct sab_model_options *o)
+{
+    int reads = o->credit == SAB_CREDIT_ATTENTION || (o->credit == SAB_CREDIT_SAB && o->k_top > 0);
+    if (o->model != SAB_KIND_RECURRENT || !reads || o->layers == 1 || o->read_gain != 0)
+        return NULL;
+    return "with --read-gain 0 what the top layer recalls reaches the outputs; what the layers below recall reaches nothing";
+}
+
 /* Options that only some values of another one look at. */
 static const struct {
     const char *name, *other, *values;
@@ -62,6 +71,8 @@ void sab_advice(const struct sab_options *options, void (*tell)(void *user, cons
         tell(user, on_read);
     if (on_short_stretch(&options->model))
         tell(user, on_short_stretch(&options->model));
+    if (on_lost_reads(&options->model))
+        tell(user, on_lost_reads(&options->model));
     advise_on_idle(options, tell, user);
     if (is_drawn && T > 1 && steps > 0 && steps <= curriculum) {
         snprintf(sentence, sizeof sentence, "with --steps %lld and --curriculum %lld no training sequence reaches T = %d;\n"

@@ -229,6 +229,26 @@ END
     [ -z "$stderr" ]
 }
 
+@test "reads of lower layers that reach nothing are warned of" {
+    local brief=(--T 20 --hidden 4 --batch 2 --steps 1 --eval-size 4 --curriculum 0 --warmup 0) reads options
+    while read -r reads options; do
+        # shellcheck disable=SC2086 # several
+        sab train copy "${brief[@]}" $options --out "$BATS_TEST_TMPDIR/$reads-$((++n))"
+        [ "$status" = 0 ]
+        case $reads in
+        lost) [[ $stderr == *'warning: with --read-gain 0 what the top layer recalls reaches the outputs; what the layers below'* ]] ;;
+        used) [[ $stderr != *'with --read-gain 0'* ]] ;;
+        esac
+    done <<'END'
+lost --layers 2 --read-gain 0
+lost --layers 3 --read-gain 0 --credit attention
+used --layers 1 --read-gain 0
+used --layers 2 --read-gain 0.1
+used --layers 2 --read-gain 0 --k-top 0
+used --layers 2 --read-gain 0 --credit bptt
+END
+}
+
 @test "one read whose score cannot be trained is warned of, and only that" {
     local brief=(--T 20 --hidden 4 --batch 2 --steps 1 --eval-size 4 --curriculum 0 --warmup 0 --k-top 1)
     sab train copy "${brief[@]}" --out "$BATS_TEST_TMPDIR/softmax"
