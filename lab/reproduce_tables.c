@@ -118,8 +118,8 @@ static const struct sab_table tables[] = {
      SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL, 1},
     {"real-texts", "texts with long repeats: bits per character, by method",
      "task=text split=0.8,0.1,0.1 T=400 hidden=128 batch=16 steps=400 eval-every=100 eval-size=0", "",
-     "Of the whole test part, in one pass; 400 updates. What a row does not name is chosen from the data, for every method by the same rules. "
-     "Log: "
+     "Of the whole test part, in one pass; 400 updates. What a row does not name is chosen from the data, for every method by the same "
+     "rules. Log: "
      "OpenStack_2k.log of Loghub (github.com/logpai/loghub), 595,119 characters, 2,000 lines. Python: modules of the standard library of "
      "Debian 12's Python 3.11, by `examples/python_source.py`. Chunks of 400 characters; the recurrent carry state, and memories, from "
      "one to the next.",
