@@ -30,6 +30,23 @@ static void cells_are_shown(void **state)
     }
 }
 
+/* In its order the training part has an end, as others have; for training it goes on for ever. */
+static void an_end_in_order(void **state)
+{
+    char text[4096];
+    struct sab_task *task = csv_must(csv_counting(text, 0, 40), "split=1,0,0");
+    struct sab_batch b = {.size = sizeof b};
+    struct sab_error err;
+    (void)state;
+    assert_int_equal(sab_task_batch(task, SAB_TRAIN, 1000, 2, &b, &err), SAB_OK);
+    sab_task_read_in_order(task);
+    int64_t batches = sab_task_batches(task, SAB_TRAIN, 2);
+    assert_int_equal(sab_task_batch(task, SAB_TRAIN, batches - 1, 2, &b, &err), SAB_OK);
+    assert_int_equal(sab_task_batch(task, SAB_TRAIN, batches, 2, &b, &err), SAB_INVALID);
+    assert_non_null(strstr(err.message, "is not in 0.."));
+    sab_task_free(task);
+}
+
 /* Three of one class to one of the other, which count as much when they are balanced; figures are of rows as they are. */
 static void classes_are_weighed(void **state)
 {
@@ -317,7 +334,7 @@ static void texts_that_are_alike(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(classes_are_weighed), cmocka_unit_test(cells_are_shown),
+        cmocka_unit_test(classes_are_weighed), cmocka_unit_test(an_end_in_order), cmocka_unit_test(cells_are_shown),
         cmocka_unit_test(forecasts_look_ahead),
         cmocka_unit_test(several_horizons),
         cmocka_unit_test(training_carries_on),
