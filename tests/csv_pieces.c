@@ -79,8 +79,10 @@ static char *write_table(const struct plan *p, size_t *nbytes)
         }
         if (p->times)
             at += sprintf(at, "%d,", 1000000000 + 60 * i);
-        if (p->series)
-            at += sprintf(at, p->is_quoted ? "\"s\n%d\"," : "s%d,", p->in_turn ? i % p->series : draw(20) ? i * p->series / ROWS : (int)draw((unsigned)p->series));
+        if (p->series) {
+            int series = p->in_turn ? i % p->series : draw(20) ? i * p->series / ROWS : (int)draw((unsigned)p->series);
+            at += sprintf(at, p->is_quoted ? "\"s\n%d\"," : "s%d,", series);
+        }
         at += p->empty && draw((unsigned)p->empty) == 0 ? sprintf(at, ",") : sprintf(at, "%d.%d,", draw(1000), draw(1000));
         at += i < p->late ? sprintf(at, "%s", "") : sprintf(at, "%d", draw(100000));
         at += sprintf(at, "%s", p->line_end);
