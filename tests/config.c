@@ -170,6 +170,8 @@ static void test_what_cannot_be_0(void **unused)
         sab_options_init(&options);
         if (sab_options_set(&options, names[k], "0", &err) != SAB_INVALID || !strstr(err.message, names[k]))
             fail_msg("%s 0: expected a refusal that names it", names[k]);
+        if (sab_options_set(&options, names[k], "1", &err) != SAB_OK)
+            fail_msg("%s 1: %s", names[k], err.message);
     }
 }
 
