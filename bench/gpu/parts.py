@@ -283,7 +283,10 @@ def part_flashrnn(worker):
     if worker.cuda:
         major, minor = torch.cuda.get_device_capability()
         os.environ.setdefault("TORCH_CUDA_ARCH_LIST", f"{major}.{minor}")
-    worker.tell("flashrnn", version=metadata.version("flashrnn"))
+    try:
+        worker.tell("flashrnn", version=metadata.version("flashrnn"))
+    except metadata.PackageNotFoundError:
+        return worker.tell("flashrnn", skipped="it is not here: pip install flashrnn==1.0.8 einops")
     cases = [("triton_fused", "bfloat16", 64), ("cuda", "float32", None), ("cuda_fused", "bfloat16", None),
              ("cuda_fused", "float32", None)]
     if not worker.cuda:

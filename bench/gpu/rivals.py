@@ -19,7 +19,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LIMITS = {"check": 30, "peaks": 20, "eager": 40, "graph": 40, "lstm": 40, "compile": 75, "flashrnn": 90}  # seconds
+LIMITS = {"check": 30, "peaks": 20, "eager": 40, "graph": 40, "lstm": 25, "compile": 75, "flashrnn": 90}  # seconds
 DEFAULT = "check,peaks,eager,graph,lstm,compile"
 
 

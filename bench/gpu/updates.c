@@ -224,9 +224,9 @@ int main(int argc, char **argv)
 {
     struct sab_machine *machine;
     struct sab_error err;
-    const char *device = getenv("SAB_TEST_DEVICE");
     int status;
 #ifdef SAB_CUDA
+    const char *device = getenv("SAB_TEST_DEVICE");
     if (!device || strcmp(device, "host") != 0)
         status = sab_machine_open_cuda(&machine, 0, &err);
     else
