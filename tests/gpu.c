@@ -137,8 +137,9 @@ static double unrest(struct problem *p, const sab_real *grads, const sab_real *o
     return most;
 }
 
-/* Rows of memories that the last comparison had. */
+/* Of the last comparison: rows of memories, and scores that were computed, of all. */
 static int rows;
+static double computed, all_scores;
 
 static double compare(const struct sab_options *config, struct sab_shape shape, int T, int B, uint64_t seed, int has_masks,
                       const struct sab_gpu_plan *wish)
@@ -189,6 +190,8 @@ static double compare(const struct sab_options *config, struct sab_shape shape, 
                       want.loss, got.loss, describe(config, sab_gpu_plan(gpu), T, B));
     free(grads), free(outputs), free(seen);
     rows = sab_gpu_plan(gpu)->rows;
+    if (wish->looks && sab_gpu_looked(gpu, &computed, &all_scores, &err))
+        fail_msg("%s", err.message);
     sab_gpu_free(gpu);
     machine->close(machine);
     problem_free(&p);
@@ -217,7 +220,7 @@ static void agrees_with_the_processor(void **unused)
                                     .threads = problem_int(&state, 0, 1) ? 512 : 64,
                                     .steps = problem_int(&state, 0, 2) == 0 ? problem_int(&state, 1, T) : 0,
                                     .shared_forward = problem_int(&state, 0, 1) ? 0 : -1,
-                                    .ring = (int[]){0, -1, 2, 8}[problem_int(&state, 0, 3)]};
+                                    .ring = (int[]){0, -1, 2, 8}[problem_int(&state, 0, 3)], .prune = problem_int(&state, 0, 2) ? 8 : -1};
         T = T < MOST_T ? T : MOST_T;
         if (MOST_T < 20 && i % 4 > 0)
             wish.threads = 64;
@@ -253,6 +256,41 @@ static void rows_are_used_again(void **unused)
     }
 }
 
+/* Memories that cannot win are passed over where the state comes to rest (one symbol, again and again), and what is read is the same. */
+static void scores_are_passed_over(void **unused)
+{
+    (void)unused;
+    const int is_few = MOST_T < 20, runs = is_few ? 2 : 12;
+    double share = 0;
+    for (int i = 0; i < runs; i++) {
+        uint64_t state = (uint64_t)i * 613 + 11;
+        OPTIONS config = {0};
+        draw(&config, &state);
+        config.model.hidden = i % 2 ? 128 : problem_int(&state, 8, 40);
+        config.model.attention_width = i % 2 ? 128 : config.model.attention_width;
+        config.model.cell = SAB_CELL_LSTM;
+        config.model.layers = 1;
+        config.model.credit = SAB_CREDIT_SAB;
+        config.model.score = SAB_SCORE_MLP;
+        config.model.memory_slots = 0;
+        config.model.k_att = 1;
+        config.model.read_gain = 0.2;
+        struct sab_shape shape = SHAPE(SAB_INPUT_IDS, 1, SAB_LOSS_CROSS_ENTROPY, 4);
+        const int T = is_few ? 90 : problem_int(&state, 140, 200), B = is_few ? 1 : problem_int(&state, 1, 3);
+        struct sab_gpu_plan wish = {.S = 1 << problem_int(&state, 0, 1), .C = 1 << problem_int(&state, 0, 1), .threads = is_few ? 64 : 512,
+                                    .steps = i % 3 == 2 ? 70 : 0, .ring = (int[]){0, -1, 8}[i % 3], .prune = 33, .looks = 1};
+        wish.S = wish.S > B ? 1 : wish.S;
+        wish.threads = i % 2 ? 512 : wish.threads; /* hidden 128 has a kernel of its own with 512 */
+        wish.C = i % 2 ? 2 : wish.C;
+        assert_true(compare(&config, shape, T, B, (uint64_t)i + 1, 0, &wish) == 0);
+        share += computed / all_scores;
+        assert_true(computed <= all_scores);
+    }
+    share /= runs;
+    if (!(share < (is_few ? 0.95 : 0.8)))
+        fail_msg("%.0f %% of all scores were computed, and not far fewer", 100 * share);
+}
+
 /* The sizes that have kernels of their own on the GPU, and more memories than one warp looks through. */
 static void the_most_usual_sizes(void **unused)
 {
@@ -279,7 +317,8 @@ static void the_most_usual_sizes(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_the_processor), cmocka_unit_test(rows_are_used_again), cmocka_unit_test(the_most_usual_sizes),
+        cmocka_unit_test(agrees_with_the_processor), cmocka_unit_test(rows_are_used_again), cmocka_unit_test(scores_are_passed_over),
+        cmocka_unit_test(the_most_usual_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
  *     reps       updates timed     ops=1    also each operation alone, waiting for it; S, C, steps: how to cut
  *     check=1    also the largest difference from the processor's gradient
  *     products   float, tf32, bf16: what products over many steps multiply in
+ *     looks=1    also the share of scores that are computed; prune: memories from which on some are passed over, -1: none
  *
  * One line of JSON a case: seconds of an update (medians), the plan, launches, and the parts where asked for. */
 #include <math.h>
@@ -19,7 +20,7 @@
 #include "train/options.h"
 
 struct settings {
-    int T, B, H, slots, att, reps, ops, check, S, C, steps;
+    int T, B, H, slots, att, reps, ops, check, S, C, steps, prune, looks;
     char credit[16], cell[16], products[16];
 };
 
@@ -155,7 +156,7 @@ static void run(struct sab_machine *machine, const struct settings *s)
     struct sab_gpu *gpu;
     if (sab_gpu_create(&gpu, machine, model, &err))
         die("device", &err);
-    struct sab_gpu_plan wish = {.S = s->S, .C = s->C, .steps = s->steps};
+    struct sab_gpu_plan wish = {.S = s->S, .C = s->C, .steps = s->steps, .prune = s->prune, .looks = s->looks};
     sab_gpu_wish(gpu, &wish);
     struct sab_metrics metrics = {.size = sizeof metrics};
     double off = NAN;
@@ -200,6 +201,9 @@ static void run(struct sab_machine *machine, const struct settings *s)
            plan->shared_backward, launches, isnan(off) ? -1 : off, s->products,
                (sab_gpu_counts(gpu)->kernel_nbytes[0] - before.kernel_nbytes[0]) / passes,
            (sab_gpu_counts(gpu)->kernel_nbytes[1] - before.kernel_nbytes[1]) / passes);
+    double computed, all;
+    if (s->looks && sab_gpu_looked(gpu, &computed, &all, &err) == SAB_OK)
+        printf(", \"scored\": %.4f", all > 0 ? computed / all : 1);
     if (s->ops) {
         struct sab_machine plain = *machine;
         memset(spent, 0, sizeof spent), memset(calls, 0, sizeof calls);
@@ -250,7 +254,7 @@ int main(int argc, char **argv)
                 const char *name;
                 int *number;
             } keys[] = {{"T", &s.T}, {"B", &s.B}, {"H", &s.H}, {"slots", &s.slots}, {"att", &s.att}, {"reps", &s.reps}, {"ops", &s.ops},
-                        {"check", &s.check}, {"S", &s.S}, {"C", &s.C}, {"steps", &s.steps}};
+                        {"check", &s.check}, {"S", &s.S}, {"C", &s.C}, {"steps", &s.steps}, {"prune", &s.prune}, {"looks", &s.looks}};
             int known = 0;
             for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
                 if (strcmp(word, keys[k].name) == 0)

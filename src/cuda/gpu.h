@@ -15,6 +15,8 @@ struct sab_gpu_plan {
     int S, C, threads, steps; /* steps of a stretch */
     int rows;                 /* of memories that each sequence has; in a wish nothing */
     int ring;                 /* memories whose keys are in shared memory; in a wish -1: none */
+    int prune;                /* in a wish: memories from which on those that cannot win are not scored; -1: all always are */
+    int looks;                /* in a wish 1: sab_gpu_looked will be asked */
     int held_forward, held_backward, shared_forward, shared_backward;
     double shared_nbytes[2];  /* of a block, forward and backward */
 };
@@ -42,6 +44,9 @@ void sab_gpu_wish(struct sab_gpu *gpu, const struct sab_gpu_plan *wish);
 const struct sab_gpu_plan *sab_gpu_plan(const struct sab_gpu *gpu);
 
 const struct sab_gpu_counts *sab_gpu_counts(const struct sab_gpu *gpu);
+
+/* Scores computed in the last batch's way there, of how many there were; with looks. */
+int sab_gpu_looked(struct sab_gpu *gpu, double *computed, double *all, struct sab_error *err);
 
 /* Where not 0: what is being computed ends after the stretch under way, with SAB_INTERRUPTED. May be NULL. */
 void sab_gpu_listen(struct sab_gpu *gpu, const volatile sig_atomic_t *stop);

@@ -1,5 +1,7 @@
 /* What a batch asks of a machine, counted and not measured: bytes of global memory that the layers' kernels read and write. Weights,
- * which they load once, are not among them. */
+ * which they load once, are not among them; keys are counted as if no score were passed over. */
+#include "base/alloc.h"
+#include "base/error.h"
 #include "cuda/gpu_state.h"
 
 /* Of one step of one sequence that has `alive` memories to score. */
@@ -24,6 +26,27 @@ void sab_gpu_count(struct sab_gpu *g, const struct sab_gpu_pass *p, int backward
         const struct sab_ledger_step *step = p->K > 0 && g->ledger.steps ? &g->ledger.steps[p->t0 + i] : NULL;
         g->counts.kernel_nbytes[backward] += p->B * step_nbytes(p, backward, step ? step->count - step->oldest : 0);
     }
+}
+
+int sab_gpu_looked(struct sab_gpu *g, double *computed, double *all, struct sab_error *err)
+{
+    const int T = g->extent.T, B = g->sizes.B;
+    const size_t n = (size_t)T * B;
+    int32_t *looked = sab_alloc(n, sizeof *looked);
+    int status = looked ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for counts of %d steps", T);
+    *computed = *all = 0;
+    for (int l = 0; l < g->model->L && g->sizes.K > 0 && !status; l++) {
+        if ((status = g->machine->get(g->machine, looked, g->layers[l].looked, n * sizeof *looked)) != SAB_OK)
+            status = g->machine->wait(g->machine, err);
+        for (int t = 0; t < T && !status; t++) {
+            const int there = g->ledger.steps[t].count - g->ledger.steps[t].oldest;
+            const int is_pruned = g->sizes.prune > 0 && there >= g->sizes.prune;
+            for (int b = 0; b < B; b++)
+                *computed += is_pruned ? looked[(size_t)t * B + b] : there, *all += there;
+        }
+    }
+    sab_free(looked);
+    return status;
 }
 
 const struct sab_gpu_counts *sab_gpu_counts(const struct sab_gpu *g)

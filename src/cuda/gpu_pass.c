@@ -82,6 +82,7 @@ static struct sab_gpu_pass pass_of(const struct sab_gpu *g, int l, int stretch, 
     p.M = y->M, p.keys = y->keys, p.dM = y->dM, p.dkeys = y->dkeys;
     p.read_n = y->read_n, p.read_kind = y->read_kind, p.read_Z = y->read_Z, p.index = y->index, p.alpha = y->alpha;
     p.scores = y->scores;
+    p.looked = y->looked;
     p.dpre = y->dpre, p.dpre_h = y->dpre_h, p.dquery = y->dquery, p.dw = y->dw;
     p.touched = y->touched;
     size_t start = (size_t)l * g->sizes.B * g->sizes.Hp;

@@ -8,6 +8,9 @@
 #include "cuda/plan.h"
 #include "model/stream.h"
 
+/* Below so many memories finding those that can win takes as long as scoring all. By count of instructions: not timed yet. */
+enum { PRUNE = 256 };
+
 static size_t panel_count(const struct sab_gpu_panel *p, int C)
 {
     return (size_t)p->rows * p->cols * C;
@@ -48,6 +51,7 @@ static void lay_out_layer(struct sab_layout *at, struct sab_layout *back, struct
         y->read_Z = REALS(all);
         y->index = sab_layout_take(at, entries, sizeof(int32_t));
         y->alpha = REALS(entries);
+        y->looked = g->wish.looks ? sab_layout_take(at, all, sizeof(int32_t)) : NULL;
         y->scores = sab_gpu_scores_are_global(&p) ? REALS((size_t)g->groups * p.C * p.S * g->sizes.score_room) : NULL;
     }
     if (!backward)
@@ -223,6 +227,8 @@ int sab_gpu_cut(struct sab_gpu *g, int T, int B, int carried, int masks, struct 
     const struct sab_keep *keep = &m->layers[0].remind.keep;
     sizes.cap = g->memories = m->K > 0 ? carried + keep->rule->most(keep, T) + 1 : 0;
     sizes.score_room = m->K > 0 ? sab_gpu_scores(&sizes) : 0;
+    const int is_able = m->K > 0 && m->K < 31 && sizes.score == SAB_SCORE_MLP && sizes.cap <= sizes.slots && carried == 0;
+    sizes.prune = !is_able || g->wish.prune < 0 ? 0 : g->wish.prune > 0 ? g->wish.prune : PRUNE;
     g->sizes = sizes;
     int status = sab_gpu_plan_make(g->machine, &sizes, &g->wish, &g->plan, err);
     if (status)

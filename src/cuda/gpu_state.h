@@ -16,7 +16,7 @@ struct sab_gpu_layer {
     real *h_start, *c_start;        /* [stretches,B,Hp] */
     real *M, *keys, *dM, *dkeys, *dw;
     real *M_start, *keys_start, *dM_end, *dkeys_end; /* where rows are used again: gpu_memory.c */
-    int32_t *read_n, *read_kind, *index;
+    int32_t *read_n, *read_kind, *index, *looked;
     real *read_Z, *alpha, *scores;
     unsigned char *touched, *active;
     real *state[2], *query_panel[2], *key_panel[2]; /* forward, backward */

@@ -38,7 +38,9 @@ enum {
     SAB_GPU_MOST_GROUP = 16, /* sequences of a group: 1, 2, 4, 8 or 16 */
     SAB_GPU_FEW = 2,         /* sequences of a group, up to which four lanes share a unit: with more there is work for all */
     SAB_GPU_HELD = 64,       /* weights of the state's product that a thread holds in registers, */
-    SAB_GPU_HELD_ROWS = 1024 /* of so many rows at most */
+    SAB_GPU_HELD_ROWS = 1024, /* of so many rows at most */
+    SAB_GPU_BLOCK = 32,      /* memories that are scored or passed over together (prune.inc) */
+    SAB_GPU_BLOCKS = 2048    /* of those that a group's shared memory has room for, at most */
 };
 
 /* A panel of weights for a product y[c] = sum_k x[k] W(k,c): rank after rank, column after column, each column's rows together.
@@ -59,6 +61,9 @@ struct sab_gpu_layout {
     int best;                      /* forward: [S,K+1] the largest scores, in order */
     int ring;                      /* forward: [S,ring,W] keys of the newest memories, m at m modulo ring */
     int ranking, first;            /* forward: [threads/32,64]; [S] */
+    int drift, before, wnorm;      /* forward, prune.inc: [C,S], [S,W], [1] */
+    int moved, least, places;      /* likewise: doubles [S]; [S]; [S] */
+    int blocks, bound;             /* likewise: [S,blocks] */
     int dpre, dquery, dkey;        /* backward: [2,S,Gx], [S,Ax], [S,Ax] */
     int g, da;                     /* backward: [C,S,K+1], [S,K+1] */
     int ds, dhh, dh, dc, dw;       /* backward: [S,U]; dw [S,W] */
@@ -87,6 +92,7 @@ struct sab_gpu_pass {
     int in_shared;               /* 1: the panels of the other products are copied to shared memory */
     int score_room;              /* scores of one sequence that there is room for; in shared memory unless `scores` is given */
     int threads;                 /* of a block; a multiple of 32 */
+    int prune;                   /* with so many memories or more, those that cannot win are not scored; 0: all always are */
     int ring;                    /* memories whose keys are in shared memory: a power of two, or 0 */
     struct sab_gpu_layout at;    /* filled at the launch: read from constant memory it takes no registers */
 
@@ -116,6 +122,7 @@ struct sab_gpu_pass {
     int32_t *index;              /* [T,B,K+1] */
     real *alpha;                 /* [T,B,K+1] */
     real *scores;                /* [groups,C,S,score_room] or NULL */
+    int32_t *looked;             /* [T,B] memories that were scored, or NULL: nobody asks */
 
     /* backward */
     const real *dh_out, *ds_out; /* [len,B,Hp]; ds_out may be NULL */
@@ -155,6 +162,12 @@ SAB_GPU_BOTH int sab_gpu_lists(const struct sab_gpu_pass *p)
 {
     int lists = (p->score_room + 127) / 128;
     return p->K >= 64 || lists < 1 ? 1 : lists < 32 ? lists : 32;
+}
+
+/* Blocks of memories of one sequence. */
+SAB_GPU_BOTH int sab_gpu_blocks(const struct sab_gpu_pass *p)
+{
+    return p->score_room / SAB_GPU_BLOCK + 1;
 }
 
 SAB_GPU_BOTH int sab_gpu_take(struct sab_gpu_layout *l, int n)
@@ -211,6 +224,16 @@ SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p,
         l.ranking = sab_gpu_take(&l, p->threads / 32 * 64);
         l.first = sab_gpu_take(&l, S);
         l.ring = sab_gpu_take(&l, S * p->ring * W);
+        if (p->prune > 0) {
+            l.drift = sab_gpu_take(&l, C * S);
+            l.before = sab_gpu_take(&l, S * W);
+            l.wnorm = sab_gpu_take(&l, 1);
+            l.moved = sab_gpu_take(&l, 2 * S);
+            l.least = sab_gpu_take(&l, S);
+            l.places = sab_gpu_take(&l, S);
+            l.blocks = sab_gpu_take(&l, S * sab_gpu_blocks(p));
+            l.bound = sab_gpu_take(&l, S * sab_gpu_blocks(p));
+        }
     }
     if (p->in_shared) {
         l.query_panel = sab_gpu_take(&l, p->query.rows * p->query.cols);

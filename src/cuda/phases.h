@@ -72,6 +72,7 @@ SAB_FN void sab_mark_end(const struct sab_ctx *ctx, const char *what, int steps)
 /* The ranks of the group: on the GPU each runs at once. */
 #define FOR_RANKS(ctx, r) for (int r = (ctx)->rank, once_##r = 1; once_##r; once_##r = 0)
 #define MEM(ctx, r) ((ctx)->mem)
+#define ANY_MEM(ctx) ((ctx)->mem) /* of what is the same in all ranks */
 SAB_FN void sab_sync_block(const struct sab_ctx *ctx)
 {
     (void)ctx;
@@ -246,6 +247,29 @@ SAB_FN real sab_warp_sum(real x)
     return x;
 }
 
+SAB_FN real sab_warp_most(real x)
+{
+    for (int half = 16; half > 0; half >>= 1)
+        x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, half));
+    return x;
+}
+
+/* Which lanes of a warp say yes; how many those are, and how many of them stand before this lane. */
+SAB_FN unsigned sab_votes(int is_yes)
+{
+    return __ballot_sync(0xffffffffu, is_yes);
+}
+
+SAB_FN int sab_count_votes(unsigned votes)
+{
+    return __popc(votes);
+}
+
+SAB_FN int sab_votes_before(unsigned votes)
+{
+    return __popc(votes & ((1u << (threadIdx.x & 31)) - 1));
+}
+
 SAB_FN void sab_sync_warp(void)
 {
     __syncwarp();
@@ -358,6 +382,7 @@ struct sab_ctx {
 
 #define FOR_RANKS(ctx, r) for (int r = 0; r < (ctx)->ranks; r++)
 #define MEM(ctx, r) ((ctx)->mem[r])
+#define ANY_MEM(ctx) ((ctx)->mem[0])
 
 SAB_FN void sab_mark(struct sab_ctx *ctx, int number)
 {
@@ -410,6 +435,27 @@ SAB_FN real sab_quad_sum(real x)
 SAB_FN real sab_warp_sum(real x)
 {
     return x;
+}
+
+SAB_FN real sab_warp_most(real x)
+{
+    return x;
+}
+
+SAB_FN unsigned sab_votes(int is_yes)
+{
+    return is_yes != 0;
+}
+
+SAB_FN int sab_count_votes(unsigned votes)
+{
+    return (int)votes;
+}
+
+SAB_FN int sab_votes_before(unsigned votes)
+{
+    (void)votes;
+    return 0;
 }
 
 SAB_FN void sab_sync_warp(void)

@@ -37,6 +37,8 @@ void sab_gpu_plan_apply(const struct sab_gpu_plan *plan, int backward, struct sa
     p->query.rows = p->key.rows = sab_gpu_pad64(backward ? p->Ap : p->Hp);
     p->query.cols = p->key.cols = backward ? p->U : p->W;
     p->ring = backward ? 0 : plan->ring;
+    if (backward || p->S * sab_gpu_blocks(p) > SAB_GPU_BLOCKS)
+        p->prune = 0;
     p->shift_U = shift_of(p->U);
     p->shift_W = shift_of(p->W);
     for (p->K_lanes = 1; p->K_lanes < p->K + 1; p->K_lanes *= 2)
