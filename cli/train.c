@@ -226,19 +226,23 @@ struct watcher {
     struct sab_live_events *events; /* NULL: none are wanted */
 };
 
-/* Says so where each evaluation will take more than a minute, or all updates, whose progress is shown, more than an hour. */
+/* Says so where each evaluation will take more than a minute, or as long as a hundred updates and some seconds, or all updates, whose
+ * progress is shown, more than an hour. */
 static void warn_of_time(const struct sab_options *options, struct sab_task *task)
 {
-    const double HOUR = 3600;
+    const double HOUR = 3600, MINUTE = 60, SOME = 5, UPDATES = 100;
     double sequences, seconds;
     int size = sab_cli_int(options, "eval-size");
     if (strcmp(sab_cli_text(options, "device"), "cpu") != 0)
         return;
-    if (sab_forecast_training(options, task, &seconds, NULL) == SAB_OK && seconds > HOUR)
-        sab_say_slow(seconds, "fewer --steps, or a smaller --T, --batch or --hidden, take less", "this training");
-    if (sab_forecast_evaluation(options, task, SAB_VALID, &sequences, &seconds, NULL) == SAB_OK)
-        sab_say_slow(seconds, size > 0 && sequences > size ? "a larger --eval-every makes fewer" : "a smaller --eval-size takes less",
-                     "each evaluation, of %.0f sequences of %d steps,", sequences, sab_task_steps(task));
+    if (sab_forecast_training(options, task, &seconds, NULL) == SAB_OK)
+        sab_say_slower(seconds, HOUR, "fewer --steps, or a smaller --T, --batch or --hidden, take less", "this training");
+    if (sab_forecast_evaluation(options, task, SAB_VALID, &sequences, &seconds, NULL) != SAB_OK)
+        return;
+    double updates = sequences / sab_cli_int(options, "batch") / 3; /* the way back is twice the way there */
+    sab_say_slower(seconds, updates > UPDATES ? SOME : MINUTE, size > 0 && sequences > size ? "a larger --eval-every makes fewer"
+                   : "a smaller --eval-size takes less", "each evaluation, of %.0f sequences of %d steps, the work of some %.0f updates,",
+                   sequences, sab_task_steps(task), ceil(updates));
 }
 
 static void tell_setting(void *user, const char *name, const char *value, const char *why)

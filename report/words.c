@@ -117,19 +117,33 @@ void sab_say_wrapped(const char *text, int used, int column)
     putchar('\n');
 }
 
-void sab_say_slow(double seconds, const char *less, const char *what, ...)
+static void say_slow(double seconds, const char *less, const char *what, va_list arguments)
 {
-    const double MINUTE = 60, YEAR = 365.25 * 86400;
+    const double YEAR = 365.25 * 86400;
     char time[SAB_SAY_CAP], text[200];
-    va_list arguments;
-    if (!(seconds > MINUTE))
-        return;
-    va_start(arguments, what);
     vsnprintf(text, sizeof text, what, arguments);
-    va_end(arguments);
     sab_say_duration(seconds, time);
     fprintf(stderr, "%swarning: %s will take about %s; %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", text,
             seconds > YEAR ? "a year or more" : time, less);
+}
+
+void sab_say_slow(double seconds, const char *less, const char *what, ...)
+{
+    const double MINUTE = 60;
+    va_list arguments;
+    va_start(arguments, what);
+    if (seconds > MINUTE)
+        say_slow(seconds, less, what, arguments);
+    va_end(arguments);
+}
+
+void sab_say_slower(double seconds, double than, const char *less, const char *what, ...)
+{
+    va_list arguments;
+    va_start(arguments, what);
+    if (seconds > than)
+        say_slow(seconds, less, what, arguments);
+    va_end(arguments);
 }
 
 double sab_say_slow_evaluation(const struct sab_options *options, struct sab_task *task, enum sab_split split)

@@ -35,6 +35,9 @@ void sab_say_wrapped(const char *text, int used, int column);
 /* On stderr, where this is more than a minute: "warning: WHAT will take about 3 h 2 min; LESS". */
 void sab_say_slow(double seconds, const char *less, const char *what, ...);
 
+/* The same where it is more than that many seconds. */
+void sab_say_slower(double seconds, double than, const char *less, const char *what, ...);
+
 /* So of an evaluation. Returns the seconds; 0: that cannot be foretold. */
 double sab_say_slow_evaluation(const struct sab_options *options, struct sab_task *task, enum sab_split split);
 

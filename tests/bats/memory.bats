@@ -195,6 +195,8 @@ warned()
     "$SAB" train text --data text.txt --T 8 --hidden 64 --batch 4 --steps 1 --quiet --out text
     warned train copy --T 1000 --curriculum 0 --steps 1000000 --out long
     warned train copy --T 1000 --steps 10 --eval-size 10000000 --out long2
+    warned train copy --T 4000 --curriculum 0 --batch 1 --hidden 64 --steps 1 --eval-size 4000 --out long3
+    grep -q 'each evaluation, of 4000 sequences of 4020 steps, the work of some 1334 updates, will take about .*--eval-size takes less' said
     warned eval run --T 1000000 --eval-size 1000000
     grep -q '1000000 sequences of 1000020 steps will take about.*--eval-size or --T takes less' said
     warned recall run --T 1000000
