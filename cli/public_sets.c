@@ -99,6 +99,15 @@ static const struct sab_public_set sets[] = {
         .options = "text --data text/tinyshakespeare.txt",
     },
     {
+        .name = "openstack-log",
+        .what = "2,000 lines of a cloud's log, which say the same again and again",
+        .licence = "free for research, where Loghub is cited",
+        .origin = "Loghub, OpenStack: github.com/logpai/loghub",
+        .folder = "repeats",
+        .files = {{"OpenStack_2k.log", 595119, "025a1bc64ff5b2ef4a4bda6c4ad5c5c5f18478b71cd1ad2b0676e01625629f2f"}},
+        .options = "text --data repeats/OpenStack_2k.log",
+    },
+    {
         .name = "etth1",
         .what = "electricity transformer: 17,420 hours of 7 values, with dates",
         .licence = "CC BY-ND 4.0",

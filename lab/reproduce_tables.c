@@ -118,11 +118,11 @@ static const struct sab_table tables[] = {
      SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL, 1},
     {"real-texts", "texts with long repeats: bits per character, by method",
      "task=text split=0.8,0.1,0.1 T=400 hidden=128 batch=16 steps=400 eval-every=100 eval-size=0", "",
-     "Of the whole test part, in one pass; 400 updates. What a row does not name is chosen from the data, for every method by the same "
-     "rules. Log: "
+     "Of the whole test part, in one pass. What a row does not name is chosen from the data, for every method by the same rules. "
+     "Log: "
      "OpenStack_2k.log of Loghub (github.com/logpai/loghub), 595,119 characters, 2,000 lines. Python: modules of the standard library of "
      "Debian 12's Python 3.11, by `examples/python_source.py`. Chunks of 400 characters; the recurrent carry state, and memories, from "
-     "one to the next.",
+     "one to the next. Log-1000: 1,000 updates in place of 400.",
      SAB_MEASURE_BITS, 3, SAB_FIGURE_NONE, NULL, 1},
     {"real-series", "real series: mean squared error of forecasts, by method",
      "task=csv hidden=64 batch=16 T=96 split=0.6,0.2,0.2 steps=500 eval-every=25", "",
@@ -221,15 +221,19 @@ static const struct sab_table tables[] = {
     {"real", "digits-16", row, REAL_DIGITS("digits-16") "steps=1500 eval-every=250 " options, NONE, 0, NULL}, \
     {"real", "digits-half", row, REAL_DIGITS("digits-half") "steps=1000 eval-every=250 " options, NONE, 0, why_not_half}, \
     {"real", "beats", row, REAL_DIGITS("ecg") "steps=1500 eval-every=150 " options, NONE, 0, NULL}
+#define DATES "time=date calendar=hour,weekday "
 #define REAL_SERIES(row, options) \
     {"real-series", "ETTh1-1", row, "data=timeseries/ETTh1.csv horizon=1 " options, NONE, 0, NULL}, \
     {"real-series", "ETTh1-6", row, "data=timeseries/ETTh1.csv horizon=6 " options, NONE, 0, NULL}, \
     {"real-series", "ETTh1-24", row, "data=timeseries/ETTh1.csv horizon=24 " options, NONE, 0, NULL}, \
+    {"real-series", "ETTh1-6-dates", row, "data=timeseries/ETTh1.csv horizon=6 " DATES options, NONE, 0, NULL}, \
+    {"real-series", "ETTh1-24-dates", row, "data=timeseries/ETTh1.csv horizon=24 " DATES options, NONE, 0, NULL}, \
     {"real-series", "exchange-1", row, "data=timeseries/exchange_rate.txt horizon=1 " options, NONE, 0, NULL}, \
     {"real-series", "exchange-24", row, "data=timeseries/exchange_rate.txt horizon=24 " options, NONE, 0, NULL}
 
 #define REAL_TEXTS(row, options) \
     {"real-texts", "log", row, "data=repeats/OpenStack_2k.log " options, NONE, 0, NULL}, \
+    {"real-texts", "log-1000", row, "data=repeats/OpenStack_2k.log steps=1000 " options, NONE, 0, NULL}, \
     {"real-texts", "python", row, "data=repeats/python.txt " options, NONE, 0, NULL}
 
 static const struct sab_table_cell cells[] = {
