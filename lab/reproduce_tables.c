@@ -122,7 +122,7 @@ static const struct sab_table tables[] = {
      "Log: "
      "OpenStack_2k.log of Loghub (github.com/logpai/loghub), 595,119 characters, 2,000 lines. Python: modules of the standard library of "
      "Debian 12's Python 3.11, by `examples/python_source.py`. Chunks of 400 characters; the recurrent carry state, and memories, from "
-     "one to the next. Log-1000: 1,000 updates in place of 400.",
+     "one to the next. Columns -1000: 1,000 updates in place of 400.",
      SAB_MEASURE_BITS, 3, SAB_FIGURE_NONE, NULL, 1},
     {"real-series", "real series: mean squared error of forecasts, by method",
      "task=csv hidden=64 batch=16 T=96 split=0.6,0.2,0.2 steps=500 eval-every=25", "",
@@ -234,7 +234,8 @@ static const struct sab_table tables[] = {
 #define REAL_TEXTS(row, options) \
     {"real-texts", "log", row, "data=repeats/OpenStack_2k.log " options, NONE, 0, NULL}, \
     {"real-texts", "log-1000", row, "data=repeats/OpenStack_2k.log steps=1000 " options, NONE, 0, NULL}, \
-    {"real-texts", "python", row, "data=repeats/python.txt " options, NONE, 0, NULL}
+    {"real-texts", "python", row, "data=repeats/python.txt " options, NONE, 0, NULL}, \
+    {"real-texts", "python-1000", row, "data=repeats/python.txt steps=1000 " options, NONE, 0, NULL}
 
 static const struct sab_table_cell cells[] = {
     AT_LENGTHS("bptt", BPTT, RECALLED("99.8 %"), RECALLED("56.0 %"), RECALLED("35.9 %"), 0),
