@@ -70,6 +70,8 @@ static void lay_out_standing(struct sab_layout *layout, const struct sab_shard *
             .base = take_reals(layout, (size_t)memory->cap),
             .before = take_reals(layout, (size_t)m->Ap),
             .winners = sab_layout_take(layout, (size_t)m->K + 1, sizeof *standing.winners),
+            .corners = take_reals(layout, (size_t)memory->cap / SAB_BLOCK * m->Ap),
+            .highest = take_reals(layout, (size_t)memory->cap / SAB_BLOCK),
         };
         if (memory->standing)
             memory->standing[b] = standing;

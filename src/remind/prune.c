@@ -4,7 +4,11 @@
  * of every memory the score it last had, less all drift up to then (base); with the drift up to now that is the most the
  * score can be. Those that won at the step before are scored first, and whatever cannot reach the least of them is passed
  * over. The result is the same to the bit: what is passed over lies below by more than all roundings, and what is scored
- * is scored by the same kernel. */
+ * is scored by the same kernel.
+ *
+ * Where the query has moved so far that many could reach it, blocks of memories are asked first. A score rises with each element of a
+ * key that has a positive weight and falls with the others, so the key of a block's greatest elements, or least, has a score that
+ * none of the block is above: the block's corner. */
 #include "remind/remind.h"
 
 #include <assert.h>
@@ -13,6 +17,8 @@
 
 /* With fewer memories, looking for those to score costs more than scoring all. */
 enum { LEAST = 48 };
+/* One of so many, or fewer, that can reach are scored without asking blocks; and of fewer blocks none is asked. */
+enum { FEW = 16, ENOUGH = 8 };
 
 /* A share of the sum of |w3| and of the drift that is more than the roundings of two scores (kernels.h), of the drift, and
  * of their difference kept as a real. */
@@ -50,6 +56,63 @@ static double find_bar(const struct sab_remind *r, const real *keys, int begin, 
     return least - standing->moved - margin(r) * (r->wnorm + standing->moved);
 }
 
+/* Corners of the blocks that are whole by now. */
+static void make_corners(const struct sab_remind *r, const real *keys, int end, struct sab_standing *standing)
+{
+    for (; (standing->n_blocks + 1) * SAB_BLOCK <= end; standing->n_blocks++) {
+        const real *key = keys + (size_t)standing->n_blocks * SAB_BLOCK * r->Ap;
+        real *corner = standing->corners + (size_t)standing->n_blocks * r->Ap;
+        memcpy(corner, key, (size_t)r->Ap * sizeof *corner);
+        for (int i = 1; i < SAB_BLOCK; i++)
+            for (int k = 0; k < r->Ap; k++) {
+                real x = key[(size_t)i * r->Ap + k];
+                int is_further = r->w[k] > 0 ? x > corner[k] : x < corner[k];
+                corner[k] = is_further || x != x ? x : corner[k]; /* a NaN stays one */
+            }
+    }
+}
+
+/* What the scores of the block with the highest corner say of the bar: as many of them as were selected are above it, so it may be
+ * raised to the least of these. a has room for a block. */
+static double raise_bar(const struct sab_remind *r, const real *keys, int first, const real *query, double bar, real *a,
+                        const struct sab_standing *standing)
+{
+    int best = first, wanted = standing->n_winners;
+    for (int block = first + 1; block < standing->n_blocks; block++)
+        best = standing->highest[block] > standing->highest[best] ? block : best;
+    if (wanted > SAB_BLOCK)
+        return bar;
+    r->score->scores(r, SAB_BLOCK, keys + (size_t)best * SAB_BLOCK * r->Ap, query, a);
+    for (int i = 0; i < wanted; i++) /* the largest first */
+        for (int j = i + 1; j < SAB_BLOCK; j++)
+            if (a[j] > a[i]) {
+                real larger = a[j];
+                a[j] = a[i];
+                a[i] = larger;
+            }
+    double raised = a[wanted - 1] - standing->moved - margin(r) * (r->wnorm + standing->moved);
+    return raised > bar ? raised : bar;
+}
+
+/* Of the n memories of index, those whose blocks can reach the bar too; a base that is above what its block can reach comes down to it. */
+static int ask_blocks(const struct sab_remind *r, const real *keys, int begin, int end, const real *query, double old_bar, int n,
+                      real *a, int32_t *index, struct sab_standing *standing)
+{
+    make_corners(r, keys, end, standing);
+    int first = (begin + SAB_BLOCK - 1) / SAB_BLOCK, kept = 0; /* a block that has lost some says nothing of the bar */
+    r->score->scores(r, standing->n_blocks - first, standing->corners + (size_t)first * r->Ap, query, standing->highest + first);
+    real bar = (real)raise_bar(r, keys, first, query, old_bar, a, standing);
+    for (int j = 0; j < n; j++) {
+        int i = index[j], block = i / SAB_BLOCK;
+        real most = first <= block && block < standing->n_blocks ? (real)(standing->highest[block] - standing->moved) : INFINITY;
+        if (most < standing->base[i])
+            standing->base[i] = most;
+        if (!(standing->base[i] < bar))
+            index[kept++] = i;
+    }
+    return kept;
+}
+
 int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int end, const real *query, real *a,
                    int32_t *index, struct sab_standing *standing)
 {
@@ -59,6 +122,10 @@ int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int 
     double bar = -INFINITY;
     if (end - begin >= LEAST && end - begin > r->K && standing->n_winners > 0) {
         standing->moved += r->score->drift(r, query, standing->before);
+        if (!(standing->moved < 8 * r->wnorm)) { /* what was known says nothing more, and drowns in it */
+            standing->moved = 0;
+            standing->n = begin;
+        }
         bar = find_bar(r, keys, begin, query, a, standing);
     }
     memcpy(standing->before, query, (size_t)r->Ap * sizeof *query);
@@ -68,6 +135,8 @@ int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int 
     for (; standing->n < end; standing->n++)
         standing->base[standing->n] = INFINITY;
     int n = r->kernels->find_reaching(begin, end, standing->base, (real)bar, index);
+    if (n > (end - begin) / FEW && end - begin >= ENOUGH * SAB_BLOCK)
+        n = ask_blocks(r, keys, begin, end, query, bar, n, a, index, standing);
     r->score->scores_at(r, n, index, keys, query, a);
     for (int i = 0; i < n; i++)
         standing->base[index[i]] = (real)(a[i] - standing->moved);

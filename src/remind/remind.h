@@ -74,6 +74,8 @@ const struct sab_score_ops *sab_score_find(int score);
 
 /* ---- the memory ------------------------------------------------------------------------------------------------ */
 
+enum { SAB_BLOCK = 32 }; /* memories that a bound is kept of together, for prune.c */
+
 /* What is known of one sequence's scores from the step before, for prune.c. */
 struct sab_standing {
     real *base;        /* [cap] of each memory its last score less `moved` then; of the newest not yet known */
@@ -81,6 +83,9 @@ struct sab_standing {
     int32_t *winners;  /* [K+1] what was selected */
     int n_winners, n;  /* 0: nothing is known; memories in base */
     double moved;      /* drift since `base` began */
+    real *corners;     /* [cap / SAB_BLOCK,Ap] of each whole block the key that no score of its memories can be above */
+    real *highest;     /* [cap / SAB_BLOCK] the scores of these */
+    int n_blocks;      /* that have corners; none at the start of a batch */
 };
 
 struct sab_memory {
