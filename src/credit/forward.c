@@ -63,7 +63,7 @@ void sab_shard_load(struct sab_shard *s, const struct sab_work *work)
                 begin_memory(m, l, &run->memory);
         }
         for (int b = 0; b < S && run->memory.standing; b++)
-            run->memory.standing[b].n_winners = run->memory.standing[b].n_blocks = 0;
+            sab_standing_begin(&run->memory.standing[b]);
         if (run->memory.stretch.sum) /* all batches begin between two stretches */
             sab_stream_clear_stretch(m, &run->memory.stretch, S);
     }

@@ -19,6 +19,8 @@
 enum { LEAST = 48 };
 /* One of so many, or fewer, that can reach are scored without asking blocks; and of fewer blocks none is asked. */
 enum { FEW = 16, ENOUGH = 8 };
+/* Where keys are unlike (noise), corners say nothing: blocks that leave more than half rest for a step, and for up to so many. */
+enum { REST_MOST = 64 };
 
 /* A share of the sum of |w3| and of the drift that is more than the roundings of two scores (kernels.h), of the drift, and
  * of their difference kept as a real. */
@@ -59,15 +61,17 @@ static double find_bar(const struct sab_remind *r, const real *keys, int begin, 
 /* Corners of the blocks that are whole by now. */
 static void make_corners(const struct sab_remind *r, const real *keys, int end, struct sab_standing *standing)
 {
+    const int Ap = r->Ap;
+    const real *w = r->w;
     for (; (standing->n_blocks + 1) * SAB_BLOCK <= end; standing->n_blocks++) {
-        const real *key = keys + (size_t)standing->n_blocks * SAB_BLOCK * r->Ap;
-        real *corner = standing->corners + (size_t)standing->n_blocks * r->Ap;
-        memcpy(corner, key, (size_t)r->Ap * sizeof *corner);
+        const real *key = keys + (size_t)standing->n_blocks * SAB_BLOCK * Ap;
+        real *corner = standing->corners + (size_t)standing->n_blocks * Ap;
+        memcpy(corner, key, (size_t)Ap * sizeof *corner);
         for (int i = 1; i < SAB_BLOCK; i++)
-            for (int k = 0; k < r->Ap; k++) {
-                real x = key[(size_t)i * r->Ap + k];
-                int is_further = r->w[k] > 0 ? x > corner[k] : x < corner[k];
-                corner[k] = is_further || x != x ? x : corner[k]; /* a NaN stays one */
+            for (int k = 0; k < Ap; k++) {
+                real x = key[(size_t)i * Ap + k], far = corner[k];
+                real most = x > far ? x : far, least = x < far ? x : far;
+                corner[k] = (w[k] > 0 ? most : least) + (x - x); /* a NaN stays one */
             }
     }
 }
@@ -110,7 +114,15 @@ static int ask_blocks(const struct sab_remind *r, const real *keys, int begin, i
         if (!(standing->base[i] < bar))
             index[kept++] = i;
     }
+    int longer = standing->rest == 0 ? 1 : 2 * standing->rest;
+    standing->rest = 2 * kept <= n ? 0 : longer < REST_MOST ? longer : REST_MOST;
+    standing->rests = standing->rest;
     return kept;
+}
+
+void sab_standing_begin(struct sab_standing *standing)
+{
+    standing->n_winners = standing->n_blocks = standing->rest = standing->rests = 0;
 }
 
 int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int end, const real *query, real *a,
@@ -135,7 +147,7 @@ int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int 
     for (; standing->n < end; standing->n++)
         standing->base[standing->n] = INFINITY;
     int n = r->kernels->find_reaching(begin, end, standing->base, (real)bar, index);
-    if (n > (end - begin) / FEW && end - begin >= ENOUGH * SAB_BLOCK)
+    if (n > (end - begin) / FEW && end - begin >= ENOUGH * SAB_BLOCK && standing->rests-- == 0)
         n = ask_blocks(r, keys, begin, end, query, bar, n, a, index, standing);
     r->score->scores_at(r, n, index, keys, query, a);
     for (int i = 0; i < n; i++)

@@ -85,7 +85,8 @@ struct sab_standing {
     double moved;      /* drift since `base` began */
     real *corners;     /* [cap / SAB_BLOCK,Ap] of each whole block the key that no score of its memories can be above */
     real *highest;     /* [cap / SAB_BLOCK] the scores of these */
-    int n_blocks;      /* that have corners; none at the start of a batch */
+    int n_blocks;      /* that have corners */
+    int rest, rests;   /* how long blocks rest now, in steps that would ask them, and how many of these are left */
 };
 
 struct sab_memory {
@@ -158,10 +159,11 @@ struct sab_read *sab_records_read(const struct sab_records *records, int t, int 
 size_t sab_records_at(const struct sab_remind *r, const struct sab_ledger *ledger, const struct sab_records *records, int t, int b);
 
 /* The memories of begin..end-1 that can be selected, rising, into index, and their scores into a; returns how many: all of
- * them unless there are more than K and reads are sparse. standing may be NULL. sab_standing_settle tells it what was
- * selected. */
+ * them unless there are more than K and reads are sparse. standing may be NULL. sab_standing_begin makes it forget
+ * what it knows of another batch, sab_standing_settle tells it what was selected. */
 int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int end, const real *query, real *a,
                    int32_t *index, struct sab_standing *standing);
+void sab_standing_begin(struct sab_standing *standing);
 void sab_standing_settle(const struct sab_read *read, const int32_t *index, struct sab_standing *standing);
 
 /* Fills read, index and alpha of a step that has N >= 1 memories from the scores a[0..n-1] of its n candidates, as
