@@ -162,12 +162,13 @@ static void run(struct sab_machine *machine, const struct settings *s)
     double off = NAN;
     if (s->check) {
         struct sab_flat flat = *sab_model_flat(model);
-        sab_real *grads = malloc(flat.count * sizeof *grads), most = 0, apart = 0;
+        sab_real *grads = malloc(flat.count * sizeof *grads);
+        double most = 0, apart = 0;
         if (sab_gpu_gradient(gpu, &batch, grads, &metrics, &err) || sab_model_gradient(model, &batch, 0, NULL, NULL, &err))
             die("gradient", &err);
         for (size_t i = 0; i < flat.count; i++) {
-            most = fmaxf(most, fabsf(flat.grad[i]));
-            apart = fmaxf(apart, fabsf(flat.grad[i] - grads[i]));
+            most = fmax(most, fabs((double)flat.grad[i]));
+            apart = fmax(apart, fabs((double)flat.grad[i] - (double)grads[i]));
         }
         off = apart / most;
         free(grads);
