@@ -22,35 +22,18 @@ enum { MOST = 3, STEPS = 2000, ROUNDS = 50 };
 static void lanes_do_not_matter(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p;
-    struct sab_error err;
-    struct sab_metrics alone = {.size = sizeof alone}, metrics = alone;
+    char how[32];
     B = 1 + (int)(seed % SAB_SHARD);
     c->model.recompute = seed % 2 ? SAB_RECOMPUTE_ON : SAB_RECOMPUTE_OFF;
     problem_make(&p, c, shape, T, B, seed);
-    size_t n = (size_t)T * B * shape.O;
-    sab_real *y[2] = {engine_room(n), engine_room(n)};
-    struct back expected = back_make(&p, 1), got = back_make(&p, 1);
+    struct same_work work = same_work_begin(&p, seed);
     for (int lanes = 1, next = 2 + (int)(seed / SAB_SHARD % (MOST - 1)); lanes <= next; lanes += next - 1) {
         struct sab_engine *engine = engine_of(&p, MOST);
-        struct back *back = lanes == 1 ? &expected : &got;
         engine->lanes = lanes;
-        engine_must(sab_engine_gradient(engine, &p.batch, &back->request, lanes == 1 ? &alone : &metrics, &err), &err);
-        engine_must(sab_engine_forward(engine, &p.batch, y[lanes > 1], NULL, NULL, NULL, &err), &err);
-        if (lanes > 1) {
-            if (memcmp(&alone.loss, &metrics.loss, sizeof alone.loss))
-                fail_msg("seed %d, %d lanes: loss %.17g, alone %.17g", (int)seed, lanes, metrics.loss, alone.loss);
-            same_back(seed, &expected, &got);
-            same_bits("outputs", seed, y[0], y[1], n);
-        }
-        struct sab_tape *tape = engine_record(engine, &p.batch, y[1]);
-        engine_play(tape, &got);
-        same_back(seed, &expected, &got);
-        same_bits("outputs of a tape", seed, y[0], y[1], n);
-        sab_tape_free(tape);
-        sab_engine_free(engine);
+        snprintf(how, sizeof how, "%d lanes", lanes);
+        same_work_of(&work, engine, how);
     }
-    back_free(&expected), back_free(&got);
-    free(y[0]), free(y[1]);
+    same_work_end(&work);
     problem_free(&p);
 }
 

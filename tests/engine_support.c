@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "credit/engine.h"
 #include "engine_support.h"
 #include "options_helper.h"
 
@@ -130,6 +131,47 @@ void engine_play(struct sab_tape *tape, const struct back *b)
 {
     struct sab_error err;
     engine_must(sab_tape_backward(tape, &b->request, &err), &err);
+}
+
+struct same_work same_work_begin(struct problem *p, uint64_t seed)
+{
+    size_t n = (size_t)p->batch.T * p->batch.B * p->shape.O;
+    return (struct same_work){.p = p, .seed = seed, .expected = back_make(p, 1), .got = back_make(p, 1),
+                              .y = {engine_room(n), engine_room(n)}};
+}
+
+void same_work_of(struct same_work *w, struct sab_engine *engine, const char *how)
+{
+    struct sab_error err;
+    struct sab_metrics metrics = {.size = sizeof metrics};
+    const struct sab_batch *batch = &w->p->batch;
+    int is_first = w->n++ == 0;
+    size_t n = (size_t)batch->T * batch->B * w->p->shape.O;
+    struct back *back = is_first ? &w->expected : &w->got;
+    engine_must(sab_engine_gradient(engine, batch, &back->request, &metrics, &err), &err);
+    engine_must(sab_engine_forward(engine, batch, w->y[!is_first], NULL, NULL, NULL, &err), &err);
+    if (is_first) {
+        w->first = metrics;
+    } else {
+        const struct sab_metrics *a = &w->first, *b = &metrics;
+        if (memcmp(&a->loss, &b->loss, sizeof a->loss) || memcmp(&a->grad_norm, &b->grad_norm, sizeof a->grad_norm))
+            fail_msg("seed %d, %s: loss %.17g and norm %.17g, the first %.17g and %.17g", (int)w->seed, how, b->loss, b->grad_norm, a->loss,
+                     a->grad_norm);
+        same_back(w->seed, &w->expected, &w->got);
+        same_bits("outputs", w->seed, w->y[0], w->y[1], n);
+    }
+    struct sab_tape *tape = engine_record(engine, batch, w->y[1]);
+    engine_play(tape, &w->got);
+    same_back(w->seed, &w->expected, &w->got);
+    same_bits("outputs of a tape", w->seed, w->y[0], w->y[1], n);
+    sab_tape_free(tape);
+    sab_engine_free(engine);
+}
+
+void same_work_end(struct same_work *w)
+{
+    back_free(&w->expected), back_free(&w->got);
+    free(w->y[0]), free(w->y[1]);
 }
 
 sab_real *gradient_of_outputs(const struct problem *p, const sab_real *y)

@@ -40,6 +40,21 @@ void same_back(uint64_t seed, const struct back *a, const struct back *b);
 struct sab_tape *engine_record(struct sab_engine *engine, const struct sab_batch *batch, sab_real *outputs);
 void engine_play(struct sab_tape *tape, const struct back *b);
 
+/* The same work of a problem by several engines: its gradient, its outputs, a tape there and back. */
+struct same_work {
+    struct problem *p;
+    uint64_t seed;
+    int n; /* engines so far */
+    struct sab_metrics first;
+    struct back expected, got;
+    sab_real *y[2];
+};
+
+struct same_work same_work_begin(struct problem *p, uint64_t seed);
+/* Fails unless the engine leaves the bits that the first one left; `how` says what is special of it. Frees it. */
+void same_work_of(struct same_work *w, struct sab_engine *engine, const char *how);
+void same_work_end(struct same_work *w);
+
 /* The gradient of the model's loss to its outputs: what the built-in way back begins with, from closed forms. */
 sab_real *gradient_of_outputs(const struct problem *p, const sab_real *y);
 

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -12,45 +13,22 @@
 #include "engine_support.h"
 #include "options_helper.h"
 
-static void expect_metrics(uint64_t seed, int together, const struct sab_metrics *a, const struct sab_metrics *b)
-{
-    if (memcmp(&a->loss, &b->loss, sizeof a->loss) || memcmp(&a->grad_norm, &b->grad_norm, sizeof a->grad_norm))
-        fail_msg("seed %d, %d together: loss %.17g and norm %.17g, alone %.17g and %.17g", (int)seed, together, b->loss, b->grad_norm,
-                 a->loss, a->grad_norm);
-}
-
 /* A batch of two to seven shards, the last of which may be smaller. */
 static void shards_do_not_meet(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p;
-    struct sab_error err;
-    struct sab_metrics alone = {.size = sizeof alone}, metrics = alone;
+    char how[32];
     B += 8 + (int)(seed % 24);
     c->model.recompute = seed % 2 ? SAB_RECOMPUTE_ON : SAB_RECOMPUTE_OFF;
     problem_make(&p, c, shape, T, B, seed);
-    size_t n = (size_t)T * B * shape.O;
-    sab_real *y[2] = {engine_room(n), engine_room(n)};
-    struct back expected = back_make(&p, 1), got = back_make(&p, 1);
+    struct same_work work = same_work_begin(&p, seed);
     for (int together = 1; together <= SAB_TOGETHER; together++) {
         struct sab_engine *engine = engine_of(&p, 1 + together % 3);
-        struct back *back = together == 1 ? &expected : &got;
         engine->together = together;
-        engine_must(sab_engine_gradient(engine, &p.batch, &back->request, together == 1 ? &alone : &metrics, &err), &err);
-        engine_must(sab_engine_forward(engine, &p.batch, y[together > 1], NULL, NULL, NULL, &err), &err);
-        if (together > 1) {
-            expect_metrics(seed, together, &alone, &metrics);
-            same_back(seed, &expected, &got);
-            same_bits("outputs", seed, y[0], y[1], n);
-        }
-        struct sab_tape *tape = engine_record(engine, &p.batch, y[1]);
-        engine_play(tape, &got);
-        same_back(seed, &expected, &got);
-        same_bits("outputs of a tape", seed, y[0], y[1], n);
-        sab_tape_free(tape);
-        sab_engine_free(engine);
+        snprintf(how, sizeof how, "%d together", together);
+        same_work_of(&work, engine, how);
     }
-    back_free(&expected), back_free(&got);
-    free(y[0]), free(y[1]);
+    same_work_end(&work);
     problem_free(&p);
 }
 
