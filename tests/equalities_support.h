@@ -16,7 +16,7 @@ sab_real *equality_outputs(struct problem *p, const struct sab_batch *batch);
     static void test_##name(void **s) \
     {                                 \
         (void)s;                      \
-        equality_for_each(name);          \
+        equality_for_each(name);      \
     }
 
 #endif
