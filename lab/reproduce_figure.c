@@ -28,6 +28,7 @@ const char *sab_table_figure_title(const struct sab_table *table)
         [SAB_FIGURE_LENGTHS] = "test accuracy by length of the test, mean over seeds",
         [SAB_FIGURE_COST] = "accuracy by processor time; colours are rows, marks columns",
         [SAB_FIGURE_MAPS] = "what is recalled at three times",
+        [SAB_FIGURE_SECONDS] = "bits per character of validation text by processor seconds, one line a seed",
     };
     return titles[table->figure];
 }
@@ -48,10 +49,16 @@ static void add_point(struct figure *figure, double x, double y)
     figure->series[figure->n_series - 1].n++;
 }
 
+/* Of an evaluation: its update, or the processor seconds until then, if the run had the same share of processors all the time. */
+static double find_x(int kind, const struct sab_cell_result *result, const struct sab_measured *at)
+{
+    return kind == SAB_FIGURE_SECONDS ? at->seconds * result->cpu_s / result->seconds : (double)at->step;
+}
+
 /* A line for each seed of each cell in the table's column. */
 static void add_curves(struct figure *figure, const struct sab_table_results *loaded)
 {
-    int colour = 0;
+    int colour = 0, kind = loaded->table->figure;
     for (int i = 0; i < loaded->n_cells; i++) {
         const struct sab_results_of_cell *of = &loaded->cells[i];
         if (strcmp(of->cell->column, loaded->table->column) != 0)
@@ -59,7 +66,7 @@ static void add_curves(struct figure *figure, const struct sab_table_results *lo
         for (int k = 0; k < of->n; k++) {
             begin_series(figure, k == 0 ? of->cell->row : NULL, colour, 0);
             for (int p = 0; p < of->list[k].n_curve; p++)
-                add_point(figure, (double)of->list[k].curve[p].step,
+                add_point(figure, find_x(kind, &of->list[k], &of->list[k].curve[p]),
                           sab_measure_value(loaded->table->measure, &of->list[k].curve[p]));
         }
         colour += of->n > 0;
@@ -120,8 +127,8 @@ int sab_table_draw(const struct sab_table_results *loaded, const char *path, int
 {
     struct figure figure = {sab_alloc(SERIES_CAP, sizeof *figure.series), sab_alloc(POINTS_CAP, sizeof(double)),
                             sab_alloc(POINTS_CAP, sizeof(double)), 0, 0};
-    static const char *const x_names[] = {"", "updates", "T of the test", "processor seconds of training", ""};
-    int status = SAB_OK, kind = loaded->table->figure;
+    static const char *const x_names[] = {"", "updates", "T of the test", "processor seconds of training", "", "processor seconds"};
+    int status = SAB_OK, kind = loaded->table->figure, is_curve = kind == SAB_FIGURE_CURVES || kind == SAB_FIGURE_SECONDS;
     struct sab_error why = {0};
     char version[32];
     *drawn = 0;
@@ -132,7 +139,7 @@ int sab_table_draw(const struct sab_table_results *loaded, const char *path, int
     }
     if (!figure.series || !figure.x || !figure.y)
         status = sab_fail(err, SAB_NOMEM, "no memory for a figure");
-    else if (kind == SAB_FIGURE_CURVES)
+    else if (is_curve)
         add_curves(&figure, loaded);
     else if (kind == SAB_FIGURE_LENGTHS)
         add_lengths(&figure, loaded);
@@ -140,15 +147,15 @@ int sab_table_draw(const struct sab_table_results *loaded, const char *path, int
         add_costs(&figure, loaded);
     if (status == SAB_OK && figure.n_points > 0) {
         char title[160];
-        snprintf(title, sizeof title, "%s%s%s: %s", loaded->table->name, kind == SAB_FIGURE_CURVES ? ", " : "",
-                 kind == SAB_FIGURE_CURVES ? loaded->table->column : "", sab_table_figure_title(loaded->table));
+        snprintf(title, sizeof title, "%s%s%s: %s", loaded->table->name, is_curve ? ", " : "",
+                 is_curve ? loaded->table->column : "", sab_table_figure_title(loaded->table));
         struct sab_plot plot = {
             .title = title,
             .x_name = x_names[kind],
-            .y_name = "accuracy",
-            .is_x_log = kind != SAB_FIGURE_CURVES,
+            .y_name = kind == SAB_FIGURE_SECONDS ? "bits per character" : "accuracy",
+            .is_x_log = !is_curve,
             .y_least = 0,
-            .y_most = 1,
+            .y_most = kind == SAB_FIGURE_SECONDS ? 0 : 1, /* 0: as the points need */
             .series = figure.series,
             .n_series = figure.n_series,
         };

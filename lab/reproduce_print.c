@@ -141,6 +141,17 @@ static void say_runs(const struct summary *s, char text[TEXT_CAP])
     }
 }
 
+/* ", 240 s, 178 MB": processor seconds in the mean, peak memory at the most. */
+static void say_cost(const struct sab_results_of_cell *of, char text[TEXT_CAP])
+{
+    double seconds = 0, nbytes = 0;
+    for (int k = 0; k < of->n; k++) {
+        seconds += of->list[k].cpu_s / of->n;
+        nbytes = fmax(nbytes, of->list[k].peak_nbytes);
+    }
+    snprintf(text, TEXT_CAP, ", %.0f s, %.0f MB", seconds, nbytes / 1e6);
+}
+
 /* The i-th part of the paper's figure, "<br>the paper: 31 % (seen)"; "" where it has none. */
 static void say_paper(const struct sab_table_cell *cell, int i, char text[TEXT_CAP])
 {
@@ -197,22 +208,24 @@ static void print_head(FILE *to, const char *const *columns, int n)
     fputc('\n', to);
 }
 
-static void print_cell(FILE *to, int measure, const struct sab_results_of_cell *of)
+static void print_cell(FILE *to, const struct sab_table *table, const struct sab_results_of_cell *of)
 {
-    char text[TEXT_CAP], runs[TEXT_CAP], paper[TEXT_CAP];
+    char text[TEXT_CAP], runs[TEXT_CAP], cost[TEXT_CAP] = "", paper[TEXT_CAP];
     if (!of) {
         fputs("  |", to);
         return;
     }
-    struct summary s = summarise(of, measure, 0);
+    struct summary s = summarise(of, table->measure, 0);
     say_paper(of->cell, 0, paper);
     fputc(' ', to);
     if (of->n == 0) {
         print_not_run(to, of->cell);
     } else {
-        say_value(measure, &s, text, sizeof text);
+        say_value(table->measure, &s, text, sizeof text);
         say_runs(&s, runs);
-        fprintf(to, "%s; %s", text, runs);
+        if (table->shows_cost)
+            say_cost(of, cost);
+        fprintf(to, "%s; %s%s", text, runs, cost);
     }
     fprintf(to, "%s |", paper);
 }
@@ -225,7 +238,7 @@ static void print_columns(FILE *to, const struct sab_table_results *loaded)
     for (int r = 0; r < n_rows; r++) {
         fprintf(to, "| %s |", rows[r]);
         for (int c = 0; c < n_columns; c++)
-            print_cell(to, loaded->table->measure, find(loaded, rows[r], columns[c]));
+            print_cell(to, loaded->table, find(loaded, rows[r], columns[c]));
         fputc('\n', to);
     }
 }

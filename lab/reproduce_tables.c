@@ -55,7 +55,8 @@ static const struct sab_table tables[] = {
     {"bound", "the paper's sparsifier with a bound for its gradient, copying", "sparsifier=relu read-floor=0 explode=1e300", "",
      "relu with floor 0, and 4 as the least divisor of its gradient (--read-bound 4) but where a row says no bound. Rows end in k-trunc, "
      "k-top. State: the state is written, as the paper has it, rate 0.006; provisional: the state before the read is added "
-     "to it. Gain 0: it is not added (--read-gain 0), so that both are the same.",
+     "to it. Gain 0: it is not added (--read-gain 0), so that both are the same. H=64: 32 sequences an update, rate 0.02, "
+     "--beta2 0.999, and training sequences grow by 0.0225 steps an update, a quarter of the pace of the other columns.",
      SAB_MEASURE_ACCURACY, 1, SAB_FIGURE_NONE, NULL},
     {"departures", "defaults that depart from the paper, one undone at a time, copying",
      COPY_100 "k-trunc=5 k-top=5", "",
@@ -96,41 +97,6 @@ static const struct sab_table tables[] = {
      "Rows are called --pool, k-trunc. Last: the last of the k_att states. Cue: H = 64, 16 sequences an update; the tests have 256 "
      "sequences, at T = 10,000 16; gain 0: --read-gain 0 (table gain). Copying at T = 30: H = 64, 32 sequences.",
      SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
-    {"pixels", "images read step by step: accuracy on all test images", "eval-every=500", "",
-     "Rows: MNIST, 28 steps. Permuted: MNIST pixel by pixel in a random order, 784 steps. The paper's full BPTT has "
-     "90.3 % on the latter (recalled). Rows are called method, k-trunc, k-top.", SAB_MEASURE_ACCURACY, 1,
-     SAB_FIGURE_NONE, NULL},
-    {"texts", "text: bits per character of the whole test text, in one pass", "eval-every=500", "",
-     "Penn Treebank: its usual parts, H = 512. text8 here is its first 6.9 of 100 million characters, not comparable "
-     "with figures of others; it and Shakespeare have H = 256, 4,000 updates.",
-     SAB_MEASURE_BITS, 1, SAB_FIGURE_NONE, NULL},
-    {"forecasts", "time series: mean squared error of forecasts",
-     "task=csv relative=on T=96 hidden=64 batch=16 k-trunc=24 k-att=4 read-gain=0.2 clip=1 optimizer=adamw "
-     "weight-decay=0.1 average=0.98 warmup=50 split=0.6,0.2,0.2 steps=200 lr=0.001 input-scale=0.3 "
-     "key-scale=1 eval-every=20", "",
-     "In deviations of the training part, on the last fifth of the rows, all columns. Chosen on validation data among "
-     "some thirty probes.", SAB_MEASURE_MSE, 1, SAB_FIGURE_NONE, NULL},
-    {"real", "real sequences: accuracy on test data, by method", "hidden=64 batch=32 eval-size=0", "",
-     "What a row does not name is chosen from the data (`--settings auto`), for every method by the same rules; nothing was tuned. "
-     "Digits: free spoken digits, official test takes, of `examples/spoken_digits.py`; digits-16: 16 samples a step, 240 steps, 1,500 "
-     "updates; digits-half: every second sample, 1,950 steps, 1,000 updates. Beats: MIT-BIH record 100 by `examples/mitbih.py`, where "
-     "always saying \"normal\" is right in 98.2 %.",
-     SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL, 1},
-    {"real-texts", "texts with long repeats: bits per character, by method",
-     "task=text split=0.8,0.1,0.1 T=400 hidden=128 batch=16 steps=400 eval-every=100 eval-size=0", "",
-     "Of the whole test part, in one pass. What a row does not name is chosen from the data, for every method by the same rules. "
-     "Log: "
-     "OpenStack_2k.log of Loghub (github.com/logpai/loghub), 595,119 characters, 2,000 lines. Python: modules of the standard library of "
-     "Debian 12's Python 3.11, by `examples/python_source.py`. Chunks of 400 characters; the recurrent carry state, and memories, from "
-     "one to the next. Columns -1000: 1,000 updates in place of 400.",
-     SAB_MEASURE_BITS, 3, SAB_FIGURE_NONE, NULL, 1},
-    {"real-series", "real series: mean squared error of forecasts, by method",
-     "task=csv hidden=64 batch=16 T=96 split=0.6,0.2,0.2 steps=500 eval-every=25", "",
-     "In deviations of the training part, on the last fifth of the rows, all columns. What a row does not name is chosen from the data, "
-     "by rules found with SAB on validation parts. Last value; a linear fit to 24 rows (`bench/learning/forecasts.py`): "
-     "ETTh1 1 hour 0.2145; 0.1503, 6 hours 1.6617; 0.4076, 24 hours 0.4515; 0.4015, "
-     "exchange rates 1 day 0.0042; 0.0046, 24 days 0.0539; 0.1309.",
-     SAB_MEASURE_MSE, 3, SAB_FIGURE_NONE, NULL, 1},
     {"heat", "what is recalled while copying at T = 200 is learned", COPY_200, "",
      "The paper: diffuse early, later on the first ten positions (recalled).", SAB_MEASURE_ACCURACY, 1,
      SAB_FIGURE_MAPS, NULL},
@@ -157,13 +123,15 @@ static const struct sab_table tables[] = {
     {"single", "softmax", row, options, NONE, 0, NULL}, \
     {"single", "relu-2", row, options " sparsifier=relu read-floor=2", NONE, 0, NULL}, \
     {"single", "relu-40", row, options " sparsifier=relu read-floor=40", NONE, 0, NULL}
-#define BOUNDS(updates, row, options) \
-    {"bound", "T=100" updates, row, COPY_100 options, NONE, 0, NULL}, \
-    {"bound", "T=200" updates, row, COPY_200 options, NONE, 0, NULL}, \
-    {"bound", "T=300" updates, row, COPY_300 options, NONE, 0, NULL}
+#define BOUND_SLOW "write=state read-bound=4 hidden=64 batch=32 lr=0.02 beta2=0.999 eval-size=256 steps=4000 "
+#define BOUND_GAIN_0 "read-gain=0 read-bound=4"
 #define BOUND_ROWS(reads, options) \
-    BOUNDS(" 6,000 updates", "state, " reads, options " write=state read-bound=4 lr=0.006 steps=6000"), \
-    BOUNDS("", "gain 0, " reads, options " read-gain=0 read-bound=4")
+    {"bound", "T=100 H=64", "state, " reads, COPY_100 options BOUND_SLOW "curriculum=4000", NONE, 3, NULL}, \
+    {"bound", "T=200 H=64", "state, " reads, COPY_200 options BOUND_SLOW "curriculum=8000", NONE, 3, NULL}, \
+    {"bound", "T=300 H=64", "state, " reads, COPY_300 options BOUND_SLOW "curriculum=12000", NONE, 3, NULL}, \
+    {"bound", "T=100", "gain 0, " reads, COPY_100 options BOUND_GAIN_0, NONE, 0, NULL}, \
+    {"bound", "T=200", "gain 0, " reads, COPY_200 options BOUND_GAIN_0, NONE, 0, NULL}, \
+    {"bound", "T=300", "gain 0, " reads, COPY_300 options BOUND_GAIN_0, NONE, 0, NULL}
 #define ONCE(table, row, options) {table, "T=100", row, options, NONE, 0, NULL}
 /* The paper clips gradients of any size: so do we where its form is run. */
 #define VARIANTS(row, options) \
@@ -214,28 +182,6 @@ static const struct sab_table tables[] = {
     {"pool", "copying T=100 k-att=20", row, COPY_100 options " k-att=20", NONE, 0, NULL}, \
     {"pool", "copying T=200 k-att=5", row, COPY_200 options " k-att=5", NONE, 0, NULL}, \
     {"pool", "copying T=200 k-att=10", row, COPY_200 options " k-att=10", NONE, 0, NULL}
-
-/* One method on each set. */
-#define REAL_DIGITS(set) "task=npy data=" set "/train.npz valid-data=" set "/valid.npz test-data=" set "/test.npz "
-#define REAL_ROWS(row, options, why_not_half) \
-    {"real", "digits-16", row, REAL_DIGITS("digits-16") "steps=1500 eval-every=250 " options, NONE, 0, NULL}, \
-    {"real", "digits-half", row, REAL_DIGITS("digits-half") "steps=1000 eval-every=250 " options, NONE, 0, why_not_half}, \
-    {"real", "beats", row, REAL_DIGITS("ecg") "steps=1500 eval-every=150 " options, NONE, 0, NULL}
-#define DATES "time=date calendar=hour,weekday "
-#define REAL_SERIES(row, options) \
-    {"real-series", "ETTh1-1", row, "data=timeseries/ETTh1.csv horizon=1 " options, NONE, 0, NULL}, \
-    {"real-series", "ETTh1-6", row, "data=timeseries/ETTh1.csv horizon=6 " options, NONE, 0, NULL}, \
-    {"real-series", "ETTh1-24", row, "data=timeseries/ETTh1.csv horizon=24 " options, NONE, 0, NULL}, \
-    {"real-series", "ETTh1-6-dates", row, "data=timeseries/ETTh1.csv horizon=6 " DATES options, NONE, 0, NULL}, \
-    {"real-series", "ETTh1-24-dates", row, "data=timeseries/ETTh1.csv horizon=24 " DATES options, NONE, 0, NULL}, \
-    {"real-series", "exchange-1", row, "data=timeseries/exchange_rate.txt horizon=1 " options, NONE, 0, NULL}, \
-    {"real-series", "exchange-24", row, "data=timeseries/exchange_rate.txt horizon=24 " options, NONE, 0, NULL}
-
-#define REAL_TEXTS(row, options) \
-    {"real-texts", "log", row, "data=repeats/OpenStack_2k.log " options, NONE, 0, NULL}, \
-    {"real-texts", "log-1000", row, "data=repeats/OpenStack_2k.log steps=1000 " options, NONE, 0, NULL}, \
-    {"real-texts", "python", row, "data=repeats/python.txt " options, NONE, 0, NULL}, \
-    {"real-texts", "python-1000", row, "data=repeats/python.txt steps=1000 " options, NONE, 0, NULL}
 
 static const struct sab_table_cell cells[] = {
     AT_LENGTHS("bptt", BPTT, RECALLED("99.8 %"), RECALLED("56.0 %"), RECALLED("35.9 %"), 0),
@@ -297,8 +243,10 @@ static const struct sab_table_cell cells[] = {
     VARIANTS("dot", "score=dot"),
     VARIANTS("release2019", "score=release2019"),
 
-    BOUND_ROWS("5 5", "k-trunc=5 k-top=5"),
-    BOUND_ROWS("10 10", "k-trunc=10 k-top=10"),
+    BOUND_ROWS("5 5", "k-trunc=5 k-top=5 "),
+    BOUND_ROWS("10 10", "k-trunc=10 k-top=10 "),
+    {"bound", "T=100 6,000 updates", "state, 5 5", COPY_100 "k-trunc=5 k-top=5 write=state read-bound=4 lr=0.006 steps=6000", NONE, 0,
+     NULL},
     ONCE("bound", "provisional, 5 5", COPY_100 "k-trunc=5 k-top=5 read-bound=4"),
     ONCE("bound", "gain 0, 5 5, no bound", COPY_100 "k-trunc=5 k-top=5 read-gain=0"),
 
@@ -364,59 +312,19 @@ static const struct sab_table_cell cells[] = {
     POOL("mean 10", "pool=mean k-trunc=10"),
     POOL("attention 10", "pool=attention k-trunc=10"),
 
-    {"pixels", "rows", "sab 28 5", "preset=mnist-rows", NONE, 0, NULL},
-    {"pixels", "rows", "sab 5 5", "preset=mnist-rows k-trunc=5", NONE, 0, NULL},
-    {"pixels", "rows", "tbptt 5", "preset=mnist-rows k-trunc=5 credit=tbptt", NONE, 0, NULL},
-    {"pixels", "permuted", "sab 50 10", "preset=pmnist", RECALLED("94.2 %"), 0, NULL},
-    {"pixels", "permuted", "tbptt 50", "preset=pmnist credit=tbptt write=provisional k-top=5 k-att=1", NONE, 0, NULL},
-
-    {"texts", "Penn-Treebank", "sab 20 5", "preset=char-ptb steps=9000", RECALLED("1.43 to 1.37"), 0, NULL},
-    {"texts", "Penn-Treebank", "bptt", "preset=char-ptb steps=9000 credit=bptt", RECALLED("1.36"), 0, NULL},
-    {"texts", "text8-part", "sab 20 5", "preset=text8 data=text/text8.first6877825 hidden=256 input-scale=30 steps=4000",
-     NONE, 0, NULL},
-    {"texts", "text8-part", "bptt",
-     "preset=text8 data=text/text8.first6877825 hidden=256 input-scale=30 steps=4000 credit=bptt", NONE, 0, NULL},
-    {"texts", "Shakespeare", "sab 20 5",
-     "preset=text8 data=text/tinyshakespeare.txt hidden=256 input-scale=30 steps=4000", NONE, 0, NULL},
-    {"texts", "Shakespeare", "bptt",
-     "preset=text8 data=text/tinyshakespeare.txt hidden=256 input-scale=30 steps=4000 credit=bptt", NONE, 0, NULL},
-
-    {"forecasts", "mse", "ETTh1 1 hour",
-     "data=timeseries/ETTh1.csv hidden=48 steps=2000 lr=0.003 input-scale=0.5 eval-every=100", NONE, 0, NULL},
-    {"forecasts", "mse", "ETTh1 6 hours", "data=timeseries/ETTh1.csv horizon=6 steps=400", NONE, 0, NULL},
-    {"forecasts", "mse", "ETTh1 24 hours", "data=timeseries/ETTh1.csv horizon=24", NONE, 0, NULL},
-    {"forecasts", "mse", "exchange 1 day", "data=timeseries/exchange_rate.txt hidden=32", NONE, 0, NULL},
-    {"forecasts", "mse", "exchange 24 days", "data=timeseries/exchange_rate.txt hidden=32 horizon=24", NONE, 0, NULL},
-
-    REAL_ROWS("sab", "credit=sab", NULL),
-    REAL_ROWS("sab, no mental updates", "credit=sab mental-updates=off", NULL),
-    REAL_ROWS("tbptt, same windows", "credit=tbptt", NULL),
-    REAL_ROWS("bptt", "credit=bptt", NULL),
-    REAL_ROWS("dense attention", "credit=attention", NULL),
-    REAL_ROWS("transformer", "model=transformer layers=2", "each update compares all pairs of up to 9,131 steps"),
-
-    REAL_SERIES("sab", "credit=sab"),
-    REAL_SERIES("tbptt, same windows", "credit=tbptt"),
-    REAL_SERIES("bptt", "credit=bptt"),
-    REAL_SERIES("dense attention", "credit=attention"),
-    REAL_SERIES("transformer", "model=transformer layers=2"),
-
-    REAL_TEXTS("sab", "credit=sab"),
-    REAL_TEXTS("sab, no mental updates", "credit=sab mental-updates=off"),
-    REAL_TEXTS("tbptt, same windows", "credit=tbptt"),
-    REAL_TEXTS("bptt", "credit=bptt"),
-    REAL_TEXTS("dense attention", "credit=attention"),
-    REAL_TEXTS("transformer", "model=transformer layers=2"),
-
     {"heat", "T=200", "sab 10 10", "k-trunc=10 k-top=10", NONE, 0, NULL},
 };
 
+enum { TABLES = sizeof tables / sizeof tables[0], CELLS = sizeof cells / sizeof cells[0] };
+
 const struct sab_table *sab_table_at(int i)
 {
-    return i >= 0 && i < (int)(sizeof tables / sizeof tables[0]) ? &tables[i] : NULL;
+    const struct sab_table_list *more = &sab_data_tables;
+    return i >= 0 && i < TABLES ? &tables[i] : i >= TABLES && i < TABLES + more->n_tables ? &more->tables[i - TABLES] : NULL;
 }
 
 const struct sab_table_cell *sab_table_cell_at(int i)
 {
-    return i >= 0 && i < (int)(sizeof cells / sizeof cells[0]) ? &cells[i] : NULL;
+    const struct sab_table_list *more = &sab_data_tables;
+    return i >= 0 && i < CELLS ? &cells[i] : i >= CELLS && i < CELLS + more->n_cells ? &more->cells[i - CELLS] : NULL;
 }
