@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "kernels/row_blocks.h"
 
 static real *take_reals(struct sab_layout *layout, size_t count)
 {
@@ -167,6 +168,7 @@ static void lay_out_scratch(struct sab_layout *layout, struct sab_shard *s)
         *rows[i] = take_reals(layout, row);
     scratch->dpre = take_reals(layout, len * S * m->GHp);
     scratch->dpre_h = m->cell->fused ? scratch->dpre : take_reals(layout, len * S * m->GHp);
+    scratch->together = take_reals(layout, sab_outer_room(len * S, m->H > m->shape.I ? m->H : m->shape.I));
     scratch->dquery = m->K > 0 ? take_reals(layout, len * S * m->Ap) : NULL;
     for (int i = 0; i < 2; i++)
         s->dh[i] = take_reals(layout, len * row);

@@ -25,4 +25,15 @@ struct sab_part {
 void sab_part_product(const struct sab_kernels *kernels, int M, struct sab_part part, int K, const real *A, ptrdiff_t rs, ptrdiff_t cs,
                       struct sab_matrix B, real *C, ptrdiff_t ldc, int add);
 
+/* Such columns of C [M,N] += A^T B, A [K,M] and B [K,N] in rows lda and ldb apart, with the bits of a gemm. Wide rows, a power of 2 apart,
+ * evict each other from the caches: A's are first brought together in `room`, which has sab_outer_room(K, M) numbers. Where it is NULL
+ * they stay where they are. */
+void sab_outer_product(const struct sab_kernels *kernels, int M, struct sab_part part, int K, const real *A, ptrdiff_t lda, const real *B,
+                       ptrdiff_t ldb, real *C, ptrdiff_t ldc, real *room);
+enum { SAB_OUTER_LEAST = 1024 }; /* columns of A: with fewer nothing is gained, and nothing brought together */
+static inline size_t sab_outer_room(size_t K, int M)
+{
+    return M < SAB_OUTER_LEAST ? 0 : K * (size_t)sab_pad(M);
+}
+
 #endif

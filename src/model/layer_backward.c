@@ -111,6 +111,17 @@ static void add_pre(const struct products *p, struct sab_part units)
         }
 }
 
+/* dW [M,GHp] of these units' gates += x^T dpre. */
+static void add_outer(const struct products *p, const struct sab_lane *lane, struct sab_part units, int M, const real *x, ptrdiff_t stride,
+                      const real *dpre, enum sab_role role)
+{
+    const struct sab_model *m = p->m;
+    struct sab_part gates[SAB_GATES_MOST];
+    real *dW = sab_tensors_grad(m, role, p->layer, p->grads), *room = lane->n == 1 ? p->scratch->together : NULL;
+    for (int g = 0, n = sab_layer_gates(m, units, gates); g < n; g++)
+        sab_outer_product(m->kernels, M, gates[g], p->len * p->span->S, x, stride, dpre, m->GHp, dW, m->GHp, room);
+}
+
 /* dW_hh += h_prev^T dpre_h, dW_ih += x^T dpre, biases, dW2, and dx = dpre W_ih^T; h_prev, x and dx times their masks. */
 static void products_lane(void *user, struct sab_lane *lane)
 {
@@ -125,13 +136,11 @@ static void products_lane(void *user, struct sab_lane *lane)
     size_t first = (size_t)p->from * w->S, n = (size_t)w->S * Hp;
     const real *dpre = s->dpre + first * GHp, *dpre_h = s->dpre_h + first * GHp;
     const real *h_prev = entered(p->len, n, w->h_mask, w->h + first * Hp, s);
-    sab_layer_gates_product(m, m->H, share.units, R, h_prev, 1, Hp, sab_matrix_rows(dpre_h, GHp),
-                            sab_tensors_grad(m, SAB_ROLE_WEIGHT_HH, p->layer, p->grads), 1);
+    add_outer(p, lane, share.units, m->H, h_prev, Hp, dpre_h, SAB_ROLE_WEIGHT_HH);
     add_pre(p, share.units);
     if (!w->ids) {
         const real *x = entered(p->len, n, w->x_mask, w->x + first * w->x_stride, s);
-        sab_layer_gates_product(m, cw->I, share.units, R, x, 1, w->x_stride, sab_matrix_rows(dpre, GHp),
-                                sab_tensors_grad(m, SAB_ROLE_WEIGHT_IH, p->layer, p->grads), 1);
+        add_outer(p, lane, share.units, cw->I, x, w->x_stride, dpre, SAB_ROLE_WEIGHT_IH);
     }
     if (m->K > 0) {
         struct sab_remind_grads rg = sab_layer_remind_grads(m, p->layer, p->grads);

@@ -186,6 +186,7 @@ struct sab_scratch {
     real *dpre_h;    /* [len,S,GHp] where the cell is not fused, else the same as dpre */
     real *dquery;    /* [len,S,Ap] */
     real *masked[2]; /* [len,S,Hp] each, where the batch has masks */
+    real *together;  /* sab_outer_room(len*S, the most that enters a layer) */
     struct sab_profile *profile; /* of the worker, or NULL */
     struct sab_lockstep *lockstep; /* threads that take the steps of one part together, each some of its units; NULL: alone */
 };
