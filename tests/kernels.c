@@ -124,6 +124,19 @@ static void test_attention(void **unused)
             k->score_mlp_at(n, at, Ap, want, x4, x3, (real)0.25, got2);
             for (int j = 0; j < n; j++)
                 assert_memory_equal(&got2[j], &got[at[j]], sizeof *got);
+            if (k->score_mlp_estimate) {
+                double size = 0;
+                for (int i = 0; i < Ap; i++)
+                    size += fabs((double)x3[i]);
+                k->score_mlp_estimate(n, at, Ap, want, x4, x3, (real)0.25, got2);
+                k->score_mlp_estimate(N, NULL, Ap, want, x4, x3, (real)0.25, want2);
+                for (int j = 0; j < n; j++) {
+                    assert_memory_equal(&got2[j], &want2[at[j]], sizeof *got2);
+                    double off = fabs((double)got2[j] - (double)got[at[j]]), most = 2 * (k->estimate_error + 1e-6) * size;
+                    if (!(off <= most))
+                        fail_msg("seed %d: score_mlp_estimate of %s is off by %.3g, at most %.3g", (int)seed, k->name, off, most);
+                }
+            }
             int from = problem_int(&state, 0, N);
             got[from < N ? from : 0] = NAN;
             n = k->find_reaching(from, N, got, got[N / 2], found);

@@ -224,7 +224,7 @@ static void test_pad(void **unused)
     padded = machine_drawn(&state, n_padded);
     p = machine_put(padded, n_padded * sizeof *p);
     assert_int_equal(machine->unpad(machine, rows, TENSORS, most, p, t), SAB_OK);
-    sab_tensors_unpad(&model, padded, 0, theta);
+    sab_tensors_unpad(&model, padded, 0, theta, NULL, 1);
     machine_get(got, t, n_theta * sizeof *got);
     machine_same("unpad", got, theta, n_theta);
     machine->give(machine, p);

@@ -195,7 +195,7 @@ static void test_copies_for_the_input_do_not_meet(void **state)
     problem_config(&config);
     config.model.model = SAB_KIND_SEQ2SEQ;
     assert_int_equal(sab_model_create(&m, &config, &shape, &err), SAB_OK);
-    sab_model_prepare(m, &version);
+    sab_model_prepare(m, &version, NULL, 1);
     assert_int_equal(sab_model_prepare_input(m, &err), SAB_OK);
     const struct sab_seq2seq *own = sab_seq2seq_of(m);
     size_t count = (size_t)m->GHp * SAB_PANEL; /* 30 rows fit into one panel */

@@ -51,7 +51,8 @@ static void attend_backward(struct sab_seq2seq_shard *s, int p, const struct sab
     for (int i = 0; i < N; i++) {
         real da = s->alpha[i] * (s->dalpha[i] - mean);
         m->kernels->axpy(m->Hp, s->alpha[i], dz, s->dM + (first + i) * Hp);
-        r->score->backward(r, s->key + (first + i) * Ap, s->query + p * Ap, da, s->dkey + (first + i) * Ap, dquery, rg);
+        r->score->backward(r, s->key + (first + i) * Ap, s->query + p * Ap, da, (struct sab_part){0, m->Ap}, s->dkey + (first + i) * Ap,
+                           dquery, rg);
     }
 }
 

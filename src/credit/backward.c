@@ -134,7 +134,7 @@ static void begin(struct sab_shard *s)
         memset(run->touched, 0, (size_t)s->n_windows);
         if (m->K == 0)
             continue;
-        memset(run->memory.dM, 0, (size_t)s->S * run->memory.cap * m->Hp * sizeof(real));
+        memset(run->memory.dM, 0, (size_t)s->S * run->memory.dM_rows * m->Hp * sizeof(real));
         memset(run->memory.dkey, 0, (size_t)s->S * run->memory.cap * m->Ap * sizeof(real));
         if (run->memory.dworth)
             memset(run->memory.dworth, 0, (size_t)s->S * run->memory.cap * sizeof(real));

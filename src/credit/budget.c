@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/lockstep.h"
 #include "model/options.h"
 
 struct sab_room sab_extent_room(const struct sab_extent *x, int is_last, int backward)
@@ -28,6 +29,19 @@ int sab_extent_together(const struct sab_model *m, int H, int B, int workers)
     if (!m->network->step_numbers || m->network->step_numbers(m, H) * sizeof(real) < shared_nbytes)
         return 1;
     return each < SAB_TOGETHER ? each : SAB_TOGETHER;
+}
+
+/* A step takes some microseconds, and to meet costs one: so from weights of 1 MiB on; and units for each lane to have tiles of. */
+enum { LOCKSTEP_NBYTES = 1 << 20, LANE_UNITS = 128 };
+
+int sab_extent_lanes(const struct sab_model *m, int H, int n_shards, int threads)
+{
+    double nbytes = m->network->step_numbers ? m->network->step_numbers(m, H) * sizeof(real) : 0;
+    int most = sab_pad(H) / LANE_UNITS;
+    most = most < SAB_LOCKSTEP_MOST ? most : SAB_LOCKSTEP_MOST;
+    if (n_shards > 1 || nbytes < LOCKSTEP_NBYTES || most < 1)
+        return 1;
+    return threads < most ? threads : most;
 }
 
 int sab_need_count(const struct sab_model *m, const struct sab_extent *x, int backward, struct sab_need *need,

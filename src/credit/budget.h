@@ -20,6 +20,10 @@ struct sab_room sab_extent_room(const struct sab_extent *extent, int is_last, in
  * large and there are enough shards for all workers. */
 int sab_extent_together(const struct sab_model *model, int H, int B, int workers);
 
+/* Threads, of so many, that take the steps of a batch of n_shards shards together, in such a network: more than one where the batch is a
+ * single shard and a step has enough work. */
+int sab_extent_lanes(const struct sab_model *model, int H, int n_shards, int threads);
+
 struct sab_need {
     double activations; /* bytes, of all workers or of a tape */
     double gradients;   /* one per shard */

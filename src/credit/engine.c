@@ -13,7 +13,6 @@
 #include "base/sized.h"
 #include "base/team.h"
 #include "credit/share.h"
-#include "credit/tree.h"
 #include "cuda/device.h"
 #include "model/stream.h"
 
@@ -83,7 +82,7 @@ struct sab_version sab_engine_prepare(struct sab_engine *e)
 {
     struct sab_version version;
     sab_profile_lap(e->profile, SAB_PHASE_DATA);
-    sab_model_prepare(e->model, &version);
+    sab_model_prepare(e->model, &version, e->team, e->members);
     sab_profile_lap(e->profile, SAB_PHASE_PACK);
     return version;
 }
@@ -120,20 +119,14 @@ int sab_engine_check_stopped(const struct sab_engine *e, struct sab_error *err)
     return sab_engine_is_stopped(e) ? sab_fail(err, SAB_INTERRUPTED, "stopped on request") : SAB_OK;
 }
 
-/* A step takes some microseconds, and to meet costs one: so from weights of 1 MiB on, with memories, which make lanes meet more often,
- * from 2; and units for each lane to have tiles of. */
-enum { LOCKSTEP_NBYTES = 1 << 20, LANE_UNITS = 128 };
-
 int sab_engine_gather(struct sab_engine *e, int n_shards, int workers, struct sab_error *err)
 {
     const struct sab_model *m = e->model;
-    double nbytes = m->network->step_numbers ? m->network->step_numbers(m, m->H) * sizeof(real) : 0;
-    int threads = sab_threads_of(e->threads), most = m->Hp / LANE_UNITS;
-    most = most < SAB_LOCKSTEP_MOST ? most : SAB_LOCKSTEP_MOST;
-    int lanes = e->lanes > 0 ? e->lanes : nbytes < (m->K > 0 ? 2 : 1) * LOCKSTEP_NBYTES ? 1 : threads < most ? threads : most;
-    e->lockstep.members = n_shards == 1 ? lanes : 1;
+    int lanes = n_shards > 1 ? 1 : e->lanes > 0 ? e->lanes : sab_extent_lanes(m, m->H, n_shards, sab_threads_of(e->threads));
+    e->lockstep.members = lanes;
     e->lockstep.insists = e->lanes > 0;
-    int status = sab_team_grow(&e->team, e->lockstep.members > workers ? e->lockstep.members : workers, err);
+    e->members = lanes > workers ? lanes : workers;
+    int status = sab_team_grow(&e->team, e->members, err);
     e->lockstep.team = e->team;
     return status;
 }
@@ -160,118 +153,6 @@ struct sab_work sab_request_work(const struct sab_request *request, const struct
         .dh0 = request->dh0,
         .dc0 = request->dc0,
     };
-}
-
-static real *grads_of(const struct sab_model *m, const struct sab_request *request)
-{
-    return request->grads ? request->grads : m->grad;
-}
-
-enum { RANGE = 16384 };
-
-/* Gradients that are added up; each worker takes ranges of their numbers. */
-struct addition {
-    struct sab_engine *engine;
-    real **at; /* [n_shards] */
-    int n_shards, ranks;
-};
-
-static void add_range(void *user, int range, int worker)
-{
-    const struct addition *a = user;
-    struct sab_profile *profile = sab_engine_profile(a->engine, worker);
-    size_t n = a->engine->model->n_padded, from = (size_t)range * RANGE, to = from + RANGE < n ? from + RANGE : n;
-    sab_profile_start(profile);
-    sab_tree_add(a->at, a->n_shards, a->ranks, 0, from, to);
-    sab_profile_lap(profile, SAB_PHASE_REDUCE);
-}
-
-int sab_engine_add_nodes(struct sab_engine *e, int n_shards, int first, int count, int ranks, int workers, struct sab_error *err)
-{
-    size_t n = e->model->n_padded;
-    real **at = sab_alloc((size_t)n_shards, sizeof *at);
-    if (!at)
-        return sab_fail(err, SAB_NOMEM, "no memory to add up %d gradients", n_shards);
-    for (int i = 0; i < count; i++)
-        at[first + i] = e->grads + (size_t)i * n;
-    sab_team_run(e->team, workers, (int)((n + RANGE - 1) / RANGE), add_range, &(struct addition){e, at, n_shards, ranks});
-    sab_free(at);
-    return SAB_OK;
-}
-
-void sab_engine_leave_sum(struct sab_engine *e, const struct sab_request *request)
-{
-    const struct sab_model *m = e->model;
-    sab_tensors_unpad(m, e->grads, request->add, grads_of(m, request));
-    sab_profile_lap(e->profile, SAB_PHASE_REDUCE);
-}
-
-int sab_engine_reduce(struct sab_engine *e, int n_shards, int workers, const struct sab_request *request, struct sab_error *err)
-{
-    int status = sab_engine_add_nodes(e, n_shards, 0, n_shards, 1, workers, err);
-    sab_profile_start(e->profile);
-    if (status == SAB_OK)
-        sab_engine_leave_sum(e, request);
-    return status;
-}
-
-struct sab_metrics sab_deal_metrics(const struct sab_deal *deal, const struct sab_model *m)
-{
-    struct sab_loss_sums all = {0};
-    for (int i = 0; i < deal->n_shards; i++) {
-        all.loss += deal->sums[i].loss;
-        all.weight += deal->sums[i].weight;
-        all.squares += deal->sums[i].squares;
-        all.scored += deal->sums[i].scored;
-        all.correct += deal->sums[i].correct;
-        all.values += deal->sums[i].values;
-    }
-    int loss = m->shape.loss;
-    int64_t answers = loss == SAB_LOSS_CROSS_ENTROPY ? all.scored : loss == SAB_LOSS_BCE ? all.values : 0;
-    return (struct sab_metrics){
-        .loss = all.weight > 0 ? all.loss / all.weight : NAN,
-        .accuracy = answers > 0 ? (double)all.correct / (double)answers : NAN,
-        .mse = (loss == SAB_LOSS_MSE || loss == SAB_LOSS_QUANTILE) && all.values > 0 ? all.squares / (double)all.values : NAN,
-        .weight = all.weight,
-        .scored = all.scored,
-    };
-}
-
-/* ---- bad numbers ---- */
-
-static int is_finite(const real *x, size_t count, size_t *where)
-{
-    for (size_t i = 0; x && i < count; i++)
-        if (!isfinite(x[i])) {
-            *where = i;
-            return 0;
-        }
-    return 1;
-}
-
-static double norm_of(const real *x, size_t count)
-{
-    double sum = 0;
-    for (size_t j = 0; j < count; j++)
-        sum += (double)x[j] * x[j];
-    return sqrt(sum);
-}
-
-int sab_engine_judge(const struct sab_engine *e, const struct sab_request *request, double *norm, struct sab_error *err)
-{
-    const struct sab_model *m = e->model;
-    const real *grads = grads_of(m, request);
-    size_t where = 0;
-    *norm = norm_of(grads, m->n_theta);
-    if (isfinite(*norm))
-        return SAB_OK;
-    for (int i = 0; i < m->n_tensors; i++) {
-        const struct sab_tensor_spec *spec = &m->tensors[i];
-        if (!is_finite(grads + spec->offset, spec->count, &where))
-            return sab_fail(err, SAB_NUMERIC, "the gradient of %s (layer %d) is not finite at element %zu", spec->name,
-                            spec->layer, where);
-    }
-    return SAB_OK; /* numbers whose squares are beyond double */
 }
 
 /* ---- there, and there and back ---- */
@@ -357,13 +238,6 @@ int sab_engine_watch(struct sab_engine *e, const struct sab_batch *batch, const 
     if (!status && batch->state)
         status = sab_stream_ready(batch->state, e->model, batch, err);
     return status ? status : there(e, batch, NULL, NULL, NULL, watcher, err);
-}
-
-int sab_engine_judge_loss(const struct sab_engine *e, const struct sab_metrics *metrics, struct sab_error *err)
-{
-    if (!(metrics->weight > 0) || isfinite(metrics->loss)) /* the loss of a part without weight is none */
-        return SAB_OK;
-    return sab_fail(err, SAB_NUMERIC, "the loss is %g in layer %d's readout (tensor V1)", metrics->loss, e->model->L - 1);
 }
 
 /* What came out of there and back. */

@@ -29,6 +29,7 @@ struct sab_engine {
     struct sab_model *model;      /* borrowed */
     int threads;
     struct sab_team *team;        /* as many as a batch has needed so far, or NULL */
+    int members;                  /* of it, that the latest batch had work for */
     struct sab_lockstep lockstep; /* of a batch that is one shard; else of one member */
     struct sab_device *device;    /* NULL: the processor */
     struct sab_comm *comm;        /* NULL: one rank */
@@ -41,6 +42,7 @@ struct sab_engine {
     double beside_nbytes;         /* of the budget, what is taken beside: by an optimiser */
     int together;                 /* shards that are taken step by step at once; 0: as many as sab_extent_together says */
     int lanes;                    /* that take the steps of a batch of one shard together, whatever it costs; 0: as many as pay */
+    int leaves_norm;              /* 1: who wants the norm of the gradient takes it himself */
     int leaves_gradient;          /* 1: the model's gradient stays on the device, for its sab_device_step */
 
     double budget_nbytes;         /* what the option memory came to; 0 until the first gradient */
@@ -113,6 +115,12 @@ int sab_engine_allows(struct sab_engine *engine, double data_nbytes, const struc
 int sab_engine_together(const struct sab_engine *engine, int B, int workers, int tells_reads);
 /* SAB_INTERRUPTED: a batch that was left half done has no result. */
 int sab_engine_check_stopped(const struct sab_engine *engine, struct sab_error *err);
+/* What the way back of all shards has in common; what the request asks for is cleared. */
+struct sab_work sab_request_work(const struct sab_request *request, const struct sab_model *model,
+                                 const struct sab_batch *batch, double scale);
+
+/* ---- outcome.c ---------------------------------------------------------------------------------------------------- */
+
 /* Sums the shards' gradients up and leaves them where the request wants them. SAB_NOMEM. */
 int sab_engine_reduce(struct sab_engine *engine, int n_shards, int workers, const struct sab_request *request,
                       struct sab_error *err);
@@ -127,9 +135,6 @@ int sab_engine_judge(const struct sab_engine *engine, const struct sab_request *
 /* The same of the loss, where there is one. */
 int sab_engine_judge_loss(const struct sab_engine *engine, const struct sab_metrics *metrics, struct sab_error *err);
 struct sab_metrics sab_deal_metrics(const struct sab_deal *deal, const struct sab_model *model);
-/* What the way back of all shards has in common; what the request asks for is cleared. */
-struct sab_work sab_request_work(const struct sab_request *request, const struct sab_model *model,
-                                 const struct sab_batch *batch, double scale);
 
 /* ---- device.c: a checked batch where the engine has a device ----------------------------------------------------- */
 

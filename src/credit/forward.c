@@ -329,7 +329,7 @@ void sab_shard_span(struct sab_shard *const *shards, int n, int span, int replay
             struct sab_layer_run *run = &s->layers[l];
             parts[k] = (struct sab_layer_part){.span = point_span(s, l, span), .memory = &run->memory,
                                                .records = &run->records, .scratch = &s->scratch};
-            if (!s->backward)
+            if (!s->backward || s->reads_again)
                 run->records.t0 = parts[k].span->t0;
         }
         sab_layer_forward(m, l, n, parts, replay);

@@ -7,6 +7,9 @@
 #include "base/error.h"
 #include "kernels/row_blocks.h"
 
+/* Of so few memories a replay selects again, which costs some percent of its time; of more it would be most of it. */
+enum { AGAIN_MOST = 64 };
+
 static real *take_reals(struct sab_layout *layout, size_t count)
 {
     return sab_layout_take(layout, count, sizeof(real));
@@ -23,7 +26,7 @@ static size_t most_memories(const struct sab_shard *s)
 static size_t record_entries(const struct sab_shard *s, const struct sab_remind *r)
 {
     size_t all = sab_records_count(r, s->carried_cap, s->T);
-    if (s->backward)
+    if (s->backward && !s->reads_again)
         return all;
     return all - sab_records_count(r, s->carried_cap, s->T > s->span_len ? s->T - s->span_len : 0);
 }
@@ -68,11 +71,11 @@ static void lay_out_standing(struct sab_layout *layout, const struct sab_shard *
     memory->standing = sab_layout_take(layout, (size_t)s->S, sizeof *memory->standing);
     for (int b = 0; b < s->S; b++) {
         struct sab_standing standing = {
-            .base = take_reals(layout, (size_t)memory->cap),
+            .base = take_reals(layout, (size_t)memory->key_rows),
             .before = take_reals(layout, (size_t)m->Ap),
             .winners = sab_layout_take(layout, (size_t)m->K + 1, sizeof *standing.winners),
-            .corners = take_reals(layout, (size_t)memory->cap / SAB_BLOCK * m->Ap),
-            .highest = take_reals(layout, (size_t)memory->cap / SAB_BLOCK),
+            .corners = take_reals(layout, (size_t)memory->key_rows / SAB_BLOCK * m->Ap),
+            .highest = take_reals(layout, (size_t)memory->key_rows / SAB_BLOCK),
         };
         if (memory->standing)
             memory->standing[b] = standing;
@@ -108,7 +111,7 @@ static void lay_out_memory(struct sab_layout *kept, struct sab_layout *scratch, 
     struct sab_layer_run *run = &s->layers[l];
     const struct sab_remind *r = &m->layers[l].remind;
     size_t S = (size_t)s->S, cap = most_memories(s), entries = record_entries(s, r);
-    size_t steps = s->backward ? (size_t)s->T : (size_t)s->span_len;
+    size_t steps = s->backward && !s->reads_again ? (size_t)s->T : (size_t)s->span_len;
     struct sab_ledger *ledger = &run->memory.ledger;
     ledger->keep = &r->keep;
     ledger->steps = sab_layout_take(kept, (size_t)s->T + 1, sizeof *ledger->steps);
@@ -120,12 +123,15 @@ static void lay_out_memory(struct sab_layout *kept, struct sab_layout *scratch, 
     if (r->pool.kind != SAB_POOL_LAST)
         lay_out_stretch(kept, scratch, s, &run->memory);
     run->memory.M = take_reals(kept, S * cap * m->Hp);
-    run->memory.key = take_reals(kept, S * cap * m->Ap);
-    run->memory.dM = s->backward ? take_reals(scratch, S * cap * m->Hp) : NULL;
+    run->memory.key_rows = sab_memory_key_rows(r, (int)cap, r->keep.rule->most(&r->keep, s->span_len) + 1);
+    run->memory.key = take_reals(kept, S * run->memory.key_rows * m->Ap);
+    run->memory.dM_rows = sab_memory_waiting(r, (int)cap);
+    run->memory.dM = s->backward ? take_reals(scratch, S * run->memory.dM_rows * m->Hp) : NULL;
     run->memory.dkey = s->backward ? take_reals(scratch, S * cap * m->Ap) : NULL;
     run->memory.dworth = s->backward && r->gate ? take_reals(scratch, S * cap) : NULL;
     lay_out_standing(scratch, s, &run->memory);
     run->records.S = s->S;
+    run->records.is_made_again = s->reads_again;
     run->records.reads = sab_layout_take(kept, steps * S, sizeof *run->records.reads);
     run->records.index = sab_layout_take(kept, entries * S, sizeof *run->records.index);
     run->records.alpha = take_reals(kept, entries * S);
@@ -150,6 +156,17 @@ static void lay_out_layer(struct sab_layout *kept, struct sab_layout *scratch, s
     lay_out_stored(s->backward == SAB_STORED ? kept : scratch, s, run);
 }
 
+/* Scores and candidates on the way there; on the way back two numbers for each entry of a read, dense or of each lane. */
+static void lay_out_read(struct sab_layout *layout, const struct sab_shard *s, struct sab_read_room *read)
+{
+    size_t most = most_memories(s), slots = (size_t)s->model->layers[0].remind.keep.slots, S = (size_t)s->S, K = (size_t)s->model->K;
+    size_t alive = most < slots ? most : slots, lanes = SAB_LOCKSTEP_MOST * 2 * (K + 1);
+    read->scores_stride = 2 * alive + K + 2;
+    read->candidates_stride = alive + 1;
+    read->scores = take_reals(layout, S * read->scores_stride > lanes ? S * read->scores_stride : lanes);
+    read->candidates = sab_layout_take(layout, S * read->candidates_stride, sizeof *read->candidates);
+}
+
 static void lay_out_scratch(struct sab_layout *layout, struct sab_shard *s)
 {
     const struct sab_model *m = s->model;
@@ -157,8 +174,7 @@ static void lay_out_scratch(struct sab_layout *layout, struct sab_shard *s)
     size_t S = (size_t)s->S, row = S * m->Hp, len = (size_t)s->span_len;
     scratch->pre_h = take_reals(layout, S * m->GHp);
     scratch->key = take_reals(layout, S * m->Ap);
-    scratch->scores = take_reals(layout, 2 * most_memories(s) + 2 * (size_t)m->K + 4);
-    scratch->candidates = sab_layout_take(layout, most_memories(s) + 1, sizeof *scratch->candidates);
+    lay_out_read(layout, s, &scratch->read);
     for (int i = 0; i < 2; i++)
         scratch->masked[i] = s->masks ? take_reals(layout, len * row) : NULL;
     if (!s->backward)
@@ -207,6 +223,9 @@ static void sizes(struct sab_shard *s)
     s->span_len = s->span_windows * len;
     s->n_spans = (s->n_windows + s->span_windows - 1) / s->span_windows;
     s->n_stored = s->backward == SAB_STORED ? s->n_spans : 1;
+    const struct sab_remind *r = m->K > 0 ? &m->layers[0].remind : NULL;
+    s->reads_again = r && s->backward == SAB_RECOMPUTED && s->n_spans > 1 && !r->keeps_rows && !r->keep.choice &&
+        r->keep.slots <= AGAIN_MOST;
 }
 
 int sab_shard_create(struct sab_shard **out, const struct sab_model *model, const struct sab_room *room,

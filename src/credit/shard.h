@@ -30,6 +30,7 @@ struct sab_shard {
     const struct sab_model *model;
     int S, T, backward, flow, apart, dvalues, masks; /* room; T steps at most; backward: SAB_STORED, ... */
     int window_len, n_windows, span_windows, span_len, n_spans, n_stored; /* span_windows: windows per span */
+    int reads_again;              /* 1: reads are recorded of one span at a time, and selected again by a replay */
     int carried_cap;              /* most memories taken over from the batch before */
     struct sab_layer_run *layers; /* [L] */
     int *first, *ends;            /* [S] of every layer's ledger */

@@ -65,9 +65,9 @@ static int work_out(const struct sab_model *model, int T, int B, double batches,
 {
     struct sab_ceilings one;
     struct sab_cost cost;
-    int shards = (B - 1) / SAB_SHARD + 1, n = sab_threads_of(threads);
+    int shards = (B - 1) / SAB_SHARD + 1, all = sab_threads_of(threads), n = all < shards ? all : shards;
+    int lanes = sab_extent_lanes(model, model->H, shards, all);
     double nbytes = 0;
-    n = n < shards ? n : shards;
     sab_cost_count(model, T, B, reached, 0, &cost);
     for (int phase = 0; phase < SAB_PHASE_COUNT; phase++)
         nbytes += cost.nbytes[phase];
@@ -77,7 +77,7 @@ static int work_out(const struct sab_model *model, int T, int B, double batches,
     int status = sab_ceilings_measure(model->kernels, 1, 1, &one, err);
     if (status != SAB_OK)
         return status;
-    struct sab_ceilings top = sab_plan_together(&one, n);
+    struct sab_ceilings top = sab_plan_together(&one, lanes > n ? lanes : n, lanes > n);
     *seconds = batches * sab_duration_clock_s(sab_duration_of(&cost, &top), model->H, sab_plan_balance(B, n));
     return SAB_OK;
 }

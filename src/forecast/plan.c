@@ -19,13 +19,17 @@
 #include "train/run.h"
 #include "train/trainer.h"
 
-struct sab_ceilings sab_plan_together(const struct sab_ceilings *one, int threads)
+/* What each lane after the first adds: 0.2 to 0.9 on two processors (docs/performance.md). */
+static const double LANE_GAIN = 0.5;
+
+struct sab_ceilings sab_plan_together(const struct sab_ceilings *one, int threads, int are_lanes)
 {
     int processors = sab_processors(), n = threads < processors ? threads : processors;
+    double times = are_lanes ? 1 + LANE_GAIN * (n - 1) : n;
     struct sab_ceilings top = *one;
-    top.flops *= n;
-    top.scores *= n;
-    top.functions *= n;
+    top.flops *= times;
+    top.scores *= times;
+    top.functions *= times;
     return top;
 }
 
@@ -50,10 +54,10 @@ static void measure_time(const struct sab_model *model, const struct sab_options
 {
     struct sab_cost cost;
     struct sab_duration work[3];
-    struct sab_ceilings top = sab_plan_together(&plan->ceilings, plan->threads);
     for (int i = 0; i < 3; i++) {
         double reached = i < 2 ? plan->reached : 0;
-        int B = i < 2 ? config->shared.batch : plan->evaluation_columns;
+        int B = i < 2 ? config->shared.batch : plan->evaluation_columns, are_lanes = plan->lanes > 1 && B <= SAB_SHARD;
+        struct sab_ceilings top = sab_plan_together(&plan->ceilings, are_lanes ? plan->lanes : plan->workers, are_lanes);
         sab_cost_count(model, (int)ceil(plan->length), B, reached, i == 1, &cost);
         if (plan->shape.input == SAB_INPUT_VALUES) /* products of few inputs hardly begin */
             cost.flops[SAB_PHASE_INPUT] *= 1 + 12.0 / plan->shape.I;
@@ -76,7 +80,7 @@ static int measure(const struct sab_options *config, const struct sab_plan *plan
     int status = sab_model_build(&model, &small, &config->shared, &plan->shape, err);
     if (status == SAB_OK)
         status = sab_model_check_steps(model, plan->sequence_steps, err);
-    struct sab_extent extent = {.T = plan->sequence_steps, .B = config->shared.batch, .workers = plan->threads, .together = 1,
+    struct sab_extent extent = {.T = plan->sequence_steps, .B = config->shared.batch, .workers = plan->workers, .together = 1,
                                 .masks = config->optim.dropout > 0 || config->optim.dropout_recurrent > 0};
     if (status == SAB_OK && !plan->is_apart)
         extent.together = sab_extent_together(model, config->model.hidden, extent.B, extent.workers);
@@ -263,8 +267,8 @@ static void forecast_time(const struct sab_options *config, const double sizes[S
 {
     struct sab_duration update = {sizes[UPDATE_PRODUCTS], sizes[UPDATE_REST]};
     struct sab_duration evaluation = {sizes[EVALUATION_PRODUCTS], sizes[EVALUATION_REST]};
-    double balance = sab_plan_balance(config->shared.batch, plan->threads),
-        evaluation_balance = sab_plan_balance(plan->evaluation_columns, plan->threads);
+    double balance = sab_plan_balance(config->shared.batch, plan->workers),
+        evaluation_balance = sab_plan_balance(plan->evaluation_columns, plan->workers);
     double growing = plan->has_files ? 0 : (double)(config->task.drawn.curriculum < config->optim.steps
                                                     ? config->task.drawn.curriculum : config->optim.steps);
     double evaluations = 1 + (config->run.eval_every > 0 ? (double)((config->optim.steps - 1) / config->run.eval_every) : 0);
@@ -334,6 +338,21 @@ static int look_at_task(struct sab_task *task, const struct sab_options *config,
     return SAB_OK;
 }
 
+/* How many threads will have work, of those asked for. */
+static int count_threads(const struct sab_options *config, struct sab_plan *plan, struct sab_error *err)
+{
+    struct sab_model_options small = config->model; /* its texts are borrowed */
+    struct sab_model *model = NULL;
+    small.hidden = SAB_LANES * (small.heads > 0 ? small.heads : 1);
+    int status = sab_model_build(&model, &small, &config->shared, &plan->shape, err);
+    if (status != SAB_OK)
+        return status;
+    plan->lanes = sab_extent_lanes(model, config->model.hidden, plan->shards, plan->threads);
+    plan->threads = plan->lanes > plan->workers ? plan->lanes : plan->workers;
+    sab_model_free(model);
+    return SAB_OK;
+}
+
 /* Memory and time, of what look_at_task left. */
 static int work_out(const struct sab_options *config, const struct sab_options *settled, struct sab_plan *plan, struct sab_error *err)
 {
@@ -342,6 +361,8 @@ static int work_out(const struct sab_options *config, const struct sab_options *
     int status = SAB_OK;
     if (kernels && plan->ceilings.threads == 0)
         status = sab_ceilings_measure(kernels, 1, 1, &plan->ceilings, err);
+    if (status == SAB_OK)
+        status = count_threads(settled, plan, err);
     if (status == SAB_OK)
         status = extrapolate(settled, plan, sizes, err);
     plan->is_apart = status == SAB_OK && !allows_together(config, sizes, plan);
@@ -364,8 +385,7 @@ int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, s
     *plan = (struct sab_plan){.ceilings = plan->ceilings};
     plan->shards = (config->shared.batch - 1) / SAB_SHARD + 1;
     plan->threads = sab_threads_of(config->shared.threads);
-    if (plan->threads > plan->shards)
-        plan->threads = plan->shards;
+    plan->workers = plan->threads < plan->shards ? plan->threads : plan->shards;
     int status = sab_options_copy(&settled, config, err);
     settled.task.drawn.curriculum = 0; /* full length from the first batch */
     if (status == SAB_OK)

@@ -12,7 +12,8 @@ struct sab_plan {
                                     length of the sequence that a step is in, and share the mean length divided by
                                     it; else sequence_steps and 1 */
     int has_files;               /* the task reads its data */
-    int threads, shards;
+    int threads, shards;         /* threads that have work; a batch is cut into so many parts */
+    int workers, lanes;          /* threads that take parts, and that take the steps of the only one together */
     struct sab_shape shape;
     double weights_nbytes;       /* in every layout, optimiser and checkpoint copies included */
     double gradients_nbytes;     /* one per shard */
@@ -40,8 +41,9 @@ int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, s
  * a loss and those whose memories are recalled. Makes a batch. */
 double sab_plan_reached(struct sab_task *task, const struct sab_options *config, int T);
 
-/* Ceilings of so many threads, from those of one, which other programs disturb least; the memory is shared. */
-struct sab_ceilings sab_plan_together(const struct sab_ceilings *one, int threads);
+/* Ceilings of so many threads, from those of one, which other programs disturb least; the memory is shared. As lanes they are less: they
+ * wait for each other at every step. */
+struct sab_ceilings sab_plan_together(const struct sab_ceilings *one, int threads, int are_lanes);
 
 /* How much longer an update of B sequences takes than if every thread had work to its end: some have a shard less than
  * others. */

@@ -84,6 +84,10 @@ struct sab_kernels {
     /* The same for rows at[0..n-1] of E: a_j of row at[j], the bits that score_mlp gives. */
     void (*score_mlp_at)(int n, const int32_t *at, int Ap, const real *E, const real *F, const real *w, real wsum,
                          real *a);
+    /* About a_j of row at[j], or where at is NULL of row j: the same sum with an estimate of the reciprocal, within estimate_error of it,
+     * relatively. NULL where no estimate is cheaper than the reciprocal. */
+    void (*score_mlp_estimate)(int n, const int32_t *at, int Ap, const real *E, const real *F, const real *w, real wsum, real *a);
+    double estimate_error;
     /* sum_k |w_k| (max / min - 1) / 2 of F_k and G_k, all positive: at least sum_k |w_k| |v_k - v'_k| where F = exp(2v) and
      * G = exp(2v'), less roundings. */
     real (*drift_mlp)(int Ap, const real *F, const real *G, const real *w);

@@ -24,8 +24,11 @@ static inline vf vf_newton(vf x, vf r)
     return vf_fma(r, (vf)_mm256_fnmadd_ps((__m256)x, (__m256)r, _mm256_set1_ps(1.0f)), r);
 }
 
-/* The estimate has a relative error of 1.5 * 2^-12: after one step 2.25 * 2^-24 and its rounding, after two a rounding. */
-static inline vf vf_rcp(vf x) { return vf_newton(x, (vf)_mm256_rcp_ps((__m256)x)); }
+#define ESTIMATE_ERROR (1.5 * 0x1p-12)
+static inline vf vf_estimate(vf x) { return (vf)_mm256_rcp_ps((__m256)x); }
+
+/* After one step from the estimate 2.25 * 2^-24 and its rounding, after two a rounding. */
+static inline vf vf_rcp(vf x) { return vf_newton(x, vf_estimate(x)); }
 static inline vf vf_inverse(vf x) { return vf_newton(x, vf_rcp(x)); }
 
 static inline unsigned vf_reaches(vf a, vf b)

@@ -18,10 +18,13 @@ static inline vf vf_fma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a
 static inline vf vf_min(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
 static inline vf vf_max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
 
-/* Estimate (relative error 2^-14) and one Newton step. */
+#define ESTIMATE_ERROR 0x1p-14
+static inline vf vf_estimate(vf x) { return (vf)_mm512_rcp14_ps((__m512)x); }
+
+/* Estimate and one Newton step. */
 static inline vf vf_rcp(vf x)
 {
-    vf r = (vf)_mm512_rcp14_ps((__m512)x);
+    vf r = vf_estimate(x);
     vf e = (vf)_mm512_fnmadd_ps((__m512)x, (__m512)r, _mm512_set1_ps(1.0f));
     return vf_fma(r, e, r);
 }

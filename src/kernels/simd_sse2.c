@@ -18,6 +18,8 @@ static inline vf vf_fma(vf a, vf b, vf c) { return a * b + c; }
 static inline vf vf_min(vf a, vf b) { return (vf)_mm_min_ps((__m128)a, (__m128)b); }
 static inline vf vf_max(vf a, vf b) { return (vf)_mm_max_ps((__m128)a, (__m128)b); }
 static inline vf vf_rcp(vf x) { return vf_set(1.0f) / x; } /* exact: an estimate without FMA loses an ulp for no gain */
+#define ESTIMATE_ERROR (1.5 * 0x1p-12)
+static inline vf vf_estimate(vf x) { return (vf)_mm_rcp_ps((__m128)x); }
 
 static inline unsigned vf_reaches(vf a, vf b) { return (unsigned)_mm_movemask_ps(_mm_cmpnlt_ps((__m128)a, (__m128)b)); }
 static inline v4 vf_fold4(const vf l[4]) { return (l[0] + l[2]) + (l[1] + l[3]); }

@@ -5,7 +5,7 @@
  *
  * The products with x run over the whole span, the rest step by step. One part may be taken by several lanes, each with units of its
  * own: their gates, cells, keys and queries. They meet where a row must be whole: hh_t before keys and queries, these before the
- * read, which the first lane does, and h_t before the next step. */
+ * read, which they share by sequences or memories, and h_t before the next step. */
 #include "model/model.h"
 
 #include <assert.h>
@@ -114,7 +114,7 @@ static void remind(const struct sab_model *m, const struct sab_layer_weights *lw
     const struct sab_remind *r = &lw->remind;
     const struct sab_span *w = p->span;
     struct sab_memory *memory = p->memory;
-    int S = w->S, t = w->t0 + i;
+    int S = w->S, t = w->t0 + i, from, end;
     size_t n = (size_t)S * m->Hp, at = i * n;
     real *query = w->query + (size_t)i * S * m->Ap, *h = w->h + at + n, *hh = w->hh + at;
     sab_lane_meet(lane);
@@ -125,12 +125,11 @@ static void remind(const struct sab_model *m, const struct sab_layer_weights *lw
         r->score->map(r, 0, S, hh, share->keys, p->scratch->key);
     sab_lane_meet(lane);
     sab_profile_lap(share->profile, SAB_PHASE_MAP);
-    if (lane->i == 0) {
-        sab_read_forward(r, memory, t, query, p->records, replay, w->s + at, p->scratch->scores, p->scratch->candidates, share->profile);
-        for (size_t j = 0; j < n; j++)
-            h[j] = hh[j] + m->gain * w->s[at + j];
-        sab_profile_lap(share->profile, SAB_PHASE_READ);
-    }
+    sab_read_forward(r, memory, t, query, p->records, replay, w->s + at, &p->scratch->read, lane, share->profile);
+    sab_read_sequences(lane, S, &from, &end);
+    for (size_t j = (size_t)from * m->Hp; j < (size_t)end * m->Hp; j++)
+        h[j] = hh[j] + m->gain * w->s[at + j];
+    sab_profile_lap(share->profile, SAB_PHASE_READ);
     sab_lane_meet(lane);
     if (keys_first && m->write == SAB_WRITE_STATE) {
         r->score->map(r, 0, S, h, share->keys, p->scratch->key);
@@ -225,5 +224,12 @@ void sab_layer_forward(const struct sab_model *m, int layer, int n, const struct
     assert(0 <= layer && layer < m->L && 0 < n && n <= SAB_TOGETHER);
     for (int k = 0; k < n; k++)
         assert(parts[k].span->S > 0 && parts[k].span->len > 0 && (parts[k].span->ids || parts[k].span->x));
+    for (int k = 0; k < n && replay && m->K > 0; k++) {
+        const struct sab_ledger *ledger = &parts[k].memory->ledger;
+        int t = parts[k].span->t0;
+        if (parts[k].records->is_made_again)
+            sab_memory_bring_keys(&m->layers[layer].remind, parts[k].memory, ledger->steps[t].oldest,
+                                  sab_ledger_count(ledger, t + parts[k].span->len));
+    }
     sab_lockstep_run(sab_layer_lockstep(m, n, parts), forward_lane, &(struct forward){m, layer, n, replay, parts});
 }

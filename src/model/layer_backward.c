@@ -63,12 +63,20 @@ static void remind_backward(const struct sab_model *m, int layer, const struct s
             memset(dquery, 0, (size_t)w->S * m->Ap * sizeof *dquery);
         return;
     }
-    sab_lane_meet(lane);
     if (lane->i == 0)
-        sab_read_backward(r, p->memory, t, w->query + (size_t)i * w->S * m->Ap, p->records, w->s + at, s->ds, dquery, &grads, s->scores);
+        sab_memory_bring_keys(r, p->memory, p->memory->ledger.steps[t].oldest, sab_ledger_count(&p->memory->ledger, t));
+    sab_lane_meet(lane);
+    struct sab_part keys = share->keys;
+    if (r->dense_forward) { /* there is room for one */
+        units = lane->i == 0 ? (struct sab_part){0, m->Hp} : (struct sab_part){0, 0};
+        keys = lane->i == 0 ? (struct sab_part){0, m->Ap} : (struct sab_part){0, 0};
+    }
+    if (units.end > units.from || keys.end > keys.from)
+        sab_read_backward(r, p->memory, t, w->query + (size_t)i * w->S * m->Ap, p->records, w->s + at, s->ds, units, keys, dquery, &grads,
+                          s->read.scores + (size_t)lane->i * 2 * (r->K + 1));
     sab_lane_meet(lane);
     sab_profile_lap(share->profile, SAB_PHASE_READ_BACKWARD);
-    r->score->map_backward(r, 1, w->S, w->hh + at, (size_t)m->Hp, dquery, (size_t)m->Ap, units, s->dhh);
+    r->score->map_backward(r, 1, w->S, w->hh + at, (size_t)m->Hp, dquery, (size_t)m->Ap, share->units, s->dhh);
     sab_profile_lap(share->profile, SAB_PHASE_MAP_BACKWARD);
 }
 

@@ -11,6 +11,7 @@
 #include "base/lockstep.h"
 #include "base/profile.h"
 #include "base/shared.h"
+#include "base/team.h"
 #include "cells/cell.h"
 #include "model/options.h"
 #include "remind/remind.h"
@@ -139,8 +140,13 @@ const real *sab_tensors_padded(const struct sab_model *model, int role, int laye
 real *sab_tensors_grad(const struct sab_model *model, int role, int layer, real *grads);
 /* padded = theta in the layout of the mathematics. */
 void sab_tensors_pad(const struct sab_model *model, const real *theta, real *padded);
+/* Rows first .. end-1 of one tensor of it. */
+void sab_tensors_pad_rows(const struct sab_tensor_spec *spec, const real *theta, int first, int end, real *padded);
 /* And back, for gradients; theta is overwritten or added to, gaps are left as they are. */
-void sab_tensors_unpad(const struct sab_model *model, const real *padded, int add, real *theta);
+void sab_tensors_unpad(const struct sab_model *model, const real *padded, int add, real *theta, struct sab_team *team, int members);
+/* work(user, spec, first, end) for all rows of all tensors, in pieces of some, by members of a team; where there is 1, team may be NULL. */
+typedef void sab_rows_work(void *user, const struct sab_tensor_spec *spec, int first, int end);
+void sab_tensors_by_rows(const struct sab_model *model, struct sab_team *team, int members, sab_rows_work *work, void *user);
 /* Draws theta from the seed. */
 void sab_tensors_init(struct sab_model *model);
 
@@ -152,7 +158,7 @@ int sab_pack_create(struct sab_model *model, struct sab_error *err);
 struct sab_version sab_model_version(const struct sab_model *model);
 /* Brings padded and packed up to date with theta. To be called before computing. Where theta is as it was at the call
  * before nothing is written, so threads that share a model may call it while others compute. */
-void sab_model_prepare(struct sab_model *model, struct sab_version *version);
+void sab_model_prepare(struct sab_model *model, struct sab_version *version, struct sab_team *team, int members);
 /* From now on also what the gradient of input values needs. Call after sab_model_prepare; SAB_NOMEM. */
 int sab_model_prepare_input(struct sab_model *model, struct sab_error *err);
 
@@ -179,8 +185,7 @@ struct sab_span {
 struct sab_scratch {
     real *pre_h;     /* [S,GHp] */
     real *key;       /* [S,Ap] */
-    real *scores;    /* 2 * most memories + 2 */
-    int32_t *candidates; /* most memories */
+    struct sab_read_room read;
     real *dh, *ds, *dm, *dc, *dcarry, *dhh; /* [S,Hp] each */
     real *dpre;      /* [len,S,GHp] of a span */
     real *dpre_h;    /* [len,S,GHp] where the cell is not fused, else the same as dpre */

@@ -13,23 +13,23 @@ static size_t packed_count(int K, int N)
     return (size_t)((N + SAB_PANEL - 1) / SAB_PANEL) * SAB_PANEL * K;
 }
 
-/* W [K,N] plain rows -> panels. */
-static void pack(const real *W, int K, int N, const struct sab_matrix *out)
+/* W [K,N] plain rows -> panels, of rows first .. end-1. */
+static void pack(const real *W, int first, int end, int N, const struct sab_matrix *out)
 {
     real *data = (real *)out->data;
     for (int j = 0; j < N; j += SAB_PANEL) {
         int width = N - j < SAB_PANEL ? N - j : SAB_PANEL;
-        for (int k = 0; k < K; k++)
+        for (int k = first; k < end; k++)
             memcpy(data + j / SAB_PANEL * out->panel + k * out->ld, W + (size_t)k * N + j, (size_t)width * sizeof *W);
     }
 }
 
-/* W [rows,N] plain rows -> panels of its transpose [N,rows]. */
-static void pack_transposed(const real *W, int rows, int N, const struct sab_matrix *out)
+/* W [rows,N] plain rows -> panels of its transpose [N,rows], of rows begin .. rows-1. */
+static void pack_transposed(const real *W, int begin, int rows, int N, const struct sab_matrix *out)
 {
     enum { ROWS = 16, COLUMNS = 16 }; /* a tile is in few lines of memory on both sides, of which a cache holds so many at one distance */
     real *data = (real *)out->data;
-    for (int first = 0; first < rows; first += ROWS)
+    for (int first = begin; first < rows; first += ROWS)
         for (int from = 0; from < N; from += COLUMNS) {
             int end = rows - first < ROWS ? rows : first + ROWS, to = N - from < COLUMNS ? N : from + COLUMNS;
             for (int row = first; row < end; row++) {
@@ -94,21 +94,24 @@ int sab_pack_create(struct sab_model *m, struct sab_error *err)
     return SAB_OK;
 }
 
-static void pack_all(struct sab_model *m)
+static void pack_rows(void *user, const struct sab_tensor_spec *spec, int first, int end)
 {
-    sab_tensors_pad(m, m->theta, m->padded);
-    for (int i = 0; i < m->n_tensors; i++) {
-        const struct sab_tensor_spec *spec = &m->tensors[i];
-        const real *W = m->padded + spec->padded_offset;
-        struct sab_copies copies = copies_of(m, spec);
-        int N = spec->G * sab_pad(spec->cols);
-        if (copies.forward)
-            pack(W, spec->rows, N, copies.forward);
-        if (copies.backward)
-            pack_transposed(W, spec->rows, N, copies.backward);
-        if (copies.input && m->packed_input)
-            pack_transposed(W, spec->rows, N, copies.input);
-    }
+    struct sab_model *m = user;
+    const real *W = m->padded + spec->padded_offset;
+    struct sab_copies copies = copies_of(m, spec);
+    int N = spec->G * sab_pad(spec->cols);
+    sab_tensors_pad_rows(spec, m->theta, first, end, m->padded);
+    if (copies.forward)
+        pack(W, first, end, N, copies.forward);
+    if (copies.backward)
+        pack_transposed(W, first, end, N, copies.backward);
+    if (copies.input && m->packed_input)
+        pack_transposed(W, first, end, N, copies.input);
+}
+
+static void pack_all(struct sab_model *m, struct sab_team *team, int members)
+{
+    sab_tensors_by_rows(m, team, members, pack_rows, m);
     if (m->network->prepare)
         m->network->prepare(m);
 }
@@ -119,13 +122,13 @@ struct sab_version sab_model_version(const struct sab_model *m)
     return (struct sab_version){hash.high64, hash.low64};
 }
 
-void sab_model_prepare(struct sab_model *m, struct sab_version *version)
+void sab_model_prepare(struct sab_model *m, struct sab_version *version, struct sab_team *team, int members)
 {
     sab_model_fetch(m, NULL); /* callers that must know whether this fails have called it themselves */
     *version = sab_model_version(m);
     pthread_mutex_lock(&m->lock);
     if (!m->is_packed || m->packed_version.high != version->high || m->packed_version.low != version->low)
-        pack_all(m);
+        pack_all(m, team, members);
     m->packed_version = *version;
     m->is_packed = 1;
     pthread_mutex_unlock(&m->lock);
@@ -150,7 +153,7 @@ int sab_model_prepare_input(struct sab_model *m, struct sab_error *err)
             continue;
         *copies.input = (struct sab_matrix){next, SAB_PANEL, (ptrdiff_t)N * SAB_PANEL};
         next += packed_count(N, spec->rows);
-        pack_transposed(m->padded + spec->padded_offset, spec->rows, N, copies.input);
+        pack_transposed(m->padded + spec->padded_offset, 0, spec->rows, N, copies.input);
     }
     pthread_mutex_unlock(&m->lock);
     return status;

@@ -20,9 +20,9 @@ int sab_stream_grow_room(struct sab_stream *s, int cap, struct sab_error *err)
         sab_free(scores), sab_free(alpha), sab_free(index), sab_free(candidates);
         return sab_fail(err, SAB_NOMEM, "no memory for the scores of %d memories", cap);
     }
-    sab_free(s->scratch.scores), sab_free(s->scratch.candidates), sab_free(s->records.alpha), sab_free(s->records.index);
-    s->scratch.scores = scores;
-    s->scratch.candidates = candidates;
+    sab_free(s->scratch.read.scores), sab_free(s->scratch.read.candidates), sab_free(s->records.alpha), sab_free(s->records.index);
+    s->scratch.read.scores = scores;
+    s->scratch.read.candidates = candidates;
     s->records.alpha = alpha;
     s->records.index = index;
     s->room = cap;
@@ -144,7 +144,7 @@ int sab_stream_create(struct sab_stream **out, struct sab_model *m, int B, struc
         sab_stream_free(s);
         return status;
     }
-    sab_model_prepare(m, &version);
+    sab_model_prepare(m, &version, NULL, 1);
     begin_memories(s);
     *out = s;
     return SAB_OK;
@@ -163,8 +163,8 @@ void sab_stream_free(struct sab_stream *s)
     sab_free(s->draw_next);
     sab_free(s->scratch.pre_h);
     sab_free(s->scratch.key);
-    sab_free(s->scratch.scores);
-    sab_free(s->scratch.candidates);
+    sab_free(s->scratch.read.scores);
+    sab_free(s->scratch.read.candidates);
     sab_free(s->records.reads);
     sab_free(s->records.index);
     sab_free(s->records.alpha);

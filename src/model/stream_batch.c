@@ -129,6 +129,7 @@ void sab_stream_put_state(struct sab_stream *s, int layer, int b, const real *h,
 void sab_stream_put_memory(struct sab_stream *s, int layer, int b0, const struct sab_memory *memory, const int *ends)
 {
     struct sab_memory *next = &s->layers[layer].next.memory;
+    const struct sab_remind *r = &s->model->layers[layer].remind;
     size_t Hp = (size_t)s->model->Hp, Ap = (size_t)s->model->Ap;
     for (int b = 0; b < memory->S; b++) {
         if (memory->ledger.alive) {
@@ -142,7 +143,7 @@ void sab_stream_put_memory(struct sab_stream *s, int layer, int b0, const struct
         memset(next->key + to * Ap, 0, (size_t)skip * Ap * sizeof(real));
         to += (size_t)skip;
         memcpy(next->M + to * Hp, memory->M + at * Hp, (size_t)n * Hp * sizeof(real));
-        memcpy(next->key + to * Ap, memory->key + at * Ap, (size_t)n * Ap * sizeof(real));
+        sab_memory_copy_keys(r, memory, b, from + skip, n, next->key + to * Ap);
         next->ledger.first[b0 + b] = first > 0 ? first : 0;
     }
 }

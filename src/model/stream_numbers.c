@@ -109,7 +109,7 @@ int sab_stream_set(struct sab_stream *s, int N, const sab_real *h, const sab_rea
         status = sab_stream_make_room(s, N, err);
     if (status)
         return status;
-    sab_model_prepare(s->model, &version); /* keys are computed with the weights */
+    sab_model_prepare(s->model, &version, NULL, 1); /* keys are computed with the weights */
     for (int l = 0; l < s->model->L; l++)
         fill_layer(s, (size_t)l, (size_t)N, h, c, memories, first);
     for (int b = 0; b < s->B; b++) {

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "base/team.h"
 
 enum { FLAT_ALIGN = 16 }; /* numbers; tensors begin on cache lines */
 
@@ -106,28 +107,76 @@ static void convert_tile(const struct sab_tensor_spec *spec, real *theta, real *
         }
 }
 
-/* By tiles: of a transposed tensor one side is read or written across its rows, which lie as far apart as a cache cannot hold many of. */
-static void convert(const struct sab_tensor_spec *spec, real *theta, real *padded, enum direction direction)
+/* Of rows first .. end-1. By tiles: of a transposed tensor one side is read or written across its rows, which lie as far apart as a cache
+ * cannot hold many of. */
+static void convert(const struct sab_tensor_spec *spec, real *theta, real *padded, enum direction direction, int first, int end)
 {
     enum { ROWS = 16, COLUMNS = 16 };
+    theta += spec->offset;
+    padded += spec->padded_offset;
     for (int g = 0; g < spec->G; g++)
-        for (int first = 0; first < spec->rows; first += ROWS)
+        for (int row = first; row < end; row += ROWS)
             for (int from = 0; from < spec->cols; from += COLUMNS)
-                convert_tile(spec, theta, padded, direction, g, first, spec->rows - first < ROWS ? spec->rows : first + ROWS, from,
+                convert_tile(spec, theta, padded, direction, g, row, end - row < ROWS ? end : row + ROWS, from,
                              spec->cols - from < COLUMNS ? spec->cols : from + COLUMNS);
+}
+
+void sab_tensors_pad_rows(const struct sab_tensor_spec *spec, const real *theta, int first, int end, real *padded)
+{
+    convert(spec, (real *)theta, padded, TO_PADDED, first, end);
 }
 
 void sab_tensors_pad(const struct sab_model *m, const real *theta, real *padded)
 {
     for (int i = 0; i < m->n_tensors; i++)
-        convert(&m->tensors[i], (real *)theta + m->tensors[i].offset, padded + m->tensors[i].padded_offset, TO_PADDED);
+        sab_tensors_pad_rows(&m->tensors[i], theta, 0, m->tensors[i].rows, padded);
 }
 
-void sab_tensors_unpad(const struct sab_model *m, const real *padded, int add, real *theta)
+/* ---- a tensor's rows among threads ---- */
+
+struct rows {
+    const struct sab_tensor_spec *spec;
+    sab_rows_work *work;
+    void *user;
+    int rows; /* of a piece */
+};
+
+static void do_rows(void *user, int i, int member)
 {
-    for (int i = 0; i < m->n_tensors; i++)
-        convert(&m->tensors[i], theta + m->tensors[i].offset, (real *)padded + m->tensors[i].padded_offset,
-                add ? ADD_TO_THETA : TO_THETA);
+    const struct rows *r = user;
+    int first = i * r->rows, end = r->spec->rows - first < r->rows ? r->spec->rows : first + r->rows;
+    (void)member;
+    r->work(r->user, r->spec, first, end);
+}
+
+void sab_tensors_by_rows(const struct sab_model *m, struct sab_team *team, int members, sab_rows_work *work, void *user)
+{
+    enum { ROWS = 16, PIECE = 1 << 15 }; /* rows of a piece are whole tiles; numbers that make a piece worth handing out */
+    for (int i = 0; i < m->n_tensors; i++) {
+        struct rows r = {&m->tensors[i], work, user, ROWS};
+        size_t width = (size_t)r.spec->G * sab_pad(r.spec->cols);
+        while (r.rows < r.spec->rows && r.rows * width < PIECE)
+            r.rows += ROWS;
+        sab_team_run(team, members, (r.spec->rows - 1) / r.rows + 1, do_rows, &r);
+    }
+}
+
+/* A call of sab_tensors_unpad. */
+struct unpad {
+    real *theta, *padded;
+    enum direction direction;
+};
+
+static void unpad_rows(void *user, const struct sab_tensor_spec *spec, int first, int end)
+{
+    const struct unpad *u = user;
+    convert(spec, u->theta, u->padded, u->direction, first, end);
+}
+
+void sab_tensors_unpad(const struct sab_model *m, const real *padded, int add, real *theta, struct sab_team *team, int members)
+{
+    struct unpad u = {theta, (real *)padded, add ? ADD_TO_THETA : TO_THETA};
+    sab_tensors_by_rows(m, team, members, unpad_rows, &u);
 }
 
 void sab_tensors_draw(struct sab_model *m, int i, double bound)

@@ -15,11 +15,60 @@ real sab_memory_worth(const struct sab_remind *r, const real *m, const real *h, 
     return r->keep.choice->worth(r->H, m, h, r->gate, draw);
 }
 
+static void make_keys(const struct sab_remind *r, const struct sab_memory *memory, int b, int from, int n, real *out)
+{
+    const real *m = memory->M + ((size_t)b * memory->cap + from) * r->Hp;
+    r->score->map(r, 0, n, m, (struct sab_part){0, r->Ap}, out);
+}
+
+/* Twice the slots, so that they move up once in as many memories. */
+int sab_memory_key_rows(const struct sab_remind *r, int most, int written)
+{
+    int64_t rows = 2 * ((int64_t)r->keep.slots + SAB_BLOCK) + written;
+    return r->keeps_rows || r->keep.choice || rows >= most ? most : (int)rows;
+}
+
+/* Room for the key of another memory: those alive move up. */
+static void move_keys(const struct sab_remind *r, struct sab_memory *memory)
+{
+    int rows = (memory->ledger.n - r->keep.slots - memory->first_key) / SAB_BLOCK * SAB_BLOCK;
+    if (memory->key_rows == 0 || memory->ledger.n - memory->first_key < memory->key_rows)
+        return;
+    assert(rows > 0);
+    for (int b = 0; b < memory->S; b++) {
+        real *keys = sab_memory_keys(r, memory, b);
+        memmove(keys, keys + (size_t)rows * r->Ap, (size_t)(memory->key_rows - rows) * r->Ap * sizeof *keys);
+        if (memory->standing)
+            sab_standing_shift(r, &memory->standing[b], rows);
+    }
+    memory->first_key += rows;
+}
+
+void sab_memory_bring_keys(const struct sab_remind *r, struct sab_memory *memory, int begin, int end)
+{
+    int is_there = begin >= memory->first_key && end <= memory->first_key + memory->key_rows; /* `end` rises where one goes back twice */
+    if (is_there || memory->key_rows == 0)
+        return;
+    assert(end - begin <= memory->key_rows && end <= memory->ledger.n);
+    memory->first_key = end > memory->key_rows ? end - memory->key_rows : 0;
+    for (int b = 0; b < memory->S; b++)
+        make_keys(r, memory, b, memory->first_key, end - memory->first_key, sab_memory_keys(r, memory, b));
+}
+
+void sab_memory_copy_keys(const struct sab_remind *r, const struct sab_memory *memory, int b, int from, int n, real *out)
+{
+    if (from < memory->first_key)
+        make_keys(r, memory, b, from, n, out);
+    else
+        memcpy(out, sab_memory_keys(r, memory, b) + (size_t)(from - memory->first_key) * r->Ap, (size_t)n * r->Ap * sizeof *out);
+}
+
 void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory)
 {
+    memory->first_key = 0;
     for (int b = 0; b < memory->S && memory->ledger.n > 0; b++) {
         size_t row = (size_t)b * memory->cap;
-        r->score->map(r, 0, memory->ledger.n, memory->M + row * r->Hp, (struct sab_part){0, r->Ap}, memory->key + row * r->Ap);
+        make_keys(r, memory, b, 0, memory->ledger.n, sab_memory_keys(r, memory, b));
         for (int i = 0; is_learned(r) && i < memory->ledger.n; i++)
             memory->ledger.worth[(size_t)b * memory->ledger.cap + i] = sab_memory_worth(r, memory->M + (row + i) * r->Hp, NULL, 0);
     }
@@ -31,10 +80,11 @@ static void write(const struct sab_remind *r, struct sab_memory *memory, const r
     if (!has_keys)
         r->score->map(r, 0, memory->S, m, (struct sab_part){0, Ap}, scratch);
     assert(memory->ledger.n < memory->cap);
+    move_keys(r, memory);
     for (int b = 0; b < memory->S; b++) {
-        size_t row = (size_t)b * memory->cap + memory->ledger.n;
+        size_t row = (size_t)b * memory->cap + memory->ledger.n, key = (size_t)(memory->ledger.n - memory->first_key);
         memcpy(memory->M + row * Hp, m + (size_t)b * Hp, (size_t)Hp * sizeof *m);
-        memcpy(memory->key + row * Ap, scratch + (size_t)b * Ap, (size_t)Ap * sizeof *m);
+        memcpy(sab_memory_keys(r, memory, b) + key * Ap, scratch + (size_t)b * Ap, (size_t)Ap * sizeof *m);
     }
 }
 
@@ -90,13 +140,27 @@ static real gate_gradient(const struct sab_memory *memory, int b, int i)
     return dworth == 0 ? 0 : dworth * (real)-expm1((double)memory->ledger.worth[(size_t)b * memory->ledger.cap + i]);
 }
 
+/* At the step that writes memory i, i - slots to i - 1 are alive, and on the way back the row of i is then free for i - slots - 1. */
+int sab_memory_waiting(const struct sab_remind *r, int most)
+{
+    int takes_turns = !r->keeps_rows && !r->keep.choice && r->pool.kind == SAB_POOL_LAST && r->keep.slots < most;
+    return takes_turns ? r->keep.slots + 1 : most;
+}
+
+/* Those columns of the row of memory i, which nobody needs any more, become another's. */
+static void leave_row(const struct sab_remind *r, const struct sab_memory *memory, int i, struct sab_part part)
+{
+    for (int b = 0; memory->dM_rows < memory->cap && b < memory->S; b++)
+        memset(sab_memory_gradient(r, memory, b, i) + part.from, 0, (size_t)(part.end - part.from) * sizeof(real));
+}
+
 void sab_memory_backward(const struct sab_remind *r, const struct sab_memory *memory, int i, struct sab_part part, real *dm)
 {
     int Hp = r->Hp, n = part.end - part.from;
     size_t cap = (size_t)memory->cap;
     assert(0 <= i && i < memory->ledger.n);
     for (int b = 0; b < memory->S; b++)
-        memcpy(dm + (size_t)b * Hp + part.from, memory->dM + (b * cap + i) * Hp + part.from, (size_t)n * sizeof *dm);
+        memcpy(dm + (size_t)b * Hp + part.from, sab_memory_gradient(r, memory, b, i) + part.from, (size_t)n * sizeof *dm);
     r->score->map_backward(r, 0, memory->S, memory->M + (size_t)i * Hp, cap * Hp, memory->dkey + (size_t)i * r->Ap, cap * r->Ap, part, dm);
     for (int b = 0; is_learned(r) && b < memory->S; b++)
         r->kernels->axpy(n, gate_gradient(memory, b, i), r->gate + part.from, dm + (size_t)b * Hp + part.from);
@@ -109,7 +173,7 @@ static void complete(const struct sab_remind *r, const struct sab_memory *memory
     if (is_first)
         sab_memory_backward(r, memory, i, (struct sab_part){0, r->Hp}, dm);
     for (int b = 0; b < memory->S; b++) {
-        real *here = dm + (size_t)b * r->Hp, *there = memory->dM + ((size_t)b * memory->cap + i) * r->Hp;
+        real *here = dm + (size_t)b * r->Hp, *there = sab_memory_gradient(r, memory, b, i);
         memcpy(is_first ? there : here, is_first ? here : there, row);
     }
 }
@@ -123,6 +187,7 @@ int sab_memory_step_backward(const struct sab_remind *r, const struct sab_memory
         return 0;
     if (r->pool.kind == SAB_POOL_LAST) {
         sab_memory_backward(r, memory, i, part, de);
+        leave_row(r, memory, i, part);
         return 1;
     }
     assert(part.from == 0 && part.end == r->Hp);

@@ -10,6 +10,7 @@
 #ifndef SAB_REMIND_REMIND_H
 #define SAB_REMIND_REMIND_H
 
+#include "base/lockstep.h"
 #include "base/profile.h"
 #include "kernels/row_blocks.h"
 #include "remind/ledger.h"
@@ -37,6 +38,7 @@ struct sab_remind {
     real wsum;               /* sum of w3 */
     double wnorm;            /* sum of |w3| */
     const real *gate;        /* [Hp] where what to keep is learned, else NULL */
+    int keeps_rows;          /* 1: also what nobody needs any more of memories that have left, and of reads: for tests */
 };
 
 /* Gradients of one layer's attention weights, in the shapes above; each may be NULL where the score has none. ADD. */
@@ -62,12 +64,16 @@ struct sab_score_ops {
     void (*scores)(const struct sab_remind *r, int N, const real *keys, const real *query, real *a);
     /* a[j] of key row at[j], j = 0..n-1: the same bits. */
     void (*scores_at)(const struct sab_remind *r, int n, const int32_t *at, const real *keys, const real *query, real *a);
+    /* About a[j] of key row at[j], or where at is NULL of row j, and cheaper; returns how far at the most, but for roundings, from what
+     * `scores` gives. May be `scores`: `estimates` tells whether it is not. NULL where drift is. */
+    double (*estimate)(const struct sab_remind *r, int n, const int32_t *at, const real *keys, const real *query, real *a);
+    int (*estimates)(const struct sab_remind *r);
     /* The most, but for roundings, that any score can differ between two queries; NULL where that is not known. */
     double (*drift)(const struct sab_remind *r, const real *query, const real *before);
-    /* One score's gradient da to its key and the query, both before the map's elementwise function: dkey,
+    /* One score's gradient da to these columns of its key and the query, both before the map's elementwise function: dkey,
      * dquery ADD. */
-    void (*backward)(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey, real *dquery,
-                     const struct sab_remind_grads *grads);
+    void (*backward)(const struct sab_remind *r, const real *key, const real *query, real da, struct sab_part part, real *dkey,
+                     real *dquery, const struct sab_remind_grads *grads);
 };
 
 const struct sab_score_ops *sab_score_find(int score);
@@ -75,6 +81,12 @@ const struct sab_score_ops *sab_score_find(int score);
 /* ---- the memory ------------------------------------------------------------------------------------------------ */
 
 enum { SAB_BLOCK = 32 }; /* memories that a bound is kept of together, for prune.c */
+
+/* What came of a question to some of the memories. */
+struct sab_finding {
+    int n;                                /* that can be selected */
+    int reaching, are_many, asked, left;  /* by their base; too many; whose blocks were asked, and could reach too */
+};
 
 /* What is known of one sequence's scores from the step before, for prune.c. */
 struct sab_standing {
@@ -87,20 +99,51 @@ struct sab_standing {
     real *highest;     /* [cap / SAB_BLOCK] the scores of these */
     int n_blocks;      /* that have corners */
     int rest, rests;   /* how long blocks rest now, in steps that would ask them, and how many of these are left */
+    int reaching;      /* memories that the step before could not pass over by their base */
+    struct sab_finding findings[SAB_LOCKSTEP_MOST]; /* of lanes, while they look */
+};
+
+/* What a step asks of a sequence's memories: which of begin .. end-1 can be selected. */
+struct sab_question {
+    const real *keys, *query;
+    int begin, end, known; /* memories whose base is known come before `known` */
+    double moved, bar;     /* as standing->moved from now on; what a base must reach, -INFINITY: nothing is known */
 };
 
 struct sab_memory {
     int S, cap;    /* sequences; memories each has room for */
     struct sab_ledger ledger;
     real *M;       /* [S,cap,Hp] */
-    real *key;     /* [S,cap,Ap] */
+    int key_rows;  /* that there are of keys for each sequence: 0, of all memories, or of those that were alive lately */
+    int first_key; /* the memory that the first of them is of */
+    real *key;     /* [S,key_rows or cap,Ap] */
     struct sab_standing *standing; /* [S], or NULL: all scores are computed at each step */
-    real *dM;      /* [S,cap,Hp]; NULL where no gradient is wanted */
+    int dM_rows;   /* that dM has for each sequence: all of cap, or as many as can wait for their gradient at once, taken in turn */
+    real *dM;      /* [S,dM_rows,Hp]; NULL where no gradient is wanted */
     real *dkey;    /* [S,cap,Ap] */
     real *dworth;  /* [S,cap] where what to keep is learned, else NULL */
     struct sab_stretch stretch; /* the states since the latest memory, where a memory is made of several */
     real *scale;   /* [S,cap] of each memory's stretch, for the way back; NULL where there is none */
 };
+
+/* Rows of keys that memories of which there are `most` need, and their keys of some steps that write `written` of them. */
+int sab_memory_key_rows(const struct sab_remind *r, int most, int written);
+static inline real *sab_memory_keys(const struct sab_remind *r, const struct sab_memory *memory, int b)
+{
+    return memory->key + (size_t)b * (memory->key_rows > 0 ? memory->key_rows : memory->cap) * r->Ap;
+}
+/* Way back: makes the keys of memories begin .. end-1 be there, of which those from `end` on are needed no more. */
+void sab_memory_bring_keys(const struct sab_remind *r, struct sab_memory *memory, int begin, int end);
+/* out [n,Ap] = the keys of memories from .. from+n-1 of sequence b. */
+void sab_memory_copy_keys(const struct sab_remind *r, const struct sab_memory *memory, int b, int from, int n, real *out);
+
+/* Rows of dM that the way back needs for memories of which there are `most`. */
+int sab_memory_waiting(const struct sab_remind *r, int most);
+static inline real *sab_memory_gradient(const struct sab_remind *r, const struct sab_memory *memory, int b, int i)
+{
+    int row = memory->dM_rows == memory->cap ? i : i % memory->dM_rows;
+    return memory->dM + ((size_t)b * memory->dM_rows + row) * r->Hp;
+}
 
 /* Ends step t of the way there, which began with h [S,Hp]: e [S,Hp], the state at hand, or what it and those before it are pooled to,
  * becomes a memory with its keys where one is due; scratch [S,Ap], with has_keys the keys of e. There must be room. draws [S], as
@@ -146,6 +189,7 @@ static inline int32_t sab_read_entry(int32_t index)
 /* The reads of S sequences from step t0 on. */
 struct sab_records {
     int S, t0;
+    int is_made_again;      /* 1: they are of one span, and a replay selects again */
     struct sab_read *reads; /* [T,S] */
     int32_t *index;
     real *alpha;
@@ -163,7 +207,19 @@ size_t sab_records_at(const struct sab_remind *r, const struct sab_ledger *ledge
  * what it knows of another batch, sab_standing_settle tells it what was selected. */
 int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int end, const real *query, real *a,
                    int32_t *index, struct sab_standing *standing);
+/* The same by several lanes: each makes the question, with room for K+1 numbers in a, and findings for its memories from .. to-1, rising,
+ * with room for as many in a and index; when all have, one ends it. Only where sab_question_is_shared. */
+int sab_question_is_shared(const struct sab_remind *r, int begin, int end, const struct sab_lane *lane,
+                           const struct sab_standing *standing);
+struct sab_question sab_question_of(const struct sab_remind *r, const real *keys, int begin, int end, const real *query, real *a,
+                                    const struct sab_standing *standing);
+int sab_question_find(const struct sab_remind *r, const struct sab_question *question, int from, int to, real *a, int32_t *index,
+                        struct sab_standing *standing, struct sab_finding *finding);
+void sab_question_end(const struct sab_remind *r, const struct sab_question *question, int n, const struct sab_finding *findings,
+                      struct sab_standing *standing);
 void sab_standing_begin(struct sab_standing *standing);
+/* What was memory `rows`, a multiple of SAB_BLOCK, is now the first. */
+void sab_standing_shift(const struct sab_remind *r, struct sab_standing *standing, int rows);
 void sab_standing_settle(const struct sab_read *read, const int32_t *index, struct sab_standing *standing);
 
 /* Fills read, index and alpha of a step that has N >= 1 memories from the scores a[0..n-1] of its n candidates, as
@@ -175,16 +231,27 @@ void sab_sparsify_forward(const struct sab_remind *r, int N, int n, const real *
 void sab_sparsify_backward(const struct sab_remind *r, const struct sab_read *read, const real *alpha, const real *g,
                            real sds, real *da);
 
-/* s [S,Hp] of step t: scores, sparsifies and records, or with replay takes what the records say.
- * query [S,Ap]; scratch: room for N reals, candidates for N numbers. profile may be NULL. */
-void sab_read_forward(const struct sab_remind *r, struct sab_memory *memory, int t, const real *query,
-                      struct sab_records *records, int replay, real *s, real *scratch, int32_t *candidates,
-                      struct sab_profile *profile);
+/* Room for the scores and candidates of each sequence; of all, one after the other, where strides are 0 and there is one lane. */
+struct sab_read_room {
+    real *scores;           /* [S,scores_stride] at least as many as memories can be alive, and K+1 */
+    int32_t *candidates;    /* [S,candidates_stride] as many as memories can be alive */
+    size_t scores_stride, candidates_stride;
+};
 
-/* From ds [S,Hp] and s [S,Hp]: dquery [S,Ap] (before its map's elementwise function), overwritten; memory->dM, dkey
- * and grads ADD. scratch: room for 2 sab_sparsify_cap(r, N). */
+/* The sequences, from .. end-1, whose reads are the lane's: some each, or all the first one's. */
+void sab_read_sequences(const struct sab_lane *lane, int S, int *from, int *end);
+
+/* s [S,Hp] of step t, of the lane's sequences: scores, sparsifies and records, or with replay takes what the records say, unless they are
+ * made again. query [S,Ap] is
+ * whole. All lanes call it; they may meet. profile may be NULL. */
+void sab_read_forward(const struct sab_remind *r, struct sab_memory *memory, int t, const real *query, struct sab_records *records,
+                      int replay, real *s, const struct sab_read_room *room, struct sab_lane *lane, struct sab_profile *profile);
+
+/* From ds [S,Hp] and s [S,Hp], of these units and columns of keys, of which who has the first unit has the first: dquery [S,Ap] (before its
+ * map's elementwise function), overwritten; memory->dM, dkey and grads ADD. scratch: room for 2 sab_sparsify_cap(r, N), each lane its
+ * own. */
 void sab_read_backward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *query,
-                       const struct sab_records *records, const real *s, const real *ds, real *dquery,
-                       const struct sab_remind_grads *grads, real *scratch);
+                       const struct sab_records *records, const real *s, const real *ds, struct sab_part units, struct sab_part keys,
+                       real *dquery, const struct sab_remind_grads *grads, real *scratch);
 
 #endif

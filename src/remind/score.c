@@ -59,15 +59,34 @@ static void mlp_scores_at(const struct sab_remind *r, int n, const int32_t *at, 
     r->kernels->score_mlp_at(n, at, r->Ap, keys, query, r->w, r->wsum, a);
 }
 
+static int mlp_estimates(const struct sab_remind *r)
+{
+    return r->kernels->score_mlp_estimate != NULL;
+}
+
+static double mlp_estimate(const struct sab_remind *r, int n, const int32_t *at, const real *keys, const real *query, real *a)
+{
+    if (mlp_estimates(r)) {
+        r->kernels->score_mlp_estimate(n, at, r->Ap, keys, query, r->w, r->wsum, a);
+        return 2 * r->kernels->estimate_error * r->wnorm;
+    }
+    if (at)
+        mlp_scores_at(r, n, at, keys, query, a);
+    else
+        mlp_scores(r, n, keys, query, a);
+    return 0;
+}
+
 static double mlp_drift(const struct sab_remind *r, const real *query, const real *before)
 {
     return r->kernels->drift_mlp(r->Ap, query, before, r->w);
 }
 
-static void mlp_backward(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey,
+static void mlp_backward(const struct sab_remind *r, const real *key, const real *query, real da, struct sab_part part, real *dkey,
                          real *dquery, const struct sab_remind_grads *grads)
 {
-    r->kernels->score_mlp_backward(r->Ap, key, query, r->w, da, dkey, dquery, grads->w);
+    int at = part.from;
+    r->kernels->score_mlp_backward(part.end - at, key + at, query + at, r->w + at, da, dkey + at, dquery + at, grads->w + at);
 }
 
 /* ---- dot ---------------------------------------------------------------------------------------------------------- */
@@ -89,12 +108,13 @@ static void dot_scores_at(const struct sab_remind *r, int n, const int32_t *at, 
         dot_scores(r, 1, keys + (size_t)at[j] * r->Ap, query, a + j);
 }
 
-static void dot_backward(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey,
+static void dot_backward(const struct sab_remind *r, const real *key, const real *query, real da, struct sab_part part, real *dkey,
                          real *dquery, const struct sab_remind_grads *grads)
 {
+    int at = part.from, n = part.end - part.from;
     (void)grads;
-    r->kernels->axpy(r->Ap, da * dot_scale(r), query, dkey);
-    r->kernels->axpy(r->Ap, da * dot_scale(r), key, dquery);
+    r->kernels->axpy(n, da * dot_scale(r), query + at, dkey + at);
+    r->kernels->axpy(n, da * dot_scale(r), key + at, dquery + at);
 }
 
 /* ---- release2019: the map is a number ---------------------------------------------------------------------------- */
@@ -157,10 +177,12 @@ static void release_scores_at(const struct sab_remind *r, int n, const int32_t *
         release_scores(r, 1, keys + (size_t)at[j] * r->Ap, query, a + j);
 }
 
-static void release_backward(const struct sab_remind *r, const real *key, const real *query, real da, real *dkey,
+static void release_backward(const struct sab_remind *r, const real *key, const real *query, real da, struct sab_part part, real *dkey,
                              real *dquery, const struct sab_remind_grads *grads)
 {
     (void)r, (void)key, (void)query, (void)grads;
+    if (part.from > 0 || part.end == 0)
+        return;
     dkey[0] += da;
     dquery[0] += da;
 }
@@ -169,11 +191,11 @@ const struct sab_score_ops *sab_score_find(int score)
 {
     static const struct sab_score_ops ops[] = {
         [SAB_SCORE_MLP] = {"mlp", width_product, map_mlp, map_product_backward, map_product_weights, mlp_scores,
-                           mlp_scores_at, mlp_drift, mlp_backward},
+                           mlp_scores_at, mlp_estimate, mlp_estimates, mlp_drift, mlp_backward},
         [SAB_SCORE_DOT] = {"dot", width_product, map_product, map_product_backward, map_product_weights, dot_scores,
-                           dot_scores_at, NULL, dot_backward},
+                           dot_scores_at, NULL, NULL, NULL, dot_backward},
         [SAB_SCORE_RELEASE2019] = {"release2019", width_number, release_map, release_map_backward, release_map_weights,
-                                   release_scores, release_scores_at, NULL, release_backward},
+                                   release_scores, release_scores_at, NULL, NULL, NULL, release_backward},
     };
     assert(0 <= score && (size_t)score < sizeof ops / sizeof *ops);
     return &ops[score];

@@ -2,12 +2,14 @@
 #include "train/trainer.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/sized.h"
+#include "base/team.h"
 #include "credit/share.h"
 #include "cuda/device.h"
 #include "model/network.h"
@@ -122,13 +124,30 @@ static int fail_explosion(const struct sab_trainer *trainer, double norm, struct
                     (long long)trainer->step + 1, norm, trainer->config.optim.explode, most, worst->name, where);
 }
 
-static void remember(struct sab_trainer *trainer)
+/* One update of all weights, by ranges of them. */
+struct change {
+    struct sab_trainer *trainer;
+    double rate, scale;
+    _Atomic int is_bad; /* some value is not finite any more */
+};
+
+enum { RANGE = 16384 };
+
+/* Remembers a range of weights and moments, and changes it. */
+static void change_range(void *user, int range, int member)
 {
-    size_t nbytes = trainer->count * sizeof(sab_real);
-    memcpy(trainer->undo, trainer->theta, nbytes);
-    memcpy(trainer->undo + trainer->count, trainer->m, nbytes);
-    if (trainer->v)
-        memcpy(trainer->undo + 2 * trainer->count, trainer->v, nbytes);
+    struct change *c = user;
+    struct sab_trainer *trainer = c->trainer;
+    size_t from = (size_t)range * RANGE, n = trainer->count - from < RANGE ? trainer->count - from : RANGE;
+    sab_real *theta = trainer->theta + from, *m = trainer->m + from, *v = trainer->v ? trainer->v + from : NULL;
+    (void)member;
+    memcpy(trainer->undo + from, theta, n * sizeof *theta);
+    memcpy(trainer->undo + trainer->count + from, m, n * sizeof *m);
+    if (v)
+        memcpy(trainer->undo + 2 * trainer->count + from, v, n * sizeof *v);
+    sab_optim_update(&trainer->config.optim, c->rate, c->scale, trainer->step + 1, n, theta, m, v, trainer->grad + from);
+    if (!sab_optim_is_finite(theta, n) || !sab_optim_is_finite(m, n) || (v && !sab_optim_is_finite(v, n)))
+        atomic_store_explicit(&c->is_bad, 1, memory_order_relaxed);
 }
 
 static void restore(struct sab_trainer *trainer)
@@ -237,10 +256,10 @@ static int apply(struct sab_trainer *trainer, double *grad_norm, struct sab_erro
         *grad_norm = norm;
     if (!(norm <= config->optim.explode))
         return fail_explosion(trainer, norm, err);
-    remember(trainer);
-    sab_optim_update(&config->optim, sab_trainer_rate(trainer), sab_optim_clip(norm, config->optim.clip), trainer->step + 1,
-                     trainer->count, trainer->theta, trainer->m, trainer->v, trainer->grad);
-    int status = check_result(trainer, err);
+    struct sab_engine *engine = trainer->engine;
+    struct change change = {trainer, sab_trainer_rate(trainer), sab_optim_clip(norm, config->optim.clip), 0};
+    sab_team_run(engine->team, engine->members, (int)((trainer->count - 1) / RANGE + 1), change_range, &change);
+    int status = change.is_bad ? check_result(trainer, err) : SAB_OK;
     if (status != SAB_OK) {
         restore(trainer);
         return status;
@@ -313,7 +332,9 @@ int sab_trainer_update_after(struct sab_trainer *trainer, int status, const stru
         fits = sab_sized_take(&sab_metrics_sized, &measured, metrics, err);
     if (fits != SAB_OK)
         return fits;
+    trainer->engine->leaves_norm = 1;
     status = gradient(trainer, status, &taken, NULL, &measured, err);
+    trainer->engine->leaves_norm = 0;
     if (status != SAB_OK)
         return status;
     sab_profile_start(trainer->engine->profile);
