@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "csv_support.h"
+#include "data/csv_reading.h"
 #include "data/csv_state.h"
 #include "data/csv_task.h"
 #include "data/task.h"
@@ -21,7 +22,7 @@
 #include "options_helper.h"
 #include "sab.h"
 
-enum { ROWS = 20000, LINE_CAP = 96 }; /* some 500 KiB: pieces have 64 at the least */
+enum { ROWS = 20000, LINE_CAP = 96 }; /* some 300 to 700 KiB */
 
 static uint64_t drawn;
 
@@ -38,7 +39,7 @@ struct plan {
     int late;            /* row of the first value of column b */
     int times;
     int is_quoted;       /* names of series are, and hold a line's end */
-    int threads, is_empty_at_cut; /* an empty line stands where the second of as many pieces would begin */
+    int threads, is_empty_at_cut; /* an empty line stands where the second piece would begin */
     const char *wrong;   /* what stands in place of a row */
     int wrong_row;       /* ROWS: nowhere */
 };
@@ -88,8 +89,9 @@ static char *write_table(const struct plan *p, size_t *nbytes)
         at += sprintf(at, "%s", p->line_end);
     }
     *nbytes = (size_t)(at - text);
+    size_t pieces = (size_t)p->threads * SAB_CSV_PIECES_EACH, most = *nbytes / SAB_CSV_PIECE_NBYTES;
     if (p->is_empty_at_cut)
-        *nbytes = put_empty_line(text, *nbytes, (size_t)p->threads, p->line_end);
+        *nbytes = put_empty_line(text, *nbytes, pieces < most ? pieces : most, p->line_end);
     return text;
 }
 

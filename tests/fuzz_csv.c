@@ -1,5 +1,6 @@
 /* Any bytes as a CSV file, for libFuzzer: no crash, no overrun; where a task is made of it, its batches are whole and its
- * facts make the same task again. The first two bytes choose the options.
+ * facts make the same task again; and read in pieces, as long files are by several threads, it is the same task, or the same error.
+ * The first two bytes choose the options.
  *
  *     ctest: tier hours
  */
@@ -50,6 +51,7 @@ static void choose(struct sab_options *config, unsigned choice, const char *path
     set_option(config, "task", "csv");
     set_option(config, "data", path);
     set_option(config, "split", "0.6,0.2,0.2");
+    config->shared.threads = 1;
     config->task.T = 3;
     config->task.csv.goal = (int)(choice % 3);
     change_option(config, "targets", targets[choice / 3 % 4], "");
@@ -82,6 +84,18 @@ static void read_batches(struct sab_task *task)
     }
 }
 
+static void read_in_pieces(struct sab_options *config, const struct sab_task *whole, int status, const struct sab_error *said)
+{
+    struct sab_task *task = NULL;
+    struct sab_error err = {0};
+    config->shared.threads = 2;
+    int got = sab_task_create(&task, config, NULL, &err);
+    fuzz_require(got == status && (status == SAB_OK || strcmp(err.message, said->message) == 0), err.message);
+    fuzz_require(!whole || strcmp(sab_task_facts(whole), sab_task_facts(task)) == 0, "facts of pieces");
+    sab_task_free(task);
+    config->shared.threads = 1;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
 {
     if (nbytes < 3)
@@ -94,6 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
     choose_more(&config, data[1]);
     int status = sab_task_create(&task, &config, NULL, &err);
     fuzz_require(status == SAB_OK ? task != NULL : err.message[0] != 0, "status");
+    read_in_pieces(&config, task, status, &err);
     if (!task)
         return 0;
     read_batches(task);

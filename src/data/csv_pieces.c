@@ -9,19 +9,19 @@
 #include "base/team.h"
 #include "data/csv_reading.h"
 
-enum { LEAST_NBYTES = 1 << 16, MOST = 16 }; /* a thread is made in the time that some 4 KiB are read in */
+enum { EACH = SAB_CSV_PIECES_EACH, MOST = 64 };
 
 /* While rows are counted: a piece by itself, whose series are numbered by themselves. Then its part of the whole's second pass. */
 struct piece {
     struct sab_csv_reading r;
-    struct sab_csv_table table; /* names, series, rows */
-    int64_t *counts;            /* [S of the whole] rows of each series in this piece */
+    struct sab_csv_table table; /* names, rows, and series, of which `begin` is the number in the whole */
+    int64_t *filled;            /* [S of the whole] rows that lie before the next one, of the series that the piece has */
     int status;
     struct sab_error error;
 };
 
 struct sab_csv_pieces {
-    int n;
+    int n, members;
     struct piece *at;
     struct sab_team *team;
 };
@@ -61,10 +61,10 @@ static int needs_order(const struct sab_csv_reading *r)
 static int cut(const struct sab_csv_reading *r, int threads, const char *begins[MOST + 1])
 {
     const char *begin = r->rows.at, *end = r->rows.end;
-    size_t nbytes = (size_t)(end - begin), most = nbytes / LEAST_NBYTES;
-    int n = threads < MOST ? threads : MOST, made = 0;
+    size_t nbytes = (size_t)(end - begin), most = nbytes / SAB_CSV_PIECE_NBYTES;
+    int n = threads < MOST / EACH ? threads * EACH : MOST, made = 0;
     n = (size_t)n < most ? n : (int)most;
-    if (n < 2 || needs_order(r))
+    if (threads < 2 || n < 2 || needs_order(r))
         return 1;
     begins[0] = begin;
     for (int i = 1; i < n; i++) {
@@ -86,7 +86,7 @@ static void count_piece(void *user, int i, int member)
     p->status = sab_csv_reading_count(&p->r, &p->error);
 }
 
-static int merge(struct sab_csv_reading *r, const struct piece *p, int64_t *counts, struct sab_error *err)
+static int merge(struct sab_csv_reading *r, const struct piece *p, struct sab_error *err)
 {
     int whole = 0;
     for (int s = 0; s < p->table.S; s++) {
@@ -96,27 +96,22 @@ static int merge(struct sab_csv_reading *r, const struct piece *p, int64_t *coun
         if (whole < 0 || (whole == r->table->S && sab_csv_reading_add_series(r, err) != SAB_OK))
             return sab_fail(err, SAB_NOMEM, "no memory for the series of %s", r->path);
         r->table->series[whole].rows += p->table.series[s].rows;
-        counts[whole] = p->table.series[s].rows;
+        p->table.series[s].begin = whole;
     }
     r->table->rows += p->table.rows;
     return SAB_OK;
 }
 
-/* All that were read, up to one that was not; the reading then stands behind them. */
+/* All that were read, up to one that was not, or that may have too many series; the reading then stands behind them. */
 static int merge_all(struct sab_csv_reading *r, struct sab_csv_pieces *pieces, struct sab_error *err)
 {
-    size_t most = 0;
-    int i, status = SAB_OK;
-    for (i = 0; i < pieces->n; i++)
-        most += (size_t)pieces->at[i].table.S;
-    if (most > SAB_CSV_SERIES_MOST)
-        return SAB_OK; /* too many, perhaps: the line is told by who reads them one after the other */
-    for (i = 0; i < pieces->n && pieces->at[i].status == SAB_OK && status == SAB_OK; i++) {
+    int status = SAB_OK;
+    for (int i = 0; i < pieces->n && pieces->at[i].status == SAB_OK && status == SAB_OK; i++) {
         struct piece *p = &pieces->at[i];
-        p->counts = sab_alloc(most, sizeof *p->counts);
+        if (p->table.S > SAB_CSV_SERIES_MOST - r->table->S)
+            break;
         p->r.rows.next_line = r->csv.next_line;
-        status = p->counts ? merge(r, p, p->counts, err)
-                           : sab_fail(err, SAB_NOMEM, "no memory for the series of %s", r->path);
+        status = merge(r, p, err);
         r->csv.next_line += p->r.csv.next_line - 1;
         r->csv.at = p->r.csv.at;
     }
@@ -126,7 +121,7 @@ static int merge_all(struct sab_csv_reading *r, struct sab_csv_pieces *pieces, s
 static int make(struct sab_csv_pieces *pieces, const struct sab_csv_reading *r, int n, const char *const *begins)
 {
     pieces->at = sab_alloc((size_t)n, sizeof *pieces->at);
-    if (!pieces->at || sab_team_grow(&pieces->team, n, NULL) != SAB_OK)
+    if (!pieces->at || (pieces->members > 1 && sab_team_grow(&pieces->team, pieces->members, NULL) != SAB_OK))
         return 1;
     for (pieces->n = 0; pieces->n < n; pieces->n++) {
         struct piece *p = &pieces->at[pieces->n];
@@ -146,14 +141,16 @@ static int make(struct sab_csv_pieces *pieces, const struct sab_csv_reading *r, 
 int sab_csv_pieces_count(struct sab_csv_pieces **out, struct sab_csv_reading *r, int threads, struct sab_error *err)
 {
     const char *begins[MOST + 1];
-    int n = cut(r, sab_threads_of(threads), begins), status = SAB_OK;
+    int n = cut(r, threads > 0 ? threads : sab_processors(), begins), status = SAB_OK;
     struct sab_csv_pieces *pieces = n < 2 ? NULL : sab_alloc(1, sizeof *pieces);
     sab_csv_reading_rewind(r);
+    if (pieces)
+        pieces->members = sab_threads_of(threads) < n ? sab_threads_of(threads) : n;
     if (!pieces || make(pieces, r, n, begins)) { /* one thread can read it, too */
         sab_csv_pieces_free(pieces);
         return sab_csv_reading_count(r, err);
     }
-    sab_team_run(pieces->team, n, n, count_piece, pieces);
+    sab_team_run(pieces->team, pieces->members, n, count_piece, pieces);
     status = merge_all(r, pieces, err);
     if (status == SAB_OK && r->csv.at == r->rows.end) {
         *out = pieces;
@@ -173,28 +170,34 @@ static void take_piece(void *user, int i, int member)
 }
 
 /* Each piece puts the rows of a series behind those of the pieces before it; the first goes on where r stands. */
-static void begin_pieces(struct sab_csv_pieces *pieces, const struct sab_csv_reading *r)
+static int begin_pieces(struct sab_csv_pieces *pieces, const struct sab_csv_reading *r, struct sab_error *err)
 {
-    for (int s = 0; s < r->table->S; s++) {
-        int64_t before = 0;
-        for (int i = 0; i < pieces->n; i++) {
-            int64_t count = pieces->at[i].counts[s];
-            pieces->at[i].counts[s] = i == 0 ? r->filled[s] : before;
-            before += count;
-        }
-    }
-    for (int i = 0; i < pieces->n; i++) {
+    size_t S = (size_t)r->table->S;
+    int64_t *before = sab_alloc(S, sizeof *before); /* rows of each series in the pieces so far */
+    int status = before ? SAB_OK : SAB_NOMEM;
+    for (int i = 0; i < pieces->n && status == SAB_OK; i++) {
         struct piece *p = &pieces->at[i];
+        p->filled = sab_alloc(S, sizeof *p->filled);
+        status = p->filled ? SAB_OK : SAB_NOMEM;
+        for (int s = 0; s < p->table.S && status == SAB_OK; s++) {
+            const struct sab_csv_series *own = &p->table.series[s];
+            p->filled[own->begin] = i == 0 ? r->filled[own->begin] : before[own->begin];
+            before[own->begin] += own->rows;
+        }
         p->r.table = r->table;
         p->r.origins = r->origins;
         p->r.lines = r->lines;
-        p->r.filled = p->counts;
+        p->r.filled = p->filled;
         p->r.last_series = 0;
         memset(&p->r.series, 0, sizeof p->r.series);
         sab_csv_reading_rewind(&p->r);
     }
+    sab_free(before);
+    if (status != SAB_OK)
+        return sab_fail(err, status, "no memory for the series of %s", r->path);
     pieces->at[0].r.csv.at = r->csv.at;
     pieces->at[0].r.csv.next_line = r->csv.next_line;
+    return SAB_OK;
 }
 
 int sab_csv_pieces_take(struct sab_csv_pieces *pieces, struct sab_csv_reading *r, struct sab_error *err)
@@ -205,8 +208,10 @@ int sab_csv_pieces_take(struct sab_csv_pieces *pieces, struct sab_csv_reading *r
         status = sab_csv_reading_take(r, 1, err);
     if (status != SAB_OK || sab_csv_reading_lacks_origins(r))
         return status == SAB_OK ? sab_csv_reading_take(r, INT64_MAX, err) : status;
-    begin_pieces(pieces, r);
-    sab_team_run(pieces->team, pieces->n, pieces->n, take_piece, pieces);
+    status = begin_pieces(pieces, r, err);
+    if (status != SAB_OK)
+        return status;
+    sab_team_run(pieces->team, pieces->members, pieces->n, take_piece, pieces);
     for (int i = 0; i < pieces->n; i++) {
         r->has_missing |= pieces->at[i].r.has_missing;
         if (pieces->at[i].status != SAB_OK)
@@ -223,7 +228,7 @@ void sab_csv_pieces_free(struct sab_csv_pieces *pieces)
         struct piece *p = &pieces->at[i];
         sab_csv_clear(&p->r.csv);
         sab_csv_table_clear(&p->table);
-        sab_free(p->counts);
+        sab_free(p->filled);
     }
     sab_team_free(pieces->team);
     sab_free(pieces->at);

@@ -77,6 +77,11 @@ int sab_csv_reading_lacks_origins(const struct sab_csv_reading *r);
 
 /* ---- csv_pieces.c ---- */
 
+#ifndef SAB_CSV_PIECE_NBYTES /* the least: a thread is made in the time that some 4 KiB are read in; in fuzz targets files are short */
+#define SAB_CSV_PIECE_NBYTES (1 << 16)
+#endif
+enum { SAB_CSV_PIECES_EACH = 4 }; /* pieces for each thread: one that the system holds up then holds up no more than a piece */
+
 struct sab_csv_pieces;
 
 /* The first pass over all rows by as many threads as there may be (0: one per processor) and as the file is worth. *pieces is for the
