@@ -15,6 +15,7 @@
 #include "sab_run.h"
 
 struct work {
+    int is_resumed;
     struct sab_forecast forecast;
     char *facts; /* of the task; NULL: there are none, or no memory for them */
 };
@@ -60,7 +61,8 @@ static void print_work(const struct sab_options *options, const struct work *w)
     printf("time         about %.3g ms per update, %s for the run (a forecast, to a factor of 1.5 or so)\n",
            1e3 * f->update_s, text);
     struct sab_shorter shorter;
-    if (sab_forecast_shorter(options, f, &shorter, NULL) == SAB_OK && shorter.name[0]) {
+    if (sab_forecast_shorter(options, f, &shorter, NULL) == SAB_OK && shorter.name[0] &&
+        (!w->is_resumed || sab_option_find(shorter.name)->effect == SAB_RESUMES)) {
         sab_say_duration(shorter.run_s, text);
         printf("             with --%s %s: %s\n", shorter.name, shorter.value, text);
     }
@@ -122,9 +124,9 @@ static void print_lines(const struct sab_options *options, const struct work *w,
     printf("folder       %s\nNothing was done: this is a dry run.\n", sab_shown(out));
 }
 
-int sab_cli_dry_run(const struct sab_options *options, int as_json, int is_quiet, struct sab_error *err)
+int sab_cli_dry_run(const struct sab_options *options, int as_json, int is_quiet, int is_resumed, struct sab_error *err)
 {
-    struct work w = {.forecast.size = sizeof w.forecast};
+    struct work w = {.is_resumed = is_resumed, .forecast.size = sizeof w.forecast};
     char out[SAB_DIR_CAP];
     int status = sab_run_folder(options, out, sizeof out, err);
     struct sab_progress *progress = sab_progress_begin("forecast", 0, is_quiet);

@@ -131,6 +131,7 @@ static int load(struct sab_cli *cli, struct sab_recall_run *w, struct sab_error 
 {
     const struct own *o = cli->own;
     double seconds;
+    char less[40], fewer[80];
     w->split = SAB_TEST;
     w->sequences = o->sequences;
     w->layer = o->layer;
@@ -144,10 +145,12 @@ static int load(struct sab_cli *cli, struct sab_recall_run *w, struct sab_error 
         status = sab_recall_run_take(w, cli->words[0], err);
     if (status == SAB_OK)
         status = sab_recall_run_forecast(w, o->csv[0] != 0, &seconds, err);
-    if (status == SAB_OK && !cli->quiet)
-        sab_say_slow(seconds, "fewer --sequences or a smaller --T take less", "%d sequences of %d steps", w->batch.B, w->batch.T);
     if (status != SAB_OK)
         return status;
+    sab_options_less(w->options, "T", less, sizeof less);
+    snprintf(fewer, sizeof fewer, "fewer --sequences%s%s take less", less[0] ? " or " : "", less);
+    if (!cli->quiet)
+        sab_say_slow(seconds, fewer, "%d sequences of %d steps", w->batch.B, w->batch.T);
     struct sab_progress *progress = sab_progress_begin("recall", seconds, cli->quiet);
     status = sab_recall_run_collect(w, o->csv[0] != 0, err);
     sab_progress_finish(progress);

@@ -168,7 +168,7 @@ const struct sab_command sab_command_report = {
         "  sab report runs/first --watch --open\n"
         "  sab report runs/first runs/second --figures figures --format pdf --size 84x60\n",
     .groups = "",
-    .names = "seed T eval-size data valid-data test-data split separator skip-lines decimal-comma thousands threads",
+    .names = "seed T eval-size data valid-data test-data split separator skip-lines decimal-comma thousands duplicates gaps threads",
     .defaults = "",
     .own = own,
     .own_count = sizeof own / sizeof own[0],

@@ -228,15 +228,19 @@ struct watcher {
 
 /* Says so where each evaluation will take more than a minute, or as long as a hundred updates and some seconds, or all updates, whose
  * progress is shown, more than an hour. */
-static void warn_of_time(const struct sab_options *options, struct sab_task *task)
+static void warn_of_time(const struct sab_options *options, struct sab_task *task, int is_resumed)
 {
     const double HOUR = 3600, MINUTE = 60, SOME = 5, UPDATES = 100;
+    char text[80], less[160];
     double sequences, seconds;
     int size = sab_cli_int(options, "eval-size");
     if (strcmp(sab_cli_text(options, "device"), "cpu") != 0)
         return;
+    sab_options_less(options, is_resumed ? "" : "T batch hidden", text, sizeof text);
+    snprintf(less, sizeof less, "fewer --steps%s%s take less%s", text[0] ? " or " : "", text,
+             is_resumed ? "" : "; --dry-run names the option that makes it short");
     if (sab_forecast_training(options, task, &seconds, NULL) == SAB_OK)
-        sab_say_slower(seconds, HOUR, "fewer --steps, or a smaller --T, --batch or --hidden, take less", "this training");
+        sab_say_slower(seconds, HOUR, less, "this training");
     if (sab_forecast_evaluation(options, task, SAB_VALID, &sequences, &seconds, NULL) != SAB_OK)
         return;
     double updates = sequences / sab_cli_int(options, "batch") / 3; /* the way back is twice the way there */
@@ -276,7 +280,8 @@ static int dry_run(struct sab_cli *cli, struct sab_error *err)
 #ifdef __GLIBC__
     malloc_trim(0); /* what settings took and gave back is not counted among what the training will need */
 #endif
-    return status == SAB_OK ? sab_cli_dry_run(cli->options, cli->json, cli->quiet, err) : status;
+    int is_resumed = ((const struct own *)cli->own)->resume[0] != 0;
+    return status == SAB_OK ? sab_cli_dry_run(cli->options, cli->json, cli->quiet, is_resumed, err) : status;
 }
 
 /* What was understood of the data, before anything is learned from them. */
@@ -293,7 +298,7 @@ static void tell_data(void *user, struct sab_task *task)
     if (sab_cli_given(watcher->cli, "quantiles") && strcmp(sab_cli_text(watcher->cli->options, "loss"), "quantile") != 0)
         tell_advice(NULL, "--quantiles does nothing without --loss quantile");
     sab_account_print(stderr, sab_task_facts(task));
-    warn_of_time(watcher->cli->options, task);
+    warn_of_time(watcher->cli->options, task, ((const struct own *)watcher->cli->own)->resume[0] != 0);
 }
 
 static int show(void *user, const struct sab_event *event)

@@ -64,6 +64,10 @@ SAB_API int sab_settings(struct sab_options *options, struct sab_task *task, con
 /* Tells of options that are legal and hardly meant: lengths or rates that a training never reaches, scores that cannot learn. */
 SAB_API void sab_advice(const struct sab_options *options, void (*tell)(void *user, const char *sentence), void *user);
 
+/* "a smaller --batch, --T or --hidden": of the names "batch T hidden" those that task and network look at and that can be made smaller,
+ * for advice that can be taken; "" where there is none. Written into text [cap], and returned. */
+SAB_API const char *sab_options_less(const struct sab_options *options, const char *names, char *text, size_t cap);
+
 /* ---- evaluations --------------------------------------------------------------------------------------------- */
 
 struct sab_evaluation;

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -170,10 +171,12 @@ static void sum_up(const struct training *t, const struct sab_options *config, s
 static void warn_of_time(const struct sab_options *config, const struct training *t)
 {
     double back_s, there_s, nbytes;
+    char text[80], less[100];
     int T = sab_task_steps(t->task), B = config->shared.batch, threads = config->shared.threads;
+    snprintf(less, sizeof less, "%s takes less", sab_options_less(config, "T batch hidden", text, sizeof text));
     if (sab_forecast_batches(t->model, T, B, 2, 1, threads, &back_s, &nbytes, NULL) == SAB_OK &&
         sab_forecast_batches(t->model, T, B, 2, 0, threads, &there_s, &nbytes, NULL) == SAB_OK)
-        sab_say_slow(back_s + there_s, "a smaller --T, --batch or --hidden takes less",
+        sab_say_slow(back_s + there_s, less,
                      "two updates and two evaluations, the least that is "
                      "timed,");
 }

@@ -79,8 +79,7 @@ static int compare_entries(const void *left, const void *right)
 int sab_recall_log_sort(struct sab_recall_log *log, struct sab_error *err)
 {
     if (log->is_full)
-        return sab_fail(err, SAB_NOMEM, "no memory for more than %zu recalled weights; take fewer sequences "
-                                        "or a smaller T", log->count);
+        return sab_fail(err, SAB_NOMEM, "no memory for more than %zu recalled weights; take fewer or shorter sequences", log->count);
     if (log->is_bad)
         return sab_fail(err, SAB_NUMERIC, "layer %d, step %d of sequence %d recalls step %d with weight %g: nothing can be "
                                           "shown of a network whose numbers overflow", log->bad.layer + 1, log->bad.t,

@@ -39,6 +39,7 @@ static int most_read(const struct most *m, int t)
 /* All weights are kept, and sorted in a copy. */
 static int check_room(const struct sab_options *o, int T, int B, double others, struct sab_error *err)
 {
+    char less[40];
     const double gib = 1 << 30;
     double entries = 0, there;
     struct most most = most_of(o);
@@ -48,7 +49,8 @@ static int check_room(const struct sab_options *o, int T, int B, double others, 
     if (sab_memory_allows(nbytes, &there))
         return SAB_OK;
     return sab_fail(err, SAB_NOMEM, "what %d sequences of %d steps recall needs up to %.1f GiB of memory; %.1f GiB are free: fewer "
-                    "--sequences or a smaller --T needs less", B, T, nbytes / gib, there / gib);
+                    "--sequences%s%s need less", B, T, nbytes / gib, there / gib,
+                    sab_options_less(o, "T", less, sizeof less)[0] ? " or " : "", less);
 }
 
 /* The options that leave a recurrent network without memory; NULL: it has one. */

@@ -103,5 +103,5 @@ int sab_budget_choose(const struct sab_model_options *config, double budget, dou
         return sab_fail(err, SAB_NOMEM, "--memory %s: training needs %.1f MiB with --recompute off, and %.1f MiB without "
                                         "that", config->memory, mib(all), mib(least));
     return sab_fail(err, SAB_NOMEM, "--memory %s: training needs %.1f MiB at least; a smaller --batch or fewer "
-                                    "--threads need less", config->memory, mib(least));
+                                    "--threads may need less", config->memory, mib(least));
 }

@@ -157,8 +157,9 @@ static int check_room(const struct sab_extent *x, const struct sab_need *need, s
     double nbytes = need->activations + need->gradients, there;
     if (sab_memory_allows(nbytes, &there))
         return SAB_OK;
-    return sab_fail(err, SAB_NOMEM, "%d sequences of %d steps at a time need %.1f GiB of memory; %.1f GiB are free: a smaller --batch, "
-                    "--T or --hidden, or fewer --threads, needs less", x->B, x->T, nbytes / gib, there / gib);
+    return sab_fail(err, SAB_NOMEM, "%d sequences of %d steps at a time need %.1f GiB of memory; %.1f GiB are free: fewer or shorter "
+                    "sequences%s or a smaller --hidden need less", x->B, x->T, nbytes / gib, there / gib,
+                    x->workers > 1 ? ", fewer --threads" : "");
 }
 
 int sab_crew_check(const struct sab_engine *e, int T, int B, struct sab_error *err)

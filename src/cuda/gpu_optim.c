@@ -1,4 +1,6 @@
 /* The optimiser's moments on the machine, and its step. */
+#include <stdio.h>
+
 #include "base/error.h"
 #include "cuda/gpu_state.h"
 
@@ -80,6 +82,8 @@ int sab_gpu_step(struct sab_gpu *g, const struct sab_optim_options *o, double ra
     status = mc->wait(mc, err);
     if (status || !bad)
         return status;
-    return sab_fail(err, SAB_NUMERIC, "update %lld: the optimiser made a weight not finite; lower --lr %.4g or --clip %.4g",
-                    (long long)t, o->lr, o->clip);
+    char clip[40] = "";
+    if (o->clip > 0)
+        snprintf(clip, sizeof clip, " or --clip %.4g", o->clip);
+    return sab_fail(err, SAB_NUMERIC, "update %lld: the optimiser made a weight not finite; lower --lr %.4g%s", (long long)t, o->lr, clip);
 }

@@ -41,8 +41,8 @@ static int check_room(double nbytes, int T, int B, struct sab_error *err)
     double there;
     if (sab_memory_allows(nbytes, &there))
         return SAB_OK;
-    return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %d steps needs %.1f GiB of memory; %.1f GiB are free: a smaller --batch or "
-                    "--T needs less", B, T, nbytes / gib, there / gib);
+    return sab_fail(err, SAB_NOMEM, "a batch of %d sequences of %d steps needs %.1f GiB of memory; %.1f GiB are free: %sshorter "
+                    "sequences need less", B, T, nbytes / gib, there / gib, B > 1 ? "a smaller --batch or " : "");
 }
 
 int sab_arrays_make(struct sab_arrays *arrays, const struct sab_shape *shape, int T, int B, struct sab_error *err)
@@ -62,7 +62,8 @@ int sab_arrays_make(struct sab_arrays *arrays, const struct sab_shape *shape, in
     }
     if (overflows || !arrays->block) {
         sab_arrays_clear(arrays);
-        return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %d steps; a smaller --batch or --T needs less", B, T);
+        return sab_fail(err, SAB_NOMEM, "no memory for a batch of %d sequences of %d steps; %sshorter sequences need less", B, T,
+                        B > 1 ? "a smaller --batch or " : "");
     }
     char *at = arrays->block, *array[ARRAYS];
     for (int k = 0; k < ARRAYS; k++) {

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "data/csv_state.h"
+#include "data/sentinel.h"
 
 enum { ITEM_CAP = 160 };
 
@@ -84,7 +85,8 @@ static void say_answers(struct sab_csv_state *s)
     } else {
         name_of(&schema->label, name);
         sab_account_say(&s->account, "answers", "%s for each %s, one of %d classes%s", name, each, schema->classes.n,
-                        schema->are_numbers ? ", for all are whole numbers (--loss mse takes them for values)" : "");
+                        !schema->are_numbers ? "" : sab_loss_is_open(&s->config->values)
+                            ? ", for all are whole numbers (--loss mse takes them for values)" : ", for all are whole numbers");
     }
 }
 
@@ -206,71 +208,26 @@ static void say_parts(struct sab_csv_state *s)
 
 /* ---- sentinels ---- */
 
-/* The values of a column's training rows, and what is left without the one that is farthest from its mean. */
-struct extreme {
-    double least, most, value, rest_least, rest_most;
-    int64_t rows, times;
-};
-
-/* One pass over the rows for all columns; then one more for each column where a value lies so far off. */
-static void find_ranges(const struct sab_csv_state *s, struct extreme *columns)
-{
-    const struct sab_csv_table *table = &s->tables[SAB_TRAIN];
-    int n = s->schema.n;
-    for (int k = 0; k < n; k++)
-        columns[k] = (struct extreme){.least = INFINITY, .most = -INFINITY, .rest_least = INFINITY, .rest_most = -INFINITY};
-    for (int i = 0; i < table->S; i++)
-        for (int64_t row = 0; row < sab_csv_training_rows(s, i); row++) {
-            const double *values = table->values + (table->series[i].begin + row) * n;
-            for (int k = 0; k < n; k++) { /* NaN is neither */
-                columns[k].least = values[k] < columns[k].least ? values[k] : columns[k].least;
-                columns[k].most = values[k] > columns[k].most ? values[k] : columns[k].most;
-            }
-        }
-}
-
-static void look_without(const struct sab_csv_state *s, int k, struct extreme *e)
-{
-    const struct sab_csv_table *table = &s->tables[SAB_TRAIN];
-    for (int i = 0; i < table->S; i++)
-        for (int64_t row = 0; row < sab_csv_training_rows(s, i); row++) {
-            double value = table->values[(table->series[i].begin + row) * s->schema.n + k];
-            e->rows += !isnan(value);
-            e->times += value == e->value;
-            if (value != e->value) {
-                e->rest_least = value < e->rest_least ? value : e->rest_least;
-                e->rest_most = value > e->rest_most ? value : e->rest_most;
-            }
-        }
-}
-
-/* -9999 and the like, which stand for no value: all others then look alike. A column of two values only is none. */
 static void warn_of_sentinels(struct sab_csv_state *s)
 {
-    struct extreme *columns = s->config->values.standardise ? sab_alloc((size_t)s->schema.n, sizeof *columns) : NULL;
-    if (!columns)
-        return;
-    find_ranges(s, columns);
-    for (int k = 0; k < s->schema.n; k++) {
-        struct extreme *e = &columns[k];
-        double mean = s->columns.mean[k], deviation = s->columns.deviation[k];
-        e->value = e->most - mean > mean - e->least ? e->most : e->least;
-        double apart = fabs(e->value - mean) / deviation;
-        if (!(apart > 3) || s->schema.columns[k].is_category)
-            continue;
-        look_without(s, k, e);
-        double share = (double)e->times * apart * apart / (double)e->rows;
-        double gap = fmin(fabs(e->value - e->rest_least), fabs(e->value - e->rest_most));
-        if (!(share > 0.9) || !(e->rest_most > e->rest_least) || gap < 5 * (e->rest_most - e->rest_least))
-            continue;
-        char name[SAB_CSV_COLUMN_CAP], times[SAB_COUNT_CAP], rows[SAB_COUNT_CAP];
-        name_of(&s->schema.columns[k], name);
-        sab_account_warn(&s->account, "%s: the value %.9g, in %s of %s training rows, makes %.3g %% of the deviation; if it stands "
-                         "for a missing value, empty those cells%s", name, s->schema.columns[k].origin + e->value,
-                         sab_account_count(e->times, times), sab_account_count(e->rows, rows), 100 * share,
-                         s->schema.missing == SAB_MISSING_ERROR ? " and choose --missing last, mask or skip" : "");
+    const struct sab_csv_table *table = &s->tables[SAB_TRAIN];
+    const char *advice = s->schema.missing == SAB_MISSING_ERROR
+        ? "if it stands for a missing value, empty those cells and choose --missing last, mask or skip"
+        : "if it stands for a missing value, empty those cells";
+    int n;
+    struct sab_sentinel_search *searches = sab_sentinel_begin(&s->columns, &n);
+    for (int i = 0; i < table->S && n > 0; i++)
+        for (int64_t row = 0; row < sab_csv_training_rows(s, i); row++)
+            for (int k = 0; k < n; k++)
+                sab_sentinel_look(&searches[k], table->values[(table->series[i].begin + row) * s->schema.n + searches[k].column]);
+    for (int k = 0; k < n; k++) {
+        const struct sab_csv_column *column = &s->schema.columns[searches[k].column];
+        char name[SAB_CSV_COLUMN_CAP];
+        name_of(column, name);
+        if (!column->is_category)
+            sab_sentinel_end(&searches[k], &s->account, name, column->origin, "rows", advice);
     }
-    sab_free(columns);
+    sab_free(searches);
 }
 
 int sab_csv_account(struct sab_csv_state *s, struct sab_error *err)

@@ -149,10 +149,13 @@ static int fail_no_number(const struct choice *c, const struct sab_csv_head *hea
     if (head->n == 1 && strchr(shown, ' '))
         return sab_fail(err, SAB_FORMAT, "%s: the one column holds no numbers but \"%s\": tabs, semicolons, commas or | separate "
                         "columns, and blanks with --separator space", head->path, shown);
+    int has_texts = 0;
+    for (int i = 0; i < head->n; i++)
+        has_texts |= head->survey->columns[i].kind == SAB_CSV_TEXTS && !c->is_target[i] && i != c->series && i != c->time;
     return sab_fail(err, SAB_FORMAT, "%s: no column%s holds numbers, the first one \"%s\"%s; it was read as %d column%s "
-                    "(--separator, --skip-lines)", head->path,
+                    "(--separator, --skip-lines)%s", head->path,
                     c->series >= 0 || c->time >= 0 || !is_forecast ? " beside --series, --time and --targets" : "", shown, why, head->n,
-                    head->n == 1 ? "" : "s");
+                    head->n == 1 ? "" : "s", has_texts && !is_forecast ? "; --categories makes inputs of texts" : "");
 }
 
 /* Columns of numbers, or of true and false. Those that only count up, or are times, are no values, unless there are no others. */

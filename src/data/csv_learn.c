@@ -86,7 +86,7 @@ static int fail_unseen(const struct sab_csv_state *s, int k, struct sab_error *e
 {
     char values[120] = "", column[SAB_CSV_COLUMN_CAP];
     sab_csv_column_show(&s->schema.label, column);
-    if (s->schema.are_numbers)
+    if (s->schema.are_numbers && sab_loss_is_open(&s->config->values))
         snprintf(values, sizeof values, "its %d different whole numbers are taken for classes; if they are values, give --loss mse; "
                  "else ", s->schema.classes.n);
     return sab_fail(err, SAB_FORMAT, "%.200s, column %s: the class \"%.60s\" is not in the training part (--split %.60s, in the "

@@ -128,8 +128,9 @@ int sab_csv_reading_gather_class(struct sab_csv_reading *r, struct sab_error *er
         return sab_fail(err, SAB_NOMEM, "no memory for the classes of %s", r->path);
     note(&r->labels, field, number);
     if (classes->n > SAB_CSV_CLASSES_MOST)
-        return sab_fail(err, SAB_FORMAT, "%s, line %lld: more than %d classes%s", r->path, (long long)r->csv.line,
-                        SAB_CSV_CLASSES_MOST, r->labels_are_numbers ? "; for values, give --loss mse" : ": is the column right?");
+        return sab_fail(err, SAB_FORMAT, "%s, line %lld: more than %d classes%s", r->path, (long long)r->csv.line, SAB_CSV_CLASSES_MOST,
+                        r->labels_are_numbers && sab_loss_is_open(&r->config->values) ? "; for values, give --loss mse"
+                                                                                      : ": is the column right?");
     return SAB_OK;
 }
 

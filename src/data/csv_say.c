@@ -122,9 +122,9 @@ static void describe_irregular(const struct sab_csv_finding *found, char text[IT
 /* Rows are taken as they stand; where the file has times, these tell what that means. */
 static void warn_of_times(const struct sab_csv_reading *r, const struct sab_csv_head *head)
 {
-    char name[NAME_CAP], how[NAME_CAP + SAB_TIME_PATTERN_CAP + 40], irregular[ITEM_CAP];
-    int i = 0;
-    while (i < r->n && !head->survey->columns[i].is_time)
+    char name[NAME_CAP], how[NAME_CAP + SAB_TIME_PATTERN_CAP + 80], irregular[ITEM_CAP];
+    int i = 0, is_input = 0;
+    while (i < r->n && (!head->survey->columns[i].is_time || i == r->label_place || i == r->series_place))
         i++;
     if (i == r->n || r->time_place >= 0 || !r->config) /* a model that was trained without times goes on without */
         return;
@@ -134,6 +134,10 @@ static void warn_of_times(const struct sab_csv_reading *r, const struct sab_csv_
     snprintf(how, sizeof how, head->has_header ? "--time \"%s\"" : "--time %s", head->has_header ? name : name + strlen("column "));
     if (found->format.kind == SAB_TIME_PATTERN)
         snprintf(how + strlen(how), sizeof how - strlen(how), " --time-format \"%s\"", found->format.pattern);
+    for (int k = 0; k < r->schema->n; k++)
+        is_input |= r->places[k] == i;
+    if (is_input) /* which times of rows cannot be, too */
+        strcat(how, ", and other inputs than it,");
     describe_irregular(found, irregular);
     if (bad->backs > bad->forwards)
         sab_account_warn(r->account, "%s holds times that run backwards, the newest row first: what is called a forecast would be of "

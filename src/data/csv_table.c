@@ -136,7 +136,7 @@ static int take_values(struct sab_csv_reading *r, int64_t row, struct sab_error 
         }
         if (sab_csv_read_number(&r->csv, field, &number) != 0) {
             sab_csv_column_show(&schema->columns[i], shown);
-            return sab_csv_number(&r->csv, r->places[i], shown, &number, err);
+            return sab_csv_number(&r->csv, r->places[i], shown, 1, &number, err);
         }
         if (r->origins[i].decimals == NO_ORIGIN) {
             schema->columns[i].origin = number.value == 0 ? 0 : number.value; /* no -0, which JSON may not keep */
@@ -158,8 +158,8 @@ static int take_time(struct sab_csv_reading *r, int64_t row, struct sab_error *e
     sab_csv_show(field, shown);
     sab_csv_column_show(&schema->time, name);
     sab_time_write(&schema->time_format, 0, example);
-    return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: \"%s\" is not a time written as %s (--time-format)", r->path,
-                    (long long)r->csv.line, name, shown, example);
+    return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: \"%s\" is not a time written as %s%s", r->path,
+                    (long long)r->csv.line, name, shown, example, r->config ? " (--time-format)" : ", as in training");
 }
 
 static int check_targets(const struct sab_csv_reading *r, int s, int64_t row, struct sab_error *err)
@@ -171,8 +171,8 @@ static int check_targets(const struct sab_csv_reading *r, int s, int64_t row, st
         return SAB_OK; /* at once: the row above lies far off where series take turns, and to look at it costs a quarter of all */
     for (int o = 0; o < schema->O && r->table->has_targets; o++) {
         double value = values[schema->targets[o]];
-        double above = r->filled[s] > 0 ? values[schema->targets[o] - schema->n] : NAN;
-        if (schema->goal == SAB_GOAL_SERIES && !isnan(value) && !isnan(above) && value != above)
+        double above = schema->goal == SAB_GOAL_SERIES && r->filled[s] > 0 ? values[schema->targets[o] - schema->n] : NAN;
+        if (!isnan(value) && !isnan(above) && value != above)
             return fail_several(r, &schema->columns[schema->targets[o]], s, err);
         if (schema->loss == SAB_LOSS_BCE && (value < 0 || value > 1)) {
             sab_csv_column_show(&schema->columns[schema->targets[o]], shown);

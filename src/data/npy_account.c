@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "data/npy_state.h"
+#include "data/sentinel.h"
 
 static void say_files(struct sab_npy_state *s)
 {
@@ -41,8 +42,8 @@ static void say_shape(struct sab_npy_state *s)
         sab_account_say(&s->account, "inputs", "%d value%s a step, %s", shape->I, shape->I == 1 ? "" : "s",
                         s->config->values.standardise ? "standardised" : "as they are");
     if (shape->loss == SAB_LOSS_CROSS_ENTROPY)
-        sab_account_say(&s->account, "answers", "one of %d classes for each %s, since y holds whole numbers (--loss mse takes "
-                        "them for values)", shape->O, each);
+        sab_account_say(&s->account, "answers", "one of %d classes for each %s, since y holds whole numbers%s", shape->O, each,
+                        sab_loss_is_open(&s->config->values) ? " (--loss mse takes them for values)" : "");
     else
         sab_account_say(&s->account, "answers", "%d %s for each %s%s%s%.200s", s->targets,
                         shape->loss == SAB_LOSS_BCE ? "in 0..1" : s->targets == 1 ? "value" : "values", each,
@@ -73,6 +74,28 @@ static void count_answers(const struct sab_npy_state *s, int64_t scored[SAB_PART
     }
 }
 
+/* Of the training part's x or y, as its scaling was learned. */
+static void warn_of_sentinels(struct sab_npy_state *s, const struct sab_scaling *scaling, const struct sab_npy *array, int is_y)
+{
+    const struct sab_npy_set *set = &s->sets[0];
+    const char *advice = is_y || set->has_lengths ? "if it stands for a missing value, another should stand there"
+        : "if it stands for a missing value, another should stand there; if it pads sequences, `lengths` says where they end";
+    int n, is_per_step = !is_y || s->is_per_step, width = scaling->n;
+    struct sab_sentinel_search *searches = sab_sentinel_begin(scaling, &n);
+    for (int64_t i = s->parts[SAB_TRAIN].begin; i < s->parts[SAB_TRAIN].end && n > 0; i++) {
+        int64_t first = i * (is_per_step ? set->T : 1) * width, count = is_per_step ? sab_npy_set_length(set, i) : 1;
+        for (int64_t at = 0; at < count; at++)
+            for (int k = 0; k < n; k++)
+                sab_sentinel_look(&searches[k], sab_npy_real(array, first + at * width + searches[k].column));
+    }
+    for (int k = 0; k < n; k++) {
+        char name[32];
+        snprintf(name, sizeof name, width == 1 ? "%s" : is_per_step ? "%s[:,:,%d]" : "%s[:,%d]", is_y ? "y" : "x", searches[k].column);
+        sab_sentinel_end(&searches[k], &s->account, name, 0, is_per_step ? "steps" : "sequences", advice);
+    }
+    sab_free(searches);
+}
+
 int sab_npy_account(struct sab_npy_state *s, struct sab_error *err)
 {
     int64_t sequences[SAB_PARTS], scored[SAB_PARTS] = {0}, *counts = NULL;
@@ -95,6 +118,8 @@ int sab_npy_account(struct sab_npy_state *s, struct sab_error *err)
         sab_class_weights_say(&s->class_weights, &s->account, name_class, &s->classes);
     }
     sab_account_parts(&s->account, &s->config->files, "sequences", sequences, s->is_per_step ? scored : sequences);
+    warn_of_sentinels(s, &s->input, &s->sets[0].x, 0);
+    warn_of_sentinels(s, &s->output, &s->sets[0].y, 1);
     sab_free(counts);
     return status;
 }

@@ -52,9 +52,10 @@ static int check_class(const struct sab_npy_state *s, int64_t v, const char *pat
         snprintf(known, sizeof known, "%d whole numbers of %lld..%lld", s->classes.n, (long long)first, (long long)last);
     else
         snprintf(known, sizeof known, "0..%lld", (long long)last);
-    return sab_fail(err, SAB_FORMAT, "%.200s: y[%s] is %lld; the classes of the training part are %s%s. If these are values, "
-                    "train with --loss mse; if the file is sorted by class, shuffle it", path, at, (long long)v, known,
-                    s->is_per_step ? ", and -1 stands for no answer" : "");
+    return sab_fail(err, SAB_FORMAT, "%.200s: y[%s] is %lld; the classes of the training part are %s%s%s%s", path, at, (long long)v, known,
+                    s->is_per_step ? ", and -1 stands for no answer" : "",
+                    sab_loss_is_open(&s->config->values) ? ". If these are values, train with --loss mse" : "",
+                    path == s->config->files.data && !s->is_known ? "; if the file is sorted by class, shuffle it" : "");
 }
 
 static int check_target(const struct sab_npy_state *s, double v, const char *path, int64_t n, int64_t k, struct sab_error *err)

@@ -23,7 +23,7 @@ static int64_t largest_symbol(const struct sab_npy_state *s)
 static int learn_classes(struct sab_npy_state *s, struct sab_error *err)
 {
     const struct sab_npy_set *set = &s->sets[0];
-    const char *path = s->config->files.data;
+    const char *path = s->config->files.data, *for_values = sab_loss_is_open(&s->config->values) ? "; for values, give --loss mse" : "";
     for (int64_t n = s->parts[SAB_TRAIN].begin; n < s->parts[SAB_TRAIN].end; n++)
         for (int64_t t = 0; t < (s->is_per_step ? sab_npy_set_length(set, n) : 1); t++) {
             int64_t label = sab_npy_int(&set->y, s->is_per_step ? n * set->T + t : n);
@@ -31,13 +31,13 @@ static int learn_classes(struct sab_npy_state *s, struct sab_error *err)
                 continue;
             if (s->classes.n == SAB_NPY_CLASSES_MOST)
                 return sab_fail(err, SAB_FORMAT, "%.200s: y has more than %d different whole numbers, each of which would be a "
-                                "class. For values, give --loss mse", path, SAB_NPY_CLASSES_MOST);
+                                "class%s", path, SAB_NPY_CLASSES_MOST, for_values);
             return sab_fail(err, SAB_NOMEM, "no memory for the classes of %.200s", path);
         }
     if (s->classes.n < 2)
-        return sab_fail(err, SAB_FORMAT, "%.200s: the training part of y has %s%s; two classes at least are needed. For values, "
-                        "give --loss mse", path, s->classes.n == 1 ? "one class only" : "no answers",
-                        s->is_per_step ? " (-1 stands for no answer at a step)" : "");
+        return sab_fail(err, SAB_FORMAT, "%.200s: the training part of y has %s%s; two classes at least are needed%s%s", path,
+                        s->classes.n == 1 ? "one class only" : "no answers", s->is_per_step ? " (-1 stands for no answer at a step)" : "",
+                        for_values, s->classes.n == 1 ? "; if the file is sorted by class, shuffle it" : "");
     sab_npy_classes_settle(&s->classes);
     s->shape.O = s->classes.n;
     s->Q = 1;

@@ -23,6 +23,7 @@ struct sab_npy_state {
         int64_t begin, end;         /* sequences */
     } parts[SAB_PARTS];
     struct sab_shape shape;
+    int is_known;                   /* what a model must know was read, not learned from the data */
     int is_per_step;
     int targets, Q;                 /* of values: how many y has a sequence or step, and outputs of each, one a quantile */
     struct sab_npy_classes classes; /* of cross entropy: shape.O of them */

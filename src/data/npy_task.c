@@ -78,6 +78,7 @@ static int create(void **state, struct sab_shape *shape, const struct sab_task_o
         return sab_fail(err, SAB_NOMEM, "no memory for the task npy");
     s->config = config;
     s->shared = shared;
+    s->is_known = known != NULL;
     int status = prepare(s, known, err);
     if (status != SAB_OK) {
         destroy(s);

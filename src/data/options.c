@@ -116,3 +116,8 @@ int sab_loss_of(const struct sab_values_options *options)
     static const int kinds[] = {-1, SAB_LOSS_CROSS_ENTROPY, SAB_LOSS_MSE, SAB_LOSS_BCE, SAB_LOSS_QUANTILE}; /* as losses */
     return kinds[options->loss];
 }
+
+int sab_loss_is_open(const struct sab_values_options *options)
+{
+    return options->loss == 0 && !options->class_weights[0];
+}

@@ -78,6 +78,9 @@ struct sab_task_options {
 /* The enum sab_loss that --loss asks for; -1: as the answers suggest. */
 int sab_loss_of(const struct sab_values_options *options);
 
+/* Whether it can be advised to take whole numbers for values (--loss mse): nobody asked for classes. */
+int sab_loss_is_open(const struct sab_values_options *options);
+
 /* The field is found from the start of struct sab_task_options. */
 extern const struct sab_rows sab_task_rows;
 

@@ -16,7 +16,9 @@ int sab_scaling_create(struct sab_scaling *scaling, int n, struct sab_error *err
     s.count = sab_alloc((size_t)n, sizeof *s.count);
     s.mean = sab_alloc((size_t)n, sizeof *s.mean);
     s.deviation = sab_alloc((size_t)n, sizeof *s.deviation);
-    if (!s.count || !s.mean || !s.deviation) {
+    s.least = sab_alloc((size_t)n, sizeof *s.least);
+    s.most = sab_alloc((size_t)n, sizeof *s.most);
+    if (!s.count || !s.mean || !s.deviation || !s.least || !s.most) {
         sab_scaling_clear(&s);
         return sab_fail(err, SAB_NOMEM, "no memory for the means of %d columns", n);
     }
@@ -31,6 +33,8 @@ void sab_scaling_clear(struct sab_scaling *scaling)
     sab_free(scaling->count);
     sab_free(scaling->mean);
     sab_free(scaling->deviation);
+    sab_free(scaling->least);
+    sab_free(scaling->most);
     memset(scaling, 0, sizeof *scaling);
 }
 
@@ -39,6 +43,10 @@ void sab_scaling_begin(struct sab_scaling *scaling)
     memset(scaling->count, 0, (size_t)scaling->n * sizeof *scaling->count);
     memset(scaling->mean, 0, (size_t)scaling->n * sizeof *scaling->mean);
     memset(scaling->deviation, 0, (size_t)scaling->n * sizeof *scaling->deviation);
+    for (int i = 0; i < scaling->n; i++) {
+        scaling->least[i] = INFINITY;
+        scaling->most[i] = -INFINITY;
+    }
 }
 
 void sab_scaling_add(struct sab_scaling *scaling, int i, double value)
@@ -48,6 +56,8 @@ void sab_scaling_add(struct sab_scaling *scaling, int i, double value)
     scaling->count[i]++;
     scaling->mean[i] += difference / (double)scaling->count[i];
     scaling->deviation[i] += difference * (value - scaling->mean[i]);
+    scaling->least[i] = value < scaling->least[i] ? value : scaling->least[i];
+    scaling->most[i] = value > scaling->most[i] ? value : scaling->most[i];
 }
 
 void sab_scaling_end(struct sab_scaling *scaling)

@@ -12,6 +12,7 @@ struct sab_scaling {
     int64_t *count;    /* [n] while learning */
     double *mean;      /* [n] */
     double *deviation; /* [n] > 0; while learning, the sum of squared differences from the mean */
+    double *least, *most; /* [n] of the values that were learned from */
 };
 
 /* Columns that change nothing: mean 0, deviation 1. SAB_NOMEM. */

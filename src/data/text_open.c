@@ -89,15 +89,14 @@ static int place_parts(struct sab_text_state *text, const struct sab_task_option
 
 /* ---- reading the parts once ------------------------------------------------------------------------------------- */
 
-static int fail_utf8(const struct sab_text_part *part, struct sab_error *err)
+static int fail_utf8(const struct sab_text_state *text, const struct sab_text_part *part, struct sab_error *err)
 {
     const struct sab_input_file *file = part->file;
     const unsigned char *s = file->data + part->passage.bad_at;
     if (s == file->data && file->nbytes >= 2 && ((s[0] == 0xff && s[1] == 0xfe) || (s[0] == 0xfe && s[1] == 0xff)))
         return sab_fail(err, SAB_FORMAT, "'%s' is UTF-16; convert it to UTF-8", file->path);
-    return sab_fail(err, SAB_FORMAT, "'%s': %s offset %zu: 0x%02x begins no UTF-8 character; --units bytes takes any "
-                                     "file",
-                    file->path, sab_input_byte(file), part->passage.bad_at, s[0]);
+    return sab_fail(err, SAB_FORMAT, "'%s': %s offset %zu: 0x%02x begins no UTF-8 character; %s", file->path, sab_input_byte(file),
+                    part->passage.bad_at, s[0], text->learns ? "--units bytes takes any file" : "the model was trained on characters");
 }
 
 /* The last of what may be wrong with a part: symbols that the vocabulary does not have. */
@@ -144,7 +143,7 @@ static int open_part(struct sab_text_state *text, int s, struct sab_error *err)
     memset(text->counts, 0, sab_units_limit(p->units) * sizeof *text->counts);
     int status = sab_passage_open(p, part->file->data, p->begin, p->end, text->counts, err);
     if (status == SAB_FORMAT)
-        return fail_utf8(part, err);
+        return fail_utf8(text, part, err);
     if (status == SAB_OK)
         status = sab_text_check_length(text, s, text->batch, err);
     if (status == SAB_OK && s == SAB_TRAIN && text->learns) {

@@ -14,6 +14,7 @@
 #include "data/task.h"
 #include "forecast/duration.h"
 #include "model/stream.h"
+#include "sab_run.h"
 #include "train/checkpoint.h"
 #include "train/dropout.h"
 #include "train/run.h"
@@ -308,8 +309,10 @@ static int check_room(const struct sab_options *config, const struct sab_plan *p
     double there, need = sab_device_is_cpu(config->run.device) ? plan->peak_nbytes - plan->now_nbytes : plan->weights_nbytes;
     if (sab_memory_allows(need, &there))
         return SAB_OK;
-    return sab_fail(err, SAB_NOMEM, "this training needs %.1f GiB of memory; %.1f GiB are free: a smaller --batch, --T or --hidden "
-                    "needs less", need / gib, there / gib);
+    char less[80];
+    sab_options_less(config, "batch T hidden", less, sizeof less);
+    return sab_fail(err, SAB_NOMEM, "this training needs %.1f GiB of memory; %.1f GiB are free%s%s%s", need / gib, there / gib,
+                    less[0] ? ": " : "", less, less[0] ? " needs less" : "");
 }
 
 /* What the open task tells: shape and lengths, whether batches go on from each other, how large evaluations are. Makes a batch. */

@@ -26,8 +26,8 @@ static int check_inputs(const struct sab_ahead *a, struct sab_error *err)
             continue;
         sab_csv_column_show(&schema->columns[schema->inputs[i]], name);
         return sab_fail(err, SAB_INVALID, "--ahead %lld: the input %s is not forecast, so what it will be is not known; at most %d "
-                        "rows ahead are forecast from what is. Training with all inputs among --targets goes farther",
-                        (long long)a->n, name, a->longest);
+                        "rows ahead are forecast from what is%s", (long long)a->n, name, a->longest,
+                        schema->columns[schema->inputs[i]].is_category ? "" : ". Training with all inputs among --targets goes farther");
     }
     if (schema->n_calendar > 0 && schema->step.ms == 0 && schema->step.months == 0)
         return sab_fail(err, SAB_INVALID, "--ahead %lld: the times of the training data have no common step, so those of the rows "

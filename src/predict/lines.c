@@ -71,7 +71,7 @@ static int read_inputs(struct sab_lines *l, int *lacks, struct sab_error *err)
             continue;
         }
         sab_line_columns_show(&l->columns, a, i, name);
-        int status = sab_csv_number(&l->csv, place, name, &number, err);
+        int status = sab_csv_number(&l->csv, place, name, schema != NULL, &number, err);
         if (status != SAB_OK)
             return status;
         double value = number.value;
@@ -168,15 +168,19 @@ static int fail_time(const struct sab_lines *l, const struct series *s, int64_t 
                     (long long)l->line, text, last, step_text, what);
 }
 
+static int can_fill(const struct sab_csv_schema *schema)
+{
+    return schema->missing == SAB_MISSING_LAST || schema->missing == SAB_MISSING_MASK;
+}
+
 /* Rows that lie between the last time and this one are gone through as if they had come without a value. */
 static int fill_gap(struct sab_lines *l, struct series *s, int64_t time, int64_t steps, struct sab_error *err)
 {
     const struct sab_csv_schema *schema = schema_of(l);
     enum { MOST = 1000000 };
-    int can_fill = schema->missing == SAB_MISSING_LAST || schema->missing == SAB_MISSING_MASK;
     double *row = l->row, *nothing = sab_alloc((size_t)schema->n, sizeof *nothing);
     int status = nothing ? SAB_OK : sab_fail(err, SAB_NOMEM, "no memory for a row");
-    if (status == SAB_OK && !can_fill)
+    if (status == SAB_OK && !can_fill(schema))
         status = fail_time(l, s, time, "; the model was not trained with --missing last or mask, so --gaps fill is not possible", err);
     if (status == SAB_OK && (steps == 0 || steps > MOST))
         status = fail_time(l, s, time, steps == 0 ? ", no whole number of which lies between: that cannot be filled; --gaps keep"
@@ -213,7 +217,9 @@ static int take_time(struct sab_lines *l, struct series *s, int64_t *time, struc
     if (steps == 1 || l->gaps == SAB_GAPS_KEEP)
         return SAB_OK;
     if (l->gaps == SAB_GAPS_ERROR)
-        return fail_time(l, s, *time, "; --gaps keep takes lines as they follow, --gaps fill goes through what is missing", err);
+        return fail_time(l, s, *time, can_fill(schema) && steps > 0
+                         ? "; --gaps keep takes lines as they follow, --gaps fill goes through what is missing"
+                         : "; --gaps keep takes lines as they follow", err);
     return fill_gap(l, s, *time, steps, err);
 }
 

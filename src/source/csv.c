@@ -324,7 +324,7 @@ int sab_csv_read_number(const struct sab_csv *csv, const struct sab_csv_field *f
     return truth < 0;
 }
 
-int sab_csv_number(const struct sab_csv *csv, int i, const char *column, struct sab_decimal *number,
+int sab_csv_number(const struct sab_csv *csv, int i, const char *column, int knows_missing, struct sab_decimal *number,
                    struct sab_error *err)
 {
     static const char *const endless[] = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", NULL};
@@ -334,15 +334,11 @@ int sab_csv_number(const struct sab_csv *csv, int i, const char *column, struct 
         return SAB_OK;
     sab_csv_show(field, shown);
     sab_csv_dialect_why(&csv->dialect, field, why);
-    const char *reason = field->nbytes == 0
-        ? "the cell is empty, a number is expected; fill it, remove the row, or train with --missing last, mask or skip"
-                       : sab_csv_is_missing(field)
-                           ? "is a missing value, a number is expected; fill it, remove the row, or train with "
-                             "--missing last, mask or skip"
-                       : is_word(field, endless) ? "is beyond the largest number, 3.4e38"
-                                                   : why;
-    if (field->nbytes == 0)
-        return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: %s", csv->path, (long long)csv->line, column, reason);
+    if (sab_csv_is_missing(field))
+        return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: %s%s%s, a number is expected; %s", csv->path, (long long)csv->line,
+                        column, field->nbytes ? "\"" : "the cell is empty", shown, field->nbytes ? "\" is a missing value" : "",
+                        knows_missing ? "fill it, remove the row, or train with --missing last, mask or skip"
+                                      : "fill it or remove the row");
     return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: \"%s\" %s", csv->path, (long long)csv->line, column,
-                    shown, reason);
+                    shown, is_word(field, endless) ? "is beyond the largest number, 3.4e38" : why);
 }

@@ -66,7 +66,7 @@ int sab_csv_boolean(const struct sab_csv_field *field);
 int sab_csv_read_number(const struct sab_csv *csv, const struct sab_csv_field *field, struct sab_decimal *number);
 
 /* The field as a number that float holds. SAB_FORMAT says what is wrong with it, after "PATH, line 7, column COLUMN: ". */
-int sab_csv_number(const struct sab_csv *csv, int i, const char *column, struct sab_decimal *number,
+int sab_csv_number(const struct sab_csv *csv, int i, const char *column, int knows_missing, struct sab_decimal *number,
                    struct sab_error *err);
 
 #endif

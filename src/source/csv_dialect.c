@@ -191,6 +191,8 @@ void sab_csv_dialect_why(const struct sab_csv_dialect *dialect, const struct sab
     other = *dialect;
     other.thousands = 1;
     int is_grouped = sab_csv_dialect_number(&other, field, &number) == 0;
+    other.decimal_comma = other.thousands = 1;
+    int is_both = sab_csv_dialect_number(&other, field, &number) == 0;
     sab_csv_dialect_sign(dialect, field, sign);
     if (is_number)
         strcpy(why, "is beyond the largest number, 3.4e38");
@@ -202,6 +204,8 @@ void sab_csv_dialect_why(const struct sab_csv_dialect *dialect, const struct sab
                  dialect->decimal_comma ? "point" : "comma");
     else if (is_grouped)
         strcpy(why, "is not a number; --thousands on reads signs between thousands");
+    else if (is_both)
+        strcpy(why, "is not a number; --decimal-comma on and --thousands on read it");
     else if (sign[0])
         snprintf(why, SAB_CSV_WHY_CAP, "is not a number, for \"%s\" stands beside it; take that away from the cells", sign);
     else

@@ -168,9 +168,11 @@ static int check_result(const struct sab_trainer *trainer, struct sab_error *err
         if (sab_optim_is_finite(tensor.data, tensor.count) && sab_optim_is_finite(trainer->m + at, tensor.count) &&
             (!trainer->v || sab_optim_is_finite(trainer->v + at, tensor.count)))
             continue;
-        return sab_fail(err, SAB_NUMERIC, "update %lld: the optimiser made a value of the tensor %s not finite; lower "
-                                          "--lr %.4g or --clip %.4g",
-                        (long long)trainer->step + 1, tensor.name, trainer->config.optim.lr, trainer->config.optim.clip);
+        char clip[40] = "";
+        if (trainer->config.optim.clip > 0)
+            snprintf(clip, sizeof clip, " or --clip %.4g", trainer->config.optim.clip);
+        return sab_fail(err, SAB_NUMERIC, "update %lld: the optimiser made a value of the tensor %s not finite; lower --lr %.4g%s",
+                        (long long)trainer->step + 1, tensor.name, trainer->config.optim.lr, clip);
     }
     return SAB_OK;
 }
