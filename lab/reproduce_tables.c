@@ -123,12 +123,14 @@ static const struct sab_table tables[] = {
     {"single", "softmax", row, options, NONE, 0, NULL}, \
     {"single", "relu-2", row, options " sparsifier=relu read-floor=2", NONE, 0, NULL}, \
     {"single", "relu-40", row, options " sparsifier=relu read-floor=40", NONE, 0, NULL}
-#define BOUND_SLOW "write=state read-bound=4 hidden=64 batch=32 lr=0.02 beta2=0.999 eval-size=256 steps=4000 "
+#define BOUND_SLOW "write=state hidden=64 batch=32 lr=0.02 beta2=0.999 eval-size=256 steps=4000 "
+#define BOUND_STATE(row, options) \
+    {"bound", "T=100 H=64", row, COPY_100 options BOUND_SLOW "curriculum=4000", NONE, 3, NULL}, \
+    {"bound", "T=200 H=64", row, COPY_200 options BOUND_SLOW "curriculum=8000", NONE, 3, NULL}, \
+    {"bound", "T=300 H=64", row, COPY_300 options BOUND_SLOW "curriculum=12000", NONE, 3, NULL}
 #define BOUND_GAIN_0 "read-gain=0 read-bound=4"
 #define BOUND_ROWS(reads, options) \
-    {"bound", "T=100 H=64", "state, " reads, COPY_100 options BOUND_SLOW "curriculum=4000", NONE, 3, NULL}, \
-    {"bound", "T=200 H=64", "state, " reads, COPY_200 options BOUND_SLOW "curriculum=8000", NONE, 3, NULL}, \
-    {"bound", "T=300 H=64", "state, " reads, COPY_300 options BOUND_SLOW "curriculum=12000", NONE, 3, NULL}, \
+    BOUND_STATE("state, " reads, options "read-bound=4 "), \
     {"bound", "T=100", "gain 0, " reads, COPY_100 options BOUND_GAIN_0, NONE, 0, NULL}, \
     {"bound", "T=200", "gain 0, " reads, COPY_200 options BOUND_GAIN_0, NONE, 0, NULL}, \
     {"bound", "T=300", "gain 0, " reads, COPY_300 options BOUND_GAIN_0, NONE, 0, NULL}
@@ -244,6 +246,7 @@ static const struct sab_table_cell cells[] = {
     VARIANTS("release2019", "score=release2019"),
 
     BOUND_ROWS("5 5", "k-trunc=5 k-top=5 "),
+    BOUND_STATE("state, 5 5, no bound", "k-trunc=5 k-top=5 "),
     BOUND_ROWS("10 10", "k-trunc=10 k-top=10 "),
     {"bound", "T=100 6,000 updates", "state, 5 5", COPY_100 "k-trunc=5 k-top=5 write=state read-bound=4 lr=0.006 steps=6000", NONE, 0,
      NULL},
