@@ -1,7 +1,7 @@
 /* Layers in other people's networks (sab_cuda.h), in the host's form: outputs, the states that sequences end with, what they
  * remember, and all gradients, against the processor's engine and its tapes, of random networks. What was not written before
- * is NaN. Sums differ in their order: 1e-10 of the largest number in double, which proves the equality. In float some of these
- * networks turn roundings into 1e-4 (tests/gpu.c tells such by the processor alone); 1e-3 still finds what is misplaced or not set.
+ * is NaN. Sums differ in their order: 1e-10 of the largest number in double, 1e-5 in float. Networks that turn roundings into more
+ * are told by the processor alone, as in tests/gpu.c: its own results move as far when every weight is changed in its last bits.
  *
  * ctest: timeout 300
  */
@@ -22,7 +22,7 @@
 #ifdef SAB_DOUBLE
 #define TOLERANCE 1e-10
 #else
-#define TOLERANCE 1e-3
+#define TOLERANCE 1e-5
 #endif
 
 enum { RUNS = 200 };
@@ -59,17 +59,100 @@ struct layers {
     struct sab_stream *stream; /* NULL: it does not go on */
     int T, B, H, L, O, N;
     const char *what;
+    /* to be asked again, with other weights: */
+    const struct sab_batch *batch;
+    const sab_real *dout;
+    const struct sab_stream *before; /* what the batch went on from */
+    double unrest;                   /* negative: nobody has asked */
 };
 
-static void compare(const struct layers *y, const char *name, const sab_real *want, const sab_real *got, size_t n)
+/* What a batch gives, there and back; NULL what is not asked for. */
+struct results {
+    sab_real *out, *hn, *cn, *grads, *dx, *dh0, *dc0, *memories;
+};
+
+enum { ARRAYS = sizeof(struct results) / sizeof(sab_real *) };
+
+static void by_the_engine(const struct layers *y, struct sab_stream *stream, const struct results *r)
+{
+    struct sab_error err;
+    struct sab_tape *tape;
+    struct sab_batch batch = *y->batch;
+    batch.state = stream, batch.hn = r->hn, batch.cn = r->cn;
+    if (sab_engine_forward(y->engine, &batch, r->out, NULL, NULL, &tape, &err))
+        fail_msg("%s: %s", err.message, y->what);
+    struct sab_request request = {.size = sizeof request, .doutputs = y->dout, .grads = r->grads, .dvalues = r->dx, .dh0 = r->dh0,
+                                  .dc0 = r->dc0};
+    if (sab_tape_backward(tape, &request, &err))
+        fail_msg("%s: %s", err.message, y->what);
+    sab_tape_free(tape);
+    if (stream)
+        sab_stream_get(stream, NULL, NULL, r->memories, NULL, NULL);
+}
+
+static void counts_of(const struct layers *y, size_t counts[ARRAYS])
+{
+    const size_t start = (size_t)y->L * y->B * y->H, steps = (size_t)y->T * y->B;
+    const size_t of[ARRAYS] = {steps * y->O, start, start, sab_model_flat(y->model)->count, steps * y->model->shape.I, start, start,
+                               (size_t)y->N * start};
+    memcpy(counts, of, sizeof of);
+}
+
+/* How far the engine's own results move when every weight is moved by a rounding or so, as a share of the largest number of each: the
+ * most of some trials. */
+static double find_unrest(const struct layers *y)
+{
+    struct sab_flat flat = *sab_model_flat(y->model);
+    const int has_c = y->model->cell->has_c, has_dx = y->batch->values != NULL;
+    sab_real *theta = calloc(flat.count, sizeof *theta), *arrays[2][ARRAYS];
+    size_t counts[ARRAYS];
+    double most = 0;
+    uint64_t state = 1;
+    counts_of(y, counts);
+    for (int i = 0; i < 2 * ARRAYS; i++)
+        arrays[i / ARRAYS][i % ARRAYS] = calloc(counts[i % ARRAYS] + 1, sizeof(sab_real));
+    memcpy(theta, flat.theta, flat.count * sizeof *theta);
+    for (int trial = 0; trial <= 60; trial++) { /* the first as it is */
+        sab_real **to = arrays[trial > 0];
+        struct results r = {to[0], to[1], has_c ? to[2] : NULL, to[3], has_dx ? to[4] : NULL, to[5], has_c ? to[6] : NULL, to[7]};
+        struct sab_stream *stream = NULL;
+        struct sab_error err;
+        if (y->before && sab_stream_clone(&stream, y->before, &err))
+            fail_msg("%s", err.message);
+        for (size_t i = 0; i < flat.count && trial > 0; i++)
+            flat.theta[i] = theta[i] * (1 + problem_int(&state, -4, 4) * (sizeof(sab_real) == 8 ? (sab_real)0x1p-52 : (sab_real)0x1p-23));
+        by_the_engine(y, stream, &r);
+        sab_stream_free(stream);
+        for (int i = 0; i < ARRAYS && trial > 0; i++) {
+            double largest = 1e-3, off = 0;
+            for (size_t j = 0; j < counts[i]; j++) {
+                largest = fmax(largest, fabs((double)arrays[0][i][j]));
+                off = fmax(off, fabs((double)arrays[0][i][j] - (double)arrays[1][i][j]));
+            }
+            most = fmax(most, off / largest);
+        }
+    }
+    memcpy(flat.theta, theta, flat.count * sizeof *theta);
+    for (int i = 0; i < 2 * ARRAYS; i++)
+        free(arrays[i / ARRAYS][i % ARRAYS]);
+    free(theta);
+    return most;
+}
+
+static void compare(struct layers *y, const char *name, const sab_real *want, const sab_real *got, size_t n)
 {
     double most = 1e-3, off = 0;
     for (size_t i = 0; i < n; i++) {
         most = fmax(most, fabs((double)want[i]));
         off = isfinite((double)got[i]) ? fmax(off, fabs((double)want[i] - (double)got[i])) : INFINITY;
     }
-    if (off > TOLERANCE * most)
-        fail_msg("%s: off by %.3g of %.3g: %s", name, off, most, y->what);
+    if (off <= TOLERANCE * most)
+        return;
+    if (y->unrest < 0)
+        y->unrest = find_unrest(y);
+    if (!(off <= 10 * y->unrest * most))
+        fail_msg("%s: off by %.3g of %.3g, and a change of all weights by a rounding moves the engine's by %.3g: %s", name, off, most,
+                 y->unrest * most, y->what);
 }
 
 static void compare_whole(const struct layers *y, const char *name, const int32_t *want, const int32_t *got, size_t n)
@@ -91,7 +174,10 @@ static void draw(struct sab_options *config, uint64_t *state)
     m->score = problem_int(state, 0, 1) ? SAB_SCORE_MLP : SAB_SCORE_DOT;
     m->sparsifier = problem_int(state, 0, 1) ? SAB_SPARSIFIER_RELU : SAB_SPARSIFIER_SOFTMAX;
     m->write = problem_int(state, 0, 1) ? SAB_WRITE_STATE : SAB_WRITE_PROVISIONAL;
-    m->read_gain = 0.2; /* with more, states grow without end, and roundings with them */
+    /* Where what is written is read, or the cell hands its state on undamped, a gain of 1 makes states of 1e6 of 24 steps and of 1e13 of
+     * 48. Gates are then 0 or 1 but for a rounding, of which the gradient is that rounding times such a state: in float there is
+     * nothing to compare, and no rounding of a weight shows it. */
+    m->read_gain = m->write == SAB_WRITE_STATE || m->cell == SAB_CELL_GRU ? 0.2 : 1;
     m->read_floor = 0.5;
     m->credit = problem_int(state, 0, 5) == 0 ? SAB_CREDIT_BPTT : SAB_CREDIT_SAB;
     m->k_top = problem_int(state, 0, 4);
@@ -99,6 +185,11 @@ static void draw(struct sab_options *config, uint64_t *state)
     m->memory_slots = problem_int(state, 0, 1) ? problem_int(state, 1, 12) : 0;
     m->k_trunc = problem_int(state, 1, 7);
     m->mental_updates = problem_int(state, 0, 3) > 0;
+    m->pool = problem_int(state, 0, 2) == 0 ? problem_int(state, SAB_POOL_MEAN, SAB_POOL_ATTENTION) : SAB_POOL_LAST;
+    m->score = problem_int(state, 0, 7) == 0 ? SAB_SCORE_RELEASE2019 : m->score;
+    m->sparsifier = problem_int(state, 0, 7) == 0 ? SAB_SPARSIFIER_RELEASE2019 : m->sparsifier;
+    m->forward = problem_int(state, 0, 7) == 0 ? SAB_DENSE : m->forward;
+    m->backward = m->forward == SAB_DENSE && problem_int(state, 0, 1) ? SAB_DENSE : m->backward;
 }
 
 /* A batch by both. Where there is a stream the next batch goes on from it. */
@@ -127,14 +218,13 @@ static void run(struct layers *y, const struct sab_batch *given, uint64_t *state
     const int masks = problem_int(state, 0, 5); /* of dropout: 1 of outputs, 2 of states, 3 both */
     sab_real *output_mask = drawn_mask(start, state), *state_mask = drawn_mask(start, state);
     batch.output_mask = masks & 1 && masks < 4 ? output_mask : NULL, batch.state_mask = masks & 2 && masks < 4 ? state_mask : NULL;
-    struct sab_tape *tape;
-    if (sab_engine_forward(y->engine, &batch, out, NULL, NULL, &tape, &err))
+    struct sab_stream *before = NULL;
+    if (y->stream && sab_stream_clone(&before, y->stream, &err))
         fail_msg("%s: %s", err.message, y->what);
-    struct sab_request request = {.size = sizeof request, .doutputs = dout, .grads = grads, .dvalues = values ? dx : NULL, .dh0 = dh0,
-                                  .dc0 = has_c ? dc0 : NULL};
-    if (sab_tape_backward(tape, &request, &err))
-        fail_msg("%s: %s", err.message, y->what);
-    sab_tape_free(tape);
+    y->batch = &batch, y->dout = dout, y->before = before, y->unrest = -1;
+    const struct results results = {out, hn, batch.cn, grads, values ? dx : NULL, dh0, has_c ? dc0 : NULL, NULL};
+    by_the_engine(y, y->stream, &results);
+    y->N = y->stream ? sab_stream_get(y->stream, NULL, NULL, NULL, NULL, NULL) : 0;
 
     const sab_real *weights[64];
     for (int i = 0; i < m->n_tensors; i++)
@@ -193,6 +283,7 @@ static void run(struct layers *y, const struct sab_batch *given, uint64_t *state
     free(h0), free(c0), free(hn), free(cn), free(out), free(dout), free(dx), free(dh0), free(dc0), free(grads), free(memories), free(first);
     free(since), free(b.kept), free(b.scratch), free(out2), free(hn2), free(cn2), free(memories2), free(first2), free(since2);
     free(output_mask), free(state_mask);
+    sab_stream_free(before);
 }
 
 static void agrees_with_the_engine(void **unused)
@@ -211,12 +302,13 @@ static void agrees_with_the_engine(void **unused)
         int goes_on = has_memory && o->memory_slots > 0;
         if (goes_on)
             y.T = (y.T + o->k_att - 1) / o->k_att * o->k_att;
-        char what[300];
+        char what[400];
         snprintf(what, sizeof what,
                  "run %d: cell %d hidden %d layers %d A %d score %d write %d credit %d k_top %d k_att %d slots %d "
                  "k_trunc %d "
-                 "mental %d O %d T %d B %d", i, o->cell, o->hidden, o->layers, o->attention_width, o->score, o->write, o->credit, o->k_top,
-                 o->k_att, o->memory_slots, o->k_trunc, o->mental_updates, shape.O, y.T, y.B);
+                 "mental %d gain %g dense %d pool %d O %d T %d B %d",
+                 i, o->cell, o->hidden, o->layers, o->attention_width, o->score, o->write, o->credit, o->k_top,
+                 o->k_att, o->memory_slots, o->k_trunc, o->mental_updates, o->read_gain, o->forward, o->pool, shape.O, y.T, y.B);
         y.what = what;
         if (sab_model_create(&y.model, &config, &shape, &err) || sab_engine_create(&y.engine, y.model, 1, &err) ||
             sab_cuda_create(&y.cuda, y.model, "host", &err) || (goes_on && sab_stream_create(&y.stream, y.model, y.B, &err)))
@@ -273,9 +365,8 @@ static void refusals(void **unused)
     refused("cpu", NULL, NULL, 12, "is no GPU");
     refused("gpu", NULL, NULL, 12, "none of cpu, cuda");
     refused("host", "readout", "on", 5, "has a readout");
-    refused("host", "forward", "dense", 12, "--forward dense");
     refused("host", "keep", "used", 12, "--keep used");
-    refused("host", "pool", "mean", 12, "--pool mean");
+    refused("host", "zero-memory", "on", 12, "--zero-memory on");
 }
 
 static void batches_refused(void **unused)

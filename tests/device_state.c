@@ -44,6 +44,9 @@ static void compare_carried(const struct sab_stream *want, const struct sab_stre
             compare("memories", seed, l, a->memory.M + i * a->memory.cap * row, b->memory.M + i * b->memory.cap * row,
                     a->memory.ledger.n * row);
             assert_int_equal(a->memory.ledger.first[i], b->memory.ledger.first[i]);
+            if (a->memory.ledger.worth)
+                compare("worth", seed, l, a->memory.ledger.worth + i * a->memory.ledger.cap,
+                        b->memory.ledger.worth + i * b->memory.ledger.cap, (size_t)a->memory.ledger.n);
         }
     }
 }
@@ -68,7 +71,7 @@ static void test_carried_state(void **unused)
 {
     (void)unused;
     static sab_real outputs[2][T * B * O];
-    for (uint64_t seed = 1; seed <= 24; seed++) {
+    for (uint64_t seed = 1; seed <= 54; seed++) { /* from 25 on with each rule that chooses what to keep, and memories of two states */
         OPTIONS config = {0};
         struct problem p;
         struct sab_error err = {0};
@@ -82,6 +85,9 @@ static void test_carried_state(void **unused)
         config.model.score = problem_int(&state, 0, 1) ? SAB_SCORE_MLP : SAB_SCORE_DOT;
         config.model.credit = seed % 6 == 0 ? SAB_CREDIT_TBPTT : SAB_CREDIT_SAB;
         config.model.memory_slots = problem_int(&state, 2, 14);
+        config.model.keep = seed > 24 ? (int)(seed % 5) + SAB_KEEP_SURPRISE : SAB_KEEP_RECENT;
+        config.model.memory_slots = seed > 24 ? problem_int(&state, 1, 5) : config.model.memory_slots;
+        config.model.pool = seed > 24 ? (int)(seed % 3) : SAB_POOL_LAST;
         config.model.read_gain = config.model.cell == SAB_CELL_GRU ? 0.05 : 0.3; /* a GRU hands its state on undamped */
         problem_make(&p, &config, SHAPE(seed % 2, 5, (int)(seed % 3), O), T, B, seed);
         struct sab_flat flat = *sab_model_flat(p.model);
@@ -160,11 +166,56 @@ static void test_initial_state(void **unused)
     problem_free(&p);
 }
 
+/* What comes out of a batch besides outputs: the states that sequences end with, and gradients of what came in. */
+static void test_what_comes_out(void **unused)
+{
+    (void)unused;
+    enum { H = 12, L = 2, I = 3, INPUTS = T * B * I, STATES = L * B * H };
+    for (int seed = 1; seed <= 9; seed++) {
+        OPTIONS config = {0};
+        struct problem p;
+        struct sab_error err = {0};
+        struct sab_engine *engine;
+        static sab_real out[2][4 * STATES + INPUTS];
+        problem_config(&config);
+        config.model.layers = L;
+        config.model.cell = seed % 3;
+        config.model.read_gain = 0.3;
+        problem_make(&p, &config, SHAPE(SAB_INPUT_VALUES, I, SAB_LOSS_MSE, O), T, B, (uint64_t)seed);
+        const int has_c = config.model.cell == SAB_CELL_LSTM;
+        sab_real *grads = calloc(sab_model_flat(p.model)->count, sizeof *grads);
+        memset(out, 0, sizeof out);
+        if (sab_engine_create(&engine, p.model, 1, &err))
+            fail_msg("%s", err.message);
+        p.batch.lengths = seed % 2 ? p.lengths : NULL;
+        for (int there = 0; there < 2; there++) {
+            sab_real *to = out[there];
+            if (sab_engine_set_device(engine, there ? device_place() : "cpu", &err))
+                fail_msg("%s", err.message);
+            if (there && seed > 6) /* in stretches */
+                sab_gpu_wish(engine->device->gpu, &(struct sab_gpu_plan){.steps = 4});
+            p.batch.hn = to, p.batch.cn = has_c ? to + STATES : NULL;
+            struct sab_request request = {.size = sizeof request, .grads = grads, .total_weight = 3, .dh0 = to + 2 * STATES,
+                                          .dc0 = has_c ? to + 3 * STATES : NULL, .dvalues = to + 4 * STATES};
+            if (sab_engine_gradient(engine, &p.batch, &request, NULL, &err))
+                fail_msg("%s", err.message);
+        }
+        static const char *const names[] = {"hn", "cn", "dh0", "dc0"};
+        for (int i = 0; i < 4; i++)
+            compare(names[i], (uint64_t)seed, 0, out[0] + i * STATES, out[1] + i * STATES, STATES);
+        compare("dvalues", (uint64_t)seed, 0, out[0] + 4 * STATES, out[1] + 4 * STATES, INPUTS);
+        sab_engine_free(engine);
+        free(grads);
+        problem_free(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_carried_state),
         cmocka_unit_test(test_initial_state),
+        cmocka_unit_test(test_what_comes_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,17 +87,27 @@ static void draw(struct sab_options *config, uint64_t *state)
     m->memory_slots = problem_int(state, 0, 2) == 0 ? problem_int(state, 1, 12) : 0;
     m->k_trunc = problem_int(state, 1, 7);
     m->mental_updates = problem_int(state, 0, 3) > 0;
+    m->pool = problem_int(state, 0, 3) == 0 ? problem_int(state, SAB_POOL_MEAN, SAB_POOL_ATTENTION) : SAB_POOL_LAST;
+    m->keep = m->memory_slots > 0 && problem_int(state, 0, 3) ? problem_int(state, SAB_KEEP_SURPRISE, SAB_KEEP_RESERVOIR) : SAB_KEEP_RECENT;
+    m->zero_memory = problem_int(state, 0, 7) == 0;
+    const int less_usual = problem_int(state, 0, 9);
+    m->score = less_usual == 0 || less_usual == 1 ? SAB_SCORE_RELEASE2019 : m->score;
+    m->sparsifier = less_usual == 1 || less_usual == 2 ? SAB_SPARSIFIER_RELEASE2019 : m->sparsifier;
+    m->forward = less_usual == 3 || less_usual == 4 ? SAB_DENSE : m->forward;
+    m->backward = less_usual == 4 ? SAB_DENSE : m->backward;
+    m->credit = less_usual == 5 && m->credit == SAB_CREDIT_SAB ? SAB_CREDIT_ATTENTION : m->credit;
 }
 
 static const char *describe(const struct sab_options *config, const struct sab_gpu_plan *plan, int T, int B)
 {
-    static char text[400];
+    static char text[500];
     const struct sab_model_options *m = &config->model;
     snprintf(text, sizeof text,
              "cell %d hidden %d layers %d A %d score %d sparsifier %d write %d credit %d k_top %d k_att %d slots %d k_trunc %d "
-             "mental %d T %d B %d; S %d C %d threads %d steps %d shared %d %d ring %d",
+             "mental %d keep %d pool %d zero %d dense %d %d T %d B %d; S %d C %d threads %d steps %d shared %d %d ring %d",
              m->cell, m->hidden, m->layers, m->attention_width, m->score, m->sparsifier, m->write, m->credit, m->k_top, m->k_att,
-             m->memory_slots, m->k_trunc, m->mental_updates, T, B, plan->S, plan->C, plan->threads, plan->steps,
+             m->memory_slots, m->k_trunc, m->mental_updates, m->keep, m->pool, m->zero_memory, m->forward, m->backward,
+             T, B, plan->S, plan->C, plan->threads, plan->steps,
              plan->shared_forward, plan->shared_backward, plan->ring);
     return text;
 }
@@ -165,7 +175,7 @@ static double compare(const struct sab_options *config, struct sab_shape shape, 
     sab_real *grads = calloc(flat.count, sizeof *grads), *outputs = calloc(n, sizeof *outputs), *seen = calloc(n, sizeof *seen);
     int status = sab_model_gradient(p.model, &p.batch, 1, &want, NULL, &err), is_beyond = status == SAB_NUMERIC;
     if ((status && !is_beyond) || sab_model_evaluate(p.model, &p.batch, 1, outputs, NULL, NULL, &err) ||
-        sab_gpu_gradient(gpu, &p.batch, grads, &got, &err) ||
+        sab_gpu_gradient(gpu, &p.batch, NULL, grads, &got, &err) ||
         sab_gpu_evaluate(gpu, &p.batch, seen, &outputs_got, &err))
         fail_msg("%s", err.message);
     double off = distance(flat.grad, grads, flat.count), of_outputs = distance(outputs, seen, n);
@@ -244,6 +254,7 @@ static void rows_are_used_again(void **unused)
         config.model.credit = SAB_CREDIT_SAB;
         config.model.memory_slots = problem_int(&state, 1, 4);
         config.model.k_att = 1;
+        config.model.keep = SAB_KEEP_RECENT, config.model.pool = SAB_POOL_LAST, config.model.zero_memory = 0; /* others keep all rows */
         config.model.read_gain = 0.2; /* with more, states of so many steps grow without end */
         struct sab_shape shape = SHAPE(SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4);
         const int T = problem_int(&state, most_T / 2, most_T);
@@ -273,6 +284,7 @@ static void scores_are_passed_over(void **unused)
         config.model.credit = SAB_CREDIT_SAB;
         config.model.score = SAB_SCORE_MLP;
         config.model.memory_slots = 0;
+        config.model.keep = SAB_KEEP_RECENT, config.model.zero_memory = 0, config.model.forward = config.model.backward = SAB_SPARSE;
         config.model.k_att = 1;
         config.model.read_gain = 0.2;
         struct sab_shape shape = SHAPE(SAB_INPUT_IDS, 1, SAB_LOSS_CROSS_ENTROPY, 4);

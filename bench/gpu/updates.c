@@ -6,6 +6,7 @@
  *     reps       updates timed     ops=1    also each operation alone, waiting for it; S, C, steps: how to cut
  *     check=1    also the largest difference from the processor's gradient
  *     products   float, tf32, bf16: what products over many steps multiply in
+ *     keep, pool, forward, score, sparsifier   the options of these names
  *     looks=1    also the share of scores that are computed; prune: memories from which on some are passed over, -1: none
  *
  * One line of JSON a case: seconds of an update (medians), the plan, launches, and the parts where asked for. */
@@ -21,7 +22,7 @@
 
 struct settings {
     int T, B, H, slots, att, reps, ops, check, S, C, steps, prune, looks;
-    char credit[16], cell[16], products[16];
+    char credit[16], cell[16], products[16], keep[16], pool[16], forward[16], score[16], sparsifier[16];
 };
 
 static double now(void)
@@ -115,7 +116,7 @@ static void update(struct sab_gpu *gpu, const struct sab_batch *batch, const str
                    struct sab_metrics *metrics)
 {
     struct sab_error err;
-    if (sab_gpu_gradient(gpu, batch, NULL, metrics, &err))
+    if (sab_gpu_gradient(gpu, batch, NULL, NULL, metrics, &err))
         die("gradient", &err);
     if (sab_gpu_step(gpu, optim, 1e-3, metrics->grad_norm > 1 ? 1 / metrics->grad_norm : 1, t, &err))
         die("step", &err);
@@ -138,6 +139,11 @@ static void run(struct sab_machine *machine, const struct settings *s)
     snprintf(text, sizeof text, "%d", s->att);
     set(options, "k-att", text);
     set(options, "products", s->products);
+    set(options, "keep", s->keep);
+    set(options, "pool", s->pool);
+    set(options, "forward", s->forward);
+    set(options, "score", s->score);
+    set(options, "sparsifier", s->sparsifier);
     machine->products = options->run.products;
     struct sab_model *model;
     if (sab_model_create(&model, options, &shape, &err))
@@ -164,7 +170,7 @@ static void run(struct sab_machine *machine, const struct settings *s)
         struct sab_flat flat = *sab_model_flat(model);
         sab_real *grads = malloc(flat.count * sizeof *grads);
         double most = 0, apart = 0;
-        if (sab_gpu_gradient(gpu, &batch, grads, &metrics, &err) || sab_model_gradient(model, &batch, 0, NULL, NULL, &err))
+        if (sab_gpu_gradient(gpu, &batch, NULL, grads, &metrics, &err) || sab_model_gradient(model, &batch, 0, NULL, NULL, &err))
             die("gradient", &err);
         for (size_t i = 0; i < flat.count; i++) {
             most = fmax(most, fabs((double)flat.grad[i]));
@@ -192,12 +198,14 @@ static void run(struct sab_machine *machine, const struct settings *s)
     qsort(seconds, (size_t)s->reps, sizeof *seconds, by_size);
     const struct sab_gpu_plan *plan = sab_gpu_plan(gpu);
     const double passes = (double)t * T * s->B;
-    printf("{\"T\": %d, \"B\": %d, \"H\": %d, \"credit\": \"%s\", \"slots\": %d, \"seconds\": %.6g, \"least\": %.6g, "
+    printf("{\"T\": %d, \"B\": %d, \"H\": %d, \"credit\": \"%s\", \"slots\": %d, \"att\": %d, \"keep\": \"%s\", \"pool\": \"%s\", "
+           "\"forward\": \"%s\", \"score\": \"%s\", \"seconds\": %.6g, \"least\": %.6g, "
            "\"first\": %.4g, \"loss\": %.6g, "
            "\"S\": %d, \"C\": %d, \"threads\": %d, \"stretch\": %d, \"held\": [%d, %d], \"shared\": [%d, %d], "
            "\"launches\": %ld, \"off\": %.3g, "
            "\"products\": \"%s\", \"step_bytes\": [%.0f, %.0f]",
-           s->T, s->B, s->H, s->credit, s->slots, s->reps > 0 ? seconds[s->reps / 2] : first, s->reps > 0 ? seconds[0] : first, first,
+           s->T, s->B, s->H, s->credit, s->slots, s->att, s->keep, s->pool, s->forward, s->score,
+           s->reps > 0 ? seconds[s->reps / 2] : first, s->reps > 0 ? seconds[0] : first, first,
            metrics.loss, plan->S, plan->C, plan->threads, plan->steps, plan->held_forward, plan->held_backward, plan->shared_forward,
            plan->shared_backward, launches, isnan(off) ? -1 : off, s->products,
                (sab_gpu_counts(gpu)->kernel_nbytes[0] - before.kernel_nbytes[0]) / passes,
@@ -242,7 +250,8 @@ int main(int argc, char **argv)
     printf("{\"device\": \"%s\", \"multiprocessors\": %d, \"free_bytes\": %.0f}\n", machine->name, machine->multiprocessors,
            machine->free_nbytes);
     for (int i = 1; i < argc; i++) {
-        struct settings s = {.T = 100, .B = 64, .H = 128, .att = 1, .reps = 20, .credit = "sab", .cell = "lstm", .products = "float"};
+        struct settings s = {.T = 100, .B = 64, .H = 128, .att = 1, .reps = 20, .credit = "sab", .cell = "lstm", .products = "float",
+                             .keep = "recent", .pool = "last", .forward = "sparse", .score = "mlp", .sparsifier = "relu"};
         char *words = strdup(argv[i]);
         for (char *word = strtok(words, " "); word; word = strtok(NULL, " ")) {
             char *value = strchr(word, '=');
@@ -263,7 +272,9 @@ int main(int argc, char **argv)
             const struct {
                 const char *name;
                 char *text;
-            } texts[] = {{"credit", s.credit}, {"cell", s.cell}, {"products", s.products}};
+            } texts[] = {{"credit", s.credit}, {"cell", s.cell}, {"products", s.products}, {"keep", s.keep}, {"pool", s.pool},
+                         {"forward", s.forward},
+                         {"score", s.score}, {"sparsifier", s.sparsifier}};
             for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
                 if (strcmp(word, texts[k].name) == 0)
                     snprintf(texts[k].text, 16, "%s", value), known = 1;

@@ -22,9 +22,7 @@ static int ready(struct sab_engine *e, const struct sab_batch *batch, struct sab
 {
     sab_gpu_listen(e->device->gpu, e->stop);
     int status = SAB_OK;
-    if (batch->hn || batch->cn)
-        status = sab_fail(err, SAB_INVALID, "a device leaves no hn and cn: leave the engine on \"cpu\" for them");
-    if (status == SAB_OK && batch->state)
+    if (batch->state)
         status = sab_stream_ready(batch->state, e->model, batch, err);
     return status == SAB_OK ? sab_device_ready(e->device, err) : status;
 }
@@ -43,13 +41,7 @@ int sab_engine_device_forward(struct sab_engine *e, const struct sab_batch *batc
 
 static int refuse(const struct sab_request *r, struct sab_error *err)
 {
-    const char *what = r->recall        ? "recall"
-                       : r->dvalues     ? "dvalues"
-                       : r->dh0         ? "dh0"
-                       : r->dc0         ? "dc0"
-                       : r->total_weight > 0 ? "total_weight"
-                       : r->add         ? "add"
-                                        : NULL;
+    const char *what = r->recall ? "recall" : r->add ? "add" : NULL;
     return what ? sab_fail(err, SAB_INVALID, "a device's gradient has no %s: leave the engine on \"cpu\" for it", what) : SAB_OK;
 }
 
@@ -63,7 +55,7 @@ int sab_engine_device_gradient(struct sab_engine *e, const struct sab_batch *bat
     if (status == SAB_OK)
         status = ready(e, batch, err);
     if (status == SAB_OK)
-        status = sab_gpu_gradient(e->device->gpu, batch, is_left ? NULL : grads, &result, err);
+        status = sab_gpu_gradient(e->device->gpu, batch, request, is_left ? NULL : grads, &result, err);
     if (status != SAB_OK)
         return status;
     if (metrics)

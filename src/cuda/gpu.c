@@ -8,28 +8,9 @@
 
 int sab_gpu_check(const struct sab_model_options *c, const char *device, struct sab_error *err)
 {
-    int has_memory = c->credit == SAB_CREDIT_ATTENTION || (c->credit == SAB_CREDIT_SAB && c->k_top > 0);
     if (c->model != SAB_KIND_RECURRENT)
         return sab_fail(err, SAB_INVALID, "--device %.32s: --model %s runs on the processor only", device,
                         sab_network_find(c->model)->name);
-    if (!has_memory)
-        return SAB_OK;
-    if (c->credit == SAB_CREDIT_ATTENTION)
-        return sab_fail(err, SAB_INVALID, "--device %.32s: --credit attention runs on the processor only", device);
-    if (c->forward == SAB_DENSE)
-        return sab_fail(err, SAB_INVALID, "--device %.32s: --forward dense runs on the processor only", device);
-    if (c->score == SAB_SCORE_RELEASE2019)
-        return sab_fail(err, SAB_INVALID, "--device %.32s: --score release2019 runs on the processor only; choose mlp or dot", device);
-    if (c->sparsifier == SAB_SPARSIFIER_RELEASE2019)
-        return sab_fail(err, SAB_INVALID, "--device %.32s: --sparsifier release2019 runs on the processor only; choose softmax or relu",
-                        device);
-    if (c->keep != SAB_KEEP_RECENT)
-        return sab_fail(err, SAB_INVALID, "--device %.32s: --keep %s runs on the processor only", device, sab_choice_find(c->keep)->name);
-    if (c->pool != SAB_POOL_LAST)
-        return sab_fail(err, SAB_INVALID, "--device %.32s: --pool %s runs on the processor only; choose last", device,
-                        c->pool == SAB_POOL_MEAN ? "mean" : "attention");
-    if (c->zero_memory)
-        return sab_fail(err, SAB_INVALID, "--device %.32s: --zero-memory on runs on the processor only", device);
     return SAB_OK;
 }
 
@@ -42,6 +23,9 @@ static struct sab_gpu_pass sizes_of(const struct sab_model *m)
         p.A = m->A, p.Ap = m->Ap, p.slots = r->keep.slots;
         p.score = m->config.score, p.sparsifier = m->config.sparsifier, p.mental_updates = r->mental_updates;
         p.floor = r->floor, p.bound = r->bound;
+        p.is_dense = r->dense_forward, p.is_dense_back = r->dense_backward;
+        p.keep = m->config.keep, p.pool = r->pool.kind, p.k_att = r->keep.k_att;
+        p.fade = r->keep.choice ? r->keep.choice->fade(&r->keep) : 1, p.recalled = r->keep.choice ? r->keep.choice->recalled : 0;
     }
     return p;
 }

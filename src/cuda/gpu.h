@@ -29,9 +29,7 @@ struct sab_gpu_counts {
     double kernel_nbytes[2];
 };
 
-/* SAB_INVALID, naming the option, for what is not on the GPU (yet): other networks, dense reads, release2019, a zero memory, rules that
- * choose what to keep.
- * device is how the user called the machine. */
+/* SAB_INVALID, naming the option, for networks that are not on the GPU (yet). device is how the user called the machine. */
 int sab_gpu_check(const struct sab_model_options *options, const char *device, struct sab_error *err);
 
 /* Borrows both. SAB_INVALID as sab_gpu_check. The model's weights are taken. */
@@ -75,9 +73,10 @@ int sab_gpu_watch(struct sab_gpu *gpu, const struct sab_batch *batch, const stru
 /* Outputs [T,B,O] (0 past a sequence's end) and metrics; each may be NULL. */
 int sab_gpu_evaluate(struct sab_gpu *gpu, const struct sab_batch *batch, sab_real *outputs, struct sab_metrics *metrics,
                      struct sab_error *err);
-/* The gradient of the model's loss, left on the machine; into grads [theta's layout] too unless it is NULL. */
-int sab_gpu_gradient(struct sab_gpu *gpu, const struct sab_batch *batch, sab_real *grads, struct sab_metrics *metrics,
-                     struct sab_error *err);
+/* The gradient of the model's loss, left on the machine; into grads [theta's layout] too unless it is NULL. Of the request (NULL: there is
+ * none) total_weight, dvalues, dh0 and dc0. */
+int sab_gpu_gradient(struct sab_gpu *gpu, const struct sab_batch *batch, const struct sab_request *request, sab_real *grads,
+                     struct sab_metrics *metrics, struct sab_error *err);
 
 /* One step of the optimiser with the last gradient, times scale (of clipping): moments begin at 0. SAB_NUMERIC where a result is
  * not finite; everything is then as before. */

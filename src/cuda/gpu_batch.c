@@ -1,4 +1,4 @@
-/* A batch on its way to the machine, a stretch at a time, and what comes back of it: outputs, and the state it leaves. */
+/* A batch on its way to the machine, a stretch at a time, and the outputs that come back of it. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -43,8 +43,25 @@ static void gather_ends(struct sab_gpu *g, const struct sab_batch *batch, int t0
         }
 }
 
+/* What memories written in a stretch are worth, where that is drawn: of each sequence's inputs up to its end, stretch after stretch. */
+static void send_drawn(struct sab_gpu *g, const struct sab_batch *batch, int t0, int len)
+{
+    const struct sab_model *m = g->model;
+    const struct sab_choice *choice = m->layers[0].remind.keep.choice;
+    const size_t B = (size_t)batch->B, I = (size_t)m->shape.I;
+    for (int i = 0; i < len; i++)
+        for (size_t b = 0; b < B; b++) {
+            const size_t at = i * B + b, from = (size_t)t0 * B + at;
+            if (!batch->lengths || t0 + i < batch->lengths[b])
+                g->host_draw[b] = sab_draws(m, g->host_draw[b], batch->ids ? batch->ids + from : NULL,
+                                            batch->ids ? NULL : batch->values + from * I);
+            g->host_drawn[at] = choice->worth(m->H, NULL, NULL, NULL, g->host_draw[b]);
+        }
+    g->machine->put(g->machine, g->drawn, g->host_drawn, (size_t)len * B * sizeof(real));
+}
+
 /* Sends inputs, labels and weights of a stretch. */
-void sab_gpu_send(struct sab_gpu *g, const struct sab_batch *batch, int stretch)
+void sab_gpu_send(struct sab_gpu *g, const struct sab_batch *batch, int stretch, int replay)
 {
     struct sab_machine *mc = g->machine;
     const struct sab_model *m = g->model;
@@ -62,6 +79,8 @@ void sab_gpu_send(struct sab_gpu *g, const struct sab_batch *batch, int stretch)
         mc->put(mc, g->labels, g->host_labels, R * sizeof(int32_t));
     if (batch->targets)
         mc->put(mc, g->targets, batch->targets + at * m->O, R * m->O * sizeof(real));
+    if (g->drawn && !replay)
+        send_drawn(g, batch, t0, len);
     mc->put(mc, g->weight, g->host_weight, R * sizeof(real));
     mc->put(mc, g->scored, g->host_scored, R);
 }
@@ -131,148 +150,6 @@ int sab_gpu_sort_ids(struct sab_gpu *g, int R)
     mc->put(mc, g->from, g->host_from, ((size_t)segments + 1) * sizeof(int32_t));
     mc->put(mc, g->id, g->host_id, (size_t)segments * sizeof(int32_t));
     return segments;
-}
-
-/* ---- state from before a batch, and after it ---- */
-
-/* h and c that sequences begin with, and the memories taken over: their keys are made anew, of the weights as they are now. */
-static void take_state(struct sab_gpu *g, const struct sab_batch *batch, int l)
-{
-    struct sab_machine *mc = g->machine;
-    const struct sab_model *m = g->model;
-    struct sab_gpu_layer *y = &g->layers[l];
-    int B = batch->B, carried = g->extent.carried;
-    size_t row = (size_t)B * m->Hp, rows = (size_t)B * g->sizes.cap;
-    struct sab_memory memory = {.S = B, .cap = g->sizes.cap, .ledger = g->ledger, .M = g->host_M};
-    memset(g->host_h, 0, row * sizeof(real));
-    memset(g->host_c, 0, row * sizeof(real));
-    if (batch->state)
-        memset(g->host_M, 0, rows * m->Hp * sizeof(real));
-    if (batch->state)
-        sab_stream_copy(batch->state, l, 0, batch->fresh, g->host_h, y->c ? g->host_c : NULL, &memory);
-    for (int b = 0; b < B && !batch->state; b++) {
-        size_t from = ((size_t)l * B + b) * m->H, to = (size_t)b * m->Hp;
-        if (batch->h0)
-            memcpy(g->host_h + to, batch->h0 + from, (size_t)m->H * sizeof(real));
-        if (batch->c0)
-            memcpy(g->host_c + to, batch->c0 + from, (size_t)m->H * sizeof(real));
-    }
-    mc->put(mc, g->stretches > 1 ? y->h_start : y->h, g->host_h, row * sizeof(real));
-    if (y->c)
-        mc->put(mc, g->stretches > 1 ? y->c_start : y->c, g->host_c, row * sizeof(real));
-    if (carried == 0)
-        return;
-    for (int b = 0; b < B; b++)
-        g->host_first[b] = g->ledger.first[b];
-    mc->put(mc, g->first, g->host_first, (size_t)B * sizeof(int32_t));
-    mc->put(mc, y->M, g->host_M, rows * m->Hp * sizeof(real));
-    mc->gemm(mc, 0, 0, (int)rows, m->Ap, m->H, y->M, m->Hp, sab_gpu_weights(g, SAB_ROLE_W1, l), m->Ap, 0, y->keys, m->Ap);
-    if (m->config.score == SAB_SCORE_MLP)
-        mc->exp2x(mc, rows * m->Ap, y->keys);
-}
-
-/* The state of those sequences that end within a stretch. */
-static int leave_ended(struct sab_gpu *g, const struct sab_batch *batch, int stretch, struct sab_error *err)
-{
-    struct sab_machine *mc = g->machine;
-    const struct sab_model *m = g->model;
-    int t0 = stretch * g->steps, B = batch->B, status = SAB_OK;
-    size_t row = (size_t)B * m->Hp;
-    for (int i = 1; i <= sab_gpu_stretch_len(g, stretch); i++) {
-        int ended = !batch->lengths && t0 + i == batch->T;
-        for (int b = 0; b < B && batch->lengths; b++)
-            ended += batch->lengths[b] == t0 + i;
-        for (int l = 0; l < m->L && ended && !status; l++) {
-            const struct sab_gpu_layer *y = &g->layers[l];
-            mc->get(mc, g->host_h, y->h + i * row, row * sizeof(real));
-            if (y->c)
-                mc->get(mc, g->host_c, y->c + i * row, row * sizeof(real));
-            status = mc->wait(mc, err);
-            for (int b = 0; b < B && !status; b++)
-                if (!batch->lengths || batch->lengths[b] == t0 + i)
-                    sab_stream_put_state(batch->state, l, b, g->host_h + (size_t)b * m->Hp, y->c ? g->host_c + (size_t)b * m->Hp : NULL);
-        }
-    }
-    return status;
-}
-
-static int leave_memories(struct sab_gpu *g, const struct sab_batch *batch, struct sab_error *err)
-{
-    struct sab_machine *mc = g->machine;
-    const struct sab_model *m = g->model;
-    int B = batch->B, carried = g->extent.carried, status = SAB_OK;
-    size_t rows = (size_t)B * g->sizes.cap;
-    struct sab_memory memory = {.S = B, .cap = g->sizes.cap, .ledger = g->ledger, .M = g->host_M, .key = g->host_keys};
-    for (int b = 0; b < B; b++) {
-        g->ledger.first[b] = carried > 0 ? g->host_first[b] : 0;
-        g->host_ends[b] = sab_ledger_count(&g->ledger, batch->lengths ? batch->lengths[b] : batch->T);
-    }
-    for (int l = 0; l < m->L && !status; l++) {
-        mc->get(mc, g->host_M, g->layers[l].M, rows * m->Hp * sizeof(real));
-        mc->get(mc, g->host_keys, g->layers[l].keys, rows * m->Ap * sizeof(real));
-        status = mc->wait(mc, err);
-        if (!status)
-            sab_stream_put_memory(batch->state, l, 0, &memory, g->host_ends);
-    }
-    return status;
-}
-
-/* After a stretch forward: what it leaves for the next batch. */
-int sab_gpu_leave(struct sab_gpu *g, const struct sab_batch *batch, int stretch, struct sab_error *err)
-{
-    int status = batch->state ? leave_ended(g, batch, stretch, err) : SAB_OK;
-    if (!status && batch->state && g->model->K > 0 && stretch == g->stretches - 1)
-        status = leave_memories(g, batch, err);
-    return status;
-}
-
-/* All steps at once: rules that look at states are refused. */
-static void send_ledger(struct sab_gpu *g, const struct sab_batch *batch)
-{
-    struct sab_machine *mc = g->machine;
-    sab_ledger_fill(&g->ledger, g->extent.carried, batch->T);
-    mc->put(mc, g->ledger_steps, g->ledger.steps, ((size_t)batch->T + 1) * sizeof *g->ledger_steps);
-    mc->put(mc, g->when, g->ledger.when, (size_t)g->ledger.n * sizeof *g->when);
-}
-
-void sab_gpu_begin_back(struct sab_gpu *g, int l, int B)
-{
-    struct sab_machine *mc = g->machine;
-    const struct sab_model *m = g->model;
-    struct sab_gpu_layer *y = &g->layers[l];
-    const size_t cap = (size_t)g->sizes.cap * B;
-    mc->zero(mc, y->touched, (size_t)g->groups * g->plan.C * g->n_windows);
-    mc->zero(mc, y->active, (size_t)g->groups * g->n_windows);
-    if (m->K == 0)
-        return;
-    mc->zero(mc, y->dM, cap * m->Hp * sizeof(real));
-    mc->zero(mc, y->dkeys, cap * m->Ap * sizeof(real));
-    mc->zero(mc, y->dw, (size_t)g->groups * m->Ap * sizeof(real));
-}
-
-/* What a batch begins with. */
-void sab_gpu_begin(struct sab_gpu *g, const struct sab_batch *batch, int backward)
-{
-    int B = batch->B, is_taken = batch->state || batch->h0 || batch->c0;
-    struct sab_machine *mc = g->machine;
-    const struct sab_model *m = g->model;
-    size_t row = (size_t)B * m->Hp * sizeof(real);
-    sab_gpu_pack_weights(g);
-    mc->zero(mc, g->sums, 24 * sizeof *g->sums);
-    sab_gpu_send_masks(g, batch);
-    if (m->K > 0)
-        send_ledger(g, batch);
-    for (int l = 0; l < m->L; l++) {
-        struct sab_gpu_layer *y = &g->layers[l];
-        if (is_taken)
-            take_state(g, batch, l);
-        else
-            mc->zero(mc, g->stretches > 1 ? y->h_start : y->h, row);
-        if (y->c && !is_taken)
-            mc->zero(mc, g->stretches > 1 ? y->c_start : y->c, row);
-        if (backward)
-            sab_gpu_begin_back(g, l, B);
-    }
 }
 
 /* ---- outputs ---- */

@@ -6,6 +6,7 @@
  * With one stretch everything is stored. With more, each but the newest is run again from the state at its start and the
  * recorded reads before its way back. */
 #include <math.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -33,10 +34,10 @@ static int check_stopped(const struct sab_gpu *g, struct sab_error *err)
 static int forward(struct sab_gpu *g, const struct sab_batch *batch, real *outputs, const struct sab_watcher *watcher,
                    struct sab_error *err)
 {
-    int status = sab_gpu_make_room(g, batch, 0, err);
+    int status = sab_gpu_make_room(g, batch, 0, 0, err);
     if (status)
         return status;
-    sab_gpu_begin(g, batch, 0);
+    status = sab_gpu_begin(g, batch, 0, err);
     for (int i = 0; i < g->stretches && !status; i++) {
         real *rows = NULL;
         sab_gpu_stretch_forward(g, batch, i, 0, 0, 0, g->sums);
@@ -74,37 +75,73 @@ int sab_gpu_evaluate(struct sab_gpu *g, const struct sab_batch *batch, sab_real 
     return status;
 }
 
-int sab_gpu_gradient(struct sab_gpu *g, const struct sab_batch *batch, sab_real *grads, struct sab_metrics *metrics,
-                     struct sab_error *err)
+/* [layers,B,Hp] of the machine into the caller's [layers,B,H]. */
+static int fetch_start(struct sab_gpu *g, int B, const real *from, sab_real *to, struct sab_error *err)
+{
+    const struct sab_model *m = g->model;
+    int status = SAB_OK;
+    for (int l = 0; to && l < m->L && !status; l++) {
+        g->machine->get(g->machine, g->host_h, from + (size_t)l * B * m->Hp, (size_t)B * m->Hp * sizeof(real));
+        status = g->machine->wait(g->machine, err);
+        for (int b = 0; b < B && !status; b++)
+            memcpy(to + ((size_t)l * B + b) * m->H, g->host_h + (size_t)b * m->Hp, (size_t)m->H * sizeof *to);
+    }
+    return status;
+}
+
+/* Back through all stretches, the newest first, from weight gradients of 0. */
+static int backward(struct sab_gpu *g, const struct sab_batch *batch, const struct sab_request *request, double scale,
+                    struct sab_error *err)
+{
+    struct sab_machine *mc = g->machine;
+    const size_t start = (size_t)g->model->L * batch->B * g->model->Hp * sizeof(real), row = (size_t)batch->B * g->model->shape.I;
+    int status = SAB_OK;
+    if (g->dh0)
+        mc->zero(mc, g->dh0, start), mc->zero(mc, g->dc0, start);
+    for (int i = g->stretches - 1; i >= 0; i--) {
+        if ((status = check_stopped(g, err)) != SAB_OK)
+            return status;
+        if (i < g->stretches - 1)
+            sab_gpu_stretch_forward(g, batch, i, 1, scale, 1, g->sums + 8);
+        sab_gpu_stretch_backward(g, batch, i);
+        sab_gpu_memory_back(g, batch->B, i);
+        if (request && request->dvalues)
+            mc->get(mc, request->dvalues + (size_t)i * g->steps * row, g->dvalues, sab_gpu_stretch_len(g, i) * row * sizeof(real));
+    }
+    sab_gpu_score_products(g);
+    if (request)
+        status = fetch_start(g, batch->B, g->dh0, request->dh0, err);
+    if (request && !status && g->sizes.has_c)
+        status = fetch_start(g, batch->B, g->dc0, request->dc0, err);
+    return status;
+}
+
+int sab_gpu_gradient(struct sab_gpu *g, const struct sab_batch *batch, const struct sab_request *request, sab_real *grads,
+                     struct sab_metrics *metrics, struct sab_error *err)
 {
     struct sab_machine *mc = g->machine;
     const struct sab_model *m = g->model;
-    int status = sab_gpu_make_room(g, batch, 1, err);
+    int status = sab_gpu_make_room(g, batch, 1, request && (request->dvalues || request->dh0 || request->dc0), err);
     if (status)
         return status;
     double weight = sab_gpu_send_windows(g, batch);
     if (!(weight > 0))
         return sab_fail(err, SAB_INVALID, "no position of the batch has a weight, so there is no loss and no gradient");
-    sab_gpu_begin(g, batch, 1);
+    const double scale = 1 / (request && request->total_weight > 0 ? request->total_weight : weight);
+    if ((status = sab_gpu_begin(g, batch, 1, err)) != SAB_OK)
+        return status;
     mc->zero(mc, g->grad_padded, m->n_padded * sizeof(real));
     int last = g->stretches - 1;
     for (int i = 0; i <= last; i++) {
-        sab_gpu_stretch_forward(g, batch, i, 0, 1 / weight, i == last, g->sums);
+        sab_gpu_stretch_forward(g, batch, i, 0, scale, i == last, g->sums);
         status = sab_gpu_leave(g, batch, i, err);
         if (!status)
             status = check_stopped(g, err);
         if (status)
             return status;
     }
-    for (int i = last; i >= 0; i--) {
-        if ((status = check_stopped(g, err)) != SAB_OK)
-            return status;
-        if (i < last)
-            sab_gpu_stretch_forward(g, batch, i, 1, 1 / weight, 1, g->sums + 8);
-        sab_gpu_stretch_backward(g, batch, i);
-        sab_gpu_memory_back(g, batch->B, i);
-    }
-    sab_gpu_score_products(g);
+    if ((status = backward(g, batch, request, scale, err)) != SAB_OK)
+        return status;
     mc->unpad(mc, g->table, m->n_tensors, g->most_count, g->grad_padded, g->grad);
     mc->norm(mc, g->count, g->grad, g->sums + 16);
     double sums[17];

@@ -16,7 +16,9 @@ int sab_gpu_memory_rows(struct sab_gpu *g, int T, int steps)
     const struct sab_keep *keep = &g->model->layers[0].remind.keep;
     const int stretches = (T + steps - 1) / steps;
     g->slides = 0;
-    if (g->model->K == 0 || stretches == 1 || keep->slots == INT_MAX || g->extent.has_state)
+    /* Where a rule chooses, what is alive may be of any age; states would have to be pooled again from the middle of a stretch. */
+    if (g->model->K == 0 || stretches == 1 || keep->slots == INT_MAX || g->extent.has_state || g->model->zero_memories ||
+        sab_gpu_chooses(&g->sizes) || sab_gpu_is_pooled(&g->sizes))
         return g->memories;
     const double rows = (double)keep->slots + steps / keep->k_att + 2;
     g->slides = 2 * rows + (double)stretches * keep->slots < 2.0 * g->memories;
@@ -73,11 +75,35 @@ void sab_gpu_memory_close(struct sab_gpu *g, int l, int stretch)
     move(g, n, Ap, start_of(g, y->keys_start, next, Ap), slots, 0, y->keys, cap, first);
 }
 
+void sab_gpu_make_keys(struct sab_gpu *g, int l)
+{
+    struct sab_machine *mc = g->machine;
+    const struct sab_model *m = g->model;
+    const struct sab_gpu_layer *y = &g->layers[l];
+    const size_t rows = (size_t)g->sizes.cap * g->sizes.B;
+    if (g->bent) {
+        mc->bend(mc, rows * m->Hp, y->M, g->bent);
+        mc->zero(mc, y->keys, rows * m->Ap * sizeof(real));
+        mc->gemm(mc, 0, 0, (int)rows, 1, m->H, g->bent, m->Hp, sab_gpu_weights(g, SAB_ROLE_W, l) + m->Hp, 1, 0, y->keys, m->Ap);
+        return;
+    }
+    mc->gemm(mc, 0, 0, (int)rows, m->Ap, m->H, y->M, m->Hp, sab_gpu_weights(g, SAB_ROLE_W1, l), m->Ap, 0, y->keys, m->Ap);
+    if (m->config.score == SAB_SCORE_MLP)
+        mc->exp2x(mc, rows * m->Ap, y->keys);
+}
+
 static void key_products(struct sab_gpu *g, int B, int l)
 {
     const struct sab_gpu_layer *y = &g->layers[l];
     const struct sab_model *m = g->model;
-    g->machine->gemm(g->machine, 1, 0, m->H, m->Ap, g->sizes.cap * B, y->M, m->Hp, y->dkeys, m->Ap, 1,
+    const size_t rows = (size_t)g->sizes.cap * B;
+    if (g->bent) {
+        g->machine->bend(g->machine, rows * m->Hp, y->M, g->bent);
+        g->machine->gemm(g->machine, 1, 0, m->H, 1, (int)rows, g->bent, m->Hp, y->dkeys, m->Ap, 1,
+                         sab_gpu_gradient_of(g, SAB_ROLE_W, l) + m->Hp, 1);
+        return;
+    }
+    g->machine->gemm(g->machine, 1, 0, m->H, m->Ap, (int)rows, y->M, m->Hp, y->dkeys, m->Ap, 1,
                      sab_gpu_gradient_of(g, SAB_ROLE_W1, l), m->Ap);
 }
 

@@ -34,11 +34,16 @@ void sab_gpu_pack_weights(struct sab_gpu *g)
                 state = (struct sab_gpu_pack){state.from, y->state[b], p.C, p.state.rows, (int)GHp, 1, p.U, p.H, 1, 0, GHp};
             mc->pack(mc, &state);
             for (int is_key = 0; is_key < 2 && p.K > 0; is_key++) {
-                const real *from = sab_gpu_weights(g, is_key ? SAB_ROLE_W1 : SAB_ROLE_W2, l);
+                const int is_bent = g->bent != NULL; /* a column, of half of w each */
+                const real *w = sab_gpu_weights(g, is_bent ? SAB_ROLE_W : is_key ? SAB_ROLE_W1 : SAB_ROLE_W2, l);
+                const real *from = is_bent && is_key ? w + Hp : w;
                 real *to = is_key ? y->key_panel[b] : y->query_panel[b];
                 struct sab_gpu_pack map = {from, to, p.C, p.query.rows, p.H, 1, p.W, p.Ap, Ap, 0, 1};
                 if (b)
                     map = (struct sab_gpu_pack){from, to, p.C, p.query.rows, p.Ap, 1, p.U, p.H, 1, 0, Ap};
+                if (is_bent)
+                    map = b ? (struct sab_gpu_pack){from, to, p.C, p.query.rows, 1, 1, p.U, p.H, 0, 0, 1}
+                            : (struct sab_gpu_pack){from, to, p.C, p.query.rows, p.H, 1, p.W, 1, 1, 0, 0};
                 mc->pack(mc, &map);
             }
         }
@@ -83,6 +88,11 @@ static struct sab_gpu_pass pass_of(const struct sab_gpu *g, int l, int stretch, 
     p.read_n = y->read_n, p.read_kind = y->read_kind, p.read_Z = y->read_Z, p.index = y->index, p.alpha = y->alpha;
     p.scores = y->scores;
     p.looked = y->looked;
+    p.memories = g->sizes.cap - 1; /* where memories are pooled, each has a row */
+    p.gate = sab_gpu_weights(g, SAB_ROLE_GATE, l), p.pool_query = sab_gpu_weights(g, SAB_ROLE_POOL, l);
+    p.ends = g->ends, p.drawn = g->drawn;
+    p.alive = y->alive, p.n_alive = y->n_alive, p.alive_worth = y->alive_worth, p.worth = y->worth, p.dworth = y->dworth;
+    p.sum = y->sum, p.begin = y->begin, p.top = y->top, p.Z_sum = y->Z_sum, p.scale = y->scale, p.dpool = y->dpool;
     p.dpre = y->dpre, p.dpre_h = y->dpre_h, p.dquery = y->dquery, p.dw = y->dw;
     p.touched = y->touched;
     size_t start = (size_t)l * g->sizes.B * g->sizes.Hp;
@@ -136,7 +146,7 @@ void sab_gpu_stretch_forward(struct sab_gpu *g, const struct sab_batch *batch, i
     const struct sab_model *m = g->model;
     int B = batch->B, R = sab_gpu_stretch_len(g, stretch) * B, Hp = m->Hp;
     size_t row = (size_t)B * Hp;
-    sab_gpu_send(g, batch, stretch);
+    sab_gpu_send(g, batch, stretch, replay);
     sab_gpu_layers_forward(g, B, stretch, replay, batch->ids ? g->ids : NULL, g->values);
     const struct sab_gpu_layer *top = &g->layers[m->L - 1];
     mc->input(mc, R, m->Op, sab_gpu_weights(g, SAB_ROLE_B, 0), NULL, NULL, NULL, g->y);
@@ -175,8 +185,11 @@ static void products(struct sab_gpu *g, int B, int l, int R, const int32_t *ids,
         mc->scatter(mc, sab_gpu_sort_ids(g, R), GHp, y->dpre, g->order, g->from, g->id, g->scratch, dih);
     else
         mc->gemm(mc, 1, 0, m->shape.I, GHp, R, values, m->shape.I, y->dpre, GHp, 1, dih, GHp);
+    if (g->bent)
+        mc->bend(mc, (size_t)R * Hp, y->hh, g->bent);
     if (m->K > 0)
-        mc->gemm(mc, 1, 0, m->H, Ap, R, y->hh, Hp, y->dquery, Ap, 1, sab_gpu_gradient_of(g, SAB_ROLE_W2, l), Ap);
+        mc->gemm(mc, 1, 0, m->H, g->bent ? 1 : Ap, R, g->bent ? g->bent : y->hh, Hp, y->dquery, Ap, 1,
+                 sab_gpu_gradient_of(g, g->bent ? SAB_ROLE_W : SAB_ROLE_W2, l), g->bent ? 1 : Ap);
     const int width = l > 0 ? m->H : m->shape.I, ldx = l > 0 ? Hp : m->shape.I;
     if (dx)
         mc->gemm(mc, 0, 1, R, width, GHp, y->dpre, GHp, sab_gpu_weights(g, SAB_ROLE_WEIGHT_IH, l), GHp, 0, dx, ldx);
@@ -229,6 +242,17 @@ void sab_gpu_stretch_backward(struct sab_gpu *g, const struct sab_batch *batch, 
 void sab_gpu_score_products(struct sab_gpu *g)
 {
     const struct sab_model *m = g->model;
-    for (int l = 0; l < m->L && m->K > 0 && m->config.score == SAB_SCORE_MLP; l++)
-        g->machine->columns(g->machine, g->groups, m->Ap, g->layers[l].dw, m->Ap, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_W3, l));
+    struct sab_machine *mc = g->machine;
+    const size_t rows = (size_t)g->sizes.cap * g->sizes.B;
+    for (int l = 0; l < m->L && m->K > 0; l++) {
+        const struct sab_gpu_layer *y = &g->layers[l];
+        if (m->config.score == SAB_SCORE_MLP)
+            mc->columns(mc, g->groups, m->Ap, y->dw, m->Ap, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_W3, l));
+        if (y->dpool)
+            mc->columns(mc, g->groups, m->Hp, y->dpool, m->Hp, g->scratch, sab_gpu_gradient_of(g, SAB_ROLE_POOL, l));
+        if (!y->dworth)
+            continue;
+        mc->gates(mc, rows, y->worth, y->dworth); /* of one rank: all have the same */
+        mc->gemm(mc, 1, 0, m->H, 1, (int)rows, y->M, m->Hp, y->dworth, 1, 1, sab_gpu_gradient_of(g, SAB_ROLE_GATE, l), 1);
+    }
 }

@@ -16,6 +16,23 @@ static size_t panel_count(const struct sab_gpu_panel *p, int C)
     return (size_t)p->rows * p->cols * C;
 }
 
+/* What a rule that chooses keeps, and pooling. */
+static void lay_out_kept(struct sab_layout *at, const struct sab_gpu *g, struct sab_gpu_layer *y, int B)
+{
+    const struct sab_gpu_pass *p = &g->sizes;
+    const size_t rows = (size_t)p->cap * B, alive = sab_gpu_chooses(p) ? (size_t)B * p->alive_cap : 0;
+    const size_t pooled = sab_gpu_is_pooled(p) ? (size_t)B : 0;
+    y->alive = sab_layout_take(at, alive, sizeof *y->alive);
+    y->n_alive = sab_layout_take(at, alive > 0 ? (size_t)B : 0, sizeof *y->n_alive);
+    y->alive_worth = sab_layout_take(at, alive, sizeof(real));
+    y->worth = p->keep == SAB_KEEP_LEARNED ? sab_layout_take(at, rows, sizeof(real)) : NULL;
+    y->sum = sab_layout_take(at, pooled * p->Hp, sizeof(real));
+    y->begin = sab_layout_take(at, pooled * p->Hp, sizeof(real));
+    y->top = sab_layout_take(at, pooled, sizeof(real));
+    y->Z_sum = sab_layout_take(at, pooled, sizeof(real));
+    y->scale = p->pool == SAB_POOL_ATTENTION ? sab_layout_take(at, rows, sizeof(real)) : NULL;
+}
+
 /* Room for one layer; what a stretch takes first. What only the way back needs is laid out in `back`. */
 static void lay_out_layer(struct sab_layout *at, struct sab_layout *back, struct sab_gpu *g, int l, int T, int B, int backward)
 {
@@ -38,7 +55,7 @@ static void lay_out_layer(struct sab_layout *at, struct sab_layout *back, struct
         y->key_panel[b] = p.K > 0 ? REALS(panel_count(&p.key, p.C)) : NULL;
     }
     if (p.K > 0) {
-        size_t cap = (size_t)g->sizes.cap * B, entries = all * ((size_t)p.K + 1);
+        size_t cap = (size_t)g->sizes.cap * B, entries = all * (size_t)sab_gpu_entries(&p);
         y->s = REALS(n);
         y->query = REALS(R * p.Ap);
         size_t kept = g->slides ? (size_t)B * p.slots : 0, of_starts = kept * (size_t)g->stretches;
@@ -52,7 +69,9 @@ static void lay_out_layer(struct sab_layout *at, struct sab_layout *back, struct
         y->index = sab_layout_take(at, entries, sizeof(int32_t));
         y->alpha = REALS(entries);
         y->looked = g->wish.looks ? sab_layout_take(at, all, sizeof(int32_t)) : NULL;
-        y->scores = sab_gpu_scores_are_global(&p) ? REALS((size_t)g->groups * p.C * p.S * g->sizes.score_room) : NULL;
+        const size_t scores = (size_t)g->groups * p.C * p.S * g->sizes.score_room;
+        y->scores = sab_gpu_scores_are_global(&p) ? REALS(p.keep == SAB_KEEP_NOVEL ? 2 * scores : scores) : NULL;
+        lay_out_kept(at, g, y, B);
     }
     if (!backward)
         return;
@@ -70,6 +89,8 @@ static void lay_out_layer(struct sab_layout *at, struct sab_layout *back, struct
         y->dM_end = REALS(kept * p.Hp);
         y->dkeys_end = REALS(kept * p.Ap);
         y->dw = REALS((size_t)g->groups * p.Ap);
+        y->dpool = p.pool == SAB_POOL_ATTENTION ? REALS((size_t)g->groups * p.Hp) : NULL;
+        y->dworth = p.keep == SAB_KEEP_LEARNED ? REALS(cap * p.C) : NULL;
     }
 #undef REALS
 }
@@ -90,7 +111,7 @@ static void lay_out_back(struct sab_layout *at, struct sab_gpu *g, size_t R)
     g->scratch = sab_layout_take(at, parts, sizeof(real));
 }
 
-/* Room for masks of states, and for R rows of states times one. */
+/* Room for masks of states, and for R rows of states times one or bent. */
 static void lay_out_masks(struct sab_layout *at, struct sab_gpu *g, size_t R, int B, int masks)
 {
     const struct sab_model *m = g->model;
@@ -98,6 +119,8 @@ static void lay_out_masks(struct sab_layout *at, struct sab_gpu *g, size_t R, in
     for (int i = 0; i < 2; i++)
         g->mask_room[i] = sab_layout_take(at, each, sizeof(real));
     g->masked = sab_layout_take(at, masks ? R * m->Hp : 0, sizeof(real));
+    const size_t rows = (size_t)g->sizes.cap * B, most = rows > R ? rows : R;
+    g->bent = m->K > 0 && g->sizes.score == SAB_SCORE_RELEASE2019 ? sab_layout_take(at, most * m->Hp, sizeof(real)) : NULL;
     g->output_mask = g->state_mask = NULL;
 }
 
@@ -114,6 +137,8 @@ static void lay_out(struct sab_layout *at, struct sab_gpu *g, int T, int B, int 
     g->weight = sab_layout_take(at, R, sizeof(real));
     g->scored = sab_layout_take(at, R, 1);
     g->first = sab_layout_take(at, (size_t)B, sizeof(int32_t));
+    g->end_room = sab_layout_take(at, (size_t)B, sizeof(int32_t));
+    g->drawn = g->sizes.keep == SAB_KEEP_RESERVOIR ? sab_layout_take(at, R, sizeof(real)) : NULL;
     g->ledger_steps = m->K > 0 ? sab_layout_take(at, (size_t)T + 1, sizeof *g->ledger_steps) : NULL;
     g->when = m->K > 0 ? sab_layout_take(at, (size_t)g->memories, sizeof *g->when) : NULL;
     g->y = sab_layout_take(at, R * m->Op, sizeof(real));
@@ -122,6 +147,10 @@ static void lay_out(struct sab_layout *at, struct sab_gpu *g, int T, int B, int 
         g->from = sab_layout_take(at, (size_t)g->most_segments + 1, sizeof(int32_t));
         g->id = sab_layout_take(at, (size_t)g->most_segments, sizeof(int32_t));
         lay_out_back(at, g, R);
+        const size_t start = g->extent.inputs ? (size_t)m->L * B * m->Hp : 0;
+        g->dh0 = start > 0 ? sab_layout_take(at, start, sizeof(real)) : NULL;
+        g->dc0 = start > 0 ? sab_layout_take(at, start, sizeof(real)) : NULL;
+        g->dvalues = start > 0 && !has_ids ? sab_layout_take(at, R * m->shape.I, sizeof(real)) : NULL;
     }
     lay_out_masks(at, g, R, B, g->sizes.is_masked);
     for (int l = 0; l < m->L; l++)
@@ -149,6 +178,27 @@ void sab_gpu_lay_out_bare(struct sab_layout *kept, struct sab_layout *back, stru
     g->dc0 = sab_layout_take(back, start, sizeof(real));
 }
 
+/* And what a rule that chooses has there, and pooling. */
+static void lay_out_host_kept(struct sab_layout *at, struct sab_gpu *g, int B)
+{
+    const struct sab_gpu_pass *p = &g->sizes;
+    const size_t alive = sab_gpu_chooses(p) ? (size_t)B * p->alive_cap : 0, pooled = sab_gpu_is_pooled(p) ? (size_t)B : 0;
+    const size_t drawn = p->keep == SAB_KEEP_RESERVOIR ? (size_t)B : 0;
+    g->host_draw = sab_layout_take(at, drawn, sizeof *g->host_draw);
+    g->host_drawn = sab_layout_take(at, drawn * g->steps, sizeof(real));
+    g->host_alive = sab_layout_take(at, alive, sizeof *g->host_alive);
+    g->host_n_alive = sab_layout_take(at, (size_t)B, sizeof *g->host_n_alive);
+    g->host_alive_worth = sab_layout_take(at, alive, sizeof(real));
+    g->host_worth = alive > 0 ? sab_layout_take(at, (size_t)B * p->cap, sizeof(real)) : NULL;
+    g->host_gate = sab_layout_take(at, (size_t)p->Hp, sizeof(real));
+    g->host_stretch = (struct sab_stretch){
+        .sum = sab_layout_take(at, pooled * p->Hp, sizeof(real)),
+        .begin = sab_layout_take(at, pooled * p->Hp, sizeof(real)),
+        .top = sab_layout_take(at, pooled, sizeof(real)),
+        .Z = sab_layout_take(at, pooled, sizeof(real)),
+    };
+}
+
 static void lay_out_host(struct sab_layout *at, struct sab_gpu *g, int T, int B)
 {
     const struct sab_model *m = g->model;
@@ -173,7 +223,8 @@ static void lay_out_host(struct sab_layout *at, struct sab_gpu *g, int T, int B)
         .when = sab_layout_take(at, (size_t)g->memories, sizeof *g->ledger.when),
     };
     g->host_ends = sab_layout_take(at, (size_t)B, sizeof(int));
-    size_t memories = g->extent.has_state ? (size_t)B * g->sizes.cap : 0;
+    lay_out_host_kept(at, g, B);
+    size_t memories = g->extent.has_state || g->extent.carried > 0 ? (size_t)B * g->sizes.cap : 0;
     g->host_M = sab_layout_take(at, memories * m->Hp, sizeof(real));
     g->host_keys = sab_layout_take(at, memories * m->Ap, sizeof(real));
     g->count_ids = m->shape.input == SAB_INPUT_IDS ? sab_layout_take(at, (size_t)m->shape.I + 1, sizeof(size_t)) : NULL;
@@ -227,7 +278,9 @@ int sab_gpu_cut(struct sab_gpu *g, int T, int B, int carried, int masks, struct 
     const struct sab_keep *keep = &m->layers[0].remind.keep;
     sizes.cap = g->memories = m->K > 0 ? carried + keep->rule->most(keep, T) + 1 : 0;
     sizes.score_room = m->K > 0 ? sab_gpu_scores(&sizes) : 0;
-    const int is_able = m->K > 0 && m->K < 31 && sizes.score == SAB_SCORE_MLP && sizes.cap <= sizes.slots && carried == 0;
+    sizes.alive_cap = sab_gpu_chooses(&sizes) ? sizes.score_room + 1 : 0;
+    const int is_able = m->K > 0 && m->K < 31 && !sizes.is_dense && !sab_gpu_chooses(&sizes) && sizes.score == SAB_SCORE_MLP &&
+                        sizes.cap <= sizes.slots && carried == 0;
     sizes.prune = !is_able || g->wish.prune < 0 ? 0 : g->wish.prune > 0 ? g->wish.prune : PRUNE;
     g->sizes = sizes;
     int status = sab_gpu_plan_make(g->machine, &sizes, &g->wish, &g->plan, err);
@@ -257,15 +310,17 @@ static int take_block(struct sab_gpu *g, size_t nbytes, struct sab_error *err)
     return status;
 }
 
-int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int backward, struct sab_error *err)
+int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int backward, int inputs, struct sab_error *err)
 {
     struct sab_machine *mc = g->machine;
     struct sab_gpu_extent *x = &g->extent;
     int T = batch->T, B = batch->B, has_state = batch->state != NULL;
-    int masks = sab_batch_has_masks(batch), carried = has_state && g->model->K > 0 ? sab_stream_carried(batch->state) : 0;
-    if (x->T == T && x->B == B && x->backward >= backward && x->has_state == has_state && x->carried == carried && x->masks == masks)
+    int masks = sab_batch_has_masks(batch);
+    int carried = has_state && g->model->K > 0 ? sab_stream_carried(batch->state) : g->model->zero_memories;
+    if (x->T == T && x->B == B && x->backward >= backward && x->has_state == has_state && x->carried == carried && x->masks == masks &&
+        x->inputs >= inputs)
         return SAB_OK;
-    *x = (struct sab_gpu_extent){.has_state = has_state};
+    *x = (struct sab_gpu_extent){.has_state = has_state, .inputs = inputs};
     int status = sab_gpu_cut(g, T, B, carried, masks, err);
     if (status)
         return status;
@@ -279,7 +334,7 @@ int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int back
         return status;
     mc->zero(mc, g->block, nbytes);
     struct sab_layout layout = {.base = g->block}, host = {0};
-    x->has_state = has_state, x->carried = carried, x->masks = masks;
+    x->carried = carried, x->masks = masks;
     lay_out(&layout, g, T, B, backward);
     lay_out_host(&host, g, T, B);
     g->host = sab_alloc(host.used, 1);
@@ -300,6 +355,7 @@ int sab_gpu_need(struct sab_gpu *g, const struct sab_optim_options *o, int T, in
 {
     size_t batch;
     g->extent = (struct sab_gpu_extent){.has_state = carried > 0};
+    carried = carried > 0 ? carried : g->model->zero_memories;
     int status = sab_gpu_cut(g, T, B, carried, o->dropout > 0 || o->dropout_recurrent > 0, err);
     if (!status)
         status = choose_steps(g, T, B, 1, 0.9 * g->machine->free_nbytes, &batch, err);

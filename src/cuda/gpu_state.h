@@ -4,7 +4,7 @@
  *     gpu_room.c       memory: how a batch is cut and laid out    gpu_gradient.c   an evaluation, a gradient
  *     gpu_batch.c      what is sent of a batch, what comes back   gpu_optim.c      the optimiser's step
  *     gpu_memory.c     rows of memories, from stretch to stretch  gpu_count.c      bytes that are asked of memory
- *     public.c         layers in others' networks (sab_cuda.h) */
+ *     gpu_carry.c      state from before a batch, and after it    public.c         layers in others' networks (sab_cuda.h) */
 #ifndef SAB_CUDA_GPU_STATE_H
 #define SAB_CUDA_GPU_STATE_H
 
@@ -18,6 +18,9 @@ struct sab_gpu_layer {
     real *M_start, *keys_start, *dM_end, *dkeys_end; /* where rows are used again: gpu_memory.c */
     int32_t *read_n, *read_kind, *index, *looked;
     real *read_Z, *alpha, *scores;
+    int32_t *alive, *n_alive; /* where the rule chooses, as the pass has them; NULL elsewhere: */
+    real *alive_worth, *worth, *dworth;
+    real *sum, *begin, *top, *Z_sum, *scale, *dpool; /* and of states that are pooled */
     unsigned char *touched, *active;
     real *state[2], *query_panel[2], *key_panel[2]; /* forward, backward */
 };
@@ -25,6 +28,7 @@ struct sab_gpu_layer {
 /* What the arrays were laid out for. */
 struct sab_gpu_extent {
     int T, B, backward, has_state, carried, masks;
+    int inputs; /* 1: gradients of input values and of the state that sequences begin with are asked for */
 };
 
 struct sab_gpu {
@@ -54,11 +58,15 @@ struct sab_gpu {
     void *block;
     struct sab_gpu_layer *layers;
     int32_t *ids, *labels, *order, *from, *id, *first, *when;
+    const int32_t *ends;           /* [B] steps of each sequence: sent, or the caller's; NULL: all */
+    int32_t *end_room;             /* [B] room for those that are sent */
+    real *drawn;                   /* [steps,B] what a memory is worth that is written then, where that is drawn; else NULL */
     struct sab_ledger_step *ledger_steps;
     real *values, *targets, *weight, *y, *dh[2], *ds, *scratch;
     unsigned char *scored, *has_loss;
     real *output_mask, *state_mask; /* [L,B,Hp] of dropout, NULL where the batch has none; and */
     real *mask_room[2], *masked;    /* [L,B,Hp] room for each; [R,Hp] what is multiplied by one */
+    real *bent;                     /* states or memories as the score of the 2019 release sees them; NULL with others */
     int most_segments;
     /* the host's side of what is sent: a stretch */
     void *host;
@@ -71,6 +79,12 @@ struct sab_gpu {
     struct sab_ledger ledger;                   /* of all layers: what is written when does not depend on what is computed */
     int *host_ends;                             /* [B] the end of a sequence's memories */
     int32_t *host_first;
+    uint64_t *host_draw;                        /* [B] sab_draws so far; with drawn: */
+    real *host_drawn;
+    int32_t *host_alive, *host_n_alive;         /* [B,alive_cap], [B] of one layer, where the rule chooses; */
+    real *host_alive_worth, *host_worth;        /* [B,alive_cap]; [B,cap] */
+    real *host_gate;                            /* [Hp] */
+    struct sab_stretch host_stretch;            /* of one layer, of batches with state */
 };
 
 static inline int sab_gpu_stretch_len(const struct sab_gpu *g, int stretch)
@@ -88,9 +102,9 @@ void *sab_gpu_take_zeroed(struct sab_gpu *g, size_t nbytes, int *status, struct 
 
 /* ---- gpu_room.c ---- */
 
-/* Lays the arrays out for the batch, unless they are; with backward 1 for its gradient too. SAB_NOMEM; SAB_INVALID where no plan
- * fits. */
-int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int backward, struct sab_error *err);
+/* Lays the arrays out for the batch, unless they are; with backward 1 for its gradient too, with inputs 1 that of what comes in.
+ * SAB_NOMEM; SAB_INVALID where no plan fits. */
+int sab_gpu_make_room(struct sab_gpu *g, const struct sab_batch *batch, int backward, int inputs, struct sab_error *err);
 /* Sizes, groups and windows for batches of T steps of B sequences that take over so many memories; with masks, of dropout. */
 int sab_gpu_cut(struct sab_gpu *g, int T, int B, int carried, int masks, struct sab_error *err);
 /* Layers in others' networks, in one stretch: their arrays and weights in what is kept, and unless back is NULL what the way back
@@ -100,20 +114,14 @@ void sab_gpu_lay_out_bare(struct sab_layout *kept, struct sab_layout *back, stru
 
 /* ---- gpu_batch.c ---- */
 
-/* What a batch begins with: state and memories taken over, the ledger, gradients of 0, weights packed. */
-void sab_gpu_begin(struct sab_gpu *g, const struct sab_batch *batch, int backward);
-/* A layer's gradients of 0. */
-void sab_gpu_begin_back(struct sab_gpu *g, int l, int B);
 /* Sends inputs, labels and weights of a stretch. */
-void sab_gpu_send(struct sab_gpu *g, const struct sab_batch *batch, int stretch);
+void sab_gpu_send(struct sab_gpu *g, const struct sab_batch *batch, int stretch, int replay);
 /* Sends the batch's masks of dropout, if it has some. */
 void sab_gpu_send_masks(struct sab_gpu *g, const struct sab_batch *batch);
 /* Which windows have a loss, group by group; returns the sum of the weights. */
 double sab_gpu_send_windows(struct sab_gpu *g, const struct sab_batch *batch);
 /* Sends the order of the R rows of the stretch by their ids, in segments of at most 128 that have one id each; returns how many. */
 int sab_gpu_sort_ids(struct sab_gpu *g, int R);
-/* After a stretch forward: what it leaves for the next batch. */
-int sab_gpu_leave(struct sab_gpu *g, const struct sab_batch *batch, int stretch, struct sab_error *err);
 /* Outputs of a stretch, [len,B,Op], to be freed. */
 int sab_gpu_fetch_rows(struct sab_gpu *g, int stretch, real **out, struct sab_error *err);
 /* Into the batch's [T,B,O], 0 past the ends. */
@@ -122,8 +130,19 @@ void sab_gpu_put_outputs(const struct sab_gpu *g, const struct sab_batch *batch,
 void sab_gpu_show(const struct sab_gpu *g, const struct sab_batch *batch, int stretch, const real *rows,
                   const struct sab_watcher *watcher);
 
+/* ---- gpu_carry.c ---- */
+
+/* What a batch begins with: state and memories taken over, the ledger, gradients of 0, weights packed. */
+int sab_gpu_begin(struct sab_gpu *g, const struct sab_batch *batch, int backward, struct sab_error *err);
+/* A layer's gradients of 0. */
+void sab_gpu_begin_back(struct sab_gpu *g, int l, int B);
+/* After a stretch forward: what it leaves for the next batch. */
+int sab_gpu_leave(struct sab_gpu *g, const struct sab_batch *batch, int stretch, struct sab_error *err);
+
 /* ---- gpu_memory.c ---- */
 
+/* Keys of all rows of layer l anew, from the memories there. */
+void sab_gpu_make_keys(struct sab_gpu *g, int l);
 /* Rows of memories that each sequence has, with stretches of so many steps: all, or in g->slides those that a stretch can read or
  * write. */
 int sab_gpu_memory_rows(struct sab_gpu *g, int T, int steps);
@@ -155,7 +174,7 @@ void sab_gpu_layers_backward(struct sab_gpu *g, int B, int stretch, const int32_
 void sab_gpu_stretch_forward(struct sab_gpu *g, const struct sab_batch *batch, int stretch, int replay, double scale, int backward,
                              double *sums);
 void sab_gpu_stretch_backward(struct sab_gpu *g, const struct sab_batch *batch, int stretch);
-/* Weight gradients of the score, once all stretches are done. */
+/* Weight gradients of the score, of the gate and of pooling, once all stretches are done. */
 void sab_gpu_score_products(struct sab_gpu *g);
 
 #endif

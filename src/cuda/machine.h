@@ -133,6 +133,10 @@ struct sab_machine {
     int (*losses)(struct sab_machine *, const struct sab_gpu_losses *);
     /* x = exp(2x), clipped as keys of the mlp score are (kernels.h: exp2x). */
     int (*exp2x)(struct sab_machine *, size_t count, real *x);
+    /* y [count] = tanh x. */
+    int (*bend)(struct sab_machine *, size_t count, const real *x, real *y);
+    /* dworth [count], of a memory's worth log sigmoid x, becomes the gradient of x. */
+    int (*gates)(struct sab_machine *, size_t count, const real *worth, real *dworth);
     /* *out = sum of squares, in one fixed order; out is on the machine. */
     int (*norm)(struct sab_machine *, size_t count, const real *x, double *out);
     int (*update)(struct sab_machine *, const struct sab_gpu_update *);

@@ -54,7 +54,7 @@ struct sab_gpu_panel {
 struct sab_gpu_layout {
     int part, part2, part3;        /* the state's, the query's and the key's product: [S, cols] */
     int query, w, wsum;            /* [S,W], [W], [1] */
-    int index, alpha, n, kind, Z;  /* of the read at hand: [S,K+1], [S,K+1], [S] */
+    int index, alpha, n, kind, Z;  /* of the read at hand: [S,entries], [S,entries], [S] */
     int h, hh, stage, c;           /* forward: [2,S,Hx], [S,Qx], [S,G U], [S,U] */
     int masked;                    /* forward: h times its mask, as h; where there is none, h */
     int scores, picks, pick_index; /* forward: [C,S,score_room], [S,lists,K+1] */
@@ -64,8 +64,14 @@ struct sab_gpu_layout {
     int drift, before, wnorm;      /* forward, prune.inc: [C,S], [S,W], [1] */
     int moved, least, places;      /* likewise: doubles [S]; [S]; [S] */
     int blocks, bound;             /* likewise: [S,blocks] */
+    int alive, worth;              /* forward, keep.inc: [S,alive_cap]; the number alive is in places */
+    int fresh, apart, ended;       /* likewise: [S] worth of the memory at hand; [C,S,score_room]; [S] steps of each sequence */
+    int bent;                      /* forward, score release2019: [2,S,Qx] what the maps of query and key are of */
+    int sum, begin, top, Z_sum;    /* forward, pool.inc: [S,Qx], [S,Qx], [S], [S] of the stretch at hand */
+    int less, weight;              /* likewise: [S] */
+    int dots, dpool;               /* backward, pool.inc: [C,S,3], [S,U] */
     int dpre, dquery, dkey;        /* backward: [2,S,Gx], [S,Ax], [S,Ax] */
-    int g, da;                     /* backward: [C,S,K+1], [S,K+1] */
+    int g, da;                     /* backward: [C,S,entries], [S,entries] */
     int ds, dhh, dh, dc, dw;       /* backward: [S,U]; dw [S,W] */
     int gates, states, losses;     /* backward, of the step to come: [S,G U], [2,S,U], [2,S,U] */
     int query_panel, key_panel;    /* where they are in shared memory */
@@ -81,9 +87,14 @@ struct sab_gpu_pass {
     int cap, base;               /* rows of memories that a sequence has, and the number of the memory in the first */
     int K_lanes;                 /* the power of two that is K + 1 or more */
     int cell, score, sparsifier, write, mental_updates; /* enums of sab.h */
+    int keep, pool, k_att;       /* likewise; steps of a stretch */
+    int is_dense, is_dense_back; /* reads are of all memories; and all get gradient, or the K largest alone */
+    int memories;                /* of the batch, in all */
+    int alive_cap;               /* where the rule chooses: places of memories that are alive, and one more */
     int fused, has_c;
     int is_masked;               /* 1: the state's product takes h times its mask (dropout) */
     real gain, floor, bound, score_scale;
+    real fade, recalled;         /* of the rule (remind/ledger.h) */
     int t0, len;                 /* steps of this stretch; t0 counts from the batch's first step */
     int window_len, n_windows;   /* steps per window; windows of the whole batch */
     int replay;                  /* 1: reads are taken from the records */
@@ -98,11 +109,12 @@ struct sab_gpu_pass {
 
     /* weights */
     struct sab_gpu_panel state;  /* forward W_hh [H, G U]; backward its transpose [G Hp, U] */
-    struct sab_gpu_panel query;  /* forward W2 [H, W]; backward its transpose [Ap, U] */
+    struct sab_gpu_panel query;  /* forward W2 [H, W]; backward its transpose [Ap, U]; of release2019 half of w, the others 0 */
     struct sab_gpu_panel key;    /* W1, likewise */
     const real *bias_h;          /* [G Hp] of the state's product, where the cell is not fused; NULL */
     const real *h_mask;          /* [B,Hp] where is_masked */
-    const real *w;               /* [Ap] w3; release2019: [2, Hp] */
+    const real *w;               /* [Ap] w3 of mlp, else NULL */
+    const real *gate, *pool_query; /* [Hp], NULL where nothing asks */
 
     /* activations of the stretch, [len or len+1, B, width] */
     real *pre;                   /* [len,B,G Hp] input's product with biases; then the gates */
@@ -119,16 +131,25 @@ struct sab_gpu_pass {
     real *dM, *dkeys;            /* NULL forward */
     int32_t *read_n, *read_kind; /* [T,B] */
     real *read_Z;                /* [T,B] */
-    int32_t *index;              /* [T,B,K+1] */
-    real *alpha;                 /* [T,B,K+1] */
-    real *scores;                /* [groups,C,S,score_room] or NULL */
+    int32_t *index;              /* [T,B,entries] rising, but for the threshold, which is the last; complemented: it gets no gradient */
+    real *alpha;                 /* [T,B,entries] */
+    real *scores;                /* [groups,C,S,score_room] or NULL; as many again where distances of memories are asked for */
     int32_t *looked;             /* [T,B] memories that were scored, or NULL: nobody asks */
+    const int32_t *ends;         /* [B] steps of each sequence, after which what it keeps stays as it is; NULL: all steps */
+    int32_t *alive, *n_alive;    /* [B,alive_cap], [B] from stretch to stretch, where the rule chooses; else NULL */
+    real *alive_worth;           /* [B,alive_cap] likewise */
+    const real *drawn;           /* [len,B] worth of a memory written then, where it is drawn */
+    real *worth;                 /* [B,cap] when it was written, where what to keep is learned */
+    real *sum, *begin, *top, *Z_sum; /* [B,Hp], [B,Hp], [B], [B]: a stretch of states that goes on in the next call */
+    real *scale;                 /* [B,cap] of each memory's stretch, where it is pooled by attention */
 
     /* backward */
     const real *dh_out, *ds_out; /* [len,B,Hp]; ds_out may be NULL */
     real *dpre, *dpre_h;         /* [len,B,G Hp], zero where no gradient goes; the same array where fused */
     real *dquery;                /* [len,B,Ap], zero likewise */
     real *dw;                    /* [groups,Ap] ADD: of w3, a group alone */
+    real *dpool;                 /* [groups,Hp] ADD: of pool_query, likewise */
+    real *dworth;                /* [C,B,cap] ADD: each rank has all of it */
     unsigned char *touched;      /* [groups,C,n_windows] */
     const unsigned char *active_in; /* [groups,n_windows] 1: gradient comes from above or the loss */
     unsigned char *active_out;   /* [groups,n_windows] */
@@ -149,6 +170,24 @@ SAB_GPU_BOTH int sab_gpu_pad64(int n)
 SAB_GPU_BOTH int sab_gpu_scores(const struct sab_gpu_pass *p)
 {
     return p->cap < p->slots ? p->cap : p->slots;
+}
+
+/* Most entries of a read. */
+SAB_GPU_BOTH int sab_gpu_entries(const struct sab_gpu_pass *p)
+{
+    return p->is_dense ? p->score_room : p->K + 1;
+}
+
+/* Whether a rule chooses which memory leaves. */
+SAB_GPU_BOTH int sab_gpu_chooses(const struct sab_gpu_pass *p)
+{
+    return p->keep != SAB_KEEP_RECENT;
+}
+
+/* Whether a memory is made of several states. */
+SAB_GPU_BOTH int sab_gpu_is_pooled(const struct sab_gpu_pass *p)
+{
+    return p->pool != SAB_POOL_LAST;
 }
 
 /* Whether a group's scores go to global memory: where they are too many for a block's shared memory to have beside the rest. */
@@ -177,10 +216,33 @@ SAB_GPU_BOTH int sab_gpu_take(struct sab_gpu_layout *l, int n)
     return at;
 }
 
+/* What a rule that chooses needs forward, and states that are pooled. */
+SAB_GPU_BOTH void sab_gpu_lay_out_kept(struct sab_gpu_layout *l, const struct sab_gpu_pass *p)
+{
+    const int S = p->S, Qx = p->query.rows, is_pooled = sab_gpu_is_pooled(p);
+    if (sab_gpu_chooses(p)) {
+        l->places = sab_gpu_take(l, S);
+        l->alive = sab_gpu_take(l, S * p->alive_cap);
+        l->worth = sab_gpu_take(l, S * p->alive_cap);
+        l->fresh = sab_gpu_take(l, S);
+        l->apart = sab_gpu_take(l, p->keep != SAB_KEEP_NOVEL || p->scores ? 0 : p->C * S * p->score_room);
+    }
+    if (sab_gpu_chooses(p) || is_pooled)
+        l->ended = sab_gpu_take(l, S);
+    if (is_pooled) {
+        l->sum = sab_gpu_take(l, S * Qx);
+        l->begin = sab_gpu_take(l, S * Qx);
+        l->top = sab_gpu_take(l, S);
+        l->Z_sum = sab_gpu_take(l, S);
+        l->less = sab_gpu_take(l, S);
+        l->weight = sab_gpu_take(l, S);
+    }
+}
+
 SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p, int backward)
 {
     struct sab_gpu_layout l = {0};
-    const int S = p->S, U = p->U, W = p->W, C = p->C, K1 = p->K + 1;
+    const int S = p->S, U = p->U, W = p->W, C = p->C, K1 = p->K + 1, entries = sab_gpu_entries(p);
     l.part = sab_gpu_take(&l, S * p->state.cols);
     if (backward) {
         l.dpre = sab_gpu_take(&l, 2 * S * p->state.rows);
@@ -204,19 +266,24 @@ SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p,
     l.query = sab_gpu_take(&l, S * W);
     l.w = sab_gpu_take(&l, W);
     l.wsum = sab_gpu_take(&l, 1);
-    l.index = sab_gpu_take(&l, S * K1);
-    l.alpha = sab_gpu_take(&l, S * K1);
+    l.index = sab_gpu_take(&l, S * entries);
+    l.alpha = sab_gpu_take(&l, S * entries);
     l.n = sab_gpu_take(&l, S);
     l.kind = sab_gpu_take(&l, S);
     l.Z = sab_gpu_take(&l, S);
     if (backward) {
         l.dquery = sab_gpu_take(&l, S * p->query.rows);
         l.dkey = sab_gpu_take(&l, S * p->key.rows);
-        l.g = sab_gpu_take(&l, C * S * K1);
-        l.da = sab_gpu_take(&l, S * K1);
+        l.g = sab_gpu_take(&l, C * S * entries);
+        l.da = sab_gpu_take(&l, S * entries);
         l.dw = sab_gpu_take(&l, S * W);
+        if (p->pool == SAB_POOL_ATTENTION) {
+            l.dots = sab_gpu_take(&l, C * S * 3);
+            l.dpool = sab_gpu_take(&l, S * U);
+        }
     } else {
         l.hh = sab_gpu_take(&l, S * p->query.rows);
+        l.bent = sab_gpu_take(&l, p->score == SAB_SCORE_RELEASE2019 ? 2 * S * p->query.rows : 0);
         l.scores = sab_gpu_take(&l, p->scores ? 0 : C * S * p->score_room);
         l.picks = sab_gpu_take(&l, S * sab_gpu_lists(p) * K1);
         l.pick_index = sab_gpu_take(&l, S * sab_gpu_lists(p) * K1);
@@ -234,6 +301,7 @@ SAB_GPU_BOTH struct sab_gpu_layout sab_gpu_lay_out(const struct sab_gpu_pass *p,
             l.blocks = sab_gpu_take(&l, S * sab_gpu_blocks(p));
             l.bound = sab_gpu_take(&l, S * sab_gpu_blocks(p));
         }
+        sab_gpu_lay_out_kept(&l, p);
     }
     if (p->in_shared) {
         l.query_panel = sab_gpu_take(&l, p->query.rows * p->query.cols);

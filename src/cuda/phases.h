@@ -254,6 +254,20 @@ SAB_FN real sab_warp_most(real x)
     return x;
 }
 
+/* The least x of a warp, and its place: of equals the first. Each lane gets both. */
+SAB_FN real sab_warp_least(real x, int at, int *place)
+{
+    SAB_ROLLED
+    for (int half = 16; half > 0; half >>= 1) {
+        const real other = __shfl_xor_sync(0xffffffffu, x, half);
+        const int other_at = __shfl_xor_sync(0xffffffffu, at, half);
+        if (other < x || (other == x && other_at < at))
+            x = other, at = other_at;
+    }
+    *place = __shfl_sync(0xffffffffu, at, 0); /* one place, also where some x is no number */
+    return x;
+}
+
 /* Which lanes of a warp say yes; how many those are, and how many of them stand before this lane. */
 SAB_FN unsigned sab_votes(int is_yes)
 {
@@ -316,6 +330,11 @@ SAB_FN real sab_reciprocal(real x)
 SAB_FN real sab_exp(real x)
 {
     return expf(x);
+}
+
+SAB_FN real sab_log(real x)
+{
+    return logf(x);
 }
 
 /* Absolute errors as those of the processor's kernels, some 2e-7 (kernels/kernels.h). */
@@ -442,6 +461,12 @@ SAB_FN real sab_warp_most(real x)
     return x;
 }
 
+SAB_FN real sab_warp_least(real x, int at, int *place)
+{
+    *place = at;
+    return x;
+}
+
 SAB_FN unsigned sab_votes(int is_yes)
 {
     return is_yes != 0;
@@ -494,6 +519,11 @@ SAB_FN real sab_reciprocal(real x)
 SAB_FN real sab_exp(real x)
 {
     return (real)exp((double)x);
+}
+
+SAB_FN real sab_log(real x)
+{
+    return (real)log((double)x);
 }
 
 SAB_FN real sab_tanh(real x)

@@ -50,6 +50,12 @@ int sab_cuda_create(struct sab_cuda **out, struct sab_model *model, const char *
     if (sab_device_is_cpu(device))
         return sab_fail(err, SAB_INVALID, "sab_cuda: \"cpu\" is no GPU: cuda, cuda:N, or host, for tests");
     int status = sab_gpu_check(&model->config, device, err);
+    if (!status && model->K > 0 && model->config.keep != SAB_KEEP_RECENT)
+        status = sab_fail(err, SAB_INVALID, "--device %.32s: --keep %s runs in training, and not in layers on the caller's memory; choose "
+                                            "recent", device, sab_choice_find(model->config.keep)->name);
+    if (!status && model->zero_memories)
+        status = sab_fail(err, SAB_INVALID, "--device %.32s: --zero-memory on runs in training, and not in layers on the caller's memory",
+                          device);
     if (!status && model->has_readout)
         status = sab_fail(err, SAB_INVALID, "sab_cuda: the model has a readout; --readout off is a layer alone");
     if (status)
@@ -218,6 +224,7 @@ static int begin(struct sab_cuda *c, struct sab_cuda_batch *batch, const struct 
         return status;
     struct sab_layout kept = {.base = batch->kept}, back = {.base = (char *)batch->scratch + workspace(c)};
     g->in_ids = batch->ids, g->in_values = batch->values;
+    g->ends = sab_gpu_is_pooled(&g->sizes) ? batch->lengths : NULL;
     g->dh0 = g->dc0 = g->dvalues = NULL;
     sab_gpu_lay_out_bare(&kept, backward ? &back : NULL, g, batch->T, batch->B);
     g->output_mask = batch->output_mask ? g->mask_room[0] : NULL;
@@ -294,9 +301,7 @@ static void take_memories(struct sab_cuda *c, const struct sab_cuda_batch *b, in
                                 .from = b->memories + (size_t)l * b->B * b->N * m->H, .from_i = (size_t)m->H,
                                     .from_j = (size_t)b->N * m->H};
     mc->rows(mc, &rows);
-    mc->gemm(mc, 0, 0, (int)count, m->Ap, m->H, y->M, m->Hp, sab_gpu_weights(g, SAB_ROLE_W1, l), m->Ap, 0, y->keys, m->Ap);
-    if (m->config.score == SAB_SCORE_MLP)
-        mc->exp2x(mc, count * m->Ap, y->keys);
+    sab_gpu_make_keys(g, l);
 }
 
 static void leave(struct sab_cuda *c, const struct sab_cuda_batch *b, const struct sab_cuda_left *left, const struct shape *shape)

@@ -108,7 +108,7 @@ near()
 @test "device: what a device cannot do is refused before anything is made" {
     sab train copy --device gpu --out x
     fails 2 '--device' '"gpu"' 'cpu, cuda, cuda:N' host
-    for options in '--model transformer' '--credit attention' '--forward dense' '--score release2019' '--zero-memory on'; do
+    for options in '--model transformer'; do
         # shellcheck disable=SC2086
         sab train copy --device host $options --out x
         fails 2 '--device host' "$options" 'processor only'
@@ -159,10 +159,23 @@ near()
 import json, sys
 found = json.loads(sys.argv[1])
 assert found["launches"] > 10 and found["copies"] > 5, found
-# 25 steps; forward: gates twice, c, h, hh, s and the query, 13 rows of 16; 12 keys on average; reads and records of 5 or 6
+# 25 steps; forward: gates twice, c, h, hh, s and the query, 13 rows of 16; a memory and its key; 12 keys on average; reads and records of 5 or 6
 numbers = found["bytes_per_step_forward"] / 4
-assert 13 * 16 + 12 * 16 + 4 * 16 + 3 + 2 * 4 < numbers < 13 * 16 + 12 * 16 + 6 * 16 + 3 + 2 * 6, numbers
+assert 15 * 16 + 12 * 16 + 4 * 16 + 3 + 2 * 4 < numbers < 15 * 16 + 12 * 16 + 6 * 16 + 3 + 2 * 6, numbers
 END
+    recent=$(bytes_of --memory-slots 4)
+    [ "$(bytes_of --memory-slots 4 --keep used)" = "$recent" ]
+    # the distance to 4 memories of 16 numbers, but for the first 4 of 25 steps
+    more=$(($(bytes_of --memory-slots 4 --keep novel) - recent - 4 * 16 * (0 + 1 + 2 + 3 + 21 * 4) / 25))
+    [ $more = 0 ] || [ $more = 1 ] # fractions of bytes
+    # all memories recalled, 12 on average, in place of 5 or 6: their values, and the records of each
+    [ "$(bytes_of --forward dense)" -gt $((4 * (15 * 16 + 12 * 16 + 12 * 16 + 3 + 2 * 12) - 4)) ]
+}
+
+# Bytes of a step forward.
+bytes_of() {
+    sab bench --T 5 --hidden 16 --batch 4 --repeat 2 --device host --json "$@"
+    python3 -c 'import json, sys; print(int(json.loads(sys.argv[1])["bytes_per_step_forward"]))' "$output"
 }
 
 @test "device: products of fewer bits train as well, otherwise; a resumed run keeps them" {
