@@ -11,7 +11,7 @@
 #include "problem.h"
 #include "remind/remind.h"
 
-enum { N = 600, STEPS = 800, AP = 48, K = 7, SLOTS = 400, LANES = 3 }; /* STEPS / 2 are written, so the oldest leave */
+enum { N = 600, STEPS = 800, AP = 80, K = 7, SLOTS = 400, LANES = 3 }; /* STEPS / 2 are written, so the oldest leave */
 
 static real keys[N * AP], query[AP], raw[AP], w[AP], all[N], some[N];
 static int32_t everything[N], candidates[N];

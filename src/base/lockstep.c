@@ -122,6 +122,7 @@ static void judge(struct sab_lockstep *all, int64_t begin, int64_t lost_before)
     all->alone_until = pays ? 0 : now + all->alone_ns;
     all->spent_ns = 0;
     atomic_store(&all->lost_ns, 0);
+    sab_team_set_spin(all->team, pays ? SAB_TEAM_SPIN_LONG_NS : SAB_TEAM_SPIN_NS);
 }
 
 void sab_lockstep_run(struct sab_lockstep *all, sab_lane_work *work, void *user)

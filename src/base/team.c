@@ -29,7 +29,7 @@ struct sab_team {
     sab_piece *_Atomic piece;
     void *_Atomic user;
     _Atomic int count, members;
-    _Atomic int is_over;
+    _Atomic int is_over, spin_ns;
     _Atomic int sleepers, is_caller_asleep;
     _Alignas(64) _Atomic uint64_t ticket; /* number of the job << 32 | pieces not taken */
     _Alignas(64) _Atomic int undone;
@@ -125,7 +125,7 @@ static int has_ended(const struct sab_team *t)
 
 static void wait_for_another(struct sab_team *t, uint32_t seen)
 {
-    for (int64_t end = now_ns() + SAB_TEAM_SPIN_NS; now_ns() < end; pause_briefly())
+    for (int64_t begin = now_ns(); now_ns() < begin + atomic_load_explicit(&t->spin_ns, memory_order_relaxed); pause_briefly())
         if (has_another(t, seen))
             return;
     pthread_mutex_lock(&t->lock);
@@ -170,6 +170,11 @@ static void *help(void *arg)
         do_pieces(t, h->member);
     }
     return NULL;
+}
+
+void sab_team_set_spin(struct sab_team *t, int ns)
+{
+    atomic_store_explicit(&t->spin_ns, ns, memory_order_relaxed);
 }
 
 void sab_team_run(struct sab_team *t, int members, int count, sab_piece *piece, void *user)
@@ -224,6 +229,7 @@ int sab_team_create(struct sab_team **out, int n, struct sab_error *err)
         return sab_fail(err, SAB_NOMEM, "no memory for %d threads", n);
     }
     t->n = n;
+    t->spin_ns = SAB_TEAM_SPIN_NS;
     t->process = getpid();
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->has_job, NULL);

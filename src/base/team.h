@@ -9,6 +9,7 @@
 #include "sab.h"
 
 enum { SAB_TEAM_SPIN_NS = 20000 }; /* about as long as a step of one wide sequence takes between two of its products */
+enum { SAB_TEAM_SPIN_LONG_NS = 300000 }; /* between rounds of lanes, which go one after the other, is what one of them does alone */
 
 struct sab_team;
 
@@ -23,6 +24,9 @@ void sab_team_free(struct sab_team *team);
 
 /* *team, which may be NULL, with at least n members, made anew if need be: also in the child of a fork, which has no threads. */
 int sab_team_grow(struct sab_team **team, int n, struct sab_error *err);
+
+/* How long helpers look for another job before they sleep, from now on. */
+void sab_team_set_spin(struct sab_team *team, int ns);
 
 /* Calls piece(user, i, member) once for each i of 0..count-1, in rising order as members become free; member, of 0..members-1, is who
  * does it, and 0 the caller. Returns when all are done, and what they wrote is seen. team may be NULL if members is 1. A piece

@@ -128,6 +128,8 @@ int sab_engine_gather(struct sab_engine *e, int n_shards, int workers, struct sa
     e->members = lanes > workers ? lanes : workers;
     int status = sab_team_grow(&e->team, e->members, err);
     e->lockstep.team = e->team;
+    if (e->team)
+        sab_team_set_spin(e->team, lanes > 1 && e->lockstep.alone_until == 0 ? SAB_TEAM_SPIN_LONG_NS : SAB_TEAM_SPIN_NS);
     return status;
 }
 

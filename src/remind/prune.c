@@ -22,11 +22,12 @@
 enum { LEAST = 48 };
 /* One of so many, or fewer, that can reach are scored without asking blocks; and of fewer blocks none is asked. */
 enum { FEW = 16, ENOUGH = 8 };
-/* Where keys are unlike (noise), corners say nothing: blocks that leave more than half rest for a step, and for up to so many. */
+/* Where keys are unlike (noise), corners say nothing, and where scores are hardly different estimates do not: what leaves more than half
+ * rests for a step, and for up to so many. */
 enum { REST_MOST = 64 };
-/* Of so many that are wanted, or more, the least is not looked for; of less than so many times as many, or fewer elements, all are scored
- * at once. */
-enum { WANTED_MOST = 32, WORTH_ESTIMATING = 4, ELEMENTS = 1 << 12 };
+/* Of so many that are wanted, or more, the least is not looked for; of less than so many times as many, or fewer elements, or of narrower
+ * rows, beside whose scores the looking counts, all are scored at once. */
+enum { WANTED_MOST = 32, WORTH_ESTIMATING = 4, ELEMENTS = 1 << 12, NARROW = 64 };
 /* Elements of scores from which on lanes share a sequence's: some microseconds, of which a meeting takes one. */
 enum { WORTH_SHARING = 1 << 15 };
 
@@ -148,16 +149,20 @@ static int ask_blocks(const struct sab_remind *r, const struct sab_question *q, 
             index[kept++] = i;
     }
     finding->asked = n;
-    finding->left = kept;
+    finding->asked_left = kept;
     return kept;
 }
 
 /* Of the n memories of index those whose estimates do not show that they lose. */
 static int pass_over(const struct sab_remind *r, const struct sab_question *q, int n, real *a, int32_t *index,
-                     struct sab_standing *standing)
+                     struct sab_standing *standing, struct sab_finding *finding)
 {
     int wanted = r->K + 1, kept = 0;
-    if (!r->score->estimates(r) || wanted > WANTED_MOST || n < WORTH_ESTIMATING * wanted || (int64_t)n * r->Ap < ELEMENTS)
+    if (!r->score->estimates(r) || wanted > WANTED_MOST || n < WORTH_ESTIMATING * wanted || r->Ap < NARROW ||
+        (int64_t)n * r->Ap < ELEMENTS)
+        return n;
+    finding->estimated = finding->estimated_left = n;
+    if (standing->estimates.left > 0)
         return n;
     double error = estimate(r, n, index, q->keys, q->query, a);
     double from_these = find_least_wanted(n, a, wanted) - 2 * error, from_winners = q->bar + q->moved - error;
@@ -170,7 +175,7 @@ static int pass_over(const struct sab_remind *r, const struct sab_question *q, i
         else if (most < standing->base[i])
             standing->base[i] = most;
     }
-    return kept;
+    return finding->estimated_left = kept;
 }
 
 int sab_question_find(const struct sab_remind *r, const struct sab_question *q, int from, int to, real *a, int32_t *index,
@@ -182,13 +187,25 @@ int sab_question_find(const struct sab_remind *r, const struct sab_question *q, 
     int n = r->kernels->find_reaching(from, to, standing->base, (real)q->bar, index);
     finding->reaching = n;
     finding->are_many = q->bar > -INFINITY && n > (to - from) / FEW;
-    if (finding->are_many && standing->rests == 0)
+    if (finding->are_many && standing->blocks.left == 0)
         n = ask_blocks(r, q, from, to, n, a, index, standing, finding);
-    n = pass_over(r, q, n, a, index, standing);
+    n = pass_over(r, q, n, a, index, standing, finding);
     r->score->scores_at(r, n, index, q->keys, q->query, a);
     for (int i = 0; i < n; i++)
         standing->base[index[i]] = (real)(a[i] - q->moved);
     return finding->n = n;
+}
+
+/* After a step that tried it, or would have. */
+static void rest_or_go_on(struct sab_rest *rest, int tried, int left)
+{
+    int longer = rest->length == 0 ? 1 : 2 * rest->length;
+    if (rest->left > 0) {
+        rest->left--;
+        return;
+    }
+    rest->length = 2 * left <= tried ? 0 : longer < REST_MOST ? longer : REST_MOST;
+    rest->left = rest->length;
 }
 
 void sab_question_end(const struct sab_remind *r, const struct sab_question *q, int n, const struct sab_finding *findings,
@@ -199,19 +216,18 @@ void sab_question_end(const struct sab_remind *r, const struct sab_question *q, 
         all.reaching += findings[i].reaching;
         all.are_many |= findings[i].are_many;
         all.asked += findings[i].asked;
-        all.left += findings[i].left;
+        all.asked_left += findings[i].asked_left;
+        all.estimated += findings[i].estimated;
+        all.estimated_left += findings[i].estimated_left;
     }
     memcpy(standing->before, q->query, (size_t)r->Ap * sizeof *q->query);
     standing->moved = q->moved;
     standing->n = q->end;
     standing->reaching = all.reaching;
-    if (all.asked > 0) {
-        int longer = standing->rest == 0 ? 1 : 2 * standing->rest;
-        standing->rest = 2 * all.left <= all.asked ? 0 : longer < REST_MOST ? longer : REST_MOST;
-        standing->rests = standing->rest;
-    } else if (all.are_many && standing->rests > 0) {
-        standing->rests--;
-    }
+    if (all.asked > 0 || (all.are_many && standing->blocks.left > 0))
+        rest_or_go_on(&standing->blocks, all.asked, all.asked_left);
+    if (all.estimated > 0)
+        rest_or_go_on(&standing->estimates, all.estimated, all.estimated_left);
     if (all.are_many && q->end - q->begin >= ENOUGH * SAB_BLOCK)
         make_corners(r, q->keys, q->end, standing);
 }
@@ -226,7 +242,8 @@ int sab_question_is_shared(const struct sab_remind *r, int begin, int end, const
 
 void sab_standing_begin(struct sab_standing *standing)
 {
-    standing->n_winners = standing->n_blocks = standing->rest = standing->rests = standing->reaching = 0;
+    standing->n_winners = standing->n_blocks = standing->reaching = 0;
+    standing->blocks = standing->estimates = (struct sab_rest){0};
 }
 
 void sab_standing_shift(const struct sab_remind *r, struct sab_standing *standing, int rows)

@@ -85,7 +85,14 @@ enum { SAB_BLOCK = 32 }; /* memories that a bound is kept of together, for prune
 /* What came of a question to some of the memories. */
 struct sab_finding {
     int n;                                /* that can be selected */
-    int reaching, are_many, asked, left;  /* by their base; too many; whose blocks were asked, and could reach too */
+    int reaching, are_many;               /* by their base; too many */
+    int asked, asked_left;                /* whose blocks were asked, and could reach too */
+    int estimated, estimated_left;        /* which were estimated, and may win */
+};
+
+/* What passes over too few memories to be worth its time rests for some of the steps that would try it. */
+struct sab_rest {
+    int length, left; /* how long now, and how much of it is left */
 };
 
 /* What is known of one sequence's scores from the step before, for prune.c. */
@@ -98,7 +105,7 @@ struct sab_standing {
     real *corners;     /* [cap / SAB_BLOCK,Ap] of each whole block the key that no score of its memories can be above */
     real *highest;     /* [cap / SAB_BLOCK] the scores of these */
     int n_blocks;      /* that have corners */
-    int rest, rests;   /* how long blocks rest now, in steps that would ask them, and how many of these are left */
+    struct sab_rest blocks, estimates; /* where they said little */
     int reaching;      /* memories that the step before could not pass over by their base */
     struct sab_finding findings[SAB_LOCKSTEP_MOST]; /* of lanes, while they look */
 };
