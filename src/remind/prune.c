@@ -62,7 +62,7 @@ struct sab_question sab_question_of(const struct sab_remind *r, const real *keys
                                     const struct sab_standing *standing)
 {
     struct sab_question q = {.keys = keys, .query = query, .begin = begin, .end = end, .known = begin, .bar = -INFINITY};
-    if (end - begin >= LEAST && end - begin > r->K && standing->n_winners > 0) {
+    if (end - begin > r->K && standing->n_winners > 0) {
         q.moved = standing->moved + r->score->drift(r, query, standing->before);
         q.known = standing->n;
         if (!(q.moved < 8 * r->wnorm)) { /* what was known says nothing more, and drowns in it */
@@ -262,7 +262,8 @@ int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int 
                    int32_t *index, struct sab_standing *standing)
 {
     assert(0 <= begin && begin < end);
-    if (standing && r->score->drift && !r->dense_forward) {
+    int keeps_standing = standing && r->score->drift && !r->dense_forward;
+    if (keeps_standing && end - begin >= LEAST) {
         struct sab_finding finding;
         struct sab_question q = sab_question_of(r, keys, begin, end, query, a, standing);
         int n = sab_question_find(r, &q, begin, end, a, index, standing, &finding);
@@ -272,6 +273,12 @@ int sab_candidates(const struct sab_remind *r, const real *keys, int begin, int 
     r->score->scores(r, end - begin, keys + (size_t)begin * r->Ap, query, a);
     for (int i = 0; i < end - begin; i++)
         index[i] = begin + i;
+    if (keeps_standing) {
+        memcpy(standing->base + begin, a, (size_t)(end - begin) * sizeof *a);
+        memcpy(standing->before, query, (size_t)r->Ap * sizeof *query);
+        standing->moved = 0;
+        standing->n = end;
+    }
     return end - begin;
 }
 
