@@ -97,6 +97,10 @@ static const struct sab_table tables[] = {
      "Rows are called --pool, k-trunc. Last: the last of the k_att states. Cue: H = 64, 16 sequences an update; the tests have 256 "
      "sequences, at T = 10,000 16; gain 0: --read-gain 0 (table gain). Copying at T = 30: H = 64, 32 sequences.",
      SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
+    {"segments", "memories in groups, of which a step opens the best: accuracy", "read-gain=0", "",
+     "All: every memory is scored, but for those that provably lose; groups: --segments, of 13 and 3 memories. Cue: H = 64, windows of 10, "
+     "16 sequences an update, 256 in a test. Copying: windows of 5.", SAB_MEASURE_ACCURACY, 3,
+     SAB_FIGURE_NONE, NULL},
     {"heat", "what is recalled while copying at T = 200 is learned", COPY_200, "",
      "The paper: diffuse early, later on the first ten positions (recalled).", SAB_MEASURE_ACCURACY, 1,
      SAB_FIGURE_MAPS, NULL},
@@ -169,6 +173,11 @@ static const struct sab_table tables[] = {
     {table, column, "novel", common slots " keep=novel", NONE, 0, NULL}, \
     {table, column, "learned", common slots " keep=learned", NONE, 0, NULL}, \
     {table, column, "reservoir", common slots " keep=reservoir", NONE, 0, NULL}
+
+/* With all memories scored, and in groups of so many. */
+#define SEGMENTS_AT(column, common, of) \
+    {"segments", column, "all", common, NONE, 0, NULL}, \
+    {"segments", column, "groups", common "segments=" of, NONE, 0, NULL}
 
 /* One way to make memories of k_att states. */
 #define POOL_CUE "task=cue hidden=64 batch=16 eval-every=50 stop-at=accuracy=0.99 "
@@ -314,6 +323,9 @@ static const struct sab_table_cell cells[] = {
     POOL("last 10", "pool=last k-trunc=10"),
     POOL("mean 10", "pool=mean k-trunc=10"),
     POOL("attention 10", "pool=attention k-trunc=10"),
+
+    SEGMENTS_AT("cue T=1000", KEEP_CUE "T=1000 curriculum=1000 eval-size=256 steps=500 ", "13"),
+    SEGMENTS_AT("copying T=100", COPY_100 "k-trunc=5 steps=1000 ", "3"),
 
     {"heat", "T=200", "sab 10 10", "k-trunc=10 k-top=10", NONE, 0, NULL},
 };

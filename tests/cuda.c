@@ -347,7 +347,8 @@ static void refused(const char *device, const char *option, const char *value, i
     struct sab_cuda *cuda = NULL;
     problem_config(&config);
     set_option(&config, "readout", "off");
-    set_option(&config, "memory-slots", "4");
+    if (!option || strcmp(option, "segments") != 0) /* which need all memories */
+        set_option(&config, "memory-slots", "4");
     if (option)
         set_option(&config, option, value);
     struct sab_shape shape = SHAPE(SAB_INPUT_VALUES, 3, SAB_LOSS_NONE, O);
@@ -367,6 +368,7 @@ static void refusals(void **unused)
     refused("host", "readout", "on", 5, "has a readout");
     refused("host", "keep", "used", 12, "--keep used");
     refused("host", "zero-memory", "on", 12, "--zero-memory on");
+    refused("host", "segments", "3", 12, "--segments 3");
 }
 
 static void batches_refused(void **unused)

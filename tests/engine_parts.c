@@ -147,6 +147,7 @@ static void gradients_are_differences(struct sab_options *c, struct sab_shape sh
     c->model.sparsifier = SAB_SPARSIFIER_SOFTMAX;
     c->model.forward = c->model.backward = SAB_SPARSE;
     c->model.memory_slots = 1;
+    c->model.segments = 0;
     c->model.k_trunc = T;
     c->model.mental_updates = 1;
     shape = fitted(c, shape);

@@ -36,6 +36,8 @@ static struct sab_shape random_case(struct sab_options *c, uint64_t *state)
     c->model.recompute = problem_int(state, 0, 1);
     c->model.readout = problem_int(state, 0, 3) > 0;
     c->model.pool = problem_int(state, 0, SAB_POOL_ATTENTION);
+    int may_segment = c->model.memory_slots == 0 && c->model.forward == SAB_SPARSE && problem_int(state, 0, 1);
+    c->model.segments = may_segment ? problem_int(state, 1, 6) : 0;
     return SHAPE(problem_int(state, 0, 1), problem_int(state, 1, 9), problem_int(state, 0, 2),
                               problem_int(state, 1, 7));
 }

@@ -58,6 +58,7 @@ static void all_recalled_is_dense(struct sab_options *c, struct sab_shape shape,
     OPTIONS other = copy_of(c);
     c->model.k_top = T;
     c->model.forward = c->model.backward = SAB_SPARSE;
+    c->model.segments = other.model.segments = 0;
     other.model.forward = other.model.backward = SAB_DENSE;
     c->model.sparsifier = other.model.sparsifier = SAB_SPARSIFIER_SOFTMAX;
     same(c, &other, shape, T, B, seed);

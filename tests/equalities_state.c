@@ -73,6 +73,7 @@ static void batches_are_the_sequence(struct sab_options *c, struct sab_shape sha
     uint64_t state = seed;
     c->model.zero_memory = 0;
     c->model.memory_slots = problem_int(&state, 1, 12);
+    c->model.segments = 0;
     c->model.keep = problem_int(&state, 0, SAB_KEEP_RESERVOIR);
     c->model.k_top = problem_int(&state, 0, 3) ? c->model.k_top : 0;
     keep_finite(c);
@@ -114,6 +115,7 @@ static void fresh_is_without_a_past(struct sab_options *c, struct sab_shape shap
     struct sab_stream *stream;
     c->model.zero_memory = 0;
     c->model.memory_slots = 5;
+    c->model.segments = 0;
     c->model.keep = (int)(seed % (SAB_KEEP_RESERVOIR + 1));
     T = T / c->model.k_att * c->model.k_att + c->model.k_att;
     keep_finite(c);
@@ -151,6 +153,7 @@ static void carried_is_constant(struct sab_options *c, struct sab_shape shape, i
     struct sab_stream *stream;
     c->model.zero_memory = 0;
     c->model.memory_slots = 7;
+    c->model.segments = 0;
     c->model.keep = (int)(seed % (SAB_KEEP_RESERVOIR + 1));
     c->model.mental_updates = 0;
     c->model.k_trunc = c->model.k_trunc % 4 + 1; /* long sequences explode in some of these networks */

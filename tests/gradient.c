@@ -105,6 +105,8 @@ static void test_gradients(void **unused)
         int has_past = problem_int(&state, 0, 2) == 0;
         c.model.memory_slots = has_past || problem_int(&state, 0, 2) == 0 ? problem_int(&state, 1, 8) : 0;
         c.model.keep = c.model.memory_slots > 0 ? problem_int(&state, 0, SAB_KEEP_RESERVOIR) : SAB_KEEP_RECENT;
+        int reads_all = c.model.forward == SAB_DENSE || c.model.credit == SAB_CREDIT_ATTENTION;
+        c.model.segments = c.model.memory_slots > 0 || reads_all ? 0 : problem_int(&state, 0, 5);
         if (has_past) /* longer ones amplify a rounding error to anything: some of these networks are chaotic */
             T = (T + 2) / 3 * c.model.k_att;
         c.model.k_trunc = T;

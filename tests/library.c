@@ -363,6 +363,7 @@ static void test_stream_is_not_poisoned(void **unused)
     check_steps("cell=lstm keep=learned k-att=1 memory-slots=3");
     check_steps("cell=lstm keep=reservoir k-att=1 memory-slots=3");
     check_steps("cell=lstm pool=mean k-att=3");
+    check_steps("cell=lstm segments=3 k-top=1 k-att=1 memory-slots=0");
     check_steps("cell=gru pool=attention k-att=4 write=state keep=surprise memory-slots=2");
 }
 

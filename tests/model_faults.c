@@ -48,7 +48,7 @@ static void refuse(int64_t n)
 }
 
 /* Layers whose memories grow, more memories recalled than the first room of a stream holds. */
-static void make(struct problem *p, int pool)
+static void make(struct problem *p, int pool, int segments)
 {
     OPTIONS config = {0};
     problem_config(&config);
@@ -56,6 +56,7 @@ static void make(struct problem *p, int pool)
     config.model.k_att = 1;
     config.model.k_top = 100;
     config.model.pool = pool;
+    config.model.segments = segments;
     problem_make(p, &config, SHAPE(SAB_INPUT_IDS, 5, SAB_LOSS_CROSS_ENTROPY, 4), T, B, 3);
 }
 
@@ -64,7 +65,7 @@ static void test_model_create(void **unused)
     (void)unused;
     struct problem p;
     int64_t n = 0, before;
-    make(&p, SAB_POOL_LAST);
+    make(&p, SAB_POOL_LAST, 0);
     before = live;
     for (met = 1; met; n++) {
         struct sab_model *model = NULL;
@@ -89,7 +90,7 @@ static void test_gradient_and_evaluate(void **unused)
 {
     (void)unused;
     struct problem p;
-    make(&p, SAB_POOL_LAST);
+    make(&p, SAB_POOL_LAST, 0);
     uint64_t expected = problem_gradient_digest(&p, 2);
     int64_t n = 0;
     for (met = 1; met; n++) {
@@ -157,11 +158,11 @@ static void stream_meets(struct problem *p, const sab_real *whole, int64_t n)
     free(y);
 }
 
-static void check_stream(int pool)
+static void check_stream(int pool, int segments)
 {
     struct problem p;
     struct sab_error err;
-    make(&p, pool);
+    make(&p, pool, segments);
     sab_real *whole = calloc((size_t)T * B * (size_t)p.shape.O, sizeof *whole);
     p.batch.lengths = NULL;
     assert_int_equal(sab_model_evaluate(p.model, &p.batch, 1, whole, NULL, NULL, &err), SAB_OK);
@@ -180,8 +181,9 @@ static void check_stream(int pool)
 static void test_stream(void **unused)
 {
     (void)unused;
-    check_stream(SAB_POOL_LAST);
-    check_stream(SAB_POOL_ATTENTION);
+    check_stream(SAB_POOL_LAST, 0);
+    check_stream(SAB_POOL_ATTENTION, 0);
+    check_stream(SAB_POOL_LAST, 7);
 }
 
 /* A clone of a stream whose layers have room for different numbers of memories, as a refused growth leaves it. */
@@ -190,7 +192,7 @@ static void test_clone_after_refused_growth(void **unused)
     (void)unused;
     struct problem p;
     struct sab_error err;
-    make(&p, SAB_POOL_LAST);
+    make(&p, SAB_POOL_LAST, 0);
     size_t row = (size_t)B * (size_t)p.shape.O;
     sab_real *whole = calloc(T * row, sizeof *whole), *y = calloc(row, sizeof *y);
     p.batch.lengths = NULL;
@@ -227,7 +229,7 @@ static void test_load(void **unused)
     int file = mkstemp(path);
     assert_true(file >= 0);
     close(file);
-    make(&p, 0);
+    make(&p, SAB_POOL_LAST, 0);
     assert_int_equal(sab_model_save(p.model, path, &err), SAB_OK);
     int64_t before = live;
     for (met = 1; met; n++) {

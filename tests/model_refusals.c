@@ -75,6 +75,18 @@ static void test_config(void **unused)
     problem_config(&config);
     config.model.backward = SAB_DENSE;
     refused(&config, symbols, "--forward dense");
+    config.model.backward = SAB_SPARSE;
+    config.model.segments = -1;
+    refused(&config, symbols, "segments");
+    config.model.segments = 3;
+    config.model.memory_slots = 7;
+    refused(&config, symbols, "--segments 3 chooses among all memories, and with --memory-slots 7");
+    config.model.memory_slots = 0;
+    config.model.forward = SAB_DENSE;
+    refused(&config, symbols, "--segments 3 opens a few groups of memories, and --forward dense");
+    config.model.forward = SAB_SPARSE;
+    config.model.credit = SAB_CREDIT_ATTENTION;
+    refused(&config, symbols, "--segments 3 opens a few groups of memories, and --credit attention");
 }
 
 /* A model reads nothing of how it is trained. */

@@ -292,6 +292,7 @@ def test_autocast_computes_in_float32() -> None:
     (lambda layer: SAB(3, 6, credit="tbptt", recalled=True), "nothing to recall"),
     (lambda layer: ReferenceSAB(3, 6, memory_slots=4, keep="used"), "keep used"),
     (lambda layer: ReferenceSAB(3, 6, k_att=2, pool="mean"), "pool mean"),
+    (lambda layer: ReferenceSAB(3, 6, segments=4), "segments 4"),
     (lambda layer: SAB(3, 6, k_top=0, recalled=True), "nothing to recall")])
 def test_mistakes_have_a_sentence(call: Any, words: str) -> None:
     with pytest.raises(sab_rnn.InvalidError, match=words):

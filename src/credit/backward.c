@@ -10,6 +10,17 @@ static void touch(const struct sab_shard *s, struct sab_layer_run *run, int t, i
         run->touched[window] = 1;
 }
 
+/* Marks the windows of all states that a read of memory i at step t of sequence b sends gradient to. */
+static void reach(const struct sab_shard *s, struct sab_layer_run *run, const struct sab_remind *r, int t, int b, int i)
+{
+    const struct sab_ledger *ledger = &run->memory.ledger;
+    int first = i, end = i + 1;
+    if (r->segment > 0)
+        sab_segments_find(r, ledger, t, b, i, &first, &end);
+    for (i = first < ledger->carried ? ledger->carried : first; i < end; i++)
+        touch(s, run, ledger->when[i], r->pool.kind == SAB_POOL_LAST ? 1 : r->pool.n);
+}
+
 /* Marks the windows whose memories the reads of this window sent gradient to. */
 static void mark_touched(struct sab_shard *s, int layer, int window)
 {
@@ -24,8 +35,7 @@ static void mark_touched(struct sab_shard *s, int layer, int window)
             const struct sab_read *read = sab_records_read(&run->records, t, b);
             const int32_t *index = run->records.index + sab_records_at(r, ledger, &run->records, t, b);
             for (int i = 0; i < read->n; i++)
-                if (index[i] >= ledger->carried)
-                    touch(s, run, ledger->when[index[i]], r->pool.kind == SAB_POOL_LAST ? 1 : r->pool.n);
+                reach(s, run, r, t, b, index[i]);
         }
 }
 

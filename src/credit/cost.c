@@ -11,6 +11,13 @@ struct reads {
     double scored, entries;  /* over all steps: memories compared, memories read */
 };
 
+/* Scores of a step at the mean of `memories` memories: full segments, K of them and the newest. */
+static double segmented(const struct sab_remind *r, double memories)
+{
+    double opened = (r->K + 0.5) * r->segment;
+    return memories / r->segment + (opened < memories ? opened : memories);
+}
+
 static struct reads count_reads(const struct sab_model *m, int T)
 {
     struct reads n = {0};
@@ -21,6 +28,8 @@ static struct reads count_reads(const struct sab_model *m, int T)
     n.written = keep->rule->most(keep, T);
     n.queries = (double)keep->rule->sum(keep, 0, 1, T);
     n.scored = (double)keep->rule->sum(keep, 0, keep->slots, T);
+    if (r->segment > 0)
+        n.scored = segmented(r, n.scored / T) * T;
     n.entries = r->dense_forward || keep->slots < m->K ? n.scored : (double)keep->rule->sum(keep, 0, m->K, T);
     return n;
 }

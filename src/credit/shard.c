@@ -82,6 +82,18 @@ static void lay_out_standing(struct sab_layout *layout, const struct sab_shard *
     }
 }
 
+/* Segments of so many memories, and the room to choose among them. */
+static void lay_out_segments(struct sab_layout *kept, struct sab_layout *scratch, const struct sab_shard *s, const struct sab_remind *r,
+                             struct sab_memory *memory)
+{
+    struct sab_segments *segments = &memory->segments;
+    segments->cap = sab_segments_most(r, memory->cap);
+    segments->rows = take_reals(kept, (size_t)memory->S * segments->cap * r->Ap);
+    segments->opened = sab_layout_take(scratch, (size_t)r->K + 1, sizeof *segments->opened);
+    segments->A = take_reals(scratch, (size_t)r->K + 1);
+    segments->back = s->backward ? take_reals(scratch, 2 * (size_t)r->Ap) : NULL;
+}
+
 /* What a ledger needs that chooses. */
 static void lay_out_choice(struct sab_layout *kept, const struct sab_shard *s, struct sab_ledger *ledger, int cap)
 {
@@ -125,6 +137,8 @@ static void lay_out_memory(struct sab_layout *kept, struct sab_layout *scratch, 
     run->memory.M = take_reals(kept, S * cap * m->Hp);
     run->memory.key_rows = sab_memory_key_rows(r, (int)cap, r->keep.rule->most(&r->keep, s->span_len) + 1);
     run->memory.key = take_reals(kept, S * run->memory.key_rows * m->Ap);
+    if (r->segment > 0)
+        lay_out_segments(kept, scratch, s, r, &run->memory);
     run->memory.dM_rows = sab_memory_waiting(r, (int)cap);
     run->memory.dM = s->backward ? take_reals(scratch, S * run->memory.dM_rows * m->Hp) : NULL;
     run->memory.dkey = s->backward ? take_reals(scratch, S * cap * m->Ap) : NULL;

@@ -11,6 +11,9 @@ int sab_gpu_check(const struct sab_model_options *c, const char *device, struct 
     if (c->model != SAB_KIND_RECURRENT)
         return sab_fail(err, SAB_INVALID, "--device %.32s: --model %s runs on the processor only", device,
                         sab_network_find(c->model)->name);
+    int has_memory = c->credit == SAB_CREDIT_ATTENTION || (c->credit == SAB_CREDIT_SAB && c->k_top > 0);
+    if (has_memory && c->segments > 0)
+        return sab_fail(err, SAB_INVALID, "--device %.32s: --segments %d runs on the processor only; choose 0", device, c->segments);
     return SAB_OK;
 }
 

@@ -58,8 +58,9 @@ struct sab_share_of_rows sab_layer_share(const struct sab_model *m, const struct
 struct sab_lockstep *sab_layer_lockstep(const struct sab_model *m, int n, const struct sab_layer_part *parts)
 {
     const struct sab_span *w = parts->span;
-    int is_pooled = m->K > 0 && m->layers[0].remind.pool.kind != SAB_POOL_LAST;
-    return n > 1 || w->x_mask || w->h_mask || is_pooled ? NULL : parts->scratch->lockstep;
+    const struct sab_remind *r = m->K > 0 ? &m->layers[0].remind : NULL;
+    int is_of_one = r && (r->pool.kind != SAB_POOL_LAST || r->segment > 0);
+    return n > 1 || w->x_mask || w->h_mask || is_of_one ? NULL : parts->scratch->lockstep;
 }
 
 int sab_layer_gates(const struct sab_model *m, struct sab_part units, struct sab_part gates[SAB_GATES_MOST])

@@ -87,6 +87,9 @@ static const struct sab_option rows[] = {
     SAB_CHOICE("pool", pool, SAB_DECIDES, pools, "last", "credit", "recurrent",
                "what a memory is made of: the last of the --k-att states, their mean, or the mean weighted by a learned query; the "
                "gradient enters all of them"),
+    SAB_INT("segments", segments, SAB_DECIDES, 0, 1e9, "0", "credit", "recurrent",
+            "memories in groups of so many: a step scores what each group amounts to, then the memories of the k_top best groups "
+            "and of the newest; about the root of their number costs least; 0: all memories are scored"),
     SAB_INT("memory-slots", memory_slots, SAB_DECIDES, 0, 1e9, "0", "credit", "recurrent",
             "most memories a step can read, the oldest leaves first unless --keep says otherwise; 0: all (carried state: "
             "as many as a batch writes)"),
@@ -145,6 +148,12 @@ int sab_model_options_check(const struct sab_model_options *options, struct sab_
     if (options->keep != SAB_KEEP_RECENT && options->memory_slots == 0)
         return sab_fail(err, SAB_INVALID, "--keep %s chooses which memory leaves, and with --memory-slots 0 none does: choose a number "
                                           "in 1..1000000000", keeps[options->keep]);
+    if (options->segments > 0 && options->memory_slots > 0)
+        return sab_fail(err, SAB_INVALID, "--segments %d chooses among all memories, and with --memory-slots %d only those stay: one of them "
+                                          "must be 0", options->segments, options->memory_slots);
+    if (options->segments > 0 && (options->credit == SAB_CREDIT_ATTENTION || options->forward == SAB_DENSE))
+        return sab_fail(err, SAB_INVALID, "--segments %d opens a few groups of memories, and %s reads all: choose 0", options->segments,
+                        options->forward == SAB_DENSE ? "--forward dense" : "--credit attention");
     if (options->credit == SAB_CREDIT_SAB && options->backward == SAB_DENSE && options->forward != SAB_DENSE)
         return sab_fail(err, SAB_INVALID, "--backward dense needs --forward dense: gradient cannot reach memories that "
                                           "were not read");

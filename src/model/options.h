@@ -33,6 +33,7 @@ struct sab_model_options {
     int k_top;            /* K: memories recalled per step */
     int k_att;            /* a memory is written every k_att steps */
     int pool;             /* enum sab_pooling: what of the k_att states a memory is made of */
+    int segments;         /* memories of a segment, of which a step scores the sums first; 0: all memories are scored */
     int memory_slots;     /* most memories a step can read; 0: all */
     int keep;             /* enum sab_keeping: which memory leaves; other than the oldest needs memory_slots */
     int k_trunc;          /* steps per window */

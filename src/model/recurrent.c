@@ -95,6 +95,7 @@ static void point_layer(struct sab_model *m, int l)
     sab_score_weights_point(m, l, r);
     r->K = m->K;
     r->keep = sab_recurrent_keep(c);
+    r->segment = m->K > 0 ? c->segments : 0;
     r->pool = (struct sab_pool){m->kernels, m->K > 0 ? c->pool : SAB_POOL_LAST, m->H, m->Hp, c->k_att, NULL};
     if (r->pool.kind == SAB_POOL_ATTENTION)
         r->pool.query = sab_tensors_padded(m, SAB_ROLE_POOL, l);

@@ -79,6 +79,8 @@ double sab_stream_nbytes(const struct sab_model *m, int B, int memories)
                   (m->cell->has_c ? 2 : 0) * (double)m->Hp;
     double carry = (1 + m->cell->has_c) * (double)m->Hp + (double)memories * (m->Hp + m->Ap + (m->layers[0].remind.keep.choice ? 3 : 0));
     carry += m->layers[0].remind.pool.kind == SAB_POOL_LAST ? 0 : 4 * (double)m->Hp + 4;
+    if (m->K > 0 && m->layers[0].remind.segment > 0)
+        carry += (double)sab_segments_most(&m->layers[0].remind, memories) * m->Ap;
     return B * (m->L * (span + 2 * carry) + m->GHp + m->Ap + m->Op) * sizeof(real);
 }
 

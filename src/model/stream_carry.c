@@ -8,7 +8,7 @@
 /* What grows with the memories. */
 static void memories_free(struct sab_memory *memory)
 {
-    sab_free(memory->M), sab_free(memory->key);
+    sab_free(memory->M), sab_free(memory->key), sab_free(memory->segments.rows);
     sab_free(memory->ledger.alive), sab_free(memory->ledger.worth), sab_free(memory->ledger.apart);
 }
 
@@ -21,6 +21,7 @@ void sab_carry_free(struct sab_carry *carry)
     sab_free(carry->memory.ledger.steps);
     sab_free(carry->memory.ledger.entries);
     sab_free(carry->memory.ledger.n_alive);
+    sab_free(carry->memory.segments.opened), sab_free(carry->memory.segments.A);
     sab_free(carry->memory.stretch.sum); /* one block */
     sab_free(carry->before.sum);
     *carry = (struct sab_carry){0};
@@ -33,6 +34,16 @@ static int stretch_create(const struct sab_model *m, struct sab_stretch *stretch
     real *block = sab_alloc(2 * rows + 2 * (size_t)B, sizeof *block);
     *stretch = block ? (struct sab_stretch){block, block + rows, block + 2 * rows, block + 2 * rows + B} : (struct sab_stretch){0};
     return block != NULL;
+}
+
+/* Room to choose among segments. */
+static int segments_create(const struct sab_remind *r, struct sab_segments *segments)
+{
+    if (r->segment == 0)
+        return 1;
+    segments->opened = sab_alloc((size_t)r->K + 1, sizeof *segments->opened);
+    segments->A = sab_alloc((size_t)r->K + 1, sizeof *segments->A);
+    return segments->opened && segments->A;
 }
 
 int sab_carry_create(const struct sab_model *m, int layer, struct sab_carry *carry, int B)
@@ -51,6 +62,8 @@ int sab_carry_create(const struct sab_model *m, int layer, struct sab_carry *car
     if (m->layers[layer].remind.pool.kind != SAB_POOL_LAST &&
         (!stretch_create(m, &carry->memory.stretch, B) || !stretch_create(m, &carry->before, B)))
         return 0;
+    if (!segments_create(&m->layers[layer].remind, &carry->memory.segments))
+        return 0;
     return carry->h && (carry->c || !m->cell->has_c) && ledger->first && ledger->steps && ledger->entries &&
            ledger->n_alive;
 }
@@ -61,6 +74,9 @@ void sab_carry_copy(const struct sab_model *m, struct sab_memory *out, const str
         size_t to_row = (size_t)b * out->cap, from_row = (size_t)b * in->cap + from;
         memmove(out->M + to_row * m->Hp, in->M + from_row * m->Hp, (size_t)n * m->Hp * sizeof(real));
         memmove(out->key + to_row * m->Ap, in->key + from_row * m->Ap, (size_t)n * m->Ap * sizeof(real));
+        if (in->segments.rows && n > 0) /* all of them stay where there are segments */
+            memmove(out->segments.rows + (size_t)b * out->segments.cap * m->Ap, in->segments.rows + (size_t)b * in->segments.cap * m->Ap,
+                    (size_t)sab_segments_most(&m->layers[0].remind, n) * m->Ap * sizeof(real));
         if (in->ledger.worth)
             memmove(out->ledger.worth + (size_t)b * out->ledger.cap, in->ledger.worth + (size_t)b * in->ledger.cap + from,
                     (size_t)n * sizeof(real));
@@ -82,6 +98,17 @@ static int choice_create(struct sab_ledger *ledger, int cap)
     return ledger->alive && ledger->worth && ledger->apart;
 }
 
+/* And segments. */
+static int segment_rows_create(const struct sab_model *m, struct sab_memory *memory)
+{
+    const struct sab_remind *r = &m->layers[0].remind;
+    if (r->segment == 0)
+        return 1;
+    memory->segments.cap = sab_segments_most(r, memory->cap);
+    memory->segments.rows = sab_alloc((size_t)memory->S * memory->segments.cap, (size_t)m->Ap * sizeof(real));
+    return memory->segments.rows != NULL;
+}
+
 int sab_carry_grow(const struct sab_model *m, struct sab_memory *memory, int cap, struct sab_error *err)
 {
     if (memory->cap >= cap)
@@ -91,7 +118,8 @@ int sab_carry_grow(const struct sab_model *m, struct sab_memory *memory, int cap
     larger.M = sab_alloc((size_t)memory->S * cap, (size_t)m->Hp * sizeof(real));
     larger.key = sab_alloc((size_t)memory->S * cap, (size_t)m->Ap * sizeof(real));
     larger.ledger.alive = NULL, larger.ledger.worth = NULL, larger.ledger.apart = NULL;
-    if (!choice_create(&larger.ledger, cap) || !larger.M || !larger.key) {
+    larger.segments.rows = NULL;
+    if (!choice_create(&larger.ledger, cap) || !segment_rows_create(m, &larger) || !larger.M || !larger.key) {
         memories_free(&larger);
         return sab_fail(err, SAB_NOMEM, "no memory for %d memories of %d sequences", cap, memory->S);
     }

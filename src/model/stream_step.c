@@ -71,6 +71,8 @@ static int check_step(struct sab_stream *s, struct sab_error *err)
             sab_stream_copy_stretch(m, &now->memory.stretch, 0, &now->before, s->B);
         struct sab_ledger *ledger = &now->memory.ledger;
         ledger->n = ledger->carried;
+        if (now->memory.segments.rows)
+            sab_segments_restore(&m->layers[l].remind, &now->memory);
         if (ledger->worth)
             memcpy(ledger->worth, ledger->worth + (size_t)s->B * ledger->cap, (size_t)s->B * ledger->cap * sizeof(real));
     }

@@ -69,6 +69,8 @@ void sab_memory_rekey(const struct sab_remind *r, struct sab_memory *memory)
     for (int b = 0; b < memory->S && memory->ledger.n > 0; b++) {
         size_t row = (size_t)b * memory->cap;
         make_keys(r, memory, b, 0, memory->ledger.n, sab_memory_keys(r, memory, b));
+        for (int i = 0; r->segment > 0 && i < memory->ledger.n; i++)
+            sab_segments_add(r, memory, b, i);
         for (int i = 0; is_learned(r) && i < memory->ledger.n; i++)
             memory->ledger.worth[(size_t)b * memory->ledger.cap + i] = sab_memory_worth(r, memory->M + (row + i) * r->Hp, NULL, 0);
     }
@@ -85,6 +87,8 @@ static void write(const struct sab_remind *r, struct sab_memory *memory, const r
         size_t row = (size_t)b * memory->cap + memory->ledger.n, key = (size_t)(memory->ledger.n - memory->first_key);
         memcpy(memory->M + row * Hp, m + (size_t)b * Hp, (size_t)Hp * sizeof *m);
         memcpy(sab_memory_keys(r, memory, b) + key * Ap, scratch + (size_t)b * Ap, (size_t)Ap * sizeof *m);
+        if (r->segment > 0)
+            sab_segments_add(r, memory, b, memory->ledger.n);
     }
 }
 

@@ -36,6 +36,8 @@ static int score(const struct sab_remind *r, const struct sab_memory *memory, in
                  const real *query, struct sab_standing *standing, real *a, int32_t *index)
 {
     const real *keys = sab_memory_keys(r, memory, b);
+    if (r->segment > 0)
+        return sab_segments_candidates(r, memory, b, alive->begin, alive->n, query, standing, a, index);
     if (!alive->at)
         return sab_candidates(r, keys, alive->begin, alive->begin + alive->n, query, a, index, standing);
     r->score->scores_at(r, alive->n, alive->at, keys, query, a);
@@ -124,6 +126,8 @@ void sab_read_forward(const struct sab_remind *r, struct sab_memory *memory, int
             if (!is_shared)
                 n = score(r, memory, b, &alive, query, standing, a, candidates);
             sab_profile_lap(profile, SAB_PHASE_SCORE);
+            if (r->segment > 0) /* what is in no opened segment is not there to this step, and standings are of segments */
+                alive.n = n, standing = NULL;
             settle(r, memory, t, b, &alive, n, a, candidates, standing, read, index, alpha);
             sab_profile_lap(profile, SAB_PHASE_SELECT);
         } else if (selects) {
@@ -171,5 +175,7 @@ void sab_read_backward(const struct sab_remind *r, const struct sab_memory *memo
             if (memory->dworth && is_first)
                 memory->dworth[m] += da[i];
         }
+        if (r->segment > 0)
+            sab_segments_backward(r, memory, t, b, query, read, index, da, dquery, grads);
     }
 }

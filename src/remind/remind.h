@@ -16,6 +16,7 @@
 #include "remind/ledger.h"
 #include "remind/pool.h"
 #include "remind/read_kind.h"
+#include "remind/segment.h"
 
 struct sab_score_ops;
 
@@ -27,6 +28,7 @@ struct sab_remind {
     int K;                   /* k_top */
     struct sab_keep keep;
     struct sab_pool pool;
+    int segment;             /* L: memories of a segment; 0: there are no segments */
     int sparsifier;          /* enum sab_sparsifier */
     real floor;              /* z of the relu sparsifier */
     real bound;              /* z_b: what its gradient is divided by at the least */
@@ -74,6 +76,9 @@ struct sab_score_ops {
      * dquery ADD. */
     void (*backward)(const struct sab_remind *r, const real *key, const real *query, real da, struct sab_part part, real *dkey,
                      real *dquery, const struct sab_remind_grads *grads);
+    /* dkey += what a key gets of the gradient dU of U, the mean of n key rows of which it is one; both before the map's elementwise
+     * function. */
+    void (*mean_backward)(const struct sab_remind *r, real n, const real *U, const real *dU, const real *key, real *dkey);
 };
 
 const struct sab_score_ops *sab_score_find(int score);
@@ -125,6 +130,7 @@ struct sab_memory {
     int first_key; /* the memory that the first of them is of */
     real *key;     /* [S,key_rows or cap,Ap] */
     struct sab_standing *standing; /* [S], or NULL: all scores are computed at each step */
+    struct sab_segments segments; /* where memories are in segments; standing is then of these */
     int dM_rows;   /* that dM has for each sequence: all of cap, or as many as can wait for their gradient at once, taken in turn */
     real *dM;      /* [S,dM_rows,Hp]; NULL where no gradient is wanted */
     real *dkey;    /* [S,cap,Ap] */
@@ -228,6 +234,10 @@ void sab_standing_begin(struct sab_standing *standing);
 /* What was memory `rows`, a multiple of SAB_BLOCK, is now the first. */
 void sab_standing_shift(const struct sab_remind *r, struct sab_standing *standing, int rows);
 void sab_standing_settle(const struct sab_read *read, const int32_t *index, struct sab_standing *standing);
+
+/* The indices of the k <= n largest of a[0..n-1], largest first, of equal ones the first; and n indices sorted. */
+void sab_largest(int n, const real *a, int k, int32_t *index);
+void sab_sort_rising(int n, int32_t *index);
 
 /* Fills read, index and alpha of a step that has N >= 1 memories from the scores a[0..n-1] of its n candidates, as
  * sab_candidates finds them; index counts candidates. index and alpha have room for sab_sparsify_cap(r, N) entries. */

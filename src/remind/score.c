@@ -11,6 +11,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/limits.h"
+
 /* ---- mlp and dot: the map is a product ---------------------------------------------------------------------------- */
 
 static int width_product(int A)
@@ -34,6 +36,13 @@ static void map_product_weights(const struct sab_remind *r, int is_query, int R,
                                 const struct sab_remind_grads *grads)
 {
     sab_part_product(r->kernels, r->H, part, R, x, 1, r->Hp, sab_matrix_rows(dy, r->Ap), is_query ? grads->W2 : grads->W1, r->Ap, 1);
+}
+
+/* Of a plain mean. */
+static void mean_backward(const struct sab_remind *r, real n, const real *U, const real *dU, const real *key, real *dkey)
+{
+    (void)U, (void)key;
+    r->kernels->axpy(r->Ap, 1 / n, dU, dkey);
 }
 
 /* ---- mlp: rows of exp(2u), so that a score costs a reciprocal instead of a tanh ------------------------------------
@@ -87,6 +96,13 @@ static void mlp_backward(const struct sab_remind *r, const real *key, const real
 {
     int at = part.from;
     r->kernels->score_mlp_backward(part.end - at, key + at, query + at, r->w + at, da, dkey + at, dquery + at, grads->w + at);
+}
+
+/* U being log(mean of exp(2u)) / 2; a key that was clipped gets nothing. */
+static void mlp_mean_backward(const struct sab_remind *r, real n, const real *U, const real *dU, const real *key, real *dkey)
+{
+    for (int k = 0; k < r->Ap; k++)
+        dkey[k] += key[k] > SAB_EXP_MOST || key[k] < SAB_EXP_LEAST ? 0 : dU[k] * (key[k] / (n * U[k]));
 }
 
 /* ---- dot ---------------------------------------------------------------------------------------------------------- */
@@ -191,11 +207,11 @@ const struct sab_score_ops *sab_score_find(int score)
 {
     static const struct sab_score_ops ops[] = {
         [SAB_SCORE_MLP] = {"mlp", width_product, map_mlp, map_product_backward, map_product_weights, mlp_scores,
-                           mlp_scores_at, mlp_estimate, mlp_estimates, mlp_drift, mlp_backward},
+                           mlp_scores_at, mlp_estimate, mlp_estimates, mlp_drift, mlp_backward, mlp_mean_backward},
         [SAB_SCORE_DOT] = {"dot", width_product, map_product, map_product_backward, map_product_weights, dot_scores,
-                           dot_scores_at, NULL, NULL, NULL, dot_backward},
+                           dot_scores_at, NULL, NULL, NULL, dot_backward, mean_backward},
         [SAB_SCORE_RELEASE2019] = {"release2019", width_number, release_map, release_map_backward, release_map_weights,
-                                   release_scores, release_scores_at, NULL, NULL, NULL, release_backward},
+                                   release_scores, release_scores_at, NULL, NULL, NULL, release_backward, mean_backward},
     };
     assert(0 <= score && (size_t)score < sizeof ops / sizeof *ops);
     return &ops[score];

@@ -21,8 +21,7 @@ int sab_sparsify_cap(const struct sab_remind *r, int N)
     return N < r->K + 1 ? N : r->K + 1;
 }
 
-/* The indices of the k largest of a[0..n-1], largest first. */
-static void largest(int n, const real *a, int k, int32_t *index)
+void sab_largest(int n, const real *a, int k, int32_t *index)
 {
     int have = 0;
     assert(k <= n);
@@ -36,7 +35,7 @@ static void largest(int n, const real *a, int k, int32_t *index)
     }
 }
 
-static void sort_rising(int n, int32_t *index)
+void sab_sort_rising(int n, int32_t *index)
 {
     for (int i = 1; i < n; i++) {
         int32_t x = index[i];
@@ -68,7 +67,7 @@ static void select_all(const struct sab_remind *r, int N, const real *a, struct 
 {
     int part = !r->dense_backward && N > r->K;
     if (part) {
-        largest(N, a, r->K, index);
+        sab_largest(N, a, r->K, index);
         for (int i = 0; i < N; i++)
             alpha[i] = 0;
         for (int i = 0; i < r->K; i++)
@@ -86,9 +85,9 @@ static void select_all(const struct sab_remind *r, int N, const real *a, struct 
 static void select_relu(const struct sab_remind *r, int K, int n, const real *a, struct sab_read *read, int32_t *index,
                         real *alpha)
 {
-    largest(n, a, K + 1, index);
+    sab_largest(n, a, K + 1, index);
     real threshold = a[index[K]];
-    sort_rising(K, index);
+    sab_sort_rising(K, index);
     real Z = 0;
     for (int i = 0; i < K; i++) {
         alpha[i] = a[index[i]] - threshold;
@@ -126,8 +125,8 @@ void sab_sparsify_forward(const struct sab_remind *r, int N, int n, const real *
     } else if (is_release || r->sparsifier == SAB_SPARSIFIER_RELU) {
         select_relu(r, r->K - is_release, n, a, read, index, alpha);
     } else {
-        largest(n, a, r->K, index);
-        sort_rising(r->K, index);
+        sab_largest(n, a, r->K, index);
+        sab_sort_rising(r->K, index);
         softmax(r->K, a, index, alpha);
         read->n = r->K;
         read->kind = SAB_READ_SOFTMAX;

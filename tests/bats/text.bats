@@ -52,6 +52,8 @@ for row in rows:
     for dry in "" --dry-run; do
         sab train text --data text.txt --T 20 --batch 4 --hidden 8 --k-att 3 --steps 30 --quiet $dry --out none
         fails 2 '--T 20' '--k-att 3'
+        sab train text --data text.txt --T 20 --batch 4 --hidden 8 --segments 4 --steps 30 --quiet $dry --out none
+        fails 2 '--segments 4' '--memory-slots'
         [ ! -e none ]
     done
     sab train text --data text.txt --T 20 --batch 4 --hidden 8 --k-att 3 --credit tbptt --steps 3 --quiet --out without

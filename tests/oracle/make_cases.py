@@ -102,6 +102,9 @@ CASES["stretch_mean"] = {"pool": "mean", "k_att": 5, "k_trunc": 3, "T": 31, "wri
 CASES["stretch_attention"] = {"pool": "attention", "k_att": 3, "T": 31, "cell": "gru", "read_gain": 0.5, "recompute": True, "memory_slots": 5,
                               "keep": "surprise", "k_top": 2, **SYMBOLS}
 CASES["reservoir"] = {"memory_slots": 4, "keep": "reservoir", "k_top": 2, **UNEVEN}
+CASES["segments"] = {"segments": 3, "k_top": 2, "T": 25, "k_trunc": 5, "layers": 2, "read_gain": 0.5, "write": "provisional", **UNEVEN}
+CASES["segments_relu_gru"] = {"segments": 4, "k_top": 2, "T": 31, "cell": "gru", "sparsifier": "relu", "read_floor": 0.5, "k_att": 2,
+                              "recompute": True, "read_gain": 0.5, "pool": "mean", **SYMBOLS}
 
 
 def oppose(problem, size):

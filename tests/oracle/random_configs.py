@@ -41,7 +41,7 @@ import problems
 SWITCH = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-12}
 LARGEST = 1000
 CATEGORIES = ("model", "cell", "layers", "score", "sparsifier", "read_floor", "read_bound", "write", "mental_updates", "density",
-              "credit", "recompute", "input", "loss", "heads", "positions", "readout", "start", "length", "carried", "slots", "keep", "pool")
+              "credit", "recompute", "input", "loss", "heads", "positions", "readout", "start", "length", "carried", "slots", "keep", "pool", "segments")
 CELLS, SCORES, SPARSIFIERS = ("lstm", "gru", "rnn"), ("mlp", "dot", "release2019"), ("relu", "softmax", "release2019")
 
 
@@ -97,6 +97,8 @@ def draw(seed, index):
     options.update({"dropout": pick(0, 0, 0.3, 0.6), "dropout-recurrent": pick(0, 0, 0.25, 0.5)})
     options["keep"] = pick("recent", "surprise", "used", "novel", "learned", "learned", "reservoir") if options["memory-slots"] > 0 else "recent"
     options["pool"] = pick("last", "mean", "attention")
+    is_sparse = options["forward"] == "sparse" and options["credit"] != "attention"
+    options["segments"] = pick(0, between(1, 8), between(1, 20)) if is_sparse and options["memory-slots"] == 0 else 0
     has_memory = options["credit"] == "attention" or (options["credit"] == "sab" and options["k-top"] > 0)
     return as_quantiles(as_layer(options, pick, pick(1, 2) if has_memory else 1), pick)
 
@@ -166,6 +168,7 @@ def categories(options):
     known.setdefault("model", "recurrent")
     known["length"] = "long" if known["T"] * known.get("parts", 1) >= 90 else "short"
     known["carried"] = "yes" if "parts" in known else "no"
+    known["segments"] = "some" if known.get("segments", 0) else "none"
     known["slots"] = "some" if known.get("memory_slots", 0) else "all"
     if "forward" in known:
         known["density"] = f"{known['forward']}/{known['backward']}"

@@ -139,6 +139,31 @@ def compare(config, parameters, layer, hh, memory):
     return torch.tanh(clipped(config, keys) + clipped(config, query)) @ parameters[f"w3_l{layer}"]
 
 
+def segment_scores(config, parameters, layer, hh, memory):
+    """A [B,M]: the scores of what the segments of the memories [B,N,H] amount to, the newest of which may not be full."""
+    groups = memory.split(config["segments"], dim=1)
+    if config["score"] == "release2019":
+        w_state, w_memory = parameters[f"w_l{layer}"].chunk(2)
+        means = torch.stack([(torch.tanh(group) @ w_memory).mean(1) for group in groups], dim=1)
+        return torch.tanh(hh) @ w_state.unsqueeze(1) + means
+    query = (hh @ parameters[f"W2_l{layer}"]).unsqueeze(1)
+    keys = [group @ parameters[f"W1_l{layer}"] for group in groups]
+    if config["score"] == "dot":
+        return (torch.stack([key.mean(1) for key in keys], dim=1) * query).sum(2) / math.sqrt(query.shape[2])
+    means = [torch.logsumexp(2 * clipped(config, key), dim=1) - math.log(key.shape[1]) for key in keys]
+    return torch.tanh(torch.stack(means, dim=1) / 2 + clipped(config, query)) @ parameters[f"w3_l{layer}"]
+
+
+def opened(config, A, N, diagnostics):
+    """[B,n]: the memories of the k_top best of the full segments, rising, and of the newest where that is not full. A [B,M]."""
+    K, L, full = config["k_top"], config["segments"], N // config["segments"]
+    ranked, index = torch.sort(A[:, :full], dim=1, descending=True, stable=True)
+    if full > K:
+        diagnostics.order(ranked, K - 1, K)
+    chosen = torch.sort(index[:, :K], dim=1).values.unsqueeze(2) * L + torch.arange(L)
+    return torch.cat([chosen.flatten(1), torch.arange(full * L, N).expand(len(A), -1)], dim=1)
+
+
 def score_size(config, parameters, layer, hh, memory):
     """[B,N]: the sum of the sizes that the terms of each score can have, to which its rounding is relative."""
     if config["score"] == "dot":
@@ -359,6 +384,13 @@ def forward(config, shape, parameters, x, cut=torch.Tensor.detach, error=None, s
                     for side, weight in ((memory, f"W1_l{layer}"), (hh, f"W2_l{layer}")):
                         diagnostics.largest_key = max(diagnostics.largest_key,
                                                       float((side @ parameters[weight]).detach().abs().max()))
+                if config.get("segments", 0) > 0:
+                    A = segment_scores(config, parameters, layer, hh, memory)
+                    if error is not None:
+                        A = A + error(score_size(config, parameters, layer, hh, memory[:, :A.shape[1]]).detach())
+                    of = opened(config, A.detach(), a.shape[1], diagnostics)
+                    a = torch.gather(a, 1, of) + torch.gather(A, 1, of // config["segments"])
+                    memory = torch.gather(memory, 1, of.unsqueeze(2).expand(-1, -1, memory.shape[2]))
                 alpha, s = attend(config, a, memory, cut, diagnostics, error)
                 diagnostics.reads.append((layer, t, a.detach(), alpha.detach()))
                 memories[layer].recalled(alpha)

@@ -110,6 +110,14 @@ class FiniteDifferences(unittest.TestCase):
                     self.check(self.safe({"pool": pool, "write": write, "k_att": k_att, "k_trunc": k_trunc, "k_top": 1}, VALUES))
 
 
+    def test_every_segment(self):
+        for score in ("mlp", "dot", "release2019"):
+            for sparsifier, segments, k_trunc in (("softmax", 2, 3), ("relu", 3, 12)):
+                with self.subTest(score=score, sparsifier=sparsifier, segments=segments, k_trunc=k_trunc):
+                    self.check(self.safe({"score": score, "sparsifier": sparsifier, "read_floor": 0.5, "segments": segments, "k_trunc": k_trunc,
+                                          "k_top": 1 + (score == "mlp"), "write": "provisional"}, VALUES))
+
+
 class AgainstPyTorch(unittest.TestCase):
     def test_cells_are_torch_nn(self):
         kinds = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}

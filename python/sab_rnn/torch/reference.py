@@ -30,7 +30,8 @@ class ReferenceSAB(Recurrent):
 
         if number("read_bound") > 0:
             raise InvalidError(f"sab: read_bound {drawn.option('read_bound')}; a ReferenceSAB has no biased gradients: 0")
-        for name, only, why in (("keep", "recent", "of more memories than fit the oldest leaves"), ("pool", "last", "a memory is one state")):
+        for name, only, why in (("keep", "recent", "of more memories than fit the oldest leaves"), ("pool", "last", "a memory is one state"),
+                                ("segments", "0", "all memories are scored")):
             if drawn.option(name) != only:
                 raise InvalidError(f"sab: {name} {drawn.option(name)}; in a ReferenceSAB {why}: {only}")
         self._zero_memory = remembers(drawn) and drawn.option("zero_memory") == "on"
