@@ -214,10 +214,18 @@ enum { RUNS = 40, MOST_T = 12 }; /* a fiber for each thread */
 enum { RUNS = 500, MOST_T = 160 };
 #endif
 
+/* Of n runs all, or under a sanitizer as many as SAB_GPU_RUNS is of all of them; some at least. */
+static int runs_of(int n, int least)
+{
+    const char *asked = getenv("SAB_GPU_RUNS");
+    const int runs = asked ? n * atoi(asked) / RUNS : n;
+    return runs < least ? least : runs;
+}
+
 static void agrees_with_the_processor(void **unused)
 {
     (void)unused;
-    int runs = getenv("SAB_GPU_RUNS") ? atoi(getenv("SAB_GPU_RUNS")) : RUNS, apart = 0;
+    int runs = runs_of(RUNS, 1), apart = 0;
     for (int i = 0; i < runs; i++) {
         uint64_t state = (uint64_t)i * 977 + 5;
         struct sab_options config;
@@ -246,7 +254,7 @@ static void agrees_with_the_processor(void **unused)
 static void rows_are_used_again(void **unused)
 {
     (void)unused;
-    const int most_T = MOST_T < 20 ? 30 : 120, runs = MOST_T < 20 ? 4 : 60;
+    const int most_T = MOST_T < 20 ? 30 : 120, runs = MOST_T < 20 ? 4 : runs_of(60, 6);
     for (int i = 0; i < runs; i++) {
         uint64_t state = (uint64_t)i * 811 + 7;
         OPTIONS config = {0};
@@ -271,7 +279,7 @@ static void rows_are_used_again(void **unused)
 static void scores_are_passed_over(void **unused)
 {
     (void)unused;
-    const int is_few = MOST_T < 20, runs = is_few ? 2 : 12;
+    const int is_few = MOST_T < 20, runs = is_few ? 2 : runs_of(12, 4);
     double share = 0;
     for (int i = 0; i < runs; i++) {
         uint64_t state = (uint64_t)i * 613 + 11;
