@@ -16,7 +16,7 @@ static const struct sab_table tables[] = {
      "Penn Treebank: its usual parts, H = 512. text8 here is its first 6.9 of 100 million characters, not comparable "
      "with figures of others; it and Shakespeare have H = 256, 4,000 updates.",
      SAB_MEASURE_BITS, 1, SAB_FIGURE_NONE, NULL},
-    {"texts-time", "text in the same time: bits per character of the whole test text",
+    {"texts-time", "text in the same time: bits per character of the test text",
      "preset=text8 data=text/tinyshakespeare.txt hidden=128 input-scale=30 eval-every=50", "",
      "As many updates as one core makes in the same time, by `--dry-run`. Seconds are a processor's, of training, evaluations and the "
      "test; memory is the process's at its peak. H = 128, batches of 32 texts, chunks of 100 characters.",
@@ -33,7 +33,7 @@ static const struct sab_table tables[] = {
      "updates; digits-half: every second sample, 1,950 steps, 1,000 updates; digits-8kHz: as recorded, 3,900 steps, 1,000 updates. Beats: "
      "MIT-BIH record 100 by `examples/mitbih.py`, where always saying \"normal\" is right in 98.2 %.",
      SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL, 1},
-    {"real-speakers", "spoken digits of a speaker who was not heard in training: accuracy, by method",
+    {"real-speakers", "spoken digits of a speaker left out: accuracy, by method",
      "task=npy hidden=64 batch=32 steps=1500 eval-every=250 eval-size=0", "",
      "As digits-16 above, by `examples/spoken_digits.py --group 16 --leave SPEAKER`: the test part is all of that speaker, 500 recordings. "
      "What a row does not name is chosen from the data, for every method by the same rules.",
