@@ -17,15 +17,8 @@
 struct work {
     int is_resumed;
     struct sab_forecast forecast;
-    char *facts; /* of the task; NULL: there are none, or no memory for them */
+    const char *facts; /* of the task; NULL: there are none */
 };
-
-static void keep_facts(void *user, struct sab_task *task)
-{
-    struct work *w = user;
-    const char *facts = sab_task_facts(task);
-    w->facts = facts ? strdup(facts) : NULL;
-}
 
 /* What the processor has to do stays with a device: weights, optimiser and checkpoints are there too. */
 static void print_device(const struct sab_options *options, const struct work *w)
@@ -124,19 +117,18 @@ static void print_lines(const struct sab_options *options, const struct work *w,
     printf("folder       %s\nNothing was done: this is a dry run.\n", sab_shown(out));
 }
 
-int sab_cli_dry_run(const struct sab_options *options, int as_json, int is_quiet, int is_resumed, struct sab_error *err)
+int sab_cli_dry_run(const struct sab_options *options, struct sab_task *task, int as_json, int is_quiet, int is_resumed, struct sab_error *err)
 {
-    struct work w = {.is_resumed = is_resumed, .forecast.size = sizeof w.forecast};
+    struct work w = {.is_resumed = is_resumed, .facts = sab_task_facts(task), .forecast.size = sizeof w.forecast};
     char out[SAB_DIR_CAP];
     int status = sab_run_folder(options, out, sizeof out, err);
     struct sab_progress *progress = sab_progress_begin("forecast", 0, is_quiet);
     if (status == SAB_OK)
-        status = sab_forecast(options, keep_facts, &w, &w.forecast, err);
+        status = sab_forecast_task(options, task, &w.forecast, err);
     sab_progress_finish(progress);
     if (status == SAB_OK && as_json)
         print_json(options, &w, out);
     else if (status == SAB_OK)
         print_lines(options, &w, out);
-    free(w.facts);
     return status;
 }

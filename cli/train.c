@@ -276,12 +276,14 @@ static int dry_run(struct sab_cli *cli, struct sab_error *err)
     sab_progress_drop(&watcher.reading);
     if (status == SAB_OK)
         status = settle(&watcher, task, cli->options, err);
-    sab_task_free(task);
 #ifdef __GLIBC__
     malloc_trim(0); /* what settings took and gave back is not counted among what the training will need */
 #endif
     int is_resumed = ((const struct own *)cli->own)->resume[0] != 0;
-    return status == SAB_OK ? sab_cli_dry_run(cli->options, cli->json, cli->quiet, is_resumed, err) : status;
+    if (status == SAB_OK)
+        status = sab_cli_dry_run(cli->options, task, cli->json, cli->quiet, is_resumed, err);
+    sab_task_free(task);
+    return status;
 }
 
 /* What was understood of the data, before anything is learned from them. */

@@ -206,6 +206,9 @@ struct sab_forecast {
 SAB_API int sab_forecast(const struct sab_options *options, void (*opened)(void *user, struct sab_task *task), void *user,
                          struct sab_forecast *out, struct sab_error *err);
 
+/* The same of a task that is open, made with these options or settled by sab_settings: its files are not read again. */
+SAB_API int sab_forecast_task(const struct sab_options *options, struct sab_task *task, struct sab_forecast *out, struct sab_error *err);
+
 /* Of a training that is foretold to take more than an hour, the one option that makes it the shortest, its value, and the seconds it
  * would then take; name "" where it takes less, or nothing helps. Errors are those of sab_forecast. */
 struct sab_shorter {

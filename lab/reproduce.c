@@ -106,7 +106,7 @@ static int look_at_cell(const struct own *o, const char *results, const struct s
         return SAB_OK;
     }
     if (status == SAB_OK)
-        status = sab_plan_make(&config, NULL, NULL, plan, err);
+        status = sab_plan_make(&config, NULL, NULL, NULL, plan, err);
     outlook->seconds += missing * plan->run_s;
     sab_options_clear(&config);
     return status;

@@ -75,6 +75,18 @@ void sab_account_warn(struct sab_account *account, const char *format, ...)
     add(account, "", text);
 }
 
+void sab_account_renew(struct sab_account *account)
+{
+    int last = account->n - 1, i = 0;
+    while (i < last && strcmp(account->lines[i].label, account->lines[last].label) != 0)
+        i++;
+    if (i >= last)
+        return;
+    sab_free(account->lines[i].text);
+    account->lines[i].text = account->lines[last].text;
+    account->n = last;
+}
+
 const char *sab_account_count(int64_t n, char text[SAB_COUNT_CAP])
 {
     char digits[24];

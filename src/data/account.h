@@ -24,6 +24,9 @@ __attribute__((format(printf, 3, 4))) void sab_account_say(struct sab_account *a
                                                            const char *format, ...);
 __attribute__((format(printf, 2, 3))) void sab_account_warn(struct sab_account *account, const char *format, ...);
 
+/* The line that was said last takes the place of the first one under its label. */
+void sab_account_renew(struct sab_account *account);
+
 /* Says how many `items` ("rows") each part has, and of how many the answers are scored, with a warning of parts that have
  * few. By enum sab_split; a part that has none is not there. */
 struct sab_files_options;

@@ -66,7 +66,7 @@ static const char *of_quantiles(const struct sab_csv_state *s)
     return s->schema.Q > 1 ? ", of each the quantiles " : "";
 }
 
-static void say_answers(struct sab_csv_state *s)
+void sab_csv_account_answers(struct sab_csv_state *s)
 {
     const struct sab_csv_schema *schema = &s->schema;
     const char *each = schema->goal == SAB_GOAL_SERIES ? "series" : "row";
@@ -233,7 +233,7 @@ static void warn_of_sentinels(struct sab_csv_state *s)
 int sab_csv_account(struct sab_csv_state *s, struct sab_error *err)
 {
     say_inputs(s);
-    say_answers(s);
+    sab_csv_account_answers(s);
     say_series(s);
     int status = s->schema.classes.n > 0 && s->tables[SAB_TRAIN].labels ? say_classes(s, err) : SAB_OK;
     say_parts(s);

@@ -108,6 +108,9 @@ int64_t sab_csv_naive(const void *state, enum sab_split split, int64_t season, d
 /* Says what is read, from which rows, and how often each answer comes. SAB_NOMEM. */
 int sab_csv_account(struct sab_csv_state *s, struct sab_error *err);
 
+/* Of that, what is answered. */
+void sab_csv_account_answers(struct sab_csv_state *s);
+
 /* ---- csv_learn.c ---- */
 
 /* Cuts the series of --data into parts. */

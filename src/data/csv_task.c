@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "data/csv_choose.h"
 #include "data/csv_facts.h"
 #include "data/csv_state.h"
 #include "data/task.h"
@@ -32,6 +33,19 @@ int sab_csv_could_be_relative(const void *state)
             known += schema->inputs[i] == schema->targets[o];
     return known == schema->O && schema->goal == SAB_GOAL_FORECAST && !schema->present &&
            (schema->loss == SAB_LOSS_MSE || schema->loss == SAB_LOSS_QUANTILE);
+}
+
+int sab_csv_make_relative(void *state, struct sab_error *err)
+{
+    struct sab_csv_state *s = state;
+    if (!sab_csv_could_be_relative(s))
+        return SAB_OK;
+    int status = sab_csv_choose_relative(&s->schema, err);
+    if (status != SAB_OK)
+        return status;
+    sab_csv_account_answers(s);
+    sab_account_renew(&s->account);
+    return SAB_OK;
 }
 
 static int columns(const void *state, enum sab_split split)

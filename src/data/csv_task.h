@@ -16,6 +16,9 @@ struct sab_csv_spot {
 /* Whether --relative on is possible and is not on: forecasts of values, of columns that are inputs too. */
 int sab_csv_could_be_relative(const void *state);
 
+/* Makes it so, where it is possible and not yet so. SAB_NOMEM. */
+int sab_csv_make_relative(void *state, struct sab_error *err);
+
 struct sab_csv_spot sab_csv_task_spot(const void *state, enum sab_split split, int64_t index, int B, int b);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/sized.h"
 #include "base/text.h"
+#include "data/csv_task.h"
 
 static const struct sab_task_kind *const kinds[] = {
     &sab_task_copy,
@@ -120,6 +121,20 @@ void sab_task_free(struct sab_task *task)
     sab_free(task->facts);
     sab_free(task->own);
     sab_free(task);
+}
+
+int sab_task_make_relative(struct sab_task *task, struct sab_error *err)
+{
+    char *facts = NULL;
+    void *state = sab_task_state(task, &sab_task_csv);
+    int status = state ? sab_csv_make_relative(state, err) : SAB_OK;
+    if (status == SAB_OK && state)
+        status = task->kind->facts(state, &facts, err);
+    if (status != SAB_OK || !state)
+        return status;
+    sab_free(task->facts);
+    task->facts = facts;
+    return SAB_OK;
 }
 
 const struct sab_shape *sab_task_shape(const struct sab_task *task)

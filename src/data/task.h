@@ -82,6 +82,9 @@ int sab_task_share(struct sab_task *task, enum sab_split split, int64_t index, i
 /* The state of a task that is of this kind, which its own functions take; NULL of any other. */
 void *sab_task_state(const struct sab_task *task, const struct sab_task_kind *kind);
 
+/* Of a task csv, what --relative on would have made of it, in place of reading its files again. SAB_NOMEM. */
+int sab_task_make_relative(struct sab_task *task, struct sab_error *err);
+
 /* See `naive` and `unit` above. */
 int64_t sab_task_naive(const struct sab_task *task, enum sab_split split, int64_t season, double *squares, double *absolute);
 double sab_task_unit(const struct sab_task *task, int o);

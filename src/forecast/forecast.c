@@ -11,8 +11,8 @@
 #include "sab_run.h"
 #include "train/evaluate.h"
 
-int sab_forecast(const struct sab_options *options, void (*opened)(void *user, struct sab_task *task), void *user,
-                 struct sab_forecast *out, struct sab_error *err)
+static int forecast(const struct sab_options *options, struct sab_task *task, void (*opened)(void *user, struct sab_task *task), void *user,
+                    struct sab_forecast *out, struct sab_error *err)
 {
     struct sab_plan plan = {0};
     struct sab_forecast before;
@@ -20,7 +20,7 @@ int sab_forecast(const struct sab_options *options, void (*opened)(void *user, s
     if (status == SAB_OK)
         status = sab_options_check(options, err);
     if (status == SAB_OK)
-        status = sab_plan_make(options, opened, user, &plan, err);
+        status = sab_plan_make(options, task, opened, user, &plan, err);
     if (status != SAB_OK)
         return status;
     const struct sab_forecast made = {
@@ -45,6 +45,17 @@ int sab_forecast(const struct sab_options *options, void (*opened)(void *user, s
     };
     sab_sized_give(out, &made);
     return SAB_OK;
+}
+
+int sab_forecast(const struct sab_options *options, void (*opened)(void *user, struct sab_task *task), void *user,
+                 struct sab_forecast *out, struct sab_error *err)
+{
+    return forecast(options, NULL, opened, user, out, err);
+}
+
+int sab_forecast_task(const struct sab_options *options, struct sab_task *task, struct sab_forecast *out, struct sab_error *err)
+{
+    return forecast(options, sab_task_facts(task) ? task : NULL, NULL, NULL, out, err);
 }
 
 /* Less work than this takes some seconds at most: measuring how many would take as long. */

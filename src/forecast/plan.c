@@ -380,10 +380,10 @@ static int work_out(const struct sab_options *config, const struct sab_options *
     return status == SAB_OK ? check_room(config, plan, err) : status;
 }
 
-int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, struct sab_task *task), void *user,
+int sab_plan_make(const struct sab_options *config, struct sab_task *task, void (*opened)(void *user, struct sab_task *task), void *user,
                   struct sab_plan *plan, struct sab_error *err)
 {
-    struct sab_task *task = NULL;
+    struct sab_task *own = NULL;
     struct sab_options settled;
     *plan = (struct sab_plan){.ceilings = plan->ceilings};
     plan->shards = (config->shared.batch - 1) / SAB_SHARD + 1;
@@ -392,12 +392,13 @@ int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, s
     int status = sab_options_copy(&settled, config, err);
     settled.task.drawn.curriculum = 0; /* full length from the first batch */
     if (status == SAB_OK)
-        status = sab_task_create(&task, &settled, NULL, err);
+        status = task ? SAB_OK : sab_task_create(&own, &settled, NULL, err);
+    task = task ? task : own;
     if (status == SAB_OK && opened)
         opened(user, task);
     if (status == SAB_OK)
         status = look_at_task(task, config, &settled, plan, err);
-    sab_task_free(task);
+    sab_task_free(own);
     if (status == SAB_OK)
         status = work_out(config, &settled, plan, err);
     sab_options_clear(&settled);

@@ -32,9 +32,10 @@ struct sab_plan {
     int device_steps;            /* that are computed at a time there */
 };
 
-/* plan is zero, or was made before: its ceilings are not measured again. opened (may be NULL) sees the task, once it is open.
+/* plan is zero, or was made before: its ceilings are not measured again. task (may be NULL) is one of files that was made with these
+ * options, which is not opened again then. opened (may be NULL) sees the task, once it is open.
  * SAB_INVALID, SAB_NOMEM as making the task and the model do, and where the free memory, --memory or the device's is too small. */
-int sab_plan_make(const struct sab_options *config, void (*opened)(void *user, struct sab_task *task), void *user,
+int sab_plan_make(const struct sab_options *config, struct sab_task *task, void (*opened)(void *user, struct sab_task *task), void *user,
                   struct sab_plan *plan, struct sab_error *err);
 
 /* The share of windows that the backward pass goes through: 1 where the sequence is one window; else at most those with

@@ -171,9 +171,9 @@ static int choose_relative(const struct sab_choices *c, struct sab_task *task, s
     sab_free(squares);
     if (count == 0 || !(last < 2))
         return SAB_OK;
-    return sab_choose(c, "relative", "on",
-                      "on the training part the last value's squared error is %.2g of the mean's; 2 would be chance",
-                          last);
+    int status = sab_choose(c, "relative", "on", "on the training part the last value's squared error is %.2g of the mean's; 2 would be "
+                            "chance", last);
+    return status == SAB_OK && c->options->task.csv.relative ? sab_task_make_relative(task, err) : status;
 }
 
 /* Does not look at --steps, so that a run that is prolonged later makes the same choices. */

@@ -105,14 +105,16 @@ static int make_task(struct sab_run *run, const struct sab_options *config, int 
     return status;
 }
 
-/* The watcher may choose options by a look at the data; the data are opened anew where it chose that they be read
- * otherwise. */
+/* The watcher may choose options by a look at the data, which are opened anew only where it chose that they be read as no more than
+ * values: as changes they are the same numbers. */
 static int let_settle(struct sab_run *run, struct sab_error *err)
 {
     int relative = run->config.task.csv.relative;
     int status = run->watch->settle(run->watch->user, run->task, &run->config, err);
     if (status == SAB_OK)
         status = sab_options_check(&run->config, err);
+    if (status == SAB_OK && run->config.task.csv.relative)
+        return sab_task_make_relative(run->task, err);
     if (status != SAB_OK || run->config.task.csv.relative == relative)
         return status;
     sab_task_free(run->task);
