@@ -4,8 +4,9 @@
  *     input-scale   s^2 / (3 H) sum_i E[x_i^2], the variance of what enters a unit of the first layer, begins with 1; where values are
  *                   answered with 1/25, at which cells are nearly straight
  *     k-att         scores cost no more than products: length/2 memories of A elements against 6 G H (H + I) operations a step
- *     k-trunc       a quarter of a sequence, within 5 to 50; k-top 10 where sequences are long, and --write state where each is by
- *                   itself: a state that holds what it recalled, and is recalled, grows from chunk to chunk where memories go on
+ *     k-trunc       all of sequences of at most 50 steps that are each by themselves; else a quarter, within 5 to 50; k-top 10 where
+ *                   sequences are long, and --write state where each is by itself: a state that holds what it recalled, and is recalled,
+ *                   grows from chunk to chunk where memories go on
  *     read-gain     0.2 where values are answered: what is read then says little that the state does not, and disturbs; 0.3 of texts, where
  *                   it does so until recalls are sorted
  *     key-scale     settings_keys.c
@@ -138,11 +139,13 @@ static int choose_memories(const struct sab_choices *c, const struct look *look)
 static int choose_credit(const struct sab_choices *c, const struct look *look)
 {
     const struct sab_model_options *o = &c->options->model;
-    int k_trunc = (int)fmin(fmax(look->length / 4, 5), 50), status = SAB_OK;
+    int is_whole = !look->is_stream && look->T <= LONG, status = SAB_OK;
+    int k_trunc = is_whole ? look->T : (int)fmin(fmax(look->length / 4, 5), 50);
     char value[32];
     if (o->credit == SAB_CREDIT_SAB || o->credit == SAB_CREDIT_TBPTT) {
         snprintf(value, sizeof value, "%d", k_trunc);
-        status = sab_choose(c, "k-trunc", value, "a quarter of %.0f steps, within 5 to 50", look->length);
+        status = is_whole ? sab_choose(c, "k-trunc", value, "one window: no sequence has more than %d steps", LONG)
+                          : sab_choose(c, "k-trunc", value, "a quarter of %.0f steps, within 5 to 50", look->length);
     }
     if (status == SAB_OK && o->credit == SAB_CREDIT_SAB && o->k_top > 0)
         status = choose_memories(c, look);

@@ -547,6 +547,10 @@ for row in rows:
         sab train csv --data one.csv --T 48 --hidden 12 --batch 4 --horizon $horizon --dry-run
         [[ $horizon = 10 && $output == *'--relative on'* ]] || [[ $horizon = 28 && $output != *'--relative on'* ]]
     done
+    # short sequences that are each by themselves are one window
+    awk -F, 'NR == 1 || ++rows[$1] <= 40' alone.csv >short.csv
+    sab train csv --data short.csv --series s --goal series --targets c --hidden 12 --dry-run
+    has '--k-trunc 40: one window: no sequence has more than 50 steps'
     # baselines get what they need
     sab train csv "${wave[@]}" --credit tbptt --dry-run
     has '--forget-bias 3: without memories'
