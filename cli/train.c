@@ -237,8 +237,8 @@ static void warn_of_time(const struct sab_options *options, struct sab_task *tas
     if (strcmp(sab_cli_text(options, "device"), "cpu") != 0)
         return;
     sab_options_less(options, is_resumed ? "" : "T batch hidden", text, sizeof text);
-    snprintf(less, sizeof less, "fewer --steps%s%s take less%s", text[0] ? " or " : "", text,
-             is_resumed ? "" : "; --dry-run names the option that makes it short");
+    snprintf(less, sizeof less, "%sfewer --steps%s%s take less", is_resumed ? "" : "--dry-run names the option that makes it short; ",
+             text[0] ? " or " : "", text);
     if (sab_forecast_training(options, task, &seconds, NULL) == SAB_OK)
         sab_say_slower(seconds, HOUR, less, "this training");
     if (sab_forecast_evaluation(options, task, SAB_VALID, &sequences, &seconds, NULL) != SAB_OK)

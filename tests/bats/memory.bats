@@ -135,18 +135,18 @@ END
     fails 1 '3 sequences of 100000000 steps' 'GiB of memory' 'smaller --hidden, --batch, --T'
     [ ! -e problem ]
     sab train copy --T 100000000 --batch 8 --curriculum 0 --quiet --out large
-    fails 1 'GiB of memory' 'smaller --batch, --T or --hidden'
+    fails 1 'GiB of memory' 'fewer or shorter sequences' 'a smaller --hidden need less'
     [ ! -e large ]
     sab train copy --T 100000000 --batch 8 --curriculum 0 --dry-run
     fails 1 'this training needs' 'GiB of memory' 'smaller --batch, --T or --hidden'
     mkdir own
     sab train copy --T 100000000 --batch 8 --curriculum 0 --quiet --out own
-    fails 1 'GiB of memory' 'smaller --batch, --T or --hidden'
+    fails 1 'GiB of memory' 'fewer or shorter sequences' 'a smaller --hidden need less'
     [ -d own ]
     sab train copy --T 100000 --batch 1000000 --quiet --out large
-    fails 1 'a batch of 1000000 sequences of 100020 steps needs' 'smaller --batch or --T'
+    fails 1 'a batch of 1000000 sequences of 100020 steps needs' 'a smaller --batch or shorter sequences need less'
     sab eval run --T 100000000 --batch 1000000 --eval-size 1000000 --quiet
-    fails 1 'a batch of 1000000 sequences of 100000020 steps needs' 'smaller --batch or --T'
+    fails 1 'a batch of 1000000 sequences of 100000020 steps needs' 'a smaller --batch or shorter sequences need less'
     sab check-grad --hidden 16384 --layers 16 --quiet
     fails 1 'a gradient of' 'GiB of memory' 'smaller --hidden'
     sab check-grad --O 16777216 --T 100000 --quiet
