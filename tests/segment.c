@@ -1,5 +1,5 @@
 /* Segments against their definition: which are opened, the scores of their memories, that passing over segments that cannot win changes
- * no bit, and how many scores are left. */
+ * no bit, and that what their scores reach is not skipped. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "options_helper.h"
 #include "problem.h"
 #include "remind/remind.h"
 
@@ -166,9 +167,56 @@ static void test_passing_over_changes_no_bit(void **unused)
     free(all), free(some);
 }
 
+/* The gradients of all tensors, one after the other. */
+static double *gradients(struct problem *p, size_t *count)
+{
+    struct sab_error err;
+    if (sab_model_gradient(p->model, &p->batch, 1, NULL, NULL, &err))
+        fail_msg("%s", err.message);
+    double *all = malloc(sab_model_flat(p->model)->count * sizeof *all);
+    *count = 0;
+    for (int i = 0; i < sab_model_tensor_count(p->model); i++) {
+        const struct sab_tensor *t = sab_model_tensor(p->model, i);
+        for (size_t j = 0; j < t->count; j++)
+            all[(*count)++] = (double)t->grad[j];
+    }
+    return all;
+}
+
+/* A loss at the last step alone reaches windows through the score of a segment of whose memories others were read: the gradient is that
+ * of losses at all steps, those of the others being next to nothing, where no window can be skipped. */
+static void test_no_window_is_skipped_that_a_segment_reached(void **unused)
+{
+    (void)unused;
+    OPTIONS config = {0};
+    struct problem p;
+    size_t n;
+    double largest = 0;
+    problem_config(&config);
+    config.model.segments = 8;
+    config.model.k_top = 2;
+    config.model.k_att = config.model.k_trunc = 1;
+    problem_make(&p, &config, SHAPE(SAB_INPUT_VALUES, 5, SAB_LOSS_MSE, 4), 50, 3, 7);
+    p.batch.lengths = NULL;
+    for (int i = 0; i < 50 * 3; i++)
+        p.weight[i] = i < 49 * 3 ? 0 : 1;
+    double *last = gradients(&p, &n);
+    for (int i = 0; i < 49 * 3; i++)
+        p.weight[i] = (sab_real)1e-25;
+    double *every = gradients(&p, &n);
+    for (size_t j = 0; j < n; j++)
+        largest = fabs(every[j]) > largest ? fabs(every[j]) : largest;
+    for (size_t j = 0; j < n; j++)
+        if (!(fabs(last[j] - every[j]) <= 1e-12 * largest))
+            fail_msg("element %zu of the gradient is %.9g with one loss, %.9g with all; the largest is %.9g", j, last[j], every[j], largest);
+    free(last), free(every);
+    problem_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_best_and_the_newest_are_opened),
-                                       cmocka_unit_test(test_passing_over_changes_no_bit)};
+                                       cmocka_unit_test(test_passing_over_changes_no_bit),
+                                       cmocka_unit_test(test_no_window_is_skipped_that_a_segment_reached)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
