@@ -117,7 +117,8 @@ static void print_lines(const struct sab_options *options, const struct work *w,
     printf("folder       %s\nNothing was done: this is a dry run.\n", sab_shown(out));
 }
 
-int sab_cli_dry_run(const struct sab_options *options, struct sab_task *task, int as_json, int is_quiet, int is_resumed, struct sab_error *err)
+int sab_cli_dry_run(const struct sab_options *options, struct sab_task *task, int as_json, int is_quiet, int is_resumed,
+                    struct sab_error *err)
 {
     struct work w = {.is_resumed = is_resumed, .facts = sab_task_facts(task), .forecast.size = sizeof w.forecast};
     char out[SAB_DIR_CAP];

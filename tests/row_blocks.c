@@ -59,7 +59,8 @@ static void test_blocks_of_rows(void **unused)
         for (uint64_t seed = 1; seed <= 12; seed++) {
             const struct sab_kernels *k = sab_kernels_at(t);
             uint64_t state = seed;
-            int n = problem_int(&state, 1, 4), K = problem_int(&state, 1, MOST_DEPTH), N = SAB_LANES * problem_int(&state, 1, MOST_COLUMNS / SAB_LANES);
+            int n = problem_int(&state, 1, 4), K = problem_int(&state, 1, MOST_DEPTH);
+            int N = SAB_LANES * problem_int(&state, 1, MOST_COLUMNS / SAB_LANES);
             int add = problem_int(&state, 0, 1), all = 0;
             struct sab_row_block rows[4];
             for (int i = 0; i < n; i++) {

@@ -36,7 +36,8 @@ static void place_init(struct place *p, int score, int L, int first, int is_prun
     for (int k = 0; k < AP; k++)
         p->r.wsum += w[k], p->r.wnorm += fabs((double)w[k]);
     p->memory = (struct sab_memory){.S = 1, .cap = MOST, .ledger.first = &p->first, .key = calloc(MOST * AP, sizeof(real))};
-    p->memory.segments = (struct sab_segments){sab_segments_most(&p->r, MOST), calloc((size_t)sab_segments_most(&p->r, MOST) * AP, sizeof(real)),
+    p->memory.segments = (struct sab_segments){sab_segments_most(&p->r, MOST),
+                                               calloc((size_t)sab_segments_most(&p->r, MOST) * AP, sizeof(real)),
                                                calloc(K + 1, sizeof(int32_t)), calloc(K + 1, sizeof(real))};
     p->standing = (struct sab_standing){.base = calloc(MOST, sizeof(real)), .before = calloc(AP, sizeof(real)),
                                         .winners = calloc(K + 1, sizeof(int32_t)), .corners = calloc(MOST / SAB_BLOCK * AP, sizeof(real)),
@@ -66,7 +67,8 @@ static void grow(struct place *p, uint64_t *state)
 
 static int ask(struct place *p, int begin)
 {
-    return sab_segments_candidates(&p->r, &p->memory, 0, begin, p->memory.ledger.n - begin, p->query, p->is_pruned ? &p->standing : NULL, p->a, p->index);
+    return sab_segments_candidates(&p->r, &p->memory, 0, begin, p->memory.ledger.n - begin, p->query,
+                                   p->is_pruned ? &p->standing : NULL, p->a, p->index);
 }
 
 /* The score of the mean of key rows first .. end - 1, in double. */
@@ -96,8 +98,8 @@ static void check_opened(struct place *p, int begin, uint64_t seed)
         for (int i = first; is_open && i < end; i++, at++) {
             double want = score + score_of(p, i, i + 1);
             if (p->index[at] != i || !(fabs((double)p->a[at] - want) < 1e-4))
-                fail_msg("seed %d: candidate %d is memory %d of score %g; wanted memory %d, %g", (int)seed, at, p->index[at], (double)p->a[at], i,
-                         want);
+                fail_msg("seed %d: candidate %d is memory %d of score %g; wanted memory %d, %g", (int)seed, at, p->index[at],
+                         (double)p->a[at], i, want);
         }
         if (j == full && !is_open)
             fail_msg("seed %d: the newest segment, %d, is not opened", (int)seed, j);
@@ -208,7 +210,8 @@ static void test_no_window_is_skipped_that_a_segment_reached(void **unused)
         largest = fabs(every[j]) > largest ? fabs(every[j]) : largest;
     for (size_t j = 0; j < n; j++)
         if (!(fabs(last[j] - every[j]) <= 1e-12 * largest))
-            fail_msg("element %zu of the gradient is %.9g with one loss, %.9g with all; the largest is %.9g", j, last[j], every[j], largest);
+            fail_msg("element %zu of the gradient is %.9g with one loss, %.9g with all; the largest is %.9g", j, last[j], every[j],
+                     largest);
     free(last), free(every);
     problem_free(&p);
 }

@@ -41,7 +41,8 @@ static inline void sab_sentinel_look(struct sab_sentinel_search *search, double 
     }
 }
 
-/* Warns of one that was found, "NAME: the value VALUE, in 3 of 270 training ROWS, ...; ADVICE", where values stand as differences from origin. */
+/* Warns of one that was found, "NAME: the value VALUE, in 3 of 270 training ROWS, ...; ADVICE", where values stand as differences from
+ * origin. */
 void sab_sentinel_end(const struct sab_sentinel_search *search, struct sab_account *account, const char *name, double origin,
                       const char *rows, const char *advice);
 

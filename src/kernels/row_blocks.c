@@ -53,7 +53,8 @@ void sab_outer_product(const struct sab_kernels *kernels, int M, struct sab_part
     for (int k = 0; k < K; k += OUTER_ROWS) {
         int rows = K - k < OUTER_ROWS ? K - k : OUTER_ROWS;
         for (int i = 0; i < M; i += OUTER_COLUMNS)
-            bring_together(rows, M - i < OUTER_COLUMNS ? M - i : OUTER_COLUMNS, A + k * lda + i, lda, room + (ptrdiff_t)i * rows, OUTER_COLUMNS);
+            bring_together(rows, M - i < OUTER_COLUMNS ? M - i : OUTER_COLUMNS, A + k * lda + i, lda, room + (ptrdiff_t)i * rows,
+                           OUTER_COLUMNS);
         for (int j = part.from; j < part.end; j += SAB_PANEL) {
             int width = part.end - j < SAB_PANEL ? part.end - j : SAB_PANEL;
             bring_together(rows, width, B + k * ldb + j, ldb, panel, SAB_PANEL);

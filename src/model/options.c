@@ -149,8 +149,8 @@ int sab_model_options_check(const struct sab_model_options *options, struct sab_
         return sab_fail(err, SAB_INVALID, "--keep %s chooses which memory leaves, and with --memory-slots 0 none does: choose a number "
                                           "in 1..1000000000", keeps[options->keep]);
     if (options->segments > 0 && options->memory_slots > 0)
-        return sab_fail(err, SAB_INVALID, "--segments %d chooses among all memories, and with --memory-slots %d only those stay: one of them "
-                                          "must be 0", options->segments, options->memory_slots);
+        return sab_fail(err, SAB_INVALID, "--segments %d chooses among all memories, and with --memory-slots %d only those stay: "
+                                          "one of them must be 0", options->segments, options->memory_slots);
     if (options->segments > 0 && (options->credit == SAB_CREDIT_ATTENTION || options->forward == SAB_DENSE))
         return sab_fail(err, SAB_INVALID, "--segments %d opens a few groups of memories, and %s reads all: choose 0", options->segments,
                         options->forward == SAB_DENSE ? "--forward dense" : "--credit attention");

@@ -24,8 +24,8 @@ static int settle_carrying(struct sab_task *task, struct sab_options *config, in
         return sab_fail(err, SAB_INVALID, "--T %d: a chunk that goes on from another must be a multiple of --k-att %d, so "
                                           "that memories are written at the same steps of each", first.T, config->model.k_att);
     if (*carries && has_memory(&config->model) && config->model.segments > 0)
-        return sab_fail(err, SAB_INVALID, "--segments %d chooses among all memories, and of what goes on from chunk to chunk --memory-slots "
-                                          "stay: choose 0", config->model.segments);
+        return sab_fail(err, SAB_INVALID, "--segments %d chooses among all memories, and of what goes on from chunk to chunk "
+                                          "--memory-slots stay: choose 0", config->model.segments);
     if (*carries && config->model.memory_slots == 0)
         config->model.memory_slots = first.T > keep.k_att ? keep.rule->most(&keep, first.T) : 1;
     return SAB_OK;
