@@ -75,12 +75,12 @@ int sab_layer_gates(const struct sab_model *m, struct sab_part units, struct sab
     return m->cell->G;
 }
 
-void sab_layer_gates_product(const struct sab_model *m, int M, struct sab_part units, int K, const real *A, ptrdiff_t rs, ptrdiff_t cs,
+void sab_layer_gates_product(const struct sab_model *m, int M, struct sab_part units, int K, const real *A, ptrdiff_t rs,
                              struct sab_matrix B, real *C, int add)
 {
     struct sab_part gates[SAB_GATES_MOST];
     for (int g = 0, n = sab_layer_gates(m, units, gates); g < n; g++)
-        sab_part_product(m->kernels, M, gates[g], K, A, rs, cs, B, C, m->GHp, add);
+        sab_part_product(m->kernels, M, gates[g], K, A, rs, 1, B, C, m->GHp, add);
 }
 
 /* ---- a span ---- */
@@ -105,7 +105,7 @@ static void input_product(const struct sab_model *m, const struct sab_cell_weigh
         }
     }
     if (!w->ids)
-        sab_layer_gates_product(m, R, units, cw->I, x, w->x_stride, 1, cw->ih, w->pre, 1);
+        sab_layer_gates_product(m, R, units, cw->I, x, w->x_stride, cw->ih, w->pre, 1);
 }
 
 /* The query of step i, the read, h, and what is written. */
@@ -177,7 +177,7 @@ static void state_product(const struct sab_model *m, const struct sab_cell_weigh
         rows[count++] = (struct sab_row_block){w->S, w->h_mask ? parts[k].scratch->masked[0] : h, pre};
     }
     if (count == 1)
-        sab_layer_gates_product(m, rows->R, units, m->H, rows->A, m->Hp, 1, cw->hh, rows->C, 1);
+        sab_layer_gates_product(m, rows->R, units, m->H, rows->A, m->Hp, cw->hh, rows->C, 1);
     else
         sab_row_blocks_product(m->kernels, count, rows, m->GHp, m->H, m->Hp, cw->hh, m->GHp, 1);
 }

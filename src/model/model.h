@@ -244,8 +244,8 @@ struct sab_share_of_rows sab_layer_share(const struct sab_model *model, const st
 /* The columns of rows [GHp] that are these units' gates: returns how many parts they are. */
 enum { SAB_GATES_MOST = 4 };
 int sab_layer_gates(const struct sab_model *model, struct sab_part units, struct sab_part gates[SAB_GATES_MOST]);
-/* C [M,GHp] of these units' gates. As sab_part_product. */
-void sab_layer_gates_product(const struct sab_model *model, int M, struct sab_part units, int K, const real *A, ptrdiff_t rs, ptrdiff_t cs,
+/* C [M,GHp] of these units' gates, of A [M,K] in rows rs apart. As sab_part_product. */
+void sab_layer_gates_product(const struct sab_model *model, int M, struct sab_part units, int K, const real *A, ptrdiff_t rs,
                              struct sab_matrix B, real *C, int add);
 /* The lockstep of parts taken together, NULL where they can only be taken alone. */
 struct sab_lockstep *sab_layer_lockstep(const struct sab_model *model, int n, const struct sab_layer_part *parts);
