@@ -76,10 +76,9 @@ static const struct sab_table tables[] = {
      SAB_MEASURE_ACCURACY, 2, SAB_FIGURE_COST, NULL},
     {"keep", "which of few memories stay: accuracy, by --keep", "", "",
      "All: no limit. Copying: windows of 5, 5 reads, as in the table Copying. Cue: H = 64, windows of 10, 5 reads, 16 sequences an update; "
-     "training sequences grow by a step an update, the tests have 256 sequences, from T = 10,000 on 16; gain 0: "
-     "--read-gain 0 (table gain). Permuted: MNIST "
-     "pixel by pixel, a memory "
-     "at each of 784 steps. Digits: as digits-16 in the table Real sequences, a memory at each step, up to 570 of them.",
+     "training sequences grow by a step an update, the tests have 256 sequences, at T = 10,000 16; gain 0: "
+     "--read-gain 0 (table gain). Permuted: MNIST pixel by pixel, a memory at each of 784 steps, H = 64, 1,000 updates (the table Images "
+     "has 9,000, with H = 128). Digits: as digits-16 in the table Real sequences, a memory at each step, up to 570 of them.",
      SAB_MEASURE_ACCURACY, 3, SAB_FIGURE_NONE, NULL},
     {"keep-adding", "which of few memories stay: adding, mean squared error, by --keep",
      "task=adding hidden=128 batch=64 k-trunc=10 k-top=10 eval-every=100 eval-size=512 stop-at=mse=0.0003 ", "",
@@ -87,8 +86,7 @@ static const struct sab_table tables[] = {
      SAB_FIGURE_NONE, NULL},
     {"keep-texts", "which of few memories stay: text, bits per character, by --keep", "eval-every=500", "",
      "A memory at every character, chunks of 100, whose state is carried on. All: as many as a chunk has, the newest. "
-     "Penn Treebank: H = 512. "
-     "Shakespeare: H = 128.", SAB_MEASURE_BITS, 3, SAB_FIGURE_NONE, NULL},
+     "H = 128; Penn Treebank: 1,600 updates, Shakespeare: 1,000.", SAB_MEASURE_BITS, 3, SAB_FIGURE_NONE, NULL},
     {"gain", "what of a read enters the state: cue learned at T = 200, and longer", GAIN_CUE, "200,1000,10000",
      "Gain: G in h = hh + G s; with 0 what was recalled reaches the answer alone. All: a memory at every step, without a limit; slots: 16, "
      "which --keep chooses; stretches: --pool attention, 20 steps. H = 64, windows of 10, 5 reads, 16 sequences an update; the tests have "
@@ -179,20 +177,18 @@ static const struct sab_table tables[] = {
     {"segments", column, "all", common, NONE, 0, NULL}, \
     {"segments", column, "groups", common "segments=" of, NONE, 0, NULL}
 
-/* One way to make memories of k_att states. */
+/* One way to make memories of k_att states; what costs most with windows of ten alone. */
 #define POOL_CUE "task=cue hidden=64 batch=16 eval-every=50 stop-at=accuracy=0.99 "
 #define POOL_SHORT COPY "hidden=64 batch=32 steps=1500 T=30 curriculum=300 "
 #define POOL_CUE_LONG POOL_CUE "T=10000 k-att=100 curriculum=10000 eval-size=16 steps=1000 read-gain=0 "
 #define POOL(row, options) \
     {"pool", "cue T=200 k-att=20", row, POOL_CUE options " T=200 k-att=20 curriculum=200 eval-size=256 steps=500", NONE, 0, NULL}, \
+    {"pool", "copying T=30 k-att=5", row, POOL_SHORT options " k-att=5", NONE, 0, NULL}
+#define POOL_LONG(row, options) \
     {"pool", "cue T=1000 k-att=20", row, POOL_CUE options " T=1000 k-att=20 curriculum=1000 eval-size=256 steps=1000", NONE, 0, NULL}, \
     {"pool", "cue T=10000 k-att=100, gain 0", row, POOL_CUE_LONG options, NONE, 0, NULL}, \
-    {"pool", "copying T=30 k-att=5", row, POOL_SHORT options " k-att=5", NONE, 0, NULL}, \
     {"pool", "copying T=100 k-att=5", row, COPY_100 options " k-att=5", NONE, 0, NULL}, \
-    {"pool", "copying T=100 k-att=10", row, COPY_100 options " k-att=10", NONE, 0, NULL}, \
-    {"pool", "copying T=100 k-att=20", row, COPY_100 options " k-att=20", NONE, 0, NULL}, \
-    {"pool", "copying T=200 k-att=5", row, COPY_200 options " k-att=5", NONE, 0, NULL}, \
-    {"pool", "copying T=200 k-att=10", row, COPY_200 options " k-att=10", NONE, 0, NULL}
+    {"pool", "copying T=100 k-att=10", row, COPY_100 options " k-att=10", NONE, 0, NULL}
 
 static const struct sab_table_cell cells[] = {
     AT_LENGTHS("bptt", BPTT, RECALLED("99.8 %"), RECALLED("56.0 %"), RECALLED("35.9 %"), 0),
@@ -283,6 +279,8 @@ static const struct sab_table_cell cells[] = {
     {"long", "T=5000", "sab 5 5", "k-trunc=5 k-top=5 " AT_5000, NONE, 0, NULL},
     {"long", "T=5000", "sab 10 10", "k-trunc=10 k-top=10 " AT_5000, NONE, 0, NULL},
     {"long", "T=10000", "sab 5 5", "k-trunc=5 k-top=5 " AT_10000, NONE, 0, NULL},
+    {"long", "T=5000", "sab 10 10, gain 0", "k-trunc=10 k-top=10 read-gain=0 " AT_5000, NONE, 0, NULL},
+    {"long", "T=10000", "sab 10 10, gain 0", "k-trunc=10 k-top=10 read-gain=0 " AT_10000, NONE, 0, NULL},
 
     {"pace", "T=300", "grows in 1,000 updates", COPY "T=300 curriculum=1000", NONE, 0, NULL},
     {"pace", "T=300", "grows in 3,000 updates", COPY_300, NONE, 0, NULL},
@@ -295,19 +293,20 @@ static const struct sab_table_cell cells[] = {
     SMALLEST("k-trunc=5 k-att=10", "k-trunc=5 k-att=10"),
 
     KEEPS_AT("keep", "copying T=100, 20 slots, gain 0", KEEP_COPY, "memory-slots=20", ""),
-    KEEPS_AT("keep", "copying T=300, 20 slots, gain 0", KEEP_COPY_300, "memory-slots=20", ""),
+    {"keep", "copying T=300, 20 slots, gain 0", "all", KEEP_COPY_300, NONE, 0, NULL},
+    {"keep", "copying T=300, 20 slots, gain 0", "novel", KEEP_COPY_300 "memory-slots=20 keep=novel", NONE, 0, NULL},
+    {"keep", "copying T=300, 20 slots, gain 0", "learned", KEEP_COPY_300 "memory-slots=20 keep=learned", NONE, 0, NULL},
     KEEPS_AT("keep", "copying T=300, 40 slots, gain 0", KEEP_COPY_300, "memory-slots=40", ""),
     KEEPS_AT("keep", "cue T=200, 16 slots", KEEP_CUE "T=200 curriculum=200 eval-size=256 steps=500 ", "memory-slots=16", ""),
     KEEPS_AT("keep", "cue T=1000, 16 slots", KEEP_CUE "T=1000 curriculum=1000 eval-size=256 steps=1000 ", "memory-slots=16", ""),
     KEEPS_AT("keep", "cue T=10000, 16 slots, gain 0", KEEP_CUE_LONG "T=10000 curriculum=10000 ", "memory-slots=16", ""),
-    KEEPS_AT("keep", "cue T=100000, 16 slots, gain 0", KEEP_CUE_LONG "T=100000 curriculum=100000 ", "memory-slots=16", ""),
-    KEEPS_AT("keep", "permuted, 50 slots", "preset=pmnist k-att=1 eval-every=500 ", "memory-slots=50", ""),
+    KEEPS_AT("keep", "permuted, 50 slots", "preset=pmnist hidden=64 k-att=1 steps=1000 eval-every=250 ", "memory-slots=50", ""),
     KEEPS_AT("keep", "digits, 24 slots", KEEP_DIGITS, "memory-slots=24", ""),
 
     KEEPS_AT("keep-adding", "T=100, 10 slots", "T=100 steps=1500 ", "memory-slots=10", ""),
     KEEPS_AT("keep-adding", "T=400, 16 slots", "T=400 steps=3000 ", "memory-slots=16", ""),
 
-    KEEPS_AT("keep-texts", "Penn-Treebank, 10 slots", "preset=char-ptb k-att=1 steps=9000 ", "memory-slots=10", "memory-slots=100"),
+    KEEPS_AT("keep-texts", "Penn-Treebank, 10 slots", "preset=char-ptb hidden=128 k-att=1 steps=1600 ", "memory-slots=10", "memory-slots=100"),
     KEEPS_AT("keep-texts", "Shakespeare, 10 slots", KEEP_TEXT "k-att=1 ", "memory-slots=10", "memory-slots=100"),
 
     GAINS("all", "k-att=1"),
@@ -323,6 +322,9 @@ static const struct sab_table_cell cells[] = {
     POOL("last 10", "pool=last k-trunc=10"),
     POOL("mean 10", "pool=mean k-trunc=10"),
     POOL("attention 10", "pool=attention k-trunc=10"),
+    POOL_LONG("last 10", "pool=last k-trunc=10"),
+    POOL_LONG("mean 10", "pool=mean k-trunc=10"),
+    POOL_LONG("attention 10", "pool=attention k-trunc=10"),
 
     SEGMENTS_AT("cue T=1000", KEEP_CUE "T=1000 curriculum=1000 eval-size=256 steps=500 ", "13"),
     SEGMENTS_AT("copying T=100", COPY_100 "k-trunc=5 steps=1000 ", "3"),
