@@ -11,11 +11,12 @@ static double value_at(const struct sab_csv_state *s, const struct sab_csv_table
     return (value - s->columns.mean[column]) / s->columns.deviation[column];
 }
 
-/* From what is known in one row to what another holds, in the same units; NaN where either is missing. */
+/* From what is known in one row to what another holds, in the same units; NaN where that is missing. Where nothing is known yet the
+ * network's input is 0, the mean, and what is predicted is added to that: so the change is from there, too. */
 static double change_between(const struct sab_csv_state *s, const struct sab_csv_table *table, int64_t from, int64_t to, int column)
 {
     double before = table->filled[from * s->schema.n + column], after = table->values[to * s->schema.n + column];
-    return (after - before) / s->columns.deviation[column];
+    return isnan(before) ? value_at(s, table, to, column) : (after - before) / s->columns.deviation[column];
 }
 
 /* How many rows ahead value o is, of O H that are forecast. */
@@ -146,8 +147,6 @@ int64_t sab_csv_naive(const void *state, enum sab_split split, int64_t season, d
                 int64_t like = back > 0 && row + ahead >= back ? row + ahead - back : row;
                 int k = schema->targets[o / schema->H];
                 double change = change_between(s, table, offset + like, offset + row + ahead, k);
-                if (isnan(change)) /* nothing was known: the mean */
-                    change = value_at(s, table, offset + row + ahead, k);
                 squares[o] += change * change;
                 absolute[o] += fabs(change);
             }

@@ -111,6 +111,39 @@ END
     done
 }
 
+@test "eval and predict agree: rows before which nothing is known, which --relative on learns as well" {
+    python3 - <<'END'
+with open("late.csv", "w") as f:
+    f.write("n,v\n" + "".join(f"{t}," + ("\n" if t < 5 or t == 9 else f"{20 + t % 7 + t / 50}\n") for t in range(120)))
+END
+    for relative in off on; do
+        # shellcheck disable=SC2086
+        "$SAB" train csv --data late.csv --inputs v --targets v --missing last --relative $relative --split 0.6,0.2,0.2 --T 12 \
+            --hidden 8 --batch 4 --steps 30 --warmup 5 --quiet --out late-$relative
+        "$SAB" predict late-$relative --data late.csv >answers.csv
+        figures=$(
+            python3 - <<'END'
+import csv, json, statistics
+values = [float(r["v"]) if r["v"] else None for r in csv.DictReader(open("late.csv"))]
+answers = [float(r["v+1"]) for r in csv.DictReader(open("answers.csv"))]
+mean = statistics.fmean(v for v in values[:72] if v is not None)
+error, last, known = [], [], mean # before the first value the best guess is the mean
+for t, answer in enumerate(answers[:119]):
+    known = known if values[t] is None else values[t]
+    if values[t + 1] is not None:
+        error.append(answer - values[t + 1])
+        last.append(known - values[t + 1])
+assert len(error) == 114, len(error)
+mean_square = lambda x: statistics.fmean(e * e for e in x)
+print(json.dumps({"scored": 114, "rmse": mean_square(error) ** 0.5, "mae": statistics.fmean(map(abs, error)),
+    "targets.0.last_value_rmse": mean_square(last) ** 0.5, "targets.0.count": 114}))
+END
+        )
+        sab eval late-$relative --test-data late.csv --json
+        equal "$figures"
+    done
+}
+
 @test "eval and predict agree: answers of steps, and of series" {
     for data in '' '--data load.csv'; do
         # shellcheck disable=SC2086
