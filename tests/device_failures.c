@@ -63,9 +63,15 @@ static void test_failed_updates_change_nothing(void **unused)
     double lr = s.trainer->config.optim.lr, explode = s.trainer->config.optim.explode;
     s.trainer->config.optim.lr = 1e39; /* infinite in float */
     if (sizeof(sab_real) == 4) {
+        double clip = s.trainer->config.optim.clip;
         assert_int_equal(device_update(&s, NULL, &err), SAB_NUMERIC);
-        if (!strstr(err.message, "update 4: the optimiser made"))
+        if (!strstr(err.message, "update 4: the optimiser made") || !strstr(err.message, "lower --lr 1e+39 or --clip 1"))
             fail_msg("%s", err.message);
+        s.trainer->config.optim.clip = 0; /* off: it cannot be lower */
+        assert_int_equal(device_update(&s, NULL, &err), SAB_NUMERIC);
+        if (!strstr(err.message, "lower --lr 1e+39") || strstr(err.message, "--clip"))
+            fail_msg("%s", err.message);
+        s.trainer->config.optim.clip = clip;
     }
     s.trainer->config.optim.lr = lr;
     s.trainer->config.optim.explode = 1e-6;

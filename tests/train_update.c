@@ -236,9 +236,10 @@ static sab_real *snapshot(const struct setup *s)
     return copy;
 }
 
-static void assert_refused(struct setup *s, const char *one, const char *two)
+/* An update that fails and changes nothing; returns what it said, until the next. */
+static const char *assert_refused(struct setup *s, const char *one, const char *two)
 {
-    struct sab_error err = {0};
+    static struct sab_error err;
     int64_t step = sab_trainer_step(s->trainer);
     sab_real *before = snapshot(s);
     assert_int_equal(update(s, NULL, &err), SAB_NUMERIC);
@@ -249,6 +250,7 @@ static void assert_refused(struct setup *s, const char *one, const char *two)
         fail_msg("expected \"%s\" and \"%s\" in \"%s\"", one, two, err.message);
     free(before);
     free(after);
+    return err.message;
 }
 
 static void test_explosion_is_stopped(void **unused)
@@ -302,7 +304,11 @@ static void test_overflow_of_update_is_undone(void **unused)
     assert_string_equal(b.name, "b");
     for (size_t j = 0; j < b.count; j++)
         b.data[j] = sizeof(sab_real) == 4 ? (sab_real)1e30 : (sab_real)1e300;
-    assert_refused(&s, "update 1: the optimiser made a value of the tensor b not finite", "lower --lr 1e+06");
+    assert_refused(&s, "update 1: the optimiser made a value of the tensor b not finite", "lower --lr 1e+06 or --clip 1");
+    s.trainer->config.optim.clip = 0; /* off: it cannot be lower */
+    const char *message = assert_refused(&s, "the optimiser made", "lower --lr 1e+06");
+    if (strstr(message, "--clip"))
+        fail_msg("--clip is off, yet: %s", message);
     end(&s);
 }
 

@@ -143,3 +143,14 @@ END
     sab train csv --data empty.csv --missing last --T 28 --dry-run # as it says
     lacks 'of the deviation'
 }
+
+@test "a dry run of a run that is resumed: no option that is fixed by then" {
+    long=(--T 2000 --k-trunc 5 --k-att 1 --k-top 5 --hidden 8 --batch 1 --eval-every 0 --threads 1 --quiet)
+    sab train copy "${long[@]}" --steps 100000000 --dry-run
+    has 'with --k-att '
+    sab train copy "${long[@]}" --steps 1 --out long
+    [ "$status" = 0 ]
+    sab train --resume long --steps 100000000 --dry-run
+    has ' h ' 'for the run'
+    lacks '--k-att '
+}
