@@ -154,7 +154,7 @@ static int read_quoted(struct sab_csv *csv, struct sab_csv_field *field, struct 
         if (csv->at == csv->end)
             return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %d: the quote that opens here is never closed",
                             csv->path, (long long)line, csv->n + 1);
-        if (*csv->at == '\n')
+        if (*csv->at == '\n' || (*csv->at == '\r' && (csv->at + 1 == csv->end || csv->at[1] != '\n')))
             csv->next_line++;
         if (*csv->at != '"')
             continue;
