@@ -60,19 +60,55 @@ static int look(struct sab_tune *s, double *run_s, struct sab_error *err)
     return status;
 }
 
-enum { PLAN_CAP = 64 };
+/* ---- the file OUT/plan: what fits, and what the search is of, "given lr 0.003" or "left hidden 128" ---- */
+
+enum { PLAN_CAP = 1 << 16, NAME_CAP = 64 };
+
+static int is_given(const struct sab_tune *s, const char *name)
+{
+    return strcmp(name, "task") != 0 && sab_cli_given(s->cli, name);
+}
+
+/* The options that say what is searched: all that decide results, with whether they were given, for the others are chosen or tried. */
+static void write_options(const struct sab_tune *s, char text[PLAN_CAP])
+{
+    size_t used = strlen(text);
+    for (int i = 0; i < sab_option_count() && used < PLAN_CAP; i++) {
+        char number[SAB_NUMBER_CAP];
+        const char *name = sab_option_at(i)->name;
+        if (sab_option_at(i)->effect <= SAB_RESUMES && strcmp(name, "steps") != 0)
+            used += (size_t)snprintf(text + used, PLAN_CAP - used, "%s %s %s\n", is_given(s, name) ? "given" : "left", name,
+                                     sab_options_value(s->cli->options, name, number));
+    }
+}
+
+/* A search that goes on must be of the same options: settings of others cannot be ranked with those that are there. */
+static int check_option(const struct sab_tune *s, char *line, struct sab_error *err)
+{
+    char how[8], name[NAME_CAP], number[SAB_NUMBER_CAP];
+    int at = 0;
+    if (sscanf(line, "%7s %63s%n", how, name, &at) != 2 || line[at] != ' ' || !sab_option_find(name))
+        return SAB_OK; /* of another version */
+    const char *was = line + at + 1, *is = sab_options_value(s->cli->options, name, number);
+    int was_given = strcmp(how, "given") == 0;
+    if (was_given == is_given(s, name) && strcmp(was, is) == 0)
+        return SAB_OK;
+    if (!was_given && is_given(s, name))
+        return sab_fail(err, SAB_INVALID, "the search in %.200s was begun without --%s; choose another --out", s->dir, name);
+    return sab_fail(err, SAB_INVALID, "the search in %.200s was begun with --%s %.60s; it goes on with the same, or choose another --out",
+                    s->dir, name, was);
+}
 
 /* The plan of a search that goes on. */
-static int read_plan(struct sab_tune *s, const char *path, struct sab_error *err)
+static int read_plan(struct sab_tune *s, const char *path, char text[PLAN_CAP], struct sab_error *err)
 {
-    char text[PLAN_CAP];
     void *before;
     size_t nbytes;
     long long steps, asked = sab_cli_int64(s->cli->options, "steps");
     int status = sab_file_read(path, PLAN_CAP - 1, &before, &nbytes, err);
     if (status != SAB_OK)
         return status;
-    snprintf(text, sizeof text, "%.*s", (int)nbytes, (const char *)before);
+    snprintf(text, PLAN_CAP, "%.*s", (int)nbytes, (const char *)before);
     sab_free(before);
     if (sscanf(text, "%d rungs, %lld updates", &s->rungs, &steps) != 2 || s->rungs < 2 || s->rungs > SAB_TUNE_RUNGS || steps < 1)
         return sab_fail(err, SAB_FORMAT, "%.250s is no plan of sab tune", path);
@@ -81,19 +117,45 @@ static int read_plan(struct sab_tune *s, const char *path, struct sab_error *err
                         "--steps %lld: the search in %.200s was begun for %lld; choose another --out", asked, s->dir,
                             steps);
     s->steps = steps;
-    return SAB_OK;
+    char *end = strchr(text, '\n');
+    for (char *line = end ? end + 1 : NULL; line && *line && status == SAB_OK; line = end ? end + 1 : NULL) {
+        end = strchr(line, '\n');
+        if (end)
+            *end = 0;
+        status = check_option(s, line, err);
+    }
+    return status;
+}
+
+static int write_plan(struct sab_tune *s, const char *path, char text[PLAN_CAP], struct sab_error *err)
+{
+    int status = sab_file_make_directory(s->dir, err);
+    snprintf(text, PLAN_CAP, "%d rungs, %lld updates\n", s->rungs, (long long)s->steps);
+    write_options(s, text);
+    return status == SAB_OK ? sab_file_write_atomic(path, text, strlen(text), err) : status;
+}
+
+/* Reads or writes it. */
+static int keep_plan(struct sab_tune *s, const char *path, int is_there, struct sab_error *err)
+{
+    char *text = sab_alloc(PLAN_CAP, 1);
+    if (!text)
+        return sab_fail(err, SAB_NOMEM, "no memory for the plan of a search");
+    int status = is_there ? read_plan(s, path, text, err) : write_plan(s, path, text, err);
+    sab_free(text);
+    return status;
 }
 
 int sab_tune_plan(struct sab_tune *s, double time_s, struct sab_error *err)
 {
-    char path[SAB_TUNE_DIR_CAP + 64], text[PLAN_CAP], time[SAB_SAY_CAP];
+    char path[SAB_TUNE_DIR_CAP + 64], time[SAB_SAY_CAP];
     double run_s;
     int status = look(s, &run_s, err);
     snprintf(path, sizeof path, "%s/plan", s->dir);
     if (status != SAB_OK)
         return status;
     if (access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
-        return read_plan(s, path, err);
+        return keep_plan(s, path, 1, err);
     s->steps = sab_cli_int64(s->cli->options, "steps");
     run_s /= s->threads;
     s->rungs = SAB_TUNE_RUNGS;
@@ -109,9 +171,7 @@ int sab_tune_plan(struct sab_tune *s, double time_s, struct sab_error *err)
     }
     if (need_s > time_s)
         s->steps = (int64_t)fmax((double)s->steps * time_s / need_s, SAB_TUNE_THIRD * STEPS_LEAST);
-    status = sab_file_make_directory(s->dir, err);
-    snprintf(text, sizeof text, "%d rungs, %lld updates\n", s->rungs, (long long)s->steps);
-    return status == SAB_OK ? sab_file_write_atomic(path, text, strlen(text), err) : status;
+    return keep_plan(s, path, 0, err);
 }
 
 int sab_tune_parse_time(const char *text, double *seconds, struct sab_error *err)

@@ -68,21 +68,6 @@ static void begun(void *user)
     sab_stop_hold(1);
 }
 
-/* The options of a run that goes on: what was given must be what it was begun with. */
-static int take_begun(const struct sab_tune *s, const char *folder, struct sab_options **options, struct sab_error *err)
-{
-    int status = sab_run_options(options, folder, err);
-    for (int i = 0; status == SAB_OK && i < sab_option_count(); i++) {
-        char was[SAB_NUMBER_CAP], is[SAB_NUMBER_CAP];
-        const char *name = sab_option_at(i)->name, *before = sab_options_value(*options, name, was);
-        const char *now = sab_options_value(s->cli->options, name, is);
-        if (s->cli->given[i] && sab_option_at(i)->effect <= SAB_RESUMES && strcmp(name, "steps") != 0 && strcmp(before, now) != 0)
-            status = sab_fail(err, SAB_INVALID, "the search in %.200s was begun with --%s %.60s, not %.60s; choose another --out", s->dir,
-                              name, before, now);
-    }
-    return status;
-}
-
 int sab_tune_train(void *user, int i, int *is_taken, struct sab_error *err)
 {
     const struct sab_tune *s = user;
@@ -95,7 +80,7 @@ int sab_tune_train(void *user, int i, int *is_taken, struct sab_error *err)
     sab_tune_folder(s, s->rung, piece.setting, folder);
     snprintf(text, sizeof text, "%s/config.json", folder);
     int goes_on = access(text, F_OK) == 0;
-    int status = goes_on ? take_begun(s, folder, &options, err) : sab_options_clone(&options, s->cli->options, err);
+    int status = goes_on ? sab_run_options(&options, folder, err) : sab_options_clone(&options, s->cli->options, err);
     snprintf(text, sizeof text, "%lld", (long long)sab_tune_rung_steps(s, s->rung));
     if (status == SAB_OK)
         status = sab_options_set(options, "steps", text, err);

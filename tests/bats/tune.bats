@@ -48,7 +48,14 @@ setup()
     cmp parts/table.md whole/table.md
     # what cannot be the same search is refused
     sab tune "${search[@]}" --lr 0.5 --quiet --out whole
-    fails 2 'was begun with --lr'
+    fails 2 'the search in whole was begun without --lr; choose another --out'
+    run --separate-stderr "$SAB" tune csv --data wave.csv --T 20 --batch 4 --threads 1 --quiet --out whole
+    fails 2 'the search in whole was begun with --hidden 6; it goes on with the same'
+    sab tune "${search[@]}" --hidden 128 --quiet --out whole # as it would be by default
+    fails 2 'was begun with --hidden 6'
+    cp wave.csv moved.csv
+    sab tune "${search[@]}" --data moved.csv --quiet --out whole
+    fails 2 'was begun with --data wave.csv'
     sab tune "${search[@]}" --steps 900 --quiet --out whole
     fails 2 '--steps 900: the search in whole was begun for 450'
     # nor is what cannot be read taken for absent: a plan is not made anew, a setting has not failed
@@ -56,9 +63,9 @@ setup()
     sed -i '1s/.*/no line/' damaged/rung-0/setting-1/metrics.jsonl
     sab tune "${search[@]}" --eval-every 25 --quiet --out damaged
     fails 1 'damaged/rung-0/setting-1/metrics.jsonl: the line at byte 0 is no JSON object'
-    printf '2 rungs, 450 updates\n%050d' 0 >whole/plan
+    printf '2 rungs, 450 updates\n%070000d' 0 >whole/plan
     sab tune "${search[@]}" --quiet --out whole
-    fails 2 "'whole/plan' has 71 bytes"
+    fails 2 "'whole/plan' has 70021 bytes"
 }
 
 @test "tune: the test part is never looked at, and mistakes are told" {
