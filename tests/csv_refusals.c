@@ -165,6 +165,12 @@ static void bytes_that_are_no_text(void **state)
     set_option(&config, "data", path);
     assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_FORMAT);
     assert_non_null(strstr(err.message, "byte 4 is 0"));
+    io_put(path, "a\0\n\0" "1\0", 6);
+    assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_FORMAT);
+    assert_non_null(strstr(err.message, "seems to be text in UTF-16"));
+    io_put(path, "\0a\0\n\0" "1", 6);
+    assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_FORMAT);
+    assert_non_null(strstr(err.message, "seems to be text in UTF-16"));
     set_option(&config, "data", io_path("none.csv"));
     assert_int_equal(sab_task_create(&task, &config, NULL, &err), SAB_IO);
     set_option(&config, "data", "");

@@ -96,8 +96,11 @@ static void numbers_as_times(void **state)
         int kind;
         int64_t ms;
     } cases[] = {{"1700000000", SAB_TIME_SECONDS, 1700000000000}, {"1700000000.5", SAB_TIME_SECONDS, 1700000000500},
-                 {"1700000000123", SAB_TIME_MILLIS, 1700000000123}, {"17", SAB_TIME_NUMBER, 17000}};
+                 {"1700000000123", SAB_TIME_MILLIS, 1700000000123}, {"17", SAB_TIME_NUMBER, 17000},
+                 {"1700000000123000", SAB_TIME_MICROS, 1700000000123}, {"1700000000123000000", SAB_TIME_NANOS, 1700000000123},
+                 {"-1700000000123000", SAB_TIME_MICROS, -1700000000123}};
     (void)state;
+    assert_true(must("1700000000123499") == 1700000000123 && must("1700000000123400000") == 1700000000123);
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         struct sab_time_format format = {.kind = -1};
         char text[SAB_TIME_TEXT_CAP];

@@ -54,8 +54,8 @@ static int name_column(struct sab_csv_column *column, const struct sab_csv_head 
         return SAB_OK;
     int n = sab_csv_copy(&head->names[place], text);
     if (n < 0)
-        return sab_fail(err, SAB_FORMAT, "%s: the name of column %d is longer than %d bytes or not UTF-8", head->path,
-                        place + 1, SAB_CSV_TEXT_CAP - 1);
+        return sab_fail(err, SAB_FORMAT, "%s: the name of column %d is longer than %d bytes or not UTF-8 (as which any editor saves a "
+                        "file)", head->path, place + 1, SAB_CSV_TEXT_CAP - 1);
     if (sab_csv_find_name(head, text, (size_t)n) != place)
         return sab_fail(err, SAB_FORMAT,
                         "%s: several columns are called \"%.60s\"; rename them, or choose others by --inputs and "

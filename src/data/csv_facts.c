@@ -203,7 +203,7 @@ static int get_time(struct sab_csv_schema *schema, const struct sab_value *facts
     if (status == SAB_OK && (!pattern || sab_time_set_pattern(&schema->time_format, pattern, NULL) != SAB_OK))
         status = sab_facts_damaged("time_pattern", err);
     if (status == SAB_OK)
-        status = sab_facts_int(facts, "time_kind", SAB_TIME_ISO, SAB_TIME_NUMBER, &schema->time_format.kind, err);
+        status = sab_facts_int(facts, "time_kind", SAB_TIME_ISO, SAB_TIME_KINDS - 1, &schema->time_format.kind, err);
     if (status == SAB_OK)
         status = sab_facts_int(facts, "step_months", 0, 1200, &schema->step.months, err);
     schema->step.is_at_end = sab_value_is(sab_value_get(facts, "step_at_end"), SAB_VALUE_TRUE);

@@ -131,9 +131,10 @@ static int take_order(struct order *o, struct sab_error *err)
     int64_t row = 0;
     while (o->r->lines[row] != o->double_line)
         row++;
-    return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: another row%s has the time %s, too; there are %lld such rows; "
+    return sab_fail(err, SAB_FORMAT, "%s, line %lld, column %s: another row%s has the time %s, too; there %s %lld such row%s; "
                     "--duplicates first, or last, keeps one of each%s", o->r->path, (long long)o->double_line, column,
-                    table->names.n > 0 ? " of the series" : "", show(o, table->times[row], time), (long long)o->doubles,
+                    table->names.n > 0 ? " of the series" : "", show(o, table->times[row], time), o->doubles == 1 ? "is" : "are",
+                    (long long)o->doubles, o->doubles == 1 ? "" : "s",
                     table->names.n > 0 ? "" : o->r->config ? "; if the file holds several series, --series tells them apart"
                                                            : "; the model was trained on one series");
 }

@@ -98,8 +98,8 @@ static const struct sab_option rows[] = {
     SAB_TEXT("time", csv.time, SAB_DECIDES, "", "data", "csv",
              "csv: the column of times, by which the rows of each series are put in order and checked"),
     SAB_TEXT("time-format", csv.time_format, SAB_DECIDES, "auto", "data", "csv",
-             "csv: how times are written, as strptime has it (%d.%m.%Y %H:%M); auto: ISO 8601, or seconds or milliseconds "
-             "since 1970"),
+             "csv: how times are written, as strptime has it (%d.%m.%Y %H:%M); auto: ISO 8601, or seconds, ms, us "
+             "or ns since 1970"),
     SAB_CHOICE("duplicates", csv.duplicates, SAB_DECIDES, duplicates, "error", "data", "csv",
                "csv: of rows that have the same --time, which is kept"),
     SAB_CHOICE("gaps", csv.gaps, SAB_DECIDES, gaps, "error", "data", "csv",

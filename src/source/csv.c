@@ -61,6 +61,8 @@ int sab_csv_begin(struct sab_csv *csv, const char *path, const char *text, size_
     if (nbytes >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
         return sab_fail(err, SAB_FORMAT, "%s is text in UTF-16; save it as UTF-8", path);
     const char *zero = memchr(text, 0, nbytes);
+    if (zero && zero - text < 2 && nbytes >= 4 && !text[zero - text + 2] && text[1 - (zero - text)] && text[3 - (zero - text)])
+        return sab_fail(err, SAB_FORMAT, "%s seems to be text in UTF-16, for every other byte is 0; save it as UTF-8", path);
     if (zero)
         return sab_fail(err, SAB_FORMAT, "%s is not a text file: byte %zu is 0", path, (size_t)(zero - text));
     if (nbytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)

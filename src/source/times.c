@@ -11,7 +11,12 @@
 #include "source/civil.h"
 #include "source/number.h"
 
-#define MILLIS_FROM 1e11 /* as seconds, that is the year 5138 */
+/* Numbers from here on, either way, are of that unit: in each the year 5138 begins the next. */
+static const struct {
+    double from, per_ms;
+    int kind; /* enum sab_time_kind */
+} units[] = {{1e17, 1e6, SAB_TIME_NANOS}, {1e14, 1e3, SAB_TIME_MICROS}, {1e11, 1, SAB_TIME_MILLIS}, {1e8, 1e-3, SAB_TIME_SECONDS},
+             {0, 1e-3, SAB_TIME_NUMBER}};
 
 const char *const sab_cycle_names[] = {[SAB_CYCLE_MINUTE] = "minute", [SAB_CYCLE_HOUR] = "hour", [SAB_CYCLE_WEEKDAY] = "weekday",
                                        [SAB_CYCLE_DAY] = "day", [SAB_CYCLE_MONTH] = "month", NULL};
@@ -274,7 +279,10 @@ int sab_time_read(const struct sab_time_format *format, const char *text, size_t
         return read_pattern(format->pattern, text, n, ms);
     if (sab_number_read(text, n, &value))
         return 1;
-    value = nearbyint(format->kind == SAB_TIME_MILLIS ? value : SAB_SECOND_MS * value);
+    int u = 0;
+    while (units[u].kind != format->kind)
+        u++;
+    value = nearbyint(value / units[u].per_ms);
     if (!(fabs(value) <= (double)SAB_TIME_MOST))
         return 1;
     *ms = (int64_t)value;
@@ -292,9 +300,10 @@ int sab_time_guess(struct sab_time_format *format, const char *text, size_t n)
     }
     if (sab_number_read(text, n, &value))
         return 1;
-    *format = (struct sab_time_format){.kind = fabs(value) >= MILLIS_FROM ? SAB_TIME_MILLIS
-                                             : fabs(value) >= 1e8          ? SAB_TIME_SECONDS
-                                                                             : SAB_TIME_NUMBER};
+    int u = 0;
+    while (fabs(value) < units[u].from)
+        u++;
+    *format = (struct sab_time_format){.kind = units[u].kind};
     return 0;
 }
 

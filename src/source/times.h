@@ -1,6 +1,6 @@
-/* Times as data files write them, and back: ISO 8601, seconds or milliseconds since 1970, plain numbers, or a pattern as
- * strptime has it. The same in every locale; names of months and days are English. A time is milliseconds since 1970 as it is
- * written, without a look at summer time; one with an offset from UTC is brought to UTC. Must not know files. */
+/* Times as data files write them, and back: ISO 8601; seconds, or thousandths, millionths or billionths of one, since 1970; plain numbers;
+ * or a pattern as strptime has it. The same in every locale; names of months and days are English. A time is milliseconds since 1970 as
+ * it is written (finer numbers are rounded), without a look at summer time; one with an offset from UTC is brought to UTC. Must not know files. */
 #ifndef SAB_SOURCE_TIMES_H
 #define SAB_SOURCE_TIMES_H
 
@@ -14,7 +14,10 @@ enum sab_time_kind {
     SAB_TIME_PATTERN,
     SAB_TIME_SECONDS, /* since 1970, also with decimals */
     SAB_TIME_MILLIS,
-    SAB_TIME_NUMBER   /* counts something; its unit stands for a second */
+    SAB_TIME_NUMBER,  /* counts something; its unit stands for a second */
+    SAB_TIME_MICROS,
+    SAB_TIME_NANOS,
+    SAB_TIME_KINDS
 };
 
 #define SAB_TIME_MOST 9000000000000000 /* milliseconds from 1970, either way */

@@ -72,8 +72,12 @@ void sab_time_write(const struct sab_time_format *format, int64_t ms, char text[
     text[0] = 0;
     if (format->kind == SAB_TIME_ISO || format->kind == SAB_TIME_PATTERN)
         write_pattern(format->pattern, ms, text, SAB_TIME_TEXT_CAP);
-    else if (format->kind == SAB_TIME_MILLIS || ms % SAB_SECOND_MS == 0)
-        snprintf(text, SAB_TIME_TEXT_CAP, "%lld", (long long)(format->kind == SAB_TIME_MILLIS ? ms : ms / SAB_SECOND_MS));
+    else if (format->kind == SAB_TIME_MILLIS)
+        snprintf(text, SAB_TIME_TEXT_CAP, "%lld", (long long)ms);
+    else if (format->kind == SAB_TIME_MICROS || format->kind == SAB_TIME_NANOS)
+        snprintf(text, SAB_TIME_TEXT_CAP, "%lld%s", (long long)ms, ms == 0 ? "" : format->kind == SAB_TIME_MICROS ? "000" : "000000");
+    else if (ms % SAB_SECOND_MS == 0)
+        snprintf(text, SAB_TIME_TEXT_CAP, "%lld", (long long)(ms / SAB_SECOND_MS));
     else
         snprintf(text, SAB_TIME_TEXT_CAP, "%.3f", (double)ms / SAB_SECOND_MS);
 }
