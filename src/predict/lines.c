@@ -294,6 +294,9 @@ int sab_lines_take(struct sab_lines *l, const char *text, size_t nbytes, const s
         return status;
     if (!is_row)
         return sab_fail(err, SAB_FORMAT, "%s, line %lld is empty", l->source, (long long)l->line);
+    if (l->csv.at < l->csv.end) /* nobody would see the rest */
+        return sab_fail(err, SAB_FORMAT, "%s, line %lld holds a carriage return, with more behind it: lines end with a line feed here",
+                        l->source, (long long)l->line);
     if (is_first)
         status = sab_line_columns_find(&l->columns, &l->answers, &l->csv, &is_named, err);
     if (status != SAB_OK || !is_named)

@@ -121,7 +121,8 @@ END
     [[ $stderr == *'line 2, column "flow": "x" is not a number'* ]]
     for pair in '50,1\nNaN,1\n:line 2, column "level": "NaN" is a missing value' '50,1\n51\n:line 2 has 1 column' \
         '50,1\n\n:line 2 is empty' '1,2,3,4\n:line 1 has 4 columns' '50,1\n,2\n:line 2, column "level": the cell is empty' \
-        'x,y\n:"x" is not a number' '50,1\n5\0,1\n:line 2 is no text: its byte 1 is 0'; do
+        'x,y\n:"x" is not a number' '50,1\n5\0,1\n:line 2 is no text: its byte 1 is 0' \
+        '50,1\n51,2\r52,3\n:line 2 holds a carriage return' 'load,temp\r50,1\r51,1\n:line 1 holds a carriage return'; do
         run --separate-stderr "$SAB" predict river --stream < <(printf "${pair%%:*}")
         [ "$status" = 1 ]
         [[ $stderr == *"${pair#*:}"* ]] || { echo "$stderr"; false; }
