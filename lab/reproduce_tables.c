@@ -279,8 +279,6 @@ static const struct sab_table_cell cells[] = {
     {"long", "T=5000", "sab 5 5", "k-trunc=5 k-top=5 " AT_5000, NONE, 0, NULL},
     {"long", "T=5000", "sab 10 10", "k-trunc=10 k-top=10 " AT_5000, NONE, 0, NULL},
     {"long", "T=10000", "sab 5 5", "k-trunc=5 k-top=5 " AT_10000, NONE, 0, NULL},
-    {"long", "T=5000", "sab 10 10, gain 0", "k-trunc=10 k-top=10 read-gain=0 " AT_5000, NONE, 0, NULL},
-    {"long", "T=10000", "sab 10 10, gain 0", "k-trunc=10 k-top=10 read-gain=0 " AT_10000, NONE, 0, NULL},
 
     {"pace", "T=300", "grows in 1,000 updates", COPY "T=300 curriculum=1000", NONE, 0, NULL},
     {"pace", "T=300", "grows in 3,000 updates", COPY_300, NONE, 0, NULL},
