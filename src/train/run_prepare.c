@@ -63,10 +63,13 @@ static int check_room(const struct sab_run *run, struct sab_error *err)
     need += sab_trainer_nbytes(&run->config.optim, theta);
     sab_model_free(outline);
     double there;
+    char less[64];
     if (sab_memory_allows(need, &there))
         return SAB_OK;
+    sab_options_less(&run->config, "batch hidden", less, sizeof less);
     return sab_fail(err, SAB_NOMEM, "a network of %d inputs and %d outputs with these options has %.0f weights, whose training "
-                    "needs %.1f GiB of memory; %.1f GiB are free", shape->I, shape->O, theta, need / gib, there / gib);
+                    "needs %.1f GiB of memory; %.1f GiB are free%s%s%s", shape->I, shape->O, theta, need / gib, there / gib,
+                    less[0] ? ": " : "", less, less[0] ? " needs less" : "");
 }
 
 /* A number of all that decides the result. */

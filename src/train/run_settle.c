@@ -15,6 +15,9 @@ static int has_memory(const struct sab_model_options *model)
 static int settle_carrying(struct sab_task *task, struct sab_options *config, int *carries, struct sab_error *err)
 {
     struct sab_batch first = {.size = sizeof first};
+    *carries = 0;
+    if (!sab_task_facts(task)) /* what is drawn never goes on from batch to batch, and a batch of it may be large */
+        return SAB_OK;
     int status = sab_task_batch(task, SAB_TRAIN, 0, config->shared.batch, &first, err);
     if (status != SAB_OK)
         return status;
