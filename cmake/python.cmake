@@ -42,7 +42,7 @@ if(SAB_TESTS)
              WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(python_build PROPERTIES FIXTURES_SETUP python_build TIMEOUT 1200 LABELS minutes)
     set_tests_properties(python_stage PROPERTIES FIXTURES_SETUP python_stage FIXTURES_REQUIRED python_build LABELS minutes)
-    set_tests_properties(python PROPERTIES FIXTURES_REQUIRED python_stage TIMEOUT 600 LABELS minutes PROCESSORS 2
+    set_tests_properties(python PROPERTIES FIXTURES_REQUIRED python_stage TIMEOUT 600 LABELS minutes COST 15
                          SKIP_REGULAR_EXPRESSION "No module named pytest"
                          ENVIRONMENT "PYTHONPATH=${site};PYTHONDONTWRITEBYTECODE=1")
 endif()

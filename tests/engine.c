@@ -1,6 +1,7 @@
 /* Tapes: equalities to the bit over random configurations, and what is refused.
  *
- * ctest: timeout 600 */
+ * ctest: timeout 600
+ * ctest: cost 25 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,8 @@
 /* Threads that take the steps of one shard together: the bits are those of one thread, there and back, in tapes, recomputed; and lanes by
  * themselves.
  *
- * ctest: timeout 600 */
+ * ctest: timeout 600
+ * ctest: cost 30 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

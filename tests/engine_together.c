@@ -1,6 +1,7 @@
 /* Shards that are taken step by step together: each has the bits it has alone, there and back, in tapes, recomputed, on any threads.
  *
- * ctest: timeout 600 */
+ * ctest: timeout 600
+ * ctest: cost 10 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

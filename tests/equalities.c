@@ -1,7 +1,8 @@
 /* The equalities that every build must keep, all to the bit, over many random configurations and for every instruction set that this
  * machine has: of special cases of the method, and of batches. Those of state that goes on stand in equalities_state.c.
  *
- * ctest: timeout 600 */
+ * ctest: timeout 600
+ * ctest: cost 20 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

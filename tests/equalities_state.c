@@ -1,7 +1,8 @@
 /* The equalities of state that goes on, to the bit, over many random configurations and for every instruction set that this machine has:
  * a sequence is the same step by step, and cut into batches that carry their state.
  *
- * ctest: timeout 600 */
+ * ctest: timeout 600
+ * ctest: cost 10 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

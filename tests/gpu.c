@@ -4,6 +4,7 @@
  * another wins) are told by the processor alone: its result with every weight changed in its last bits moves as far.
  *
  * ctest: timeout 300
+ * ctest: cost 15
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -214,7 +215,7 @@ enum { RUNS = 40, MOST_T = 12 }; /* a fiber for each thread */
 enum { RUNS = 500, MOST_T = 160 };
 #endif
 
-/* Of n runs all, or under a sanitizer as many as SAB_GPU_RUNS is of all of them; some at least. */
+/* Of n runs all, or in builds that are slow as many as SAB_GPU_RUNS is of all of them; some at least. */
 static int runs_of(int n, int least)
 {
     const char *asked = getenv("SAB_GPU_RUNS");

@@ -4,7 +4,8 @@
  *
  * Inputs stay the same for long stretches, so that queries move little and nearly all scores are passed over.
  *
- * ctest: timeout 600 */
+ * ctest: timeout 600
+ * ctest: cost 15 */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* Passing over scores that cannot win changes no selection and no bit, and does pass over most where queries move little.
- */
+ *
+ * ctest: cost 10 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* A run that was stopped, or killed, and resumed ends with the same bits as one that was left alone.
  *
- * ctest: timeout 300 */
+ * ctest: timeout 300
+ * ctest: cost 25 */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

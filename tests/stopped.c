@@ -1,4 +1,6 @@
-/* A stop: what computes leaves off soon, and what was begun is as if it never had been. */
+/* A stop: what computes leaves off soon, and what was begun is as if it never had been.
+ *
+ * ctest: cost 15 */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

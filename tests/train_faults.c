@@ -3,7 +3,8 @@
  * for every n.
  *
  * ctest: wrap write fsync renameat sab_alloc sab_evaluate_fully
- * ctest: timeout 300 */
+ * ctest: timeout 300
+ * ctest: cost 15 */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 # ctest: tier seconds
-# ctest: processors 2
+# ctest: cost 12
 # bench: what it says about a small network. That the numbers are right is for the reader of a quiet machine.
 load common
 

@@ -1,4 +1,5 @@
 # ctest: tier seconds
+# ctest: cost 30
 # What new users bring: each test is a file like one that was reported to go wrong, and says what has to come of it.
 load common
 

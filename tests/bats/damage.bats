@@ -1,5 +1,6 @@
 # ctest: tier seconds
 # ctest: timeout 240
+# ctest: cost 15
 # Damaged and foreign files: one sentence that names the file, exit code 1, nothing changed.
 load common
 

@@ -1,3 +1,4 @@
+# ctest: cost 15
 #!/usr/bin/env bats
 # sab data: public sets listed, found, checked; where --data looks.
 

@@ -1,5 +1,4 @@
 # ctest: tier seconds
-# ctest: processors 2
 # Images by the program: from the files to a trained model, its test and what it recalled.
 load common
 

@@ -1,6 +1,6 @@
 # ctest: tier seconds
-# ctest: processors 2
 # ctest: timeout 300
+# ctest: cost 12
 # Cells of a table side by side: the same results, one sentence of what went wrong, all saved when stopped.
 load common
 

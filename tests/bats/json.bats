@@ -1,5 +1,6 @@
 # ctest: tier seconds
 # ctest: timeout 240
+# ctest: cost 25
 # --json means JSON: each command, in each of its forms, prints one line that is one object with the keys named here, and nothing else.
 load common
 

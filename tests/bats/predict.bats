@@ -1,4 +1,5 @@
 # ctest: tier seconds
+# ctest: cost 25
 # sab predict on files and lines, and the tasks csv and npy as the program sees them.
 load common
 

@@ -1,6 +1,6 @@
 # ctest: tier seconds
-# ctest: processors 2
 # ctest: timeout 300
+# ctest: cost 40
 # The paper's tables: listing, running, going on, and what is left behind; all with --quick.
 load common
 

@@ -1,5 +1,6 @@
 # ctest: tier seconds
 # ctest: timeout 240
+# ctest: cost 15
 # Run folders: one run at a time, what a resumed run keeps, what a failed one leaves.
 load common
 

@@ -1,5 +1,4 @@
 # ctest: tier seconds
-# ctest: processors 2
 # The encoder-decoder from the command line: it learns, is evaluated, goes on after a stop, and says what it cannot do.
 load common
 

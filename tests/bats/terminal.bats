@@ -1,5 +1,6 @@
 # ctest: tier seconds
 # ctest: timeout 240
+# ctest: cost 15
 # Names from files and arguments that hold control characters: what people are shown has them written out, whoever shows it.
 load common
 

@@ -1,5 +1,5 @@
 # ctest: tier seconds
-# ctest: processors 2
+# ctest: cost 30
 # Training: what it leaves and says; stopping, resuming, and what can go wrong with the folder.
 load common
 
