@@ -11,14 +11,6 @@ uint32_t sab_random_bits(uint64_t seed, enum sab_purpose purpose, uint64_t index
     return philox4x32(counter, key).v[lane % 4];
 }
 
-uint64_t sab_random_mix(uint64_t before, uint64_t word)
-{
-    uint64_t z = (before ^ word) + 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
-
 double sab_random_uniform(uint64_t seed, enum sab_purpose purpose, uint64_t index, uint32_t lane)
 {
     return sab_random_bits(seed, purpose, index, lane) * 0x1p-32;

@@ -29,8 +29,19 @@ uint32_t sab_random_bits(uint64_t seed, enum sab_purpose purpose, uint64_t index
 double sab_random_uniform(uint64_t seed, enum sab_purpose purpose, uint64_t index, uint32_t lane);
 
 /* A hash of a sequence of words: of those before, 0 at first, and one more. The finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA
- * 2014). */
-uint64_t sab_random_mix(uint64_t before, uint64_t word);
+ * 2014). Here, and as SAB_RANDOM_FN, since a GPU's kernels take it too. */
+#ifdef __CUDACC__
+#define SAB_RANDOM_FN static __host__ __device__ inline
+#else
+#define SAB_RANDOM_FN static inline
+#endif
+SAB_RANDOM_FN uint64_t sab_random_mix(uint64_t before, uint64_t word)
+{
+    uint64_t z = (before ^ word) + 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
 
 /* Uniform integer in 0..n-1, n >= 1 (multiply-shift; the bias is below n / 2^32). */
 uint32_t sab_random_below(uint64_t seed, enum sab_purpose purpose, uint64_t index, uint32_t lane, uint32_t n);

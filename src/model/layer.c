@@ -11,8 +11,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "kernels/row_blocks.h"
+#include "remind/draw.h"
 
 int sab_draws_are_used(const struct sab_model *m)
 {
@@ -21,15 +21,7 @@ int sab_draws_are_used(const struct sab_model *m)
 
 uint64_t sab_draws(const struct sab_model *m, uint64_t before, const int32_t *id, const real *x)
 {
-    if (id)
-        return sab_random_mix(before, (uint64_t)*id);
-    for (int k = 0; k < m->shape.I; k++) {
-        double value = (double)x[k] + 0.0; /* there is one 0 */
-        uint64_t word;
-        memcpy(&word, &value, sizeof word);
-        before = sab_random_mix(before, word);
-    }
-    return before;
+    return sab_draw_next(before, id, x, m->shape.I);
 }
 
 static void copy_rows(int R, int width, struct sab_part part, const real *row, real *out)

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/random.h"
+#include "remind/draw.h"
 
 static int is_due(const struct sab_keep *keep, int since)
 {
@@ -96,11 +96,10 @@ static sab_real log_gate(int H, const sab_real *m, const sab_real *h, const sab_
     return (sab_real)((x < 0 ? x : 0) - log1p(exp(x < 0 ? x : -x)));
 }
 
-/* Uniform in [0, 1), in steps that a float has. Of numbers drawn for all memories so far those with the largest are a fair sample. */
 static sab_real drawn(int H, const sab_real *m, const sab_real *h, const sab_real *gate, uint64_t draw)
 {
     (void)H, (void)m, (void)h, (void)gate;
-    return (sab_real)((double)(sab_random_mix(draw, 0) >> 40) * 0x1p-24);
+    return sab_draw_worth(draw);
 }
 
 const struct sab_choice *sab_choice_find(int keeping)
