@@ -24,6 +24,7 @@ extern "C" {
 enum {
     LEAST_MAJOR = 8,            /* compute capability: asynchronous copies to shared memory, warp-wide maxima */
     WORKSPACE_NBYTES = 32 << 20, /* what cuBLAS asks for on an H100 */
+    STATIC_NBYTES = 16,         /* of a block's shared memory: a kernel's own two barriers (phases_gpu.h) */
     STAGE_NBYTES = 8 << 20      /* of each half of what put copies through */
 };
 
@@ -362,7 +363,7 @@ static void open_device(struct gpu *gpu)
     snprintf(gpu->name, sizeof gpu->name, "%s", properties.name);
     m->name = gpu->name;
     m->multiprocessors = properties.multiProcessorCount;
-    m->shared_nbytes = properties.sharedMemPerBlockOptin;
+    m->shared_nbytes = properties.sharedMemPerBlockOptin - STATIC_NBYTES;
     m->free_nbytes = (double)free_nbytes;
 }
 

@@ -63,9 +63,9 @@ static size_t place_ring(struct sab_machine *machine, struct sab_gpu_pass *p, st
         return nbytes;
     if (wish->ring > 0 && wish->ring < most)
         most = wish->ring;
-    while (ring < most && (size_t)ring * 2 * each + 16 <= room)
+    while (ring < most && (size_t)ring * 2 * each <= room)
         ring *= 2;
-    if ((size_t)ring * each + 16 > room)
+    if ((size_t)ring * each > room)
         return nbytes;
     p->ring = plan->ring = ring;
     return (size_t)sab_gpu_lay_out(p, 0).end * sizeof(real);
