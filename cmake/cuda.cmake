@@ -24,8 +24,8 @@ set(sab_cuda_flags -std=c++17 -O3 -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SO
 foreach(architecture IN LISTS SAB_CUDA_ARCHITECTURES)
     list(APPEND sab_cuda_flags -gencode=arch=compute_${architecture},code=sm_${architecture})
 endforeach()
-file(GLOB sab_cuda_parts CONFIGURE_DEPENDS src/cuda/*.h src/cuda/*.inc src/remind/ledger.h src/remind/read_kind.h
-     src/kernels/limits.h include/sab.h)
+file(GLOB sab_cuda_parts CONFIGURE_DEPENDS src/cuda/*.h src/cuda/*.inc src/remind/ledger.h src/remind/draw.h src/remind/read_kind.h
+     src/base/random.h src/kernels/limits.h include/sab.h)
 set(SAB_CUDA_OBJECTS "")
 foreach(name machine_cuda kernels_cuda)
     set(object ${PROJECT_BINARY_DIR}/${name}.o)

@@ -34,7 +34,8 @@ SAB_API void sab_cuda_free(struct sab_cuda *cuda);
 /* A batch. All arrays but `weights` itself are the device's. */
 struct sab_cuda_batch {
     size_t size;               /* sizeof (struct sab_cuda_batch) */
-    int T, B, N;               /* N: memories that sequences begin with, of which those from first on are their own */
+    int T, B, N;               /* N: memories that sequences begin with, of which those from first on are their own; 0 with keep other
+                                * than recent, whose worth of each is not here, and with zero_memory */
     const int32_t *ids;        /* [T,B], or NULL and */
     const sab_real *values;    /* [T,B,I] */
     const int32_t *lengths;    /* [B]; NULL: T */

@@ -190,6 +190,8 @@ static void draw(struct sab_options *config, uint64_t *state)
     m->sparsifier = problem_int(state, 0, 7) == 0 ? SAB_SPARSIFIER_RELEASE2019 : m->sparsifier;
     m->forward = problem_int(state, 0, 7) == 0 ? SAB_DENSE : m->forward;
     m->backward = m->forward == SAB_DENSE && problem_int(state, 0, 1) ? SAB_DENSE : m->backward;
+    m->keep = m->memory_slots > 0 && problem_int(state, 0, 2) ? problem_int(state, SAB_KEEP_SURPRISE, SAB_KEEP_RESERVOIR) : SAB_KEEP_RECENT;
+    m->zero_memory = problem_int(state, 0, 5) == 0;
 }
 
 /* A batch by both. Where there is a stream the next batch goes on from it. */
@@ -299,16 +301,17 @@ static void agrees_with_the_engine(void **unused)
         struct sab_shape shape = {.size = sizeof shape, .input = problem_int(&state, 0, 1), .I = problem_int(&state, 1, 9),
                                   .loss = SAB_LOSS_NONE, .O = o->hidden * (1 + both)};
         struct layers y = {.T = problem_int(&state, 1, 30), .B = problem_int(&state, 1, 9), .H = o->hidden, .L = o->layers, .O = shape.O};
-        int goes_on = has_memory && o->memory_slots > 0;
+        int goes_on = has_memory && o->memory_slots > 0 && !o->zero_memory;
         if (goes_on)
             y.T = (y.T + o->k_att - 1) / o->k_att * o->k_att;
         char what[400];
         snprintf(what, sizeof what,
                  "run %d: cell %d hidden %d layers %d A %d score %d write %d credit %d k_top %d k_att %d slots %d "
                  "k_trunc %d "
-                 "mental %d gain %g dense %d pool %d O %d T %d B %d",
+                 "mental %d gain %g dense %d pool %d keep %d zero %d O %d T %d B %d",
                  i, o->cell, o->hidden, o->layers, o->attention_width, o->score, o->write, o->credit, o->k_top,
-                 o->k_att, o->memory_slots, o->k_trunc, o->mental_updates, o->read_gain, o->forward, o->pool, shape.O, y.T, y.B);
+                 o->k_att, o->memory_slots, o->k_trunc, o->mental_updates, o->read_gain, o->forward, o->pool, o->keep, o->zero_memory,
+                 shape.O, y.T, y.B);
         y.what = what;
         if (sab_model_create(&y.model, &config, &shape, &err) || sab_engine_create(&y.engine, y.model, 1, &err) ||
             sab_cuda_create(&y.cuda, y.model, "host", &err) || (goes_on && sab_stream_create(&y.stream, y.model, y.B, &err)))
@@ -317,6 +320,11 @@ static void agrees_with_the_engine(void **unused)
             sab_model_flat(y.model)->theta[j] /= 2;
         int32_t *lengths = calloc((size_t)y.B, sizeof *lengths), *ids = calloc((size_t)y.T * y.B, sizeof *ids);
         for (int again = 0; again < 2; again++) {
+            if (again && goes_on && o->keep != SAB_KEEP_RECENT) { /* what its memories are worth is not told: it begins anew */
+                sab_stream_free(y.stream);
+                if (sab_stream_create(&y.stream, y.model, y.B, &err))
+                    fail_msg("%s: %s", err.message, what);
+            }
             for (int b = 0; b < y.B; b++) { /* who goes on must end with a memory */
                 lengths[b] = problem_int(&state, 1, y.T);
                 lengths[b] = goes_on ? (lengths[b] + o->k_att - 1) / o->k_att * o->k_att : lengths[b];
@@ -366,8 +374,6 @@ static void refusals(void **unused)
     refused("cpu", NULL, NULL, 12, "is no GPU");
     refused("gpu", NULL, NULL, 12, "none of cpu, cuda");
     refused("host", "readout", "on", 5, "has a readout");
-    refused("host", "keep", "used", 12, "--keep used");
-    refused("host", "zero-memory", "on", 12, "--zero-memory on");
     refused("host", "segments", "3", 12, "--segments 3");
 }
 
@@ -408,12 +414,43 @@ static void batches_refused(void **unused)
     sab_model_free(model);
 }
 
+/* Where memories cannot be taken over, by name. */
+static void begins_anew(void **unused)
+{
+    (void)unused;
+    static const char *const cases[][3] = {{"keep", "used", "--keep used"}, {"zero-memory", "on", "--zero-memory on"}};
+    for (int i = 0; i < 2; i++) {
+        OPTIONS config = {0};
+        struct sab_error err;
+        struct sab_model *model;
+        struct sab_cuda *cuda;
+        problem_config(&config);
+        set_option(&config, "readout", "off");
+        set_option(&config, "memory-slots", "4");
+        set_option(&config, cases[i][0], cases[i][1]);
+        struct sab_shape shape = SHAPE(SAB_INPUT_VALUES, 3, SAB_LOSS_NONE, 12);
+        if (sab_model_create(&model, &config, &shape, &err) || sab_cuda_create(&cuda, model, "host", &err))
+            fail_msg("%s", err.message);
+        struct sab_cuda_need need = {.size = sizeof need};
+        struct sab_cuda_batch b = {.size = sizeof b, .T = 8, .B = 1, .N = 2}; /* k-att is 2 */
+        assert_int_equal(sab_cuda_need(cuda, &b, &need, &err), SAB_INVALID);
+        assert_non_null(strstr(err.message, "N = 2"));
+        assert_non_null(strstr(err.message, cases[i][2]));
+        b.N = 0;
+        assert_int_equal(sab_cuda_need(cuda, &b, &need, &err), SAB_OK);
+        assert_int_equal(need.N, i == 0 ? 4 : 0);
+        sab_cuda_free(cuda);
+        sab_model_free(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_engine),
         cmocka_unit_test(refusals),
         cmocka_unit_test(batches_refused),
+        cmocka_unit_test(begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

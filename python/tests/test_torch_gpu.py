@@ -144,6 +144,31 @@ def test_a_state_of_the_other_side_goes_on() -> None:
     assert isinstance(after, State) and after.memories is not None and after.memories.device.type == DEVICE
 
 
+@pytest.mark.parametrize("options", [{"keep": keep} for keep in ("surprise", "used", "novel", "learned", "reservoir")] +
+                         [{"zero_memory": True}, {"zero_memory": True, "keep": "learned"}, {"pool": "attention"}, {"forward": "dense"}],
+                         ids=str)
+def test_what_the_equations_have_not_is_as_on_the_cpu(options: dict[str, Any]) -> None:
+    layers = [SAB(3, 8, 2, k_top=2, k_trunc=4, k_att=2, memory_slots=4, seed=1, dtype=DTYPE, **options) for _ in range(2)]
+    x, sides = torch.randn(20, 5, 3, dtype=DTYPE), []
+    for layer, there in zip(layers, (False, True)):
+        _gpu.host_form = there and not ON_GPU
+        layer.to(DEVICE if there else "cpu")
+        out, state = layer(x.to(DEVICE if there else "cpu"), lengths=[20, 18, 12, 6, 2])
+        sides.append((out, state, torch.autograd.grad(out.square().sum(), list(layer.parameters()))))
+        if "keep" in options and "zero_memory" not in options:
+            with pytest.raises(sab_rnn.InvalidError, match="what each memory is worth"):
+                layer(x.to(DEVICE if there else "cpu"), state)
+    (want, want_state, want_gradients), (got, got_state, got_gradients) = sides
+    assert_near(got, want, "out")
+    for name in ("h_n", "c_n", "memories", "first", "since"):
+        one, two = getattr(got_state, name), getattr(want_state, name)
+        assert (one is None) == (two is None), name
+        if one is not None:
+            assert_near(one, two, name)
+    for (name, _), one, two in zip(layers[0].named_parameters(), got_gradients, want_gradients):
+        assert_near(one, two, name)
+
+
 def test_training_learns() -> None:
     torch.manual_seed(0)
     layer, head = network(), nn.Linear(8, 1).to(DEVICE)
@@ -160,8 +185,8 @@ def test_training_learns() -> None:
 
 
 def test_mistakes_have_a_sentence() -> None:
-    with pytest.raises(sab_rnn.InvalidError, match="--forward dense"):
-        SAB(3, 8, k_top=2, forward="dense").to(DEVICE)(torch.zeros(5, 2, 3, device=DEVICE))
+    with pytest.raises(sab_rnn.InvalidError, match="--segments 3"):
+        SAB(3, 8, k_top=2, segments=3).to(DEVICE)(torch.zeros(5, 2, 3, device=DEVICE))
     if not ON_GPU:
         layer = SAB(4, 8, k_top=2, ids=True)
         with pytest.raises(RuntimeError, match="ids are 0..3"):

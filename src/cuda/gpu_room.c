@@ -166,6 +166,7 @@ void sab_gpu_lay_out_bare(struct sab_layout *kept, struct sab_layout *back, stru
     g->theta = sab_layout_take(kept, g->count, sizeof(real));
     g->padded = sab_layout_take(kept, m->n_padded, sizeof(real));
     g->first = sab_layout_take(kept, (size_t)B, sizeof(int32_t));
+    g->drawn = g->sizes.keep == SAB_KEEP_RESERVOIR ? sab_layout_take(kept, R, sizeof(real)) : NULL;
     lay_out_masks(kept, g, R, B, g->sizes.is_masked);
     for (int l = 0; l < m->L; l++)
         lay_out_layer(kept, back, g, l, T, B, back != NULL);

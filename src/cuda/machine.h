@@ -77,11 +77,13 @@ struct sab_gpu_windows {
     unsigned char *out;
 };
 
-/* memories [B,N,H] = the newest N when each sequence ended, 0 where they are not its own; and first and since, as in sab.h. */
+/* memories [B,N,H] = the newest N when each sequence ended, or where a rule chooses those that are alive, 0 where they are not its own; and
+ * first and since, as in sab.h. */
 struct sab_gpu_leave {
-    int T, B, N, H, ld, cap, k_att;
+    int T, B, N, H, ld, cap, k_att, alive_cap;
     const struct sab_ledger_step *steps;
     const int32_t *ends, *first; /* may be NULL */
+    const int32_t *alive, *n_alive; /* [B,alive_cap], [B]; NULL: the newest */
     const real *M;               /* [B,cap,ld] */
     real *memories;
     int32_t *left_first, *left_since; /* NULL: they are known already */
@@ -147,6 +149,9 @@ struct sab_machine {
     int (*last)(struct sab_machine *, int T, int B, int width, const real *from, int ld, const int32_t *ends, real *to);
     int (*windows)(struct sab_machine *, const struct sab_gpu_windows *);
     int (*leave)(struct sab_machine *, const struct sab_gpu_leave *);
+    /* out [T,B] = what a memory is worth that step t writes, where that is drawn of the inputs (remind/draw.h): ids [T,B], or NULL and
+     * values [T,B,I]. What is past a sequence's end is left alone. */
+    int (*drawn)(struct sab_machine *, int T, int B, int I, const int32_t *ids, const real *values, const int32_t *ends, real *out);
     /* out [ids[r],N] += x [r,N], in the order of rows; ids are 0..I-1. */
     int (*by_id)(struct sab_machine *, int R, int N, int I, const int32_t *ids, const real *x, real *out);
     /* From now on all is done on that stream (a cudaStream_t), and products use that workspace of workspace_nbytes; of a guest only.

@@ -30,6 +30,8 @@ struct shape {
     void *block; /* the machine's: of */
     struct sab_ledger_step *steps;
     int32_t *when;
+    int32_t *n_alive; /* [B] memories that sequences begin with, where a rule chooses; else NULL, and */
+    real *worth;      /* [1] what they are worth */
 };
 
 struct sab_cuda {
@@ -50,12 +52,6 @@ int sab_cuda_create(struct sab_cuda **out, struct sab_model *model, const char *
     if (sab_device_is_cpu(device))
         return sab_fail(err, SAB_INVALID, "sab_cuda: \"cpu\" is no GPU: cuda, cuda:N, or host, for tests");
     int status = sab_gpu_check(&model->config, device, err);
-    if (!status && model->K > 0 && model->config.keep != SAB_KEEP_RECENT)
-        status = sab_fail(err, SAB_INVALID, "--device %.32s: --keep %s runs in training, and not in layers on the caller's memory; choose "
-                                            "recent", device, sab_choice_find(model->config.keep)->name);
-    if (!status && model->zero_memories)
-        status = sab_fail(err, SAB_INVALID, "--device %.32s: --zero-memory on runs in training, and not in layers on the caller's memory",
-                          device);
     if (!status && model->has_readout)
         status = sab_fail(err, SAB_INVALID, "sab_cuda: the model has a readout; --readout off is a layer alone");
     if (status)
@@ -97,26 +93,49 @@ void sab_cuda_free(struct sab_cuda *c)
 
 /* ---- shapes ---- */
 
-static int fill_ledger(struct sab_cuda *c, struct shape *s, struct sab_error *err)
+/* What does not change of a shape, into it. */
+static void lay_out_shape(struct sab_layout *at, struct shape *s)
+{
+    const size_t alive = sab_gpu_chooses(&s->sizes) ? (size_t)s->B : 0;
+    s->steps = sab_layout_take(at, (size_t)s->T + 1, sizeof *s->steps);
+    s->when = sab_layout_take(at, (size_t)s->sizes.cap + 1, sizeof *s->when);
+    s->n_alive = sab_layout_take(at, alive, sizeof *s->n_alive);
+    s->worth = sab_layout_take(at, alive > 0, sizeof *s->worth);
+}
+
+/* A memory of zeros is worth the same whatever the weights are. */
+static int worth_of_zeros(const struct sab_model *m, real *worth, struct sab_error *err)
+{
+    real *zeros = sab_alloc((size_t)m->H, sizeof *zeros);
+    if (!zeros)
+        return sab_fail(err, SAB_NOMEM, "no memory for a state of %d units", m->H);
+    *worth = m->layers[0].remind.keep.choice->worth(m->H, zeros, zeros, zeros, 0);
+    sab_free(zeros);
+    return SAB_OK;
+}
+
+static int fill_shape(struct sab_cuda *c, struct shape *s, struct sab_error *err)
 {
     struct sab_machine *mc = c->machine;
-    size_t steps = (size_t)s->T + 1, when = (size_t)s->sizes.cap + 1;
+    const struct sab_model *m = c->model;
     struct sab_layout count = {0};
-    sab_layout_take(&count, steps, sizeof *s->steps), sab_layout_take(&count, when, sizeof *s->when);
+    lay_out_shape(&count, s);
     char *here = sab_alloc(count.used, 1);
     if (!here)
         return sab_fail(err, SAB_NOMEM, "no memory for the ledger of %d steps", s->T);
     struct sab_layout layout = {.base = here};
-    struct sab_ledger ledger = {.keep = &c->model->layers[0].remind.keep};
-    ledger.steps = sab_layout_take(&layout, steps, sizeof *s->steps);
-    ledger.when = sab_layout_take(&layout, when, sizeof *s->when);
-    sab_ledger_fill(&ledger, s->N, s->T);
-    s->left = ledger.n < s->sizes.slots ? ledger.n : s->sizes.slots;
-    int status = mc->take(mc, &s->block, count.used, err);
+    lay_out_shape(&layout, s);
+    struct sab_ledger ledger = {.keep = &m->layers[0].remind.keep, .steps = s->steps, .when = s->when};
+    sab_ledger_fill(&ledger, s->N + m->zero_memories, s->T);
+    s->left = m->zero_memories ? 0 : ledger.n < s->sizes.slots ? ledger.n : s->sizes.slots;
+    for (int b = 0; b < s->B && sab_gpu_chooses(&s->sizes); b++)
+        s->n_alive[b] = m->zero_memories;
+    int status = sab_gpu_chooses(&s->sizes) ? worth_of_zeros(m, s->worth, err) : SAB_OK;
+    if (!status)
+        status = mc->take(mc, &s->block, count.used, err);
     if (!status) {
         layout = (struct sab_layout){.base = s->block};
-        s->steps = sab_layout_take(&layout, steps, sizeof *s->steps);
-        s->when = sab_layout_take(&layout, when, sizeof *s->when);
+        lay_out_shape(&layout, s);
         mc->put(mc, s->block, here, count.used);
         status = mc->wait(mc, err);
     }
@@ -128,12 +147,13 @@ static int fill_ledger(struct sab_cuda *c, struct shape *s, struct sab_error *er
 static int take_shape(struct sab_cuda *c, const struct sab_cuda_batch *batch, struct shape **out, struct sab_error *err)
 {
     const int T = batch->T, B = batch->B, N = batch->N, masks = batch->output_mask || batch->state_mask;
+    const int carried = N + c->model->zero_memories;
     struct sab_gpu *g = c->gpu;
     struct shape *s = c->shapes;
     while (s && (s->T != T || s->B != B || s->N != N || s->masks != masks))
         s = s->next;
     if (!s) {
-        int status = sab_gpu_cut(g, T, B, N, masks, err);
+        int status = sab_gpu_cut(g, T, B, carried, masks, err);
         if (status)
             return status;
         s = sab_alloc(1, sizeof *s);
@@ -141,7 +161,7 @@ static int take_shape(struct sab_cuda *c, const struct sab_cuda_batch *batch, st
             return sab_fail(err, SAB_NOMEM, "no memory for a shape of %d steps", T);
         *s = (struct shape){.T = T, .B = B, .N = N, .masks = masks, .plan = g->plan, .sizes = g->sizes, .groups = g->groups,
                             .window_len = g->window_len, .n_windows = g->n_windows};
-        status = c->model->K > 0 ? fill_ledger(c, s, err) : SAB_OK;
+        status = c->model->K > 0 ? fill_shape(c, s, err) : SAB_OK;
         if (status) {
             struct sab_error told;
             c->machine->wait(c->machine, &told); /* the same again: the next call begins without it */
@@ -155,7 +175,7 @@ static int take_shape(struct sab_cuda *c, const struct sab_cuda_batch *batch, st
     }
     g->plan = s->plan, g->sizes = s->sizes, g->groups = s->groups, g->window_len = s->window_len, g->n_windows = s->n_windows;
     g->ledger_steps = s->steps, g->when = s->when;
-    g->extent = (struct sab_gpu_extent){.T = T, .B = B, .carried = N, .backward = 1, .masks = masks};
+    g->extent = (struct sab_gpu_extent){.T = T, .B = B, .carried = carried, .backward = 1, .masks = masks};
     *out = s;
     return SAB_OK;
 }
@@ -177,6 +197,12 @@ static int take_batch(struct sab_cuda *c, struct sab_cuda_batch *batch, const st
     if (batch->N < 0 || (batch->N > 0 && (m->K == 0 || batch->N > c->gpu->sizes.slots)))
         return sab_fail(err, SAB_INVALID, "sab_cuda: N = %d memories to begin with; this network goes on from %d at most", batch->N,
                         m->K == 0 ? 0 : c->gpu->sizes.slots);
+    if (batch->N > 0 && m->zero_memories)
+        return sab_fail(err, SAB_INVALID, "sab_cuda: N = %d memories to begin with, and with --zero-memory on sequences begin anew",
+                        batch->N);
+    if (batch->N > 0 && sab_gpu_chooses(&c->gpu->sizes))
+        return sab_fail(err, SAB_INVALID, "sab_cuda: N = %d memories to begin with, and --keep %s begins with none: what each memory is "
+                                          "worth is not among these arrays", batch->N, m->layers[0].remind.keep.choice->name);
     return SAB_OK;
 }
 
@@ -224,7 +250,7 @@ static int begin(struct sab_cuda *c, struct sab_cuda_batch *batch, const struct 
         return status;
     struct sab_layout kept = {.base = batch->kept}, back = {.base = (char *)batch->scratch + workspace(c)};
     g->in_ids = batch->ids, g->in_values = batch->values;
-    g->ends = sab_gpu_is_pooled(&g->sizes) ? batch->lengths : NULL;
+    g->ends = sab_gpu_is_pooled(&g->sizes) || sab_gpu_chooses(&g->sizes) ? batch->lengths : NULL;
     g->dh0 = g->dc0 = g->dvalues = NULL;
     sab_gpu_lay_out_bare(&kept, backward ? &back : NULL, g, batch->T, batch->B);
     g->output_mask = batch->output_mask ? g->mask_room[0] : NULL;
@@ -285,6 +311,24 @@ static void take_start(struct sab_cuda *c, const struct sab_cuda_batch *b, const
         c->machine->zero(c->machine, to, (size_t)b->B * m->Hp * sizeof(real));
 }
 
+/* What is alive of layer l, and of what worth: nothing, or a memory of zeros, the first. */
+static void take_alive(struct sab_cuda *c, const struct sab_cuda_batch *b, const struct shape *shape, int l)
+{
+    struct sab_machine *mc = c->machine;
+    const struct sab_gpu_pass *p = &c->gpu->sizes;
+    const struct sab_gpu_layer *y = &c->gpu->layers[l];
+    mc->copy(mc, y->n_alive, shape->n_alive, (size_t)b->B * sizeof *y->n_alive);
+    mc->zero(mc, y->alive, (size_t)b->B * p->alive_cap * sizeof *y->alive);
+    if (y->worth) /* rows that nobody writes enter a product, with a memory of 0 */
+        mc->zero(mc, y->worth, (size_t)b->B * p->cap * sizeof *y->worth);
+    struct sab_gpu_rows rows = {.n = 1, .m = b->B, .width = 1, .to_width = 1, .to = y->alive_worth, .to_j = (size_t)p->alive_cap,
+                                .from = shape->worth};
+    mc->rows(mc, &rows);
+    rows.to = y->worth, rows.to_j = (size_t)p->cap;
+    if (y->worth)
+        mc->rows(mc, &rows);
+}
+
 /* The memories that layer l begins with; keys are made of the weights as they are. */
 static void take_memories(struct sab_cuda *c, const struct sab_cuda_batch *b, int l)
 {
@@ -294,14 +338,14 @@ static void take_memories(struct sab_cuda *c, const struct sab_cuda_batch *b, in
     struct sab_gpu_layer *y = &g->layers[l];
     const size_t cap = (size_t)g->sizes.cap, count = cap * b->B;
     mc->zero(mc, y->M, count * m->Hp * sizeof(real)); /* rows that nobody writes enter a product, with a gradient of 0 */
-    if (b->N == 0)
-        return;
     struct sab_gpu_rows rows = {.n = b->N, .m = b->B, .width = m->H, .to_width = m->Hp, .to = y->M,
                                 .to_i = (size_t)m->Hp, .to_j = cap * m->Hp,
-                                .from = b->memories + (size_t)l * b->B * b->N * m->H, .from_i = (size_t)m->H,
+                                .from = b->N > 0 ? b->memories + (size_t)l * b->B * b->N * m->H : NULL, .from_i = (size_t)m->H,
                                     .from_j = (size_t)b->N * m->H};
-    mc->rows(mc, &rows);
-    sab_gpu_make_keys(g, l);
+    if (b->N > 0)
+        mc->rows(mc, &rows);
+    if (g->extent.carried > 0)
+        sab_gpu_make_keys(g, l);
 }
 
 static void leave(struct sab_cuda *c, const struct sab_cuda_batch *b, const struct sab_cuda_left *left, const struct shape *shape)
@@ -317,7 +361,8 @@ static void leave(struct sab_cuda *c, const struct sab_cuda_batch *b, const stru
         if (left->cn && y->c)
             mc->last(mc, b->T, b->B, m->H, y->c, m->Hp, b->lengths, left->cn + l * state);
         struct sab_gpu_leave memories = {.T = b->T, .B = b->B, .N = shape->left, .H = m->H, .ld = m->Hp,
-                                         .cap = g->sizes.cap, .steps = g->ledger_steps,
+                                         .cap = g->sizes.cap, .alive_cap = g->sizes.alive_cap, .steps = g->ledger_steps,
+                                         .alive = sab_gpu_chooses(&g->sizes) ? y->alive : NULL, .n_alive = y->n_alive,
                                          .ends = b->lengths, .first = b->N > 0 ? b->first : NULL, .M = y->M,
                                          .memories = left->memories + l * state * shape->left, .left_first = l == 0 ? left->first : NULL,
                                          .left_since = left->since};
@@ -361,7 +406,11 @@ int sab_cuda_forward(struct sab_cuda *c, const struct sab_cuda_batch *given, con
             take_start(c, &b, b.c0, l, g->layers[l].c);
         if (c->model->K > 0)
             take_memories(c, &b, l);
+        if (c->model->K > 0 && sab_gpu_chooses(&g->sizes))
+            take_alive(c, &b, shape, l);
     }
+    if (g->drawn)
+        c->machine->drawn(c->machine, b.T, b.B, c->model->shape.I, b.ids, b.values, g->ends, g->drawn);
     sab_gpu_layers_forward(g, b.B, 0, 0, b.ids, b.values);
     leave(c, &b, &left, shape);
     return c->machine->wait(c->machine, err);
