@@ -4,7 +4,8 @@
  *     T, B, H    as there          credit   sab, bptt            slots    memories a step can read; 0: all
  *     att        steps from memory to memory
  *     reps       updates timed     ops=1    also each operation alone, waiting for it; S, C, steps: how to cut
- *     check=1    also the largest difference from the processor's gradient
+ *     check=1    also how far the gradient is from the processor's, as a share of the largest number, and where that is more than
+ *                2e-5, "unrest": how far the processor's own moves when every weight is changed by a rounding (else 0)
  *     products   float, tf32, bf16: what products over many steps multiply in
  *     keep, pool, forward, score, sparsifier   the options of these names
  *     looks=1    also the share of scores that are computed; prune: memories from which on some are passed over, -1: none
@@ -122,6 +123,42 @@ static void update(struct sab_gpu *gpu, const struct sab_batch *batch, const str
         die("step", &err);
 }
 
+/* The largest difference, as a share of the largest number of want. */
+static double distance(const sab_real *want, const sab_real *got, size_t n)
+{
+    double most = 0, apart = 0;
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, fabs((double)want[i]));
+        apart = isfinite((double)got[i]) ? fmax(apart, fabs((double)want[i] - (double)got[i])) : INFINITY;
+    }
+    return apart / most;
+}
+
+/* How far the processor's gradient moves when every weight is changed by a rounding: the most of some trials. A sequence of equal inputs has
+ * memories that are equal but for roundings; which of them win, and by how much, is then anybody's choice. */
+static double find_unrest(struct sab_model *model, const struct sab_batch *batch)
+{
+    const struct sab_flat flat = *sab_model_flat(model);
+    struct sab_error err;
+    double most = 0;
+    uint64_t state = 1;
+    sab_real *theta = malloc(flat.count * sizeof *theta), *grads = malloc(flat.count * sizeof *grads);
+    memcpy(theta, flat.theta, flat.count * sizeof *theta);
+    memcpy(grads, flat.grad, flat.count * sizeof *grads);
+    for (int trial = 0; trial < 4; trial++) {
+        for (size_t i = 0; i < flat.count; i++) {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            flat.theta[i] = theta[i] * (1 + ((int)(state >> 61) - 3) * (sab_real)0x1p-23);
+        }
+        if (sab_model_gradient(model, batch, 0, NULL, NULL, &err))
+            die("gradient", &err);
+        most = fmax(most, distance(grads, flat.grad, flat.count));
+    }
+    memcpy(flat.theta, theta, flat.count * sizeof *theta);
+    free(theta), free(grads);
+    return most;
+}
+
 static void run(struct sab_machine *machine, const struct settings *s)
 {
     struct sab_error err;
@@ -165,18 +202,14 @@ static void run(struct sab_machine *machine, const struct settings *s)
     struct sab_gpu_plan wish = {.S = s->S, .C = s->C, .steps = s->steps, .prune = s->prune, .looks = s->looks};
     sab_gpu_wish(gpu, &wish);
     struct sab_metrics metrics = {.size = sizeof metrics};
-    double off = NAN;
+    double off = NAN, unrest = 0;
     if (s->check) {
         struct sab_flat flat = *sab_model_flat(model);
         sab_real *grads = malloc(flat.count * sizeof *grads);
-        double most = 0, apart = 0;
         if (sab_gpu_gradient(gpu, &batch, NULL, grads, &metrics, &err) || sab_model_gradient(model, &batch, 0, NULL, NULL, &err))
             die("gradient", &err);
-        for (size_t i = 0; i < flat.count; i++) {
-            most = fmax(most, fabs((double)flat.grad[i]));
-            apart = fmax(apart, fabs((double)flat.grad[i] - (double)grads[i]));
-        }
-        off = apart / most;
+        off = distance(flat.grad, grads, flat.count);
+        unrest = off > 2e-5 ? find_unrest(model, &batch) : 0;
         free(grads);
     }
     struct sab_optim_options optim = options->optim;
@@ -202,12 +235,12 @@ static void run(struct sab_machine *machine, const struct settings *s)
            "\"forward\": \"%s\", \"score\": \"%s\", \"seconds\": %.6g, \"least\": %.6g, "
            "\"first\": %.4g, \"loss\": %.6g, "
            "\"S\": %d, \"C\": %d, \"threads\": %d, \"stretch\": %d, \"held\": [%d, %d], \"shared\": [%d, %d], "
-           "\"launches\": %ld, \"off\": %.3g, "
+           "\"launches\": %ld, \"off\": %.3g, \"unrest\": %.3g, "
            "\"products\": \"%s\", \"step_bytes\": [%.0f, %.0f]",
            s->T, s->B, s->H, s->credit, s->slots, s->att, s->keep, s->pool, s->forward, s->score,
            s->reps > 0 ? seconds[s->reps / 2] : first, s->reps > 0 ? seconds[0] : first, first,
            metrics.loss, plan->S, plan->C, plan->threads, plan->steps, plan->held_forward, plan->held_backward, plan->shared_forward,
-           plan->shared_backward, launches, isnan(off) ? -1 : off, s->products,
+           plan->shared_backward, launches, isnan(off) ? -1 : off, unrest, s->products,
                (sab_gpu_counts(gpu)->kernel_nbytes[0] - before.kernel_nbytes[0]) / passes,
            (sab_gpu_counts(gpu)->kernel_nbytes[1] - before.kernel_nbytes[1]) / passes);
     double computed, all;
