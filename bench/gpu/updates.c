@@ -134,8 +134,8 @@ static double distance(const sab_real *want, const sab_real *got, size_t n)
     return apart / most;
 }
 
-/* How far the processor's gradient moves when every weight is changed by a rounding: the most of some trials. A sequence of equal inputs has
- * memories that are equal but for roundings; which of them win, and by how much, is then anybody's choice. */
+/* How far the processor's gradient moves when every weight is changed by a rounding: the most of some trials. A sequence of equal inputs
+ * has memories that are equal but for roundings; which of them win, and by how much, is then anybody's choice. */
 static double find_unrest(struct sab_model *model, const struct sab_batch *batch)
 {
     const struct sab_flat flat = *sab_model_flat(model);
