@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -22,7 +23,19 @@ static void keep_finite(struct sab_options *c)
         c->model.write = SAB_WRITE_PROVISIONAL;
 }
 
-/* Step by step, going on from a clone half-way. */
+/* A step with a weight that is no number is refused, and leaves nothing behind. */
+static void meet_no_number(struct problem *p, struct sab_stream *stream, const int32_t *ids, const sab_real *values, sab_real *y)
+{
+    struct sab_error err;
+    sab_real *weight = &sab_model_tensor(p->model, 1)->data[0], was = *weight; /* of the state's product */
+    *weight = NAN;
+    (void)sab_model_evaluate(p->model, &p->batch, 1, NULL, NULL, NULL, &err); /* from here on it is what all compute with */
+    assert_int_equal(sab_stream_step(stream, ids, values, y, &err), SAB_NUMERIC);
+    *weight = was;
+    assert_int_equal(sab_model_evaluate(p->model, &p->batch, 1, NULL, NULL, NULL, &err), SAB_OK);
+}
+
+/* Step by step, going on from a clone half-way; one step is tried before with what it cannot take. */
 static void steps_are_the_sequence(struct sab_options *c, struct sab_shape shape, int T, int B, uint64_t seed)
 {
     struct problem p;
@@ -41,8 +54,11 @@ static void steps_are_the_sequence(struct sab_options *c, struct sab_shape shape
             sab_stream_free(stream);
             stream = clone;
         }
-        assert_int_equal(sab_stream_step(stream, p.batch.ids ? p.ids + t * B : NULL,
-                                         p.batch.values ? p.values + t * B * shape.I : NULL, y, &err), SAB_OK);
+        const int32_t *ids = p.batch.ids ? p.ids + t * B : NULL;
+        const sab_real *values = p.batch.values ? p.values + t * B * shape.I : NULL;
+        if (t == 1 + (int)(seed * 7 % (T - 1)))
+            meet_no_number(&p, stream, ids, values, y);
+        assert_int_equal(sab_stream_step(stream, ids, values, y, &err), SAB_OK);
         assert_memory_equal(y, whole + t * B * shape.O, (size_t)B * shape.O * sizeof *y);
     }
     sab_stream_free(stream);

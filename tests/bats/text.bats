@@ -54,9 +54,11 @@ for row in rows:
         fails 2 '--T 20' '--k-att 3'
         sab train text --data text.txt --T 20 --batch 4 --hidden 8 --segments 4 --steps 30 --quiet $dry --out none
         fails 2 '--segments 4' '--memory-slots'
+        sab train text --data text.txt --T 20 --batch 4 --hidden 8 --zero-memory on --steps 30 --quiet $dry --out none
+        fails 2 'sab train: --zero-memory on is for sequences that begin anew' 'choose off'
         [ ! -e none ]
     done
-    sab train text --data text.txt --T 20 --batch 4 --hidden 8 --k-att 3 --credit tbptt --steps 3 --quiet --out without
+    sab train text --data text.txt --T 20 --batch 4 --hidden 8 --k-att 3 --segments 4 --credit tbptt --steps 3 --quiet --out without
     [ "$status" = 0 ]
 }
 
