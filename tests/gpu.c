@@ -223,11 +223,19 @@ static int runs_of(int n, int least)
     return runs < least ? least : runs;
 }
 
+/* The run that SAB_GPU_RUN asks for, to be done alone; -1: all. */
+static int only_run(void)
+{
+    const char *asked = getenv("SAB_GPU_RUN");
+    return asked ? atoi(asked) : -1;
+}
+
 static void agrees_with_the_processor(void **unused)
 {
     (void)unused;
-    int runs = runs_of(RUNS, 1), apart = 0;
-    for (int i = 0; i < runs; i++) {
+    const int only = only_run(), runs = only >= 0 ? only + 1 : runs_of(RUNS, 1);
+    int apart = 0;
+    for (int i = only >= 0 ? only : 0; i < runs; i++) {
         uint64_t state = (uint64_t)i * 977 + 5;
         struct sab_options config;
         draw(&config, &state);
@@ -323,6 +331,8 @@ static void the_most_usual_sizes(void **unused)
               {"lstm", 5, 1, 2, 9}, {"lstm", 0, 1, 2, 9}};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
         OPTIONS config = {0};
+        if (only_run() >= 0 && (int)i != only_run())
+            continue;
         problem_config(&config);
         config.model.hidden = 128;
         config.model.k_top = of[i].k_top;
@@ -341,5 +351,6 @@ int main(void)
         cmocka_unit_test(agrees_with_the_processor), cmocka_unit_test(rows_are_used_again), cmocka_unit_test(scores_are_passed_over),
         cmocka_unit_test(the_most_usual_sizes),
     };
+    cmocka_set_test_filter(getenv("SAB_GPU_TEST")); /* the test of this name alone */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
