@@ -1,8 +1,6 @@
-/* sab_cuda.h: the layers alone, with the caller's memory, stream and weights. What is kept between calls are tables that do not
- * change: how shapes are cut, and their ledgers. */
-#include <limits.h>
+/* sab_cuda.h: the layers alone, with the caller's memory, stream and weights. What is kept between calls are tables of shapes, which do
+ * not change (shape.h). */
 #include <stddef.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -10,6 +8,7 @@
 #include "base/sized.h"
 #include "cuda/device.h"
 #include "cuda/gpu_state.h"
+#include "cuda/shape.h"
 #include "sab_cuda.h"
 
 static const struct sab_sized batch_sized = {"the batch", "struct sab_cuda_batch", offsetof(struct sab_cuda_batch, output_mask),
@@ -20,25 +19,11 @@ static const struct sab_sized left_sized = {"what is left", "struct sab_cuda_lef
 static const struct sab_sized gradient_sized = {"the gradient", "struct sab_cuda_gradient", sizeof(struct sab_cuda_gradient),
                                                 sizeof(struct sab_cuda_gradient)};
 
-/* A shape that was met: nothing here goes before the whole, since a graph may hold it. */
-struct shape {
-    struct shape *next;
-    int T, B, N, masks;
-    struct sab_gpu_plan plan;
-    struct sab_gpu_pass sizes;
-    int groups, window_len, n_windows, left;
-    void *block; /* the machine's: of */
-    struct sab_ledger_step *steps;
-    int32_t *when;
-    int32_t *n_alive; /* [B] memories that sequences begin with, where a rule chooses; else NULL, and */
-    real *worth;      /* [1] what they are worth */
-};
-
 struct sab_cuda {
     struct sab_machine *machine;
     struct sab_gpu *gpu;
     struct sab_model *model;
-    struct shape *shapes;
+    struct sab_gpu_shape *shapes;
 };
 
 /* From now on on that stream. What failed there is told, and then forgotten. */
@@ -77,12 +62,7 @@ void sab_cuda_free(struct sab_cuda *c)
 {
     if (!c)
         return;
-    for (struct shape *s = c->shapes, *next; s; s = next) {
-        next = s->next;
-        if (s->block)
-            c->machine->give(c->machine, s->block);
-        sab_free(s);
-    }
+    sab_gpu_shapes_free(c->shapes, c->machine);
     if (c->gpu) /* what it has of batches is the callers' */
         c->gpu->theta = c->gpu->padded = c->gpu->grad = c->gpu->grad_padded = NULL;
     sab_gpu_free(c->gpu);
@@ -91,93 +71,9 @@ void sab_cuda_free(struct sab_cuda *c)
     sab_free(c);
 }
 
-/* ---- shapes ---- */
-
-/* What does not change of a shape, into it. */
-static void lay_out_shape(struct sab_layout *at, struct shape *s)
+static int take_shape(struct sab_cuda *c, const struct sab_cuda_batch *b, struct sab_gpu_shape **out, struct sab_error *err)
 {
-    const size_t alive = sab_gpu_chooses(&s->sizes) ? (size_t)s->B : 0;
-    s->steps = sab_layout_take(at, (size_t)s->T + 1, sizeof *s->steps);
-    s->when = sab_layout_take(at, (size_t)s->sizes.cap + 1, sizeof *s->when);
-    s->n_alive = sab_layout_take(at, alive, sizeof *s->n_alive);
-    s->worth = sab_layout_take(at, alive > 0, sizeof *s->worth);
-}
-
-/* A memory of zeros is worth the same whatever the weights are. */
-static int worth_of_zeros(const struct sab_model *m, real *worth, struct sab_error *err)
-{
-    real *zeros = sab_alloc((size_t)m->H, sizeof *zeros);
-    if (!zeros)
-        return sab_fail(err, SAB_NOMEM, "no memory for a state of %d units", m->H);
-    *worth = m->layers[0].remind.keep.choice->worth(m->H, zeros, zeros, zeros, 0);
-    sab_free(zeros);
-    return SAB_OK;
-}
-
-static int fill_shape(struct sab_cuda *c, struct shape *s, struct sab_error *err)
-{
-    struct sab_machine *mc = c->machine;
-    const struct sab_model *m = c->model;
-    struct sab_layout count = {0};
-    lay_out_shape(&count, s);
-    char *here = sab_alloc(count.used, 1);
-    if (!here)
-        return sab_fail(err, SAB_NOMEM, "no memory for the ledger of %d steps", s->T);
-    struct sab_layout layout = {.base = here};
-    lay_out_shape(&layout, s);
-    struct sab_ledger ledger = {.keep = &m->layers[0].remind.keep, .steps = s->steps, .when = s->when};
-    sab_ledger_fill(&ledger, s->N + m->zero_memories, s->T);
-    s->left = m->zero_memories ? 0 : ledger.n < s->sizes.slots ? ledger.n : s->sizes.slots;
-    for (int b = 0; b < s->B && sab_gpu_chooses(&s->sizes); b++)
-        s->n_alive[b] = m->zero_memories;
-    int status = sab_gpu_chooses(&s->sizes) ? worth_of_zeros(m, s->worth, err) : SAB_OK;
-    if (!status)
-        status = mc->take(mc, &s->block, count.used, err);
-    if (!status) {
-        layout = (struct sab_layout){.base = s->block};
-        lay_out_shape(&layout, s);
-        mc->put(mc, s->block, here, count.used);
-        status = mc->wait(mc, err);
-    }
-    sab_free(here);
-    return status;
-}
-
-/* What the shape is cut into, into the gpu; made where it is new. */
-static int take_shape(struct sab_cuda *c, const struct sab_cuda_batch *batch, struct shape **out, struct sab_error *err)
-{
-    const int T = batch->T, B = batch->B, N = batch->N, masks = batch->output_mask || batch->state_mask;
-    const int carried = N + c->model->zero_memories;
-    struct sab_gpu *g = c->gpu;
-    struct shape *s = c->shapes;
-    while (s && (s->T != T || s->B != B || s->N != N || s->masks != masks))
-        s = s->next;
-    if (!s) {
-        int status = sab_gpu_cut(g, T, B, carried, masks, err);
-        if (status)
-            return status;
-        s = sab_alloc(1, sizeof *s);
-        if (!s)
-            return sab_fail(err, SAB_NOMEM, "no memory for a shape of %d steps", T);
-        *s = (struct shape){.T = T, .B = B, .N = N, .masks = masks, .plan = g->plan, .sizes = g->sizes, .groups = g->groups,
-                            .window_len = g->window_len, .n_windows = g->n_windows};
-        status = c->model->K > 0 ? fill_shape(c, s, err) : SAB_OK;
-        if (status) {
-            struct sab_error told;
-            c->machine->wait(c->machine, &told); /* the same again: the next call begins without it */
-            if (s->block)
-                c->machine->give(c->machine, s->block);
-            sab_free(s);
-            return status;
-        }
-        s->next = c->shapes;
-        c->shapes = s;
-    }
-    g->plan = s->plan, g->sizes = s->sizes, g->groups = s->groups, g->window_len = s->window_len, g->n_windows = s->n_windows;
-    g->ledger_steps = s->steps, g->when = s->when;
-    g->extent = (struct sab_gpu_extent){.T = T, .B = B, .carried = carried, .backward = 1, .masks = masks};
-    *out = s;
-    return SAB_OK;
+    return sab_gpu_shape_take(out, &c->shapes, c->gpu, b->T, b->B, b->N, b->output_mask || b->state_mask, err);
 }
 
 /* Bytes of scratch before what is laid out there. */
@@ -210,7 +106,7 @@ int sab_cuda_need(struct sab_cuda *c, const struct sab_cuda_batch *given, struct
 {
     struct sab_cuda_batch batch;
     struct sab_cuda_need need;
-    struct shape *shape;
+    struct sab_gpu_shape *shape;
     int status = take_batch(c, &batch, given, err);
     if (!status)
         status = sab_sized_take(&need_sized, &need, out, err);
@@ -232,7 +128,7 @@ int sab_cuda_need(struct sab_cuda *c, const struct sab_cuda_batch *given, struct
 
 /* ---- there and back ---- */
 
-static int begin(struct sab_cuda *c, struct sab_cuda_batch *batch, const struct sab_cuda_batch *given, int backward, struct shape **shape,
+static int begin(struct sab_cuda *c, struct sab_cuda_batch *batch, const struct sab_cuda_batch *given, int backward, struct sab_gpu_shape **shape,
                  struct sab_error *err)
 {
     struct sab_gpu *g = c->gpu;
@@ -312,7 +208,7 @@ static void take_start(struct sab_cuda *c, const struct sab_cuda_batch *b, const
 }
 
 /* What is alive of layer l, and of what worth: nothing, or a memory of zeros, the first. */
-static void take_alive(struct sab_cuda *c, const struct sab_cuda_batch *b, const struct shape *shape, int l)
+static void take_alive(struct sab_cuda *c, const struct sab_cuda_batch *b, const struct sab_gpu_shape *shape, int l)
 {
     struct sab_machine *mc = c->machine;
     const struct sab_gpu_pass *p = &c->gpu->sizes;
@@ -348,7 +244,7 @@ static void take_memories(struct sab_cuda *c, const struct sab_cuda_batch *b, in
         sab_gpu_make_keys(g, l);
 }
 
-static void leave(struct sab_cuda *c, const struct sab_cuda_batch *b, const struct sab_cuda_left *left, const struct shape *shape)
+static void leave(struct sab_cuda *c, const struct sab_cuda_batch *b, const struct sab_cuda_left *left, const struct sab_gpu_shape *shape)
 {
     const struct sab_model *m = c->model;
     struct sab_machine *mc = c->machine;
@@ -387,7 +283,7 @@ int sab_cuda_forward(struct sab_cuda *c, const struct sab_cuda_batch *given, con
 {
     struct sab_cuda_batch b;
     struct sab_cuda_left left;
-    struct shape *shape;
+    struct sab_gpu_shape *shape;
     struct sab_gpu *g = c->gpu;
     int status = sab_sized_take(&left_sized, &left, given_left, err);
     if (!status)
@@ -441,7 +337,7 @@ int sab_cuda_backward(struct sab_cuda *c, const struct sab_cuda_batch *given, co
 {
     struct sab_cuda_batch b;
     struct sab_cuda_gradient want;
-    struct shape *shape;
+    struct sab_gpu_shape *shape;
     struct sab_gpu *g = c->gpu;
     struct sab_machine *mc = c->machine;
     const struct sab_model *m = c->model;
