@@ -239,6 +239,7 @@ static const struct sab_table_cell cells[] = {
     {"single", "softmax 6,000 updates", "sab 1 1", "k-trunc=1 k-top=1 steps=6000", NONE, 0, NULL},
     {"single", "relu-40 6,000 updates", "sab 1 1", "k-trunc=1 k-top=1 steps=6000 sparsifier=relu read-floor=40", NONE, 0,
      NULL},
+    {"single", "relu-40 gain 0.3", "sab 1 1", "k-trunc=1 k-top=1 sparsifier=relu read-floor=40 read-gain=0.3", NONE, 0, NULL},
     SINGLE("sab 5 1", "k-trunc=5 k-top=1"),
     SINGLE("sab 5 1, T=200", "k-trunc=5 k-top=1 T=200 curriculum=2000"),
 
