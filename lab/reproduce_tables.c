@@ -239,7 +239,6 @@ static const struct sab_table_cell cells[] = {
     {"single", "softmax 6,000 updates", "sab 1 1", "k-trunc=1 k-top=1 steps=6000", NONE, 0, NULL},
     {"single", "relu-40 6,000 updates", "sab 1 1", "k-trunc=1 k-top=1 steps=6000 sparsifier=relu read-floor=40", NONE, 0,
      NULL},
-    {"single", "relu-40 gain 0.3", "sab 1 1", "k-trunc=1 k-top=1 sparsifier=relu read-floor=40 read-gain=0.3", NONE, 0, NULL},
     SINGLE("sab 5 1", "k-trunc=5 k-top=1"),
     SINGLE("sab 5 1, T=200", "k-trunc=5 k-top=1 T=200 curriculum=2000"),
 
@@ -303,7 +302,9 @@ static const struct sab_table_cell cells[] = {
     KEEPS_AT("keep", "digits, 24 slots", KEEP_DIGITS, "memory-slots=24", ""),
 
     KEEPS_AT("keep-adding", "T=100, 10 slots", "T=100 steps=1500 ", "memory-slots=10", ""),
-    KEEPS_AT("keep-adding", "T=400, 16 slots", "T=400 steps=3000 ", "memory-slots=16", ""),
+    {"keep-adding", "T=400, 16 slots", "all", "T=400 steps=3000", NONE, 0, NULL},
+    {"keep-adding", "T=400, 16 slots", "novel", "T=400 steps=3000 memory-slots=16 keep=novel", NONE, 0, NULL},
+    {"keep-adding", "T=400, 16 slots", "learned", "T=400 steps=3000 memory-slots=16 keep=learned", NONE, 0, NULL},
 
     KEEPS_AT("keep-texts", "Penn-Treebank, 10 slots", "preset=char-ptb hidden=128 k-att=1 steps=1600 ", "memory-slots=10", "memory-slots=100"),
     KEEPS_AT("keep-texts", "Shakespeare, 10 slots", KEEP_TEXT "k-att=1 ", "memory-slots=10", "memory-slots=100"),
