@@ -448,7 +448,7 @@ SAB_API int sab_trainer_create(struct sab_trainer **out, struct sab_model *model
                                struct sab_error *err);
 SAB_API void sab_trainer_free(struct sab_trainer *trainer);
 /* One update: gradient, clip, optimiser, schedule, average. On SAB_NUMERIC (NaN, Inf, explosion) the weights and the
- * optimiser are as before the call. */
+ * optimiser are as before the call. Where all weights are 0 the gradient is. */
 SAB_API int sab_trainer_update(struct sab_trainer *trainer, const struct sab_batch *batch, struct sab_metrics *metrics,
                                struct sab_error *err);
 /* Updates done so far. */

@@ -140,7 +140,7 @@ void sab_progress_end(struct sab_progress_line *line)
 
 static double blend(double old, double new)
 {
-    return isfinite(old) ? old + SMOOTHING * (new - old) : new;
+    return !isfinite(new) ? old : isfinite(old) ? old + SMOOTHING * (new - old) : new;
 }
 
 int sab_progress_show(void *user, const struct sab_event *event)

@@ -124,10 +124,10 @@ int sab_gpu_gradient(struct sab_gpu *g, const struct sab_batch *batch, const str
     int status = sab_gpu_make_room(g, batch, 1, request && (request->dvalues || request->dh0 || request->dc0), err);
     if (status)
         return status;
-    double weight = sab_gpu_send_windows(g, batch);
+    const double own = sab_gpu_send_windows(g, batch), weight = request && request->total_weight > 0 ? request->total_weight : own;
     if (!(weight > 0))
         return sab_fail(err, SAB_INVALID, "no position of the batch has a weight, so there is no loss and no gradient");
-    const double scale = 1 / (request && request->total_weight > 0 ? request->total_weight : weight);
+    const double scale = 1 / weight;
     if ((status = sab_gpu_begin(g, batch, 1, err)) != SAB_OK)
         return status;
     mc->zero(mc, g->grad_padded, m->n_padded * sizeof(real));

@@ -92,8 +92,10 @@ static int update(struct sab_run *run, struct sab_error *err)
     double took = now_s() - begin;
     run->rate = rate;
     run->state.grad_norm = metrics.grad_norm;
-    run->state.train_loss[0] += metrics.loss;
-    run->state.train_loss[1]++;
+    if (metrics.weight > 0) { /* else there was nothing to learn from, and no loss */
+        run->state.train_loss[0] += metrics.loss;
+        run->state.train_loss[1]++;
+    }
     run->state.seconds += took;
     run->recent[run->updates++ % SAB_RUN_RECENT] = took;
     run->smoothed = run->updates == 1 ? took : run->smoothed + 0.05 * (took - run->smoothed);

@@ -177,16 +177,20 @@ static int check_result(const struct sab_trainer *trainer, struct sab_error *err
     return SAB_OK;
 }
 
-/* What the loss is divided by; 0: the sum of the weights. Where classes are weighed, the number of answers (class_weights.h). */
+/* What the loss is divided by; 0: the sum of the weights. Where classes are weighed, the number of answers (class_weights.h). A batch may
+ * have nothing to learn from, as in a long gap of a series: it goes on with the state, and its gradient is 0 whatever it is divided by. */
 static double divisor(const struct sab_trainer *trainer, const struct sab_batch *batch)
 {
     int64_t answers = 0;
-    if (!trainer->config.task.values.class_weights[0])
-        return 0;
-    for (int t = 0; t < batch->T; t++)
-        for (int b = 0; b < batch->B; b++)
+    int has_weight = 0, counts = trainer->config.task.values.class_weights[0] != 0;
+    for (int t = 0; t < batch->T && (counts || !has_weight); t++)
+        for (int b = 0; b < batch->B; b++) {
             answers += sab_batch_scored(batch, t, b);
-    return (double)answers;
+            has_weight |= sab_batch_weight(batch, t, b) > 0;
+        }
+    if (!has_weight)
+        return 1;
+    return counts ? (double)answers : 0;
 }
 
 /* A state of this rank's sequences; one without any has a state of one, so that all see that there is one. */

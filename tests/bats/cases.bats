@@ -611,3 +611,21 @@ END
         [ "$status" = 0 ]
     done
 }
+
+@test "a gap longer than a batch teaches nothing, and training goes on behind it, resumed in the middle to the same bits" {
+    awk 'BEGIN { print "when,a"; for (i = 0; i < 900; i++) if (i < 300 || i >= 620) printf "%d,%.3f\n", 86400 * i + 1420070400, sin(i / 9) }' >gap.csv
+    options="csv --data gap.csv --time when --gaps fill --missing last --settings fixed --T 10 --hidden 4 --batch 1 --schedule constant"
+    # shellcheck disable=SC2086
+    sab train $options --eval-every 1 --steps 60 --quiet --json --out whole
+    [ "$status" = 0 ] || { echo "$stderr"; return 1; }
+    keys weights_digest
+    whole=$(value weights_digest)
+    python3 -c 'import json
+for line in open("whole/metrics.jsonl"):
+    json.loads(line, parse_constant=exit)'
+    # shellcheck disable=SC2086
+    sab train $options --eval-every 1 --steps 47 --quiet --out part
+    [ "$status" = 0 ]
+    sab train --resume part --steps 60 --quiet --json
+    [ "$(value weights_digest)" = "$whole" ]
+}

@@ -1,5 +1,5 @@
-# ctest: cost 15
 #!/usr/bin/env bats
+# ctest: cost 15
 # sab data: public sets listed, found, checked; where --data looks.
 
 load common
