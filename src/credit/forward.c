@@ -221,9 +221,8 @@ static void outputs(struct sab_shard *s, const struct sab_span *w, int t0, int l
     sab_work_losses(&s->work, m, s->S, t0, len, becomes_gradient, y, sums);
 }
 
-static int is_scored(const struct sab_shard *s, int window)
+static int is_scored(const struct sab_shard *s, int t0, int len)
 {
-    int t0 = window * s->window_len, len = sab_shard_window_len(s, window);
     for (int t = t0; t < t0 + len; t++)
         for (int b = 0; b < s->S; b++)
             if (sab_batch_scored(s->work.batch, t, s->work.columns[b].b))
@@ -241,9 +240,9 @@ static void span_outputs(struct sab_shard *s, int span, int replay)
     real *y = sab_shard_y(s, span);
     struct sab_loss_sums spare = {0};
     for (int i = 0; i < sab_shard_span_windows(s, span); i++) {
-        int window = first + i, t0 = window * s->window_len;
-        if (s->work.outputs || sab_shard_has_gradient(s, window) || (!replay && is_scored(s, window)))
-            outputs(s, w, t0, sab_shard_window_len(s, window), s->backward && !s->apart,
+        int window = first + i, t0 = window * s->window_len, len = sab_shard_window_len(s, window);
+        if (s->work.outputs || sab_shard_has_gradient(s, window) || (!replay && is_scored(s, t0, len)))
+            outputs(s, w, t0, len, s->backward && !s->apart,
                     y + (size_t)(t0 - w->t0) * s->S * m->Op, replay ? &spare : &s->sums);
     }
 }
@@ -314,6 +313,18 @@ static void end_layer(struct sab_shard *s, int l, int span, int replay)
             sab_shard_report(s, l, span * s->span_windows + i, 0);
 }
 
+/* The steps of a span at which what a layer reads reaches something, as sab_layer_part has them. */
+static const unsigned char *find_asked(struct sab_shard *s, int layer, int span)
+{
+    const struct sab_model *m = s->model;
+    int t0 = span * s->span_len, len = sab_shard_span_len(s, span), is_top = layer == m->L - 1;
+    if (sab_reads_go_on(m) || s->work.outputs || s->work.recall || s->apart) /* whoever takes outputs apart says later which */
+        return NULL;
+    for (int i = 0; i < len; i++)
+        s->asked[i] = is_top && (sab_work_has_gradient(&s->work, m, s->S, t0 + i, 1) || is_scored(s, t0 + i, 1));
+    return s->asked;
+}
+
 void sab_shard_span(struct sab_shard *const *shards, int n, int span, int replay)
 {
     const struct sab_model *m = shards[0]->model;
@@ -328,7 +339,8 @@ void sab_shard_span(struct sab_shard *const *shards, int n, int span, int replay
             struct sab_shard *s = shards[k];
             struct sab_layer_run *run = &s->layers[l];
             parts[k] = (struct sab_layer_part){.span = point_span(s, l, span), .memory = &run->memory,
-                                               .records = &run->records, .scratch = &s->scratch};
+                                               .records = &run->records, .scratch = &s->scratch,
+                                               .asked = find_asked(s, l, span)};
             if (!s->backward || s->reads_again)
                 run->records.t0 = parts[k].span->t0;
         }

@@ -218,6 +218,7 @@ static void lay_out(struct sab_layout *kept, struct sab_layout *scratch, struct 
     s->values = m->shape.input == SAB_INPUT_VALUES ? take_reals(scratch, steps * m->shape.I) : NULL;
     s->y = take_reals(scratch, (s->apart ? 1 : s->n_stored) * steps * m->Op);
     s->active = sab_layout_take(scratch, (size_t)s->span_windows, 1);
+    s->asked = sab_layout_take(scratch, (size_t)s->span_len, 1);
     lay_out_scratch(scratch, s);
     for (int l = 0; l < m->L; l++)
         lay_out_layer(kept, scratch, s, l);

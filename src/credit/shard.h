@@ -42,6 +42,7 @@ struct sab_shard {
     real *dx;                     /* [span_len,S,pad(I)] gradient of input values, or NULL */
     char *kept;                   /* the block that stays */
     unsigned char *active;        /* [span_windows] 1: gradient enters that window of the span */
+    unsigned char *asked;         /* [span_len] 1: what the layer at hand reads at that step of the span reaches something */
     struct sab_scratch scratch;
 
     struct sab_work work;

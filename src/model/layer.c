@@ -2,6 +2,7 @@
  *
  *     pre_t = bias + x_t W_ih + h_{t-1} W_hh     hh_t = cell(pre_t)        with dropout x_t * d in place of x_t, h_{t-1} * r of h_{t-1}
  *     v_t = query(hh_t)   s_t = read(v_t)        h_t = hh_t + G s_t        where one is due: write h_t or hh_t
+ *                         s_t = 0 where nobody asks for it
  *
  * The products with x run over the whole span, the rest step by step. One part may be taken by several lanes, each with units of its
  * own: their gates, cells, keys and queries. They meet where a row must be whole: hh_t before keys and queries, these before the
@@ -13,6 +14,12 @@
 
 #include "kernels/row_blocks.h"
 #include "remind/draw.h"
+
+int sab_reads_go_on(const struct sab_model *m)
+{
+    const struct sab_choice *choice = m->K > 0 ? m->layers[0].remind.keep.choice : NULL;
+    return m->gain != 0 || !m->has_readout || (choice && choice->recalled != 0);
+}
 
 int sab_draws_are_used(const struct sab_model *m)
 {
@@ -111,14 +118,17 @@ static void remind(const struct sab_model *m, const struct sab_layer_weights *lw
     size_t n = (size_t)S * m->Hp, at = i * n;
     real *query = w->query + (size_t)i * S * m->Ap, *h = w->h + at + n, *hh = w->hh + at;
     sab_lane_meet(lane);
-    int keys_first = lane->n > 1 && !replay && sab_ledger_is_due(&memory->ledger);
-    if (sab_ledger_count(&memory->ledger, t) > 0)
+    int keys_first = lane->n > 1 && !replay && sab_ledger_is_due(&memory->ledger), is_asked = !p->asked || p->asked[i];
+    if (is_asked && sab_ledger_count(&memory->ledger, t) > 0)
         r->score->map(r, 1, S, hh, share->keys, query);
     if (keys_first && m->write == SAB_WRITE_PROVISIONAL)
         r->score->map(r, 0, S, hh, share->keys, p->scratch->key);
     sab_lane_meet(lane);
     sab_profile_lap(share->profile, SAB_PHASE_MAP);
-    sab_read_forward(r, memory, t, query, p->records, replay, w->s + at, &p->scratch->read, lane, share->profile);
+    if (is_asked)
+        sab_read_forward(r, memory, t, query, p->records, replay, w->s + at, &p->scratch->read, lane, share->profile);
+    else
+        sab_read_nothing(r, memory->S, t, p->records, w->s + at, lane);
     sab_read_sequences(lane, S, &from, &end);
     for (size_t j = (size_t)from * m->Hp; j < (size_t)end * m->Hp; j++)
         h[j] = hh[j] + m->gain * w->s[at + j];

@@ -196,6 +196,9 @@ struct sab_scratch {
     struct sab_lockstep *lockstep; /* threads that take the steps of one part together, each some of its units; NULL: alone */
 };
 
+/* Whether what a step reads goes on to later ones: by the state, or by what memories are worth. If not, it reaches the step's own outputs,
+ * from the top layer, or nothing. */
+int sab_reads_go_on(const struct sab_model *model);
 /* Whether the model's rule of what to keep asks for a hash of the inputs. */
 int sab_draws_are_used(const struct sab_model *model);
 /* A hash of one sequence's inputs: of those of the steps before, 0 at first, and those of the next, an id or x [I]. The same whatever
@@ -209,6 +212,7 @@ struct sab_layer_part {
     struct sab_memory *memory;
     struct sab_records *records;
     const struct sab_scratch *scratch;
+    const unsigned char *asked; /* [span->len] 0: what this step would read reaches nothing, and nothing is read; NULL: 1 for all */
 
     /* The way back, of a window. */
     int from, len;       /* its steps within the span */

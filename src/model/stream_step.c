@@ -79,8 +79,8 @@ static int check_step(struct sab_stream *s, struct sab_error *err)
     return status;
 }
 
-/* Through layer l. The step is one of its own, in which all memories are carried ones. */
-static void step_layer(struct sab_stream *s, int l, const int32_t *ids, const sab_real *values)
+/* Through layer l. The step is one of its own, in which all memories are carried ones; is_asked: as sab_layer_part has it. */
+static void step_layer(struct sab_stream *s, int l, const int32_t *ids, const sab_real *values, unsigned char is_asked)
 {
     const struct sab_model *m = s->model;
     size_t n = (size_t)s->B * m->Hp, row = n * sizeof(real);
@@ -101,7 +101,7 @@ static void step_layer(struct sab_stream *s, int l, const int32_t *ids, const sa
     w->x_stride = l == 0 ? m->shape.I : m->Hp;
     w->draws = s->draw_next;
     sab_layer_forward(m, l, 1, &(struct sab_layer_part){.span = w, .memory = &now->memory, .records = &s->records,
-                                                        .scratch = &s->scratch}, 0);
+                                                        .scratch = &s->scratch, .asked = &is_asked}, 0);
     memcpy(now->h, w->h + n, row);
     if (m->cell->has_c)
         memcpy(now->c, w->c + n, row);
@@ -122,7 +122,7 @@ int sab_stream_step(struct sab_stream *s, const int32_t *ids, const sab_real *va
     for (int b = 0; sab_draws_are_used(m) && b < s->B; b++)
         s->draw_next[b] = sab_draws(m, s->draw[b], ids ? ids + b : NULL, values ? values + (size_t)b * m->shape.I : NULL);
     for (int l = 0; l < m->L; l++)
-        step_layer(s, l, ids, values);
+        step_layer(s, l, ids, values, sab_reads_go_on(m) || (outputs && l == m->L - 1));
     status = check_step(s, err);
     if (status)
         return status;

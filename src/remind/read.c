@@ -141,6 +141,16 @@ void sab_read_forward(const struct sab_remind *r, struct sab_memory *memory, int
     }
 }
 
+void sab_read_nothing(const struct sab_remind *r, int S, int t, struct sab_records *records, real *s, struct sab_lane *lane)
+{
+    int from, end;
+    sab_read_sequences(lane, S, &from, &end);
+    for (int b = from; b < end; b++)
+        sab_records_read(records, t, b)->n = 0;
+    if (end > from)
+        memset(s + (size_t)from * r->Hp, 0, (size_t)(end - from) * r->Hp * sizeof *s);
+}
+
 void sab_read_backward(const struct sab_remind *r, const struct sab_memory *memory, int t, const real *query,
                        const struct sab_records *records, const real *s, const real *ds, struct sab_part units, struct sab_part keys,
                        real *dquery, const struct sab_remind_grads *grads, real *scratch)

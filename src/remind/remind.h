@@ -264,6 +264,9 @@ void sab_read_sequences(const struct sab_lane *lane, int S, int *from, int *end)
 void sab_read_forward(const struct sab_remind *r, struct sab_memory *memory, int t, const real *query, struct sab_records *records,
                       int replay, real *s, const struct sab_read_room *room, struct sab_lane *lane, struct sab_profile *profile);
 
+/* The same where nothing is to be read: s is 0, and the records say so. */
+void sab_read_nothing(const struct sab_remind *r, int S, int t, struct sab_records *records, real *s, struct sab_lane *lane);
+
 /* From ds [S,Hp] and s [S,Hp], of these units and columns of keys, of which who has the first unit has the first: dquery [S,Ap] (before its
  * map's elementwise function), overwritten; memory->dM, dkey and grads ADD. scratch: room for 2 sab_sparsify_cap(r, N), each lane its
  * own. */
