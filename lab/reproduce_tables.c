@@ -306,7 +306,8 @@ static const struct sab_table_cell cells[] = {
     {"keep-adding", "T=400, 16 slots", "novel", "T=400 steps=3000 memory-slots=16 keep=novel", NONE, 0, NULL},
     {"keep-adding", "T=400, 16 slots", "learned", "T=400 steps=3000 memory-slots=16 keep=learned", NONE, 0, NULL},
 
-    KEEPS_AT("keep-texts", "Penn-Treebank, 10 slots", "preset=char-ptb hidden=128 k-att=1 steps=1600 ", "memory-slots=10", "memory-slots=100"),
+    KEEPS_AT("keep-texts", "Penn-Treebank, 10 slots", "preset=char-ptb hidden=128 k-att=1 steps=1600 ", "memory-slots=10",
+             "memory-slots=100"),
     KEEPS_AT("keep-texts", "Shakespeare, 10 slots", KEEP_TEXT "k-att=1 ", "memory-slots=10", "memory-slots=100"),
 
     GAINS("all", "k-att=1"),

@@ -191,7 +191,8 @@ static void cells_that_are_missing(void **state)
     (void)state;
     check("skip", text, "missing=skip targets=v", 1, (double[]){2}, (double[]){4});
     check("last", text, "missing=last targets=v", 4, (double[]){0, 2, 2, 4}, (double[]){2, NAN, 4, 5});
-    check("relative", text, "missing=last targets=v relative=on", 4, (double[]){0, 2, 2, 4}, (double[]){2, NAN, 2, 1}); /* at first, from the mean */
+    /* at first from the mean */
+    check("relative", text, "missing=last targets=v relative=on", 4, (double[]){0, 2, 2, 4}, (double[]){2, NAN, 2, 1});
     check("answers", answers, "missing=last goal=step targets=y", 4, (double[]){1, 2, 2, 4}, (double[]){0, NAN, 1, 1});
     struct rows r = rows_of(text, "missing=mask targets=v");
     static const double masks[][2] = {{1, 0}, {0, 0}, {1, 0}, {0, 0}};

@@ -128,8 +128,8 @@ int sab_cuda_need(struct sab_cuda *c, const struct sab_cuda_batch *given, struct
 
 /* ---- there and back ---- */
 
-static int begin(struct sab_cuda *c, struct sab_cuda_batch *batch, const struct sab_cuda_batch *given, int backward, struct sab_gpu_shape **shape,
-                 struct sab_error *err)
+static int begin(struct sab_cuda *c, struct sab_cuda_batch *batch, const struct sab_cuda_batch *given, int backward,
+                 struct sab_gpu_shape **shape, struct sab_error *err)
 {
     struct sab_gpu *g = c->gpu;
     int status = take_batch(c, batch, given, err);

@@ -1,6 +1,7 @@
 /* Times as data files write them, and back: ISO 8601; seconds, or thousandths, millionths or billionths of one, since 1970; plain numbers;
  * or a pattern as strptime has it. The same in every locale; names of months and days are English. A time is milliseconds since 1970 as
- * it is written (finer numbers are rounded), without a look at summer time; one with an offset from UTC is brought to UTC. Must not know files. */
+ * it is written (finer numbers are rounded), without a look at summer time; one with an offset from UTC is brought to UTC. Must not
+ * know files. */
 #ifndef SAB_SOURCE_TIMES_H
 #define SAB_SOURCE_TIMES_H
 

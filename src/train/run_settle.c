@@ -30,7 +30,8 @@ static int settle_carrying(struct sab_task *task, struct sab_options *config, in
         return sab_fail(err, SAB_INVALID, "--segments %d chooses among all memories, and of what goes on from chunk to chunk "
                                           "--memory-slots stay: choose 0", config->model.segments);
     if (*carries && has_memory(&config->model) && config->model.zero_memory)
-        return sab_fail(err, SAB_INVALID, "--zero-memory on is for sequences that begin anew, and these go on from chunk to chunk: choose off");
+        return sab_fail(err, SAB_INVALID, "--zero-memory on is for sequences that begin anew, and these go on from chunk to chunk: "
+                                          "choose off");
     if (*carries && config->model.memory_slots == 0 && config->model.segments == 0)
         config->model.memory_slots = first.T > keep.k_att ? keep.rule->most(&keep, first.T) : 1;
     return SAB_OK;
