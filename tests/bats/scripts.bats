@@ -139,7 +139,7 @@ version() {
     done
     run "$root/scripts/check-bits" ./program1 ./program1
     [ "$status" -eq 0 ]
-    [[ "$output" == *"10 trainings, one digest"* ]]
+    [[ "$output" == *"6 trainings, one digest"* ]]
     run "$root/scripts/check-bits" ./program1 ./program2
     [ "$status" -eq 1 ]
     [[ "$output" == *"program2 on 1 threads"* ]]
