@@ -17,10 +17,10 @@ static const struct sab_table tables[] = {
      "with figures of others; it and Shakespeare have H = 256, 4,000 updates.",
      SAB_MEASURE_BITS, 1, SAB_FIGURE_NONE, NULL},
     {"texts-time", "text in the same time: bits per character of the test text",
-     "preset=text8 data=text/tinyshakespeare.txt hidden=128 input-scale=30 eval-every=50", "",
+     "", "",
      "As many updates as one core makes in the same time, by `--dry-run`. Seconds are a processor's, of training, evaluations and the "
      "test; memory is the process's at its peak. H = 128, batches of 32 texts, chunks of 100 characters.",
-     SAB_MEASURE_BITS, 1, SAB_FIGURE_SECONDS, "Shakespeare", 0, 1},
+     SAB_MEASURE_BITS, 1, SAB_FIGURE_SECONDS, "Penn-Treebank", 0, 1},
     {"forecasts", "time series: mean squared error of forecasts",
      "task=csv relative=on T=96 hidden=64 batch=16 k-trunc=24 k-att=4 read-gain=0.2 clip=1 optimizer=adamw "
      "weight-decay=0.1 average=0.98 warmup=50 split=0.6,0.2,0.2 steps=200 lr=0.001 input-scale=0.3 "
@@ -62,6 +62,13 @@ static const struct sab_table tables[] = {
 
 #define CIFAR \
     "preset=cifar10 grey=on batch=32 k-trunc=50 input-scale=5 key-scale=1 clip=1 lr=0.006 steps=1000 eval-every=250 eval-size=1000 "
+
+/* One method for as many updates as take the same time. */
+#define SHAKESPEARE "preset=text8 data=text/tinyshakespeare.txt hidden=128 input-scale=30 eval-every=50 "
+#define TREEBANK "preset=char-ptb hidden=128 eval-every=150 "
+#define TEXTS_TIME(row, options, plays, treebank) \
+    {"texts-time", "Shakespeare", row, SHAKESPEARE options "steps=" plays, NONE, 0, NULL}, \
+    {"texts-time", "Penn-Treebank", row, TREEBANK options "steps=" treebank, NONE, 0, NULL}
 
 /* One method on each set. */
 #define REAL_DIGITS(set) "task=npy data=" set "/train.npz valid-data=" set "/valid.npz test-data=" set "/test.npz "
@@ -112,9 +119,9 @@ static const struct sab_table_cell cells[] = {
     {"texts", "Shakespeare", "bptt",
      "preset=text8 data=text/tinyshakespeare.txt hidden=256 input-scale=30 steps=4000 credit=bptt", NONE, 0, NULL},
 
-    {"texts-time", "Shakespeare", "bptt", "credit=bptt steps=1600", NONE, 0, NULL},
-    {"texts-time", "Shakespeare", "tbptt 20", "credit=tbptt steps=1600", NONE, 0, NULL},
-    {"texts-time", "Shakespeare", "sab 20 5", "steps=1000", NONE, 0, NULL},
+    TEXTS_TIME("bptt", "credit=bptt ", "1600", "4800"),
+    TEXTS_TIME("tbptt 20", "credit=tbptt ", "1600", "4800"),
+    TEXTS_TIME("sab 20 5", "", "1000", "3000"),
 
     {"forecasts", "mse", "ETTh1 1 hour",
      "data=timeseries/ETTh1.csv hidden=48 steps=2000 lr=0.003 input-scale=0.5 eval-every=100", NONE, 0, NULL},
