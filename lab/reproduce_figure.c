@@ -28,7 +28,7 @@ const char *sab_table_figure_title(const struct sab_table *table)
         [SAB_FIGURE_LENGTHS] = "test accuracy by length of the test, mean over seeds",
         [SAB_FIGURE_COST] = "accuracy by processor time; colours are rows, marks columns",
         [SAB_FIGURE_MAPS] = "what is recalled at three times",
-        [SAB_FIGURE_SECONDS] = "bits per character while learning, by processor seconds",
+        [SAB_FIGURE_SECONDS] = "bits per character by processor seconds",
     };
     return titles[table->figure];
 }
