@@ -377,19 +377,28 @@ static void refusals(void **unused)
     refused("host", "segments", "3", 12, "--segments 3");
 }
 
-static void batches_refused(void **unused)
+/* Layers of four memories on the host, with one more option. */
+static struct sab_cuda *make_with(const char *name, const char *value, struct sab_model **model)
 {
-    (void)unused;
     OPTIONS config = {0};
     struct sab_error err;
-    struct sab_model *model;
     struct sab_cuda *cuda;
     problem_config(&config);
     set_option(&config, "readout", "off");
     set_option(&config, "memory-slots", "4");
+    set_option(&config, name, value);
     struct sab_shape shape = SHAPE(SAB_INPUT_VALUES, 3, SAB_LOSS_NONE, 12);
-    if (sab_model_create(&model, &config, &shape, &err) || sab_cuda_create(&cuda, model, "host", &err))
+    if (sab_model_create(model, &config, &shape, &err) || sab_cuda_create(&cuda, *model, "host", &err))
         fail_msg("%s", err.message);
+    return cuda;
+}
+
+static void batches_refused(void **unused)
+{
+    (void)unused;
+    struct sab_error err;
+    struct sab_model *model;
+    struct sab_cuda *cuda = make_with("memory-slots", "4", &model);
     struct sab_engine *engine; /* an engine's device has a readout and losses */
     if (sab_engine_create(&engine, model, 1, &err))
         fail_msg("%s", err.message);
@@ -420,17 +429,9 @@ static void begins_anew(void **unused)
     (void)unused;
     static const char *const cases[][3] = {{"keep", "used", "--keep used"}, {"zero-memory", "on", "--zero-memory on"}};
     for (int i = 0; i < 2; i++) {
-        OPTIONS config = {0};
         struct sab_error err;
         struct sab_model *model;
-        struct sab_cuda *cuda;
-        problem_config(&config);
-        set_option(&config, "readout", "off");
-        set_option(&config, "memory-slots", "4");
-        set_option(&config, cases[i][0], cases[i][1]);
-        struct sab_shape shape = SHAPE(SAB_INPUT_VALUES, 3, SAB_LOSS_NONE, 12);
-        if (sab_model_create(&model, &config, &shape, &err) || sab_cuda_create(&cuda, model, "host", &err))
-            fail_msg("%s", err.message);
+        struct sab_cuda *cuda = make_with(cases[i][0], cases[i][1], &model);
         struct sab_cuda_need need = {.size = sizeof need};
         struct sab_cuda_batch b = {.size = sizeof b, .T = 8, .B = 1, .N = 2}; /* k-att is 2 */
         assert_int_equal(sab_cuda_need(cuda, &b, &need, &err), SAB_INVALID);
